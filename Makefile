@@ -1,0 +1,43 @@
+# The tasks: people, hooks and CI call these same ones. Needs git, make and Python 3.11 to 3.13.
+PYTHON ?= python3
+UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
+RUN := .venv/bin
+export MLFLOW_DISABLE_TELEMETRY := true
+unexport VIRTUAL_ENV UV_PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint setup ui bench clean
+
+help:  ## list the tasks
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: setup  ## run the stages that are out of date, and say how good the model is
+	@$(RUN)/loop run
+
+test: setup  ## run every test
+	@$(RUN)/pytest
+
+lint: setup  ## ruff and mypy
+	@$(RUN)/ruff check .
+	@$(RUN)/ruff format --check .
+	@$(RUN)/mypy
+
+ui: setup  ## look at the runs in MLflow, on http://127.0.0.1:5000
+	@$(RUN)/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db} --host 127.0.0.1 --port 5000
+
+bench: setup  ## measure speed, beside peers
+	@$(RUN)/python -m benchmarks
+
+clean:  ## remove the environment; data, models and caches stay
+	rm -rf .venv .tools
+
+setup: $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv)  ## the locked environment, in .venv
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v[:2] <= (3, 13) else \
+	  "error: $(PYTHON) is Python %d.%d\n  expected: Python 3.11, 3.12 or 3.13\n  to do:    make PYTHON=python3.13 $(MAKECMDGOALS)" % v[:2])'
+	@$(UV) sync --locked --quiet --python "$(PYTHON)"
+
+.tools/bin/uv: requirements-uv.txt
+	@echo "setting up uv in .tools"
+	@$(PYTHON) -m venv .tools || { echo "error: $(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	@touch $@

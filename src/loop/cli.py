@@ -1,0 +1,113 @@
+"""`loop VERB`: what a workflow step runs, a laptop runs too. Exit codes are in `loop --help`."""
+
+import os
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from loop.errors import guard
+
+app = typer.Typer(
+    name="loop",
+    help=(
+        "Every change to a model is a pull request with evidence.\n\n"
+        "Exit codes: 0 done, 1 refused (bad data, bad params, a full disk), 2 wrong usage, 130 interrupted."
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Every change to a model is a pull request with evidence."""
+    if debug:
+        os.environ["LOOP_DEBUG"] = "1"
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run(context: typer.Context) -> None:
+    """Run the stages that are out of date, and say what was trained and how good it is.
+
+    Options are passed on to `dvc repro`.
+
+    Example: loop run --force
+    """
+    from loop.pipeline import run as pipeline
+
+    raise typer.Exit(pipeline.run(context.args))
+
+
+def _stage(name: str) -> None:
+    import_module(f"loop.pipeline.{name}").main()
+
+
+@app.command()
+def ingest() -> None:
+    """Read the source's raw tables, as known at windows.as_of, into data/raw.
+
+    Example: loop ingest
+    """
+    _stage("ingest")
+
+
+@app.command()
+def validate() -> None:
+    """Repair raw facts by named rules and hold them against their contract.
+
+    Example: loop validate; cat reports/validation.json
+    """
+    _stage("validate")
+
+
+@app.command()
+def examples() -> None:
+    """Join each request with what was known at its decision, and with its label.
+
+    Example: loop examples
+    """
+    _stage("examples")
+
+
+@app.command()
+def train() -> None:
+    """Fit the model on the training window, and write its lineage.
+
+    Example: OMP_NUM_THREADS=1 loop train
+    """
+    _stage("train")
+
+
+@app.command()
+def evaluate() -> None:
+    """Judge the model on the holdout: metrics, slices, report and model card.
+
+    Example: loop evaluate
+    """
+    _stage("evaluate")
+
+
+@app.command()
+def lineage(
+    file: Annotated[str, typer.Argument(help="A model file.")] = "models/model.skops",
+) -> None:
+    """Trace a model file to the commit, data, code, params and environment that made it.
+
+    Example: loop lineage models/model.skops
+    """
+    from pathlib import Path
+
+    from loop.lineage import trace
+
+    print(trace(Path(file)))
+
+
+def main() -> None:
+    """The console script: every mistake of the user ends as one message."""
+    guard(app)

@@ -1,0 +1,134 @@
+"""Holds frames against their contracts, and says of each breach what to do.
+
+Structure (columns and types) is compared first, then values by pandera: a wrong type would
+only make every value look wrong. All breaches are collected before anything is refused.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import pandas as pd
+import pandera.pandas as pa
+from pandera.engines import pandas_engine
+from pandera.errors import SchemaError, SchemaErrors
+
+from loop.errors import LoopError
+
+EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Breach:
+    """One broken rule of one table: how many rows, three examples, what to do."""
+
+    table: str
+    rule: str
+    column: str
+    rows: int
+    examples: tuple[str, ...]
+    todo: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, for a report."""
+        return asdict(self) | {"examples": list(self.examples)}
+
+
+class ContractError(LoopError):
+    """Data that does not keep its contract; `breaches` holds every rule it broke."""
+
+    def __init__(self, breaches: list[Breach], where: str) -> None:
+        self.breaches = breaches
+        rules = "1 rule" if len(breaches) == 1 else f"{len(breaches)} rules"
+        super().__init__(
+            f"{where} breaks {rules} of its contract\n\n{as_text(breaches)}\n",
+            "data that keeps the contracts in src/problem/schema.py",
+            "mend the data at its source, or change the contract in a pull request of its own",
+        )
+
+
+def require(frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str) -> pd.DataFrame:
+    """`frame` itself if it keeps `schema`, else ContractError."""
+    breaches = check(frame, schema, table)
+    if breaches:
+        raise ContractError(breaches, f"table `{table}`")
+    return frame
+
+
+def check(frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str) -> list[Breach]:
+    """Every rule of `schema` that `frame` breaks; empty when it keeps them all."""
+    broken = structure(frame, schema, table)
+    return broken or list(_values(frame, schema, table))
+
+
+def structure(frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str) -> list[Breach]:
+    """Columns that are missing, unknown or of a wrong type; types come from `schema`."""
+    breaches = []
+    unknown = [str(name) for name in frame.columns if name not in schema.columns]
+    for name, column in schema.columns.items():
+        if name not in frame.columns:
+            near = get_close_matches(name, unknown, n=1)
+            todo = f"rename `{near[0]}` to `{name}`" if near else f"add `{name}` to the source"
+            breaches.append(Breach(table, "column missing", name, len(frame), (), todo))
+        elif not column.dtype.check(pandas_engine.Engine.dtype(frame[name].dtype)):
+            todo = f"convert to {column.dtype} in src/problem/source.py"
+            if str(column.dtype).startswith("datetime64") and "UTC" not in str(frame[name].dtype):
+                todo = "give the times a zone and convert them to UTC in src/problem/source.py"
+            found = (f"found {frame[name].dtype}", *_some(frame[name].dropna()))[:EXAMPLES]
+            breaches.append(Breach(table, f"type is {column.dtype}", name, len(frame), found, todo))
+    for name in unknown:
+        todo = "drop it in src/problem/source.py, or add it to the contract"
+        breaches.append(Breach(table, "column unknown", name, len(frame), _some(frame[name]), todo))
+    return breaches
+
+
+def _values(frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str) -> Iterator[Breach]:
+    try:
+        schema.validate(frame, lazy=True)
+    except SchemaErrors as errors:
+        for error in errors.schema_errors:
+            yield _breach(frame, schema, table, error)
+
+
+def _breach(frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str, error: SchemaError) -> Breach:
+    reason = error.reason_code.name if error.reason_code else ""
+    column = str(getattr(error.schema, "name", None) or "")
+    cases = error.failure_cases
+    rows: Any = cases["index"].dropna().unique() if isinstance(cases, pd.DataFrame) else []
+    if reason == "SERIES_CONTAINS_NULLS":
+        todo = f"fill or drop the rows without `{column}`, or allow nulls in the contract"
+        return Breach(table, "not null", column, len(rows), _keys(frame, schema, rows), todo)
+    if reason in ("DUPLICATES", "SERIES_CONTAINS_DUPLICATES"):
+        key = list(schema.unique or [column])
+        todo = "drop the repeated rows at the source, or name the column that tells them apart"
+        return Breach(table, "key is unique", ", ".join(key), len(rows), _keys(frame, schema, rows), todo)
+    check = error.check
+    name = str(getattr(check, "name", None) or error.check_output or check)
+    todo = str(getattr(check, "description", None) or "see src/problem/schema.py")
+    if len(rows) == 0:  # a check of the whole column says yes or no
+        return Breach(table, name, column, len(frame), (), todo)
+    examples = _some(frame.loc[rows, column]) if column in frame else _keys(frame, schema, rows)
+    return Breach(table, name, column, len(rows), examples, todo)
+
+
+def _keys(frame: pd.DataFrame, schema: pa.DataFrameSchema, rows: Any) -> tuple[str, ...]:
+    key = list(schema.unique or frame.columns[:3])
+    return tuple(" ".join(map(str, row)) for row in frame.loc[rows[:EXAMPLES], key].itertuples(index=False))
+
+
+def _some(values: pd.Series) -> tuple[str, ...]:
+    return tuple(str(value)[:40] for value in values.drop_duplicates().iloc[:EXAMPLES])
+
+
+def as_text(breaches: Iterable[Breach]) -> str:
+    """The breaches as a plain table: rule, column, rows, examples, and below each what to do."""
+    head = ("table", "rule", "column", "rows", "examples")
+    rows = [(b.table, b.rule, b.column, f"{b.rows:,}", "; ".join(b.examples)) for b in breaches]
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+
+    def line(cells: tuple[str, ...]) -> str:
+        return "  " + "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+    body = [text for row, b in zip(rows, breaches, strict=True) for text in (line(row), f"    -> {b.todo}")]
+    return "\n".join([line(head), *body])

@@ -1,0 +1,56 @@
+"""What a user's mistake looks like: found, expected, what to do. Caught once, here.
+
+Exit codes: 0 done, 1 refused (bad data, bad params, a full disk), 130 interrupted. A
+traceback is shown only with LOOP_DEBUG=1, or for a fault that is ours.
+"""
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FULL_TEXTS = ("No space left on device", "disk is full", "File too large")
+
+
+class LoopError(Exception):
+    """A mistake that the user can mend: what was found, what was expected, what to do next."""
+
+    def __init__(self, found: str, expected: str, todo: str) -> None:
+        super().__init__(f"{found}\n  expected: {expected}\n  to do:    {todo}")
+
+
+def guard(main: Callable[[], None]) -> None:
+    """Run `main`; turn a user's mistake into one message on stderr and exit code 1."""
+    if os.environ.get("LOOP_DEBUG") == "1":
+        return main()
+    try:
+        main()
+    except LoopError as error:
+        _exit(f"error: {error}", 1)
+    except KeyboardInterrupt:
+        _exit("interrupted: nothing half-written is kept; run the same command again", 130)
+    except Exception as error:
+        if not _disk_is_full(error):
+            raise
+        full = LoopError(
+            f"the disk is full ({error})",
+            "room for the data, the model and DVC's cache, about 500 MB",
+            "free some space (`dvc gc --workspace` drops what no stage uses), then run again",
+        )
+        _exit(f"error: {full}", 1)
+
+
+def _disk_is_full(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return True
+        if any(text in str(error) for text in _FULL_TEXTS):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _exit(message: str, code: int) -> None:
+    print(message, file=sys.stderr)
+    sys.exit(code)

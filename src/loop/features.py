@@ -1,0 +1,55 @@
+"""Joins feature views to requests as of each decision: the one definition for every phase.
+
+Nothing here knows when a fact became known; the views say that. The join only promises that
+a row sees, of each view, the newest row with `known_at <= decided_at`, and none past its
+time to live.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+import pyarrow as pa
+
+DECIDED_AT = "decided_at"
+
+
+def join(requests: pd.DataFrame, tables: Mapping[str, pd.DataFrame], views: Iterable[Any]) -> pd.DataFrame:
+    """`requests` with the features (numbers) of all views as of `decided_at` (UTC).
+
+    Grain: one row per request. A missing or stale entity gives nulls; an empty frame gives an
+    empty frame with all columns.
+    """
+    engine = ibis.duckdb.connect()
+    facts = {name: _load(engine, name, frame) for name, frame in tables.items()}
+    numbered = requests.reset_index(drop=True).rename_axis("row_number").reset_index()
+    rows = _load(engine, "requests", numbered)
+    frames = [engine.to_pandas(_as_of(rows, view.expression(facts), view)) for view in views]
+    parts = [frame.drop(columns="row_number").set_index(requests.index) for frame in frames]
+    joined: pd.DataFrame = pd.concat([requests, *parts], axis="columns")
+    return joined
+
+
+def _load(engine: Any, name: str, frame: pd.DataFrame) -> ir.Table:
+    """The frame as a table of the engine, times as UTC without a zone."""
+    zoned = frame.select_dtypes("datetimetz").columns
+    naive = frame.assign(**{name: frame[name].dt.tz_localize(None) for name in zoned})
+    engine.con.register(name, pa.Table.from_pandas(naive, preserve_index=False))
+    return engine.table(name)
+
+
+def _as_of(rows: ir.Table, log: ir.Table, view: Any) -> ir.Table:
+    """Row number and the view's features, in the order of rows."""
+    asked = rows.select("row_number", DECIDED_AT, *view.entity)
+    joined = asked.asof_join(
+        log, on=asked[DECIDED_AT] >= log["known_at"], predicates=list(view.entity), rname="{name}_of_log"
+    )
+    age = joined[DECIDED_AT].delta(joined["known_at"], unit="microsecond")
+    fresh = age <= int(view.ttl / pd.Timedelta(microseconds=1))
+    values = {name: joined[name].cast("float64") for name in view.features}
+    if view.age:
+        values[view.age] = age / 3.6e9
+    kept = {name: ibis.ifelse(fresh, value, ibis.null("float64")) for name, value in values.items()}
+    return joined.select("row_number", **kept).order_by("row_number")

@@ -1,0 +1,94 @@
+"""Files, whole or not at all: written beside their place, then renamed into it."""
+
+import hashlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from loop.errors import LoopError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path to write to, which becomes `path` (a file or a folder) only if all went well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield draft
+        if path.is_dir():
+            shutil.rmtree(path)
+        draft.replace(path)
+    finally:
+        if draft.is_dir():
+            shutil.rmtree(draft)
+        draft.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8."""
+    with replacing(path) as draft:
+        draft.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON; NaN is refused, so that any reader can parse it."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_table(path: Path, frame: pd.DataFrame) -> None:
+    """Write a frame as Parquet, the same bytes for the same rows; the index is not kept."""
+    with replacing(path) as draft:
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        pq.write_table(table.replace_schema_metadata(), draft, compression="zstd")
+
+
+def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read a Parquet file, or all of a folder in the order of names.
+
+    Raises LoopError that names the file when it is missing, truncated or not Parquet.
+    """
+    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not files:
+        raise LoopError(f"{path} holds no Parquet file", "at least one", "run `dvc repro ingest`")
+    frames = []
+    for file in files:
+        try:
+            frames.append(pq.ParquetFile(file).read(columns=columns).to_pandas())
+        except FileNotFoundError:
+            raise LoopError(
+                f"{file} is missing", "the output of an earlier stage", "run `dvc repro`"
+            ) from None
+        except (pa.ArrowInvalid, OSError) as error:
+            raise LoopError(
+                f"{file} cannot be read: {str(error).splitlines()[0]}",
+                "a whole Parquet file",
+                f"delete it and run `dvc repro --force ingest`, or `dvc checkout {path}` for the cached copy",
+            ) from None
+    whole: pd.DataFrame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
+    return whole
+
+
+def digest(path: Path, algorithm: str = "md5") -> str:
+    """Hash of a file's bytes; md5 is what DVC records, sha256 what a check relies on."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, algorithm).hexdigest()
+
+
+def rounded(value: float) -> float | None:
+    """Six decimals, the same on every processor; None for NaN, which JSON does not have."""
+    return None if math.isnan(value) else round(float(value), 6)
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame as plain values, floats rounded."""
+    rows = frame.to_dict("records")
+    return [{str(k): rounded(v) if isinstance(v, float) else v for k, v in row.items()} for row in rows]

@@ -1,0 +1,141 @@
+"""Reads params.yaml strictly: a typo is an error that names file, key and the nearest key."""
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import pandas as pd
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from loop.errors import LoopError
+from loop.paths import PARAMS
+
+
+def _instant(value: object) -> pd.Timestamp:
+    """An instant in UTC from an ISO text with a zone."""
+    if not isinstance(value, str):
+        raise ValueError("not a quoted ISO time such as '2013-01-01T00:00Z'")
+    try:
+        instant = pd.Timestamp(value)
+    except ValueError:
+        raise ValueError("not an ISO time such as '2013-01-01T00:00Z'") from None
+    if instant.tzinfo is None:
+        raise ValueError("has no time zone; write it in UTC, such as '2013-01-01T00:00Z'")
+    return instant.tz_convert("UTC")
+
+
+Instant = Annotated[pd.Timestamp, BeforeValidator(_instant)]
+
+
+class Section(BaseModel):
+    """A section of params.yaml: unknown keys and wrong types are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True)
+
+
+S = TypeVar("S", bound=BaseModel)
+
+
+class Window(Section):
+    """[from, until) in UTC, by the time of decision."""
+
+    since: Instant = Field(alias="from")
+    until: Instant
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> "Window":
+        if self.since >= self.until:
+            raise ValueError(f"is empty: from {self.since} is not before until {self.until}")
+        return self
+
+
+class Windows(Section):
+    """Which rows train and judge the model, and the instant of the view on the world."""
+
+    since: Instant
+    train: Window
+    holdout: Window
+    as_of: Instant
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Windows":
+        if self.since > self.train.since:
+            raise ValueError(f"since {self.since} is after train.from {self.train.since}")
+        if self.holdout.since < self.train.until:
+            raise ValueError(
+                f"holdout.from {self.holdout.since} is before train.until {self.train.until}: "
+                "the model would be judged on rows it was trained on"
+            )
+        if self.as_of < self.holdout.until:
+            raise ValueError(f"as_of {self.as_of} is before holdout.until {self.holdout.until}")
+        return self
+
+
+def load(path: Path = PARAMS) -> dict[str, Any]:
+    """The whole file as plain values. Raises LoopError when it is missing or not a mapping."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise LoopError(f"{path} is missing", "a file of params", "run from the repository's root") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", "not YAML")
+        raise LoopError(f"{path}{where}: {problem}", "valid YAML", "mend that line") from None
+    if not isinstance(values, dict):
+        raise LoopError(
+            f"{path} holds {type(values).__name__}", "a mapping of sections", f"see {path} on main"
+        )
+    return values
+
+
+def section(name: str, model: type[S], path: Path = PARAMS) -> S:
+    """The section `name` as `model`. Raises LoopError that names every wrong key."""
+    values = load(path)
+    if name not in values:
+        near = get_close_matches(name, [str(key) for key in values], n=1)
+        found = f"{path}: section `{name}` is missing" + (f", but there is `{near[0]}`" if near else "")
+        raise LoopError(found, f"a section `{name}`", f"rename or add it in {path}")
+    return parse(name, values[name], model, path)
+
+
+def parse(name: str, value: Any, model: type[S], path: Path = PARAMS) -> S:
+    """`value` as `model`; `name` is the dotted key that errors start with."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        problems = [_problem(name, model, dict(item)) for item in error.errors()]
+        raise LoopError(
+            f"{path}: " + f"\n{' ' * len(str(path))}    ".join(problems),
+            f"the keys of `{name}`: {', '.join(_keys(model))}",
+            f"mend {path} and run again",
+        ) from None
+
+
+def _problem(name: str, model: type[BaseModel], error: dict[str, Any]) -> str:
+    parts = [str(part) for part in error["loc"]]
+    key = ".".join([name, *parts])
+    if error["type"] == "extra_forbidden":
+        near = get_close_matches(parts[-1], _keys(_at(model, parts[:-1])), n=1)
+        return f"`{key}` is not a key" + (f"; did you mean `{near[0]}`?" if near else "")
+    if error["type"] == "missing":
+        return f"`{key}` is missing"
+    if error["type"] == "value_error":
+        return f"`{key}` {error['ctx']['error']}"
+    return f"`{key}` is {error['input']!r}; {error['msg'].lower()}"
+
+
+def _keys(model: type[BaseModel] | None) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()] if model else []
+
+
+def _at(model: type[BaseModel], parts: list[str]) -> type[BaseModel] | None:
+    here: Any = model
+    for part in parts:
+        fields = {field.alias or name: field for name, field in here.model_fields.items()}
+        here = fields[part].annotation if part in fields else None
+        if not (isinstance(here, type) and issubclass(here, BaseModel)):
+            return None
+    found: type[BaseModel] = here
+    return found

@@ -1,0 +1,1 @@
+"""`dvc repro`: ingest, validate, examples, train, evaluate."""

@@ -1,0 +1,151 @@
+"""Figures of an evaluation, as SVG texts that are the same for the same numbers.
+
+Shape and place carry the meaning; colour only repeats it.
+"""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("svg")
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from problem import metrics
+
+INK, BLUE, ORANGE, GREY, BAND = "#1f2430", "#2563a8", "#c2560c", "#8a93a3", "#dbe7f5"
+STYLE = {
+    "svg.hashsalt": "loop",
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+}
+
+
+def draw(found: Any, confidence: float) -> dict[str, str]:
+    """Each figure's name and its SVG: calibration, scores, clusters, slices."""
+    return {
+        "calibration": _calibration(found.calibration, confidence),
+        "scores": _scores(found.scores),
+        "clusters": _clusters(found.clusters),
+        "slices": _slices(found.slices, found.metrics[metrics.PRIMARY]),
+    }
+
+
+@contextmanager
+def _canvas(width: float, height: float, svg: io.StringIO) -> Iterator[tuple[Figure, Axes]]:
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(width, height))
+        yield figure, axes
+        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+        plt.close(figure)
+
+
+def _svg(text: io.StringIO) -> str:
+    value = text.getvalue()
+    return value[value.index("<svg") :]
+
+
+def _calibration(bins: Any, confidence: float) -> str:
+    svg = io.StringIO()
+    with _canvas(5.2, 4.2, svg) as (_, axes):
+        low, high = bins["mean_score"].min(), bins["mean_score"].max()
+        axes.plot(
+            [low, high], [low, high], color=GREY, linestyle="--", linewidth=1, label="perfectly calibrated"
+        )
+        gaps = [bins["mean_label"] - bins["low"], bins["high"] - bins["mean_label"]]
+        axes.errorbar(
+            bins["mean_score"],
+            bins["mean_label"],
+            yerr=[gap.clip(lower=0) for gap in gaps],
+            fmt="o",
+            color=BLUE,
+            capsize=3,
+            label=f"a tenth of the rows, {confidence:.0%} interval",
+        )
+        axes.set(xlabel=f"mean {metrics.SCORE}", ylabel=metrics.LABEL)
+        axes.legend(loc="upper left")
+    return _svg(svg)
+
+
+def _scores(scores: Any) -> str:
+    svg = io.StringIO()
+    with _canvas(5.2, 4.2, svg) as (_, axes):
+        width = (scores["score"].iloc[1] - scores["score"].iloc[0]) * 0.92
+        axes.bar(scores["score"], scores["rows"], width=width, color=BAND, edgecolor=BLUE, linewidth=0.6)
+        axes.set(xlabel=metrics.SCORE, ylabel="rows")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        share = axes.twinx()
+        enough = scores[scores["rows"] >= 20]
+        share.plot(
+            enough["score"], enough["labels"] / enough["rows"], color=ORANGE, marker=".", label=metrics.LABEL
+        )
+        share.set(ylabel=metrics.LABEL)
+        share.spines["right"].set_visible(True)
+        share.legend(loc="upper right")
+    return _svg(svg)
+
+
+def _clusters(days: Any) -> str:
+    svg = io.StringIO()
+    with _canvas(10.6, 3.2, svg) as (_, axes):
+        place = range(len(days))
+        axes.plot(place, days["mean_label"], color=ORANGE, marker="o", markersize=4, label=metrics.LABEL)
+        axes.plot(
+            place,
+            days["mean_score"],
+            color=BLUE,
+            marker="s",
+            markersize=4,
+            linestyle="--",
+            label=f"mean {metrics.SCORE}",
+        )
+        axes.fill_between(place, days["mean_label"], days["mean_score"], color=BAND)
+        step = max(1, len(days) // 10)
+        axes.set_xticks(list(place)[::step], [str(name) for name in days["cluster"]][::step])
+        axes.legend(loc="upper left", ncols=2, bbox_to_anchor=(0, 1.15))
+    return _svg(svg)
+
+
+def _slices(slices: Any, overall: Any) -> str:
+    rows = slices[(slices["metric"] == metrics.PRIMARY) & slices["value"].notna()].iloc[::-1]
+    svg = io.StringIO()
+    with _canvas(10.6, 1.0 + 0.27 * len(rows), svg) as (_, axes):
+        axes.axvspan(overall.low, overall.high, color=BAND, label="all rows, with interval")
+        axes.axvline(overall.value, color=BLUE, linewidth=1)
+        place = range(len(rows))
+        gaps = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
+        axes.errorbar(
+            rows["value"],
+            place,
+            xerr=[gap.fillna(0).clip(lower=0) for gap in gaps],
+            fmt="o",
+            color=INK,
+            markersize=4,
+            capsize=2,
+        )
+        names = [
+            f"{cut}: {name}  ({n:,})"
+            for cut, name, n in zip(rows["cut"], rows["slice"], rows["rows"], strict=True)
+        ]
+        axes.set_yticks(list(place), names)
+        axes.set(xlabel=metrics.METRICS[metrics.PRIMARY].title, ylim=(-0.7, len(rows) - 0.3))
+        axes.legend(loc="lower right")
+        axes.grid(axis="x", color="#e6e9ee")
+        axes.set_axisbelow(True)
+    return _svg(svg)

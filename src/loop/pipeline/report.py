@@ -1,0 +1,10 @@
+"""The evaluation as one HTML page that needs nothing but itself."""
+
+from typing import Any
+
+from loop.pipeline.card import render
+
+
+def html(facts: dict[str, Any], figures: dict[str, str]) -> str:
+    """The page: headline figures first, then what to look at, then tables to look things up."""
+    return render("report.html.j2", {**facts, "figures": figures})

@@ -1,0 +1,104 @@
+"""run: the whole pipeline by DVC, then in a few lines what was trained and how good it is."""
+
+import json
+import os
+import subprocess
+import sys
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from loop import params
+from loop.errors import LoopError
+from loop.paths import CARD_JSON, EVALUATION, PARAMS, PIPELINE_LOCK
+
+SECTIONS = ["windows", "validate", "examples", "train", "evaluate", "card"]
+
+
+def check_params() -> None:
+    """Refuse a params.yaml that a stage would refuse, before anything runs.
+
+    Sections that dvc.lock holds as they are were accepted by their stages: only others are
+    parsed, because their models are slow to import.
+    """
+    values = params.load()
+    for name in values:
+        if name not in SECTIONS:
+            near = get_close_matches(str(name), SECTIONS, n=1)
+            raise LoopError(
+                f"{PARAMS}: `{name}` is not a section" + (f"; did you mean `{near[0]}`?" if near else ""),
+                f"the sections {', '.join(SECTIONS)}",
+                f"mend {PARAMS} and run again",
+            )
+    if any(values.get(name) != accepted for name, accepted in _accepted().items()) or not _accepted():
+        _parse_all()
+
+
+def _accepted() -> dict[str, Any]:
+    """Section -> value, as the stages last took them; empty without a dvc.lock."""
+    if not PIPELINE_LOCK.is_file():
+        return {}
+    stages = (yaml.safe_load(PIPELINE_LOCK.read_text(encoding="utf-8")) or {}).get("stages", {})
+    return {
+        name: value
+        for stage in stages.values()
+        for name, value in stage.get("params", {}).get(str(PARAMS), {}).items()
+    }
+
+
+def _parse_all() -> None:
+    from loop.pipeline import card, evaluate, examples, train, validate
+
+    models: dict[str, Any] = {
+        "windows": params.Windows,
+        "validate": validate.Params,
+        "examples": examples.Params,
+        "train": train.Params,
+        "evaluate": evaluate.Params,
+        "card": card.Params,
+    }
+    for name in SECTIONS:
+        params.section(name, models[name])
+
+
+def run(arguments: list[str]) -> int:
+    """`dvc repro` with these arguments, then the summary; the exit code is DVC's, 1 on failure."""
+    check_params()
+    tools = str(Path(sys.executable).parent)  # so that a stage's `python` is this one
+    path = os.pathsep.join([tools, os.environ.get("PATH", "")])
+    command = [f"{tools}/dvc", "repro", *arguments]
+    code = subprocess.run(command, env={**os.environ, "PATH": path}, check=False).returncode
+    if code == 0:
+        print(summary(json.loads(CARD_JSON.read_text(encoding="utf-8"))))
+    return 1 if code else 0
+
+
+def summary(card: dict[str, Any]) -> str:
+    """What a person wants to know when the pipeline is done; `card` is models/card.json."""
+    data = card["data"]
+
+    def window(name: str) -> str:
+        of = data[name]
+        return f"{of['from'][:10]} until {of['until'][:10]}, {of['rows']:,} rows"
+
+    lines = [
+        "",
+        f"{card['name']}",
+        f"  trained on  {window('train')}",
+        f"  judged on   {window('holdout')}",
+        *(_metric(metric) for metric in card["metrics"].values()),
+        f"  model       {card['model']['file']}, sha256 {card['model']['sha256'][:12]}",
+        f"  report      {EVALUATION}",
+        f"  card        {CARD_JSON.with_suffix('.md')}",
+        "  runs        make ui   (MLflow, on this machine)",
+    ]
+    return "\n".join(lines)
+
+
+def _metric(found: dict[str, Any]) -> str:
+    value, low, high = (
+        "-" if found[part] is None else f"{found[part]:.4f}" for part in ("value", "low", "high")
+    )
+    return f"  {found['title']:<18}{value:>8}   95 % interval {low} to {high}"

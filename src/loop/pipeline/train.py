@@ -1,0 +1,60 @@
+"""train: examples of the training window into a model file, and the lineage that names it."""
+
+from time import perf_counter
+from typing import Any
+
+import pandas as pd
+
+from loop import files, lineage, model_file, params, tracking
+from loop.errors import guard
+from loop.paths import ENVIRONMENT_LOCK, LINEAGE, MODEL, TRAIN
+from problem import model as problem_model
+
+
+class Params(params.Section):
+    """`train` of params.yaml."""
+
+    seed: int
+    model: problem_model.Params
+
+
+def train(examples: pd.DataFrame, settings: Params) -> Any:
+    """The fitted model: the same for the same rows and settings, on any number of threads."""
+    return problem_model.build(settings.model, settings.seed).fit(examples, examples["label"])
+
+
+def main() -> None:
+    """Write models/model.skops and models/lineage.json; record the run in MLflow."""
+    settings = params.section("train", Params)
+    tracking.connect()  # a tracker that does not answer is found before the work, not after
+    examples = files.read_table(TRAIN)
+    started = perf_counter()
+    model = train(examples, settings)
+    seconds = perf_counter() - started
+    model_file.write(model, MODEL)
+    sha256 = files.digest(MODEL, "sha256")
+    links = lineage.links("train", params.load())
+    made = {
+        "model": {"file": str(MODEL), "sha256": sha256, "md5": lineage.md5(MODEL)},
+        "rows": len(examples),
+        **links,
+    }
+    files.write_json(LINEAGE, made)
+    hashes = {f"data {path}": md5 for path, md5 in links["data"].items()}
+    tracking.record(
+        sha256,
+        start=True,
+        params=tracking.flat(links["params"]),
+        metrics={"train_seconds": seconds, "peak_memory_mb": tracking.peak_memory_mb()},
+        tags={
+            **hashes,
+            "uv_lock_sha256": links["environment"][str(ENVIRONMENT_LOCK)],
+            "rows": str(len(examples)),
+        },
+        artifacts={MODEL: "model", LINEAGE: "model"},
+    )
+    print(f"train: {len(examples):,} rows in {seconds:.1f} s, model sha256 {sha256[:12]}")
+
+
+if __name__ == "__main__":
+    guard(main)

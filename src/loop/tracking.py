@@ -1,0 +1,115 @@
+"""Each training as an MLflow run: SQLite by default, any server by MLFLOW_TRACKING_URI.
+
+The run carries what may not be in the outputs, because it differs each time: commit, whether
+the tree was dirty, duration, peak memory. A run is found again by the model's hash.
+"""
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from loop.errors import LoopError
+
+os.environ.setdefault("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+os.environ.setdefault("MLFLOW_EXPERIMENT_NAME", "loop")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+
+INPUTS = ["src", "dvc.yaml", "params.yaml", "uv.lock"]  # what a dirty tree is about
+_TAG_LIMIT = 5000
+
+
+def git_state() -> dict[str, str]:
+    """The commit, and whether anything that a training reads differs from it."""
+
+    def git(*args: str) -> str:
+        return subprocess.run(["git", *args], capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        dirty = bool(git("status", "--porcelain", "--", *INPUTS))
+        return {"git_commit": git("rev-parse", "HEAD"), "git_dirty": str(dirty).lower()}
+    except (OSError, subprocess.CalledProcessError):
+        return {"git_commit": "none", "git_dirty": "true"}
+
+
+def peak_memory_mb() -> float:
+    """The most memory that this process has held so far, in MB."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def connect() -> Any:
+    """A client of the tracking server and the id of our experiment, which is made if missing.
+
+    Raises LoopError when the server does not answer.
+    """
+    import logging
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    name = os.environ["MLFLOW_EXPERIMENT_NAME"]
+    try:
+        client = MlflowClient()
+        experiment = client.get_experiment_by_name(name)
+        return client, experiment.experiment_id if experiment else client.create_experiment(name)
+    except MlflowException as error:
+        uri = os.environ["MLFLOW_TRACKING_URI"]
+        raise LoopError(
+            f"MLflow at {uri} does not answer: {str(error).splitlines()[0][:120]}",
+            "a tracking server, or the default file mlflow.db",
+            "start the server, or unset MLFLOW_TRACKING_URI",
+        ) from None
+
+
+def record(
+    model_sha256: str,
+    *,
+    params: dict[str, Any] | None = None,
+    metrics: dict[str, float] | None = None,
+    tags: dict[str, str] | None = None,
+    artifacts: dict[Path, str] | None = None,
+    texts: dict[str, str] | None = None,
+    start: bool = False,
+) -> str:
+    """Add to the run of the model with this hash, and return the run's id.
+
+    A new run is made when `start` is set, or when none has this hash (a model from a cache or
+    from another machine). `artifacts` maps a file to the folder that it is logged under,
+    `texts` a name to its content.
+    """
+    client, experiment = connect()
+    query = f"tags.model_sha256 = '{model_sha256}'"
+    found = [] if start else client.search_runs([experiment], query, max_results=1)
+    if found:
+        run = found[0].info.run_id
+    else:
+        run = client.create_run(experiment, tags={"model_sha256": model_sha256, **git_state()}).info.run_id
+    for key, value in (tags or {}).items():
+        client.set_tag(run, key, value[:_TAG_LIMIT])
+    for key, value in (params or {}).items():
+        client.log_param(run, key, value)
+    for key, number in (metrics or {}).items():
+        client.log_metric(run, key, number)
+    for path, folder in (artifacts or {}).items():
+        client.log_artifact(run, str(path), folder)
+    for name, text in (texts or {}).items():
+        client.log_text(run, text, name)
+    client.set_terminated(run)
+    return str(run)
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A tree of params as dotted keys."""
+    done: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            done |= flat(value, f"{prefix}{key}.")
+        else:
+            done[f"{prefix}{key}"] = value
+    return done

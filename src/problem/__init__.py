@@ -1,0 +1,1 @@
+"""YOURS: the problem in five small files. Imports nothing of `loop`."""

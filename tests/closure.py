@@ -1,0 +1,46 @@
+"""Which files of `src` a module runs: read from its imports and templates, not from running it."""
+
+import ast
+from pathlib import Path
+
+SRC = Path("src")
+
+
+def closure(module: str, src: Path = SRC) -> set[str]:
+    """Paths of `module` and of all local modules and templates that it reaches, from the root."""
+    found: set[str] = set()
+    todo = [module]
+    while todo:
+        path = _file(todo.pop(), src)
+        if path is None or str(path) in found:
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if path.name != "__init__.py":
+            found.add(str(path))
+        found |= {str(path.parent / "templates" / name) for name in _templates(tree)}
+        todo += imports(tree)
+    return found
+
+
+def imports(tree: ast.Module) -> list[str]:
+    """Every module named by an import anywhere in the tree; `from a import b` gives a and a.b."""
+    names = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
+
+
+def _file(module: str, src: Path) -> Path | None:
+    base = src / module.replace(".", "/")
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.is_file():
+            return path
+    return None
+
+
+def _templates(tree: ast.Module) -> set[str]:
+    texts = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    return {text for text in texts if text.endswith(".j2")}
