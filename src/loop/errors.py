@@ -22,23 +22,27 @@ class LoopError(Exception):
 
 def guard(main: Callable[[], None]) -> None:
     """Run `main`; turn a user's mistake into one message on stderr and exit code 1."""
-    if os.environ.get("LOOP_DEBUG") == "1":
-        return main()
     try:
         main()
-    except LoopError as error:
-        _exit(f"error: {error}", 1)
     except KeyboardInterrupt:
         _exit("interrupted: nothing half-written is kept; run the same command again", 130)
     except Exception as error:
-        if not _disk_is_full(error):
+        mistake = _mistake(error)
+        if mistake is None or os.environ.get("LOOP_DEBUG") == "1":
             raise
-        full = LoopError(
+        _exit(f"error: {mistake}", 1)
+
+
+def _mistake(error: Exception) -> LoopError | None:
+    if isinstance(error, LoopError):
+        return error
+    if _disk_is_full(error):
+        return LoopError(
             f"the disk is full ({error})",
             "room for the data, the model and DVC's cache, about 500 MB",
             "free some space (`dvc gc --workspace` drops what no stage uses), then run again",
         )
-        _exit(f"error: {full}", 1)
+    return None
 
 
 def _disk_is_full(error: BaseException | None) -> bool:

@@ -100,7 +100,9 @@ def trace(model: Path) -> str:
         )
     text = _git("show", f"{found[0]}:{LINEAGE.as_posix()}") if found else LINEAGE.read_text(encoding="utf-8")
     about = (
-        _git("log", "-1", "--format=%h %ad %an: %s", "--date=iso", found[0]) if found else "not committed yet"
+        _git("log", "-1", "--format=%H%n        %ad, %an: %s", "--date=iso", found[0])
+        if found
+        else "not committed yet"
     )
     made = json.loads(text)
     links = {**made["data"], **made["environment"]}

@@ -37,7 +37,7 @@ def read(path: Path, sha256: str, trusted: list[str]) -> Any:
     Raises LoopError for a missing, changed or unreadable file; nothing is loaded before the
     hash was compared, because a malicious archive can crash the process.
     """
-    todo = "run `dvc checkout models/model.skops`, or `dvc repro --force train` to make it anew"
+    todo = "run `dvc checkout --force models/model.skops`, or `dvc repro --force train` to make it anew"
     if not path.is_file():
         raise LoopError(f"{path} is missing", "the model that the lineage names", todo)
     found = digest(path, "sha256")

@@ -118,7 +118,7 @@ def schedule(requests: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "hour": local.dt.hour + local.dt.minute / 60,
-            "weekday": local.dt.weekday,
+            "weekday": local.dt.day_of_week,
             "block_minutes": block.dt.total_seconds() / 60,
         },
         index=requests.index,

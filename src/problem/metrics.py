@@ -1,8 +1,8 @@
 """How good a model is: metrics, which way is better, and the slices to look at.
 
 A metric is a mean of rows: `rows(label, score)` gives one number or one row of numbers per
-example, and `value` turns their means into the metric. Any weighting of days then costs one
-product of matrices. "roc_auc" is built in, because it compares pairs of rows.
+example, and `value` turns their means, shape (..., k), into the metric. Any weighting of days
+then costs one product of matrices. "roc_auc" is built in, because it compares pairs of rows.
 """
 
 from collections.abc import Callable
@@ -69,15 +69,15 @@ SLICE_METRICS = ("log_loss", "roc_auc", "calibration_bias")
 
 
 def slices(examples: pd.DataFrame) -> dict[str, pd.Series]:
-    """Ways to cut the examples: each a text per row, its index that of `examples`."""
+    """Ways to cut the examples: a text per row of `examples`; slices are shown in the order of texts."""
     local = examples["scheduled_departure"].dt.tz_convert(ORIGIN_ZONE)
     part = pd.cut(
         local.dt.hour,
         [0, 9, 12, 15, 18, 24],
         right=False,
-        labels=["before 9", "9 to 12", "12 to 15", "15 to 18", "after 18"],
+        labels=["00-09", "09-12", "12-15", "15-18", "18-24"],
     )
-    monday = (local - pd.to_timedelta(local.dt.weekday, unit="D")).dt.strftime("%Y-%m-%d")
+    monday = (local - pd.to_timedelta(local.dt.day_of_week, unit="D")).dt.strftime("%Y-%m-%d")
     return {
         "origin": examples["origin"],
         "carrier": examples["carrier"],

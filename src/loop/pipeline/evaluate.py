@@ -80,14 +80,10 @@ def evaluate(examples: pd.DataFrame, predictions: pd.DataFrame, settings: Params
 
 
 def _estimate(name: str, judged: pd.DataFrame, weight: bootstrap.Floats, settings: Params) -> Estimate:
-    return bootstrap.estimate(
-        metrics.METRICS[name],
-        judged["label"].to_numpy(np.float64),
-        judged["score"].to_numpy(np.float64),
-        judged["code"].to_numpy(np.int64),
-        weight=weight,
-        confidence=settings.confidence,
-    )
+    label, score = (judged[column].to_numpy(np.float64) for column in ("label", "score"))
+    codes = judged["code"].to_numpy(np.int64)
+    of = bootstrap.statistic(metrics.METRICS[name], label, score, codes, weight.shape[1])
+    return bootstrap.estimate(of, codes, weight, settings.confidence)
 
 
 def _slices(
@@ -111,17 +107,11 @@ def _slices(
 def _calibration(judged: pd.DataFrame, weight: bootstrap.Floats, settings: Params) -> pd.DataFrame:
     """Ten bins of equal rows by score: mean score, mean label with its interval, rows."""
     bins = pd.qcut(judged["score"].rank(method="first"), BINS, labels=False)
-    mean_label = metrics.Metric("", "zero", rows=lambda label, score: label)
     rows = []
     for _, part in judged.groupby(bins, sort=True):
-        found = bootstrap.estimate(
-            mean_label,
-            part["label"].to_numpy(np.float64),
-            part["score"].to_numpy(np.float64),
-            part["code"].to_numpy(np.int64),
-            weight=weight,
-            confidence=settings.confidence,
-        )
+        codes = part["code"].to_numpy(np.int64)
+        mean_label = bootstrap.means(part["label"].to_numpy(np.float64), codes, weight.shape[1])
+        found = bootstrap.estimate(mean_label, codes, weight, settings.confidence)
         rows.append((part["score"].mean(), found.value, found.low, found.high, found.rows))
     return pd.DataFrame(rows, columns=["mean_score", "mean_label", "low", "high", "rows"])
 

@@ -97,7 +97,7 @@ def _scores(scores: Any) -> str:
         )
         share.set(ylabel=metrics.LABEL)
         share.spines["right"].set_visible(True)
-        share.legend(loc="upper right")
+        share.legend(loc="lower left", bbox_to_anchor=(0, 1))
     return _svg(svg)
 
 
@@ -116,7 +116,7 @@ def _clusters(days: Any) -> str:
             label=f"mean {metrics.SCORE}",
         )
         axes.fill_between(place, days["mean_label"], days["mean_score"], color=BAND)
-        step = max(1, len(days) // 10)
+        step = max(1, len(days) // 8)
         axes.set_xticks(list(place)[::step], [str(name) for name in days["cluster"]][::step])
         axes.legend(loc="upper left", ncols=2, bbox_to_anchor=(0, 1.15))
     return _svg(svg)

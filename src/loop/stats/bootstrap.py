@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm, t
 
 Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]  # (rows,): the number of each row's cluster
 Statistic = Callable[[Floats], Floats]  # weights (replicates, clusters) -> values (replicates,)
 
 
@@ -49,28 +50,33 @@ def interval(values: Floats, clusters: int, confidence: float) -> tuple[float, f
     return float(low), float(high)
 
 
-def statistic(
-    metric: Any, label: Floats, score: Floats, codes: NDArray[np.int64], clusters: int
-) -> Statistic:
-    """`metric` as a function of cluster weights; `codes` (rows,) names each row's cluster."""
+def statistic(metric: Any, label: Floats, score: Floats, codes: Codes, clusters: int) -> Statistic:
+    """A metric of the problem as a function of cluster weights; `codes` names each row's cluster."""
     if metric.builtin == "roc_auc":
-        return _roc_auc(label, score, codes, clusters)
-    parts = np.asarray(metric.rows(label, score), dtype=np.float64).reshape(len(label), -1)
-    sums = np.column_stack([np.bincount(codes, part, clusters) for part in parts.T])
+        return roc_auc(label, score, codes, clusters)
+    return means(metric.rows(label, score), codes, clusters, metric.value)
+
+
+def means(
+    parts: Floats, codes: Codes, clusters: int, value: Callable[[Floats], Floats] | None = None
+) -> Statistic:
+    """The mean of `parts` (rows,) or (rows, k); `value` turns means (replicates, k) into a metric."""
+    columns = np.asarray(parts, dtype=np.float64).reshape(len(codes), -1)
+    sums = np.column_stack([np.bincount(codes, part, clusters) for part in columns.T])
     rows = np.bincount(codes, minlength=clusters).astype(np.float64)
 
-    def value(weight: Floats) -> Floats:
+    def weighted(weight: Floats) -> Floats:
         with np.errstate(invalid="ignore", divide="ignore"):
-            means = (weight @ sums) / (weight @ rows)[:, None]
-        return np.asarray(metric.value(means) if metric.value else means[:, 0], dtype=np.float64)
+            found = (weight @ sums) / (weight @ rows)[:, None]
+        return np.asarray(value(found)) if value else found[:, 0]
 
-    return value
+    return weighted
 
 
-def _roc_auc(label: Floats, score: Floats, codes: NDArray[np.int64], clusters: int) -> Statistic:
+def roc_auc(label: Floats, score: Floats, codes: Codes, clusters: int) -> Statistic:
     """ROC AUC as w'Uw / (w'p)(w'n): U counts, for each pair of clusters, the pairs of rows won.
 
-    A positive row wins against a negative one with a lower score; a tie is half a win
+    A positive row (label 1) wins against a negative one with a lower score; a tie is half a win
     (Mann and Whitney 1947). U has shape (clusters, clusters): positives by negatives.
     """
     positive = label == 1
@@ -86,30 +92,19 @@ def _roc_auc(label: Floats, score: Floats, codes: NDArray[np.int64], clusters: i
     positives = np.bincount(codes[positive], minlength=clusters).astype(np.float64)
     negatives = np.bincount(codes[~positive], minlength=clusters).astype(np.float64)
 
-    def value(weight: Floats) -> Floats:
+    def weighted(weight: Floats) -> Floats:
         with np.errstate(invalid="ignore", divide="ignore"):
             won = ((weight @ wins) * weight).sum(axis=1)
             return np.asarray(won / ((weight @ positives) * (weight @ negatives)))
 
-    return value
+    return weighted
 
 
-def estimate(
-    metric: Any,
-    label: Floats,
-    score: Floats,
-    codes: NDArray[np.int64],
-    *,
-    weight: Floats,
-    confidence: float,
-) -> Estimate:
-    """`metric` on the rows, with the interval that the cluster weights give.
+def estimate(of: Statistic, codes: Codes, weight: Floats, confidence: float) -> Estimate:
+    """A statistic of rows with the interval that cluster weights (replicates, clusters) give.
 
     `codes` may leave out clusters that `weight` has: a slice's rows need not be there every day.
     """
-    clusters = weight.shape[1]
-    of = statistic(metric, label, score, codes, clusters)
-    value = float(of(np.ones((1, clusters)))[0])
-    present = len(np.unique(codes))
-    low, high = interval(of(weight), present, confidence)
-    return Estimate(value, low, high, len(label))
+    value = float(of(np.ones((1, weight.shape[1])))[0])
+    low, high = interval(of(weight), len(np.unique(codes)), confidence)
+    return Estimate(value, low, high, len(codes))

@@ -1,0 +1,95 @@
+"""Shared fixtures: a scratch copy of the repository, and one in which the pipeline has run."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+
+
+class Repo:
+    """A scratch repository whose own code runs, whatever is installed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def run(self, *command: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run a tool of the environment in the repository."""
+        return subprocess.run(
+            [str(BIN / command[0]), *command[1:]] if (BIN / command[0]).exists() else list(command),
+            cwd=self.path,
+            env=self.environment() | env,
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=check,
+        )
+
+    def environment(self) -> dict[str, str]:
+        """The environment in which the repository's own code comes first."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+        return clean | {
+            "PYTHONPATH": str(self.path / "src"),
+            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        }
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Replace a text that must be there."""
+        path = self.path / file
+        text = path.read_text()
+        assert old in text, f"{file} does not hold {old!r}"
+        path.write_text(text.replace(old, new))
+
+    def text(self, file: str) -> str:
+        """A file's text."""
+        return (self.path / file).read_text()
+
+
+def copy_sources(target: Path) -> Repo:
+    """The files that git has or would take, as one commit of a repository of its own."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True
+    ).stdout.decode()
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    repo = Repo(target)
+    repo.run("git", "init", "--quiet", "--initial-branch=main")
+    repo.run("git", "add", "--all")
+    repo.run("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "-m", "copy")
+    return repo
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    """A copy in which `loop run` has run from nothing. Tests must leave it as it is."""
+    repo = copy_sources(tmp_path_factory.mktemp("finished") / "repo")
+    repo.run("loop", "run")
+    return repo
+
+
+@pytest.fixture
+def working_copy(finished: Repo, tmp_path: Path) -> Repo:
+    """A copy of the finished repository, to change at will."""
+    shutil.copytree(finished.path, tmp_path / "repo", symlinks=True)
+    return Repo(tmp_path / "repo")
+
+
+@pytest.fixture
+def bare_copy(tmp_path: Path) -> Repo:
+    """A copy of the sources alone, as after a fresh clone."""
+    return copy_sources(tmp_path / "repo")
+
+
+@pytest.fixture
+def utc() -> Callable[[str], pd.Timestamp]:
+    """An instant in UTC from a text."""
+    return lambda text: pd.Timestamp(text, tz="UTC").as_unit("us")

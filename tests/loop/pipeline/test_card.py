@@ -1,0 +1,71 @@
+"""The model card: complete, for people and for programs, and no data can act as markup in it."""
+
+import json
+
+import pytest
+from jinja2 import UndefinedError
+
+from loop.pipeline import card, report
+
+HOSTILE = "<script>alert(1)</script> | [x](http://evil) `code` @team"
+
+
+@pytest.fixture
+def facts(finished):
+    return json.loads(finished.text("models/card.json"))
+
+
+@pytest.fixture
+def hostile(facts):
+    first = facts["slices"][0]["slice"]
+    for row in facts["slices"]:
+        row["slice"] = HOSTILE if row["slice"] == first else row["slice"]
+    facts["name"] = HOSTILE
+    return facts
+
+
+def test_it_says_what_it_saw_how_good_it_is_and_where_it_ends(facts):
+    text = card.markdown(facts)
+    for part in ("Intended use", "Out of scope", "How good it is", "Limits", "owner", "trained on"):
+        assert part in text
+    assert facts["owner"] in text
+    assert facts["model"]["sha256"] in text
+    assert all(limit in text for limit in facts["limits"])
+    for row in facts["slices"]:
+        assert f"| {row['slice']} | {row['rows']:,} |" in text
+
+
+def test_every_table_row_has_as_many_cells_as_its_head(facts):
+    tables = [block.splitlines() for block in card.markdown(facts).split("\n\n") if block.startswith("|")]
+    assert len(tables) >= 5
+    for table in tables:
+        assert len({line.count("|") for line in table if line.startswith("|")}) == 1, table[0]
+
+
+def test_a_fact_that_is_missing_fails_by_name(facts):
+    del facts["owner"]
+    with pytest.raises(UndefinedError, match="owner"):
+        card.markdown(facts)
+
+
+def test_markdown_from_data_is_only_words(hostile):
+    text = card.markdown(hostile)
+    for sign in ("<script", "[x](", "`code`", "@team", "</script> |"):
+        assert sign not in text
+
+
+def test_html_from_data_is_only_words(hostile):
+    page = report.html(hostile, dict.fromkeys(("calibration", "scores", "clusters", "slices"), "<svg></svg>"))
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_the_page_asks_for_nothing_from_elsewhere(finished):
+    page = finished.text("reports/evaluation.html")
+    assert "default-src 'none'" in page
+    for sign in ("src=", 'href="http', "url(http", "@import", "<script"):
+        assert sign not in page
+
+
+def test_the_committed_card_is_the_one_of_the_run(finished, facts):
+    assert finished.text("models/card.md") == card.markdown(facts)

@@ -1,0 +1,141 @@
+"""evaluate: figures that scikit-learn agrees with, slices with their counts, bad scores refused."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+
+from loop import files, model_file, params
+from loop.contract import ContractError
+from loop.errors import LoopError
+from loop.pipeline import evaluate
+from problem import metrics, source
+from problem import model as problem_model
+
+SETTINGS = {"seed": 1, "cluster": source.KEY[0], "replicates": 200, "confidence": 0.95, "slice_rows_min": 100}
+
+
+@pytest.fixture(scope="module")
+def holdout(finished):
+    return files.read_table(finished.path / "data/examples/holdout.parquet").sample(6000, random_state=1)
+
+
+@pytest.fixture(scope="module")
+def predictions(finished, holdout):
+    stored = files.read_table(finished.path / "data/predictions.parquet")
+    return holdout[source.KEY].merge(stored, on=source.KEY)
+
+
+def judge(holdout, predictions, **changes):
+    return evaluate.evaluate(holdout, predictions, evaluate.Params(**(SETTINGS | changes)))
+
+
+@pytest.fixture(scope="module")
+def found(holdout, predictions):
+    return judge(holdout, predictions)
+
+
+def test_metrics_are_what_scikit_learn_says(found, holdout, predictions):
+    label, score = holdout["label"].to_numpy(), predictions["score"].to_numpy()
+    assert found.metrics["roc_auc"].value == pytest.approx(roc_auc_score(label, score), abs=1e-12)
+    assert found.metrics["log_loss"].value == pytest.approx(log_loss(label, score), abs=1e-12)
+    assert found.metrics["brier"].value == pytest.approx(brier_score_loss(label, score), abs=1e-12)
+    assert found.metrics["calibration_bias"].value == pytest.approx(score.mean() - label.mean(), abs=1e-12)
+
+
+def test_every_metric_lies_in_its_interval(found):
+    for name, estimate in found.metrics.items():
+        assert estimate.low < estimate.high, name
+        if name != "calibration_error":  # a sum of absolute gaps is biased upwards when resampled
+            assert estimate.low < estimate.value < estimate.high, name
+
+
+def test_the_slices_of_each_cut_hold_every_row_once(found):
+    counts = found.slices.drop_duplicates(["cut", "slice"]).groupby("cut")["rows"].sum()
+    assert set(counts) == {6000}
+
+
+def test_a_small_slice_shows_its_count_and_no_figures(found):
+    small = found.slices[found.slices["rows"] < 100]
+    assert len(small)
+    assert small[["value", "low", "high"]].isna().all(axis=None)
+    assert found.slices.loc[found.slices["rows"] >= 100, "value"].notna().all()
+
+
+def test_the_bins_of_calibration_hold_equal_rows_and_rise(found):
+    assert found.calibration["rows"].sum() == 6000
+    assert found.calibration["rows"].max() - found.calibration["rows"].min() <= 1
+    assert found.calibration["mean_score"].is_monotonic_increasing
+
+
+def test_the_histogram_holds_every_row_and_every_label(found, holdout):
+    assert found.scores["rows"].sum() == 6000
+    assert found.scores["labels"].sum() == holdout["label"].sum()
+
+
+def test_the_order_of_rows_does_not_matter(found, holdout, predictions):
+    order = np.random.default_rng(0).permutation(len(holdout))
+    again = judge(holdout.iloc[order], predictions.iloc[order])
+    for name, estimate in again.metrics.items():
+        assert estimate.value == pytest.approx(found.metrics[name].value, abs=1e-12)
+        assert estimate.low == pytest.approx(found.metrics[name].low, abs=1e-9)
+
+
+def test_predictions_for_other_rows_are_matched_by_key_not_by_place(found, holdout, predictions):
+    again = judge(holdout, predictions.iloc[::-1].reset_index(drop=True))
+    assert again.metrics["roc_auc"].value == pytest.approx(found.metrics["roc_auc"].value, abs=1e-12)
+
+
+@pytest.mark.parametrize("bad", [np.nan, 1.5, -0.1])
+def test_a_score_out_of_contract_is_refused(finished, holdout, monkeypatch, bad):
+    monkeypatch.setattr(problem_model, "score", lambda model, rows: np.full(len(rows), bad))
+    with pytest.raises(ContractError, match="predictions"):
+        evaluate.predict(None, holdout)
+
+
+def test_an_unknown_cluster_names_the_columns_to_choose_from(holdout, predictions):
+    with pytest.raises(LoopError, match=r"evaluate\.cluster"):
+        judge(holdout, predictions, cluster="month")
+
+
+def test_what_is_written_is_plain_json_with_the_primary_metric(finished):
+    written = json.loads(finished.text("reports/metrics.json"))
+    assert set(written[metrics.PRIMARY]) == {"value", "low", "high"}
+    assert written["rows"] == len(files.read_table(finished.path / "data/predictions.parquet"))
+
+
+def test_a_corrupted_model_is_refused_before_it_is_loaded(working_copy):
+    model = working_copy.path / "models/model.skops"
+    model.unlink()  # the cache may be linked
+    model.write_bytes(b"PK\x03\x04 not a model")
+    done = working_copy.run("loop", "evaluate", check=False)
+    assert done.returncode == 1
+    assert "models/model.skops has sha256" in done.stderr
+    assert "dvc checkout --force models/model.skops" in done.stderr
+    assert "Traceback" not in done.stderr
+    working_copy.run("dvc", "checkout", "--force", "models/model.skops")
+    assert json.loads(working_copy.text("models/lineage.json"))["model"]["sha256"] == files.digest(
+        model, "sha256"
+    )
+
+
+def test_scores_that_are_all_equal_are_judged_without_a_crash(holdout, predictions):
+    found = judge(holdout, predictions.assign(score=0.25))
+    assert found.metrics["roc_auc"].value == 0.5
+
+
+def test_the_model_scores_one_row_alone_as_in_a_batch(finished, holdout):
+    made = json.loads(finished.text("models/lineage.json"))
+    path = finished.path / "models/model.skops"
+    model = model_file.read(path, made["model"]["sha256"], problem_model.TRUSTED)
+    batch = problem_model.score(model, holdout.head(20))
+    alone = [problem_model.score(model, holdout.iloc[[i]])[0] for i in range(20)]
+    assert batch.tolist() == alone
+
+
+def test_the_section_is_strict():
+    with pytest.raises(LoopError, match="did you mean `replicates`"):
+        params.parse("evaluate", SETTINGS | {"replicate": 10}, evaluate.Params)
+    assert pd.notna(evaluate.Params(**SETTINGS).confidence)

@@ -1,0 +1,45 @@
+"""The command line: every verb has help with an example, and no mistake shows a traceback."""
+
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from loop.cli import app
+
+VERBS = sorted(command.name or command.callback.__name__ for command in app.registered_commands)
+
+
+def invoke(*arguments: str):
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_help_lists_every_verb_and_the_exit_codes():
+    said = invoke("--help").stdout
+    assert all(verb in said for verb in VERBS)
+    assert "Exit codes" in said
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verb_has_help_with_an_example_of_itself(verb):
+    said = invoke(verb, "--help").stdout
+    assert re.search(rf"Example: .*loop {verb}", said)
+
+
+def test_an_unknown_verb_is_wrong_usage():
+    done = invoke("trian")
+    assert done.exit_code == 2
+    assert "trian" in done.output
+
+
+def test_a_missing_params_file_is_one_message(bare_copy):
+    (bare_copy.path / "params.yaml").unlink()
+    done = bare_copy.run("loop", "run", check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: params.yaml is missing")
+
+
+def test_debug_shows_the_traceback(bare_copy):
+    (bare_copy.path / "params.yaml").unlink()
+    done = bare_copy.run("loop", "--debug", "run", check=False)
+    assert "Traceback" in done.stderr

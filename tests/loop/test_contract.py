@@ -1,0 +1,92 @@
+"""A breach says rule, column, how many rows, three examples and what to do."""
+
+import pandas as pd
+import pandera.pandas as pa
+import pytest
+
+from loop import contract
+
+SCHEMA = pa.DataFrameSchema(
+    {
+        "id": pa.Column("int64"),
+        "at": pa.Column("datetime64[us, UTC]"),
+        "share": pa.Column("float64", pa.Check.in_range(0, 1, name="0 to 1", description="look at the unit")),
+    },
+    unique=["id"],
+    strict=True,
+)
+
+
+def frame(**columns) -> pd.DataFrame:
+    at = pd.date_range("2020-01-01", periods=4, tz="UTC", unit="us")
+    return pd.DataFrame({"id": [1, 2, 3, 4], "at": at, "share": [0.1, 0.2, 0.3, 0.4]}).assign(**columns)
+
+
+def only(found: list[contract.Breach]) -> contract.Breach:
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_a_frame_that_keeps_its_contract_has_no_breach():
+    assert contract.check(frame(), SCHEMA, "t") == []
+    assert contract.require(frame(), SCHEMA, "t").equals(frame())
+
+
+def test_an_empty_frame_with_the_right_types_keeps_its_contract():
+    assert contract.check(frame().iloc[:0], SCHEMA, "t") == []
+
+
+def test_a_missing_column_is_named():
+    breach = only(contract.check(frame().drop(columns="share"), SCHEMA, "t"))
+    assert (breach.rule, breach.column, breach.todo) == (
+        "column missing",
+        "share",
+        "add `share` to the source",
+    )
+
+
+def test_a_renamed_column_is_recognised():
+    found = contract.check(frame().rename(columns={"share": "shares"}), SCHEMA, "t")
+    assert [(b.rule, b.column) for b in found] == [("column missing", "share"), ("column unknown", "shares")]
+    assert found[0].todo == "rename `shares` to `share`"
+
+
+def test_an_extra_column_is_refused():
+    assert only(contract.check(frame(more=1), SCHEMA, "t")).rule == "column unknown"
+
+
+def test_a_wrong_type_says_what_was_found_and_hides_no_other_breach():
+    found = contract.check(frame(share="a", more=1), SCHEMA, "t")
+    assert [b.rule for b in found] == ["type is float64", "column unknown"]
+    assert found[0].examples[0].startswith("found str")
+
+
+def test_times_without_a_zone_are_refused_with_what_to_do():
+    naive = frame(at=frame()["at"].dt.tz_localize(None))
+    assert "give the times a zone" in only(contract.check(naive, SCHEMA, "t")).todo
+
+
+def test_values_out_of_range_are_counted_with_three_examples():
+    breach = only(contract.check(frame(share=[2.0, 3.0, 4.0, 5.0]), SCHEMA, "t"))
+    assert (breach.rule, breach.rows, breach.examples) == ("0 to 1", 4, ("2.0", "3.0", "4.0"))
+    assert breach.todo == "look at the unit"
+
+
+def test_nulls_are_counted_and_named_by_key():
+    breach = only(contract.check(frame(share=[0.1, None, None, 0.2]), SCHEMA, "t"))
+    assert (breach.rule, breach.column, breach.rows, breach.examples) == ("not null", "share", 2, ("2", "3"))
+
+
+def test_repeated_keys_are_counted():
+    breach = only(contract.check(frame(id=[1, 1, 2, 3]), SCHEMA, "t"))
+    assert (breach.rule, breach.column, breach.rows) == ("key is unique", "id", 2)
+
+
+def test_all_breaches_come_at_once_and_in_one_table():
+    with pytest.raises(contract.ContractError) as error:
+        contract.require(frame(id=[1, 1, 2, 3], share=[9.0, None, 0.1, 0.2]), SCHEMA, "t")
+    said = str(error.value)
+    assert len(error.value.breaches) == 3
+    assert "table `t` breaks 3 rules" in said
+    assert all(word in said for word in ("key is unique", "0 to 1", "not null", "look at the unit"))
+    assert max(len(line) for line in said.splitlines()) < 120

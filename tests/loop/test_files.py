@@ -1,0 +1,82 @@
+"""Files are whole or not at all, and the same rows give the same bytes."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from loop import files
+from loop.errors import LoopError
+
+FRAME = pd.DataFrame({"id": [1, 2], "at": pd.to_datetime(["2020-01-01T00:00Z", None]).as_unit("us")})
+
+
+def fail_half_way(path, write):
+    with files.replacing(path) as draft:
+        write(draft)
+        raise RuntimeError
+
+
+def test_a_table_comes_back_as_it_was(tmp_path):
+    files.write_table(tmp_path / "t.parquet", FRAME)
+    pd.testing.assert_frame_equal(files.read_table(tmp_path / "t.parquet"), FRAME)
+
+
+def test_the_same_rows_give_the_same_bytes_whatever_the_index(tmp_path):
+    files.write_table(tmp_path / "a.parquet", FRAME)
+    files.write_table(tmp_path / "b.parquet", FRAME.set_index(pd.Index([7, 9])))
+    assert files.digest(tmp_path / "a.parquet") == files.digest(tmp_path / "b.parquet")
+
+
+def test_a_folder_is_read_in_the_order_of_its_names(tmp_path):
+    for name, value in (("b", 2), ("a", 1)):
+        files.write_table(tmp_path / f"{name}.parquet", pd.DataFrame({"x": [value]}))
+    assert files.read_table(tmp_path)["x"].tolist() == [1, 2]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_draft(tmp_path):
+    path = tmp_path / "t.txt"
+    files.write_text(path, "old")
+    with pytest.raises(RuntimeError):
+        fail_half_way(path, lambda draft: draft.write_text("half"))
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path):
+    for names in (["a", "b"], ["c"]):
+        with files.replacing(tmp_path / "out") as draft:
+            for name in names:
+                files.write_text(draft / name, name)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["c"]
+
+
+def test_a_folder_that_fails_half_way_leaves_the_old_one(tmp_path):
+    with files.replacing(tmp_path / "out") as draft:
+        files.write_text(draft / "a", "a")
+    with pytest.raises(RuntimeError):
+        fail_half_way(tmp_path / "out", lambda draft: files.write_text(draft / "b", "b"))
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a"]
+
+
+def test_a_truncated_table_is_named_with_what_to_do(tmp_path):
+    path = tmp_path / "t.parquet"
+    files.write_table(path, FRAME)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(LoopError, match=r"t\.parquet cannot be read") as error:
+        files.read_table(path)
+    assert "dvc repro --force ingest" in str(error.value)
+
+
+def test_a_missing_table_and_an_empty_folder_are_named(tmp_path):
+    with pytest.raises(LoopError, match=r"gone\.parquet is missing"):
+        files.read_table(tmp_path / "gone.parquet")
+    with pytest.raises(LoopError, match="holds no Parquet file"):
+        files.read_table(tmp_path)
+
+
+def test_json_has_no_nan(tmp_path):
+    with pytest.raises(ValueError, match="JSON compliant"):
+        files.write_json(tmp_path / "x.json", {"a": math.nan})
+    assert files.records(pd.DataFrame({"a": [math.nan, 1 / 3]})) == [{"a": None}, {"a": 0.333333}]

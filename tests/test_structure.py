@@ -1,0 +1,128 @@
+"""The repository is what its map says: who imports whom, which stage runs what, which words are said."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from closure import closure, imports
+from loop import paths
+
+ROOT = Path(__file__).parent.parent
+MODULES = sorted(ROOT.glob("src/**/*.py"))
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PHASES = {"pipeline", "review", "release", "serve", "monitor"}
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.fixture(autouse=True)
+def _at_root(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if "problem" in p.parts], ids=named)
+def test_the_problem_imports_nothing_of_the_machinery(path):
+    assert not [name for name in imports(ast.parse(path.read_text())) if name.split(".")[0] == "loop"]
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if PHASES & set(p.parts)], ids=named)
+def test_a_phase_imports_no_other_phase(path):
+    own = (PHASES & set(path.parts)).pop()
+    others = {f"loop.{phase}" for phase in PHASES - {own}}
+    assert not [n for n in imports(ast.parse(path.read_text())) if ".".join(n.split(".")[:2]) in others]
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if "stats" in p.parts], ids=named)
+def test_statistics_touch_no_file_no_tracker_and_no_clock(path):
+    forbidden = {"os", "pathlib", "time", "datetime", "mlflow", "loop.files", "loop.tracking"}
+    assert not forbidden & set(imports(ast.parse(path.read_text())))
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.name == "__init__.py"], ids=named)
+def test_a_package_runs_nothing_when_imported(path):
+    body = ast.parse(path.read_text()).body
+    assert len(body) == 1
+    assert isinstance(body[0], ast.Expr), "only a docstring: stages do not list __init__.py"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_lists_all_the_code_that_it_runs_and_no_other(stage):
+    listed = {dep for dep in STAGES[stage]["deps"] if dep.startswith("src/")}
+    assert listed == closure(f"loop.pipeline.{stage}")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_the_locked_environment(stage):
+    assert "uv.lock" in STAGES[stage]["deps"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_lists_the_params_that_it_reads(stage):
+    code = [Path(dep) for dep in STAGES[stage]["deps"] if dep == f"src/loop/pipeline/{stage}.py"]
+    read = set(re.findall(r"params\.section\(\s*\"(\w+)\"", code[0].read_text()))
+    assert set(STAGES[stage]["params"]) == read
+
+
+def test_the_closure_of_a_module_finds_lazy_imports_and_templates(tmp_path):
+    (tmp_path / "a.py").write_text("def f():\n    import b\n    return 'page.j2'\n")
+    (tmp_path / "b.py").write_text("from c import d\n")
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c/__init__.py").write_text('"""C."""\n')
+    (tmp_path / "c/d.py").write_text("")
+    found = {Path(name).relative_to(tmp_path).as_posix() for name in closure("a", tmp_path)}
+    assert found == {"a.py", "b.py", "c/d.py", "templates/page.j2"}
+
+
+def test_every_file_of_the_stages_is_named_in_paths():
+    files = set()
+    for stage in STAGES.values():
+        for kind in ("deps", "outs", "metrics", "plots"):
+            for entry in stage.get(kind, []):
+                name = next(iter(entry)) if isinstance(entry, dict) else entry
+                files.add(name)
+    data = {name for name in files if not name.startswith("src/")}
+    known = {str(value) for value in vars(paths).values() if isinstance(value, Path)}
+    assert {name for name in data if name not in known} == {
+        f"{paths.PLOTS}/{name}.csv" for name in ("calibration", "clusters", "scores")
+    }
+
+
+def test_the_readme_maps_every_module():
+    readme = (ROOT / "README.md").read_text()
+    missing = [path.name for path in MODULES if path.name != "__init__.py" and path.name not in readme]
+    assert not missing
+
+
+def test_the_readme_names_every_task_and_verb():
+    readme = (ROOT / "README.md").read_text()
+    tasks = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    verbs = re.findall(r"^@app\.command.*\ndef (\w+)", (ROOT / "src/loop/cli.py").read_text(), re.MULTILINE)
+    assert not [task for task in tasks if f"make {task}" not in readme]
+    assert verbs
+    assert not [verb for verb in verbs if f"loop {verb}" not in readme]
+
+
+def test_only_the_problem_speaks_of_the_example():
+    """A template has no substitution step: whatever else names the example would stay behind."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    allowed = re.compile(
+        r"^(src/problem/|tests/problem/|tests/test_structure\.py|params\.yaml|docs/|README\.md|CHANGELOG\.md"
+        r"|models/|reports/|dvc\.lock|uv\.lock|pyproject\.toml|benchmarks/)"
+    )
+    word = re.compile(r"flight|carrier|airport|airline", re.IGNORECASE)
+    said = [
+        name
+        for name in listed
+        if not allowed.match(name)
+        and Path(name).is_file()
+        and word.search(Path(name).read_text(errors="replace"))
+    ]
+    assert not said
