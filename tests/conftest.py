@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -46,6 +47,25 @@ class Repo:
         text = path.read_text()
         assert old in text, f"{file} does not hold {old!r}"
         path.write_text(text.replace(old, new))
+
+    def set_param(self, key: str, value: object) -> None:
+        """Set a dotted key of params.yaml; None takes it away."""
+        path = self.path / "params.yaml"
+        params = yaml.safe_load(path.read_text())
+        *parents, last = key.split(".")
+        section = params
+        for name in parents:
+            section = section[name]
+        if value is None:
+            del section[last]
+        else:
+            section[last] = value
+        path.write_text(yaml.safe_dump(params, sort_keys=False))
+
+    def append(self, file: str, text: str) -> None:
+        """Add a line to a file."""
+        with (self.path / file).open("a") as stream:
+            stream.write(text)
 
     def text(self, file: str) -> str:
         """A file's text."""

@@ -54,7 +54,8 @@ def test_a_package_runs_nothing_when_imported(path):
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_lists_all_the_code_that_it_runs_and_no_other(stage):
     listed = {dep for dep in STAGES[stage]["deps"] if dep.startswith("src/")}
-    assert listed == closure(f"loop.pipeline.{stage}")
+    assert listed == closure("loop.stage") | closure(f"loop.pipeline.{stage}")
+    assert STAGES[stage]["cmd"] == f"python -m loop.stage {stage}"
 
 
 @pytest.mark.parametrize("stage", STAGES)

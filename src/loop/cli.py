@@ -1,11 +1,11 @@
 """`loop VERB`: what a workflow step runs, a laptop runs too. Exit codes are in `loop --help`."""
 
 import os
-from importlib import import_module
 from typing import Annotated
 
 import typer
 
+from loop import stage
 from loop.errors import guard
 
 app = typer.Typer(
@@ -44,17 +44,13 @@ def run(context: typer.Context) -> None:
     raise typer.Exit(pipeline.run(context.args))
 
 
-def _stage(name: str) -> None:
-    import_module(f"loop.pipeline.{name}").main()
-
-
 @app.command()
 def ingest() -> None:
     """Read the source's raw tables, as known at windows.as_of, into data/raw.
 
     Example: loop ingest
     """
-    _stage("ingest")
+    stage.run("ingest")
 
 
 @app.command()
@@ -63,7 +59,7 @@ def validate() -> None:
 
     Example: loop validate; cat reports/validation.json
     """
-    _stage("validate")
+    stage.run("validate")
 
 
 @app.command()
@@ -72,7 +68,7 @@ def examples() -> None:
 
     Example: loop examples
     """
-    _stage("examples")
+    stage.run("examples")
 
 
 @app.command()
@@ -81,7 +77,7 @@ def train() -> None:
 
     Example: OMP_NUM_THREADS=1 loop train
     """
-    _stage("train")
+    stage.run("train")
 
 
 @app.command()
@@ -90,7 +86,7 @@ def evaluate() -> None:
 
     Example: loop evaluate
     """
-    _stage("evaluate")
+    stage.run("evaluate")
 
 
 @app.command()

@@ -71,7 +71,7 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
             raise LoopError(
                 f"{file} cannot be read: {str(error).splitlines()[0]}",
                 "a whole Parquet file",
-                f"delete it and run `dvc repro --force ingest`, or `dvc checkout --force {path}` for the cached copy",
+                f"run `dvc checkout --force {path}` for the cached copy, or `dvc repro --force ingest`",
             ) from None
     whole: pd.DataFrame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
     return whole

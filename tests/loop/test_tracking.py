@@ -54,7 +54,7 @@ def test_a_changed_input_makes_the_tree_dirty_and_an_output_does_not(bare_copy, 
     monkeypatch.chdir(bare_copy.path)
     (bare_copy.path / "reports/metrics.json").write_text("{}")
     assert tracking.git_state()["git_dirty"] == "false"
-    bare_copy.edit("params.yaml", "seed: 20130501", "seed: 1")
+    bare_copy.set_param("train.seed", 1)
     assert tracking.git_state()["git_dirty"] == "true"
 
 

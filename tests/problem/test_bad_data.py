@@ -185,3 +185,19 @@ def test_a_training_window_sees_no_label_that_came_after_it(ingested):
     holdout = files.read_table(Path("data/examples/holdout.parquet"))
     assert holdout["decided_at"].min() >= pd.Timestamp(WINDOWS["holdout"]["from"])
     assert holdout["label_known_at"].max() > pd.Timestamp(WINDOWS["holdout"]["until"])
+
+
+def test_bad_data_stops_the_whole_pipeline_before_training_and_good_data_goes_on(working_copy, finished):
+    limit = "validate.limits.flights_per_day_min"
+    working_copy.set_param(limit, 900)
+    done = working_copy.run("loop", "run", check=False)
+    assert done.returncode == 1
+    assert "at least 900 flights on every day" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Running stage 'train'" not in done.stdout
+    assert json.loads(working_copy.text("reports/validation.json"))["passed"] is False
+    assert working_copy.text("models/lineage.json") == finished.text("models/lineage.json")
+    kept = yaml.safe_load(finished.text("params.yaml"))["validate"]["limits"]["flights_per_day_min"]
+    working_copy.set_param(limit, kept)
+    working_copy.run("loop", "run")
+    assert working_copy.text("dvc.lock") == finished.text("dvc.lock")

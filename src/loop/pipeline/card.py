@@ -77,7 +77,7 @@ def render(template: str, values: dict[str, Any], *, escape: Callable[[Any], Any
 
 def _as_words(value: Any) -> str:
     text = " ".join(str(value).split())
-    for sign, harmless in {"<": "&lt;", "|": "\\|", "`": "'", "[": "\\[", "@": "@\u200b"}.items():
+    for sign, harmless in {"<": "&lt;", "|": "&#124;", "`": "&#96;", "[": "&#91;", "@": "&#64;"}.items():
         text = text.replace(sign, harmless)
     return text
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from loop import contract, features, files, lineage, model_file, params, tracking
-from loop.errors import LoopError, guard
+from loop.errors import LoopError
 from loop.paths import (
     CARD,
     CARD_JSON,
@@ -172,7 +172,3 @@ def main() -> None:
     )
     first = found.metrics[metrics.PRIMARY]
     print(f"evaluate: {metrics.PRIMARY} {first.value:.4f} [{first.low:.4f}, {first.high:.4f}]")
-
-
-if __name__ == "__main__":
-    guard(main)

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from loop import contract, features, files, params
-from loop.errors import LoopError, guard
+from loop.errors import LoopError
 from loop.paths import EXAMPLES, VALID
 from problem import schema, source
 from problem.features import VIEWS
@@ -56,7 +56,3 @@ def main() -> None:
             files.write_table(draft / f"{name}.parquet", frame)
     rows = ", ".join(f"{len(frame):,} to {name} ({n:,} without a label)" for name, (frame, n) in made.items())
     print(f"examples: {rows}")
-
-
-if __name__ == "__main__":
-    guard(main)

@@ -6,6 +6,7 @@ Shape and place carry the meaning; colour only repeats it.
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 from typing import Any
 
 import matplotlib
@@ -56,9 +57,9 @@ def _canvas(width: float, height: float, svg: io.StringIO) -> Iterator[tuple[Fig
         plt.close(figure)
 
 
-def _svg(text: io.StringIO) -> str:
+def _svg(text: io.StringIO, label: str) -> str:
     value = text.getvalue()
-    return value[value.index("<svg") :]
+    return value[value.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1)
 
 
 def _calibration(bins: Any, confidence: float) -> str:
@@ -80,7 +81,7 @@ def _calibration(bins: Any, confidence: float) -> str:
         )
         axes.set(xlabel=f"mean {metrics.SCORE}", ylabel=metrics.LABEL)
         axes.legend(loc="upper left")
-    return _svg(svg)
+    return _svg(svg, f"{metrics.LABEL} against {metrics.SCORE}, in ten bins")
 
 
 def _scores(scores: Any) -> str:
@@ -98,7 +99,7 @@ def _scores(scores: Any) -> str:
         share.set(ylabel=metrics.LABEL)
         share.spines["right"].set_visible(True)
         share.legend(loc="lower left", bbox_to_anchor=(0, 1))
-    return _svg(svg)
+    return _svg(svg, f"how many rows have which {metrics.SCORE}")
 
 
 def _clusters(days: Any) -> str:
@@ -119,7 +120,7 @@ def _clusters(days: Any) -> str:
         step = max(1, len(days) // 8)
         axes.set_xticks(list(place)[::step], [str(name) for name in days["cluster"]][::step])
         axes.legend(loc="upper left", ncols=2, bbox_to_anchor=(0, 1.15))
-    return _svg(svg)
+    return _svg(svg, f"{metrics.LABEL} and mean {metrics.SCORE}, by cluster")
 
 
 def _slices(slices: Any, overall: Any) -> str:
@@ -148,4 +149,4 @@ def _slices(slices: Any, overall: Any) -> str:
         axes.legend(loc="lower right")
         axes.grid(axis="x", color="#e6e9ee")
         axes.set_axisbelow(True)
-    return _svg(svg)
+    return _svg(svg, f"{metrics.METRICS[metrics.PRIMARY].title} by slice")

@@ -3,7 +3,6 @@
 import pandas as pd
 
 from loop import files, params
-from loop.errors import guard
 from loop.paths import RAW
 from problem import source
 
@@ -29,7 +28,3 @@ def main() -> None:
                 files.write_table(draft / name / f"{month}.parquet", part)
     rows = ", ".join(f"{len(frame):,} {name}" for name, frame in tables.items())
     print(f"ingest: {rows}, as known at {windows.as_of:%Y-%m-%d %H:%MZ}")
-
-
-if __name__ == "__main__":
-    guard(main)

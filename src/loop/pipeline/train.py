@@ -7,7 +7,6 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from loop import files, lineage, model_file, params, tracking
-from loop.errors import guard
 from loop.paths import ENVIRONMENT_LOCK, LINEAGE, MODEL, TRAIN
 from problem import model as problem_model
 
@@ -60,7 +59,3 @@ def main() -> None:
         artifacts={MODEL: "model", LINEAGE: "model"},
     )
     print(f"train: {len(examples):,} rows in {seconds:.1f} s, model sha256 {sha256[:12]}")
-
-
-if __name__ == "__main__":
-    guard(main)

@@ -10,7 +10,6 @@ import pandas as pd
 
 from loop import contract, files, params
 from loop.contract import Breach, ContractError
-from loop.errors import guard
 from loop.paths import RAW, VALID, VALIDATION
 from problem import schema, source
 
@@ -103,7 +102,3 @@ def main() -> None:
             files.write_table(draft / f"{name}.parquet", frame)
     mended = sum(entry["rows"] for entry in report["repairs"])
     print(f"validate: {sum(report['rows'].values()):,} rows kept their contract, {mended} repaired by rule")
-
-
-if __name__ == "__main__":
-    guard(main)

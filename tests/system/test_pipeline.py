@@ -1,0 +1,118 @@
+"""The pipeline under real DVC: the same bits each time, no more work than an edit asks for, and recovery."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+import yaml
+
+from conftest import ROOT
+
+
+def lock(repo) -> dict:
+    return yaml.safe_load(repo.text("dvc.lock"))
+
+
+def stages_that_ran(done) -> list[str]:
+    return re.findall(r"Running stage '(\w+)'", done.stdout)
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {},
+        {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        {"OMP_NUM_THREADS": "5", "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C"},
+    ],
+    ids=["as it is", "one thread", "five threads, elsewhere"],
+)
+def test_a_forced_run_gives_the_same_lock_to_the_bit(working_copy, finished, env):
+    done = working_copy.run("loop", "run", "--force", **env)
+    assert stages_that_ran(done) == ["ingest", "validate", "examples", "train", "evaluate"]
+    assert working_copy.text("dvc.lock") == finished.text("dvc.lock")
+    for name in ("reports/metrics.json", "models/card.md", "models/lineage.json", "reports/evaluation.html"):
+        assert working_copy.text(name) == finished.text(name)
+
+
+def test_what_is_committed_is_what_the_run_gives(finished):
+    """A lock may be older than the code; where it names the same inputs, it names the same outputs."""
+    committed, found = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"], lock(finished)["stages"]
+    for name, stage in found.items():
+        same = all(committed[name].get(part) == stage.get(part) for part in ("cmd", "deps", "params"))
+        assert not same or committed[name]["outs"] == stage["outs"], f"stage {name}"
+
+
+def test_an_edit_of_the_metrics_runs_evaluate_alone(working_copy):
+    working_copy.append("src/problem/metrics.py", "# edited\n")
+    assert stages_that_ran(working_copy.run("loop", "run")) == ["evaluate"]
+
+
+def test_an_edit_of_the_seed_trains_anew_and_git_brings_the_old_model_back(working_copy, finished):
+    working_copy.run("git", "add", "--all")
+    working_copy.run(
+        "git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "run", "--allow-empty"
+    )
+    seed = yaml.safe_load(working_copy.text("params.yaml"))["train"]["seed"]
+    working_copy.set_param("train.seed", seed + 1)
+    assert stages_that_ran(working_copy.run("loop", "run")) == ["train", "evaluate"]
+    assert working_copy.text("models/lineage.json") != finished.text("models/lineage.json")
+    working_copy.run("git", "checkout", "--quiet", "--", ".")
+    working_copy.run("dvc", "checkout", "--quiet", "--force")
+    assert stages_that_ran(working_copy.run("loop", "run")) == []
+    assert working_copy.text("dvc.lock") == finished.text("dvc.lock")
+
+
+def test_an_edit_of_a_contract_does_not_ingest_or_train_again(working_copy):
+    working_copy.append("src/problem/schema.py", "# edited\n")
+    assert stages_that_ran(working_copy.run("loop", "run")) == ["validate", "examples", "evaluate"]
+
+
+@pytest.mark.parametrize(("stage", "draft"), [("ingest", "data/.raw.*.tmp"), ("train", "models/.model*.tmp")])
+def test_an_interrupt_in_the_middle_is_recovered_by_the_next_run(working_copy, finished, stage, draft):
+    process = subprocess.Popen(
+        ["loop", "run", "--force", "--single-item", stage],
+        cwd=working_copy.path,
+        env=working_copy.environment() | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while process.poll() is None and not list(working_copy.path.glob(draft)):
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode in (1, 130)
+    assert "Traceback" not in said
+    assert "run the same command again" in said
+    assert not list(working_copy.path.glob(draft))
+    working_copy.run("loop", "run")
+    assert working_copy.text("dvc.lock") == finished.text("dvc.lock")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+@pytest.mark.parametrize(("folder", "verb"), [("data", "ingest"), ("models", "train")])
+def test_a_disk_that_fills_up_is_said_and_leaves_nothing_half_written(working_copy, tmp_path, folder, verb):
+    target = working_copy.path / folder
+    elsewhere = tmp_path / "kept"
+    target.rename(elsewhere)
+    target.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(target)], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("this machine lets nobody mount")
+    try:
+        done = working_copy.run("loop", verb, check=False)
+        assert done.returncode == 1
+        assert "the disk is full" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert list(target.iterdir()) == []
+    finally:
+        subprocess.run(["umount", str(target)], check=True)
+    target.rmdir()
+    elsewhere.rename(target)
+    assert working_copy.run("loop", "run").returncode == 0
