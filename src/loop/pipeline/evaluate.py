@@ -8,24 +8,12 @@ import pandas as pd
 
 from loop import contract, features, files, lineage, model_file, params, tracking
 from loop.errors import LoopError
-from loop.paths import (
-    CARD,
-    CARD_JSON,
-    EVALUATION,
-    HOLDOUT,
-    METRICS,
-    MODEL,
-    PLOTS,
-    PREDICTIONS,
-    SLICES,
-)
-from loop.pipeline import card, figures, report
+from loop.paths import CARD, CARD_JSON, EVALUATION, HOLDOUT, METRICS, MODEL, PLOTS, PREDICTIONS, SLICES
+from loop.pipeline import card, curves, figures, report
 from loop.stats import bootstrap
 from loop.stats.bootstrap import Estimate
 from problem import metrics, schema, source
 from problem import model as problem_model
-
-BINS = 10
 
 
 class Params(params.Section):
@@ -59,7 +47,7 @@ def predict(model: Any, examples: pd.DataFrame) -> pd.DataFrame:
 def evaluate(examples: pd.DataFrame, predictions: pd.DataFrame, settings: Params) -> Evaluation:
     """Judge predictions against the labels of the same examples, resampling whole clusters."""
     labels = examples[[*source.KEY, "label", "label_known_at"]]
-    outcomes = predictions.merge(labels, on=source.KEY, validate="1:1")
+    outcomes = labels.merge(predictions, on=source.KEY, how="left", validate="1:1")  # in the examples' order
     contract.require(outcomes, schema.OUTCOME, "outcomes")
     if settings.cluster not in examples:
         raise LoopError(
@@ -73,9 +61,9 @@ def evaluate(examples: pd.DataFrame, predictions: pd.DataFrame, settings: Params
     return Evaluation(
         metrics={name: _estimate(name, judged, weight, settings) for name in metrics.METRICS},
         slices=_slices(examples, judged, weight, settings),
-        calibration=_calibration(judged, weight, settings),
-        clusters=_by_cluster(judged),
-        scores=_histogram(judged),
+        calibration=curves.calibration(judged, weight, settings.confidence),
+        clusters=curves.by_cluster(judged),
+        scores=curves.histogram(judged["score"], judged["label"]),
     )
 
 
@@ -102,36 +90,6 @@ def _slices(
                 found = _estimate(name, part, weight, settings) if enough else nothing
                 rows.append((cut, str(value), name, found.rows, found.value, found.low, found.high))
     return pd.DataFrame(rows, columns=["cut", "slice", "metric", "rows", "value", "low", "high"])
-
-
-def _calibration(judged: pd.DataFrame, weight: bootstrap.Floats, settings: Params) -> pd.DataFrame:
-    """Ten bins of equal rows by score: mean score, mean label with its interval, rows."""
-    bins = pd.qcut(judged["score"].rank(method="first"), BINS, labels=False)
-    rows = []
-    for _, part in judged.groupby(bins, sort=True):
-        codes = part["code"].to_numpy(np.int64)
-        mean_label = bootstrap.means(part["label"].to_numpy(np.float64), codes, weight.shape[1])
-        found = bootstrap.estimate(mean_label, codes, weight, settings.confidence)
-        rows.append((part["score"].mean(), found.value, found.low, found.high, found.rows))
-    return pd.DataFrame(rows, columns=["mean_score", "mean_label", "low", "high", "rows"])
-
-
-def _by_cluster(judged: pd.DataFrame) -> pd.DataFrame:
-    """Per cluster (day): rows, mean score and mean label."""
-    found = judged.groupby("cluster", sort=True).agg(
-        rows=("label", "size"), mean_score=("score", "mean"), mean_label=("label", "mean")
-    )
-    return found.reset_index()
-
-
-def _histogram(judged: pd.DataFrame) -> pd.DataFrame:
-    """Rows per fortieth of the range of scores, and the mean label of each: score is the middle."""
-    edges = np.linspace(judged["score"].min(), judged["score"].max(), 41)
-    place = np.clip(np.searchsorted(edges, judged["score"], "right") - 1, 0, 39)
-    found = judged.groupby(place)["label"].agg(rows="size", total="sum").reindex(range(40), fill_value=0)
-    return pd.DataFrame(
-        {"score": (edges[:-1] + edges[1:]) / 2, "rows": found["rows"], "labels": found["total"]}
-    )
 
 
 def as_json(found: Evaluation) -> dict[str, Any]:

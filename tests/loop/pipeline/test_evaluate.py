@@ -77,10 +77,16 @@ def test_the_order_of_rows_does_not_matter(found, holdout, predictions):
         assert estimate.low == pytest.approx(found.metrics[name].low, abs=1e-9)
 
 
-def test_predictions_for_other_rows_are_matched_by_key_not_by_place(found, holdout, predictions):
+def test_predictions_are_matched_by_key_not_by_place(found, holdout, predictions):
     again = judge(holdout, predictions.iloc[::-1].reset_index(drop=True))
-    primary = metrics.PRIMARY
-    assert again.metrics[primary].value == pytest.approx(found.metrics[primary].value, abs=1e-12)
+    assert again.metrics == found.metrics
+    pd.testing.assert_frame_equal(again.slices, found.slices)
+    pd.testing.assert_frame_equal(again.clusters, found.clusters)
+
+
+def test_an_example_without_a_prediction_is_refused(holdout, predictions):
+    with pytest.raises(ContractError, match="not null"):
+        judge(holdout, predictions.iloc[1:])
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -1,0 +1,37 @@
+"""Curves of an evaluation: frames to draw, from outcomes with their `cluster` and its `code`."""
+
+import numpy as np
+import pandas as pd
+
+from loop.stats import bootstrap
+
+BINS = 10
+
+
+def calibration(judged: pd.DataFrame, weight: bootstrap.Floats, confidence: float) -> pd.DataFrame:
+    """Ten bins of equal rows by score: mean score, mean label with its interval, rows."""
+    bins = pd.qcut(judged["score"].rank(method="first"), BINS, labels=False)
+    rows = []
+    for _, part in judged.groupby(bins, sort=True):
+        codes = part["code"].to_numpy(np.int64)
+        mean_label = bootstrap.means(part["label"].to_numpy(np.float64), codes, weight.shape[1])
+        found = bootstrap.estimate(mean_label, codes, weight, confidence)
+        rows.append((part["score"].mean(), found.value, found.low, found.high, found.rows))
+    return pd.DataFrame(rows, columns=["mean_score", "mean_label", "low", "high", "rows"])
+
+
+def by_cluster(judged: pd.DataFrame) -> pd.DataFrame:
+    """Per cluster (day): rows, mean score and mean label."""
+    found = judged.groupby("cluster", sort=True).agg(
+        rows=("label", "size"), mean_score=("score", "mean"), mean_label=("label", "mean")
+    )
+    return found.reset_index()
+
+
+def histogram(score: pd.Series, label: pd.Series) -> pd.DataFrame:
+    """Rows per fortieth of the range of scores, and the sum of their labels: score is the middle."""
+    edges = np.linspace(score.min(), score.max(), 41)
+    place = np.clip(np.searchsorted(edges, score, "right") - 1, 0, 39)
+    found: pd.DataFrame = label.groupby(place).agg(rows="size", labels="sum").reindex(range(40), fill_value=0)
+    found.insert(0, "score", (edges[:-1] + edges[1:]) / 2)
+    return found

@@ -1,0 +1,70 @@
+"""A real MLflow server takes the run when MLFLOW_TRACKING_URI names it: nothing else is set."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from conftest import BIN
+from mlflow import MlflowClient
+
+
+@pytest.fixture
+def server(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = tmp_path / "server"
+    folder.mkdir()
+    process = subprocess.Popen(
+        [
+            str(BIN / "mlflow"),
+            "server",
+            *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
+            *("--backend-store-uri", f"sqlite:///{folder}/server.db"),
+            *("--artifacts-destination", f"{folder}/artifacts"),
+        ],
+        cwd=folder,
+        env={name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    uri = f"http://127.0.0.1:{port}"
+    try:
+        _wait(uri)
+        yield uri
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def _wait(uri: str) -> None:
+    for _ in range(240):
+        try:
+            with urlopen(f"{uri}/health", timeout=1):  # noqa: S310 - our own loopback server
+                return
+        except (URLError, OSError):
+            time.sleep(0.25)
+    pytest.fail("the MLflow server did not start within 60 s")
+
+
+def test_a_server_takes_params_metrics_and_model_of_a_training(working_copy, server):
+    (working_copy.path / "mlflow.db").unlink()
+    working_copy.run("loop", "train", MLFLOW_TRACKING_URI=server)
+    working_copy.run("loop", "evaluate", MLFLOW_TRACKING_URI=server)
+    client = MlflowClient(server)
+    experiment = client.get_experiment_by_name("loop")
+    runs = client.search_runs([experiment.experiment_id])
+    assert len(runs) == 1, "evaluate finds the run of train by the model's hash"
+    made = json.loads(working_copy.text("models/lineage.json"))
+    assert runs[0].data.tags["model_sha256"] == made["model"]["sha256"]
+    assert runs[0].data.metrics
+    names = {item.path for item in client.list_artifacts(runs[0].info.run_id, "model")}
+    assert names == {"model/model.skops", "model/lineage.json"}
+    assert not (working_copy.path / "mlflow.db").exists()
