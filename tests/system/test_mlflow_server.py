@@ -10,8 +10,9 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from conftest import BIN
 from mlflow import MlflowClient
+
+from conftest import BIN
 
 
 @pytest.fixture

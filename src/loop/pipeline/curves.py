@@ -32,6 +32,6 @@ def histogram(score: pd.Series, label: pd.Series) -> pd.DataFrame:
     """Rows per fortieth of the range of scores, and the sum of their labels: score is the middle."""
     edges = np.linspace(score.min(), score.max(), 41)
     place = np.clip(np.searchsorted(edges, score, "right") - 1, 0, 39)
-    found: pd.DataFrame = label.groupby(place).agg(rows="size", labels="sum").reindex(range(40), fill_value=0)
-    found.insert(0, "score", (edges[:-1] + edges[1:]) / 2)
-    return found
+    outcomes = pd.DataFrame({"place": place, "label": label.to_numpy()}).groupby("place")["label"]
+    rows, labels = (found.reindex(range(40), fill_value=0) for found in (outcomes.size(), outcomes.sum()))
+    return pd.DataFrame({"score": (edges[:-1] + edges[1:]) / 2, "rows": rows, "labels": labels})
