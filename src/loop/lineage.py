@@ -16,6 +16,7 @@ import yaml
 from loop.errors import LoopError
 from loop.files import digest
 from loop.paths import ENVIRONMENT_LOCK, LINEAGE, PIPELINE
+from loop.yaml_file import load as load_yaml
 
 
 def links(stage: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -24,7 +25,7 @@ def links(stage: str, params: dict[str, Any]) -> dict[str, Any]:
     data: md5 of each input and output of data; code: md5 of each source file; params: the
     sections read; environment: sha256 of the lock.
     """
-    stages = yaml.safe_load(PIPELINE.read_text(encoding="utf-8"))["stages"]
+    stages = load_yaml(PIPELINE)["stages"]
     chain = _upstream(stage, stages)
     deps = {dep for name in chain for dep in stages[name]["deps"]}
     sections = {key.split(".")[0] for name in chain for key in stages[name].get("params", [])}

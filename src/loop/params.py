@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import pandas as pd
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from loop.errors import LoopError
 from loop.paths import PARAMS
+from loop.yaml_file import load
 
 
 def _instant(value: object) -> pd.Timestamp:
@@ -70,24 +70,6 @@ class Windows(Section):
         if self.as_of < self.holdout.until:
             raise ValueError(f"as_of {self.as_of} is before holdout.until {self.holdout.until}")
         return self
-
-
-def load(path: Path = PARAMS) -> dict[str, Any]:
-    """The whole file as plain values. Raises LoopError when it is missing or not a mapping."""
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise LoopError(f"{path} is missing", "a file of params", "run from the repository's root") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", "not YAML")
-        raise LoopError(f"{path}{where}: {problem}", "valid YAML", "mend that line") from None
-    if not isinstance(values, dict):
-        raise LoopError(
-            f"{path} holds {type(values).__name__}", "a mapping of sections", f"see {path} on main"
-        )
-    return values
 
 
 def section(name: str, model: type[S], path: Path = PARAMS) -> S:

@@ -93,19 +93,3 @@ def test_a_missing_section_names_the_one_that_was_meant(tmp_path):
     path.write_text("trian: {seed: 1}\n")
     with pytest.raises(LoopError, match="section `train` is missing, but there is `trian`"):
         params.section("train", Outer, path)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [("a: 1\nb: [2\nc: 3\n", "line 3"), ("- 1\n", "holds list"), ("", "holds NoneType")],
-)
-def test_a_file_that_is_no_mapping_is_refused_with_its_line(tmp_path, text, said):
-    path = tmp_path / "params.yaml"
-    path.write_text(text)
-    with pytest.raises(LoopError, match=said):
-        params.load(path)
-
-
-def test_a_missing_file_says_where_to_run(tmp_path):
-    with pytest.raises(LoopError, match="run from the repository's root"):
-        params.load(tmp_path / "params.yaml")

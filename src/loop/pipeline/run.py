@@ -8,11 +8,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from loop import params
 from loop.errors import LoopError
 from loop.paths import CARD_JSON, EVALUATION, PARAMS, PIPELINE_LOCK
+from loop.yaml_file import load
 
 SECTIONS = ["windows", "validate", "examples", "train", "evaluate", "card"]
 
@@ -23,7 +21,7 @@ def check_params() -> None:
     Sections that dvc.lock holds as they are were accepted by their stages: only others are
     parsed, because their models are slow to import.
     """
-    values = params.load()
+    values = load(PARAMS)
     for name in values:
         if name not in SECTIONS:
             near = get_close_matches(str(name), SECTIONS, n=1)
@@ -40,7 +38,7 @@ def _accepted() -> dict[str, Any]:
     """Section -> value, as the stages last took them; empty without a dvc.lock."""
     if not PIPELINE_LOCK.is_file():
         return {}
-    stages = (yaml.safe_load(PIPELINE_LOCK.read_text(encoding="utf-8")) or {}).get("stages", {})
+    stages = load(PIPELINE_LOCK).get("stages", {})
     return {
         name: value
         for stage in stages.values()
@@ -49,6 +47,7 @@ def _accepted() -> dict[str, Any]:
 
 
 def _parse_all() -> None:
+    from loop import params
     from loop.pipeline import card, evaluate, examples, train, validate
 
     models: dict[str, Any] = {

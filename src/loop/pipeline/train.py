@@ -7,7 +7,8 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from loop import files, lineage, model_file, params, tracking
-from loop.paths import ENVIRONMENT_LOCK, LINEAGE, MODEL, TRAIN
+from loop.paths import ENVIRONMENT_LOCK, LINEAGE, MODEL, PARAMS, TRAIN
+from loop.yaml_file import load
 from problem import model as problem_model
 
 
@@ -38,7 +39,7 @@ def main() -> None:
     seconds = perf_counter() - started
     model_file.write(model, MODEL)
     sha256 = files.digest(MODEL, "sha256")
-    links = lineage.links("train", params.load())
+    links = lineage.links("train", load(PARAMS))
     made = {
         "model": {"file": str(MODEL), "sha256": sha256, "md5": lineage.md5(MODEL)},
         "rows": len(examples),
