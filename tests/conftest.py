@@ -23,15 +23,17 @@ class Repo:
 
     def run(self, *command: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a tool of the environment in the repository."""
-        return subprocess.run(
+        done = subprocess.run(
             [str(BIN / command[0]), *command[1:]] if (BIN / command[0]).exists() else list(command),
             cwd=self.path,
             env=self.environment() | env,
             capture_output=True,
             text=True,
             timeout=400,
-            check=check,
+            check=False,
         )
+        assert not (check and done.returncode), f"{command}: {done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+        return done
 
     def environment(self) -> dict[str, str]:
         """The environment in which the repository's own code comes first."""

@@ -1,0 +1,400 @@
+"""What the machinery relies on: whatever `problem` keeps these statements can be trained and judged.
+
+It says nothing of any one problem. Data come from `problem.source`, windows and settings from
+params.yaml in the current directory. When a statement fails, the problem is what to mend.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import ibis
+import numpy as np
+import pandas as pd
+import pytest
+
+from loop import contract, files, model_file, params
+from loop.features import DECIDED_AT, join
+from loop.pipeline import evaluate, train, validate
+from loop.pipeline.examples import examples
+from loop.stats import bootstrap
+from problem import metrics, model, schema, source
+from problem.features import VIEWS
+
+Tables = dict[str, pd.DataFrame]
+
+ROWS = 2000  # enough to fit a model to and to compare, whatever the size of the problem
+FEATURES = [name for view in VIEWS for name in (*view.features, *([view.age] if view.age else []))]
+LABEL = ["label", "label_known_at"]
+
+
+def repaired(tables: Tables) -> Tables:
+    """The tables as the stages after `validate` see them."""
+    return {name: validate.repair(name, frame)[0] for name, frame in tables.items()}
+
+
+def newest(requests: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+    """The last requests that were decided by then, in a fixed order."""
+    decided = requests[requests[DECIDED_AT] <= at]
+    return decided.sort_values([DECIDED_AT, *source.KEY], ignore_index=True).tail(ROWS)
+
+
+def change_log(view: Any, tables: Tables) -> pd.DataFrame:
+    """All rows of a view; times come back in UTC without a zone."""
+    naive = {name: frame.copy() for name, frame in tables.items()}
+    for frame in naive.values():
+        for column in frame.select_dtypes("datetimetz"):
+            frame[column] = frame[column].dt.tz_localize(None)
+    facts = {name: ibis.memtable(frame) for name, frame in naive.items()}
+    return view.expression(facts).to_pandas()
+
+
+def by_key(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same rows in the order of their keys."""
+    return frame.sort_values(source.KEY, ignore_index=True)
+
+
+def same(left: pd.DataFrame, right: pd.DataFrame) -> None:
+    """Assert that two frames are equal to the bit."""
+    pd.testing.assert_frame_equal(left, right, check_exact=True)
+
+
+@pytest.fixture(scope="module")
+def windows() -> params.Windows:
+    return params.section("windows", params.Windows)
+
+
+@pytest.fixture(scope="module")
+def known_at(windows) -> Callable[[pd.Timestamp], Tables]:
+    """The raw tables as known at an instant, of all rows that the windows span."""
+    return lambda as_of: source.tables(windows.since, windows.holdout.until, as_of)
+
+
+@pytest.fixture(scope="module")
+def raw(known_at, windows) -> Tables:
+    """The raw tables as known at the end."""
+    return known_at(windows.as_of)
+
+
+@pytest.fixture(scope="module")
+def now(raw) -> Tables:
+    """The repaired tables as known at the end."""
+    return repaired(raw)
+
+
+@pytest.fixture(scope="module", params=[0.5, 1.0], ids=["in the middle of training", "when it ends"])
+def instant(windows, request) -> pd.Timestamp:
+    """An instant to travel back to."""
+    whole = windows.train.until - windows.train.since
+    return (windows.train.since + request.param * whole).floor("s").as_unit("us")
+
+
+@pytest.fixture(scope="module")
+def then(known_at, instant) -> Tables:
+    """The repaired tables as they were known at that instant."""
+    return repaired(known_at(instant))
+
+
+@pytest.fixture(scope="module")
+def sample(windows, now) -> pd.DataFrame:
+    """Examples decided from the middle of the training window on."""
+    decided = source.requests(now)[DECIDED_AT].sort_values()
+    middle = windows.train.since + (windows.train.until - windows.train.since) / 2
+    some = decided[decided >= middle].head(ROWS)
+    window = params.Window(**{"from": some.iloc[0].isoformat(), "until": some.iloc[-1].isoformat()})
+    return examples(now, window, windows.as_of)[0]
+
+
+@pytest.fixture(scope="module")
+def settings() -> train.Params:
+    return params.section("train", train.Params)
+
+
+@pytest.fixture(scope="module")
+def fitted(sample, settings) -> Any:
+    return train.train(sample, settings)
+
+
+@pytest.fixture(scope="module")
+def scores(fitted, sample) -> np.ndarray:
+    return model.score(fitted, sample)
+
+
+@pytest.fixture(scope="module")
+def outcomes(sample, scores) -> pd.DataFrame:
+    """Label and score of each example, with the number of its cluster."""
+    cluster = sample[params.section("evaluate", evaluate.Params).cluster]
+    return pd.DataFrame({"label": sample["label"], "score": scores, "code": pd.factorize(cluster)[0]})
+
+
+# The source
+
+
+def test_the_source_returns_every_table_in_time_and_each_has_a_contract(raw, windows):
+    limits = params.section("validate", validate.Params).limits
+    assert set(raw) == set(source.TIME) == set(schema.raw(windows.as_of, limits))
+
+
+def test_a_table_is_kept_by_months_of_a_time_in_utc(raw):
+    for name, column in source.TIME.items():
+        assert column is None or str(raw[name][column].dtype) == "datetime64[us, UTC]", name
+
+
+def test_the_same_question_has_the_same_answer(raw, known_at, windows):
+    for name, frame in known_at(windows.as_of).items():
+        same(frame, raw[name])
+
+
+def test_requests_are_those_decided_in_the_window_asked_for(windows):
+    window = windows.train
+    decided = source.requests(repaired(source.tables(window.since, window.until, windows.as_of)))[DECIDED_AT]
+    assert len(decided)
+    assert decided.min() >= window.since
+    assert decided.max() < window.until
+
+
+# Nothing from the future
+
+
+def test_features_are_those_that_could_be_computed_at_the_time(now, then, instant):
+    found = join(newest(source.requests(now), instant), now, VIEWS)
+    expected = join(newest(source.requests(then), instant), then, VIEWS)
+    assert len(found)
+    same(found, expected)
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
+def test_a_view_holds_nothing_that_was_not_known_yet(view, then, instant):
+    log = change_log(view, then)
+    assert len(log)
+    assert log["known_at"].max() <= instant.tz_localize(None)
+
+
+def test_tables_hold_no_outcome_that_was_not_known_yet(then, instant, windows):
+    same(source.labels(then, windows.as_of), source.labels(then, instant))
+
+
+# Labels
+
+
+def test_a_label_is_known_by_the_instant_asked_for_and_after_its_decision(now, instant):
+    found = source.requests(now).merge(source.labels(now, instant), on=source.KEY, validate="1:1")
+    assert (found["label_known_at"] <= instant).all()
+    assert (found["label_known_at"] > found[DECIDED_AT]).all()
+
+
+def test_a_label_once_known_never_changes(now, then, instant, windows):
+    earlier = by_key(source.labels(then, instant))
+    later = by_key(source.labels(now, windows.as_of))
+    same(by_key(earlier[source.KEY].merge(later, on=source.KEY, how="left")), earlier)
+    same(by_key(source.labels(now, instant)), earlier)
+
+
+def test_labels_come_in_time_to_train_and_to_judge(now, windows):
+    at_training, at_last = (source.labels(now, at) for at in (windows.train.until, windows.as_of))
+    assert 0 < len(at_training) < len(at_last)
+    assert at_last["label"].nunique() > 1
+
+
+# Contracts
+
+
+def test_requests_keep_their_contract_and_their_key_is_unique(now):
+    requests = contract.require(source.requests(now), schema.REQUEST, "requests")
+    assert not requests.duplicated(source.KEY).any()
+
+
+def test_examples_keep_their_contract(sample):
+    contract.require(sample, schema.EXAMPLE, "examples")
+
+
+def test_an_example_is_its_request_its_features_and_its_label(sample, now):
+    columns = [*source.requests(now).columns, *FEATURES, *LABEL]
+    assert list(sample.columns) == columns
+    assert set(schema.EXAMPLE.columns) == set(columns)
+
+
+def test_predictions_and_outcomes_keep_their_contracts(fitted, sample):
+    predictions = evaluate.predict(fitted, sample)
+    assert set(schema.PREDICTION.columns) == set(predictions.columns)
+    outcomes = predictions.assign(**{name: sample[name] for name in LABEL})
+    contract.require(outcomes, schema.OUTCOME, "outcomes")
+
+
+def test_rows_are_clustered_by_a_column_of_the_examples(sample):
+    cluster = sample[params.section("evaluate", evaluate.Params).cluster]
+    assert cluster.notna().all()
+    assert cluster.nunique() > 1
+
+
+# Views and repairs
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
+def test_a_view_has_one_row_per_entity_and_instant(view, now):
+    log = change_log(view, now)
+    assert set(log.columns) == {*view.entity, "known_at", *view.features}
+    assert log["known_at"].notna().all()
+    assert not log.duplicated([*view.entity, "known_at"]).any()
+
+
+def test_features_have_names_of_their_own(now):
+    names = [*source.requests(now).columns, *FEATURES, *LABEL]
+    assert len(names) == len(set(names))
+
+
+def test_features_do_not_depend_on_the_order_of_raw_rows(now, windows):
+    asked = newest(source.requests(now), windows.train.until)
+    shuffled = {name: frame.sample(frac=1, random_state=0) for name, frame in now.items()}
+    found = join(asked, shuffled, VIEWS)
+    assert found[FEATURES].notna().any(axis=None)
+    same(found, join(asked, now, VIEWS))
+
+
+@pytest.mark.parametrize("rule", schema.REPAIRS, ids=lambda rule: rule.name)
+def test_a_repair_applied_twice_is_the_same_as_once(rule, raw):
+    once = rule.mend(raw[rule.table]).reset_index(drop=True)
+    assert list(once.columns) == list(raw[rule.table].columns)
+    same(rule.mend(once).reset_index(drop=True), once)
+
+
+@pytest.mark.parametrize("rule", schema.REPAIRS, ids=lambda rule: rule.name)
+def test_a_repair_leaves_its_input_alone(rule, raw):
+    before = raw[rule.table].copy()
+    rule.mend(raw[rule.table])
+    same(raw[rule.table], before)
+
+
+@pytest.mark.parametrize("rule", [r for r in schema.REPAIRS if source.TIME[r.table]], ids=lambda r: r.name)
+def test_a_repair_does_not_look_ahead(rule, raw):
+    """What later rows say is cut off right after rows that it mends."""
+    frame, time = raw[rule.table], source.TIME[rule.table]
+    whole = rule.mend(frame)
+    matched = frame.merge(whole, how="left", indicator=True)
+    mended = matched.loc[matched["_merge"] == "left_only", time].drop_duplicates()
+    for at in [frame[time].iloc[len(frame) // 2], *mended.iloc[:: max(1, len(mended) // 8)]]:
+        early = rule.mend(frame[frame[time] <= at])
+        same(early.reset_index(drop=True), whole[whole[time] <= at].reset_index(drop=True))
+
+
+# The model
+
+
+def test_the_same_rows_and_seed_give_the_same_scores_and_the_same_file(
+    fitted, sample, settings, scores, tmp_path
+):
+    again = train.train(sample, settings)
+    np.testing.assert_array_equal(model.score(again, sample), scores)
+    digests = set()
+    for name, one in {"first": fitted, "again": again}.items():
+        model_file.write(one, tmp_path / name)
+        digests.add(files.digest(tmp_path / name))
+    assert len(digests) == 1
+
+
+def test_training_and_scoring_leave_their_input_alone(sample, settings):
+    rows = sample.copy()
+    model.score(train.train(rows, settings), rows)
+    same(rows, sample)
+
+
+def test_a_score_is_one_finite_number_per_row(scores, sample):
+    assert scores.shape == (len(sample),)
+    assert scores.dtype == np.float64
+    assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda rows: rows[rows.columns[::-1]],
+        lambda rows: rows.assign(never_seen="x"),
+        lambda rows: rows.drop(columns=LABEL),
+        lambda rows: rows.set_index(rows.index[::-1]),
+    ],
+    ids=["order of columns", "extra columns", "labels", "index"],
+)
+def test_scores_do_not_depend_on_what_is_no_feature(fitted, sample, scores, change):
+    np.testing.assert_array_equal(model.score(fitted, change(sample)), scores)
+
+
+def test_a_row_alone_scores_as_in_a_batch(fitted, sample, scores):
+    alone = [model.score(fitted, sample.iloc[[place]])[0] for place in range(20)]
+    np.testing.assert_array_equal(alone, scores[:20])
+
+
+def test_a_row_without_any_view_feature_is_scored(fitted, sample):
+    evaluate.predict(fitted, sample.assign(**dict.fromkeys(FEATURES, np.nan)))
+
+
+def test_the_model_comes_back_from_its_file_as_it_was(fitted, sample, scores, tmp_path):
+    path = tmp_path / "model.skops"
+    model_file.write(fitted, path)
+    back = model_file.read(path, files.digest(path, "sha256"), model.TRUSTED)
+    np.testing.assert_array_equal(model.score(back, sample), scores)
+
+
+# Metrics and slices
+
+
+def figures(name: str, outcomes: pd.DataFrame) -> np.ndarray:
+    """A metric of the outcomes for three replicates that weigh every cluster the same."""
+    label, score = (outcomes[column].to_numpy(np.float64) for column in ("label", "score"))
+    codes = outcomes["code"].to_numpy(np.int64)
+    clusters = int(codes.max()) + 1
+    of = bootstrap.statistic(metrics.METRICS[name], label, score, codes, clusters)
+    return of(np.ones((3, clusters)))
+
+
+def test_the_metrics_that_decide_are_among_the_metrics():
+    assert metrics.PRIMARY in metrics.METRICS
+    assert set(metrics.SLICE_METRICS) <= set(metrics.METRICS)
+    assert metrics.PRIMARY in metrics.SLICE_METRICS
+
+
+def test_reports_have_words_for_score_label_and_metrics():
+    words = [metrics.SCORE, metrics.LABEL, *(metric.title for metric in metrics.METRICS.values())]
+    assert all(isinstance(text, str) and text.strip() for text in words)
+
+
+@pytest.mark.parametrize("name", metrics.METRICS)
+def test_a_metric_is_one_finite_number_per_replicate(name, outcomes):
+    found = figures(name, outcomes)
+    assert found.shape == (3,)
+    assert np.isfinite(found).all()
+    assert found == pytest.approx(found[0], rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", metrics.METRICS)
+def test_a_metric_does_not_depend_on_the_order_of_rows(name, outcomes):
+    shuffled = outcomes.sample(frac=1, random_state=0)
+    assert figures(name, shuffled) == pytest.approx(figures(name, outcomes), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", [n for n, metric in metrics.METRICS.items() if metric.rows])
+def test_a_metric_leaves_labels_and_scores_alone(name, outcomes):
+    label, score = (outcomes[column].to_numpy(np.float64, copy=True) for column in ("label", "score"))
+    metrics.METRICS[name].rows(label, score)
+    np.testing.assert_array_equal(label, outcomes["label"])
+    np.testing.assert_array_equal(score, outcomes["score"])
+
+
+@pytest.mark.parametrize("name", metrics.METRICS)
+def test_no_score_is_better_than_the_label_itself(name, outcomes):
+    """Else the metric points the wrong way, and a gate would let the worse model in."""
+    [perfect, *_], [found, *_] = (
+        figures(name, outcomes.assign(score=outcomes["label"])),
+        figures(name, outcomes),
+    )
+    better = {"lower": -1, "higher": 1}.get(metrics.METRICS[name].better)
+    assert better * (perfect - found) >= 0 if better else abs(perfect) <= abs(found)
+
+
+def test_each_cut_gives_every_example_one_text(sample):
+    before = sample.copy()
+    cuts = metrics.slices(sample)
+    assert cuts
+    for name, values in cuts.items():
+        assert len(values) == len(sample), name
+        assert all(isinstance(value, str) for value in values), name
+        assert not {"", "nan", "NaT", "<NA>"} & set(values), f"{name}: a missing value that became a text"
+    same(sample, before)

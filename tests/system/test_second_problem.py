@@ -1,0 +1,73 @@
+"""Another problem in place of this one: five files and a params.yaml, no change to the machinery."""
+
+import json
+import re
+import shutil
+
+import pytest
+import yaml
+
+from conftest import ROOT, Repo, copy_sources
+from loop import files
+from problem import metrics, source
+
+SECOND = ROOT / "tests/second_problem"
+MADE = ["dvc.lock", "models/lineage.json", "models/card.json", "models/card.md", "reports"]
+
+
+@pytest.fixture(scope="module")
+def adopted(tmp_path_factory) -> Repo:
+    """A copy of the repository that holds the second problem, and has run it once."""
+    repo = copy_sources(tmp_path_factory.mktemp("adopted") / "repo")
+    for name in ["src/problem", *MADE]:
+        repo.run("rm", "-rf", name)
+    shutil.copytree(
+        SECOND / "problem", repo.path / "src/problem", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    shutil.copy2(SECOND / "params.yaml", repo.path)
+    repo.run("loop", "run")
+    return repo
+
+
+def test_the_machinery_is_as_it_was(adopted):
+    changed = adopted.run("git", "status", "--porcelain", "--untracked-files=all").stdout.split("\n")
+    names = {line[3:].split("/")[0] for line in changed if line and not line[3:].startswith("src/problem/")}
+    assert names == {"params.yaml", "dvc.lock", "models", "reports"}
+
+
+def test_the_model_is_a_good_deal_better_than_predicting_the_mean(adopted):
+    train, holdout = (
+        files.read_table(adopted.path / f"data/examples/{name}.parquet")["label"]
+        for name in ("train", "holdout")
+    )
+    of_the_mean = (holdout - train.mean()).abs().mean()
+    mae = json.loads(adopted.text("reports/metrics.json"))["mae"]
+    assert 0.5 * of_the_mean < mae["value"] < 0.8 * of_the_mean
+    assert mae["low"] < mae["value"] < mae["high"]
+
+
+def test_a_metric_of_means_is_of_the_right_size(adopted):
+    found = json.loads(adopted.text("reports/metrics.json"))
+    assert found["mae"]["value"] < found["rmse"]["value"] < 2 * found["mae"]["value"]
+
+
+@pytest.mark.parametrize("page", ["reports/evaluation.html", "models/card.md"])
+def test_report_and_card_speak_of_this_problem_and_of_no_other(adopted, page):
+    said = adopted.text(page)
+    assert yaml.safe_load((SECOND / "params.yaml").read_text())["card"]["name"] in said
+    assert "mean absolute error" in said
+    assert "clinic" in said
+    first = yaml.safe_load((ROOT / "params.yaml").read_text())["card"]["name"]
+    others = [first, metrics.SCORE, metrics.LABEL, *source.TIME, *source.KEY]
+    assert not [word for word in others if re.search(rf"\b{re.escape(word)}\b", said)]
+
+
+def test_the_contract_suite_holds_and_the_stages_name_the_code_that_they_run(adopted):
+    structure = "tests/test_structure.py::test_{}"
+    statements = [
+        "tests/contract",
+        structure.format("the_problem_imports_nothing_of_the_machinery"),
+        structure.format("a_stage_lists_all_the_code_that_it_runs_and_no_other"),
+    ]
+    done = adopted.run("python", "-m", "pytest", "-q", *statements, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
