@@ -4,10 +4,12 @@ The run carries what may not be in the outputs, because it differs each time: co
 the tree was dirty, duration, peak memory. A run is found again by the model's hash.
 """
 
+import logging
 import os
 import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,6 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
 INPUTS = ["src", "dvc.yaml", "params.yaml", "uv.lock"]  # what a dirty tree is about
-_TAG_LIMIT = 5000
 
 
 def git_state() -> dict[str, str]:
@@ -47,13 +48,11 @@ def connect() -> Any:
 
     Raises LoopError when the server does not answer.
     """
-    import logging
-
-    for name in ("alembic", "mlflow"):
-        logging.getLogger(name).setLevel(logging.WARNING)
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
+    for name in ("alembic", "mlflow"):  # after the import, which sets them to talk
+        logging.getLogger(name).setLevel(logging.WARNING)
     name = os.environ["MLFLOW_EXPERIMENT_NAME"]
     try:
         client = MlflowClient()
@@ -84,6 +83,8 @@ def record(
     from another machine). `artifacts` maps a file to the folder that it is logged under,
     `texts` a name to its content.
     """
+    from mlflow.entities import Metric, Param, RunTag
+
     client, experiment = connect()
     query = f"tags.model_sha256 = '{model_sha256}'"
     found = [] if start else client.search_runs([experiment], query, max_results=1)
@@ -91,12 +92,13 @@ def record(
         run = found[0].info.run_id
     else:
         run = client.create_run(experiment, tags={"model_sha256": model_sha256, **git_state()}).info.run_id
-    for key, value in (tags or {}).items():
-        client.set_tag(run, key, value[:_TAG_LIMIT])
-    for key, value in (params or {}).items():
-        client.log_param(run, key, value)
-    for key, number in (metrics or {}).items():
-        client.log_metric(run, key, number)
+    now = int(time.time() * 1000)
+    client.log_batch(
+        run,
+        params=[Param(key, str(value)) for key, value in (params or {}).items()],
+        metrics=[Metric(key, value, now, 0) for key, value in (metrics or {}).items()],
+        tags=[RunTag(key, value) for key, value in (tags or {}).items()],
+    )
     for path, folder in (artifacts or {}).items():
         client.log_artifact(run, str(path), folder)
     for name, text in (texts or {}).items():
