@@ -71,6 +71,16 @@ def test_the_page_is_no_wider_than_the_screen(page):
     assert wide <= seen
 
 
+def test_the_texts_of_a_figure_can_be_read(page):
+    heights = page.execute_script(
+        "return [...document.querySelectorAll('figure svg text')].map(t => t.getBoundingClientRect())"
+        ".map(box => Math.min(box.width, box.height))"
+    )
+    assert len(heights) > 50
+    assert min(heights) > 3, "of the narrowest sign"
+    assert sorted(heights)[len(heights) // 2] >= 9
+
+
 def test_the_texts_of_a_figure_do_not_run_out_of_it(page):
     outside = page.execute_script(
         """
