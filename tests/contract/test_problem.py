@@ -29,7 +29,7 @@ LABEL = ["label", "label_known_at"]
 
 def repaired(tables: Tables) -> Tables:
     """The tables as the stages after `validate` see them."""
-    return {name: validate.repair(name, frame)[0] for name, frame in tables.items()}
+    return {name: validate.repair(name, frame.copy())[0] for name, frame in tables.items()}
 
 
 def newest(requests: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
@@ -81,11 +81,17 @@ def now(raw) -> Tables:
     return repaired(raw)
 
 
-@pytest.fixture(scope="module", params=[0.5, 1.0], ids=["in the middle of training", "when it ends"])
-def instant(windows, request) -> pd.Timestamp:
+@pytest.fixture(scope="module")
+def middle(windows) -> pd.Timestamp:
+    """The middle of the training window."""
+    half = (windows.train.until - windows.train.since) / 2
+    return (windows.train.since + half).floor("s").as_unit("us")
+
+
+@pytest.fixture(scope="module", params=["in the middle of training", "when it ends"])
+def instant(windows, middle, request) -> pd.Timestamp:
     """An instant to travel back to."""
-    whole = windows.train.until - windows.train.since
-    return (windows.train.since + request.param * whole).floor("s").as_unit("us")
+    return middle if request.param == "in the middle of training" else windows.train.until
 
 
 @pytest.fixture(scope="module")
@@ -95,10 +101,9 @@ def then(known_at, instant) -> Tables:
 
 
 @pytest.fixture(scope="module")
-def sample(windows, now) -> pd.DataFrame:
+def sample(windows, middle, now) -> pd.DataFrame:
     """Examples decided from the middle of the training window on."""
     decided = source.requests(now)[DECIDED_AT].sort_values()
-    middle = windows.train.since + (windows.train.until - windows.train.since) / 2
     some = decided[decided >= middle].head(ROWS)
     window = params.Window(**{"from": some.iloc[0].isoformat(), "until": some.iloc[-1].isoformat()})
     return examples(now, window, windows.as_of)[0]
@@ -144,12 +149,12 @@ def test_the_same_question_has_the_same_answer(raw, known_at, windows):
         same(frame, raw[name])
 
 
-def test_requests_are_those_decided_in_the_window_asked_for(windows):
-    window = windows.train
-    decided = source.requests(repaired(source.tables(window.since, window.until, windows.as_of)))[DECIDED_AT]
+def test_requests_are_those_decided_in_the_window_asked_for(windows, middle):
+    tables = source.tables(middle, windows.train.until, windows.as_of)
+    decided = source.requests(repaired(tables))[DECIDED_AT]
     assert len(decided)
-    assert decided.min() >= window.since
-    assert decided.max() < window.until
+    assert decided.min() >= middle
+    assert decided.max() < windows.train.until
 
 
 # Nothing from the future
@@ -252,27 +257,27 @@ def test_features_do_not_depend_on_the_order_of_raw_rows(now, windows):
 
 @pytest.mark.parametrize("rule", schema.REPAIRS, ids=lambda rule: rule.name)
 def test_a_repair_applied_twice_is_the_same_as_once(rule, raw):
-    once = rule.mend(raw[rule.table]).reset_index(drop=True)
+    once = rule.mend(raw[rule.table].copy()).reset_index(drop=True)
     assert list(once.columns) == list(raw[rule.table].columns)
     same(rule.mend(once).reset_index(drop=True), once)
 
 
 @pytest.mark.parametrize("rule", schema.REPAIRS, ids=lambda rule: rule.name)
 def test_a_repair_leaves_its_input_alone(rule, raw):
-    before = raw[rule.table].copy()
-    rule.mend(raw[rule.table])
-    same(raw[rule.table], before)
+    frame = raw[rule.table].copy()
+    rule.mend(frame)
+    same(frame, raw[rule.table])
 
 
 @pytest.mark.parametrize("rule", [r for r in schema.REPAIRS if source.TIME[r.table]], ids=lambda r: r.name)
 def test_a_repair_does_not_look_ahead(rule, raw):
     """What later rows say is cut off right after rows that it mends."""
-    frame, time = raw[rule.table], source.TIME[rule.table]
-    whole = rule.mend(frame)
+    frame, time = raw[rule.table].copy(), source.TIME[rule.table]
+    whole = rule.mend(frame.copy())
     matched = frame.merge(whole, how="left", indicator=True)
     mended = matched.loc[matched["_merge"] == "left_only", time].drop_duplicates()
     for at in [frame[time].iloc[len(frame) // 2], *mended.iloc[:: max(1, len(mended) // 8)]]:
-        early = rule.mend(frame[frame[time] <= at])
+        early = rule.mend(frame[frame[time] <= at].copy())
         same(early.reset_index(drop=True), whole[whole[time] <= at].reset_index(drop=True))
 
 

@@ -1,0 +1,1 @@
+"""How fast it is, beside what else: `make bench`. Figures, not tests."""
