@@ -26,7 +26,7 @@ def join(requests: pd.DataFrame, tables: Mapping[str, pd.DataFrame], views: Iter
     facts = {name: _load(engine, name, frame) for name, frame in tables.items()}
     numbered = requests.reset_index(drop=True).rename_axis("row_number").reset_index()
     rows = _load(engine, "requests", numbered)
-    frames = [engine.to_pandas(_as_of(rows, view.expression(facts), view)) for view in views]
+    frames = [engine.to_pyarrow(_as_of(rows, view.expression(facts), view)).to_pandas() for view in views]
     parts = [frame.drop(columns="row_number").set_index(requests.index) for frame in frames]
     joined: pd.DataFrame = pd.concat([requests, *parts], axis="columns")
     return joined

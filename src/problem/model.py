@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline
@@ -25,12 +25,12 @@ class Params(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    learning_rate: float
-    trees: int
-    leaves: int
-    rows_per_leaf: int
-    l2: float
-    features_per_split: float
+    learning_rate: float = Field(gt=0)
+    trees: int = Field(ge=1)
+    leaves: int = Field(ge=2)
+    rows_per_leaf: int = Field(ge=1)
+    l2: float = Field(ge=0)
+    features_per_split: float = Field(gt=0, le=1)
 
 
 def build(params: Params, seed: int) -> Pipeline:

@@ -6,10 +6,11 @@ Raw facts are repaired first, each rule looking only at a row and at rows known 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import pandas as pd
 import pandera.pandas as pa
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from problem.features import VIEWS
 from problem.source import KEY, LEAD, UNLISTED_AIRPORTS, WEATHER_PUBLISHED_AFTER
@@ -18,17 +19,43 @@ UTC = "datetime64[us, UTC]"
 CARRIERS = ["9E", "AA", "AS", "B6", "DL", "EV", "F9", "FL", "HA", "MQ", "OO", "UA", "US", "VX", "WN", "YV"]
 ORIGINS = ["EWR", "JFK", "LGA"]
 
+_WEATHER_RANGES = {
+    "temperature_f": (-40, 120),
+    "dewpoint_f": (-60, 90),
+    "humidity_percent": (0, 100),
+    "wind_direction_degrees": (0, 360),
+    "wind_mph": (0, 150),
+    "gust_mph": (0, 200),
+    "rain_inches": (0, 10),
+    "pressure_millibars": (900, 1080),
+    "visibility_miles": (0, 10),
+}
+
 
 class Limits(BaseModel):
     """`validate.limits` of params.yaml: how much may be missing before the feed counts as broken."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    flights_per_day_min: int
-    weather_hours_per_day_min: int
-    short_days_max: int
-    no_outcome_share_max: float
+    flights_per_day_min: int = Field(ge=0)
+    weather_hours_per_day_min: int = Field(ge=0, le=24)
+    short_days_max: int = Field(ge=0)
+    no_outcome_share_max: float = Field(ge=0, le=1)
     weather_null_share_max: dict[str, float]
+
+    @field_validator("weather_null_share_max")
+    @classmethod
+    def _names_columns(cls, shares: dict[str, float]) -> dict[str, float]:
+        known = ["default", *_WEATHER_RANGES]
+        for name, share in shares.items():
+            if name not in known:
+                near = get_close_matches(name, known, n=1)
+                raise ValueError(f"has no column `{name}`" + (f"; did you mean `{near[0]}`?" if near else ""))
+            if not 0 <= share <= 1:
+                raise ValueError(f"says {share} for `{name}`; a share lies between 0 and 1")
+        if "default" not in shares:
+            raise ValueError("lacks `default`, the share for columns that it does not name")
+        return shares
 
 
 @dataclass(frozen=True)
@@ -243,17 +270,6 @@ _ARRIVES_AFTER_DECISION = pa.Check(
     name="arrives after the decision",
     description="a wrong date or time zone at the source",
 )
-_WEATHER_RANGES = {
-    "temperature_f": (-40, 120),
-    "dewpoint_f": (-60, 90),
-    "humidity_percent": (0, 100),
-    "wind_direction_degrees": (0, 360),
-    "wind_mph": (0, 150),
-    "gust_mph": (0, 200),
-    "rain_inches": (0, 10),
-    "pressure_millibars": (900, 1080),
-    "visibility_miles": (0, 10),
-}
 
 
 def _request_columns() -> dict[str, pa.Column]:

@@ -1,5 +1,7 @@
 """Known faults are repaired by name; what cannot be repaired is refused, with what to do."""
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -175,3 +177,16 @@ def test_labels_that_stop_coming_are_a_broken_feed(real):
         **{name: real["flights"][name].where(real["flights"].index % 2 == 0) for name in outcome}
     )
     assert len(offenders({**real, "flights": flights})["arrived_at"]) > 100
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        ({"default": 0.1, "pressure_milibars": 0.2}, "did you mean `pressure_millibars`?"),
+        ({"gust_mph": 0.9}, "lacks `default`"),
+        ({"default": 5.0}, "a share lies between 0 and 1"),
+    ],
+)
+def test_limits_name_columns_that_there_are(shares, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        schema.Limits(**(LIMITS.model_dump() | {"weather_null_share_max": shares}))

@@ -20,7 +20,9 @@ class Params(params.Section):
     limits: list[str]
 
 
-def facts(about: Params, windows: params.Windows, made: dict[str, Any], found: Any) -> dict[str, Any]:
+def facts(
+    about: Params, windows: params.Windows, made: dict[str, Any], found: Any, confidence: float
+) -> dict[str, Any]:
     """The card as plain values: `models/card.json`."""
 
     def window(of: params.Window) -> dict[str, str]:
@@ -37,6 +39,7 @@ def facts(about: Params, windows: params.Windows, made: dict[str, Any], found: A
             "hashes": made["data"],
         },
         "settings": made["params"]["train"],
+        "interval": f"{confidence:.0%}",
         "metrics": {
             name: {
                 "title": metrics.METRICS[name].title,

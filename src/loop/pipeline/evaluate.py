@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import Field, field_validator
 
 from loop import contract, features, files, lineage, model_file, params, tracking
-from loop.errors import LoopError
 from loop.paths import CARD, CARD_JSON, EVALUATION, HOLDOUT, METRICS, MODEL, PLOTS, PREDICTIONS, SLICES
 from loop.pipeline import card, curves, figures, report
 from loop.stats import bootstrap
@@ -19,11 +19,18 @@ from problem import model as problem_model
 class Params(params.Section):
     """`evaluate` of params.yaml."""
 
-    seed: int
+    seed: int = Field(ge=0)
     cluster: str
-    replicates: int
-    confidence: float
-    slice_rows_min: int
+    replicates: int = Field(ge=1)
+    confidence: float = Field(gt=0, lt=1)
+    slice_rows_min: int = Field(ge=1)
+
+    @field_validator("cluster")
+    @classmethod
+    def _is_a_column(cls, name: str) -> str:
+        if name not in schema.EXAMPLE.columns:
+            raise ValueError(f"is {name!r}, no column of the examples; {', '.join(source.KEY)} are some")
+        return name
 
 
 @dataclass(frozen=True)
@@ -49,12 +56,6 @@ def evaluate(examples: pd.DataFrame, predictions: pd.DataFrame, settings: Params
     labels = examples[[*source.KEY, "label", "label_known_at"]]
     outcomes = labels.merge(predictions, on=source.KEY, how="left", validate="1:1")  # in the examples' order
     contract.require(outcomes, schema.OUTCOME, "outcomes")
-    if settings.cluster not in examples:
-        raise LoopError(
-            f"params.yaml: `evaluate.cluster` is {settings.cluster!r}",
-            "a column of the examples",
-            f"choose one of {', '.join(source.KEY)}",
-        )
     codes, names = pd.factorize(examples[settings.cluster], sort=True)
     weight = bootstrap.weights(len(names), settings.replicates, settings.seed)
     judged = outcomes.assign(cluster=names[codes], code=codes)
@@ -117,7 +118,7 @@ def main() -> None:
     files.write_json(SLICES, files.records(found.slices))
     for name in ("calibration", "clusters", "scores"):
         files.write_text(PLOTS / f"{name}.csv", getattr(found, name).to_csv(index=False, float_format="%.6f"))
-    facts = card.facts(about, windows, made, found)
+    facts = card.facts(about, windows, made, found, settings.confidence)
     files.write_json(CARD_JSON, facts)
     files.write_text(CARD, card.markdown(facts))
     drawn = figures.draw(found, settings.confidence)

@@ -1,6 +1,7 @@
 """examples: each request with what was known at its decision, and its label, per window."""
 
 import pandas as pd
+from pydantic import Field
 
 from loop import contract, features, files, params
 from loop.errors import LoopError
@@ -12,7 +13,7 @@ from problem.features import VIEWS
 class Params(params.Section):
     """`examples` of params.yaml."""
 
-    rows_min: int
+    rows_min: int = Field(ge=1)
 
 
 def examples(

@@ -87,7 +87,7 @@ def summary(card: dict[str, Any]) -> str:
         f"{card['name']}",
         f"  trained on  {window('train')}",
         f"  judged on   {window('holdout')}",
-        *(_metric(metric) for metric in card["metrics"].values()),
+        *(_metric(metric, card["interval"]) for metric in card["metrics"].values()),
         f"  model       {card['model']['file']}, sha256 {card['model']['sha256'][:12]}",
         f"  report      {EVALUATION}",
         f"  card        {CARD_JSON.with_suffix('.md')}",
@@ -96,8 +96,8 @@ def summary(card: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _metric(found: dict[str, Any]) -> str:
+def _metric(found: dict[str, Any], interval: str) -> str:
     value, low, high = (
         "-" if found[part] is None else f"{found[part]:.4f}" for part in ("value", "low", "high")
     )
-    return f"  {found['title']:<18}{value:>8}   95 % interval {low} to {high}"
+    return f"  {found['title']:<18}{value:>8}   {interval} interval {low} to {high}"

@@ -4,6 +4,7 @@ from time import perf_counter
 from typing import Any
 
 import pandas as pd
+from pydantic import Field
 from threadpoolctl import threadpool_limits
 
 from loop import files, lineage, model_file, params, tracking
@@ -15,7 +16,7 @@ from problem import model as problem_model
 class Params(params.Section):
     """`train` of params.yaml."""
 
-    seed: int
+    seed: int = Field(ge=0)
     model: problem_model.Params
 
 

@@ -96,11 +96,6 @@ def test_a_score_out_of_contract_is_refused(finished, holdout, monkeypatch, bad)
         evaluate.predict(None, holdout)
 
 
-def test_an_unknown_cluster_names_the_columns_to_choose_from(holdout, predictions):
-    with pytest.raises(LoopError, match=r"evaluate\.cluster"):
-        judge(holdout, predictions, cluster="month")
-
-
 def test_what_is_written_is_plain_json_with_the_primary_metric(finished):
     written = json.loads(finished.text("reports/metrics.json"))
     assert set(written[metrics.PRIMARY]) == {"value", "low", "high"}

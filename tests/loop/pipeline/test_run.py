@@ -11,7 +11,7 @@ def test_it_ends_with_what_was_trained_how_good_it_is_and_where_to_look(finished
     said = finished.run("loop", "run").stdout
     card = json.loads(finished.text("models/card.json"))
     assert said.rstrip().endswith(summary(card).rstrip())
-    for part in ("trained on", "judged on", "95 % interval", "reports/evaluation.html", "make ui"):
+    for part in ("trained on", "judged on", "95% interval", "reports/evaluation.html", "make ui"):
         assert part in said
     for metric in card["metrics"].values():
         assert f"{metric['value']:.4f}" in said
@@ -25,6 +25,8 @@ TYPOS = {
     "a section": ({"train": None, "trian": {"seed": 1}}, "`trian` is not a section; did you mean `train`?"),
     "a key": ({"evaluate.replicate": 5}, "`evaluate.replicate` is not a key; did you mean `replicates`?"),
     "a type": ({"train.seed": "many"}, "`train.seed` is 'many'"),
+    "a number out of range": ({"evaluate.confidence": 95}, "`evaluate.confidence` is 95"),
+    "a cluster": ({"evaluate.cluster": "month"}, "`evaluate.cluster` is 'month', no column of the examples"),
     "a time": ({"windows.as_of": "2013-06-03"}, "has no time zone"),
     "a text": ({"card.owner": 3}, "`card.owner` is 3"),
     "nothing left": ({"card": None}, "section `card` is missing"),
