@@ -22,6 +22,7 @@ INK, BLUE, ORANGE, GREY, BAND = "#1f2430", "#2563a8", "#c2560c", "#8a93a3", "#db
 STYLE = {
     "svg.hashsalt": "loop",
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a name from data may hold a dollar sign
     "font.family": "sans-serif",
     "font.size": 10,
     "text.color": INK,
