@@ -36,8 +36,13 @@ def main() -> None:
 
 
 def _table(rows: list[Row]) -> str:
-    lines = [HEAD, ["---", "---:", "---", "---", "---"], *(row.cells() for row in rows)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    lines = [HEAD, *(row.cells() for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
+    head, *body = [
+        " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines
+    ]
+    rule = " | ".join("-" * width for width in widths)
+    return "\n".join(f"| {line} |" for line in (head, rule, *body))
 
 
 def _machine(runs: int, date: str) -> str:

@@ -1,4 +1,4 @@
-"""Times a piece of work several times and says the median, the least and the most."""
+"""Measures work several times, and says the median, the least and the most."""
 
 import subprocess
 import sys
@@ -8,22 +8,38 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+# A process of its own, because the memory of children is kept as one maximum per process.
+HELPER = """
+import resource, subprocess, sys, time
+started = time.perf_counter()
+done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+seconds = time.perf_counter() - started
+if done.returncode:
+    sys.exit(done.stdout)
+print(seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table: what was measured, seconds of each run, and the goal if there is one."""
+    """One line of a table: what was measured, the value of each run, and the goal if there is one."""
 
     what: str
-    seconds: list[float]
+    values: list[float]
     goal: float | None = None
     note: str = ""
+    unit: str = "s"
 
     def cells(self) -> list[str]:
         """What, median, range, goal and note, as texts."""
-        middle = median(self.seconds)
-        goal = "" if self.goal is None else f"{self.goal:g} s: {'met' if middle <= self.goal else 'missed'}"
-        spread = f"{min(self.seconds):.2f} to {max(self.seconds):.2f}" if len(self.seconds) > 1 else ""
-        return [self.what, f"{middle:.2f} s", spread, goal, self.note]
+        middle = median(self.values)
+        met = (
+            ""
+            if self.goal is None
+            else f"{self.goal:g} {self.unit}: {'' if middle <= self.goal else 'not '}met"
+        )
+        spread = f"{min(self.values):.2f} to {max(self.values):.2f}" if len(self.values) > 1 else "once"
+        return [self.what, f"{middle:.2f} {self.unit}", spread, met, self.note]
 
 
 def timed(work: Callable[[], object], runs: int) -> list[float]:
@@ -36,14 +52,20 @@ def timed(work: Callable[[], object], runs: int) -> list[float]:
     return found
 
 
-def peak_mb(command: list[str], cwd: Path, env: dict[str, str]) -> float:
-    """Run a command; the most memory that any one process of it held, in MB."""
-    code = (
-        "import resource, subprocess, sys; "
-        "subprocess.run(sys.argv[1:], check=True, capture_output=True); "
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    )
+def spent(command: list[str], cwd: Path, env: dict[str, str]) -> tuple[float, float]:
+    """Run a command: its seconds by the wall clock, and GiB of the largest process under it.
+
+    Ends the benchmark with the command's output if it fails.
+    """
     done = subprocess.run(
-        [sys.executable, "-c", code, *command], cwd=cwd, env=env, capture_output=True, text=True, check=True
+        [sys.executable, "-c", HELPER, *command],
+        cwd=cwd,
+        env=env,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
     )
-    return int(done.stdout) * (1 if sys.platform == "darwin" else 1024) / 1e6
+    if done.returncode:
+        sys.exit(f"error: `{' '.join(command)}` failed in {cwd}; its output is above")
+    seconds, memory = done.stdout.split()
+    return float(seconds), float(memory) * (1 if sys.platform == "darwin" else 1024) / 2**30

@@ -50,6 +50,7 @@ def connect() -> Any:
     """
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     for name in ("alembic", "mlflow"):  # after the import, which sets them to talk
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -58,12 +59,12 @@ def connect() -> Any:
         client = MlflowClient()
         experiment = client.get_experiment_by_name(name)
         return client, experiment.experiment_id if experiment else client.create_experiment(name)
-    except MlflowException as error:
+    except (MlflowException, SQLAlchemyError) as error:
         uri = os.environ["MLFLOW_TRACKING_URI"]
         raise LoopError(
             f"MLflow at {uri} does not answer: {str(error).splitlines()[0][:120]}",
             "a tracking server, or the default file mlflow.db",
-            "start the server, or unset MLFLOW_TRACKING_URI",
+            "start the server, or unset MLFLOW_TRACKING_URI; a broken mlflow.db: move it away",
         ) from None
 
 

@@ -269,7 +269,9 @@ def test_a_repair_leaves_its_input_alone(rule, raw):
     same(frame, raw[rule.table])
 
 
-@pytest.mark.parametrize("rule", [r for r in schema.REPAIRS if source.TIME[r.table]], ids=lambda r: r.name)
+@pytest.mark.parametrize(
+    "rule", [r for r in schema.REPAIRS if source.TIME.get(r.table)], ids=lambda r: r.name
+)
 def test_a_repair_does_not_look_ahead(rule, raw):
     """What later rows say is cut off right after rows that it mends."""
     frame, time = raw[rule.table].copy(), source.TIME[rule.table]
@@ -323,12 +325,14 @@ def test_scores_do_not_depend_on_what_is_no_feature(fitted, sample, scores, chan
 
 
 def test_a_row_alone_scores_as_in_a_batch(fitted, sample, scores):
-    alone = [model.score(fitted, sample.iloc[[place]])[0] for place in range(20)]
-    np.testing.assert_array_equal(alone, scores[:20])
+    places = range(0, len(sample), max(1, len(sample) // 20))
+    alone = [model.score(fitted, sample.iloc[[place]])[0] for place in places]
+    np.testing.assert_array_equal(alone, scores[places])
 
 
 def test_a_row_without_any_view_feature_is_scored(fitted, sample):
-    evaluate.predict(fitted, sample.assign(**dict.fromkeys(FEATURES, np.nan)))
+    predictions = evaluate.predict(fitted, sample.assign(**dict.fromkeys(FEATURES, np.nan)))
+    assert np.isfinite(predictions["score"]).all()
 
 
 def test_the_model_comes_back_from_its_file_as_it_was(fitted, sample, scores, tmp_path):
@@ -386,12 +390,10 @@ def test_a_metric_leaves_labels_and_scores_alone(name, outcomes):
 @pytest.mark.parametrize("name", metrics.METRICS)
 def test_no_score_is_better_than_the_label_itself(name, outcomes):
     """Else the metric points the wrong way, and a gate would let the worse model in."""
-    [perfect, *_], [found, *_] = (
-        figures(name, outcomes.assign(score=outcomes["label"])),
-        figures(name, outcomes),
-    )
-    better = {"lower": -1, "higher": 1}.get(metrics.METRICS[name].better)
-    assert better * (perfect - found) >= 0 if better else abs(perfect) <= abs(found)
+    found = figures(name, outcomes)[0]
+    perfect = figures(name, outcomes.assign(score=outcomes["label"]))[0]
+    no_worse = {"lower": perfect <= found, "higher": perfect >= found, "zero": abs(perfect) <= abs(found)}
+    assert no_worse[metrics.METRICS[name].better]
 
 
 def test_each_cut_gives_every_example_one_text(sample):

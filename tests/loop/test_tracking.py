@@ -72,6 +72,14 @@ def test_a_server_that_does_not_answer_is_said_before_the_training(working_copy)
     assert "Traceback" not in done.stderr
 
 
+def test_a_broken_file_of_runs_is_said_before_the_training(working_copy):
+    (working_copy.path / "mlflow.db").write_text("this is no database")
+    done = working_copy.run("loop", "train", check=False)
+    assert done.returncode == 1
+    assert "a broken mlflow.db: move it away" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_params_become_dotted_keys():
     assert tracking.flat({"a": {"b": {"c": 1}}, "d": [2]}) == {"a.b.c": 1, "d": [2]}
 

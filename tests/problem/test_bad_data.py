@@ -1,6 +1,7 @@
 """Bad data stops the pipeline before training: one clear message, a report, nothing half-written."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,11 @@ def test_a_missing_table_is_named(ingested, capsys):
         path.unlink()
     Path("data/raw/airports").rmdir()
     assert "table missing" in refused(capsys)
+
+
+def test_data_that_was_never_ingested_says_what_to_run(ingested, capsys):
+    shutil.rmtree("data")
+    assert "data/raw is missing" in refused(capsys)
 
 
 def test_all_faults_of_all_tables_are_told_at_once(ingested, raw, capsys):

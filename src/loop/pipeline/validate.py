@@ -10,6 +10,7 @@ import pandas as pd
 
 from loop import contract, files, params
 from loop.contract import Breach, ContractError
+from loop.errors import LoopError
 from loop.paths import RAW, VALID, VALIDATION
 from problem import schema, source
 
@@ -92,6 +93,8 @@ def main() -> None:
     """Read data/raw, write reports/validation.json, and data/valid if all is well."""
     windows = params.section("windows", params.Windows)
     limits = params.section("validate", Params).limits
+    if not RAW.is_dir():
+        raise LoopError(f"{RAW} is missing", "the output of `ingest`", "run `loop ingest`, or `loop run`")
     tables = {name: files.read_table(RAW / name) for name in source.TIME if (RAW / name).is_dir()}
     valid, report, breaches = validate(tables, windows, limits)
     files.write_json(VALIDATION, report)

@@ -12,7 +12,7 @@ Tables = Mapping[str, ir.Table]
 
 @dataclass(frozen=True)
 class View:
-    """Features of an entity as a change log: `entity`, `known_at` and `features`, see src/problem."""
+    """Features of an entity as a change log: `expression` gives `entity`, `known_at` and `features`."""
 
     name: str
     entity: tuple[str, ...]

@@ -12,7 +12,7 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Metric:
-    """A mean of rows, or a built-in; `better` says which way is better, see src/problem."""
+    """A mean of rows, or a built-in; `better` says which way is better (zero: nearer to zero)."""
 
     title: str
     better: Literal["higher", "lower", "zero"]
@@ -28,12 +28,12 @@ def error(label: Array, score: Array) -> Array:
 
 def absolute_error(label: Array, score: Array) -> Array:
     """How far off each row is, either way."""
-    return np.abs(error(label, score))
+    return np.asarray(np.abs(error(label, score)))
 
 
 def squared_error(label: Array, score: Array) -> Array:
     """The square of each row's error."""
-    return np.square(error(label, score))
+    return np.asarray(np.square(error(label, score)))
 
 
 def root(mean: Array) -> Array:

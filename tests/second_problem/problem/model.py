@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
@@ -20,7 +20,7 @@ class Params(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    alpha: float
+    alpha: float = Field(gt=0)
 
 
 def build(params: Params, seed: int) -> Pipeline:
@@ -41,4 +41,4 @@ def score(model: Pipeline, examples: pd.DataFrame) -> np.ndarray:
 
     Rounded, because the last bit of a product of matrices depends on how many rows it has.
     """
-    return np.round(model.predict(examples), 6)
+    return np.asarray(np.round(model.predict(examples), 6))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 import pandera.pandas as pa
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from problem.features import VIEWS
 from problem.source import CLINICS, KEY, MEASURES
@@ -18,7 +18,7 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    visits_per_day_min: int
+    visits_per_day_min: int = Field(ge=0)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ _DECIDED = {"decided_at": pa.Column(UTC)}
 _FEATURES = {
     name: pa.Column("float64", pa.Check.ge(0), nullable=True)
     for view in VIEWS
-    for name in (*view.features, view.age)
+    for name in (*view.features, *([view.age] if view.age else []))
 }
 _SCORE = {"score": pa.Column("float64", _within(-200, 700))}
 _LABEL = {"label": pa.Column("float64", _within(0, 500)), "label_known_at": pa.Column(UTC)}
