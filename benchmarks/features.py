@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import ibis
 import numpy as np
 import pandas as pd
 
@@ -51,10 +50,7 @@ def _same(found: pd.DataFrame, whole: pd.DataFrame) -> str:
 
 
 def _logs(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Each view's change log as a frame, by the expressions and the engine that the join uses."""
-    engine = ibis.duckdb.connect()
-    facts = {name: features._load(engine, name, frame) for name, frame in tables.items()}
-    return {view.name: engine.to_pyarrow(view.expression(facts)).to_pandas() for view in VIEWS}
+    return {view.name: features.change_log(view, tables) for view in VIEWS}
 
 
 def _merge_asof(requests: pd.DataFrame, logs: dict[str, pd.DataFrame]) -> pd.DataFrame:

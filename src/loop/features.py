@@ -5,7 +5,8 @@ a row sees, of each view, the newest row with `known_at <= decided_at`, and none
 time to live.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import ibis
@@ -22,14 +23,30 @@ def join(requests: pd.DataFrame, tables: Mapping[str, pd.DataFrame], views: Iter
     Grain: one row per request. A missing or stale entity gives nulls; an empty frame gives an
     empty frame with all columns.
     """
-    engine = ibis.duckdb.connect()
-    facts = {name: _load(engine, name, frame) for name, frame in tables.items()}
-    numbered = requests.reset_index(drop=True).rename_axis("row_number").reset_index()
-    rows = _load(engine, "requests", numbered)
-    frames = [engine.to_pyarrow(_as_of(rows, view.expression(facts), view)).to_pandas() for view in views]
+    with _engine(tables) as (engine, facts):
+        numbered = requests.reset_index(drop=True).rename_axis("row_number").reset_index()
+        rows = _load(engine, "requests", numbered)
+        asked = [_as_of(rows, view.expression(facts), view) for view in views]
+        frames = [engine.to_pyarrow(expression).to_pandas() for expression in asked]
     parts = [frame.drop(columns="row_number").set_index(requests.index) for frame in frames]
     joined: pd.DataFrame = pd.concat([requests, *parts], axis="columns")
     return joined
+
+
+def change_log(view: Any, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """A view as it is: entity, `known_at` (UTC, without a zone) and features, one row per change."""
+    with _engine(tables) as (engine, facts):
+        log: pd.DataFrame = engine.to_pyarrow(view.expression(facts)).to_pandas()
+    return log
+
+
+@contextmanager
+def _engine(tables: Mapping[str, pd.DataFrame]) -> Iterator[tuple[Any, dict[str, ir.Table]]]:
+    engine = ibis.duckdb.connect()
+    try:
+        yield engine, {name: _load(engine, name, frame) for name, frame in tables.items()}
+    finally:
+        engine.disconnect()
 
 
 def _load(engine: Any, name: str, frame: pd.DataFrame) -> ir.Table:

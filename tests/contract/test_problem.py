@@ -7,13 +7,12 @@ params.yaml in the current directory. When a statement fails, the problem is wha
 from collections.abc import Callable
 from typing import Any
 
-import ibis
 import numpy as np
 import pandas as pd
 import pytest
 
 from loop import contract, files, model_file, params
-from loop.features import DECIDED_AT, join
+from loop.features import DECIDED_AT, change_log, join
 from loop.pipeline import evaluate, train, validate
 from loop.pipeline.examples import examples
 from loop.stats import bootstrap
@@ -36,16 +35,6 @@ def newest(requests: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
     """The last requests that were decided by then, in a fixed order."""
     decided = requests[requests[DECIDED_AT] <= at]
     return decided.sort_values([DECIDED_AT, *source.KEY], ignore_index=True).tail(ROWS)
-
-
-def change_log(view: Any, tables: Tables) -> pd.DataFrame:
-    """All rows of a view; times come back in UTC without a zone."""
-    naive = {name: frame.copy() for name, frame in tables.items()}
-    for frame in naive.values():
-        for column in frame.select_dtypes("datetimetz"):
-            frame[column] = frame[column].dt.tz_localize(None)
-    facts = {name: ibis.memtable(frame) for name, frame in naive.items()}
-    return view.expression(facts).to_pandas()
 
 
 def by_key(frame: pd.DataFrame) -> pd.DataFrame:
