@@ -1,4 +1,7 @@
-"""The whole run from an empty cache, and a run with nothing to do, beside plain DVC."""
+"""The whole run from an empty cache, and a run with nothing to do, beside plain DVC.
+
+In a scratch copy with an environment of its own, where Python keeps compiled modules as it does by default.
+"""
 
 import os
 import shutil

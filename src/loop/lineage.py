@@ -15,26 +15,30 @@ import yaml
 
 from loop.errors import LoopError
 from loop.files import digest
-from loop.paths import ENVIRONMENT_LOCK, LINEAGE, PIPELINE
+from loop.paths import ENVIRONMENT_LOCK, LINEAGE, PIPELINE, PIPELINE_LOCK
 from loop.yaml_file import load as load_yaml
 
 
 def links(stage: str, params: dict[str, Any]) -> dict[str, Any]:
-    """Everything that `stage` and the stages before it read, by DVC's own hashes.
+    """Everything that `stage` itself reads, by DVC's own hashes, as dvc.yaml lists it.
 
-    data: md5 of each input and output of data; code: md5 of each source file; params: the
-    sections read; environment: sha256 of the lock.
+    data and code: md5 of each file; params: the keys read; environment: sha256 of the lock. What
+    earlier stages read is in the dvc.lock of the same commit: naming it here as well would
+    make the file depend on more than its stage does, and go stale.
     """
-    stages = load_yaml(PIPELINE)["stages"]
-    chain = _upstream(stage, stages)
-    deps = {dep for name in chain for dep in stages[name]["deps"]}
-    sections = {key.split(".")[0] for name in chain for key in stages[name].get("params", [])}
+    spec = load_yaml(PIPELINE)["stages"][stage]
     return {
-        "data": {dep: md5(Path(dep)) for dep in sorted(deps) if dep.startswith("data/")},
-        "code": {dep: md5(Path(dep)) for dep in sorted(deps) if dep.startswith("src/")},
-        "params": {name: params[name] for name in sorted(sections)},
+        "data": {dep: md5(Path(dep)) for dep in sorted(spec["deps"]) if dep.startswith("data/")},
+        "code": {dep: md5(Path(dep)) for dep in sorted(spec["deps"]) if dep.startswith("src/")},
+        "params": {key: _value(params, key) for key in sorted(spec["params"])},
         "environment": {str(ENVIRONMENT_LOCK): digest(ENVIRONMENT_LOCK, "sha256")},
     }
+
+
+def _value(params: dict[str, Any], key: str) -> Any:
+    for part in key.split("."):
+        params = params[part]
+    return params
 
 
 def load(path: Path = LINEAGE) -> dict[str, Any]:
@@ -64,24 +68,6 @@ def md5(path: Path) -> str:
     return hashlib.md5(listing.encode(), usedforsecurity=False).hexdigest() + ".dir"
 
 
-def _upstream(stage: str, stages: dict[str, Any]) -> list[str]:
-    """`stage` and all whose outputs it needs, directly or not."""
-    chain, todo = [], [stage]
-    while todo:
-        name = todo.pop()
-        if name in chain:
-            continue
-        chain.append(name)
-        deps = stages[name]["deps"]
-        todo += [other for other, spec in stages.items() if any(_makes(spec, dep) for dep in deps)]
-    return chain
-
-
-def _makes(spec: dict[str, Any], dep: str) -> bool:
-    outs = [next(iter(out)) if isinstance(out, dict) else out for out in spec.get("outs", [])]
-    return any(dep == out or dep.startswith(f"{out}/") for out in outs)
-
-
 def trace(model: Path) -> str:
     """One screen about a model file: which commit holds it, and what made it.
 
@@ -99,26 +85,30 @@ def trace(model: Path) -> str:
             "a model that this repository made",
             "`git fetch --all`, or `git fetch --unshallow` in a shallow clone, then ask again",
         )
-    text = _git("show", f"{found[0]}:{LINEAGE.as_posix()}") if found else LINEAGE.read_text(encoding="utf-8")
+    commit = found[0] if found else None
     about = (
-        _git("log", "-1", "--format=%H%n        %ad, %an: %s", "--date=iso", found[0])
-        if found
-        else "not committed yet"
+        _git("log", "-1", "--format=%H%n        %ad, %an: %s", "--date=iso", commit) if commit else "none yet"
     )
-    made = json.loads(text)
-    links = {**made["data"], **made["environment"]}
+    made = json.loads(_file(LINEAGE, commit))
+    stages = yaml.safe_load(_file(PIPELINE_LOCK, commit))["stages"]
+    data = {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
+    links = {name: value for name, value in data.items() if name.startswith("data/")} | made["data"]
     return "\n".join(
         [
             f"model   {model}  sha256 {sha256}",
             f"commit  {about}",
             f"rows    {made['rows']:,}",
-            *(f"  {name:<32} {value}" for name, value in links.items()),
+            *(f"  {name:<32} {value}" for name, value in (links | made["environment"]).items()),
             f"code    {len(made['code'])} files",
             *(f"  {name:<32} {value}" for name, value in made["code"].items()),
             "params",
             *(f"  {line}" for line in yaml.safe_dump(made["params"], sort_keys=False).splitlines()),
         ]
     )
+
+
+def _file(path: Path, commit: str | None) -> str:
+    return _git("show", f"{commit}:{path.as_posix()}") if commit else path.read_text(encoding="utf-8")
 
 
 def _git(*arguments: str) -> str:

@@ -22,7 +22,7 @@ def test_a_run_carries_params_hashes_commit_and_figures(finished):
     run, made = found[0], json.loads(finished.text("models/lineage.json"))
     assert run.info.status == "FINISHED"
     assert run.data.params["train.seed"] == str(made["params"]["train"]["seed"])
-    assert run.data.params["windows.train.until"] == made["params"]["windows"]["train"]["until"]
+    assert run.data.params["windows.train.until"] == made["params"]["windows.train"]["until"]
     tags = run.data.tags
     assert tags["model_sha256"] == made["model"]["sha256"]
     assert tags["uv_lock_sha256"] == made["environment"]["uv.lock"]

@@ -65,9 +65,14 @@ def test_an_edit_of_the_seed_trains_anew_and_git_brings_the_old_model_back(worki
     assert working_copy.text("dvc.lock") == finished.text("dvc.lock")
 
 
-def test_an_edit_of_a_contract_does_not_ingest_or_train_again(working_copy):
+def test_a_step_by_step_run_ends_in_the_lock_of_a_run_from_nothing(working_copy):
+    """Edits that change no data: stages after them are not run again, and must not need to be."""
     working_copy.append("src/problem/schema.py", "# edited\n")
+    working_copy.append("src/loop/features.py", "# edited\n")
     assert stages_that_ran(working_copy.run("loop", "run")) == ["validate", "examples", "evaluate"]
+    step_by_step = working_copy.text("dvc.lock")
+    working_copy.run("loop", "run", "--force")
+    assert working_copy.text("dvc.lock") == step_by_step
 
 
 @pytest.mark.parametrize(("stage", "draft"), [("ingest", "data/.raw.*.tmp"), ("train", "models/.model*.tmp")])

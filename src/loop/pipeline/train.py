@@ -40,7 +40,8 @@ def main() -> None:
     seconds = perf_counter() - started
     model_file.write(model, MODEL)
     sha256 = files.digest(MODEL, "sha256")
-    links = lineage.links("train", load(PARAMS))
+    everything = load(PARAMS)
+    links = lineage.links("train", everything)
     made = {
         "model": {"file": str(MODEL), "sha256": sha256, "md5": lineage.md5(MODEL)},
         "rows": len(examples),
@@ -51,7 +52,7 @@ def main() -> None:
     tracking.record(
         sha256,
         start=True,
-        params=tracking.flat(links["params"]),
+        params=tracking.flat(everything),
         metrics={"train_seconds": seconds, "peak_memory_mb": tracking.peak_memory_mb()},
         tags={
             **hashes,
