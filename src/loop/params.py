@@ -13,7 +13,9 @@ from loop.yaml_file import load
 
 
 def _instant(value: object) -> pd.Timestamp:
-    """An instant in UTC from an ISO text with a zone."""
+    """An instant in UTC from an ISO text with a zone, or from an instant with one."""
+    if isinstance(value, pd.Timestamp) and value.tzinfo is not None:
+        return value.tz_convert("UTC")
     if not isinstance(value, str):
         raise ValueError("not a quoted ISO time such as '2013-01-01T00:00Z'")
     try:

@@ -21,7 +21,7 @@ class Params(params.Section):
 
 
 def facts(
-    about: Params, windows: params.Windows, made: dict[str, Any], found: Any, confidence: float
+    about: Params, windows: params.Windows, made: dict[str, Any], found: Any, settings: Any
 ) -> dict[str, Any]:
     """The card as plain values: `models/card.json`."""
 
@@ -39,7 +39,8 @@ def facts(
             "hashes": made["data"],
         },
         "settings": made["params"]["train"],
-        "interval": f"{confidence:.0%}",
+        "interval": f"{settings.confidence:.0%}",
+        "cluster": settings.cluster.replace("_", " "),
         "metrics": {
             name: {
                 "title": metrics.METRICS[name].title,

@@ -118,7 +118,7 @@ def main() -> None:
     files.write_json(SLICES, files.records(found.slices))
     for name in ("calibration", "clusters", "scores"):
         files.write_text(PLOTS / f"{name}.csv", getattr(found, name).to_csv(index=False, float_format="%.6f"))
-    facts = card.facts(about, windows, made, found, settings.confidence)
+    facts = card.facts(about, windows, made, found, settings)
     files.write_json(CARD_JSON, facts)
     files.write_text(CARD, card.markdown(facts))
     drawn = figures.draw(found, settings.confidence)

@@ -93,7 +93,7 @@ def _scores(scores: Any) -> str:
         axes.set(xlabel=metrics.SCORE, ylabel="rows")
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         share = axes.twinx()
-        enough = scores[scores["rows"] >= 20]
+        enough = scores[scores["rows"] >= min(20, scores["rows"].max() / 2)]
         share.plot(
             enough["score"], enough["labels"] / enough["rows"], color=ORANGE, marker=".", label=metrics.LABEL
         )
@@ -147,7 +147,7 @@ def _slices(slices: Any, overall: Any) -> str:
         ]
         axes.set_yticks(list(place), names)
         axes.set(xlabel=metrics.METRICS[metrics.PRIMARY].title, ylim=(-0.7, len(rows) - 0.3))
-        axes.legend(loc="lower right")
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1))
         axes.grid(axis="x", color="#e6e9ee")
         axes.set_axisbelow(True)
     return _svg(svg, f"{metrics.METRICS[metrics.PRIMARY].title} by slice")

@@ -82,12 +82,13 @@ def summary(card: dict[str, Any]) -> str:
         of = data[name]
         return f"{of['from'][:10]} until {of['until'][:10]}, {of['rows']:,} rows"
 
+    wide = max([18, *(len(metric["title"]) for metric in card["metrics"].values())])
     lines = [
         "",
         f"{card['name']}",
         f"  trained on  {window('train')}",
         f"  judged on   {window('holdout')}",
-        *(_metric(metric, card["interval"]) for metric in card["metrics"].values()),
+        *(_metric(metric, card["interval"], wide) for metric in card["metrics"].values()),
         f"  model       {card['model']['file']}, sha256 {card['model']['sha256'][:12]}",
         f"  report      {EVALUATION}",
         f"  card        {CARD_JSON.with_suffix('.md')}",
@@ -96,8 +97,8 @@ def summary(card: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _metric(found: dict[str, Any], interval: str) -> str:
+def _metric(found: dict[str, Any], interval: str, wide: int) -> str:
     value, low, high = (
         "-" if found[part] is None else f"{found[part]:.4f}" for part in ("value", "low", "high")
     )
-    return f"  {found['title']:<18}{value:>8}   {interval} interval {low} to {high}"
+    return f"  {found['title']:<{wide}}{value:>8}   {interval} interval {low} to {high}"

@@ -85,7 +85,8 @@ def _three(rule: schema.Rule) -> tuple[str, ...]:
 def _changed(before: pd.DataFrame, after: pd.DataFrame) -> int:
     if len(before) != len(after):
         return abs(len(before) - len(after))
-    same = (before.values == after.values) | (before.isna().values & after.isna().values)
+    old, new = before.reset_index(drop=True), after.reset_index(drop=True)
+    same = old.eq(new) | (old.isna() & new.isna())
     return int((~same.all(axis=1)).sum())
 
 

@@ -68,7 +68,7 @@ def means(
     def weighted(weight: Floats) -> Floats:
         with np.errstate(invalid="ignore", divide="ignore"):
             found = (weight @ sums) / (weight @ rows)[:, None]
-        return np.asarray(value(found)) if value else found[:, 0]
+        return np.asarray(value(found)).reshape(len(weight)) if value else found[:, 0]
 
     return weighted
 
