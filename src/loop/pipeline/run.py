@@ -12,7 +12,7 @@ from loop.errors import LoopError
 from loop.paths import CARD_JSON, EVALUATION, PARAMS, PIPELINE_LOCK
 from loop.yaml_file import load
 
-SECTIONS = ["windows", "validate", "examples", "train", "evaluate", "card"]
+SECTIONS = ["windows", "validate", "examples", "train", "evaluate", "review", "card"]
 
 
 def check_params() -> None:
@@ -30,6 +30,11 @@ def check_params() -> None:
                 f"the sections {', '.join(SECTIONS)}",
                 f"mend {PARAMS} and run again",
             )
+    if "review" in values:
+        from loop import params
+        from loop.pipeline import minima
+
+        params.section("review", minima.Params)
     if any(values.get(name) != accepted for name, accepted in _accepted().items()) or not _accepted():
         _parse_all()
 
@@ -48,7 +53,7 @@ def _accepted() -> dict[str, Any]:
 
 def _parse_all() -> None:
     from loop import params
-    from loop.pipeline import card, evaluate, examples, train, validate
+    from loop.pipeline import card, evaluate, examples, minima, train, validate
 
     models: dict[str, Any] = {
         "windows": params.Windows,
@@ -56,6 +61,7 @@ def _parse_all() -> None:
         "examples": examples.Params,
         "train": train.Params,
         "evaluate": evaluate.Params,
+        "review": minima.Params,
         "card": card.Params,
     }
     for name in SECTIONS:
@@ -70,7 +76,9 @@ def run(arguments: list[str]) -> int:
     command = [f"{tools}/dvc", "repro", *arguments]
     code = subprocess.run(command, env={**os.environ, "PATH": path}, check=False).returncode
     if code == 0:
-        print(summary(json.loads(CARD_JSON.read_text(encoding="utf-8"))))
+        card = json.loads(CARD_JSON.read_text(encoding="utf-8"))
+        print(summary(card))
+        print("\n".join(_minima(card)))
     return 1 if code else 0
 
 
@@ -102,3 +110,10 @@ def _metric(found: dict[str, Any], interval: str, wide: int) -> str:
         "-" if found[part] is None else f"{found[part]:.4f}" for part in ("value", "low", "high")
     )
     return f"  {found['title']:<{wide}}{value:>8}   {interval} interval {low} to {high}"
+
+
+def _minima(card: dict[str, Any]) -> list[str]:
+    from loop.pipeline.minima import missed
+
+    lines = missed(card["metrics"], load(PARAMS)["review"]["minima"])
+    return [f"  below its minimum: {line}" for line in lines] or ["  minima      reached (review.minima)"]

@@ -10,7 +10,8 @@ from loop.pipeline.run import summary
 def test_it_ends_with_what_was_trained_how_good_it_is_and_where_to_look(finished):
     said = finished.run("loop", "run").stdout
     card = json.loads(finished.text("models/card.json"))
-    assert said.rstrip().endswith(summary(card).rstrip())
+    assert summary(card) in said
+    assert "minima      reached" in said
     for part in ("trained on", "judged on", "95% interval", "reports/evaluation.html", "make ui"):
         assert part in said
     for metric in card["metrics"].values():
@@ -27,6 +28,7 @@ TYPOS = {
     "a type": ({"train.seed": "many"}, "`train.seed` is 'many'"),
     "a number out of range": ({"evaluate.confidence": 95}, "`evaluate.confidence` is 95"),
     "a cluster": ({"evaluate.cluster": "month"}, "`evaluate.cluster` is 'month', no column of the examples"),
+    "a metric of the gate": ({"review.minima": {"accuracy": 0.9}}, "has no metric `accuracy`"),
     "a time": ({"windows.as_of": "2013-06-03"}, "has no time zone"),
     "a text": ({"card.owner": 3}, "`card.owner` is 3"),
     "nothing left": ({"card": None}, "section `card` is missing"),
@@ -43,3 +45,13 @@ def test_a_typo_is_refused_before_anything_runs(working_copy, changes, said):
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert "Running stage" not in done.stdout
+
+
+def test_an_edit_of_the_gates_policy_runs_nothing_and_is_judged_at_once(working_copy):
+    card = json.loads(working_copy.text("models/card.json"))
+    name, metric = next(iter(card["metrics"].items()))
+    worse = {"lower": -1.0, "higher": 1.0}[metric["better"]] + metric["value"]
+    working_copy.set_param("review.minima", {name: worse})
+    said = working_copy.run("loop", "run").stdout
+    assert "Running stage" not in said
+    assert f"below its minimum: {metric['title']} is {metric['value']}" in said
