@@ -48,6 +48,7 @@ def _accepted() -> dict[str, Any]:
         name: value
         for stage in stages.values()
         for name, value in stage.get("params", {}).get(str(PARAMS), {}).items()
+        if "." not in name  # a part of a section that another stage has whole
     }
 
 

@@ -4,7 +4,10 @@ import json
 
 import pytest
 
+from loop.paths import PARAMS
+from loop.pipeline import run
 from loop.pipeline.run import summary
+from loop.yaml_file import load
 
 
 def test_it_ends_with_what_was_trained_how_good_it_is_and_where_to_look(finished):
@@ -55,3 +58,11 @@ def test_an_edit_of_the_gates_policy_runs_nothing_and_is_judged_at_once(working_
     said = working_copy.run("loop", "run").stdout
     assert "Running stage" not in said
     assert f"below its minimum: {metric['title']} is {metric['value']}" in said
+
+
+def test_sections_that_the_stages_took_are_not_parsed_again(finished, monkeypatch):
+    monkeypatch.chdir(finished.path)
+    values = load(PARAMS)
+    assert run._accepted() == {name: values[name] for name in run.SECTIONS if name != "review"}
+    monkeypatch.setattr(run, "_parse_all", lambda: pytest.fail("parsed again"))
+    run.check_params()
