@@ -6,13 +6,17 @@ export MLFLOW_DISABLE_TELEMETRY := true
 unexport VIRTUAL_ENV UV_PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint setup ui bench clean
+.PHONY: help run review test lint setup ui bench clean
 
 help:  ## list the tasks
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 run: setup  ## run the stages that are out of date, and say how good the model is
 	@$(RUN)/loop run
+
+review: setup  ## run, then judge the model against the champion of BASE (main)
+	@$(RUN)/loop run
+	@$(RUN)/loop review --against "$(or $(BASE),main)"
 
 test: setup  ## run every test
 	@$(RUN)/pytest

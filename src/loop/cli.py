@@ -12,7 +12,8 @@ app = typer.Typer(
     name="loop",
     help=(
         "Every change to a model is a pull request with evidence.\n\n"
-        "Exit codes: 0 done, 1 refused (bad data, bad params, a full disk), 2 wrong usage, 130 interrupted."
+        "Exit codes: 0 done, 1 refused (bad data, bad params, a full disk), 2 wrong usage, 130 interrupted. "
+        "For review: 0 may take over, 1 worse, 2 cannot tell."
     ),
     no_args_is_help=True,
     add_completion=False,
@@ -87,6 +88,22 @@ def evaluate() -> None:
     Example: loop evaluate
     """
     stage.run("evaluate")
+
+
+@app.command()
+def review(
+    against: Annotated[str, typer.Option(help="The base: a branch, tag or commit.")] = "main",
+) -> None:
+    """Say whether the working tree's model may take over from the champion of a base branch.
+
+    Writes review/report.md, review/report.html and review/verdict.json, and leaves all else as
+    it is. Exit codes: 0 better, equivalent or nothing to judge, 1 worse, 2 cannot tell.
+
+    Example: loop review --against main
+    """
+    from loop.review import review as judge
+
+    raise typer.Exit(judge.main(against))
 
 
 @app.command()

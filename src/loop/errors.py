@@ -17,6 +17,7 @@ class LoopError(Exception):
     """A mistake that the user can mend: what was found, what was expected, what to do next."""
 
     def __init__(self, found: str, expected: str, todo: str) -> None:
+        self.found, self.expected, self.todo = found, expected, todo
         super().__init__(f"{found}\n  expected: {expected}\n  to do:    {todo}")
 
 

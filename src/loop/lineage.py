@@ -7,7 +7,6 @@ commit by the model's hash (`loop lineage`).
 
 import hashlib
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import yaml
 
 from loop.errors import LoopError
 from loop.files import digest
+from loop.git import git
 from loop.paths import ENVIRONMENT_LOCK, LINEAGE, PIPELINE, PIPELINE_LOCK
 from loop.yaml_file import load as load_yaml
 
@@ -76,8 +76,8 @@ def trace(model: Path) -> str:
     if not model.is_file():
         raise LoopError(f"{model} is missing", "a model file", "`dvc checkout` or `loop run` brings it")
     sha256 = digest(model, "sha256")
-    commits = _git("log", "--all", "--reverse", "--format=%H", f"-S{sha256}", "--", str(LINEAGE)).split()
-    found = [commit for commit in commits if sha256 in _git("show", f"{commit}:{LINEAGE.as_posix()}")]
+    commits = git("log", "--all", "--reverse", "--format=%H", f"-S{sha256}", "--", str(LINEAGE)).split()
+    found = [commit for commit in commits if sha256 in git("show", f"{commit}:{LINEAGE.as_posix()}")]
     here = LINEAGE.is_file() and sha256 in LINEAGE.read_text(encoding="utf-8")
     if not found and not here:
         raise LoopError(
@@ -87,7 +87,7 @@ def trace(model: Path) -> str:
         )
     commit = found[0] if found else None
     about = (
-        _git("log", "-1", "--format=%H%n        %ad, %an: %s", "--date=iso", commit) if commit else "none yet"
+        git("log", "-1", "--format=%H%n        %ad, %an: %s", "--date=iso", commit) if commit else "none yet"
     )
     made = json.loads(_file(LINEAGE, commit))
     stages = yaml.safe_load(_file(PIPELINE_LOCK, commit))["stages"]
@@ -108,13 +108,4 @@ def trace(model: Path) -> str:
 
 
 def _file(path: Path, commit: str | None) -> str:
-    return _git("show", f"{commit}:{path.as_posix()}") if commit else path.read_text(encoding="utf-8")
-
-
-def _git(*arguments: str) -> str:
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        detail = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[0]
-        raise LoopError(f"git failed: {detail}", "a git repository", "run from a clone's root") from None
-    return done.stdout.strip()
+    return git("show", f"{commit}:{path.as_posix()}") if commit else path.read_text(encoding="utf-8")

@@ -74,6 +74,16 @@ class Windows(Section):
         return self
 
 
+class Resampling(Section):
+    """`evaluate` of params.yaml: how figures get their intervals, by resampling whole clusters."""
+
+    seed: int = Field(ge=0)
+    cluster: str
+    replicates: int = Field(ge=1)
+    confidence: float = Field(gt=0, lt=1)
+    slice_rows_min: int = Field(ge=1)
+
+
 def section(name: str, model: type[S], path: Path = PARAMS) -> S:
     """The section `name` as `model`. Raises LoopError that names every wrong key."""
     values = load(path)

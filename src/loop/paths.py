@@ -17,8 +17,11 @@ CARD_JSON = Path("models/card.json")
 VALIDATION = Path("reports/validation.json")
 METRICS = Path("reports/metrics.json")
 SLICES = Path("reports/slices.json")
+GOLDEN = Path("reports/golden.json")
 EVALUATION = Path("reports/evaluation.html")
 PLOTS = Path("reports/plots")
+
+REVIEW = Path("review")
 
 PARAMS = Path("params.yaml")
 PIPELINE = Path("dvc.yaml")

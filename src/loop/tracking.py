@@ -7,13 +7,13 @@ the tree was dirty, duration, peak memory. A run is found again by the model's h
 import logging
 import os
 import resource
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from loop.errors import LoopError
+from loop.git import git
 
 os.environ.setdefault("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
 os.environ.setdefault("MLFLOW_EXPERIMENT_NAME", "loop")
@@ -26,14 +26,10 @@ INPUTS = ["src", "dvc.yaml", "params.yaml", "uv.lock"]  # what a dirty tree is a
 
 def git_state() -> dict[str, str]:
     """The commit, and whether anything that a training reads differs from it."""
-
-    def git(*args: str) -> str:
-        return subprocess.run(["git", *args], capture_output=True, text=True, check=True).stdout.strip()
-
     try:
         dirty = bool(git("status", "--porcelain", "--", *INPUTS))
         return {"git_commit": git("rev-parse", "HEAD"), "git_dirty": str(dirty).lower()}
-    except (OSError, subprocess.CalledProcessError):
+    except LoopError:
         return {"git_commit": "none", "git_dirty": "true"}
 
 
@@ -117,3 +113,10 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             done[f"{prefix}{key}"] = value
     return done
+
+
+def training_seconds(model_sha256: str) -> float | None:
+    """How long the newest training of the model with this hash took; None if no run here knows."""
+    client, experiment = connect()
+    found = client.search_runs([experiment], f"tags.model_sha256 = '{model_sha256}'", max_results=1)
+    return found[0].data.metrics.get("train_seconds") if found else None

@@ -1,4 +1,4 @@
-"""How good a model is: metrics, which way is better, and the slices to look at.
+"""How a model is judged: metrics, slices, cohorts, and what it must do whatever its figures are.
 
 A metric is a mean of rows: `rows(label, score)` gives one number or one row of numbers per
 example, and `value` turns their means, shape (..., k), into the metric. Any weighting of days
@@ -26,6 +26,15 @@ class Metric:
     rows: Callable[[Array, Array], Array] | None = None
     value: Callable[[Array], Array] | None = None
     builtin: Literal["roc_auc"] | None = None
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What becomes of the scores when `change` is done to the examples, all else kept."""
+
+    title: str
+    expects: Literal["the same", "not lower", "not higher"]
+    change: Callable[[pd.DataFrame], pd.DataFrame]
 
 
 def log_loss(label: Array, score: Array) -> Array:
@@ -84,3 +93,55 @@ def slices(examples: pd.DataFrame) -> dict[str, pd.Series]:
         "hour of day": part.astype("str"),
         "week of": monday,
     }
+
+
+def cohorts(examples: pd.DataFrame) -> dict[str, pd.Series]:
+    """Groups that the model must serve alike: a text per row of `examples`."""
+    far = pd.cut(examples["distance_miles"], [0, 500, 1500, 9999], labels=["short", "medium", "long"])
+    regional = examples["carrier"].isin(["9E", "EV", "MQ", "OO", "YV"])
+    return {
+        "origin": examples["origin"],
+        "airline": regional.map({True: "regional", False: "mainline"}),
+        "distance": far.astype("str"),
+    }
+
+
+def _renumbered(examples: pd.DataFrame) -> pd.DataFrame:
+    return examples.assign(flight=examples["flight"] % 9999 + 1)
+
+
+def _storm(examples: pd.DataFrame) -> pd.DataFrame:
+    return examples.assign(
+        rain_inches=examples["rain_inches"].clip(lower=0.2),
+        visibility_miles=examples["visibility_miles"].clip(upper=1),
+        wind_mph=examples["wind_mph"].clip(lower=25),
+    )
+
+
+def _delays(examples: pd.DataFrame) -> pd.DataFrame:
+    delay, late = examples["origin_3h_mean_delay"], examples["origin_3h_late_share"]
+    return examples.assign(origin_3h_mean_delay=delay + 30, origin_3h_late_share=(late + 0.3).clip(upper=1))
+
+
+BEHAVIOURS = (
+    Behaviour("the flight number does not matter", "the same", _renumbered),
+    Behaviour("worse weather at the origin", "not lower", _storm),
+    Behaviour("more delay at the origin", "not lower", _delays),
+)
+
+# Requests whose score you would notice: why, and the values of KEY. Choose them from the training
+# window, so that they stay at hand when the windows move on.
+GOLDEN = (
+    ("first wave, a clear morning", ("2013-04-05", "DL", 731, "LGA")),
+    ("first wave after a bad night", ("2013-02-20", "MQ", 3768, "EWR")),
+    ("surest to be in time", ("2013-03-31", "DL", 183, "JFK")),
+    ("surest to be late: rain, no sight", ("2013-03-08", "EV", 4135, "EWR")),
+    ("fog, all else calm", ("2013-01-13", "AA", 2041, "JFK")),
+    ("heavy rain at noon", ("2013-04-12", "B6", 85, "JFK")),
+    ("a gale, few arrivals known", ("2013-02-17", "DL", 1108, "JFK")),
+    ("a gale in the evening", ("2013-01-31", "EV", 4437, "EWR")),
+    ("the long way, to Honolulu", ("2013-04-05", "HA", 51, "JFK")),
+    ("a carrier hardly ever seen", ("2013-01-30", "OO", 8500, "LGA")),
+    ("an origin in trouble", ("2013-01-25", "EV", 4691, "EWR")),
+    ("a flight number without a past", ("2013-04-13", "EV", 4199, "EWR")),
+)

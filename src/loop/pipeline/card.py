@@ -1,12 +1,9 @@
 """The model card, from the run: what it is for, what it saw, how good it is, where it ends."""
 
-from collections.abc import Callable
-from importlib.resources import files as resources
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-
 from loop import files, params
+from loop.markup import render
 from problem import metrics
 
 
@@ -57,38 +54,13 @@ def facts(
 
 def markdown(facts: dict[str, Any]) -> str:
     """The card as markdown: `models/card.md`. What comes from data cannot act as markup."""
-    return render("card.md.j2", facts, escape=_as_words)
+    return page("card.md.j2", facts)
 
 
-def render(template: str, values: dict[str, Any], *, escape: Callable[[Any], Any] | None = None) -> str:
-    """A template of this package, filled; a value that it names and does not get is an error.
-
-    Values are escaped as HTML, or by `escape` where the template is not HTML.
-    """
-    engine = Environment(
-        autoescape=escape is None,  # noqa: S701 - `escape` does it for what is not HTML
-        finalize=escape,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    engine.filters["figure"] = figure
-    source = resources("loop.pipeline").joinpath("templates", template).read_text(encoding="utf-8")
-    shared = {"by_slice": by_slice(values["slices"]), "METRICS": metrics.METRICS, "primary": metrics.PRIMARY}
-    return engine.from_string(source).render(**values, **shared)
-
-
-def _as_words(value: Any) -> str:
-    text = " ".join(str(value).split())
-    for sign, harmless in {"<": "&lt;", "|": "&#124;", "`": "&#96;", "[": "&#91;", "@": "&#64;"}.items():
-        text = text.replace(sign, harmless)
-    return text
-
-
-def figure(value: float | None) -> str:
-    """A metric for people: four decimals, or a dash where the rows do not define it."""
-    return "-" if value is None else f"{value:.4f}"
+def page(template: str, facts: dict[str, Any]) -> str:
+    """A template of the pipeline, filled with the card's facts."""
+    shared = {"by_slice": by_slice(facts["slices"]), "METRICS": metrics.METRICS, "primary": metrics.PRIMARY}
+    return render("loop.pipeline", template, facts | shared)
 
 
 def by_slice(slices: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:

@@ -5,10 +5,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, field_validator
+from pydantic import field_validator
 
 from loop import contract, features, files, lineage, model_file, params, tracking
-from loop.paths import CARD, CARD_JSON, EVALUATION, HOLDOUT, METRICS, MODEL, PLOTS, PREDICTIONS, SLICES
+from loop.paths import (
+    CARD,
+    CARD_JSON,
+    EVALUATION,
+    GOLDEN,
+    HOLDOUT,
+    METRICS,
+    MODEL,
+    PLOTS,
+    PREDICTIONS,
+    SLICES,
+    TRAIN,
+)
 from loop.pipeline import card, curves, figures, report
 from loop.stats import bootstrap
 from loop.stats.bootstrap import Estimate
@@ -16,14 +28,8 @@ from problem import metrics, schema, source
 from problem import model as problem_model
 
 
-class Params(params.Section):
-    """`evaluate` of params.yaml."""
-
-    seed: int = Field(ge=0)
-    cluster: str
-    replicates: int = Field(ge=1)
-    confidence: float = Field(gt=0, lt=1)
-    slice_rows_min: int = Field(ge=1)
+class Params(params.Resampling):
+    """`evaluate` of params.yaml; the cluster is a column of the examples."""
 
     @field_validator("cluster")
     @classmethod
@@ -93,6 +99,18 @@ def _slices(
     return pd.DataFrame(rows, columns=["cut", "slice", "metric", "rows", "value", "low", "high"])
 
 
+def golden(model: Any, examples: pd.DataFrame) -> list[dict[str, Any]]:
+    """The golden requests among the examples, with the score that this model gives each, to the bit."""
+    if not metrics.GOLDEN:
+        return []
+    keys = pd.DataFrame([key for _, key in metrics.GOLDEN], columns=source.KEY)
+    found = keys.assign(why=[why for why, _ in metrics.GOLDEN]).merge(examples, on=source.KEY, how="inner")
+    if found.empty:
+        return []
+    scored = found[["why", *source.KEY]].assign(score=problem_model.score(model, found))
+    return [{str(name): value for name, value in row.items()} for row in scored.to_dict("records")]
+
+
 def as_json(found: Evaluation) -> dict[str, Any]:
     """The metrics as `dvc metrics` shows them: value, low and high of each, rows and clusters."""
     values = {
@@ -116,6 +134,7 @@ def main() -> None:
     files.write_table(PREDICTIONS, predictions)
     files.write_json(METRICS, as_json(found))
     files.write_json(SLICES, files.records(found.slices))
+    files.write_json(GOLDEN, golden(model, pd.concat([files.read_table(TRAIN), examples])))
     for name in ("calibration", "clusters", "scores"):
         files.write_text(PLOTS / f"{name}.csv", getattr(found, name).to_csv(index=False, float_format="%.6f"))
     facts = card.facts(about, windows, made, found, settings)

@@ -1,42 +1,10 @@
-"""Figures of an evaluation, as SVG texts that are the same for the same numbers.
-
-Shape and place carry the meaning; colour only repeats it.
-"""
+"""Figures of an evaluation, each an SVG text."""
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
-from html import escape
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("svg")
-import matplotlib.pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
+from loop.drawing import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
 from problem import metrics
-
-INK, BLUE, ORANGE, GREY, BAND = "#1f2430", "#2563a8", "#c2560c", "#8a93a3", "#dbe7f5"
-STYLE = {
-    "svg.hashsalt": "loop",
-    "svg.fonttype": "none",
-    "text.parse_math": False,  # a name from data may hold a dollar sign
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "text.color": INK,
-    "axes.edgecolor": GREY,
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 11,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "legend.frameon": False,
-    "figure.constrained_layout.use": True,
-}
 
 
 def draw(found: Any, confidence: float) -> dict[str, str]:
@@ -49,23 +17,9 @@ def draw(found: Any, confidence: float) -> dict[str, str]:
     }
 
 
-@contextmanager
-def _canvas(width: float, height: float, svg: io.StringIO) -> Iterator[tuple[Figure, Axes]]:
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(width, height))
-        yield figure, axes
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
-        plt.close(figure)
-
-
-def _svg(text: io.StringIO, label: str) -> str:
-    value = text.getvalue()
-    return value[value.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1)
-
-
 def _calibration(bins: Any, confidence: float) -> str:
     svg = io.StringIO()
-    with _canvas(5.2, 4.2, svg) as (_, axes):
+    with canvas(5.2, 4.2, svg) as (_, axes):
         low, high = bins["mean_score"].min(), bins["mean_score"].max()
         axes.plot(
             [low, high], [low, high], color=GREY, linestyle="--", linewidth=1, label="perfectly calibrated"
@@ -82,12 +36,12 @@ def _calibration(bins: Any, confidence: float) -> str:
         )
         axes.set(xlabel=f"mean {metrics.SCORE}", ylabel=metrics.LABEL)
         axes.legend(loc="upper left")
-    return _svg(svg, f"{metrics.LABEL} against {metrics.SCORE}, in ten bins")
+    return picture(svg, f"{metrics.LABEL} against {metrics.SCORE}, in ten bins")
 
 
 def _scores(scores: Any) -> str:
     svg = io.StringIO()
-    with _canvas(5.2, 4.2, svg) as (_, axes):
+    with canvas(5.2, 4.2, svg) as (_, axes):
         width = (scores["score"].iloc[1] - scores["score"].iloc[0]) * 0.92
         axes.bar(scores["score"], scores["rows"], width=width, color=BAND, edgecolor=BLUE, linewidth=0.6)
         axes.set(xlabel=metrics.SCORE, ylabel="rows")
@@ -100,12 +54,12 @@ def _scores(scores: Any) -> str:
         share.set(ylabel=metrics.LABEL)
         share.spines["right"].set_visible(True)
         share.legend(loc="lower left", bbox_to_anchor=(0, 1))
-    return _svg(svg, f"how many rows have which {metrics.SCORE}")
+    return picture(svg, f"how many rows have which {metrics.SCORE}")
 
 
 def _clusters(days: Any) -> str:
     svg = io.StringIO()
-    with _canvas(10.6, 3.2, svg) as (_, axes):
+    with canvas(10.6, 3.2, svg) as (_, axes):
         place = range(len(days))
         axes.plot(place, days["mean_label"], color=ORANGE, marker="o", markersize=4, label=metrics.LABEL)
         axes.plot(
@@ -121,13 +75,13 @@ def _clusters(days: Any) -> str:
         step = max(1, len(days) // 8)
         axes.set_xticks(list(place)[::step], [str(name) for name in days["cluster"]][::step])
         axes.legend(loc="upper left", ncols=2, bbox_to_anchor=(0, 1.15))
-    return _svg(svg, f"{metrics.LABEL} and mean {metrics.SCORE}, by cluster")
+    return picture(svg, f"{metrics.LABEL} and mean {metrics.SCORE}, by cluster")
 
 
 def _slices(slices: Any, overall: Any) -> str:
     rows = slices[(slices["metric"] == metrics.PRIMARY) & slices["value"].notna()].iloc[::-1]
     svg = io.StringIO()
-    with _canvas(10.6, 1.0 + 0.27 * len(rows), svg) as (_, axes):
+    with canvas(10.6, 1.0 + 0.27 * len(rows), svg) as (_, axes):
         axes.axvspan(overall.low, overall.high, color=BAND, label="all rows, with interval")
         axes.axvline(overall.value, color=BLUE, linewidth=1)
         place = range(len(rows))
@@ -150,4 +104,4 @@ def _slices(slices: Any, overall: Any) -> str:
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1))
         axes.grid(axis="x", color="#e6e9ee")
         axes.set_axisbelow(True)
-    return _svg(svg, f"{metrics.METRICS[metrics.PRIMARY].title} by slice")
+    return picture(svg, f"{metrics.METRICS[metrics.PRIMARY].title} by slice")

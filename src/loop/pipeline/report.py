@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from loop.pipeline.card import render
+from loop.pipeline.card import page
 
 
 def html(facts: dict[str, Any], figures: dict[str, str]) -> str:
     """The page: headline figures first, then what to look at, then tables to look things up."""
-    return render("report.html.j2", {**facts, "figures": figures})
+    return page("report.html.j2", {**facts, "figures": figures})

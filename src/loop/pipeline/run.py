@@ -32,9 +32,9 @@ def check_params() -> None:
             )
     if "review" in values:
         from loop import params
-        from loop.pipeline import minima
+        from loop.policy import Policy
 
-        params.section("review", minima.Params)
+        params.section("review", Policy)
     if any(values.get(name) != accepted for name, accepted in _accepted().items()) or not _accepted():
         _parse_all()
 
@@ -54,7 +54,8 @@ def _accepted() -> dict[str, Any]:
 
 def _parse_all() -> None:
     from loop import params
-    from loop.pipeline import card, evaluate, examples, minima, train, validate
+    from loop.pipeline import card, evaluate, examples, train, validate
+    from loop.policy import Policy
 
     models: dict[str, Any] = {
         "windows": params.Windows,
@@ -62,7 +63,7 @@ def _parse_all() -> None:
         "examples": examples.Params,
         "train": train.Params,
         "evaluate": evaluate.Params,
-        "review": minima.Params,
+        "review": Policy,
         "card": card.Params,
     }
     for name in SECTIONS:
@@ -114,7 +115,12 @@ def _metric(found: dict[str, Any], interval: str, wide: int) -> str:
 
 
 def _minima(card: dict[str, Any]) -> list[str]:
-    from loop.pipeline.minima import missed
+    from loop.policy import reaches
 
-    lines = missed(card["metrics"], load(PARAMS)["review"]["minima"])
-    return [f"  below its minimum: {line}" for line in lines] or ["  minima      reached (review.minima)"]
+    found, minima = card["metrics"], load(PARAMS)["review"]["minima"]
+    missed = [
+        f"  below its minimum: {found[name]['title']} is {found[name]['value']}, not {worst['limit']}"
+        for name, worst in minima.items()
+        if not reaches(found[name]["value"], found[name]["better"], worst["limit"])
+    ]
+    return missed or ["  minima      reached (review.minima)"]

@@ -31,7 +31,10 @@ TYPOS = {
     "a type": ({"train.seed": "many"}, "`train.seed` is 'many'"),
     "a number out of range": ({"evaluate.confidence": 95}, "`evaluate.confidence` is 95"),
     "a cluster": ({"evaluate.cluster": "month"}, "`evaluate.cluster` is 'month', no column of the examples"),
-    "a metric of the gate": ({"review.minima": {"accuracy": 0.9}}, "has no metric `accuracy`"),
+    "a metric of the gate": (
+        {"review.minima": {"accuracy": {"limit": 0.9, "reason": "r"}}},
+        "names no metric: `accuracy`",
+    ),
     "a time": ({"windows.as_of": "2013-06-03"}, "has no time zone"),
     "a text": ({"card.owner": 3}, "`card.owner` is 3"),
     "nothing left": ({"card": None}, "section `card` is missing"),
@@ -54,7 +57,7 @@ def test_an_edit_of_the_gates_policy_runs_nothing_and_is_judged_at_once(working_
     card = json.loads(working_copy.text("models/card.json"))
     name, metric = next(iter(card["metrics"].items()))
     worse = {"lower": -1.0, "higher": 1.0}[metric["better"]] + metric["value"]
-    working_copy.set_param("review.minima", {name: worse})
+    working_copy.set_param("review.minima", {name: {"limit": worse, "reason": "r"}})
     said = working_copy.run("loop", "run").stdout
     assert "Running stage" not in said
     assert f"below its minimum: {metric['title']} is {metric['value']}" in said

@@ -1,4 +1,4 @@
-"""How good a model is: metrics, which way is better, and the slices to look at."""
+"""How a model is judged: metrics, slices, cohorts, and what it must do whatever its figures are."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +19,15 @@ class Metric:
     rows: Callable[[Array, Array], Array] | None = None
     value: Callable[[Array], Array] | None = None
     builtin: Literal["roc_auc"] | None = None
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What becomes of the scores when `change` is done to the examples, all else kept."""
+
+    title: str
+    expects: Literal["the same", "not lower", "not higher"]
+    change: Callable[[pd.DataFrame], pd.DataFrame]
 
 
 def error(label: Array, score: Array) -> Array:
@@ -55,3 +64,15 @@ SLICE_METRICS = ("mae", "bias")
 def slices(examples: pd.DataFrame) -> dict[str, pd.Series]:
     """Ways to cut the examples: a text per row of `examples`."""
     return {"clinic": examples["clinic"]}
+
+
+def cohorts(examples: pd.DataFrame) -> dict[str, pd.Series]:
+    """Groups that the model must serve alike: a text per row of `examples`."""
+    return {"clinic": examples["clinic"]}
+
+
+BEHAVIOURS = (
+    Behaviour("the clinic does not matter", "the same", lambda visits: visits.assign(clinic="north")),
+    Behaviour("a higher BMI", "not lower", lambda visits: visits.assign(bmi=visits["bmi"] + 5)),
+)
+GOLDEN = (("the first", ("p000",)), ("the second", ("p001",)), ("the third", ("p002",)))

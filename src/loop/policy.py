@@ -1,0 +1,124 @@
+"""The gate's policy: `review` of params.yaml. Read by no stage, so an edit reruns nothing.
+
+A gate's name is its key here, such as `minima.roc_auc`. Every limit carries its reason, which
+the report repeats. The review reads the policy from the base branch: the judge does not belong
+to the judged.
+"""
+
+import math
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from loop.params import Section
+from problem import metrics
+
+
+def _metric(name: str) -> str:
+    if name not in metrics.METRICS:
+        raise ValueError(f"names no metric: `{name}`; there are {', '.join(metrics.METRICS)}")
+    return name
+
+
+MetricName = Annotated[str, AfterValidator(_metric)]
+
+
+class Limit(Section):
+    """How far a figure may go, and why so far."""
+
+    limit: float
+    reason: str = Field(min_length=1)
+
+
+class Margin(Section):
+    """A loss up to `margin` is nobody's concern (the non-inferiority margin), and why."""
+
+    margin: float = Field(ge=0)
+    reason: str = Field(min_length=1)
+
+
+class Holdout(Section):
+    """What both models must be judged on, or nothing can be told."""
+
+    rows_min: int = Field(ge=2)
+    clusters_min: int = Field(ge=2)
+    shared_min: float = Field(gt=0, le=1)
+    reason: str = Field(min_length=1)
+
+
+class Primary(Margin):
+    """The metric that decides."""
+
+    metric: MetricName
+
+
+class Slices(Margin):
+    """How much a single slice may lose in the primary metric; `alpha` is for all slices together."""
+
+    alpha: float = Field(gt=0, lt=1)
+
+
+class Behaviour(Section):
+    """What the model must do whatever its figures are."""
+
+    invariance: Limit
+    direction: Limit
+
+
+class Golden(Limit):
+    """How far the score of a golden request may move by a new model; at least `rows_min` of them."""
+
+    rows_min: int = Field(ge=1)
+
+
+class Fairness(Limit):
+    """The largest gap of a metric between two cohorts that have `rows_min` rows or more."""
+
+    metric: MetricName
+    rows_min: int = Field(ge=1)
+
+
+class Jump(Limit):
+    """A gain in a metric that is too good to be true."""
+
+    metric: MetricName
+
+
+class SharedEntities(Limit):
+    """The share of holdout rows whose value of a column was in training too."""
+
+    columns: list[str]
+
+
+class Leak(Section):
+    """Signs that the model was told the answer."""
+
+    feature: Limit
+    jump: Jump
+    shared_rows: Limit
+    shared_entities: SharedEntities
+
+
+class Policy(Section):
+    """`review` of params.yaml, strictly."""
+
+    holdout: Holdout
+    primary: Primary
+    guards: dict[MetricName, Margin]
+    slices: Slices
+    minima: dict[MetricName, Limit]
+    golden: Golden
+    behaviour: Behaviour
+    fairness: Fairness
+    latency: Limit
+    size: Limit
+    leak: Leak
+
+
+def reaches(value: float | None, better: str, worst: float) -> bool:
+    """Whether a metric is as good as `worst` or better; an undefined one is not."""
+    if value is None or math.isnan(value):
+        return False
+    if better == "higher":
+        return value >= worst
+    return (abs(value) if better == "zero" else value) <= worst

@@ -1,0 +1,1 @@
+"""The pull request: champion against candidate, a verdict with evidence."""

@@ -1,0 +1,91 @@
+"""The base branch: its commit, its files, and what the working tree changed since the two parted."""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from loop.errors import LoopError
+from loop.git import git
+from loop.paths import PIPELINE_LOCK
+
+
+@dataclass(frozen=True)
+class Base:
+    """A branch as named, its newest commit, and the commit where the working tree's history left it."""
+
+    name: str
+    commit: str
+    parted: str
+
+    def text(self, path: Path, commit: str | None = None) -> str | None:
+        """A file of the base's newest commit (or of `commit`); None if it has no such file."""
+        at = commit or self.commit
+        if not git("ls-tree", "--name-only", at, "--", path.as_posix()):
+            return None
+        return git("show", f"{at}:{path.as_posix()}")
+
+    def yaml(self, path: Path, commit: str | None = None) -> Any:
+        """A YAML file of the base; None if it has no such file. Raises LoopError if it is not YAML."""
+        text = self.text(path, commit)
+        try:
+            return None if text is None else yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise LoopError(
+                f"{path} on {self.name} is not YAML", "valid YAML", f"mend it on {self.name}"
+            ) from None
+
+    def changed(self) -> list[str]:
+        """Paths that the working tree changed since it parted from the base, new ones included."""
+        told = git("diff", "--name-only", "--no-renames", "-z", self.parted).split("\0")
+        new = git("ls-files", "--others", "--exclude-standard", "-z").split("\0")
+        return sorted({name for name in [*told, *new] if name})
+
+    def behind(self) -> int:
+        """How many commits the base has that the working tree's history lacks."""
+        return int(git("rev-list", "--count", f"{self.parted}..{self.commit}"))
+
+    def ever_had_a_champion(self) -> bool:
+        """Whether any commit of the base's history holds a dvc.lock."""
+        return bool(git("log", "-1", "--format=%H", self.commit, "--", str(PIPELINE_LOCK)))
+
+
+def resolve(name: str) -> Base:
+    """The base of that name: a local ref, or else the one of `origin`.
+
+    Raises LoopError for a name that git does not know, a shallow clone, and histories that
+    share no commit.
+    """
+    if git("rev-parse", "--is-shallow-repository") == "true":
+        raise LoopError(
+            "this clone is shallow: where the branch left the base cannot be seen",
+            "the whole history",
+            "`git fetch --unshallow`; in a workflow, checkout with `fetch-depth: 0`",
+        )
+    commit = _commit(name) or _commit(f"origin/{name}")
+    if commit is None:
+        branches = git("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/remotes").split()
+        near = get_close_matches(name, branches, n=1)
+        raise LoopError(
+            f"git knows no `{name}`" + (f"; did you mean `{near[0]}`?" if near else ""),
+            "a branch, tag or commit to compare with",
+            f"`git fetch origin {name}`, or name another with --against",
+        )
+    try:
+        parted = git("merge-base", commit, "HEAD")
+    except LoopError:
+        raise LoopError(
+            f"`{name}` and this branch share no commit",
+            "a branch that grew out of its base",
+            "fetch the whole history, or name another base with --against",
+        ) from None
+    return Base(name, commit, parted)
+
+
+def _commit(name: str) -> str | None:
+    try:
+        return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    except (LoopError, IndexError):
+        return None

@@ -1,0 +1,190 @@
+"""The champion: the model that the base's dvc.lock names, scored by the code and lock of its commit.
+
+What is stored of it (model, predictions, examples) is taken from DVC's cache or remote where
+it is what the review needs. What is not is made again in the checkout: the model only if it
+comes out with the hash that dvc.lock names.
+"""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from loop import files, lineage, params
+from loop.errors import LoopError
+from loop.paths import HOLDOUT, MODEL, PARAMS, PIPELINE, PIPELINE_LOCK, PREDICTIONS, TRAIN
+from loop.review.base import Base
+from loop.review.checkout import Checkout
+from loop.yaml_file import load
+
+
+@dataclass(frozen=True)
+class Champion:
+    """Its model's md5 and bytes, its own examples and predictions of the judged window, and how they came."""
+
+    md5: str
+    megabytes: float
+    examples: pd.DataFrame
+    predictions: pd.DataFrame
+    train: pd.DataFrame | None
+    windows: params.Windows
+    how: str
+
+
+def bring(base: Base, home: Checkout, windows: params.Windows) -> Champion:
+    """The champion on the candidate's holdout, from the first row that it was not trained on.
+
+    `windows` are the candidate's. Raises LoopError when there is no such row, when the model
+    cannot be had or rebuilt with its hash, and when it does not score.
+    """
+    lock = load(home.path / PIPELINE_LOCK)
+    md5 = outs(lock).get(str(MODEL))
+    if md5 is None:
+        raise LoopError(
+            f"{PIPELINE_LOCK} on {base.name} names no {MODEL}",
+            "the lock of a pipeline that has run",
+            f"run `loop run` on {base.name} and commit {PIPELINE_LOCK}",
+        )
+    own = params.section("windows", params.Windows, home.path / PARAMS)
+    how = (
+        []
+        if _fetch(base, home, MODEL) and lineage.md5(home.path / MODEL) == md5
+        else [_rebuild(base, home, md5)]
+    )
+    judged = _judged(windows, own)
+    stored = judged == own and _as_locked(home, lock)
+    if stored and all(_fetch(base, home, path) for path in (HOLDOUT, PREDICTIONS)):
+        how.append("its stored predictions, made by the same code on the same data")
+    else:
+        _score(home, judged if judged != own else None)
+        how.append(f"scored in a worktree of {base.commit[:12]} by its own code")
+    known = (home.path / TRAIN).is_file() or _fetch(base, home, TRAIN)
+    return Champion(
+        md5=md5,
+        megabytes=(home.path / MODEL).stat().st_size / 1e6,
+        examples=files.read_table(home.path / HOLDOUT),
+        predictions=files.read_table(home.path / PREDICTIONS),
+        train=files.read_table(home.path / TRAIN) if known else None,
+        windows=own,
+        how="; ".join(how),
+    )
+
+
+def outs(lock: dict[str, Any]) -> dict[str, str]:
+    """Path -> md5 of every output that a dvc.lock names."""
+    stages = (lock.get("stages") or {}).values()
+    return {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", [])}
+
+
+def upstream(pipeline: dict[str, Any], target: Path) -> list[str]:
+    """The commands of the stages that `target` needs, in an order in which they can run."""
+    made = {_path(out): name for name, spec in pipeline.items() for out in _written(spec)}
+    order: list[str] = []
+
+    def visit(path: str) -> None:
+        parts = [path, *(str(parent) for parent in Path(path).parents)]
+        name = next((made[part] for part in parts if part in made), None)
+        if name is None or name in order:
+            return
+        for dep in pipeline[name].get("deps", []):
+            visit(dep)
+        order.append(name)
+
+    visit(target.as_posix())
+    return [pipeline[name]["cmd"] for name in order]
+
+
+def _written(spec: dict[str, Any]) -> list[Any]:
+    return [entry for kind in ("outs", "metrics", "plots") for entry in spec.get(kind, [])]
+
+
+def _path(out: Any) -> str:
+    return str(next(iter(out))) if isinstance(out, dict) else str(out)
+
+
+def _judged(windows: params.Windows, own: params.Windows) -> params.Windows:
+    """The champion's windows with the candidate's holdout, less what the champion was trained on."""
+    since = max(windows.holdout.since, own.train.until)
+    if since >= windows.holdout.until:
+        raise LoopError(
+            f"the champion was trained until {own.train.until:%Y-%m-%d %H:%MZ}, "
+            f"the holdout ends {windows.holdout.until:%Y-%m-%d %H:%MZ}",
+            "rows that neither model was trained on",
+            "move windows.holdout in params.yaml to after the champion's training",
+        )
+    holdout = {"from": since, "until": windows.holdout.until}
+    values = {**own.model_dump(by_alias=True), "holdout": holdout, "as_of": windows.as_of}
+    return params.parse("windows", values, params.Windows)
+
+
+def _as_locked(home: Checkout, lock: dict[str, Any]) -> bool:
+    """Whether every file of code that made the stored predictions is the one in the commit."""
+    deps = [dep for stage in lock["stages"].values() for dep in stage.get("deps", [])]
+    code = [dep for dep in deps if not dep["path"].startswith(("data/", "models/"))]
+    return all(
+        (home.path / dep["path"]).exists() and lineage.md5(home.path / dep["path"]) == dep["md5"]
+        for dep in code
+    )
+
+
+def _rebuild(base: Base, home: Checkout, md5: str) -> str:
+    """Train the champion again from its own data, code, params and lock."""
+    try:
+        _run(home, MODEL)
+    except LoopError as error:
+        raise LoopError(
+            f"the champion's model is in no cache or remote, and it cannot be rebuilt: {error.found}",
+            f"{MODEL} with md5 {md5}, or the means to make it",
+            "`dvc push` it from where it was made, or look why its commit no longer runs",
+        ) from None
+    found = lineage.md5(home.path / MODEL)
+    if found != md5:
+        raise LoopError(
+            f"the champion's model is in no cache or remote, and its rebuild has md5 {found[:12]}…",
+            f"{md5[:12]}…, which {PIPELINE_LOCK} on {base.name} names",
+            "`dvc push` it from where it was made, or train it again in a pull request of its own",
+        )
+    return "rebuilt from its commit, to the bit"
+
+
+def _score(home: Checkout, windows: params.Windows | None) -> None:
+    """Make the examples of the judged windows and let the model score them."""
+    if windows:
+        path = home.path / PARAMS
+        dumped = windows.model_dump(by_alias=True)
+        values = {**load(path), "windows": _texts(dumped)}
+        path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    model = (home.path / MODEL).read_bytes()
+    _run(home, HOLDOUT)
+    (home.path / MODEL).write_bytes(model)
+    with home.scorer() as scorer:
+        scorer.ask(score=str(home.path / HOLDOUT), to=str(home.path / PREDICTIONS))
+
+
+def _texts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _texts(part) for key, part in value.items()}
+    return value.isoformat()
+
+
+def _run(home: Checkout, target: Path) -> None:
+    for command in upstream(load(home.path / PIPELINE)["stages"], target):
+        home.run("sh", "-c", command)
+
+
+def _fetch(base: Base, home: Checkout, path: Path) -> bool:
+    """Bring an output of the base from DVC's cache or remote into the checkout, if it can be had."""
+    from dvc.api import DVCFileSystem
+    from dvc.exceptions import DvcException
+
+    logging.getLogger("dvc").setLevel(logging.CRITICAL)
+    target = home.path / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        DVCFileSystem(rev=base.commit).get_file(path.as_posix(), str(target))
+    except (OSError, DvcException):
+        return False
+    return True

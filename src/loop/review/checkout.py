@@ -1,0 +1,179 @@
+"""A commit in a git worktree and an environment of its own, gone when the review ends, killed or not.
+
+A small shell waits at the other end of a pipe. The pipe closes when this process ends, however
+it ends; then the shell stops what still runs in the worktree and removes it.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loop.errors import LoopError
+from loop.files import digest
+from loop.git import git
+from loop.paths import ENVIRONMENT_LOCK
+
+_REAPER = """
+trap '' INT TERM HUP
+cat > /dev/null
+kill -TERM 0
+git worktree remove --force "$1" 2> /dev/null
+rm -rf "$2" || { sleep 1; rm -rf "$2"; }
+git worktree prune
+"""
+TIMEOUT = 3600  # seconds; a champion is rebuilt within it, or nothing can be told
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """Files of one commit, a Python that has its packages, and the process group of its work."""
+
+    path: Path
+    python: Path
+    group: int | None
+
+    def run(self, *command: str) -> None:
+        """Run a command of the checkout's own code there.
+
+        Raises LoopError with the last line that it said when it fails.
+        """
+        try:
+            done = subprocess.run(
+                list(command),
+                cwd=self.path,
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=TIMEOUT,
+                process_group=self.group,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise LoopError(
+                f"`{' '.join(command)}` failed: {error}", "a command that ends well", ""
+            ) from None
+        if done.returncode:
+            raise LoopError(
+                f"`{' '.join(command)}` failed: {_gist(done.stdout)}",
+                "a command that ends well, as it did when the commit was made",
+                f"`git worktree add ../look {self.path.name}` and run it there",
+            )
+
+    def environment(self) -> dict[str, str]:
+        """Variables under which the checkout's own code runs; no tracker, no thread that is not asked for."""
+        strange = ("MLFLOW_", "GIT_", "LOOP_", "VIRTUAL_ENV", "UV_PROJECT", "UV_PYTHON", "PYTHONPATH")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(strange)}
+        path = os.pathsep.join([str(self.python.parent), os.environ.get("PATH", "")])
+        return kept | {"PATH": path, "PYTHONPATH": str(self.path / "src"), "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+    @contextmanager
+    def scorer(self) -> Iterator["Scorer"]:
+        """The model of this checkout, ready to be asked."""
+        process = subprocess.Popen(
+            [str(self.python), "-m", "loop.scorer"],
+            cwd=self.path,
+            env=self.environment() | {"OMP_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            process_group=self.group,
+        )
+        try:
+            yield Scorer(process)
+        finally:
+            process.kill()
+            process.communicate()
+
+
+class Scorer:
+    """A process that holds a model and answers line by line."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self._ready = False
+
+    def ask(self, **question: Any) -> dict[str, Any]:
+        """The answer to one question; see `loop.scorer`. Raises LoopError with what the process said."""
+        sink, source = self._process.stdin, self._process.stdout
+        if sink is None or source is None:
+            raise LoopError("the scorer has no pipes", "a process with pipes", "")
+        try:
+            if not self._ready:
+                json.loads(source.readline())
+                self._ready = True
+            print(json.dumps(question), file=sink, flush=True)
+            answer: dict[str, Any] = json.loads(source.readline())
+        except (OSError, ValueError):
+            said = self._process.stderr.read() if self._process.stderr else ""
+            raise LoopError(
+                f"the model could not be asked: {_gist(said)}",
+                "a model that its own code loads and scores",
+                "run `python -m loop.scorer` in a worktree of that commit",
+            ) from None
+        return answer
+
+
+@contextmanager
+def checkout(commit: str, here: Path) -> Iterator[Checkout]:
+    """A worktree of `commit` of the repository `here`, with an environment by its own lock.
+
+    Where both commits have the same lock, the environment is the one that runs now. Raises
+    LoopError when the worktree or the environment cannot be made.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="loop-review-"))
+    path = folder / commit[:12]
+    reaper = subprocess.Popen(
+        ["sh", "-c", _REAPER, "reaper", str(path), str(folder)],
+        cwd=here,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        process_group=0,
+    )
+    try:
+        quiet = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
+        git(*quiet, "worktree", "add", "--quiet", "--detach", str(path), commit, cwd=here)
+        yield Checkout(path, _python(path, here, reaper.pid), reaper.pid)
+    finally:
+        reaper.communicate()
+
+
+def _python(path: Path, here: Path, group: int) -> Path:
+    """A Python with the packages of the checkout's lock."""
+    if _lock(path) == _lock(here):
+        return Path(sys.executable)
+    uv = shutil.which("uv") or str(here / ".tools/bin/uv")
+    made = Checkout(path, Path(sys.executable), group)
+    sync = ("sync", "--locked", "--quiet", "--no-dev", "--no-install-project", "--python", sys.executable)
+    try:
+        made.run(uv, *sync)
+    except LoopError as error:
+        raise LoopError(
+            f"the environment of {path.name} cannot be made: {error.found}",
+            f"its uv.lock to install on Python {sys.version_info.major}.{sys.version_info.minor}",
+            "review with a Python that both commits allow, or `make setup` for uv itself",
+        ) from None
+    return path / ".venv/bin/python"
+
+
+def _lock(path: Path) -> str | None:
+    lock = path / ENVIRONMENT_LOCK
+    return digest(lock, "sha256") if lock.is_file() else None
+
+
+def _gist(said: str) -> str:
+    """The line that says what went wrong: ours if there is one, else the last."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    ours = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    return (ours[:1] or lines[-1:] or ["it said nothing"])[0][:300]

@@ -1,0 +1,165 @@
+"""Champion and candidate on the same rows: aligned, then compared metric by metric, slice by slice."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from loop import contract, features, params
+from loop.errors import LoopError
+from loop.policy import Policy
+from loop.stats import bootstrap, paired
+from loop.stats.bootstrap import Codes, Floats
+from problem import metrics, schema, source
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows that both are judged on: the candidate's examples, both scores, and resampling weights.
+
+    scores: (champion, candidate), each (rows,). codes: the number of each row's cluster.
+    weight: (replicates, clusters). share: of all rows that either model has, how many both have.
+    """
+
+    examples: pd.DataFrame
+    label: Floats
+    scores: tuple[Floats, Floats]
+    codes: Codes
+    weight: Floats
+    share: float
+    names: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One slice's gain in the primary metric; `p` is adjusted for the number of slices (Holm)."""
+
+    cut: str
+    name: str
+    gain: paired.Gain
+    p: float
+    worse: bool
+
+    def moved(self, alpha: float) -> bool:
+        """Whether it differs from no gain, given how many slices were looked at."""
+        return self.p < alpha
+
+
+def scored(examples: pd.DataFrame, predictions: pd.DataFrame, whose: str) -> pd.DataFrame:
+    """Examples with their score, one row each.
+
+    Raises LoopError when a score is missing, not a number or out of its contract, and when a
+    prediction is of a row that nobody asked for.
+    """
+    broken = contract.check(predictions, schema.PREDICTION, "predictions")
+    if broken:
+        raise LoopError(
+            f"the {whose}'s predictions break their contract: {broken[0].rule} ({broken[0].column}, "
+            f"{broken[0].rows:,} rows)",
+            "a score within PREDICTION of src/problem/schema.py for each row",
+            "look at `score` in src/problem/model.py",
+        )
+    rows = examples.merge(predictions[[*source.KEY, "score"]], on=source.KEY, how="left", validate="1:1")
+    if len(predictions) != len(examples) or rows["score"].isna().any():
+        raise LoopError(
+            f"the {whose}'s predictions are of other rows than asked: {len(predictions):,} predictions, "
+            f"{int(rows['score'].notna().sum()):,} of them for the {len(examples):,} rows of the holdout",
+            "one prediction for each row of the holdout",
+            "`loop run --force evaluate`, then review again",
+        )
+    return rows
+
+
+def align(candidate: pd.DataFrame, champion: pd.DataFrame, settings: params.Resampling) -> Rows:
+    """The rows that both models scored; both frames are examples with `score`.
+
+    Rows decided before the champion's own window of judgement are left out: it may have been
+    trained on them. Raises LoopError when labels of the same row differ, or no row is left.
+    """
+    theirs = champion[[*source.KEY, "label", "score"]]
+    since = champion[features.DECIDED_AT].min() if len(champion) else None
+    mine = candidate[candidate[features.DECIDED_AT] >= since] if since is not None else candidate.iloc[:0]
+    both = mine.merge(theirs, on=source.KEY, how="inner", suffixes=("", "_of_champion"), validate="1:1")
+    if both.empty:
+        raise LoopError(
+            f"no row of the holdout was scored by both models ({len(mine):,} and {len(champion):,} rows)",
+            "rows with the same keys on both sides",
+            "look whether KEY in src/problem/source.py changed",
+        )
+    differ = int((both["label"] != both["label_of_champion"]).sum())
+    if differ:
+        raise LoopError(
+            f"{differ:,} of {len(both):,} rows have another label than on the base",
+            "the same target for both models",
+            "a change of the target cannot be compared: let a person decide",
+        )
+    share = len(both) / (len(mine) + len(champion) - len(both))
+    scores = (_floats(both["score_of_champion"]), _floats(both["score"]))
+    examples = both.drop(columns=["score", "score_of_champion", "label_of_champion"])
+    return rows(examples, scores, settings, share)
+
+
+def rows(
+    examples: pd.DataFrame, scores: tuple[Floats, Floats], settings: params.Resampling, share: float = 1.0
+) -> Rows:
+    """Examples and the scores of both models, with weights that resample whole clusters."""
+    if settings.cluster not in examples:
+        raise LoopError(
+            f"the examples have no column `{settings.cluster}`",
+            "the cluster that evaluate.cluster on the base names",
+            "keep that column, or change evaluate.cluster in a pull request of its own",
+        )
+    codes, names = pd.factorize(examples[settings.cluster], sort=True)
+    return Rows(
+        examples=examples,
+        label=_floats(examples["label"]),
+        scores=scores,
+        codes=codes.astype(np.int64),
+        weight=bootstrap.weights(len(names), settings.replicates, settings.seed),
+        share=share,
+        names=np.asarray(names),
+    )
+
+
+def gains(found: Rows, settings: params.Resampling) -> dict[str, paired.Gain]:
+    """The gain in each metric of the problem, by name."""
+    return {name: _gain(metric, found, settings) for name, metric in metrics.METRICS.items()}
+
+
+def slices(found: Rows, policy: Policy, settings: params.Resampling) -> list[Slice]:
+    """The gain in the primary metric of each slice that has rows enough, p-values adjusted for all.
+
+    A slice is worse when its loss is certain at `slices.alpha` for all slices together, and
+    larger than `slices.margin`.
+    """
+    metric = metrics.METRICS[policy.primary.metric]
+    cut_by = metrics.slices(found.examples)
+    cells = [
+        (cut, str(name), _gain(metric, found, settings, np.asarray(at)))
+        for cut, values in cut_by.items()
+        for name, at in values.reset_index(drop=True).groupby(values.to_numpy(), sort=True).indices.items()
+        if len(at) >= settings.slice_rows_min
+    ]
+    adjusted = paired.holm([gain.p for _, _, gain in cells])
+    return [
+        Slice(cut, name, gain, p, p < policy.slices.alpha and gain.gain < -policy.slices.margin)
+        for (cut, name, gain), p in zip(cells, adjusted, strict=True)
+    ]
+
+
+def _gain(metric: Any, found: Rows, settings: params.Resampling, at: np.ndarray | None = None) -> paired.Gain:
+    where = slice(None) if at is None else at
+    champion, candidate = found.scores
+    return paired.gain(
+        metric,
+        found.label[where],
+        (champion[where], candidate[where]),
+        found.codes[where],
+        found.weight,
+        settings.confidence,
+    )
+
+
+def _floats(values: pd.Series) -> Floats:
+    return values.to_numpy(np.float64)

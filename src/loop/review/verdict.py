@@ -1,0 +1,149 @@
+"""The verdict as plain values: `review/verdict.json`, and the one rule that turns gates into a word.
+
+The report is a function of this file alone, so that whoever posts it need not run the code that
+was judged. Its texts come from data, params and branch names: hostile until escaped.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from loop.stats.paired import Word
+
+SCHEMA = 1
+EXIT_CODES = {"better": 0, "equivalent": 0, "nothing to judge": 0, "worse": 1, "cannot tell": 2}
+
+
+class Part(BaseModel):
+    """A part of the verdict: unknown keys and wrong types are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Gate(Part):
+    """One gate by its key in `review` of params.yaml: figure, limit and its reason, and what came out."""
+
+    name: str
+    result: Literal["pass", "fail", "cannot tell"]
+    figure: float | None
+    limit: float | None
+    said: str
+    reason: str
+
+
+class Metric(Part):
+    """A metric of both models on the same rows; `gain` above zero is better, whichever way it points."""
+
+    name: str
+    title: str
+    role: Literal["primary", "guard", "shown"]
+    champion: float | None
+    candidate: float | None
+    gain: float | None
+    low: float | None
+    high: float | None
+    margin: float | None
+    word: Word
+
+
+class Slice(Part):
+    """A slice that moved in the primary metric; `p` is adjusted for how many slices were compared."""
+
+    cut: str
+    name: str
+    rows: int
+    champion: float | None
+    candidate: float | None
+    gain: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    worse: bool
+
+
+class Commit(Part):
+    """A side of the comparison: a branch's name and its commit; dirty when the tree has more than that."""
+
+    name: str
+    commit: str
+    dirty: bool
+
+
+class Holdout(Part):
+    """What was judged on: [since, until) in UTC, rows, clusters, and the cluster's name."""
+
+    since: str
+    until: str
+    rows: int
+    clusters: int
+    cluster: str
+
+
+class Moved(Part):
+    """Something that changed: its name, what it was and what it is; null where there was or is none."""
+
+    name: str
+    old: str | None
+    new: str | None
+
+
+class Changes(Part):
+    """What the branch changed. code: by stage, files with lines added and removed."""
+
+    params: list[Moved]
+    policy: list[Moved]
+    judge: list[str]
+    code: dict[str, list[str]]
+    data: list[Moved]
+    drift: list[str]
+    environment: list[Moved]
+    training: Moved | None
+    other: int
+
+
+class Verdict(Part):
+    """Everything that the report says."""
+
+    schema_version: Literal[1]
+    verdict: Literal["better", "equivalent", "worse", "cannot tell", "nothing to judge"]
+    sentence: str
+    todo: str
+    confidence: float | None
+    base: Commit
+    candidate: Commit
+    champion: str
+    holdout: Holdout | None
+    metrics: list[Metric]
+    slices: list[Slice]
+    slices_compared: int
+    gates: list[Gate]
+    changes: Changes
+    notes: list[str]
+    reproduce: list[str]
+
+
+NO_CHANGES = Changes(
+    params=[], policy=[], judge=[], code={}, data=[], drift=[], environment=[], training=None, other=0
+)
+
+
+def decide(gates: list[Gate], primary: Metric | None) -> tuple[Word, str]:
+    """The verdict and its reason: a failed gate makes it worse, an unknown one makes it unknowable.
+
+    Without a primary metric there is no champion: a candidate that passes is better than none.
+    """
+    failed = [gate for gate in gates if gate.result == "fail"]
+    unknown = [gate for gate in gates if gate.result == "cannot tell"]
+    for word, found in (("worse", failed), ("cannot tell", unknown)):
+        if found:
+            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+            return word, f"{found[0].name}: {found[0].said}{more}"  # type: ignore[return-value]
+    if primary is None:
+        return "better", "there is no champion yet, and every gate that needs none passes"
+    return primary.word, _gained(primary)
+
+
+def _gained(primary: Metric) -> str:
+    if primary.word == "equivalent":
+        return f"{primary.title} moves by no more than {primary.margin:g}, and no gate objects"
+    return f"{primary.title} gains {primary.gain:+.4f} [{primary.low:+.4f}, {primary.high:+.4f}]"

@@ -1,0 +1,59 @@
+"""`python -m loop.scorer`: the model of this checkout, asked for scores and for how fast it is.
+
+The contract between commits: whatever runs this module reads only what it writes, so a champion
+is scored by its own code in its own environment. One JSON object a line, in and out:
+{"score": EXAMPLES, "to": PREDICTIONS} writes key, decided_at and score of each example;
+{"time": EXAMPLES, "rows": N} gives the seconds of each of N single predictions.
+"""
+
+import json
+import sys
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import pandas as pd
+
+from loop import features, files, lineage, model_file
+from loop.errors import guard
+from loop.paths import MODEL
+from problem import model as problem_model
+from problem import source
+
+
+def score(model: Any, examples: pd.DataFrame) -> pd.DataFrame:
+    """The predictions for the examples, one row each: key, decided_at, score."""
+    keys = examples[[*source.KEY, features.DECIDED_AT]]
+    return keys.assign(score=problem_model.score(model, examples))
+
+
+def seconds(model: Any, examples: pd.DataFrame, rows: int) -> list[float]:
+    """How long each of `rows` single predictions takes, spread evenly over the examples."""
+    step = max(1, len(examples) // rows)
+    singles = [examples.iloc[[at]] for at in range(0, len(examples), step)][:rows]
+    found = []
+    for single in singles:
+        started = perf_counter()
+        problem_model.score(model, single)
+        found.append(perf_counter() - started)
+    return found
+
+
+def main() -> None:
+    """Load the model that the lineage names, then answer until the input ends."""
+    answers, sys.stdout = sys.stdout, sys.stderr  # a library that prints may not break the protocol
+    model = model_file.read(MODEL, lineage.load()["model"]["sha256"], problem_model.TRUSTED)
+    print(json.dumps({"ready": 1}), file=answers, flush=True)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        if "score" in asked:
+            found = score(model, files.read_table(Path(asked["score"])))
+            files.write_table(Path(asked["to"]), found)
+            answer: dict[str, Any] = {"rows": len(found)}
+        else:
+            answer = {"seconds": seconds(model, files.read_table(Path(asked["time"])), asked["rows"])}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    guard(main)

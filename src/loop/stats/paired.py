@@ -1,0 +1,102 @@
+"""Two models on the same rows: how much better the candidate is, and whether that is certain.
+
+A gain is a difference turned so that above zero is better, whichever way the metric points.
+Both models see the same resampled clusters, so what a day does to both cancels out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy.stats import t
+
+from loop.stats import bootstrap
+from loop.stats.bootstrap import Codes, Floats
+
+Word = Literal["better", "equivalent", "worse", "cannot tell"]
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A metric of both models on the same rows, the gain with its interval, and a p-value.
+
+    `p` tests a gain of zero, two-sided: the gain over its bootstrap standard error, by Student's t
+    with one degree of freedom less than there are clusters. NaN where the rows define nothing.
+    """
+
+    champion: float
+    candidate: float
+    gain: float
+    low: float
+    high: float
+    p: float
+    rows: int
+
+
+def gain(
+    metric: Any,
+    label: Floats,
+    scores: tuple[Floats, Floats],
+    codes: Codes,
+    weight: Floats,
+    confidence: float,
+) -> Gain:
+    """The gain of the second of `scores` over the first, both (rows,), with its interval.
+
+    `codes` (rows,) numbers each row's cluster; `weight` is (replicates, clusters), from
+    `bootstrap.weights`. `codes` may leave out clusters that `weight` has.
+    """
+    one = np.ones((1, weight.shape[1]))
+    values, losses, drawn = [], [], []
+    for score in scores:
+        of = bootstrap.statistic(metric, label, score, codes, weight.shape[1])
+        values.append(float(of(one)[0]))
+        losses.append(_loss(metric.better, of(one))[0])
+        drawn.append(_loss(metric.better, of(weight)))
+    found = float(losses[0] - losses[1])
+    replicates = drawn[0] - drawn[1]
+    clusters = len(np.unique(codes))
+    low, high = bootstrap.interval(replicates, clusters, confidence)
+    return Gain(values[0], values[1], found, low, high, _p_value(found, replicates, clusters), len(codes))
+
+
+def verdict(gain: Gain, margin: float) -> Word:
+    """One of four words; a difference within `margin`, either way, is nobody's concern.
+
+    better: the interval lies above zero. equivalent: it lies within the margin. worse: it lies
+    below zero and reaches beyond the margin. cannot tell: anything else, undefined included.
+    """
+    if not np.isfinite([gain.low, gain.high]).all():
+        return "cannot tell"
+    if gain.low > 0:
+        return "better"
+    if -margin <= gain.low and gain.high <= margin:
+        return "equivalent"
+    return "worse" if gain.high < 0 else "cannot tell"
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values adjusted for having looked so often (Holm 1979); NaN stays and does not count."""
+    p = np.asarray(p_values, dtype=np.float64)
+    known = np.flatnonzero(np.isfinite(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    stepped = p[order] * np.arange(len(order), 0, -1)
+    adjusted = np.full(len(p), np.nan)
+    adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1)
+    return [float(value) for value in adjusted]
+
+
+def _loss(better: str, value: Floats) -> Floats:
+    """The metric turned so that less is better."""
+    return {"higher": -value, "lower": value, "zero": np.abs(value)}[better]
+
+
+def _p_value(found: float, replicates: Floats, clusters: int) -> float:
+    defined = replicates[np.isfinite(replicates)]
+    if clusters < 2 or len(defined) < 2 or not np.isfinite(found):
+        return float("nan")
+    error = defined.std(ddof=1) * np.sqrt(clusters / (clusters - 1))
+    if error == 0:
+        return 1.0 if found == 0 else 0.0
+    return float(2 * t.sf(abs(found) / error, clusters - 1))
