@@ -69,6 +69,18 @@ class Repo:
         with (self.path / file).open("a") as stream:
             stream.write(text)
 
+    def git(self, *arguments: str) -> str:
+        """What git prints; commits are made by a name of the test's own."""
+        return self.run("git", "-c", "user.name=t", "-c", "user.email=t@t", *arguments).stdout.strip()
+
+    def commit(self, branch: str | None = None) -> str:
+        """Commit the tree as it is, on a new branch if one is named; the commit's hash."""
+        if branch:
+            self.git("switch", "--quiet", "--create", branch)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "-m", "change")
+        return self.git("rev-parse", "HEAD")
+
     def text(self, file: str) -> str:
         """A file's text."""
         return (self.path / file).read_text()
@@ -84,9 +96,8 @@ def copy_sources(target: Path) -> Repo:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
     repo = Repo(target)
-    repo.run("git", "init", "--quiet", "--initial-branch=main")
-    repo.run("git", "add", "--all")
-    repo.run("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "-m", "copy")
+    repo.git("init", "--quiet", "--initial-branch=main")
+    repo.commit()
     return repo
 
 

@@ -62,7 +62,9 @@ def touch_the_model(base: Base, found: Changes) -> bool:
     )
 
 
-def with_results(found: Changes, base: Base, candidate: Candidate, champion: Champion | None) -> Changes:
+def with_results(
+    found: Changes, base: Base, candidate: Candidate, champion: Champion | None, cluster: str
+) -> Changes:
     """The same with what the pipeline's results tell: data, drift of the training set, training time."""
     before = outs(base.yaml(PIPELINE_LOCK) or {}) if champion else {}
     after = outs(load(PIPELINE_LOCK))
@@ -72,7 +74,7 @@ def with_results(found: Changes, base: Base, candidate: Candidate, champion: Cha
     return found.model_copy(
         update={
             "data": [*_rows(old, candidate), *_columns(champion, candidate), *short],
-            "drift": _drift(old, candidate.train),
+            "drift": _drift(old, candidate.train, cluster),
             "training": _training(base if champion else None),
         }
     )
@@ -139,17 +141,14 @@ def _columns(champion: Champion | None, candidate: Candidate) -> list[Moved]:
     return gone + come
 
 
-def _drift(old: pd.DataFrame | None, new: pd.DataFrame) -> list[str]:
-    """The three columns of the training set that moved most, by PSI."""
+def _drift(old: pd.DataFrame | None, new: pd.DataFrame, cluster: str) -> list[str]:
+    """The three columns of the training set that moved most, by PSI; times and clusters always move."""
     if old is None:
         return []
-    columns = [
-        n for n in new if n in old and n not in ("label_known_at",) and not is_datetime64_any_dtype(new[n])
+    still = [
+        name for name in new if name in old and name != cluster and not is_datetime64_any_dtype(new[name])
     ]
-    columns = [
-        name for name in columns if new[name].nunique() < len(new) / 10 or new[name].dtype.kind in "iuf"
-    ]
-    found = sorted(((psi(old[name], new[name]), name) for name in columns), reverse=True)
+    found = sorted(((psi(old[name], new[name]), str(name)) for name in still), reverse=True)
     return [f"{name} PSI {value:.2f}" for value, name in found[:3] if value >= DRIFTED]
 
 
@@ -163,5 +162,5 @@ def _training(base: Base | None) -> Moved | None:
         return None
     if not any(seconds):
         return None
-    old, new = (None if value is None else f"{value:.1f} s" for value in seconds)
+    old, new = ("unknown" if value is None else f"{value:.1f} s" for value in seconds)
     return Moved(name="training time", old=old, new=new)

@@ -79,16 +79,12 @@ def _holdout(policy: Policy, rows: Rows) -> Iterator[Gate]:
     asked = policy.holdout
     clusters, classes = rows.weight.shape[1], np.unique(rows.label)
     checks = [
-        ("rows_min", len(rows.label), asked.rows_min, "rows judged"),
-        ("clusters_min", clusters, asked.clusters_min, "clusters judged"),
-        ("shared_min", rows.share, asked.shared_min, "of all rows are scored by both models"),
+        ("rows_min", len(rows.label), asked.rows_min, f"{len(rows.label):,} rows are judged"),
+        ("clusters_min", clusters, asked.clusters_min, f"{clusters} clusters are judged"),
+        ("shared_min", rows.share, asked.shared_min, f"{rows.share:.2%} of all rows are scored by both"),
     ]
     for name, figure, least, what in checks:
-        said = (
-            f"{figure:,.4g} {what}, at least {least:,}"
-            if figure < 1
-            else f"{figure:,} {what}, at least {least:,}"
-        )
+        said = f"{what}, at least {least:,}"
         result = "pass" if figure >= least else "cannot tell"
         yield Gate(
             name=f"holdout.{name}",
@@ -206,27 +202,28 @@ def _minima(policy: Policy, rows: Rows) -> Iterator[Gate]:
 
 
 def _behaviour(policy: Policy, candidate: Candidate) -> Iterator[Gate]:
-    """Invariance: the largest shift of one score. Direction: how far scores go the wrong way on average."""
+    """Invariance: the largest shift of one score. Direction: how far the mean score goes the wrong way."""
     examples = candidate.holdout.iloc[:: max(1, len(candidate.holdout) // BEHAVIOUR_ROWS)]
     before = candidate.score(examples)
-    shifts: dict[str, dict[str, float]] = {"invariance": {}, "direction": {}}
+    worst: dict[str, tuple[float, str]] = {}
     for behaviour in metrics.BEHAVIOURS:
         moved = candidate.score(behaviour.change(examples)) - before
         if behaviour.expects == "the same":
-            shifts["invariance"][behaviour.title] = float(np.abs(moved).max())
+            name, figure = "invariance", float(np.abs(moved).max())
+            said = f"{behaviour.title}: one score moves by {figure:.4g}"
         else:
-            turn = {"not lower": -1, "not higher": 1}[behaviour.expects]
-            shifts["direction"][f"{behaviour.title}, {behaviour.expects}"] = float(turn * moved.mean())
+            name, figure = "direction", float(moved.mean() * (-1 if behaviour.expects == "not lower" else 1))
+            mean = f"the mean score moves by {moved.mean():+.4f}"
+            said = f"{behaviour.title}: {mean}, expected {behaviour.expects}"
+        worst[name] = max(worst.get(name, (-np.inf, "")), (figure, said))
     for name, limit in (
         ("invariance", policy.behaviour.invariance),
         ("direction", policy.behaviour.direction),
     ):
-        found = shifts[name]
-        worst = max(found, key=lambda title: found[title], default=None)
-        figure = found[worst] if worst else float("nan")
-        of = "the largest shift" if name == "invariance" else "the wrong way on average"
-        said = f"{worst}: {figure:+.4f}, {of}, at most {limit.limit:g}" if worst else "no behaviour is named"
-        yield _gate(f"behaviour.{name}", figure, limit.limit, limit.reason, said)
+        figure, said = worst.get(name, (np.nan, "src/problem/metrics.py names no such behaviour"))
+        yield _gate(
+            f"behaviour.{name}", figure, limit.limit, limit.reason, f"{said}; {limit.limit:g} is allowed"
+        )
 
 
 def _fairness(policy: Policy, rows: Rows) -> Gate:

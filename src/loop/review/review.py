@@ -19,7 +19,7 @@ from loop.paths import GOLDEN, HOLDOUT, PARAMS, PIPELINE_LOCK, REVIEW
 from loop.policy import Policy
 from loop.review import candidate as candidates
 from loop.review import champion as champions
-from loop.review import changes, compare, gate, report
+from loop.review import changes, compare, gate, page, report
 from loop.review.base import Base, resolve
 from loop.review.candidate import Candidate
 from loop.review.champion import Champion
@@ -79,6 +79,7 @@ def main(against: str) -> int:
     done = review(against)
     files.write_text(REVIEW / "verdict.json", done.verdict.model_dump_json(indent=2) + "\n")
     files.write_text(REVIEW / "report.md", report.markdown(done.verdict))
+    files.write_text(REVIEW / "report.html", page.page(done.verdict, done.rows, done.slices))
     print(report.terminal(done.verdict))
     print(f"  report      {REVIEW}/report.html, {REVIEW}/report.md")
     return EXIT_CODES[done.verdict.verdict]
@@ -100,7 +101,7 @@ def _judge(base: Base, found: Changes, contract: Gate) -> Review:
     word, sentence = decide(gates, next(metric for metric in table if metric.role == "primary"))
     verdict = _verdict(
         base,
-        changes.with_results(found, base, candidate, champion),
+        changes.with_results(found, base, candidate, champion, settings.cluster),
         verdict=word,
         sentence=sentence,
         todo=_todo(word),
@@ -181,7 +182,7 @@ def _first(
     word, sentence = decide(gates, None)
     verdict = _verdict(
         base,
-        changes.with_results(found, base, candidate, None),
+        changes.with_results(found, base, candidate, None, settings.cluster),
         verdict=word,
         sentence=sentence,
         todo=_todo(word),

@@ -61,6 +61,18 @@ def gain(
     return Gain(values[0], values[1], found, low, high, _p_value(found, replicates, clusters), len(codes))
 
 
+def by_cluster(
+    metric: Any, label: Floats, scores: tuple[Floats, Floats], codes: Codes, clusters: int
+) -> Floats:
+    """The gain of the second of `scores` within each cluster alone: (clusters,), NaN where undefined."""
+    each = np.eye(clusters)
+    losses = [
+        _loss(metric.better, bootstrap.statistic(metric, label, score, codes, clusters)(each))
+        for score in scores
+    ]
+    return np.asarray(losses[0] - losses[1])
+
+
 def verdict(gain: Gain, margin: float) -> Word:
     """One of four words; a difference within `margin`, either way, is nobody's concern.
 

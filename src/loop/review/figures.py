@@ -1,0 +1,131 @@
+"""Figures of a comparison: each an SVG text. Shape and place carry the meaning, colour repeats it."""
+
+import io
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from loop.drawing import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
+from loop.review.compare import Rows, Slice
+from loop.review.verdict import Metric, Verdict
+from loop.stats import paired
+from problem import metrics
+
+BINS = 10
+
+
+def draw(verdict: Verdict, rows: Rows, slices: list[Slice]) -> dict[str, str]:
+    """Each figure's name and its SVG: gains, clusters, slices, calibration, scores."""
+    primary = next(metric for metric in verdict.metrics if metric.role == "primary")
+    return {
+        "gains": _gains(verdict.metrics),
+        "clusters": _clusters(primary, rows),
+        "slices": _slices(primary, slices),
+        "calibration": _calibration(rows),
+        "scores": _scores(rows),
+    }
+
+
+def _gains(table: list[Metric]) -> str:
+    """Each judged metric's gain with its interval, in margins."""
+    judged = [metric for metric in table if metric.margin and metric.low is not None][::-1]
+    svg = io.StringIO()
+    with canvas(10.6, 1.1 + 0.42 * len(judged), svg) as (_, axes):
+        axes.axvspan(-1, 1, color=BAND, label="within the margin")
+        axes.axvline(0, color=GREY, linewidth=1)
+        for place, metric in enumerate(judged):
+            low, middle, high = (
+                (value or 0.0) / (metric.margin or 1) for value in (metric.low, metric.gain, metric.high)
+            )
+            axes.plot([low, high], [place, place], color=INK, marker="|", markersize=9)
+            axes.plot(middle, place, color=BLUE, marker="o")
+            axes.annotate(metric.word, (high, place), (8, -3), textcoords="offset points", fontsize=9)
+        names = [f"{metric.title}{' (decides)' if metric.role == 'primary' else ''}" for metric in judged]
+        axes.set_yticks(range(len(judged)), names)
+        axes.margins(x=0.12)
+        axes.set(xlabel="worse  <   gain, in margins   >  better", ylim=(-0.6, len(judged) - 0.4))
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1))
+    return picture(svg, "gain in each judged metric with its interval, in margins")
+
+
+def _clusters(primary: Metric, rows: Rows) -> str:
+    """The gain within each cluster, in the primary metric."""
+    clusters = rows.weight.shape[1]
+    gains = paired.by_cluster(metrics.METRICS[primary.name], rows.label, rows.scores, rows.codes, clusters)
+    svg = io.StringIO()
+    with canvas(10.6, 3.0, svg) as (_, axes):
+        place = np.arange(clusters)
+        better = gains > 0
+        axes.bar(place[better], gains[better], color=BLUE, label="candidate better")
+        axes.bar(
+            place[~better],
+            gains[~better],
+            color="white",
+            edgecolor=ORANGE,
+            hatch="////",
+            label="champion better",
+        )
+        axes.axhline(0, color=GREY, linewidth=1)
+        step = max(1, clusters // 8)
+        axes.set_xticks(list(place)[::step], [str(name) for name in rows.names][::step])
+        axes.set(ylabel=f"gain in {primary.title}")
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    return picture(svg, f"gain in {primary.title} within each cluster")
+
+
+def _slices(primary: Metric, slices: list[Slice]) -> str:
+    shown = [part for part in slices if np.isfinite(part.gain.gain)][::-1]
+    svg = io.StringIO()
+    with canvas(10.6, 1.1 + 0.27 * max(1, len(shown)), svg) as (_, axes):
+        axes.axvline(0, color=GREY, linewidth=1)
+        for place, part in enumerate(shown):
+            gain = part.gain
+            axes.plot([gain.low, gain.high], [place, place], color=INK, linewidth=1, marker="|", markersize=6)
+            marker, colour = ("X", ORANGE) if part.worse else ("o", BLUE)
+            axes.plot(gain.gain, place, color=colour, marker=marker, markersize=8 if part.worse else 5)
+        names = [f"{part.cut}: {part.name}  ({part.gain.rows:,})" for part in shown]
+        axes.set_yticks(range(len(shown)), names)
+        axes.set(xlabel=f"worse  <   gain in {primary.title}   >  better", ylim=(-0.7, len(shown) - 0.3))
+        axes.grid(axis="x", color="#e6e9ee")
+        axes.set_axisbelow(True)
+    return picture(svg, f"gain in {primary.title} of each slice")
+
+
+def _calibration(rows: Rows) -> str:
+    svg = io.StringIO()
+    with canvas(5.2, 4.2, svg) as (_, axes):
+        curves = {
+            name: _bins(score, rows.label)
+            for name, score in zip(("champion", "candidate"), rows.scores, strict=True)
+        }
+        ends = [min(c[0].min() for c in curves.values()), max(c[0].max() for c in curves.values())]
+        axes.plot(ends, ends, color=GREY, linestyle="--", linewidth=1, label="perfectly calibrated")
+        axes.plot(
+            *curves["champion"], color=ORANGE, marker="s", markersize=4, linestyle=":", label="champion"
+        )
+        axes.plot(*curves["candidate"], color=BLUE, marker="o", markersize=4, label="candidate")
+        axes.set(xlabel=f"mean {metrics.SCORE}", ylabel=metrics.LABEL)
+        axes.legend(loc="upper left")
+    return picture(svg, f"{metrics.LABEL} against {metrics.SCORE}, of both models")
+
+
+def _bins(score: Any, label: Any) -> tuple[Any, Any]:
+    """Mean score and mean label of ten bins of equal rows."""
+    bins = pd.qcut(pd.Series(score).rank(method="first"), min(BINS, len(score)), labels=False)
+    means = pd.DataFrame({"score": score, "label": label}).groupby(bins.to_numpy()).mean()
+    return means["score"].to_numpy(), means["label"].to_numpy()
+
+
+def _scores(rows: Rows) -> str:
+    svg = io.StringIO()
+    champion, candidate = rows.scores
+    with canvas(5.2, 4.2, svg) as (_, axes):
+        low, high = min(champion.min(), candidate.min()), max(champion.max(), candidate.max())
+        edges = np.linspace(low, high + 1e-9, 41).tolist()
+        axes.hist(candidate, edges, color=BAND, edgecolor=BLUE, linewidth=0.6, label="candidate")
+        axes.hist(champion, edges, histtype="step", color=ORANGE, linestyle="--", label="champion")
+        axes.set(xlabel=metrics.SCORE, ylabel="rows")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.legend()
+    return picture(svg, f"how many rows get which {metrics.SCORE}, of both models")

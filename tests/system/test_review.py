@@ -1,0 +1,330 @@
+"""`loop review` on real repositories: what it decides, on what evidence, and that it leaves no trace."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conftest import BIN, ROOT, Repo
+
+
+@pytest.fixture(scope="module")
+def changed(finished, tmp_path_factory) -> Repo:
+    """A branch on which a param of the model changed and the pipeline has run."""
+    path = tmp_path_factory.mktemp("changed") / "repo"
+    shutil.copytree(finished.path, path, symlinks=True)
+    repo = Repo(path)
+    repo.git("switch", "--quiet", "--create", "change")
+    repo.edit("params.yaml", "trees: 200", "trees: 190")
+    repo.run("loop", "run")
+    repo.commit()
+    return repo
+
+
+@pytest.fixture
+def change(changed, tmp_path) -> Repo:
+    """A copy of the changed branch, to do with as a test likes."""
+    shutil.copytree(changed.path, tmp_path / "repo", symlinks=True)
+    return Repo(tmp_path / "repo")
+
+
+def review(repo: Repo, against: str = "main", **env: str):
+    """Exit code, verdict and what was said."""
+    done = repo.run("loop", "review", "--against", against, check=False, **env)
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.returncode, json.loads(repo.text("review/verdict.json")), done.stdout
+
+
+def on_base(repo: Repo, edit) -> None:
+    """Do something to main, and put the changed branch on top of it."""
+    repo.git("switch", "--quiet", "main")
+    edit()
+    repo.commit()
+    repo.git("switch", "--quiet", "change")
+    repo.git("rebase", "--quiet", "main")
+
+
+def state(repo: Repo) -> list[str]:
+    """All that a review must leave as it was."""
+    ask = (["status", "--porcelain"], ["branch", "--all", "-vv"], ["worktree", "list"], ["stash", "list"])
+    return [repo.git(*question) for question in ask] + [repo.run("dvc", "status").stdout]
+
+
+def forget_the_model(repo: Repo, commit: str = "main") -> None:
+    """Take a commit's model out of the cache."""
+    lock = yaml.safe_load(repo.git("show", f"{commit}:dvc.lock"))
+    md5 = next(out["md5"] for out in lock["stages"]["train"]["outs"] if out["path"].endswith(".skops"))
+    (repo.path / f".dvc/cache/files/md5/{md5[:2]}/{md5[2:]}").unlink()
+
+
+def test_a_small_change_is_equivalent_with_every_gate_passed_and_nothing_left_behind(change, tmp_path):
+    (tmp_path / "tmp").mkdir()
+    before = state(change)
+    code, verdict, said = review(change, TMPDIR=str(tmp_path / "tmp"))
+    assert (code, verdict["verdict"]) == (0, "equivalent")
+    assert {gate["result"] for gate in verdict["gates"]} == {"pass"}
+    assert [row["name"] for row in verdict["changes"]["params"]] == ["train.model.trees"]
+    assert "stored predictions" in verdict["champion"]
+    assert said.startswith("Equivalent: ")
+    assert state(change) == before
+    assert not list((tmp_path / "tmp").glob("loop-*"))
+
+
+def test_the_same_commit_gives_the_same_verdict(change):
+    first, second = (review(change)[1] for _ in range(2))
+    for verdict in (first, second):
+        for gate in verdict["gates"]:
+            if gate["name"] == "latency":
+                gate.update(figure=0, said="", result="")
+    assert first["gates"] == second["gates"]
+    assert first["metrics"] == second["metrics"]
+
+
+def test_a_change_of_docs_is_not_judged_and_needs_no_result_of_the_pipeline(bare_copy):
+    bare_copy.commit("docs")
+    bare_copy.append("README.md", "\nOne more word.\n")
+    (bare_copy.path / "docs/more.md").write_text("More.\n")
+    code, verdict, said = review(bare_copy)
+    assert (code, verdict["verdict"]) == (0, "nothing to judge")
+    assert said.startswith("Nothing to judge")
+    assert verdict["changes"]["other"] == 2
+
+
+def test_a_looser_policy_is_shown_and_judged_by_the_old_one(change):
+    on_base(change, lambda: change.edit("params.yaml", "limit: 0.68", "limit: 0.98"))
+    change.edit("params.yaml", "limit: 0.98", "limit: 0.1")
+    code, verdict, said = review(change)
+    assert (code, verdict["verdict"]) == (1, "worse")
+    assert "minima.roc_auc" in said
+    moved = {row["name"]: (row["old"], row["new"]) for row in verdict["changes"]["policy"]}
+    assert moved == {"review.minima.roc_auc.limit": ("0.98", "0.1")}
+    assert "judged by the old one" in change.text("review/report.md")
+
+
+def test_a_change_of_the_policy_alone_judges_no_model(bare_copy):
+    bare_copy.commit("policy")
+    bare_copy.edit("params.yaml", "limit: 0.68", "limit: 0.69")
+    code, verdict, _ = review(bare_copy)
+    assert (code, verdict["verdict"]) == (0, "nothing to judge")
+    assert [row["name"] for row in verdict["changes"]["policy"]] == ["review.minima.roc_auc.limit"]
+
+
+def test_moved_windows_are_judged_on_the_new_holdout_by_the_champions_own_code(working_copy):
+    working_copy.commit("june")
+    working_copy.set_param("windows.train.until", "2013-06-01T00:00Z")
+    working_copy.set_param("windows.holdout", {"from": "2013-06-01T00:00Z", "until": "2013-07-01T00:00Z"})
+    working_copy.set_param("windows.as_of", "2013-07-03T00:00Z")
+    working_copy.run("loop", "run")
+    before = state(working_copy)
+    code, verdict, _ = review(working_copy)
+    assert code in (0, 2)  # a quiet month: nothing is certain to be worse
+    assert "by its own code" in verdict["champion"]
+    assert verdict["holdout"]["since"] == "2013-06-01"
+    assert verdict["changes"]["drift"]
+    assert state(working_copy) == before
+
+
+def test_a_holdout_that_the_champion_was_trained_on_cannot_be_judged(working_copy):
+    working_copy.commit("back")
+    working_copy.set_param("windows.train.until", "2013-03-01T00:00Z")
+    working_copy.set_param("windows.holdout", {"from": "2013-03-01T00:00Z", "until": "2013-04-01T00:00Z"})
+    working_copy.run("loop", "run")
+    code, verdict, _ = review(working_copy)
+    assert (code, verdict["verdict"]) == (2, "cannot tell")
+    assert "the champion was trained until 2013-05-01" in verdict["sentence"]
+
+
+def test_a_champion_in_no_cache_is_rebuilt_by_its_own_lock_to_the_bit(change):
+    on_base(change, lambda: change.append("uv.lock", "# another lock\n"))
+    change.edit("uv.lock", "# another lock\n", "")
+    forget_the_model(change)
+    code, verdict, _ = review(change, PATH=f"{BIN}:{ROOT}/.tools/bin:{os.environ['PATH']}")
+    assert (code, verdict["verdict"]) == (0, "equivalent"), verdict["sentence"]
+    assert "rebuilt from its commit, to the bit" in verdict["champion"]
+
+
+def test_a_champion_that_does_not_load_is_not_passed_over(change):
+    def broken() -> None:
+        change.edit("src/problem/model.py", '"""The model: ', 'raise RuntimeError("gone")\n"""The model: ')
+
+    on_base(change, broken)
+    change.edit("src/problem/model.py", 'raise RuntimeError("gone")\n', "")
+    code, verdict, _ = review(change)
+    assert (code, verdict["verdict"]) == (2, "cannot tell")
+    assert "gone" in verdict["sentence"]
+
+
+def test_a_champion_that_needs_another_python_is_not_passed_over(change):
+    def newer() -> None:
+        for file in ("pyproject.toml", "uv.lock"):
+            text = change.text(file)
+            start = text.index("requires-python = ")
+            end = text.index("\n", start)
+            (change.path / file).write_text(f'{text[:start]}requires-python = ">=3.99"{text[end:]}')
+
+    original = {file: change.text(file) for file in ("pyproject.toml", "uv.lock")}
+    on_base(change, newer)
+    for file, text in original.items():
+        (change.path / file).write_text(text)
+    code, verdict, _ = review(change, PATH=f"{BIN}:{ROOT}/.tools/bin:{os.environ['PATH']}")
+    assert (code, verdict["verdict"]) == (2, "cannot tell")
+    assert "environment" in verdict["sentence"]
+    assert "review with a Python that both commits allow" in verdict["todo"]
+
+
+def test_results_that_are_out_of_date_are_not_judged(change):
+    change.edit("params.yaml", "trees: 190", "trees: 180")
+    code, verdict, said = review(change)
+    assert (code, verdict["verdict"]) == (2, "cannot tell")
+    assert "loop run" in said
+
+
+def test_data_that_broke_their_contract_are_refused_by_that_gate(working_copy):
+    working_copy.commit("burst")
+    working_copy.set_param("validate.limits.weather_null_share_max.default", 0.0)
+    working_copy.run("loop", "run", check=False)
+    code, verdict, said = review(working_copy)
+    assert (code, verdict["verdict"]) == (1, "worse")
+    assert [(gate["name"], gate["result"]) for gate in verdict["gates"]] == [("contract", "fail")]
+    assert "null" in said
+
+
+class FirstTime:
+    """A main that never had a dvc.lock, and a branch that brings the first."""
+
+    def __init__(self, repo: Repo) -> None:
+        made = {name: repo.text(name) for name in ("dvc.lock",)}
+        shutil.rmtree(repo.path / ".git")
+        repo.git("init", "--quiet", "--initial-branch=main")
+        (repo.path / "dvc.lock").unlink()
+        repo.commit()
+        repo.git("switch", "--quiet", "--create", "first")
+        for name, text in made.items():
+            (repo.path / name).write_text(text)
+        repo.commit()
+
+
+def test_without_any_champion_yet_the_gates_that_need_none_decide(working_copy):
+    FirstTime(working_copy)
+    code, verdict, _ = review(working_copy)
+    assert (code, verdict["verdict"]) == (0, "better")
+    names = {gate["name"] for gate in verdict["gates"]}
+    assert "minima.log_loss" in names
+    assert not {"primary", "latency", "slices"} & names
+
+
+def test_without_any_champion_yet_the_minima_refuse(working_copy):
+    working_copy.edit("params.yaml", "limit: 0.68", "limit: 0.98")
+    FirstTime(working_copy)
+    code, verdict, said = review(working_copy)
+    assert (code, verdict["verdict"]) == (1, "worse")
+    assert "minima.roc_auc" in said
+
+
+def nonsense(repo: Repo) -> str:
+    return "mian"
+
+
+def lost_lock(repo: Repo) -> str:
+    repo.git("switch", "--quiet", "main")
+    (repo.path / "dvc.lock").unlink()
+    repo.commit()
+    repo.git("switch", "--quiet", "change")
+    return "main"
+
+
+def unknown_key(repo: Repo) -> str:
+    repo.git("switch", "--quiet", "main")
+    repo.edit("params.yaml", "    shared_min: 0.99", "    shared_min: 0.99\n    shared_max: 1.0")
+    repo.commit()
+    repo.git("switch", "--quiet", "change")
+    return "main"
+
+
+def too_few_rows(repo: Repo) -> str:
+    repo.git("switch", "--quiet", "main")
+    repo.edit("params.yaml", "rows_min: 10000", "rows_min: 1000000")
+    repo.commit()
+    repo.git("switch", "--quiet", "change")
+    return "main"
+
+
+def stranger(repo: Repo) -> str:
+    tree = repo.git("write-tree")
+    commit = repo.git("commit-tree", "-m", "stranger", tree)
+    repo.git("branch", "stranger", commit)
+    return "stranger"
+
+
+BASES = {
+    "no such base": (nonsense, "git knows no `mian`; did you mean `main`?"),
+    "a base whose dvc.lock is gone": (lost_lock, "dvc.lock was taken away from main"),
+    "a policy with an unknown key": (unknown_key, "`review.holdout.shared_max` is not a key"),
+    "a holdout smaller than the policy asks for": (too_few_rows, "holdout.rows_min"),
+    "a base of another history": (stranger, "share no commit"),
+}
+
+
+@pytest.mark.parametrize(("make", "says"), BASES.values(), ids=BASES)
+def test_what_cannot_be_compared_is_said_and_is_no_pass(change, make, says):
+    code, verdict, said = review(change, make(change))
+    assert (code, verdict["verdict"]) == (2, "cannot tell")
+    assert says in said
+    assert says in verdict["sentence"]
+    assert verdict["todo"]
+
+
+def test_a_shallow_clone_is_told_how_to_be_deepened(changed, tmp_path):
+    subprocess.run(
+        ["git", "clone", "--quiet", "--depth=1", f"file://{changed.path}", tmp_path / "shallow"], check=True
+    )
+    code, verdict, said = review(Repo(tmp_path / "shallow"))
+    assert (code, verdict["verdict"]) == (2, "cannot tell")
+    assert "git fetch --unshallow" in said
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_review_that_is_ended_leaves_nothing_behind(change, tmp_path, sign):
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    before = state(change)
+    on = change.environment() | {"TMPDIR": str(temporary)}
+    process = subprocess.Popen(
+        [BIN / "loop", "review"],
+        cwd=change.path,
+        env=on,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait(lambda: any("loop.scorer" in command for command in commands_in(temporary)))
+    process.send_signal(sign)
+    process.wait(timeout=30)
+    wait(lambda: not list(temporary.glob("loop-*")))
+    assert not commands_in(temporary)
+    assert state(change) == before
+
+
+def wait(until, seconds: float = 60) -> None:
+    """Until something holds, for a bounded time."""
+    end = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def commands_in(folder: Path) -> list[str]:
+    """The command lines of processes that work in a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if str((process / "cwd").readlink()).startswith(str(folder)):
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
