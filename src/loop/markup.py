@@ -31,6 +31,7 @@ _ENTITIES = {
 }
 # Direction marks, zero-width signs and controls change how a line reads, and say nothing.
 _UNSEEN = re.compile("[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
+_START = re.compile(r"^([#+=-]|\d+[.)])")
 _LINKS = re.compile(r"(@|#(?=\w)|:(?=[^\s\d])|\bwww(?=\.)|\bGH(?=-\d))", re.IGNORECASE)
 
 
@@ -44,7 +45,8 @@ def prose(value: Any) -> str:
     """Words for markdown: no tag, link, image, mention, reference, table cell or emphasis comes of them."""
     broken = _LINKS.sub(rf"\1{_BREAK}", plain(value))
     words = "".join(_ENTITIES.get(sign, sign) for sign in broken)
-    return re.sub(r"(?<!\w)_|_(?!\w)", "&#95;", words)  # within a word, it is no emphasis
+    words = re.sub(r"(?<![^\W_])_|_(?![^\W_])", "&#95;", words)  # within a word, it is no emphasis
+    return _START.sub(lambda sign: f"{_BREAK}{sign[0]}", words)  # no head, list or rule of a line's start
 
 
 def code(value: Any, longest: int = 120) -> str:

@@ -15,6 +15,7 @@ from loop import contract, files, model_file, params
 from loop.features import DECIDED_AT, change_log, join
 from loop.pipeline import evaluate, train, validate
 from loop.pipeline.examples import examples
+from loop.policy import Policy
 from loop.stats import bootstrap
 from problem import metrics, model, schema, source
 from problem.features import VIEWS
@@ -384,12 +385,45 @@ def test_no_score_is_better_than_the_label_itself(name, outcomes):
     assert no_worse[metrics.METRICS[name].better]
 
 
-def test_each_cut_gives_every_example_one_text(sample):
+@pytest.mark.parametrize("cut_by", [metrics.slices, metrics.cohorts], ids=["slices", "cohorts"])
+def test_each_cut_gives_every_example_one_text(cut_by, sample):
     before = sample.copy()
-    cuts = metrics.slices(sample)
+    cuts = cut_by(sample)
     assert cuts
     for name, values in cuts.items():
         assert len(values) == len(sample), name
         assert all(isinstance(value, str) for value in values), name
         assert not {"", "nan", "NaT", "<NA>"} & set(values), f"{name}: a missing value that became a text"
     same(sample, before)
+
+
+@pytest.mark.parametrize("cut_by", [metrics.slices, metrics.cohorts], ids=["slices", "cohorts"])
+def test_a_cut_does_not_depend_on_the_order_or_the_index_of_rows(cut_by, sample):
+    turned = sample.iloc[::-1]
+    for name, values in cut_by(turned).items():
+        assert values.tolist() == cut_by(sample)[name].tolist()[::-1], name
+
+
+@pytest.mark.parametrize("behaviour", metrics.BEHAVIOURS, ids=lambda behaviour: behaviour.title)
+def test_a_behaviour_changes_examples_into_examples_and_leaves_its_input_alone(behaviour, sample):
+    before = sample.copy()
+    changed = behaviour.change(sample)
+    same(sample, before)
+    assert list(changed.columns) == list(sample.columns)
+    assert changed.index.equals(sample.index)
+    assert not changed.equals(sample), "nothing was changed, so nothing is tested"
+
+
+def test_behaviours_name_an_invariance_and_a_direction():
+    expected = {behaviour.expects for behaviour in metrics.BEHAVIOURS}
+    assert "the same" in expected
+    assert {"not lower", "not higher"} & expected
+
+
+def test_golden_requests_are_in_the_training_window_once_each_and_enough(now, windows):
+    keys = [tuple(key) for _, key in metrics.GOLDEN]
+    assert len(set(keys)) == len(keys)
+    rows_min = params.section("review", Policy).golden.rows_min
+    trained = examples(now, windows.train, windows.train.until)[0]
+    found = set(trained[source.KEY].itertuples(index=False, name=None)) & set(keys)
+    assert len(found) >= rows_min, "choose requests that the training window holds"

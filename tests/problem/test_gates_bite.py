@@ -16,7 +16,7 @@ from loop.pipeline.evaluate import golden
 from loop.policy import Policy
 from loop.review import candidate as candidates
 from loop.review import compare, gate
-from loop.review.gate import Contest
+from loop.review.contest import Contest
 from problem import model as problem_model
 
 
@@ -70,14 +70,13 @@ class Court:
         theirs = compare.scored(self.champion.holdout, self.champion.predictions, "champion")
         rows = compare.align(mine, theirs, self.settings)
         contest = Contest(
-            rows=rows,
             gains=compare.gains(rows, self.settings),
             slices=compare.slices(rows, self.policy, self.settings),
             golden=self.champion.golden,
             md5=self.champion.md5,
             seconds=seconds,
         )
-        found = gate.gates(self.policy, self.settings, candidate, rows, contest)
+        found = gate.gates(self.policy, candidate, rows, contest)
         return {one.name: one.result for one in found}
 
     def failed(self, candidate, **more):

@@ -70,10 +70,15 @@ def with_results(
     after = outs(load(PIPELINE_LOCK))
     data = [row for row in moved(before, after) if row.name.startswith("data/")]
     short = [row.model_copy(update={"old": _short(row.old), "new": _short(row.new)}) for row in data]
-    old = champion.train if champion else None
+    old, theirs = (champion.train, champion.examples) if champion else (None, None)
     return found.model_copy(
         update={
-            "data": [*_rows(old, candidate), *_columns(champion, candidate), *short],
+            "data": [
+                *_rows("training", old, candidate.train),
+                *_rows("holdout", theirs, candidate.holdout),
+                *_columns(champion, candidate),
+                *short,
+            ],
             "drift": _drift(old, candidate.train, cluster),
             "training": _training(base if champion else None),
         }
@@ -126,10 +131,9 @@ def _lines(base: Base, paths: list[str]) -> list[str]:
     return [f"{path} {counts.get(path, 'new')}" for path in paths if not path.startswith("data/")]
 
 
-def _rows(train: pd.DataFrame | None, candidate: Candidate) -> list[Moved]:
-    old = None if train is None else f"{len(train):,}"
-    new = f"{len(candidate.train):,}"
-    return [] if old == new else [Moved(name="rows in training", old=old, new=new)]
+def _rows(what: str, old: pd.DataFrame | None, new: pd.DataFrame) -> list[Moved]:
+    counts = [None if frame is None else f"{len(frame):,}" for frame in (old, new)]
+    return [] if counts[0] == counts[1] else [Moved(name=f"rows in {what}", old=counts[0], new=counts[1])]
 
 
 def _columns(champion: Champion | None, candidate: Candidate) -> list[Moved]:
@@ -162,5 +166,5 @@ def _training(base: Base | None) -> Moved | None:
         return None
     if not any(seconds):
         return None
-    old, new = ("unknown" if value is None else f"{value:.1f} s" for value in seconds)
-    return Moved(name="training time", old=old, new=new)
+    old, new = ("unknown" if value is None else f"{value:.1f}" for value in seconds)
+    return Moved(name="seconds", old=old, new=new)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from loop.errors import LoopError
 from loop.files import digest
@@ -79,48 +79,51 @@ class Checkout:
     @contextmanager
     def scorer(self) -> Iterator["Scorer"]:
         """The model of this checkout, ready to be asked."""
-        process = subprocess.Popen(
-            [str(self.python), "-m", "loop.scorer"],
-            cwd=self.path,
-            env=self.environment() | {"OMP_NUM_THREADS": "1"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            process_group=self.group,
-        )
-        try:
-            yield Scorer(process)
-        finally:
-            process.kill()
-            process.communicate()
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
+            process = subprocess.Popen(
+                [str(self.python), "-m", "loop.scorer"],
+                cwd=self.path,
+                env=self.environment() | {"OMP_NUM_THREADS": "1"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                text=True,
+                process_group=self.group,
+            )
+            try:
+                yield Scorer(process, said)
+            finally:
+                process.kill()
+                process.communicate()
 
 
 class Scorer:
-    """A process that holds a model and answers line by line."""
+    """A process that holds a model and answers line by line; `said` is where it complains."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self._process = process
+    def __init__(self, process: "subprocess.Popen[str]", said: IO[str]) -> None:
+        self._process, self._said = process, said
         self._ready = False
 
     def ask(self, **question: Any) -> dict[str, Any]:
         """The answer to one question; see `loop.scorer`. Raises LoopError with what the process said."""
-        sink, source = self._process.stdin, self._process.stdout
-        if sink is None or source is None:
-            raise LoopError("the scorer has no pipes", "a process with pipes", "")
         try:
             if not self._ready:
-                json.loads(source.readline())
+                self._read()
                 self._ready = True
-            print(json.dumps(question), file=sink, flush=True)
-            answer: dict[str, Any] = json.loads(source.readline())
+            print(json.dumps(question), file=self._process.stdin, flush=True)
+            return self._read()
         except (OSError, ValueError):
-            said = self._process.stderr.read() if self._process.stderr else ""
+            self._process.kill()
+            self._process.wait()
+            self._said.seek(0)
             raise LoopError(
-                f"the model could not be asked: {_gist(said)}",
+                f"the model could not be asked: {_gist(self._said.read())}",
                 "a model that its own code loads and scores",
                 "run `python -m loop.scorer` in a worktree of that commit",
             ) from None
+
+    def _read(self) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline() if self._process.stdout else "")
         return answer
 
 

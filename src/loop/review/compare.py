@@ -41,10 +41,6 @@ class Slice:
     p: float
     worse: bool
 
-    def moved(self, alpha: float) -> bool:
-        """Whether it differs from no gain, given how many slices were looked at."""
-        return self.p < alpha
-
 
 def scored(examples: pd.DataFrame, predictions: pd.DataFrame, whose: str) -> pd.DataFrame:
     """Examples with their score, one row each.
@@ -146,6 +142,15 @@ def slices(found: Rows, policy: Policy, settings: params.Resampling) -> list[Sli
         Slice(cut, name, gain, p, p < policy.slices.alpha and gain.gain < -policy.slices.margin)
         for (cut, name, gain), p in zip(cells, adjusted, strict=True)
     ]
+
+
+def value(name: str, found: Rows, at: np.ndarray | None = None) -> float:
+    """The candidate's metric on the rows, or on those at some places; NaN where undefined."""
+    where = slice(None) if at is None else at
+    clusters = found.weight.shape[1]
+    metric, score = metrics.METRICS[name], found.scores[1]
+    of = bootstrap.statistic(metric, found.label[where], score[where], found.codes[where], clusters)
+    return float(of(np.ones((1, clusters)))[0])
 
 
 def _gain(metric: Any, found: Rows, settings: params.Resampling, at: np.ndarray | None = None) -> paired.Gain:

@@ -91,7 +91,8 @@ def _numbers(values: pd.Series) -> Floats:
 def _told(train: pd.DataFrame, holdout: pd.DataFrame, name: str) -> Floats:
     """For each row of the holdout, the mean label in training of rows like it in this feature."""
     if _is_number(train[name]):
-        edges = np.unique(np.nanquantile(_numbers(train[name]), np.linspace(0, 1, BINS + 1)[1:-1]))
+        known = _numbers(train[name].dropna())
+        edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1])) if len(known) else known
         keys = [
             np.where(np.isnan(values), -1, np.searchsorted(edges, values))
             for values in (_numbers(train[name]), _numbers(holdout[name]))

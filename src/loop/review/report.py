@@ -45,11 +45,11 @@ def markdown(verdict: Verdict) -> str:
         _metrics(verdict),
         _failures(verdict),
         _glance(verdict),
+        _reproduce(verdict),
         _picture(verdict),
         _gates(verdict.gates),
         _slices(verdict),
         _changes(verdict.changes),
-        _reproduce(verdict),
     ]
     note = "\n_The report is cut here, because it would be too long; `review/report.html` has all of it._\n"
     text = ""
@@ -165,9 +165,12 @@ def _bar(metric: Metric) -> str:
         signs[at] = "┊"
     for at in range(low, high + 1):
         signs[at] = "─"
-    signs[low] = "◄" if low == 0 else "├"
-    signs[high] = "►" if high == 40 else "┤"
+    signs[low], signs[high] = "├", "┤"
     signs[middle] = "●"
+    if low == 0:
+        signs[0] = "◄"
+    if high == 40:
+        signs[40] = "►"
     return "".join(signs).rstrip()
 
 
@@ -197,37 +200,32 @@ def _slice(part: Slice) -> str:
 def _glance(verdict: Verdict) -> str:
     """What changed, a line of each kind."""
     found = verdict.changes
-    lines = []
     kinds = {
         "params": [_change(row) for row in found.params],
-        "code": [
-            f"{code(stage)} {', '.join(code(line) for line in lines_)}"
-            for stage, lines_ in found.code.items()
-        ],
+        **{f"code of {stage}": [code(line) for line in told] for stage, told in found.code.items()},
         "data": [_change(row) for row in found.data],
         "drift of the training set": [code(line) for line in found.drift],
         "environment": [_change(row) for row in found.environment],
-        "training time": [_change(found.training, bare=True)] if found.training else [],
+        "training time": [_change(found.training)] if found.training else [],
     }
-    for kind, told in kinds.items():
-        if told:
-            more = f", and {len(told) - FIRST} more" if len(told) > FIRST else ""
-            lines.append(f"- **{kind}**: {'; '.join(told[:FIRST])}{more}")
+    lines = [f"- **{prose(kind)}**: {_first(told)}" for kind, told in kinds.items() if told]
     if found.policy:
         lines.append(
             f"- **policy**: {len(found.policy)} keys of the gate's policy change; "
             f"judged by the old one, of {code(verdict.base.name)}"
         )
     if found.judge:
-        lines.append(
-            f"- **the judge**: {len(found.judge)} files of the review's own code change; read them with care"
-        )
+        lines.append(f"- **the judge**: {len(found.judge)} files that judge change too; read them with care")
     return "\n".join(["**What changed**", "", *lines]) if lines else ""
 
 
-def _change(row: Moved, bare: bool = False) -> str:
-    told = f"{_cell(row.old)} → {_cell(row.new)}"
-    return told if bare else f"{code(row.name)} {told}"
+def _first(told: list[str]) -> str:
+    more = f", and {len(told) - FIRST} more" if len(told) > FIRST else ""
+    return "; ".join(told[:FIRST]) + more
+
+
+def _change(row: Moved) -> str:
+    return f"{code(row.name)} {_cell(row.old)} → {_cell(row.new)}"
 
 
 def _changes(found: Changes) -> str:

@@ -6,11 +6,13 @@ was judged. Its texts come from data, params and branch names: hostile until esc
 
 from typing import Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from loop.stats.paired import Word
+from loop.policy import Limit
+from loop.stats import paired
 
-SCHEMA = 1
+Word = Literal["better", "equivalent", "worse", "cannot tell", "nothing to judge"]
 EXIT_CODES = {"better": 0, "equivalent": 0, "nothing to judge": 0, "worse": 1, "cannot tell": 2}
 
 
@@ -31,6 +33,20 @@ class Gate(Part):
     reason: str
 
 
+def held(name: str, figure: float, limit: Limit, said: str, ok: bool | None = None) -> Gate:
+    """A figure held against its limit, from above unless `ok` says; undefined, nobody can tell."""
+    known = bool(np.isfinite(figure))
+    passed = figure <= limit.limit if ok is None else ok
+    return Gate(
+        name=name,
+        result=("pass" if passed else "fail") if known else "cannot tell",
+        figure=round(float(figure), 6) if known else None,
+        limit=limit.limit,
+        said=said,
+        reason=limit.reason,
+    )
+
+
 class Metric(Part):
     """A metric of both models on the same rows; `gain` above zero is better, whichever way it points."""
 
@@ -43,7 +59,7 @@ class Metric(Part):
     low: float | None
     high: float | None
     margin: float | None
-    word: Word
+    word: paired.Word
 
 
 class Slice(Part):
@@ -105,7 +121,7 @@ class Verdict(Part):
     """Everything that the report says."""
 
     schema_version: Literal[1]
-    verdict: Literal["better", "equivalent", "worse", "cannot tell", "nothing to judge"]
+    verdict: Word
     sentence: str
     todo: str
     confidence: float | None
@@ -134,13 +150,18 @@ def decide(gates: list[Gate], primary: Metric | None) -> tuple[Word, str]:
     """
     failed = [gate for gate in gates if gate.result == "fail"]
     unknown = [gate for gate in gates if gate.result == "cannot tell"]
-    for word, found in (("worse", failed), ("cannot tell", unknown)):
-        if found:
-            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-            return word, f"{found[0].name}: {found[0].said}{more}"  # type: ignore[return-value]
+    if failed:
+        return "worse", _named(failed)
+    if unknown:
+        return "cannot tell", _named(unknown)
     if primary is None:
         return "better", "there is no champion yet, and every gate that needs none passes"
     return primary.word, _gained(primary)
+
+
+def _named(gates: list[Gate]) -> str:
+    more = f" (and {len(gates) - 1} more)" if len(gates) > 1 else ""
+    return f"{gates[0].name}: {gates[0].said}{more}"
 
 
 def _gained(primary: Metric) -> str:

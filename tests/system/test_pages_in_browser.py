@@ -1,46 +1,42 @@
-"""The evaluation report in a real browser: everything is drawn, nothing is fetched, nothing overflows."""
+"""Evaluation and review in a real browser: everything is drawn, nothing is fetched, nothing overflows."""
 
 import json
-import shutil
-import tempfile
 
 import pytest
-from selenium import webdriver
 from selenium.webdriver.common.by import By
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="no browser: on Debian, apt install chromium chromium-driver"
-)
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+SIZES = {"desktop": (1200, 900), "phone": (390, 844)}
+FIGURES = {
+    "evaluation": ["calibration", "scores", "clusters", "slices"],
+    "review": ["gains", "clusters", "slices", "calibration", "scores"],
+}
 
 
-@pytest.fixture(scope="module")
-def browser():
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    with tempfile.TemporaryDirectory() as profile:
-        for flag in (*FLAGS, f"--user-data-dir={profile}"):
-            options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-        yield driver
-        driver.quit()
-
-
-@pytest.fixture(params=[(1200, 900), (390, 844)], ids=["desktop", "phone"])
-def page(browser, finished, request):
-    browser.set_window_size(*request.param)
-    browser.get(f"file://{finished.path}/reports/evaluation.html")
+def opened(browser, path, size):
+    """The browser with a page open."""
+    browser.set_window_size(*SIZES[size])
+    browser.get(f"file://{path}")
     return browser
+
+
+@pytest.fixture(params=SIZES)
+def evaluation(browser, finished, request):
+    return opened(browser, finished.path / "reports/evaluation.html", request.param)
+
+
+@pytest.fixture(params=SIZES)
+def review(browser, reviewed, request):
+    return opened(browser, reviewed.path / "review/report.html", request.param)
+
+
+@pytest.fixture(params=[(name, size) for name in FIGURES for size in SIZES], ids="-".join)
+def page(browser, finished, reviewed, request):
+    name, size = request.param
+    where = {
+        "evaluation": finished.path / "reports/evaluation.html",
+        "review": reviewed.path / "review/report.html",
+    }
+    return opened(browser, where[name], size)
 
 
 def test_the_page_loads_without_a_complaint_and_without_the_network(page):
@@ -51,12 +47,8 @@ def test_the_page_loads_without_a_complaint_and_without_the_network(page):
 
 def test_every_figure_is_drawn_and_named(page):
     figures = page.find_elements(By.CSS_SELECTOR, "figure")
-    assert [figure.get_attribute("data-figure") for figure in figures] == [
-        "calibration",
-        "scores",
-        "clusters",
-        "slices",
-    ]
+    name = "review" if "review" in page.current_url else "evaluation"
+    assert [figure.get_attribute("data-figure") for figure in figures] == FIGURES[name]
     for figure in figures:
         svg = figure.find_element(By.TAG_NAME, "svg")
         assert svg.size["width"] > 200
@@ -96,20 +88,30 @@ def test_the_texts_of_a_figure_do_not_run_out_of_it(page):
     assert outside == []
 
 
-def test_the_headline_figures_come_first_with_intervals(page, finished):
-    tiles = page.find_elements(By.CSS_SELECTOR, "[data-metric]")
+def test_the_headline_figures_come_first_with_intervals(evaluation, finished):
+    tiles = evaluation.find_elements(By.CSS_SELECTOR, "[data-metric]")
     assert len(tiles) == len(json.loads(finished.text("reports/metrics.json"))) - 2, "less rows and clusters"
     assert "decides" in tiles[0].text
     assert all(" to " in tile.text for tile in tiles)
-    figures = page.find_element(By.CSS_SELECTOR, "figure").location["y"]
+    figures = evaluation.find_element(By.CSS_SELECTOR, "figure").location["y"]
     assert all(tile.location["y"] < figures for tile in tiles)
 
 
-def test_the_tables_open_on_demand(page):
-    details = page.find_elements(By.TAG_NAME, "details")
+def test_the_tables_open_on_demand(evaluation):
+    details = evaluation.find_elements(By.TAG_NAME, "details")
     assert len(details) >= 2
     table = details[0].find_element(By.TAG_NAME, "table")
     assert not table.is_displayed()
     details[0].find_element(By.TAG_NAME, "summary").click()
     assert table.is_displayed()
     assert len(table.find_elements(By.TAG_NAME, "tr")) > 1
+
+
+def test_a_review_opens_with_its_verdict_and_shows_every_gate_with_its_reason(review, reviewed):
+    verdict = json.loads(reviewed.text("review/verdict.json"))
+    assert review.find_element(By.TAG_NAME, "h1").text.lower().startswith(verdict["verdict"])
+    assert verdict["sentence"] in review.find_element(By.TAG_NAME, "header").text
+    rows = review.find_elements(By.CSS_SELECTOR, "[data-table=gates] tr")[1:]
+    shown = [row.find_element(By.TAG_NAME, "code").text for row in rows]
+    assert shown == [gate["name"] for gate in verdict["gates"]]
+    assert all(len(row.find_elements(By.TAG_NAME, "td")[-1].text) > 5 for row in rows)

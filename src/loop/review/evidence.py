@@ -1,0 +1,128 @@
+"""Findings as the plain values of a verdict, and verdicts that need no comparison."""
+
+from typing import Any
+
+from loop import files, params
+from loop.errors import LoopError
+from loop.git import git
+from loop.policy import Policy
+from loop.review.base import Base
+from loop.review.compare import Rows
+from loop.review.compare import Slice as Compared
+from loop.review.verdict import Changes, Commit, Gate, Holdout, Metric, Slice, Verdict, Word
+from loop.stats import paired
+from problem import metrics
+
+_FIGURES = ("champion", "candidate", "gain", "low", "high")
+_TODO = {
+    "worse": "mend what the gate names; a limit that is wrong is changed in a pull request of its own",
+    "cannot tell": "a person decides: look at the gate that could not tell",
+}
+
+
+def verdict(base: Base, found: Changes, word: Word, sentence: str, **known: Any) -> Verdict:
+    """A verdict with all that is known; what is not is empty."""
+    nothing: dict[str, Any] = {
+        "todo": _TODO.get(word, ""),
+        "confidence": None,
+        "champion": "",
+        "holdout": None,
+        "metrics": [],
+        "slices": [],
+        "slices_compared": 0,
+        "gates": [],
+        "notes": [],
+    }
+    here = _here()
+    again = [f"git switch --detach {here.commit[:12]}", f"make review BASE={base.commit[:12] or base.name}"]
+    return Verdict(
+        schema_version=1,
+        verdict=word,
+        sentence=sentence,
+        base=Commit(name=base.name, commit=base.commit, dirty=False),
+        candidate=here,
+        changes=found,
+        reproduce=again,
+        **(nothing | known),
+    )
+
+
+def refused(base: Base, found: Changes, broken: Gate) -> Verdict:
+    """Raw data broke their contract: there is no candidate to look at."""
+    todo = "nothing was trained: mend the data at its source, see reports/validation.json"
+    return verdict(base, found, "worse", f"contract: {broken.said}", todo=todo, gates=[broken])
+
+
+def nothing(base: Base, found: Changes) -> Verdict:
+    """The change leaves the model as it is."""
+    what = "the policy, not the model" if found.policy else "nothing that a stage reads"
+    return verdict(base, found, "nothing to judge", f"this change touches {what}", notes=behind(base))
+
+
+def cannot_tell(base: Base, found: Changes, error: LoopError) -> Verdict:
+    """Something kept the comparison from being made."""
+    todo = f"{error.todo} (expected: {error.expected})"
+    return verdict(base, found, "cannot tell", error.found, todo=todo)
+
+
+def behind(base: Base) -> list[str]:
+    """A note when the base has commits that the working tree's history lacks."""
+    count = base.behind()
+    commits = f"{count} commit{'s' if count > 1 else ''}"
+    return [f"{base.name} has moved on by {commits}: merge it to be judged as it will be"] if count else []
+
+
+def holdout(rows: Rows, until: str, settings: params.Resampling) -> Holdout:
+    """What was judged on."""
+    return Holdout(
+        since=f"{rows.examples['decided_at'].min():%Y-%m-%d}",
+        until=until,
+        rows=len(rows.label),
+        clusters=rows.weight.shape[1],
+        cluster=settings.cluster,
+    )
+
+
+def table(policy: Policy, gains: dict[str, paired.Gain]) -> list[Metric]:
+    """Every metric: the primary first, then guards, then the rest."""
+    margins = {policy.primary.metric: policy.primary.margin}
+    margins |= {name: guard.margin for name, guard in policy.guards.items()}
+    return [
+        Metric(
+            name=name,
+            title=metrics.METRICS[name].title,
+            role="primary" if name == policy.primary.metric else "guard" if name in margins else "shown",
+            margin=margins.get(name),
+            word=paired.verdict(gains[name], margins.get(name, 0.0)),
+            **_figures(gains[name]),
+        )
+        for name in [*margins, *(name for name in gains if name not in margins)]
+    ]
+
+
+def moved(compared: list[Compared], alpha: float) -> list[Slice]:
+    """The slices that moved for certain, given how many were compared."""
+    return [
+        Slice(
+            cut=part.cut,
+            name=part.name,
+            rows=part.gain.rows,
+            p=files.rounded(part.p),
+            worse=part.worse,
+            **_figures(part.gain),
+        )
+        for part in compared
+        if part.p < alpha
+    ]
+
+
+def _figures(gain: paired.Gain) -> dict[str, Any]:
+    return {name: files.rounded(getattr(gain, name)) for name in _FIGURES}
+
+
+def _here() -> Commit:
+    try:
+        commit, name = git("rev-parse", "HEAD"), git("rev-parse", "--abbrev-ref", "HEAD")
+        return Commit(name=name, commit=commit, dirty=bool(git("status", "--porcelain")))
+    except LoopError:
+        return Commit(name="", commit="", dirty=True)

@@ -1,0 +1,167 @@
+"""The report: what matters first, nothing foreign acts in it, and it is never too long."""
+
+import json
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from conftest import ROOT
+from loop.review import report
+from loop.review.page import page
+from loop.review.verdict import NO_CHANGES, Commit, Gate, Holdout, Metric, Moved, Slice, Verdict
+
+RENDERER = MarkdownIt("gfm-like", {"html": True, "linkify": True})
+HOSTILE = "<img src=x> [a](http://evil.example) @team #1 | `x` www.evil.example **b** </details>\n## head"
+
+
+def verdict(said: str = "quiet", many: int = 2, **more) -> Verdict:
+    """A verdict in which every foreign text is `said`, with `many` of each thing."""
+    moved = [Moved(name=said, old=said, new=None)] * many
+    values = {
+        "schema_version": 1,
+        "verdict": "worse",
+        "sentence": f"primary: {said}",
+        "todo": said,
+        "confidence": 0.95,
+        "base": Commit(name=said, commit="a" * 40, dirty=False),
+        "candidate": Commit(name=said, commit="b" * 40, dirty=True),
+        "champion": said,
+        "holdout": Holdout(since="2020-01-01", until="2020-02-01", rows=1000, clusters=31, cluster=said),
+        "metrics": [metric("log_loss", "primary", said), metric("bias", "guard", said)],
+        "slices": [
+            Slice(
+                cut=said,
+                name=said,
+                rows=10,
+                champion=0.1,
+                candidate=0.2,
+                gain=-0.1,
+                low=-0.2,
+                high=-0.01,
+                p=0.001,
+                worse=True,
+            )
+        ]
+        * many,
+        "slices_compared": 40,
+        "gates": [
+            Gate(name="primary", result="fail", figure=-0.1, limit=-0.01, said=said, reason=said),
+            *[Gate(name="size", result="pass", figure=1.0, limit=5.0, said=said, reason=said)] * many,
+        ],
+        "changes": NO_CHANGES.model_copy(
+            update={
+                "params": moved,
+                "policy": moved,
+                "judge": [said] * many,
+                "code": {said: [said] * many},
+                "data": moved,
+                "drift": [said] * many,
+                "environment": moved,
+                "training": moved[0] if moved else None,
+                "other": 3,
+            }
+        ),
+        "notes": [said],
+        "reproduce": [f"git switch --detach {said}", "make review"],
+    }
+    return Verdict(**(values | more))
+
+
+def metric(name: str, role: str, title: str) -> Metric:
+    return Metric(
+        name=name, title=title, role=role, champion=0.4, candidate=0.5, gain=-0.1, low=-0.15, high=-0.05,
+        margin=0.01, word="worse",
+    )  # fmt: skip
+
+
+def test_what_matters_stands_before_the_first_fold_and_fits_a_screen():
+    text = report.markdown(verdict())
+    first = text[: text.index("<details>")]
+    assert first.startswith("## Worse: this change may not become the champion")
+    assert all(
+        part in first
+        for part in ("primary: quiet", "95% interval", "gates pass", "What changed", "make review")
+    )
+    assert len(first.splitlines()) <= 50
+
+
+@pytest.mark.parametrize("many", [1, 3000])
+def test_it_is_never_longer_than_a_comment_may_be(many):
+    text = report.markdown(verdict("x" * 400, many))
+    assert len(text) <= 60_000
+    assert text.count("<details>") == text.count("</details>")
+    assert ("The report is cut here" in text) == (many == 3000)
+
+
+@given(st.one_of(st.text(max_size=80), st.just(HOSTILE)))
+@settings(deadline=None, max_examples=60)
+def test_foreign_text_is_only_words(said):
+    html = RENDERER.render(report.markdown(verdict(said)))
+    tags = set(re.findall(r"<(\w+)", html))
+    ours = "h2 p strong em table thead tbody tr th td ul li code pre details summary"
+    assert tags <= set(ours.split())
+    words = re.sub(r"<code.*?</code>", "", html, flags=re.DOTALL)
+    assert not re.search(r"(?<!\w)@\w|(?<!&)#\d|<[^>]*(href|src)=", words)
+    assert html.count("<details>") == html.count("</details>") == 4
+
+
+def test_a_table_has_as_many_cells_in_each_row():
+    for block in report.markdown(verdict(HOSTILE)).split("\n\n"):
+        rows = [line for line in block.splitlines() if line.startswith("|")]
+        assert len({line.count("|") - line.count("\\|") for line in rows}) <= 1, rows
+
+
+def test_the_page_shows_foreign_text_as_words():
+    html = page(verdict(HOSTILE, metrics=[]))
+    assert "<img" not in html
+    assert "&lt;img src=x&gt;" in html
+    assert "default-src 'none'" in html
+
+
+def test_the_terminal_says_the_verdict_and_its_reason_in_the_first_lines():
+    lines = report.terminal(verdict(HOSTILE)).splitlines()
+    assert lines[0] == "Worse: this change may not become the champion"
+    assert lines[1].startswith("  primary: ")
+    assert any("fail: primary" in line for line in lines)
+
+
+def test_an_interval_is_drawn_on_its_own_side_of_zero():
+    text = report.markdown(verdict())
+    bar = next(line for line in text.splitlines() if "◄" in line)
+    assert bar.index("◄") < bar.index("┊")  # fifteen margins below zero: beyond the scale
+    near = metric("log_loss", "primary", "near").model_copy(
+        update={"gain": 0.0, "low": -0.005, "high": 0.005}
+    )
+    text = report.markdown(verdict(metrics=[near]))
+    assert "├──●──┤" in text or "├───●───┤" in text
+
+
+def test_nothing_to_judge_is_one_sentence():
+    empty = {key: [] for key in ("metrics", "slices", "gates", "notes")}
+    blank = {"todo": "", "champion": "", "holdout": None, "slices_compared": 0, "changes": NO_CHANGES}
+    quiet = verdict(verdict="nothing to judge", sentence="docs", **empty, **blank)
+    text = report.markdown(quiet)
+    assert text.startswith("## Nothing to judge: the model stays as it is\n\ndocs\n")
+    assert "|" not in text
+
+
+def test_the_published_schema_is_that_of_the_verdict():
+    schema = json.loads((ROOT / "docs/verdict.schema.json").read_text())
+    assert schema == Verdict.model_json_schema()
+
+
+def test_a_verdict_survives_its_file():
+    found = verdict(HOSTILE)
+    assert Verdict.model_validate_json(found.model_dump_json()) == found
+    assert report.markdown(Verdict.model_validate_json(found.model_dump_json())) == report.markdown(found)
+
+
+def test_every_module_of_the_report_reads_the_verdict_alone():
+    source = (ROOT / "src/loop/review/report.py").read_text()
+    assert set(re.findall(r"^from (loop\S*) import", source, re.MULTILINE)) == {
+        "loop.markup",
+        "loop.review.verdict",
+    }

@@ -1,0 +1,36 @@
+"""The scorer: the same predictions as the pipeline, and one time for each single prediction asked."""
+
+import json
+import subprocess
+
+import pandas as pd
+
+from conftest import BIN
+from loop import files
+
+
+def ask(repo, *questions: dict) -> list[dict]:
+    done = subprocess.run(
+        [BIN / "python", "-m", "loop.scorer"],
+        cwd=repo.path,
+        env=repo.environment(),
+        input="".join(json.dumps(question) + "\n" for question in questions),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_it_scores_as_the_pipeline_does_and_times_what_was_asked(finished, tmp_path):
+    holdout = str(finished.path / "data/examples/holdout.parquet")
+    ready, scored, timed = ask(
+        finished, {"score": holdout, "to": str(tmp_path / "found.parquet")}, {"time": holdout, "rows": 7}
+    )
+    assert ready == {"ready": 1}
+    stored = files.read_table(finished.path / "data/predictions.parquet")
+    pd.testing.assert_frame_equal(files.read_table(tmp_path / "found.parquet"), stored, check_exact=True)
+    assert scored == {"rows": len(stored)}
+    assert len(timed["seconds"]) == 7
+    assert all(0 < seconds < 5 for seconds in timed["seconds"])

@@ -1,0 +1,56 @@
+"""Fixtures of the system tests: a branch that changed the model, its review, and a real browser."""
+
+import shutil
+import tempfile
+
+import pytest
+from selenium import webdriver
+
+from conftest import Repo
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+def changed(finished, tmp_path_factory) -> Repo:
+    """A branch on which a param of the model changed and the pipeline has run. Leave it as it is."""
+    path = tmp_path_factory.mktemp("changed") / "repo"
+    shutil.copytree(finished.path, path, symlinks=True)
+    repo = Repo(path)
+    repo.git("switch", "--quiet", "--create", "change")
+    repo.edit("params.yaml", "trees: 200", "trees: 190")
+    repo.run("loop", "run")
+    repo.commit()
+    return repo
+
+
+@pytest.fixture(scope="session")
+def reviewed(changed) -> Repo:
+    """The changed branch with its review in review/."""
+    changed.run("loop", "review")
+    return changed
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium without a window; tests are skipped, and say so, where there is none."""
+    if not (CHROMIUM and DRIVER):
+        pytest.skip("no browser: on Debian, apt install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    with tempfile.TemporaryDirectory() as profile:
+        for flag in (*FLAGS, f"--user-data-dir={profile}"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+        yield driver
+        driver.quit()
