@@ -86,3 +86,17 @@ def test_the_contract_suite_holds_and_the_stages_name_the_code_that_they_run(ado
     ]
     done = adopted.run("python", "-m", "pytest", "-q", *statements, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_a_change_of_it_is_reviewed_like_any_other(adopted, tmp_path):
+    shutil.copytree(adopted.path, tmp_path / "repo", symlinks=True)
+    repo = Repo(tmp_path / "repo")
+    repo.commit()
+    repo.git("switch", "--quiet", "--create", "change")
+    repo.set_param("train.model.alpha", 11.0)
+    repo.run("loop", "run")
+    done = repo.run("loop", "review", check=False)
+    verdict = json.loads(repo.text("review/verdict.json"))
+    assert (done.returncode, verdict["verdict"]) == (0, "equivalent"), done.stdout
+    assert "mean absolute error" in done.stdout
+    assert {gate["result"] for gate in verdict["gates"]} == {"pass"}

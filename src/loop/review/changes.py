@@ -11,7 +11,7 @@ from pandas.api.types import is_datetime64_any_dtype
 from loop import tracking
 from loop.errors import LoopError
 from loop.git import git
-from loop.paths import ENVIRONMENT_LOCK, LINEAGE, PARAMS, PIPELINE, PIPELINE_LOCK
+from loop.paths import ENVIRONMENT_LOCK, LINEAGE, PARAMS, PIPELINE, PIPELINE_LOCK, PREDICTIONS
 from loop.review.base import Base
 from loop.review.candidate import Candidate
 from loop.review.champion import Champion, outs
@@ -68,7 +68,9 @@ def with_results(
     """The same with what the pipeline's results tell: data, drift of the training set, training time."""
     before = outs(base.yaml(PIPELINE_LOCK) or {}) if champion else {}
     after = outs(load(PIPELINE_LOCK))
-    data = [row for row in moved(before, after) if row.name.startswith("data/")]
+    data = [
+        row for row in moved(before, after) if row.name.startswith("data/") and row.name != str(PREDICTIONS)
+    ]
     short = [row.model_copy(update={"old": _short(row.old), "new": _short(row.new)}) for row in data]
     old, theirs = (champion.train, champion.examples) if champion else (None, None)
     return found.model_copy(
@@ -126,8 +128,9 @@ def _lines(base: Base, paths: list[str]) -> list[str]:
     """Each path with the lines added and removed; a new file has only its name."""
     if not paths:
         return []
-    told = git("diff", "--numstat", "--no-renames", base.parted, "--", *paths).splitlines()
-    counts = {path: f"+{added} -{removed}" for added, removed, path in (line.split("\t") for line in told)}
+    told = git("--literal-pathspecs", "diff", "--numstat", "-z", "--no-renames", base.parted, "--", *paths)
+    parts = [line.split("\t", 2) for line in told.split("\0") if line]
+    counts = {path: f"+{added} -{removed}" for added, removed, path in parts}
     return [f"{path} {counts.get(path, 'new')}" for path in paths if not path.startswith("data/")]
 
 

@@ -118,4 +118,5 @@ def _compared(name: str, metric: str, margin: Margin, gain: Gain, result: Any) -
 
 
 def _moved(gain: Gain) -> str:
-    return f"gains {gain.gain:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]"
+    verb = "loses" if gain.gain < 0 else "gains"
+    return f"{verb} {abs(gain.gain):.4f} (gain {gain.low:+.4f} to {gain.high:+.4f})"

@@ -125,7 +125,8 @@ def _failures(verdict: Verdict) -> str:
     if not bad:
         return f"**All {len(verdict.gates)} gates pass.**"
     good = len(verdict.gates) - len(bad)
-    return "\n".join([f"**{good} of {len(verdict.gates)} gates pass.** Not these:", "", *_table(bad)])
+    lines = [f"- {SIGNS[gate.result]}: {code(gate.name)} {prose(gate.said)}" for gate in bad]
+    return "\n".join([f"**{good} of {len(verdict.gates)} gates pass.** Not these:", "", *lines])
 
 
 def _gates(gates: list[Gate]) -> str:

@@ -167,4 +167,5 @@ def _named(gates: list[Gate]) -> str:
 def _gained(primary: Metric) -> str:
     if primary.word == "equivalent":
         return f"{primary.title} moves by no more than {primary.margin:g}, and no gate objects"
-    return f"{primary.title} gains {primary.gain:+.4f} [{primary.low:+.4f}, {primary.high:+.4f}]"
+    interval = f"({primary.low:+.4f} to {primary.high:+.4f})"
+    return f"{primary.title} gains {primary.gain:.4f} {interval}, and no gate objects"
