@@ -86,6 +86,18 @@ class Repo:
         return (self.path / file).read_text()
 
 
+def commands_in(folder: Path) -> list[str]:
+    """The command lines of processes that work in a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if str((process / "cwd").readlink()).startswith(str(folder)):
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
+
+
 def copy_sources(target: Path) -> Repo:
     """The files that git has or would take, as one commit of a repository of its own."""
     listed = subprocess.run(

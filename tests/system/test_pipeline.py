@@ -9,7 +9,7 @@ import time
 import pytest
 import yaml
 
-from conftest import ROOT
+from conftest import ROOT, commands_in
 
 
 def lock(repo) -> dict:
@@ -93,6 +93,7 @@ def test_an_interrupt_in_the_middle_is_recovered_by_the_next_run(working_copy, f
     assert process.returncode in (1, 130)
     assert "Traceback" not in said
     assert "run the same command again" in said
+    assert not commands_in(working_copy.path), "DVC would find itself locked out"
     assert not list(working_copy.path.glob(draft))
     working_copy.run("loop", "run")
     assert working_copy.text("dvc.lock") == finished.text("dvc.lock")

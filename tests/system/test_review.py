@@ -6,12 +6,11 @@ import shutil
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 import yaml
 
-from conftest import BIN, ROOT, Repo
+from conftest import BIN, ROOT, Repo, commands_in
 
 
 @pytest.fixture
@@ -301,15 +300,3 @@ def wait(until, seconds: float = 60) -> None:
     while not until():
         assert time.monotonic() < end
         time.sleep(0.05)
-
-
-def commands_in(folder: Path) -> list[str]:
-    """The command lines of processes that work in a folder."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if str((process / "cwd").readlink()).startswith(str(folder)):
-                found.append((process / "cmdline").read_text().replace("\0", " "))
-        except OSError:
-            continue
-    return found

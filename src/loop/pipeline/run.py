@@ -76,12 +76,21 @@ def run(arguments: list[str]) -> int:
     tools = str(Path(sys.executable).parent)  # so that a stage's `python` is this one
     path = os.pathsep.join([tools, os.environ.get("PATH", "")])
     command = [f"{tools}/dvc", "repro", *arguments]
-    code = subprocess.run(command, env={**os.environ, "PATH": path}, check=False).returncode
+    code = _wait(subprocess.Popen(command, env={**os.environ, "PATH": path}))
     if code == 0:
         card = json.loads(CARD_JSON.read_text(encoding="utf-8"))
         print(summary(card))
         print("\n".join(_minima(card)))
     return 1 if code else 0
+
+
+def _wait(process: "subprocess.Popen[bytes]") -> int:
+    """The exit code of DVC; an interrupt reaches it too, and it must end first to drop its locks."""
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.wait()
+        raise
 
 
 def summary(card: dict[str, Any]) -> str:
