@@ -11,15 +11,15 @@ import pandas as pd
 
 from loop import files, lineage, model_file, params
 from loop.errors import LoopError
-from loop.paths import GOLDEN, HOLDOUT, MODEL, PREDICTIONS, TRAIN, VALIDATION
+from loop.paths import HOLDOUT, MODEL, PREDICTIONS, TRAIN, VALIDATION
 from problem import model as problem_model
 
-NEEDED = (MODEL, HOLDOUT, TRAIN, PREDICTIONS, GOLDEN)
+NEEDED = (MODEL, HOLDOUT, TRAIN, PREDICTIONS)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """Its model, ready to score, with md5 and size; its examples, predictions and golden scores."""
+    """Its model, ready to score, with md5 and size; its examples and its predictions of the holdout."""
 
     model: Any
     md5: str
@@ -27,7 +27,6 @@ class Candidate:
     holdout: pd.DataFrame
     train: pd.DataFrame
     predictions: pd.DataFrame
-    golden: list[dict[str, Any]]
     windows: params.Windows
 
     def score(self, examples: pd.DataFrame) -> Any:
@@ -54,7 +53,6 @@ def take() -> Candidate:
         holdout=files.read_table(HOLDOUT),
         train=files.read_table(TRAIN),
         predictions=files.read_table(PREDICTIONS),
-        golden=json.loads(GOLDEN.read_text(encoding="utf-8")),
         windows=params.section("windows", params.Windows),
     )
 

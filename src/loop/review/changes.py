@@ -20,7 +20,13 @@ from loop.stats.psi import psi
 from loop.yaml_file import load
 
 POLICY = "review"  # the section of params.yaml that no stage reads
-JUDGE = ("src/loop/review/", "src/loop/stats/", "src/loop/policy.py", "src/problem/metrics.py")
+JUDGE = (
+    "src/loop/review/",
+    "src/loop/stats/",
+    "src/loop/policy.py",
+    "src/loop/scorer.py",
+    "src/problem/metrics.py",
+)
 DRIFTED = 0.1  # a PSI below it is not worth a word
 SHOWN = 40  # of a kind: the report is to be read
 
@@ -30,13 +36,20 @@ def in_git(base: Base) -> Changes:
     old, new = base.yaml(PARAMS, base.parted) or {}, load(PARAMS)
     changed = base.changed()
     stages = load(PIPELINE)["stages"]
-    first: dict[str, str] = {}  # path -> the first stage that runs it
+    first = {str(PIPELINE): "the pipeline"}  # path -> the first stage that runs it
     for name, spec in stages.items():
         for path in spec.get("deps", []):
             first.setdefault(path, name)
     code = {
-        stage: _lines(base, [p for p in changed if first.get(p) == stage and p.startswith("src/")])
-        for stage in stages
+        stage: _lines(
+            base,
+            [
+                p
+                for p in changed
+                if first.get(p) == stage and not p.startswith(("data/", "models/", str(ENVIRONMENT_LOCK)))
+            ],
+        )
+        for stage in ("the pipeline", *stages)
     }
     results = ("reports/", "models/", str(PARAMS), str(PIPELINE_LOCK))
     return NO_CHANGES.model_copy(

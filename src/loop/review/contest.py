@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from loop.policy import Limit, Margin, Policy
 from loop.review.candidate import Candidate
@@ -71,23 +72,23 @@ def slices(policy: Policy, compared: list[Slice]) -> Gate:
 
 
 def _golden(policy: Policy, candidate: Candidate, against: Contest) -> Gate:
-    """Exact scores for an unchanged model, a tolerance for a new one."""
+    """The champion's golden requests: exact scores of an unchanged model, a tolerance for a new one."""
     same = candidate.md5 == against.md5
     limit = Limit(limit=0.0 if same else policy.golden.limit, reason=policy.golden.reason)
-    old, new = (
-        {tuple(row[name] for name in source.KEY): row for row in rows}
-        for rows in (against.golden, candidate.golden)
-    )
-    shifts = {key: abs(new[key]["score"] - old[key]["score"]) for key in old if key in new}
-    if len(shifts) < policy.golden.rows_min:
-        said = f"{len(shifts)} golden requests are in the data of both, at least {policy.golden.rows_min}"
+    expected = pd.DataFrame(against.golden, columns=["why", *source.KEY, "score"])
+    known = pd.concat([candidate.train, candidate.holdout])
+    rows = expected.merge(known, on=source.KEY, how="inner") if len(expected) else expected
+    if len(rows) < policy.golden.rows_min:
+        said = f"{len(rows)} golden requests are in the data, at least {policy.golden.rows_min}"
         return held("golden", float("nan"), limit, said)
-    worst = max(shifts, key=lambda key: shifts[key])
+    scores = candidate.score(rows)
+    shifts = np.abs(scores - rows["score"].to_numpy())
+    at = int(shifts.argmax())
     said = (
-        f"{new[worst]['why']}: {old[worst]['score']:.4g} became {new[worst]['score']:.4g}, "
-        f"most of {len(shifts)}; {'an unchanged' if same else 'a new'} model may move by {limit.limit:g}"
+        f"{rows['why'].iloc[at]}: {rows['score'].iloc[at]:.4g} became {scores[at]:.4g}, "
+        f"most of {len(rows)}; {'an unchanged' if same else 'a new'} model may move by {limit.limit:g}"
     )
-    return held("golden", shifts[worst], limit, said)
+    return held("golden", float(shifts[at]), limit, said)
 
 
 def _latency(policy: Policy, seconds: tuple[list[float], list[float]]) -> Gate:

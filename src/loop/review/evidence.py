@@ -72,6 +72,14 @@ def behind(base: Base) -> list[str]:
     return [f"{base.name} has moved on by {commits}: merge it to be judged as it will be"] if count else []
 
 
+def older(base: params.Windows, own: params.Windows) -> list[str]:
+    """A note when the holdout ends before the base's: whoever picks the month may pick a kind one."""
+    if own.holdout.until >= base.holdout.until:
+        return []
+    ends = [f"{windows.holdout.until:%Y-%m-%d}" for windows in (own, base)]
+    return [f"the holdout ends on {ends[0]}, before the base's, which ends on {ends[1]}"]
+
+
 def holdout(rows: Rows, until: str, settings: params.Resampling) -> Holdout:
     """What was judged on."""
     return Holdout(

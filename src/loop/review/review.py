@@ -108,6 +108,7 @@ def _judge(base: Base, found: Changes, contract: Gate) -> Review:
         theirs = compare.scored(champion.examples, champion.predictions, "champion")
         rows = compare.align(mine, theirs, settings)
         contest = _contest(case, champion, rows, home)
+    case.notes.extend(evidence.older(champion.windows, candidate.windows))
     return _decide(case, rows, champion, contest)
 
 
