@@ -50,9 +50,9 @@ def primary(policy: Policy, gain: Gain) -> Gate:
 
 
 def guard(name: str, margin: Margin, gain: Gain) -> Gate:
-    """A guard fails only when the loss is certain and reaches beyond its margin."""
+    """A guard fails only when the loss is certain and larger than its margin."""
     known = bool(np.isfinite([gain.low, gain.high]).all())
-    worse = paired.verdict(gain, margin.margin) == "worse"
+    worse = gain.high < 0 and gain.gain < -margin.margin
     result = ("fail" if worse else "pass") if known else "cannot tell"
     return _compared(f"guards.{name}", name, margin, gain, result)
 
