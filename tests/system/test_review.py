@@ -215,28 +215,26 @@ def nonsense(repo: Repo) -> str:
     return "mian"
 
 
-def lost_lock(repo: Repo) -> str:
-    repo.git("switch", "--quiet", "main")
-    (repo.path / "dvc.lock").unlink()
-    repo.commit()
-    repo.git("switch", "--quiet", "change")
-    return "main"
+def on_main(edit):
+    """A base that is main after an edit, while the branch stays as it is."""
+
+    def make(repo: Repo) -> str:
+        repo.git("switch", "--quiet", "main")
+        edit(repo)
+        repo.commit()
+        repo.git("switch", "--quiet", "change")
+        return "main"
+
+    return make
 
 
-def unknown_key(repo: Repo) -> str:
-    repo.git("switch", "--quiet", "main")
-    repo.edit("params.yaml", "    shared_min: 0.99", "    shared_min: 0.99\n    shared_max: 1.0")
-    repo.commit()
-    repo.git("switch", "--quiet", "change")
-    return "main"
-
-
-def too_few_rows(repo: Repo) -> str:
-    repo.git("switch", "--quiet", "main")
-    repo.edit("params.yaml", "rows_min: 10000", "rows_min: 1000000")
-    repo.commit()
-    repo.git("switch", "--quiet", "change")
-    return "main"
+lost_lock = on_main(lambda repo: (repo.path / "dvc.lock").unlink())
+unknown_key = on_main(
+    lambda repo: repo.edit("params.yaml", "    shared_min: 0.99", "    shared_min: 0.99\n    shared_max: 1.0")
+)
+too_few_rows = on_main(lambda repo: repo.edit("params.yaml", "rows_min: 10000", "rows_min: 1000000"))
+no_yaml = on_main(lambda repo: repo.edit("params.yaml", "review:  ", "review: [  "))
+no_policy = on_main(lambda repo: repo.set_param("review", None))
 
 
 def stranger(repo: Repo) -> str:
@@ -251,6 +249,8 @@ BASES = {
     "a base whose dvc.lock is gone": (lost_lock, "dvc.lock was taken away from main"),
     "a policy with an unknown key": (unknown_key, "`review.holdout.shared_max` is not a key"),
     "a holdout smaller than the policy asks for": (too_few_rows, "holdout.rows_min"),
+    "a base whose params are not YAML": (no_yaml, "params.yaml on main is not YAML"),
+    "a base without a policy": (no_policy, "lacks the section `review`"),
     "a base of another history": (stranger, "share no commit"),
 }
 

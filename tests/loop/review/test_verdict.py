@@ -1,0 +1,84 @@
+"""The rule that turns gates into a word, and gates that hold one figure against a limit."""
+
+import itertools
+
+import pytest
+
+from loop.policy import Limit, Margin
+from loop.review import contest
+from loop.review.verdict import EXIT_CODES, Gate, Metric, decide, held
+from loop.stats.paired import Gain
+
+RESULTS = ("pass", "fail", "cannot tell")
+
+
+def gate(name: str, result: str) -> Gate:
+    return Gate(name=name, result=result, figure=None, limit=None, said=f"{name} said", reason="r")
+
+
+def primary(word: str) -> Metric:
+    return Metric(
+        name="m", title="metric", role="primary", champion=0.5, candidate=0.4, gain=0.1, low=0.05, high=0.15,
+        margin=0.01, word=word,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("results", itertools.product(RESULTS, repeat=3))
+def test_one_failed_gate_is_enough_then_one_that_cannot_tell(results):
+    word, sentence = decide([gate(str(at), result) for at, result in enumerate(results)], primary("better"))
+    expected = "worse" if "fail" in results else "cannot tell" if "cannot tell" in results else "better"
+    assert word == expected
+    if expected != "better":
+        first = results.index("fail" if "fail" in results else "cannot tell")
+        assert sentence.startswith(f"{first}: {first} said")
+
+
+@pytest.mark.parametrize("word", ["better", "equivalent"])
+def test_when_no_gate_objects_the_primary_metric_has_the_word(word):
+    assert decide([gate("a", "pass")], primary(word))[0] == word
+
+
+def test_before_there_is_a_champion_what_passes_is_better_than_none():
+    assert decide([gate("a", "pass")], None)[0] == "better"
+    assert decide([gate("a", "fail")], None)[0] == "worse"
+
+
+def test_only_what_may_take_over_ends_with_zero():
+    assert {word for word, code in EXIT_CODES.items() if code == 0} == {
+        "better",
+        "equivalent",
+        "nothing to judge",
+    }
+    assert EXIT_CODES["worse"] == 1
+    assert EXIT_CODES["cannot tell"] == 2
+
+
+HELD = {
+    "below": (0.4, "pass"),
+    "at the limit": (0.5, "pass"),
+    "above": (0.6, "fail"),
+    "undefined": (float("nan"), "cannot tell"),
+    "endless": (float("inf"), "cannot tell"),
+}
+
+
+@pytest.mark.parametrize(("figure", "result"), HELD.values(), ids=HELD)
+def test_a_figure_passes_up_to_its_limit(figure, result):
+    found = held("a", figure, Limit(limit=0.5, reason="why"), "said")
+    assert (found.result, found.limit, found.reason) == (result, 0.5, "why")
+
+
+GUARDS = {
+    "a certain loss beyond the margin": (-0.03, -0.04, -0.01, "fail"),
+    "a certain loss within the margin": (-0.015, -0.04, -0.01, "pass"),
+    "an uncertain loss beyond the margin": (-0.03, -0.07, 0.01, "pass"),
+    "a gain": (0.03, 0.01, 0.05, "pass"),
+    "unknown": (float("nan"), float("nan"), float("nan"), "cannot tell"),
+}
+
+
+@pytest.mark.parametrize(("middle", "low", "high", "result"), GUARDS.values(), ids=GUARDS)
+def test_a_guard_refuses_only_a_loss_that_is_certain_and_larger_than_its_margin(middle, low, high, result):
+    gain = Gain(0.5, 0.5, middle, low, high, 0.01, 100)
+    name = next(iter(contest.metrics.METRICS))
+    assert contest.guard(name, Margin(margin=0.02, reason="why"), gain).result == result
