@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from benchmarks.verdicts.data import CLUSTER, drawn_days, fit, holdout, judge, score, share, trained_on
 from problem.features import VIEWS
@@ -52,7 +53,7 @@ def measure() -> dict[str, Any]:
     rows = holdout(MONTH)
     _MODEL[:] = [fit(trained_on(*TRAIN))]
     jobs = [(name, size) for name, (_, sizes) in FAULTS.items() for size in sizes]
-    with get_context("fork").Pool(2) as pool:
+    with get_context("fork").Pool(2, threadpool_limits, (1,)) as pool:  # one core for each worker
         points = pool.starmap(_point, jobs, chunksize=1)
     found: dict[str, Any] = {"seed": SEED, "repeats": REPEATS, "rows": len(rows), "slice": " ".join(SLICE)}
     for name in FAULTS:
