@@ -1,6 +1,8 @@
 """`loop VERB`: what a workflow step runs, a laptop runs too. Exit codes are in `loop --help`."""
 
 import os
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -101,8 +103,15 @@ def review(
 
     Example: loop review --against main
     """
-    from loop.review import review as judge
-
+    for name in ("verdict.json", "report.md", "report.html"):  # older ones are not this review's
+        Path("review", name).unlink(missing_ok=True)
+    try:
+        from loop.review import review as judge
+    except Exception as error:  # code of the branch that does not even load
+        if os.environ.get("LOOP_DEBUG") == "1":
+            raise
+        print(f"Cannot tell: {type(error).__name__} in the branch's own code: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
     raise typer.Exit(judge.main(against))
 
 
@@ -114,8 +123,6 @@ def lineage(
 
     Example: loop lineage models/model.skops
     """
-    from pathlib import Path
-
     from loop.lineage import trace
 
     print(trace(Path(file)))

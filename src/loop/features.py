@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 DECIDED_AT = "decided_at"
+OUTCOME = ["label", "label_known_at"]
 
 
 def join(requests: pd.DataFrame, tables: Mapping[str, pd.DataFrame], views: Iterable[Any]) -> pd.DataFrame:
@@ -31,6 +32,11 @@ def join(requests: pd.DataFrame, tables: Mapping[str, pd.DataFrame], views: Iter
     parts = [frame.drop(columns="row_number").set_index(requests.index) for frame in frames]
     joined: pd.DataFrame = pd.concat([requests, *parts], axis="columns")
     return joined
+
+
+def known(examples: pd.DataFrame) -> pd.DataFrame:
+    """The examples as a model may see them when it scores: without what is known only later."""
+    return examples.drop(columns=OUTCOME, errors="ignore")
 
 
 def change_log(view: Any, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

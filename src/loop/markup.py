@@ -31,7 +31,7 @@ _ENTITIES = {
 }
 # Direction marks, zero-width signs and controls change how a line reads, and say nothing.
 _UNSEEN = re.compile("[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
-_START = re.compile(r"^([#+=-]|\d+[.)])")
+_START = re.compile(r"^([#+=-]|\d+[.)](?=\s|$))")
 _LINKS = re.compile(r"(@|#(?=\w)|:(?=[^\s\d])|\bwww(?=\.)|\bGH(?=-\d))", re.IGNORECASE)
 
 

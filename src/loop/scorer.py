@@ -24,11 +24,12 @@ from problem import source
 def score(model: Any, examples: pd.DataFrame) -> pd.DataFrame:
     """The predictions for the examples, one row each: key, decided_at, score."""
     keys = examples[[*source.KEY, features.DECIDED_AT]]
-    return keys.assign(score=problem_model.score(model, examples))
+    return keys.assign(score=problem_model.score(model, features.known(examples)))
 
 
 def seconds(model: Any, examples: pd.DataFrame, rows: int) -> list[float]:
     """How long each of `rows` single predictions takes, spread evenly over the examples."""
+    examples = features.known(examples)
     step = max(1, len(examples) // rows)
     singles = [examples.iloc[[at]] for at in range(0, len(examples), step)][:rows]
     found = []

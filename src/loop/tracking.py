@@ -116,7 +116,22 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def training_seconds(model_sha256: str) -> float | None:
-    """How long the newest training of the model with this hash took; None if no run here knows."""
-    client, experiment = connect()
-    found = client.search_runs([experiment], f"tags.model_sha256 = '{model_sha256}'", max_results=1)
+    """How long the newest training of the model with this hash took; None if no run here knows.
+
+    Only reads: no database and no experiment is made for the question.
+    """
+    uri = os.environ["MLFLOW_TRACKING_URI"]
+    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
+        return None
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    query = f"tags.model_sha256 = '{model_sha256}'"
+    try:
+        client = MlflowClient()
+        experiment = client.get_experiment_by_name(os.environ["MLFLOW_EXPERIMENT_NAME"])
+        found = client.search_runs([experiment.experiment_id], query, max_results=1) if experiment else []
+    except (MlflowException, SQLAlchemyError):
+        return None
     return found[0].data.metrics.get("train_seconds") if found else None

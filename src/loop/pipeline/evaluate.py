@@ -53,7 +53,7 @@ class Evaluation:
 def predict(model: Any, examples: pd.DataFrame) -> pd.DataFrame:
     """The predictions for the examples: key, decided_at, score. Breaks on a score out of contract."""
     keys = examples[[*source.KEY, features.DECIDED_AT]]
-    predictions = keys.assign(score=problem_model.score(model, examples))
+    predictions = keys.assign(score=problem_model.score(model, features.known(examples)))
     return contract.require(predictions, schema.PREDICTION, "predictions")
 
 
@@ -107,7 +107,7 @@ def golden(model: Any, examples: pd.DataFrame) -> list[dict[str, Any]]:
     found = keys.assign(why=[why for why, _ in metrics.GOLDEN]).merge(examples, on=source.KEY, how="inner")
     if found.empty:
         return []
-    scored = found[["why", *source.KEY]].assign(score=problem_model.score(model, found))
+    scored = found[["why", *source.KEY]].assign(score=problem_model.score(model, features.known(found)))
     return [{str(name): value for name, value in row.items()} for row in scored.to_dict("records")]
 
 

@@ -64,7 +64,8 @@ def resolve(name: str) -> Base:
             "the whole history",
             "`git fetch --unshallow`; in a workflow, checkout with `fetch-depth: 0`",
         )
-    commit = _commit(name) or _commit(f"origin/{name}")
+    tried = (f"refs/heads/{name}", f"refs/remotes/origin/{name}", name)  # a branch before a tag of its name
+    commit = next(filter(None, map(_commit, tried)), None)
     if commit is None:
         branches = git("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/remotes").split()
         near = get_close_matches(name, branches, n=1)

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from loop import files, lineage, model_file, params
+from loop import features, files, lineage, model_file, params
 from loop.errors import LoopError
-from loop.paths import HOLDOUT, MODEL, PREDICTIONS, TRAIN, VALIDATION
+from loop.paths import HOLDOUT, MODEL, PIPELINE, PREDICTIONS, TRAIN, VALIDATION
+from loop.yaml_file import load
 from problem import model as problem_model
 
 NEEDED = (MODEL, HOLDOUT, TRAIN, PREDICTIONS)
@@ -31,14 +33,19 @@ class Candidate:
 
     def score(self, examples: pd.DataFrame) -> Any:
         """The score of each example, one per row."""
-        return problem_model.score(self.model, examples)
+        return problem_model.score(self.model, features.known(examples))
 
 
 def breaches() -> list[dict[str, Any]]:
     """The rules that the newest raw data broke, as `validate` found them; none without a report."""
     if not VALIDATION.is_file():
         return []
-    found: list[dict[str, Any]] = json.loads(VALIDATION.read_text(encoding="utf-8")).get("breaches", [])
+    try:
+        found: list[dict[str, Any]] = json.loads(VALIDATION.read_text(encoding="utf-8"))["breaches"]
+    except (ValueError, KeyError, TypeError):
+        raise LoopError(
+            f"{VALIDATION} is not what `validate` writes", "its report", "`dvc repro --force validate`"
+        ) from None
     return found
 
 
@@ -46,7 +53,7 @@ def take() -> Candidate:
     """The candidate as the pipeline left it. Raises LoopError for a stage out of date or a missing file."""
     _up_to_date()
     made = lineage.load()
-    return Candidate(
+    found = Candidate(
         model=model_file.read(MODEL, made["model"]["sha256"], problem_model.TRUSTED),
         md5=lineage.md5(MODEL),
         megabytes=MODEL.stat().st_size / 1e6,
@@ -55,6 +62,19 @@ def take() -> Candidate:
         predictions=files.read_table(PREDICTIONS),
         windows=params.section("windows", params.Windows),
     )
+    _agree(found)
+    return found
+
+
+def _agree(candidate: Candidate) -> None:
+    """Raise LoopError when the predictions are not the model's own: the report would speak of another."""
+    stored, fresh = candidate.predictions["score"].to_numpy(), candidate.score(candidate.holdout)
+    if len(stored) != len(fresh) or not np.allclose(stored, fresh, rtol=0, atol=1e-9):
+        raise LoopError(
+            f"{PREDICTIONS} are not what {MODEL} predicts for {HOLDOUT}",
+            "predictions of this model, row by row",
+            "`loop run --force evaluate`, then review again",
+        )
 
 
 def _up_to_date() -> None:
@@ -67,7 +87,9 @@ def _up_to_date() -> None:
         raise LoopError(
             f"`dvc status` failed: {lines[-1]}", "a pipeline that DVC can read", "mend it"
         ) from None
-    stale = [f"{stage}: {what}" for stage, told in stages.items() for what in _stale(told)]
+    frozen = [name for name, spec in load(PIPELINE)["stages"].items() if spec.get("frozen")]
+    stale = [f"{name}: is frozen" for name in frozen]
+    stale += [f"{stage}: {what}" for stage, told in stages.items() for what in _stale(told)]
     missing = [str(path) for path in NEEDED if not path.exists()]
     if stale or missing:
         found = f"out of date: {'; '.join(stale[:3])}" if stale else f"missing: {', '.join(missing)}"
@@ -82,7 +104,10 @@ def _stale(told: list[Any]) -> list[str]:
     """What changed; an output that merely is not here, because it was not pulled, does not count."""
     changed = []
     for entry in told:
-        for kind, names in entry.items() if isinstance(entry, dict) else ():
+        if not isinstance(entry, dict):  # such as "changed command"
+            changed.append(str(entry))
+            continue
+        for kind, names in entry.items():
             for name, state in names.items():
                 if isinstance(state, dict):  # params.yaml: each key has its own state
                     changed += [f"{name} {key} is {how}" for key, how in state.items()]

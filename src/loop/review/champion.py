@@ -15,7 +15,7 @@ import yaml
 
 from loop import files, lineage, params
 from loop.errors import LoopError
-from loop.paths import HOLDOUT, MODEL, PARAMS, PIPELINE, PIPELINE_LOCK, PREDICTIONS, TRAIN
+from loop.paths import HOLDOUT, MODEL, PARAMS, PIPELINE, PIPELINE_LOCK, PREDICTIONS, RAW, TRAIN
 from loop.review.base import Base
 from loop.review.checkout import Checkout
 from loop.yaml_file import load
@@ -40,7 +40,7 @@ def bring(base: Base, home: Checkout, windows: params.Windows) -> Champion:
     `windows` are the candidate's. Raises LoopError when there is no such row, when the model
     cannot be had or rebuilt with its hash, and when it does not score.
     """
-    lock = load(home.path / PIPELINE_LOCK)
+    lock = _lock(base)
     md5 = outs(lock).get(str(MODEL))
     if md5 is None:
         raise LoopError(
@@ -49,13 +49,11 @@ def bring(base: Base, home: Checkout, windows: params.Windows) -> Champion:
             f"run `loop run` on {base.name} and commit {PIPELINE_LOCK}",
         )
     own = params.section("windows", params.Windows, home.path / PARAMS)
-    how = (
-        []
-        if _fetch(base, home, MODEL) and lineage.md5(home.path / MODEL) == md5
-        else [_rebuild(base, home, md5)]
-    )
+    _as_trained(base, lock)
+    how = [] if _fetch(base, home, MODEL) else [_rebuild(base, home, md5)]
     judged = _judged(windows, own)
-    stored = judged == own and _as_locked(home, lock)
+    same_data = outs(lock).get(str(RAW)) == outs(load(PIPELINE_LOCK)).get(str(RAW))
+    stored = judged == own and same_data and _as_locked(home, lock)
     if stored and all(_fetch(base, home, path) for path in (HOLDOUT, PREDICTIONS)):
         how.append("its stored predictions, made by the same code on the same data")
     else:
@@ -76,7 +74,34 @@ def bring(base: Base, home: Checkout, windows: params.Windows) -> Champion:
 def outs(lock: dict[str, Any]) -> dict[str, str]:
     """Path -> md5 of every output that a dvc.lock names."""
     stages = (lock.get("stages") or {}).values()
-    return {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", [])}
+    return {out["path"]: out.get("md5", "") for stage in stages for out in stage.get("outs", [])}
+
+
+def _lock(base: Base) -> dict[str, Any]:
+    lock = base.yaml(PIPELINE_LOCK)
+    if not isinstance(lock, dict) or not isinstance(lock.get("stages"), dict):
+        raise LoopError(
+            f"{PIPELINE_LOCK} on {base.name} is not a lock of DVC",
+            "a mapping with `stages`, as `dvc repro` writes it",
+            f"run `loop run` on {base.name} and commit {PIPELINE_LOCK}",
+        )
+    return lock
+
+
+def _as_trained(base: Base, lock: dict[str, Any]) -> None:
+    """Raise LoopError when params on the base are others than those that its dvc.lock was made with."""
+    values = base.yaml(PARAMS)
+    for stage, made in lock["stages"].items():
+        for key, value in made.get("params", {}).get(str(PARAMS), {}).items():
+            here: Any = values
+            for part in key.split("."):
+                here = here.get(part) if isinstance(here, dict) else None
+            if here != value:
+                raise LoopError(
+                    f"{PIPELINE_LOCK} on {base.name} is older than its {PARAMS}: {stage} had another `{key}`",
+                    "a champion that was made with the params beside it",
+                    f"run `loop run` on {base.name} and commit what it writes",
+                )
 
 
 def upstream(pipeline: dict[str, Any], target: Path) -> list[str]:
@@ -176,7 +201,7 @@ def _run(home: Checkout, target: Path) -> None:
 
 
 def _fetch(base: Base, home: Checkout, path: Path) -> bool:
-    """Bring an output of the base from DVC's cache or remote into the checkout, if it can be had."""
+    """Bring an output of the base from DVC's cache or remote into the checkout, if it can be had whole."""
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
 
@@ -184,7 +209,8 @@ def _fetch(base: Base, home: Checkout, path: Path) -> bool:
     target = home.path / path
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        DVCFileSystem(rev=base.commit).get_file(path.as_posix(), str(target))
+        stored = DVCFileSystem(rev=base.commit)
+        stored.get_file(path.as_posix(), str(target))
+        return bool(stored.info(path.as_posix()).get("md5") == lineage.md5(target))
     except (OSError, DvcException):
         return False
-    return True

@@ -1,5 +1,6 @@
 """What the branch changed: params, policy, code by stage, data, environment, training time."""
 
+import hashlib
 import json
 import tomllib
 from pathlib import Path
@@ -9,7 +10,6 @@ import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype
 
 from loop import tracking
-from loop.errors import LoopError
 from loop.git import git
 from loop.paths import ENVIRONMENT_LOCK, LINEAGE, PARAMS, PIPELINE, PIPELINE_LOCK, PREDICTIONS
 from loop.review.base import Base
@@ -28,51 +28,58 @@ JUDGE = (
     "src/problem/metrics.py",
 )
 DRIFTED = 0.1  # a PSI below it is not worth a word
-SHOWN = 40  # of a kind: the report is to be read
+_OUTS = ("outs", "metrics", "plots")
 
 
 def in_git(base: Base) -> Changes:
     """What git alone can tell: nothing of it needs the pipeline's results."""
     old, new = base.yaml(PARAMS, base.parted) or {}, load(PARAMS)
     changed = base.changed()
-    stages = load(PIPELINE)["stages"]
+    stages = _stages(base)
     first = {str(PIPELINE): "the pipeline"}  # path -> the first stage that runs it
-    for name, spec in stages.items():
+    for name, spec in stages:
         for path in spec.get("deps", []):
             first.setdefault(path, name)
-    code = {
-        stage: _lines(
-            base,
-            [
-                p
-                for p in changed
-                if first.get(p) == stage and not p.startswith(("data/", "models/", str(ENVIRONMENT_LOCK)))
-            ],
-        )
-        for stage in ("the pipeline", *stages)
-    }
-    results = ("reports/", "models/", str(PARAMS), str(PIPELINE_LOCK))
+    code: dict[str, list[str]] = {}
+    for path in changed:
+        if path in first and not path.startswith(("data/", "models/", str(ENVIRONMENT_LOCK))):
+            code.setdefault(first[path], []).append(path)
+    told = {*first, str(PARAMS), str(PIPELINE_LOCK), *(path for path in changed if path.startswith(JUDGE))}
+    results = {_name(out) for _, spec in stages for kind in _OUTS for out in spec.get(kind, [])}
     return NO_CHANGES.model_copy(
         update={
             "params": moved(*(_without_policy(values) for values in (old, new))),
             "policy": moved(*(tracking.flat({POLICY: values.get(POLICY) or {}}) for values in (old, new))),
             "judge": [path for path in changed if path.startswith(JUDGE)],
-            "code": {name: lines for name, lines in code.items() if lines},
-            "environment": packages(base.text(ENVIRONMENT_LOCK, base.parted), _text(ENVIRONMENT_LOCK)),
-            "other": len([path for path in changed if path not in first and not path.startswith(results)]),
+            "code": {stage: _lines(base, paths) for stage, paths in code.items()},
+            "environment": _packages(base),
+            "other": [path for path in changed if path not in told and path not in results],
         }
     )
 
 
 def touch_the_model(base: Base, found: Changes) -> bool:
     """Whether anything that a stage reads or writes is not as it was where the branch parted."""
-    stages = load(PIPELINE)["stages"]
-    read = {str(PIPELINE_LOCK), *(path for spec in stages.values() for path in spec.get("deps", []))}
-    return bool(
-        found.params
-        or read & set(base.changed())
-        or (base.yaml(PIPELINE, base.parted) or {}).get("stages") != stages
-    )
+    here: set[str] = {str(PIPELINE), str(PIPELINE_LOCK)}
+    for _, spec in _stages(base):
+        here |= set(spec.get("deps", [])) | {_name(out) for kind in _OUTS for out in spec.get(kind, [])}
+        here |= {_name(key) for key in spec.get("params", []) if isinstance(key, dict)}  # other params files
+    return bool(found.params) or any(_within(path, here) for path in base.changed())
+
+
+def _stages(base: Base) -> list[tuple[str, dict[str, Any]]]:
+    """Stages of the branch, then of the base: what only the base read counts too."""
+    both = (load(PIPELINE), base.yaml(PIPELINE, base.parted))
+    return [item for spec in both if isinstance(spec, dict) for item in (spec.get("stages") or {}).items()]
+
+
+def _name(entry: Any) -> str:
+    return str(next(iter(entry))) if isinstance(entry, dict) else str(entry)
+
+
+def _within(path: str, places: set[str]) -> bool:
+    parents = [str(parent) for parent in Path(path).parents]
+    return not places.isdisjoint([path, path.removesuffix(".dvc"), *parents])
 
 
 def with_results(
@@ -101,11 +108,12 @@ def with_results(
 
 
 def moved(old: dict[str, Any], new: dict[str, Any]) -> list[Moved]:
-    """Every key whose value differs, in the order of keys."""
+    """Every key whose value differs, in the order of keys; null is a value, not an absence."""
+    told = {key: (_text_of(old, key), _text_of(new, key)) for key in sorted(old.keys() | new.keys())}
     return [
-        Moved(name=key, old=_said(old.get(key)), new=_said(new.get(key)))
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key)
+        Moved(name=key, old=was and was.strip('"'), new=now and now.strip('"'))
+        for key, (was, now) in told.items()
+        if was != now
     ]
 
 
@@ -121,12 +129,22 @@ def packages(old: str | None, new: str | None) -> list[Moved]:
     return moved(*versions)
 
 
+def _packages(base: Base) -> list[Moved]:
+    """Packages that moved; the lock itself when it changed in anything else, such as an address."""
+    old, new = base.text(ENVIRONMENT_LOCK, base.parted), _text(ENVIRONMENT_LOCK)
+    found = packages(old, new)
+    if found or old is None or new is None or old.strip() == new.strip():
+        return found
+    hashes = (hashlib.sha256(text.encode()).hexdigest()[:12] for text in (old, new))
+    return [Moved(name=str(ENVIRONMENT_LOCK), old=next(hashes), new=next(hashes))]
+
+
 def _without_policy(values: dict[str, Any]) -> dict[str, Any]:
     return tracking.flat({key: value for key, value in values.items() if key != POLICY})
 
 
-def _said(value: Any) -> str | None:
-    return None if value is None else str(value)
+def _text_of(values: dict[str, Any], key: str) -> str | None:
+    return json.dumps(values[key], default=str, ensure_ascii=False) if key in values else None
 
 
 def _text(path: Path) -> str | None:
@@ -139,12 +157,10 @@ def _short(md5: str | None) -> str | None:
 
 def _lines(base: Base, paths: list[str]) -> list[str]:
     """Each path with the lines added and removed; a new file has only its name."""
-    if not paths:
-        return []
     told = git("--literal-pathspecs", "diff", "--numstat", "-z", "--no-renames", base.parted, "--", *paths)
     parts = [line.split("\t", 2) for line in told.split("\0") if line]
-    counts = {path: f"+{added} -{removed}" for added, removed, path in parts}
-    return [f"{path} {counts.get(path, 'new')}" for path in paths if not path.startswith("data/")]
+    counts = {path: "binary" if added == "-" else f"+{added} -{removed}" for added, removed, path in parts}
+    return [f"{path} {counts.get(path, 'new')}" for path in paths]
 
 
 def _rows(what: str, old: pd.DataFrame | None, new: pd.DataFrame) -> list[Moved]:
@@ -175,11 +191,11 @@ def _drift(old: pd.DataFrame | None, new: pd.DataFrame, cluster: str) -> list[st
 def _training(base: Base | None) -> Moved | None:
     """Seconds that training took, where the tracker knows them."""
     text = base.text(LINEAGE) if base else None
-    hashes = [json.loads(t)["model"]["sha256"] if t else None for t in (text, _text(LINEAGE))]
     try:
-        seconds = [tracking.training_seconds(sha256) if sha256 else None for sha256 in hashes]
-    except LoopError:
+        hashes = [json.loads(t)["model"]["sha256"] if t else None for t in (text, _text(LINEAGE))]
+    except (ValueError, KeyError, TypeError):
         return None
+    seconds = [tracking.training_seconds(sha256) if sha256 else None for sha256 in hashes]
     if not any(seconds):
         return None
     old, new = ("unknown" if value is None else f"{value:.1f}" for value in seconds)

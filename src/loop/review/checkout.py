@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from loop.errors import LoopError
 from loop.files import digest
-from loop.git import git
+from loop.git import environment, git
 from loop.paths import ENVIRONMENT_LOCK
 
 _REAPER = """
@@ -74,7 +74,8 @@ class Checkout:
         strange = ("MLFLOW_", "GIT_", "LOOP_", "VIRTUAL_ENV", "UV_PROJECT", "UV_PYTHON", "PYTHONPATH")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(strange)}
         path = os.pathsep.join([str(self.python.parent), os.environ.get("PATH", "")])
-        return kept | {"PATH": path, "PYTHONPATH": str(self.path / "src"), "MLFLOW_DISABLE_TELEMETRY": "true"}
+        own = {"PATH": path, "PYTHONPATH": str(self.path / "src"), "MLFLOW_DISABLE_TELEMETRY": "true"}
+        return kept | own | ({"TMPDIR": str(self.path.parent)} if self.group else {})
 
     @contextmanager
     def scorer(self) -> Iterator["Scorer"]:
@@ -139,6 +140,7 @@ def checkout(commit: str, here: Path) -> Iterator[Checkout]:
     reaper = subprocess.Popen(
         ["sh", "-c", _REAPER, "reaper", str(path), str(folder)],
         cwd=here,
+        env=environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -33,7 +33,9 @@ def _behaviour(policy: Policy, candidate: Candidate) -> Iterator[Gate]:
             name, figure = "direction", float(moved.mean() * (-1 if behaviour.expects == "not lower" else 1))
             mean = f"the mean score moves by {moved.mean():+.4f}"
             said = f"{behaviour.title}: {mean}, expected {behaviour.expects}"
-        worst[name] = max(worst.get(name, (-np.inf, "")), (figure, said))
+        before_it = worst.get(name, (-np.inf, ""))[0]
+        if not figure <= before_it and not np.isnan(before_it):  # what is undefined is the worst
+            worst[name] = (figure, said)
     limits = {"invariance": policy.behaviour.invariance, "direction": policy.behaviour.direction}
     for name, limit in limits.items():
         figure, said = worst.get(name, (np.nan, "src/problem/metrics.py names no such behaviour"))

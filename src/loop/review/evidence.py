@@ -73,11 +73,12 @@ def behind(base: Base) -> list[str]:
 
 
 def older(base: params.Windows, own: params.Windows) -> list[str]:
-    """A note when the holdout ends before the base's: whoever picks the month may pick a kind one."""
-    if own.holdout.until >= base.holdout.until:
+    """A note when the holdout is older or shorter than the base's: whoever picks it may pick a kind one."""
+    ends = [f"{w.holdout.since:%Y-%m-%d} until {w.holdout.until:%Y-%m-%d}" for w in (own, base)]
+    lengths = [w.holdout.until - w.holdout.since for w in (own, base)]
+    if own.holdout.until >= base.holdout.until and lengths[0] >= lengths[1] * 0.9:  # months differ by days
         return []
-    ends = [f"{windows.holdout.until:%Y-%m-%d}" for windows in (own, base)]
-    return [f"the holdout ends on {ends[0]}, before the base's, which ends on {ends[1]}"]
+    return [f"the holdout, {ends[0]}, is older or shorter than the base's, {ends[1]}"]
 
 
 def holdout(rows: Rows, until: str, settings: params.Resampling) -> Holdout:

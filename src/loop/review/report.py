@@ -208,15 +208,17 @@ def _glance(verdict: Verdict) -> str:
         "drift of the training set": [code(line) for line in found.drift],
         "environment": [_change(row) for row in found.environment],
         "training time": [_change(found.training)] if found.training else [],
+        "policy": [_change(row) for row in found.policy],
+        "files that no stage reads": [code(path) for path in found.other],
     }
     lines = [f"- **{prose(kind)}**: {_first(told)}" for kind, told in kinds.items() if told]
     if found.policy:
         lines.append(
-            f"- **policy**: {len(found.policy)} keys of the gate's policy change; "
-            f"judged by the old one, of {code(verdict.base.name)}"
+            f"- **the policy changes**: judged by the one of {code(verdict.base.name)}, where it has one"
         )
     if found.judge:
-        lines.append(f"- **the judge**: {len(found.judge)} files that judge change too; read them with care")
+        told = _first([code(path) for path in found.judge])
+        lines.append(f"- **code that judges changes**, read it with care: {told}")
     return "\n".join(["**What changed**", "", *lines]) if lines else ""
 
 
@@ -247,7 +249,7 @@ def _changes(found: Changes) -> str:
     if found.judge:
         lines += ["", "**code of the judge**", "", *(f"- {code(path)}" for path in found.judge)]
     if found.other:
-        lines += ["", f"{found.other} more files that no stage reads."]
+        lines += ["", "**files that no stage reads**", "", *(f"- {code(path)}" for path in found.other)]
     return _fold("Every change", lines) if lines else ""
 
 

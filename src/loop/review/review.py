@@ -44,7 +44,6 @@ def main(against: str) -> int:
     """Review, write review/, print the lines that matter; the exit code is the verdict."""
     if not PARAMS.is_file():
         raise LoopError(f"{PARAMS} is missing", "a file of params", "run from the repository's root")
-    (REVIEW / "verdict.json").unlink(missing_ok=True)  # an older one must not be taken for this one's
     done = review(against)
     files.write_text(REVIEW / "verdict.json", done.verdict.model_dump_json(indent=2) + "\n")
     files.write_text(REVIEW / "report.md", report.markdown(done.verdict))
@@ -113,11 +112,14 @@ def _judge(base: Base, found: Changes, contract: Gate) -> Review:
 
 
 def _contest(case: _Case, champion: Champion, rows: Rows, home: Checkout) -> Contest:
-    golden = case.base.text(GOLDEN)
+    try:
+        golden = json.loads(case.base.text(GOLDEN) or "[]")
+    except ValueError:
+        golden = []  # none can be compared: the gate says so
     return Contest(
         gains=compare.gains(rows, case.settings),
         slices=compare.slices(rows, case.policy, case.settings),
-        golden=json.loads(golden) if golden else [],
+        golden=golden if isinstance(golden, list) else [],
         md5=champion.md5,
         seconds=_latencies(home),
     )

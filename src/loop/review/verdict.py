@@ -114,7 +114,7 @@ class Changes(Part):
     drift: list[str]
     environment: list[Moved]
     training: Moved | None
-    other: int
+    other: list[str]
 
 
 class Verdict(Part):
@@ -139,7 +139,7 @@ class Verdict(Part):
 
 
 NO_CHANGES = Changes(
-    params=[], policy=[], judge=[], code={}, data=[], drift=[], environment=[], training=None, other=0
+    params=[], policy=[], judge=[], code={}, data=[], drift=[], environment=[], training=None, other=[]
 )
 
 

@@ -56,6 +56,8 @@ def gain(
         drawn.append(_loss(metric.better, of(weight)))
     found = float(losses[0] - losses[1])
     replicates = drawn[0] - drawn[1]
+    if metric.value or metric.better == "zero":  # resampling inflates what is not a mean: undo its shift
+        replicates = replicates + found - np.nanmean(replicates)
     clusters = len(np.unique(codes))
     low, high = bootstrap.interval(replicates, clusters, confidence)
     return Gain(values[0], values[1], found, low, high, _p_value(found, replicates, clusters), len(codes))

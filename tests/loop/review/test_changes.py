@@ -12,7 +12,8 @@ def test_only_what_differs_is_told_with_what_it_was_and_is():
     old, new = {"a": 1, "b": [1], "gone": True}, {"a": 1, "b": [2], "come": None, "here": 0}
     assert rows(moved(old, new)) == [
         ("b", "[1]", "[2]"),
-        ("gone", "True", None),
+        ("come", None, "null"),
+        ("gone", "true", None),
         ("here", None, "0"),
     ]
 

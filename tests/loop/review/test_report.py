@@ -61,7 +61,7 @@ def verdict(said: str = "quiet", many: int = 2, **more) -> Verdict:
                 "drift": [said] * many,
                 "environment": moved,
                 "training": moved[0] if moved else None,
-                "other": 3,
+                "other": [said] * many,
             }
         ),
         "notes": [said],
