@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -97,6 +98,37 @@ def test_a_change_of_the_policy_alone_judges_no_model(bare_copy):
     code, verdict, _ = review(bare_copy)
     assert (code, verdict["verdict"]) == (0, "nothing to judge")
     assert [row["name"] for row in verdict["changes"]["policy"]] == ["review.minima.roc_auc.limit"]
+
+
+def test_a_result_edited_by_hand_is_not_passed_over(bare_copy):
+    bare_copy.commit("edited")
+    (bare_copy.path / "reports/golden.json").write_text("[]\n")
+    code, verdict, _ = review(bare_copy)
+    assert (code, verdict["verdict"]) == (2, "cannot tell")
+
+
+def test_code_that_does_not_load_is_no_verdict_and_leaves_no_older_one(bare_copy):
+    bare_copy.commit("broken")
+    review(bare_copy)
+    bare_copy.append("src/problem/metrics.py", "\ndef (\n")
+    done = bare_copy.run("loop", "review", check=False)
+    assert done.returncode == 2
+    assert "SyntaxError in the branch's own code" in done.stderr
+    assert not (bare_copy.path / "review/verdict.json").exists()
+
+
+def test_stored_predictions_that_are_not_what_the_lock_names_are_not_used(change):
+    lock = yaml.safe_load(change.git("show", "main:dvc.lock"))
+    outs = {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage["outs"]}
+    md5 = outs["data/predictions.parquet"]
+    cached = change.path / f".dvc/cache/files/md5/{md5[:2]}/{md5[2:]}"
+    before = json.loads(change.git("show", "main:reports/metrics.json"))["log_loss"]["value"]
+    forged = pd.read_parquet(cached).assign(score=0.5)
+    cached.chmod(0o644)
+    forged.to_parquet(cached, index=False)
+    _, verdict, _ = review(change)
+    assert "by its own code" in verdict["champion"]
+    assert verdict["metrics"][0]["champion"] == pytest.approx(before, abs=1e-6)
 
 
 def test_moved_windows_are_judged_on_the_new_holdout_by_the_champions_own_code(working_copy):

@@ -62,6 +62,16 @@ def test_hooks_do_not_run(repo):
         assert not (repo.path / "ran").exists()
 
 
+def test_within_a_hook_the_commit_being_made_stays_as_it_is(repo, monkeypatch):
+    """Git tells a hook by a variable which index it is filling: a worktree made there would fill it too."""
+    index = repo.path / ".git/index"
+    before = index.read_bytes()
+    monkeypatch.setenv("GIT_INDEX_FILE", str(index))
+    with checkout("HEAD~1", repo.path) as home:
+        assert (home.path / "file").read_text() == "old"
+    assert index.read_bytes() == before
+
+
 def test_what_still_runs_there_is_ended(repo):
     with checkout("HEAD", repo.path) as home:
         home.run("sh", "-c", "sleep 300 > /dev/null 2>&1 & echo $! > pid")

@@ -1,0 +1,52 @@
+"""The base: found by its name as a branch first, and what the tree changed since it parted."""
+
+import pytest
+
+from conftest import Repo
+from loop.errors import LoopError
+from loop.review.base import resolve
+
+
+@pytest.fixture
+def repo(tmp_path, monkeypatch) -> Repo:
+    """A branch with one commit more than main."""
+    (tmp_path / "repo").mkdir()
+    repo = Repo(tmp_path / "repo")
+    repo.git("init", "--quiet", "--initial-branch=main")
+    (repo.path / "a").write_text("old")
+    repo.commit()
+    repo.commit("change")
+    monkeypatch.chdir(repo.path)
+    return repo
+
+
+def test_a_branch_comes_before_a_tag_of_its_name(repo):
+    repo.git("tag", "main", "change")
+    assert resolve("main").commit == repo.git("rev-parse", "refs/heads/main")
+
+
+@pytest.mark.parametrize("name", ["HEAD~1", "main"])
+def test_a_base_may_be_any_commit(repo, name):
+    assert resolve(name).commit == repo.git("rev-parse", "refs/heads/main")
+
+
+@pytest.mark.parametrize("name", ["nothing", "", "-x", "a..b", "x\ny"])
+def test_what_is_no_commit_is_said(repo, name):
+    with pytest.raises(LoopError, match="git knows no"):
+        resolve(name)
+
+
+def test_edited_new_deleted_and_committed_files_all_count_as_changed(repo):
+    (repo.path / "c").write_text("committed")
+    repo.commit()
+    (repo.path / "a").unlink()
+    (repo.path / "new é 'name'").write_text("new")
+    assert resolve("main").changed() == ["a", "c", "new é 'name'"]
+
+
+def test_commits_that_the_base_has_more_are_counted(repo):
+    repo.git("switch", "--quiet", "main")
+    (repo.path / "b").write_text("newer")
+    repo.commit()
+    repo.git("switch", "--quiet", "change")
+    assert resolve("main").behind() == 1
