@@ -58,13 +58,13 @@ def guard(name: str, margin: Margin, gain: Gain) -> Gate:
 
 
 def slices(policy: Policy, compared: list[Slice]) -> Gate:
-    """No slice may lose more than the margin for certain."""
+    """No slice may lose for certain and more than the margin."""
     limit = Limit(limit=policy.slices.margin, reason=policy.slices.reason)
     if not compared:
         return held("slices", float("nan"), limit, "no slice has rows enough to compare")
     worse = [part for part in compared if part.worse]
     worst = min(worse or compared, key=lambda part: np.nan_to_num(part.gain.gain))
-    said = f"none of {len(compared)} slices is certain to lose more than {limit.limit:g}"
+    said = f"none of {len(compared)} slices lost for certain and more than {limit.limit:g}"
     if worse:
         others = f", and {len(worse) - 1} more" if len(worse) > 1 else ""
         said = f"{worst.cut} {worst.name} {_moved(worst.gain)}{others}; {limit.limit:g} may be lost"
