@@ -106,6 +106,12 @@ def rows(
             "the cluster that evaluate.cluster on the base names",
             "keep that column, or change evaluate.cluster in a pull request of its own",
         )
+    if examples.empty:
+        raise LoopError(
+            "the holdout holds no labelled row",
+            "rows to judge on",
+            "widen windows.holdout in params.yaml, or move windows.as_of so that labels have come",
+        )
     codes, names = pd.factorize(examples[settings.cluster], sort=True)
     return Rows(
         examples=examples,

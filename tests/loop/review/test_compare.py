@@ -9,7 +9,7 @@ import pytest
 
 from loop import params
 from loop.errors import LoopError
-from loop.review import compare
+from loop.review import compare, gate
 from loop.review.compare import align, scored
 from problem import metrics, schema, source
 
@@ -150,3 +150,36 @@ def test_a_certain_loss_within_the_margin_is_nobodys_concern():
 def test_a_slice_with_too_few_rows_is_not_compared():
     few = SETTINGS.model_copy(update={"slice_rows_min": 500})
     assert [part.name for part in compare.slices(rows_where(0.0), policy(0.03), few)] == ["b"]
+
+
+def asked(rows_min: int, clusters_min: int = 2, shared_min: float = 0.9) -> SimpleNamespace:
+    """As much of a policy as the holdout's gates ask for."""
+    limits = {"rows_min": rows_min, "clusters_min": clusters_min, "shared_min": shared_min, "reason": "why"}
+    return SimpleNamespace(holdout=SimpleNamespace(**limits))
+
+
+HOLDOUTS = {
+    "enough": (examples(100), asked(100), set()),
+    "too few rows": (examples(99), asked(100), {"holdout.rows_min"}),
+    "too few clusters": (examples(100), asked(100, clusters_min=9), {"holdout.clusters_min"}),
+    "one class": (examples(100).assign(label=1), asked(100), {"holdout.labels"}),
+}
+
+
+@pytest.mark.parametrize(("frame", "policy", "unknown"), HOLDOUTS.values(), ids=HOLDOUTS)
+def test_a_holdout_that_says_too_little_cannot_tell(frame, policy, unknown):
+    score = np.full(len(frame), 0.4)
+    found = list(gate._holdout(policy, compare.rows(frame, (score, score), SETTINGS)))
+    assert {one.name for one in found if one.result == "cannot tell"} == unknown
+    assert {one.result for one in found} <= {"pass", "cannot tell"}
+
+
+def test_an_empty_holdout_is_said():
+    with pytest.raises(LoopError, match="the holdout holds no labelled row"):
+        compare.rows(examples(0), (np.array([]), np.array([])), SETTINGS)
+
+
+def test_rows_of_which_one_side_has_too_few_cannot_tell():
+    found = align(with_score(examples(100).iloc[:80]), with_score(examples(100)), SETTINGS)
+    results = {one.name: one.result for one in gate._holdout(asked(10), found)}
+    assert results["holdout.shared_min"] == "cannot tell"
