@@ -26,7 +26,6 @@ class Champion:
     """Its model's md5 and bytes, its own examples and predictions of the judged window, and how they came."""
 
     md5: str
-    megabytes: float
     examples: pd.DataFrame
     predictions: pd.DataFrame
     train: pd.DataFrame | None
@@ -62,7 +61,6 @@ def bring(base: Base, home: Checkout, windows: params.Windows) -> Champion:
     known = (home.path / TRAIN).is_file() or _fetch(base, home, TRAIN)
     return Champion(
         md5=md5,
-        megabytes=(home.path / MODEL).stat().st_size / 1e6,
         examples=files.read_table(home.path / HOLDOUT),
         predictions=files.read_table(home.path / PREDICTIONS),
         train=files.read_table(home.path / TRAIN) if known else None,
