@@ -6,20 +6,24 @@ from pathlib import Path
 SRC = Path("src")
 
 
-def closure(module: str, src: Path = SRC) -> set[str]:
-    """Paths of `module` and of all local modules and templates that it reaches, from the root."""
+def closure(module: str, src: Path = SRC, root: Path = Path()) -> set[str]:
+    """Paths of `module` and of all local modules and templates that it reaches, from `root`."""
     found: set[str] = set()
     todo = [module]
     while todo:
         path = _file(todo.pop(), src)
-        if path is None or str(path) in found:
+        if path is None or _name(path, root) in found:
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         if path.name != "__init__.py":
-            found.add(str(path))
-        found |= {str(path.parent / "templates" / name) for name in _templates(tree)}
+            found.add(_name(path, root))
+        found |= {_name(path.parent / "templates" / name, root) for name in _templates(tree)}
         todo += imports(tree)
     return found
+
+
+def _name(path: Path, root: Path) -> str:
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)
 
 
 def imports(tree: ast.Module) -> list[str]:

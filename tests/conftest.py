@@ -1,18 +1,77 @@
-"""Shared fixtures: a scratch copy of the repository, and one in which the pipeline has run."""
+"""Shared fixtures: a scratch copy of the repository, and one in which the pipeline has run.
 
+`pytest --touched-by main` runs what a change reaches: test files that changed or that import
+changed code, and the contract suite when params changed. Tests of whole pipelines are left to
+`make test`.
+"""
+
+import ast
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 
+from closure import closure, imports
+
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
+WHOLE = {"finished", "working_copy", "bare_copy", "browser"}  # fixtures of whole pipelines and of a browser
+EVERYTHING = {"uv.lock", "pyproject.toml", "tests/conftest.py", "tests/closure.py"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--touched-by", metavar="BASE", help="only tests that the change from BASE reaches")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    base = config.getoption("--touched-by")
+    if base is None or not collection_path.name.startswith("test_"):
+        return None
+    return True if not _touched(collection_path, _changed(base)) else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--touched-by") is None:
+        return
+    whole = [item for item in items if WHOLE & set(item.fixturenames)]
+    config.hook.pytest_deselected(items=whole)
+    items[:] = [item for item in items if item not in whole]
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and session.config.getoption("--touched-by"):
+        session.exitstatus = pytest.ExitCode.OK  # the change reaches none
+
+
+def _touched(test: Path, changed: frozenset[str]) -> bool:
+    name = test.relative_to(ROOT).as_posix()
+    if name in changed or EVERYTHING & changed:
+        return True
+    if name.startswith("tests/contract/") and "params.yaml" in changed:
+        return True
+    modules = imports(ast.parse(test.read_text(encoding="utf-8")))
+    return any(path in changed for module in modules for path in closure(module, ROOT / "src", ROOT))
+
+
+@cache
+def _changed(base: str) -> frozenset[str]:
+    """Paths that differ from where the tree parted from `base`."""
+    parted = _git("merge-base", base, "HEAD")
+    new = _git("ls-files", "--others", "--exclude-standard")
+    return frozenset(f"{_git('diff', '--name-only', '--no-renames', parted)}\n{new}".split("\n"))
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(
+        ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 class Repo:

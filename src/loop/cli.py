@@ -1,7 +1,6 @@
 """`loop VERB`: what a workflow step runs, a laptop runs too. Exit codes are in `loop --help`."""
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -95,11 +94,17 @@ def evaluate() -> None:
 @app.command()
 def review(
     against: Annotated[str, typer.Option(help="The base: a branch, tag or commit.")] = "main",
+    rerun: Annotated[
+        bool, typer.Option("--rerun", help="Run again from the base's results first, as CI does.")
+    ] = False,
 ) -> None:
     """Say whether the working tree's model may take over from the champion of a base branch.
 
     Writes review/report.md, review/report.html and review/verdict.json, and leaves all else as
     it is. Exit codes: 0 better, equivalent or nothing to judge, 1 worse, 2 cannot tell.
+
+    With --rerun nothing that the branch committed is trusted: results are made again, from the
+    lock of the commit where the branch parted, and the gate `rerun` says what differs.
 
     Example: loop review --against main
     """
@@ -110,9 +115,10 @@ def review(
     except Exception as error:  # code of the branch that does not even load
         if os.environ.get("LOOP_DEBUG") == "1":
             raise
-        print(f"Cannot tell: {type(error).__name__} in the branch's own code: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
-    raise typer.Exit(judge.main(against))
+        from loop.review import unloadable
+
+        raise typer.Exit(unloadable.main(against, error)) from None
+    raise typer.Exit(judge.main(against, rerun))
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """`loop review` on real repositories: what it decides, on what evidence, and that it leaves no trace."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from conftest import BIN, ROOT, Repo, commands_in
+from loop.review.verdict import Verdict
 
 
 @pytest.fixture
@@ -107,14 +109,17 @@ def test_a_result_edited_by_hand_is_not_passed_over(bare_copy):
     assert (code, verdict["verdict"]) == (2, "cannot tell")
 
 
-def test_code_that_does_not_load_is_no_verdict_and_leaves_no_older_one(bare_copy):
+def test_code_that_does_not_load_cannot_tell_and_leaves_no_older_verdict(bare_copy):
     bare_copy.commit("broken")
     review(bare_copy)
     bare_copy.append("src/problem/metrics.py", "\ndef (\n")
     done = bare_copy.run("loop", "review", check=False)
     assert done.returncode == 2
     assert "SyntaxError in the branch's own code" in done.stderr
-    assert not (bare_copy.path / "review/verdict.json").exists()
+    found = Verdict.model_validate_json(bare_copy.text("review/verdict.json"))
+    assert found.verdict == "cannot tell"
+    assert "SyntaxError" in found.sentence
+    assert "SyntaxError" in bare_copy.text("review/report.md")
 
 
 def test_stored_predictions_that_are_not_what_the_lock_names_are_not_used(change):
@@ -332,3 +337,67 @@ def wait(until, seconds: float = 60) -> None:
     while not until():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def rerun(repo: Repo):
+    done = repo.run("loop", "review", "--rerun", check=False)
+    assert "Traceback" not in done.stderr
+    return done, json.loads(repo.text("review/verdict.json"))
+
+
+def test_a_rerun_without_data_in_the_tree_takes_it_from_the_cache_and_confirms_the_branchs_results(change):
+    shutil.rmtree(change.path / "data")
+    (change.path / "models/model.skops").unlink()
+    done, verdict = rerun(change)
+    assert (done.returncode, verdict["verdict"]) == (0, "equivalent")
+    assert [gate["result"] for gate in verdict["gates"] if gate["name"] == "rerun"] == ["pass"]
+    assert "Running stage 'ingest'" not in done.stdout
+
+
+def test_metrics_that_a_rerun_does_not_make_are_refused_with_the_stage(change):
+    """A forged metric, with a lock that names it: the figures in the report are the rerun's."""
+    honest = json.loads(change.text("reports/metrics.json"))
+    was = hashlib.md5(change.text("reports/metrics.json").encode()).hexdigest()  # noqa: S324 - DVC's
+    forged = change.text("reports/metrics.json").replace(f"{honest['log_loss']['value']}", "0.3")
+    (change.path / "reports/metrics.json").write_text(forged)
+    change.edit("dvc.lock", was, hashlib.md5(forged.encode()).hexdigest())  # noqa: S324
+    change.commit()
+    done, verdict = rerun(change)
+    assert (done.returncode, verdict["verdict"]) == (1, "worse")
+    (gate,) = [gate for gate in verdict["gates"] if gate["result"] == "fail"]
+    assert gate["name"] == "rerun"
+    assert gate["said"].startswith("stage evaluate: reports/metrics.json is ")
+    assert json.loads(change.text("reports/metrics.json")) == honest
+
+
+def test_metrics_edited_by_hand_are_refused_though_the_lock_is_honest(change):
+    change.edit("reports/golden.json", "0.", "0.0")
+    change.commit()
+    _, verdict = rerun(change)
+    (gate,) = [gate for gate in verdict["gates"] if gate["result"] == "fail"]
+    assert "stage evaluate: reports/golden.json on the branch is not the one" in gate["said"]
+
+
+def test_a_rerun_of_broken_code_cannot_tell_and_says_the_stage_and_why(change):
+    change.append("src/problem/model.py", "\n\nundefined_name\n")
+    change.commit()
+    done, verdict = rerun(change)
+    assert (done.returncode, verdict["verdict"]) == (2, "cannot tell")
+    assert verdict["sentence"] == "NameError in the branch's own code: name 'undefined_name' is not defined"
+    assert Verdict.model_validate_json(change.text("review/verdict.json")).candidate.commit
+
+
+def test_a_rerun_in_which_a_stage_fails_cannot_tell_and_names_the_stage(change):
+    change.append("src/problem/model.py", "\n\ndef build(params, seed):\n    return no_such_name\n")
+    change.commit()
+    done, verdict = rerun(change)
+    assert (done.returncode, verdict["verdict"]) == (2, "cannot tell")
+    assert verdict["sentence"] == "stage train failed: NameError: name 'no_such_name' is not defined"
+
+
+def test_a_rerun_does_not_overwrite_a_lock_that_is_not_committed(change):
+    change.append("dvc.lock", "# mine\n")
+    before = change.text("dvc.lock")
+    _, verdict = rerun(change)
+    assert "is not committed" in verdict["sentence"]
+    assert change.text("dvc.lock") == before

@@ -19,6 +19,7 @@ from loop.policy import Policy
 from loop.review import candidate as candidates
 from loop.review import champion as champions
 from loop.review import changes, compare, evidence, gate, page, report
+from loop.review import rerun as reruns
 from loop.review.base import Base, resolve
 from loop.review.candidate import Candidate
 from loop.review.champion import Champion
@@ -40,11 +41,11 @@ class Review:
     slices: list[compare.Slice] | None = None
 
 
-def main(against: str) -> int:
+def main(against: str, rerun: bool) -> int:
     """Review, write review/, print the lines that matter; the exit code is the verdict."""
     if not PARAMS.is_file():
         raise LoopError(f"{PARAMS} is missing", "a file of params", "run from the repository's root")
-    done = review(against)
+    done = review(against, rerun)
     files.write_text(REVIEW / "verdict.json", done.verdict.model_dump_json(indent=2) + "\n")
     files.write_text(REVIEW / "report.md", report.markdown(done.verdict))
     files.write_text(REVIEW / "report.html", page.page(done.verdict, done.rows, done.slices))
@@ -53,21 +54,24 @@ def main(against: str) -> int:
     return EXIT_CODES[done.verdict.verdict]
 
 
-def review(against: str) -> Review:
+def review(against: str, rerun: bool = False) -> Review:
     """The verdict on the working tree against a base branch; the tree stays as it is.
 
-    What could not be done is the reason of a "cannot tell"; nothing is raised but with LOOP_DEBUG=1.
+    With `rerun`, results are made again first, and those that the branch committed are held
+    against them: another gate, named `rerun`. What could not be done is the reason of a "cannot
+    tell"; nothing is raised but with LOOP_DEBUG=1.
     """
     base, found = Base(against, "", ""), NO_CHANGES
     try:
         base = resolve(against)
         found = changes.in_git(base)
+        first = _rerun(base) if rerun else []
         contract = gate.contract(candidates.breaches())
         if contract.result == "fail":
             return Review(evidence.refused(base, found, contract))
         if not changes.touch_the_model(base, found):
             return Review(evidence.nothing(base, found))
-        return _judge(base, found, contract)
+        return _judge(base, found, [contract, *first])
     except LoopError as error:
         return Review(evidence.cannot_tell(base, found, error))
     except Exception as error:  # a fault in the code that is judged, or ours: no verdict, and no pass
@@ -81,24 +85,34 @@ def review(against: str) -> Review:
         return Review(evidence.cannot_tell(base, found, fault))
 
 
+def _rerun(base: Base) -> list[Gate]:
+    try:
+        reruns.rerun(base)
+    except LoopError:
+        if candidates.breaches():  # of the data: the contract's gate says which
+            return []
+        raise
+    return [reruns.gate(base)]
+
+
 @dataclass(frozen=True)
 class _Case:
     """What is judged, by which rules."""
 
     base: Base
     found: Changes
-    contract: Gate
+    first: list[Gate]
     policy: Policy
     settings: params.Resampling
     notes: list[str]
     candidate: Candidate
 
 
-def _judge(base: Base, found: Changes, contract: Gate) -> Review:
+def _judge(base: Base, found: Changes, first: list[Gate]) -> Review:
     policy, settings, notes = _policy(base)
     candidate = candidates.take()
     mine = compare.scored(candidate.holdout, candidate.predictions, "candidate")
-    case = _Case(base, found, contract, policy, settings, notes + evidence.behind(base), candidate)
+    case = _Case(base, found, first, policy, settings, notes + evidence.behind(base), candidate)
     if base.text(PIPELINE_LOCK) is None:
         score = mine["score"].to_numpy(np.float64)
         return _decide(case, compare.rows(candidate.holdout, (score, score), settings))
@@ -129,7 +143,7 @@ def _decide(
     case: _Case, rows: Rows, champion: Champion | None = None, contest: Contest | None = None
 ) -> Review:
     """The verdict of all gates; without a champion, of those that need none."""
-    gates = [case.contract, *gate.gates(case.policy, case.candidate, rows, contest)]
+    gates = [*case.first, *gate.gates(case.policy, case.candidate, rows, contest)]
     table = evidence.table(case.policy, contest.gains) if contest else []
     word, sentence = decide(gates, table[0] if table else None)
     verdict = evidence.verdict(

@@ -1,0 +1,177 @@
+"""The results are our own: the pipeline runs again from the base's lock, and claims are held to it.
+
+A branch may bring a dvc.lock and metrics that nothing here made. So the run starts from the lock
+of the commit where the branch parted from its base, and what the branch committed is compared
+with what came out.
+"""
+
+import hashlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from loop.errors import LoopError
+from loop.git import git
+from loop.paths import PIPELINE, PIPELINE_LOCK
+from loop.policy import Limit
+from loop.review.base import Base
+from loop.review.verdict import Gate, held
+from loop.yaml_file import load
+
+GATE = "rerun"
+REASON = "figures are those of this run: a result that cannot be made again is no evidence"
+_FAILED = re.compile(r"failed to reproduce '([^']*)'")
+_NOISE = re.compile(r"^(ERROR: failed to reproduce|> |WARNING: |Running stage |To |\s*$)")
+
+
+def rerun(base: Base) -> None:
+    """Run what the branch changed, beginning with the lock of the commit where it parted.
+
+    Outputs that no cache has are made again. Raises LoopError with the stage and what it said when
+    one fails, and when dvc.lock holds what is not committed.
+    """
+    if git("status", "--porcelain", "--", str(PIPELINE_LOCK)):
+        raise LoopError(
+            f"{PIPELINE_LOCK} holds what is not committed, and a rerun would overwrite it",
+            f"{PIPELINE_LOCK} as committed",
+            f"`git commit {PIPELINE_LOCK}` or `git restore {PIPELINE_LOCK}`, then again",
+        )
+    lock = base.text(PIPELINE_LOCK, base.parted)
+    if lock is None:
+        PIPELINE_LOCK.unlink(missing_ok=True)
+    else:
+        PIPELINE_LOCK.write_text(lock + "\n", encoding="utf-8")
+    code, said = _loop_run("--pull", "--allow-missing")
+    if code and _some_output_is_missing():
+        print(
+            "an output that is needed is in no cache: stages whose outputs are missing run again", flush=True
+        )
+        code, said = _loop_run()
+    if code:
+        raise LoopError(_failure(said), "a pipeline that runs to its end", "`loop run` shows it all; mend it")
+
+
+def gate(base: Base) -> Gate:
+    """Whether what the branch committed came out of this run too, wherever inputs were the same."""
+    told = list(differences(_yaml("HEAD"), load(PIPELINE_LOCK), base.yaml(PIPELINE_LOCK, base.parted) or {}))
+    told += list(_files(_yaml("HEAD")))
+    said = "; ".join(told) or "every result that the branch committed came out of this run too"
+    return held(GATE, len(told), Limit(limit=0.0, reason=REASON), said)
+
+
+def differences(committed: dict[str, Any], ours: dict[str, Any], base: dict[str, Any]) -> Iterator[str]:
+    """Outputs of a stage that differ though its command, dependencies and params are the same.
+
+    All three are dvc.lock as read; an entry that the base has too is the base's claim.
+    """
+    stages, made = committed.get("stages") or {}, ours.get("stages") or {}
+    for name, stage in stages.items():
+        if name not in made or _inputs(stage) != _inputs(made[name]):
+            continue
+        whose = "the base" if (base.get("stages") or {}).get(name) == stage else "the branch"
+        theirs, mine = _hashes(stage, "outs"), _hashes(made[name], "outs")
+        for path in sorted(theirs.keys() | mine.keys()):
+            if theirs.get(path) != mine.get(path):
+                was, now = (str(found.get(path, "absent"))[:12] for found in (theirs, mine))
+                yield f"stage {name}: {path} is {was} on {whose}, {now} when run again from the same inputs"
+
+
+def _files(committed: dict[str, Any]) -> Iterator[str]:
+    """Results in git that are neither what the committed lock names nor what this run made."""
+    for name, stage in (load(PIPELINE).get("stages") or {}).items():
+        named = _hashes((committed.get("stages") or {}).get(name) or {}, "outs")
+        for path in small_results(stage):
+            text = _at_head(path)
+            if text is None or path not in named:
+                continue
+            here = Path(path)
+            ours = hashlib.md5(here.read_bytes()).hexdigest() if here.is_file() else None  # noqa: S324 - DVC's
+            if hashlib.md5(text).hexdigest() not in (named[path], ours):  # noqa: S324
+                yield f"stage {name}: {path} on the branch is not the one that its {PIPELINE_LOCK} names"
+
+
+def small_results(stage: dict[str, Any]) -> list[str]:
+    """Outputs of a stage of dvc.yaml that git keeps: those that are not cached."""
+    entries = [entry for kind in ("outs", "metrics", "plots") for entry in stage.get(kind) or []]
+    return [
+        str(path)
+        for entry in entries
+        if isinstance(entry, dict)
+        for path, options in entry.items()
+        if isinstance(options, dict) and options.get("cache") is False
+    ]
+
+
+def _inputs(stage: dict[str, Any]) -> tuple[Any, ...]:
+    return stage.get("cmd"), _hashes(stage, "deps"), stage.get("params")
+
+
+def _hashes(stage: dict[str, Any], kind: str) -> dict[str, Any]:
+    return {str(entry["path"]): entry.get("md5") for entry in stage.get(kind) or []}
+
+
+def _yaml(commit: str) -> dict[str, Any]:
+    """dvc.lock of a commit; empty when it has none, or none that is a lock."""
+    text = _show(commit, str(PIPELINE_LOCK))
+    try:
+        found = yaml.safe_load(text) if text else None
+        for stage in (found or {}).get("stages", {}).values():
+            _inputs(stage), _hashes(stage, "outs")
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError):
+        raise LoopError(
+            f"{PIPELINE_LOCK} of this branch is not a lock that DVC wrote",
+            "a lock as DVC writes it",
+            f"`git checkout main -- {PIPELINE_LOCK}`, commit, and let the review make it",
+        ) from None
+    return found or {}
+
+
+def _at_head(path: str) -> bytes | None:
+    return _show("HEAD", path)
+
+
+def _show(commit: str, path: str) -> bytes | None:
+    done = subprocess.run(["git", "show", f"{commit}:{path}"], capture_output=True, check=False)
+    return done.stdout if done.returncode == 0 else None
+
+
+def _loop_run(*options: str) -> tuple[int, list[str]]:
+    """`loop run`, its lines shown as they come; exit code and lines."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from loop.cli import main; main()", "run", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    lines = []
+    for line in process.stdout or ():
+        print(line, end="", flush=True)
+        lines.append(line.rstrip())
+    return process.wait(), lines
+
+
+def _some_output_is_missing() -> bool:
+    entries = [
+        entry
+        for stage in (load(PIPELINE).get("stages") or {}).values()
+        for kind in ("outs", "metrics", "plots")
+        for entry in stage.get(kind) or []
+    ]
+    return any(
+        not Path(str(next(iter(entry)) if isinstance(entry, dict) else entry)).exists() for entry in entries
+    )
+
+
+def _failure(said: list[str]) -> str:
+    """The stage that failed, and the line that says why: ours if there is one, else the last."""
+    stage = next((found[1] for found in map(_FAILED.search, said) if found), None)
+    ours = [line.removeprefix("error: ") for line in said if line.startswith("error: ")]
+    telling = [line for line in said if not _NOISE.match(line)]
+    why = (ours or telling[-1:] or ["it said nothing"])[0].strip()[:300]
+    return f"stage {stage} failed: {why}" if stage else f"the pipeline did not run: {why}"

@@ -1,0 +1,60 @@
+"""The verdict on a branch whose code does not even load: written without loading any of it."""
+
+import json
+import sys
+from typing import Any
+
+from loop import files
+from loop.errors import LoopError
+from loop.git import git
+from loop.markup import plain, prose
+from loop.paths import REVIEW
+from loop.review.base import Base, resolve
+
+EXIT_CODE = 2
+
+
+def main(against: str, error: Exception) -> int:
+    """Write a "cannot tell" with the error to review/; say it; the exit code of "cannot tell"."""
+    what = f"{type(error).__name__} in the branch's own code: {error}"
+    base, commit, name = Base(against, "", ""), "", ""
+    try:
+        base, commit, name = (
+            resolve(against),
+            git("rev-parse", "HEAD"),
+            git("rev-parse", "--abbrev-ref", "HEAD"),
+        )
+    except LoopError as mistake:
+        what += f"; and {mistake.found}"
+    verdict: dict[str, Any] = {
+        "schema_version": 1,
+        "verdict": "cannot tell",
+        "sentence": what,
+        "todo": "mend the code until `loop run` loads it, then review again",
+        "base": {"name": base.name, "commit": base.commit, "dirty": False},
+        "candidate": {"name": name, "commit": commit, "dirty": True},
+        "changes": {"training": None, "code": {}} | dict.fromkeys(_CHANGES, ()),
+        "reproduce": [
+            f"git switch --detach {commit[:12]}",
+            f"make review BASE={base.commit[:12] or base.name}",
+        ],
+        **_NOTHING,
+    }
+    files.write_text(REVIEW / "verdict.json", json.dumps(verdict, indent=2) + "\n")
+    report = f"## Cannot tell: a person decides\n\n{prose(what)}\n\n**To do:** {verdict['todo']}\n"
+    files.write_text(REVIEW / "report.md", report)
+    print(f"Cannot tell: {plain(what)}", file=sys.stderr)
+    return EXIT_CODE
+
+
+_CHANGES = ("params", "policy", "judge", "data", "drift", "environment", "other")
+_NOTHING: dict[str, Any] = {
+    "confidence": None,
+    "champion": "",
+    "holdout": None,
+    "metrics": [],
+    "slices": [],
+    "slices_compared": 0,
+    "gates": [],
+    "notes": [],
+}
