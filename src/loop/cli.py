@@ -122,6 +122,21 @@ def review(
 
 
 @app.command()
+def publish(
+    run: Annotated[int, typer.Argument(help="The number of a run of review.yml.")],
+) -> None:
+    """Bring a review to its pull request: the comment, the status `gate`, and dvc.lock.
+
+    For the workflow publish.yml, with code of main only: what the run left is not trusted.
+
+    Example: loop publish "$RUN"
+    """
+    from loop.publish import publish as posting
+
+    raise typer.Exit(posting.main(run))
+
+
+@app.command()
 def lineage(
     file: Annotated[str, typer.Argument(help="A model file.")] = "models/model.skops",
 ) -> None:

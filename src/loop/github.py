@@ -1,0 +1,126 @@
+"""GitHub's REST and GraphQL for one repository: retried, capped, and told plainly when refused."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from loop.errors import LoopError
+
+RETRIED = (403, 429, 500, 502, 503, 504)  # 403 is also how GitHub says "too fast"
+TIMEOUT = 30  # seconds, to connect and between bytes
+_NEEDED = ("GITHUB_API_URL", "GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_TOKEN")
+
+
+class GitHub:
+    """One repository (`owner/name`) as seen with one token."""
+
+    def __init__(self, api: str, server: str, repository: str, token: str, pause: float = 1.0) -> None:
+        """`pause` in seconds before the first retry; it doubles with each of three."""
+        self.api, self.server, self.repository, self.token = api.rstrip("/"), server, repository, token
+        self._session = requests.Session()
+        self._session.headers["Accept"] = "application/vnd.github+json"
+        self._session.headers["Authorization"] = f"Bearer {token}"
+        self._session.headers["X-GitHub-Api-Version"] = "2022-11-28"
+        retry = Retry(
+            total=3,
+            status_forcelist=RETRIED,
+            allowed_methods=None,  # a status or a commit on an expected head may be sent twice
+            backoff_factor=pause,
+            raise_on_status=False,
+            raise_on_redirect=False,
+        )
+        self._session.mount("https://", HTTPAdapter(max_retries=retry))
+        self._session.mount("http://", HTTPAdapter(max_retries=retry))
+
+    @classmethod
+    def of_this_run(cls) -> "GitHub":
+        """The repository of the workflow that runs. Raises LoopError outside of one."""
+        missing = ", ".join(name for name in _NEEDED if not os.environ.get(name))
+        if missing:
+            raise LoopError(
+                f"not in a workflow: {missing} not set",
+                "the variables that GitHub Actions sets, and GITHUB_TOKEN in the step's env",
+                "let .github/workflows/publish.yml run it",
+            )
+        api, server, repository, token = (os.environ[name] for name in _NEEDED)
+        return cls(api, server, repository, token)
+
+    def get(self, path: str, **query: Any) -> Any:
+        """What `repos/OWNER/NAME/path` answers."""
+        return self._json("GET", path, params=query)
+
+    def pages(self, path: str, key: str = "", **query: Any) -> Iterator[Any]:
+        """Every item of a list, from all its pages; of `key` where the answer wraps the list."""
+        page = 1
+        while True:
+            answer = self.get(path, per_page=100, page=page, **query)
+            items = answer[key] if key else answer
+            yield from items
+            if len(items) < 100:
+                return
+            page += 1
+
+    def post(self, path: str, **body: Any) -> Any:
+        """Make something."""
+        return self._json("POST", path, json=body)
+
+    def patch(self, path: str, **body: Any) -> Any:
+        """Change something."""
+        return self._json("PATCH", path, json=body)
+
+    def graphql(self, query: str, **variables: Any) -> Any:
+        """The data of a GraphQL query. Raises LoopError with GitHub's first error."""
+        url = f"{self.api.removesuffix('/v3')}/graphql"  # github.com: /graphql; Enterprise: /api/graphql
+        answer = self._ask("POST", url, json={"query": query, "variables": variables}).json()
+        if answer.get("errors"):
+            raise _refused("POST", "graphql", 200, answer["errors"][0].get("message", ""))
+        return answer["data"]
+
+    def download(self, url: str, most: int) -> bytes:
+        """The bytes behind an address of the API, `most` of them at most; redirects go without the token."""
+        parts, size = [], 0
+        with self._ask("GET", url, stream=True) as answer:
+            for part in answer.iter_content(65_536):
+                size += len(part)
+                if size > most:
+                    raise LoopError(
+                        f"a download of more than {most:,} bytes",
+                        "a small one",
+                        "look at the run that made it",
+                    )
+                parts.append(part)
+        return b"".join(parts)
+
+    def _json(self, method: str, path: str, **how: Any) -> Any:
+        return self._ask(method, f"{self.api}/repos/{self.repository}/{path}", **how).json()
+
+    def _ask(self, method: str, url: str, **how: Any) -> requests.Response:
+        path = url.removeprefix(self.api)
+        try:
+            answer = self._session.request(method, url, timeout=TIMEOUT, **how)
+        except requests.RequestException as error:
+            raise LoopError(
+                f"GitHub does not answer {method} {path}: {type(error).__name__}", "an answer", "run it again"
+            ) from None
+        if not answer.ok:
+            raise _refused(method, path, answer.status_code, _message(answer))
+        return answer
+
+
+def _message(answer: requests.Response) -> str:
+    try:
+        return str(answer.json().get("message", ""))
+    except (ValueError, AttributeError):
+        return ""
+
+
+def _refused(method: str, path: str, status: int, message: str) -> LoopError:
+    todo = {
+        401: "give the step a token: GITHUB_TOKEN: ${{ github.token }}",
+        403: "give the job the permission that this needs, or the repository the setting (`loop doctor`)",
+    }.get(status, "run it again; https://www.githubstatus.com says whether GitHub is well")
+    return LoopError(f"GitHub refused {method} {path}: {status} {message}".rstrip(), "an answer of 2xx", todo)

@@ -1,0 +1,98 @@
+"""The review's artifact, read as hostile input: whoever opened the pull request could make it.
+
+Nothing is unpacked to disk. Members are read by the names that are expected; one that is not a
+plain file, has another name or is too large makes all of it refused.
+"""
+
+import io
+import stat
+import zipfile
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from loop.errors import LoopError
+from loop.markup import plain
+from loop.review.verdict import Verdict
+
+NAME = "review"
+LARGEST = 20_000_000  # bytes, of the archive and of what it unpacks to
+MEMBERS = 200
+VERDICT = "review/verdict.json"
+_PAGES = {VERDICT, "review/report.md", "review/report.html"}
+_PLACES = ("models/", "reports/")
+_KINDS = (".json", ".csv", ".md")
+LOCK = "dvc.lock"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A verdict of the right schema, and the files of results by path; neither is true for that."""
+
+    verdict: Verdict
+    files: dict[str, bytes]
+
+
+def read(archive: bytes) -> Artifact:
+    """The artifact in a zip archive. Raises LoopError with the reason when anything is not as expected."""
+    files = _members(archive)
+    if VERDICT not in files:
+        raise _refused(f"has no {VERDICT}")
+    try:
+        verdict = Verdict.model_validate_json(files.pop(VERDICT))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise _refused(f"{VERDICT} is not of main's schema: {where}: {first['msg']}") from None
+    return Artifact(verdict, {name: text for name, text in files.items() if name not in _PAGES})
+
+
+def result(path: str) -> bool:
+    """Whether a path is one that a review may bring: the lock, or a small file of models/ or reports/."""
+    parts = path.split("/")
+    plainly = all(part not in ("", ".", "..") and not part.startswith(".") for part in parts)
+    return path == LOCK or (plainly and path.startswith(_PLACES) and path.endswith(_KINDS))
+
+
+def _members(archive: bytes) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+            infos = [info for info in opened.infolist() if not info.is_dir()]
+            if len(infos) > MEMBERS:
+                raise _refused(f"has {len(infos):,} files, at most {MEMBERS} are expected")
+            if sum(info.file_size for info in infos) > LARGEST:
+                raise _refused(f"unpacks to more than {LARGEST:,} bytes")
+            found: dict[str, bytes] = {}
+            for info in infos:
+                _expected(info, found)
+                found[info.filename] = _bytes(opened, info)
+            return found
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, RuntimeError, ValueError) as error:
+        raise _refused(f"is no archive that can be read: {error}") from None
+
+
+def _expected(info: zipfile.ZipInfo, found: dict[str, bytes]) -> None:
+    mode = info.external_attr >> 16
+    if mode and not stat.S_ISREG(mode):
+        raise _refused(f"holds {info.filename}, which is no regular file")
+    if info.filename in found:
+        raise _refused(f"holds {info.filename} twice")
+    if info.filename not in _PAGES and not result(info.filename):
+        raise _refused(f"holds {info.filename}, which no review makes")
+
+
+def _bytes(opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """A member's bytes, never more than it announced."""
+    with opened.open(info) as stream:
+        text = stream.read(info.file_size + 1)
+    if len(text) != info.file_size:
+        raise _refused(f"announces another size of {info.filename} than it has")
+    return text
+
+
+def _refused(why: str) -> LoopError:
+    return LoopError(
+        f"the review's artifact {plain(why, 200)}",
+        f"{VERDICT}, {LOCK} and small results, as review.yml makes them",
+        "look at what the pull request does to the review before it is run again",
+    )

@@ -1,0 +1,91 @@
+"""The head commit of a pull request as git objects: fetched and read, never checked out or run."""
+
+import base64
+import os
+import re
+import subprocess
+
+from loop.errors import LoopError
+from loop.github import GitHub
+from loop.publish.pull import Pull
+
+LARGEST = 5_000_000  # bytes of a file that is read
+
+
+class Head:
+    """Files of one commit."""
+
+    def __init__(self, sha: str) -> None:
+        self.sha = sha
+
+    def read(self, path: str) -> bytes | None:
+        """A plain file's bytes; None where there is none, or a link. Raises LoopError if it is too large."""
+        listed = _git("ls-tree", "-l", self.sha, "--", path).decode(errors="replace").split()
+        if len(listed) < 5 or listed[0] not in ("100644", "100755"):
+            return None
+        if int(listed[3]) > LARGEST:
+            raise LoopError(
+                f"{path} has {listed[3]} bytes", f"at most {LARGEST:,}", "keep large files in DVC"
+            )
+        return _git("cat-file", "blob", listed[2])
+
+    def parents(self) -> list[str]:
+        """Its parent commits."""
+        return _git("rev-parse", f"{self.sha}^@").decode().split()
+
+    def author(self) -> str:
+        """Who wrote it."""
+        return _git("log", "-1", "--format=%an", self.sha).decode(errors="replace").strip()
+
+    def changed(self, since: str) -> list[str]:
+        """Paths that differ from another commit."""
+        told = _git("diff", "--name-only", "--no-renames", "-z", since, self.sha).decode(errors="replace")
+        return [path for path in told.split("\0") if path]
+
+
+def fetch(github: GitHub, pull: Pull) -> Head:
+    """The head of a pull request. Raises LoopError when it is not the commit that GitHub names."""
+    _git("fetch", "--quiet", "--no-tags", _url(github), f"refs/pull/{pull.number}/head", token=github.token)
+    sha = _git("rev-parse", "FETCH_HEAD").decode().strip()
+    if sha != pull.sha:
+        raise LoopError(
+            f"the head of #{pull.number} moved while it was read", pull.sha, "its own review will speak"
+        )
+    return Head(sha)
+
+
+def parted(sha: str) -> str:
+    """The newest commit that main and another commit share."""
+    return _git("merge-base", "HEAD", sha).decode().strip()
+
+
+def in_main(sha: str) -> bool:
+    """Whether a commit is one of main's, which is checked out here."""
+    if not re.fullmatch("[0-9a-f]{40}", sha):
+        return False
+    command = ["git", "merge-base", "--is-ancestor", sha, "HEAD"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _url(github: GitHub) -> str:
+    return f"{github.server}/{github.repository}.git"
+
+
+def _git(*arguments: str, token: str = "") -> bytes:
+    """What git prints. A token goes by the environment: neither a command line nor a file holds it."""
+    secret = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+    header = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "http.extraheader",
+        "GIT_CONFIG_VALUE_0": f"AUTHORIZATION: basic {secret}",
+    }
+    env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", **(header if token else {})}
+    done = subprocess.run(
+        ["git", "--literal-pathspecs", *arguments], env=env, capture_output=True, check=False, timeout=300
+    )
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+        raise LoopError(
+            f"git {arguments[0]} failed: {said[-1][:200]}", "a commit that can be read", "run it again"
+        )
+    return done.stdout

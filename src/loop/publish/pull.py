@@ -1,0 +1,95 @@
+"""Which pull request a run was for: by head commit *and* head repository, exactly one, still there."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from loop.errors import LoopError
+from loop.github import GitHub
+from loop.markup import plain
+
+WORKFLOW = ".github/workflows/review.yml"
+BOT = "github-actions[bot]"
+
+
+class NothingToDo(Exception):  # noqa: N818 - it is no error
+    """Why this run has nothing to be published; no fault of anybody."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of review.yml that has ended."""
+
+    id: int
+    url: str
+    conclusion: str
+    sha: str
+    repository: str
+    branch: str
+
+
+@dataclass(frozen=True)
+class Pull:
+    """An open pull request, its head now, and whether its branch is of this repository."""
+
+    number: int
+    sha: str
+    branch: str
+    own: bool
+
+
+def run(github: GitHub, number: int) -> Run:
+    """The run of that number. Raises NothingToDo when it is no review of a pull request."""
+    found = github.get(f"actions/runs/{number}")
+    path, event, home = found["path"].split("@")[0], found["event"], found.get("head_repository")
+    if path != WORKFLOW or event != "pull_request":
+        raise NothingToDo(f"run {number} is {plain(path)} by {event}, not {WORKFLOW} by pull_request")
+    if home is None:
+        raise NothingToDo(f"the repository that run {number} came from is gone")
+    return Run(
+        id=number,
+        url=found["html_url"],
+        conclusion=found["conclusion"] or "",
+        sha=found["head_sha"],
+        repository=home["full_name"],
+        branch=found["head_branch"],
+    )
+
+
+def find(github: GitHub, run: Run) -> Pull:
+    """The open pull request to the default branch from the run's branch, whatever its head is by now.
+
+    Raises NothingToDo when there is none, and LoopError when there are several: the status of a
+    commit would speak for all of them.
+    """
+    owner = run.repository.split("/")[0]
+    listed = github.pages("pulls", state="open", head=f"{owner}:{run.branch}")
+    mine = [
+        found for found in listed if _home(found) == run.repository and found["head"]["ref"] == run.branch
+    ]
+    if not mine:
+        raise NothingToDo(f"no open pull request has the branch of run {run.id} as its head")
+    if len(mine) > 1:
+        numbers = ", ".join(f"#{found['number']}" for found in mine)
+        raise LoopError(
+            f"pull requests {numbers} have the same head, and a status would speak for all of them",
+            "one open pull request of a branch",
+            "close the others, then run the review again",
+        )
+    head, base = mine[0]["head"], mine[0]["base"]
+    if base["ref"] != base["repo"]["default_branch"]:
+        raise NothingToDo(
+            f"pull request #{mine[0]['number']} does not go to {base['repo']['default_branch']}"
+        )
+    return Pull(mine[0]["number"], head["sha"], head["ref"], run.repository == github.repository)
+
+
+def failed_steps(github: GitHub, run: Run) -> list[str]:
+    """Names of the steps that failed, as the run's own workflow calls them: foreign text."""
+    jobs = github.pages(f"actions/runs/{run.id}/jobs", key="jobs")
+    return [
+        step["name"] for job in jobs for step in job.get("steps") or [] if step.get("conclusion") == "failure"
+    ]
+
+
+def _home(found: dict[str, Any]) -> str | None:
+    return (found["head"].get("repo") or {}).get("full_name")

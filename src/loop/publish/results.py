@@ -1,0 +1,144 @@
+"""Results that a review brings back to its branch: dvc.lock and small files, each held to the head.
+
+A lock is believed when its stages and commands are those of the head's dvc.yaml, its dependencies
+in git have the hashes that it names, its params are the head's, and each file in git that a stage
+writes came along with the hash that it names.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from loop.errors import LoopError
+from loop.markup import plain
+from loop.publish.artifact import LOCK, result
+from loop.publish.head import Head
+
+PIPELINE = "dvc.yaml"
+_OUTS = ("outs", "metrics", "plots")
+_HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
+_ENTRY = {"path", "hash", "md5", "size", "nfiles", "isexec"}
+_STAGE = {"cmd", "deps", "params", "outs"}
+
+
+def to_commit(files: dict[str, bytes], head: Head) -> dict[str, bytes]:
+    """The files, by path, that the branch needs so that its lock matches it; none if it does already.
+
+    Raises LoopError with the first thing that is not as it must be.
+    """
+    if LOCK not in files or _same(files[LOCK], head.read(LOCK)):
+        return {}
+    lock = _yaml(files[LOCK], f"the artifact's {LOCK}")
+    pipeline = _yaml(head.read(PIPELINE) or b"", PIPELINE)
+    if set(lock) != {"schema", "stages"} or lock["schema"] != "2.0":
+        raise _wrong(f"it has the keys {', '.join(map(str, lock))}")
+    stages, asked = lock["stages"], pipeline.get("stages")
+    if not isinstance(stages, dict) or not isinstance(asked, dict) or stages.keys() != asked.keys():
+        raise _wrong(f"its stages are not those of {PIPELINE}")
+    for name in asked:
+        _check_stage(str(name), stages[name], asked[name], stages, head)
+    small = list(_small(stages, asked, files))
+    return {path: files[path] for path in [LOCK, *small] if not _same(files[path], head.read(path))}
+
+
+def _check_stage(name: str, found: Any, asked: Any, stages: dict[str, Any], head: Head) -> None:
+    if not isinstance(found, dict) or not isinstance(asked, dict) or not found.keys() <= _STAGE:
+        raise _wrong(f"stage {name} has keys that DVC does not write")
+    if not isinstance(asked.get("cmd"), str) or "${" in str(asked):
+        raise _wrong(f"stage {name} of {PIPELINE} is a template, which cannot be checked")
+    if found.get("cmd") != asked["cmd"]:
+        raise _wrong(f"stage {name} has another command than {PIPELINE}")
+    deps, outs = (_entries(name, found.get(kind)) for kind in ("deps", "outs"))
+    if deps.keys() != _paths(asked, "deps") or outs.keys() != _paths(asked, *_OUTS):
+        raise _wrong(f"stage {name} has other files than {PIPELINE}")
+    made = {path: md5 for stage in stages.values() for path, md5 in _entries("", stage.get("outs")).items()}
+    for path, md5 in deps.items():
+        text = None if path in made else head.read(path)
+        if made.get(path, md5) != md5 or (text is not None and _md5(text) != md5):
+            raise _wrong(f"stage {name} was run with another {path} than this branch has")
+    if found.get("params", {}) != _params(asked, head):
+        raise _wrong(f"stage {name} was run with other params than this branch has")
+
+
+def _entries(stage: str, listed: Any) -> dict[str, str]:
+    """Path -> hash. Raises LoopError for an entry that DVC does not write."""
+    found: dict[str, str] = {}
+    for entry in listed or []:
+        good = (
+            isinstance(entry, dict)
+            and entry.keys() <= _ENTRY
+            and isinstance(entry.get("path"), str)
+            and isinstance(entry.get("md5"), str)
+            and _HASH.fullmatch(entry["md5"])
+            and entry.get("hash") == "md5"
+        )
+        if not good:
+            raise _wrong(f"stage {stage} has an entry that DVC does not write")
+        found[entry["path"]] = entry["md5"]
+    return found
+
+
+def _paths(stage: dict[str, Any], *kinds: str) -> set[str]:
+    entries = [entry for kind in kinds for entry in stage.get(kind) or []]
+    return {str(next(iter(entry)) if isinstance(entry, dict) else entry) for entry in entries}
+
+
+def _params(stage: dict[str, Any], head: Head) -> dict[str, Any]:
+    """The params of a stage as dvc.lock has them, read from the head's files."""
+    found: dict[str, Any] = {}
+    for entry in stage.get("params") or []:
+        files = entry if isinstance(entry, dict) else {"params.yaml": [entry]}
+        for file, keys in files.items():
+            values = _yaml(head.read(str(file)) or b"", str(file))
+            found.setdefault(str(file), {}).update({key: _at(values, str(key)) for key in keys or values})
+    return found
+
+
+def _at(values: Any, key: str) -> Any:
+    for part in key.split("."):
+        values = values.get(part) if isinstance(values, dict) else None
+    return values
+
+
+def _small(stages: dict[str, Any], asked: dict[str, Any], files: dict[str, bytes]) -> Iterator[str]:
+    """Files that git keeps, each as the lock names it."""
+    for name, stage in asked.items():
+        named = _entries(str(name), stages[name].get("outs"))
+        entries = [entry for kind in _OUTS for entry in stage.get(kind) or [] if isinstance(entry, dict)]
+        for path in [
+            str(path) for e in entries for path, how in e.items() if (how or {}).get("cache") is False
+        ]:
+            if path not in files or not result(path):
+                raise _wrong(f"the artifact lacks {path}, which stage {name} writes")
+            if _md5(files[path]) != named[path]:
+                raise _wrong(f"{path} is not the one that stage {name} wrote")
+            yield path
+
+
+def _yaml(text: bytes, name: str) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(text)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        raise _wrong(f"{name} is not YAML that can be read")
+    return found
+
+
+def _md5(text: bytes) -> str:
+    return hashlib.md5(text).hexdigest()  # noqa: S324 - DVC's
+
+
+def _same(new: bytes, old: bytes | None) -> bool:
+    return old is not None and new.strip() == old.strip()
+
+
+def _wrong(why: str) -> LoopError:
+    return LoopError(
+        f"{LOCK} of the review was not committed: {plain(why, 200)}",
+        "a lock of this very head, as `loop run` makes it",
+        "`make run` on the branch, then commit what it changed",
+    )
