@@ -2,11 +2,13 @@
 PYTHON ?= python3
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 RUN := .venv/bin
+ACT := .tools/act-0.2.89/act
+ACTIONLINT := .tools/actionlint-1.7.12/actionlint
 export MLFLOW_DISABLE_TELEMETRY := true
 unexport VIRTUAL_ENV UV_PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run review test lint setup ui bench clean
+.PHONY: help run review test lint audit setup ui bench clean
 
 help:  ## list the tasks
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -18,13 +20,24 @@ review: setup  ## run, then judge the model against the champion of BASE (main)
 	@$(RUN)/loop run
 	@$(RUN)/loop review --against "$(or $(BASE),main)"
 
-test: setup  ## run every test
-	@$(RUN)/pytest
+test: setup $(ACT)  ## run every test
+	@$(RUN)/pytest -n auto --maxprocesses 4 --no-loadscope-reorder
 
-lint: setup  ## ruff and mypy
+lint: setup $(ACTIONLINT)  ## ruff, mypy; zizmor, actionlint and a schema for the workflows
 	@$(RUN)/ruff check .
 	@$(RUN)/ruff format --check .
 	@$(RUN)/mypy
+	@$(RUN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(RUN)/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
+	@$(RUN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(RUN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	@$(RUN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	@$(RUN)/zizmor --offline --quiet --persona pedantic .github
+	@test ! -x $(ACTIONLINT) || $(ACTIONLINT)
+
+audit: setup  ## known vulnerabilities of the locked packages
+	@$(UV) export --locked --quiet --all-groups --no-emit-project --output-file .tools/locked.txt
+	@$(RUN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r .tools/locked.txt
 
 ui: setup  ## look at the runs in MLflow, on http://127.0.0.1:5000
 	@$(RUN)/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db} --host 127.0.0.1 --port 5000
@@ -45,3 +58,13 @@ setup: $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv)  ## the locked environm
 	@$(PYTHON) -m venv .tools || { echo "error: $(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }
 	@.tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	@touch $@
+
+# Tools that only Go builds, at one version each. Without Go the tasks go on, and say what they leave out.
+$(ACT): TOOL = github.com/nektos/act@v0.2.89
+$(ACT): WITHOUT = the workflows in .github are NOT executed by the tests
+$(ACTIONLINT): TOOL = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+$(ACTIONLINT): WITHOUT = the workflows in .github are NOT checked by actionlint
+$(ACT) $(ACTIONLINT):
+	@if command -v go >/dev/null; then \
+	  echo "building $(notdir $@) in .tools" && GOBIN="$(abspath $(dir $@))" GOFLAGS=-mod=mod go install $(TOOL); \
+	else echo "SKIPPED: $(WITHOUT), for want of Go (https://go.dev/doc/install)" >&2; fi

@@ -1,8 +1,8 @@
 """Shared fixtures: a scratch copy of the repository, and one in which the pipeline has run.
 
-`pytest --touched-by main` runs what a change reaches: test files that changed or that import
-changed code, and the contract suite when params changed. Tests of whole pipelines are left to
-`make test`.
+`pytest --touched-by main` runs what a change reaches: test files that changed, that import changed
+code, that name a changed file of another kind, or whose helpers changed; and the contract suite when
+params changed. Tests of whole pipelines are left to `make test`.
 """
 
 import ast
@@ -13,6 +13,10 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # a worker for each core: threads of one would wait for the other's
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 import pandas as pd
 import pytest
@@ -38,11 +42,27 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    first = {"workflows": 0, "system": 1, "problem": 2}  # the longest start first
+    items.sort(key=lambda item: first.get(item.path.parent.name, 3))
     if config.getoption("--touched-by") is None:
         return
     whole = [item for item in items if WHOLE & set(item.fixturenames)]
     config.hook.pytest_deselected(items=whole)
     items[:] = [item for item in items if item not in whole]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """For `-n`: tests that share a fixture of their file, or of tests/workflows, run in one worker."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class BySharedFixtures(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = Path(nodeid.split("::", maxsplit=1)[0])
+            if file.name in ("test_review.py", "test_pipeline.py"):  # each test has a copy of its own
+                return nodeid
+            return str(file.parent if file.parent.name == "workflows" else file)
+
+    return BySharedFixtures(config, log)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
@@ -56,7 +76,13 @@ def _touched(test: Path, changed: frozenset[str]) -> bool:
         return True
     if name.startswith("tests/contract/") and "params.yaml" in changed:
         return True
-    modules = imports(ast.parse(test.read_text(encoding="utf-8")))
+    text = test.read_text(encoding="utf-8")
+    if any(path in text for path in changed if path and not path.endswith(".py")):
+        return True
+    helpers = [ROOT / path for path in changed if path.startswith("tests/") and "/test_" not in path]
+    if any(helper.parent in test.parents for helper in helpers):
+        return True
+    modules = imports(ast.parse(text))
     return any(path in changed for module in modules for path in closure(module, ROOT / "src", ROOT))
 
 

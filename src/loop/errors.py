@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 
+INTERRUPTED = "interrupted: nothing half-written is kept; run the same command again"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FULL_TEXTS = ("No space left on device", "disk is full", "File too large")
 
@@ -26,12 +27,23 @@ def guard(main: Callable[[], None]) -> None:
     try:
         main()
     except KeyboardInterrupt:
-        _exit("interrupted: nothing half-written is kept; run the same command again", 130)
+        _exit(INTERRUPTED, 130)
     except Exception as error:
+        if _was_interrupted(error):
+            _exit(INTERRUPTED, 130)
         mistake = _mistake(error)
         if mistake is None or os.environ.get("LOOP_DEBUG") == "1":
             raise
         _exit(f"error: {mistake}", 1)
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether a library, cleaning up after Ctrl-C, met an error of its own."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__context__
+    return False
 
 
 def _mistake(error: Exception) -> LoopError | None:

@@ -29,6 +29,21 @@ def test_an_interrupt_exits_with_130_and_says_that_the_next_run_goes_on(capsys):
     assert "run the same command again" in capsys.readouterr().err
 
 
+def test_an_interrupt_that_a_library_answers_with_an_error_of_its_own_is_an_interrupt(capsys):
+    """As a zip archive does, when Ctrl-C comes while a member of it is written."""
+
+    def main():
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise ValueError("an open writing handle")
+
+    with pytest.raises(SystemExit) as stop:
+        guard(main)
+    assert stop.value.code == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_a_full_disk_is_said_in_plain_words(code, capsys):
     with pytest.raises(SystemExit) as stop:

@@ -156,7 +156,7 @@ def facts(events, hours):
     return pd.concat(frames, ignore_index=True), weather
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     known=st.lists(past, max_size=6),
     unknown=st.lists(future, max_size=3),

@@ -167,7 +167,7 @@ def test_a_slow_model_is_refused(court, honest):
 
 def test_a_huge_model_is_refused(court, tmp_path):
     some = court.champion.train.iloc[::10]
-    model = court.fit(some, 1, trees=1500, leaves=63, learning_rate=0.001, rows_per_leaf=10)
+    model = court.fit(some, 1, trees=70, leaves=800, learning_rate=0.001, rows_per_leaf=2)
     model_file.write(model, tmp_path / "model.skops")
     size = (tmp_path / "model.skops").stat().st_size / 1e6
     assert "size" in court.failed(court.candidate(model, megabytes=size))

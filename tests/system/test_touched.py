@@ -1,0 +1,23 @@
+"""`pytest --touched-by main`: a change runs the tests that it reaches, and is not held up by others."""
+
+import re
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("path", "runs", "leaves"),
+    [
+        ("src/loop/stats/psi.py", "tests/loop/stats/test_psi.py", "tests/problem/test_source.py"),
+        ("dvc.yaml", "tests/test_structure.py", "tests/loop/stats/test_psi.py"),
+        ("params.yaml", "tests/contract/test_problem.py", "tests/loop/stats/test_psi.py"),
+        ("docs/review.md", "", "tests/test_structure.py"),
+    ],
+)
+def test_a_change_runs_what_it_reaches(bare_copy, path, runs, leaves):
+    bare_copy.commit("change")
+    bare_copy.append(path, "\n# one more line\n")
+    done = bare_copy.run("pytest", "--touched-by", "main", "--collect-only", "-q")
+    found = set(re.findall(r"^(tests/\S+?\.py)::", done.stdout, re.MULTILINE))
+    assert runs in found or (not runs and not found)
+    assert leaves not in found
