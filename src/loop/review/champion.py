@@ -6,6 +6,7 @@ comes out with the hash that dvc.lock names.
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,16 +50,19 @@ def bring(base: Base, home: Checkout, windows: params.Windows) -> Champion:
         )
     own = params.section("windows", params.Windows, home.path / PARAMS)
     _as_trained(base, lock)
-    how = [] if _fetch(base, home, MODEL) else [_rebuild(base, home, md5)]
+    stored = _Stored(base, home)
+    how = [] if stored.bring(MODEL) else [_rebuild(base, home, md5, stored)]
     judged = _judged(windows, own)
     same_data = outs(lock).get(str(RAW)) == outs(load(PIPELINE_LOCK)).get(str(RAW))
-    stored = judged == own and same_data and _as_locked(home, lock)
-    if stored and all(_fetch(base, home, path) for path in (HOLDOUT, PREDICTIONS)):
+    usable = judged == own and same_data and _as_locked(home, lock)
+    if usable and all(stored.bring(path) for path in (HOLDOUT, PREDICTIONS)):
         how.append("its stored predictions, made by the same code on the same data")
     else:
-        _score(home, judged if judged != own else None)
+        if not (usable and stored.bring(HOLDOUT)):
+            _examples(home, judged if judged != own else None)
+        _score(home)
         how.append(f"scored in a worktree of {base.commit[:12]} by its own code")
-    known = (home.path / TRAIN).is_file() or _fetch(base, home, TRAIN)
+    known = (home.path / TRAIN).is_file() or stored.bring(TRAIN)
     return Champion(
         md5=md5,
         examples=files.read_table(home.path / HOLDOUT),
@@ -102,18 +106,27 @@ def _as_trained(base: Base, lock: dict[str, Any]) -> None:
                 )
 
 
-def upstream(pipeline: dict[str, Any], target: Path) -> list[str]:
-    """The commands of the stages that `target` needs, in an order in which they can run."""
+def upstream(
+    pipeline: dict[str, Any], target: Path, have: Callable[[str], bool] = lambda _: False
+) -> list[str]:
+    """The commands of the stages that `target` needs, in an order in which they can run.
+
+    A stage whose output is needed and `have` says is there is not run, nor what it needs.
+    """
     made = {_path(out): name for name, spec in pipeline.items() for out in _written(spec)}
     order: list[str] = []
 
-    def visit(path: str) -> None:
+    def maker(path: str) -> str | None:
         parts = [path, *(str(parent) for parent in Path(path).parents)]
-        name = next((made[part] for part in parts if part in made), None)
+        return next((made[part] for part in parts if part in made), None)
+
+    def visit(path: str) -> None:
+        name = maker(path)
         if name is None or name in order:
             return
         for dep in pipeline[name].get("deps", []):
-            visit(dep)
+            if maker(dep) and not have(dep):
+                visit(dep)
         order.append(name)
 
     visit(target.as_posix())
@@ -153,10 +166,10 @@ def _as_locked(home: Checkout, lock: dict[str, Any]) -> bool:
     )
 
 
-def _rebuild(base: Base, home: Checkout, md5: str) -> str:
-    """Train the champion again from its own data, code, params and lock."""
+def _rebuild(base: Base, home: Checkout, md5: str, stored: "_Stored") -> str:
+    """Train the champion again from its own data, code, params and lock; what is stored is not made again."""
     try:
-        _run(home, MODEL)
+        _run(home, MODEL, lambda path: stored.bring(Path(path)))
     except LoopError as error:
         raise LoopError(
             f"the champion's model is in no cache or remote, and it cannot be rebuilt: {error.found}",
@@ -173,8 +186,8 @@ def _rebuild(base: Base, home: Checkout, md5: str) -> str:
     return "rebuilt from its commit, to the bit"
 
 
-def _score(home: Checkout, windows: params.Windows | None) -> None:
-    """Make the examples of the judged windows and let the model score them."""
+def _examples(home: Checkout, windows: params.Windows | None) -> None:
+    """Make the examples of the judged windows, or of its own."""
     if windows:
         path = home.path / PARAMS
         dumped = windows.model_dump(by_alias=True)
@@ -183,6 +196,9 @@ def _score(home: Checkout, windows: params.Windows | None) -> None:
     model = (home.path / MODEL).read_bytes()
     _run(home, HOLDOUT)
     (home.path / MODEL).write_bytes(model)
+
+
+def _score(home: Checkout) -> None:
     with home.scorer() as scorer:
         scorer.ask(score=str(home.path / HOLDOUT), to=str(home.path / PREDICTIONS))
 
@@ -193,22 +209,28 @@ def _texts(value: Any) -> Any:
     return value.isoformat()
 
 
-def _run(home: Checkout, target: Path) -> None:
-    for command in upstream(load(home.path / PIPELINE)["stages"], target):
+def _run(home: Checkout, target: Path, have: Callable[[str], bool] = lambda _: False) -> None:
+    for command in upstream(load(home.path / PIPELINE)["stages"], target, have):
         home.run("sh", "-c", command)
 
 
-def _fetch(base: Base, home: Checkout, path: Path) -> bool:
-    """Bring an output of the base from DVC's cache or remote into the checkout, if it can be had whole."""
-    from dvc.api import DVCFileSystem
-    from dvc.exceptions import DvcException
+class _Stored:
+    """Outputs of the base in DVC's cache or remote; its pipeline is read once."""
 
-    logging.getLogger("dvc").setLevel(logging.CRITICAL)
-    target = home.path / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        stored = DVCFileSystem(rev=base.commit)
-        stored.get_file(path.as_posix(), str(target))
-        return bool(stored.info(path.as_posix()).get("md5") == lineage.md5(target))
-    except (OSError, DvcException):
-        return False
+    def __init__(self, base: Base, home: Checkout) -> None:
+        from dvc.api import DVCFileSystem
+
+        logging.getLogger("dvc").setLevel(logging.CRITICAL)
+        self._home, self._files = home, DVCFileSystem(rev=base.commit)
+
+    def bring(self, path: Path) -> bool:
+        """Bring an output into the checkout, if it can be had whole."""
+        from dvc.exceptions import DvcException
+
+        target = self._home.path / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._files.get_file(path.as_posix(), str(target))
+            return bool(self._files.info(path.as_posix()).get("md5") == lineage.md5(target))
+        except (OSError, DvcException):
+            return False

@@ -32,21 +32,30 @@ def test_stages_run_in_the_order_of_their_needs_however_they_are_listed():
     assert champion.upstream(turned, MODEL) == champion.upstream(PIPELINE, MODEL)
 
 
+def test_a_stage_whose_output_is_stored_is_not_run_nor_what_it_needs():
+    found = champion.upstream(PIPELINE, MODEL, lambda path: path.startswith("data/examples"))
+    assert [command.split()[-1] for command in found] == ["train"]
+    found = champion.upstream(PIPELINE, MODEL, lambda path: path == "data/valid")
+    assert [command.split()[-1] for command in found] == ["examples", "train"]
+
+
 def test_a_rebuild_with_another_hash_is_not_the_champion(tmp_path, monkeypatch):
     (tmp_path / "models").mkdir()
-    monkeypatch.setattr(champion, "_run", lambda home, target: (home.path / target).write_text("other bits"))
+    monkeypatch.setattr(
+        champion, "_run", lambda home, target, have: (home.path / target).write_text("other bits")
+    )
     with pytest.raises(LoopError, match="its rebuild has md5") as refused:
-        champion._rebuild(BASE, SimpleNamespace(path=tmp_path), "0" * 32)
+        champion._rebuild(BASE, SimpleNamespace(path=tmp_path), "0" * 32, None)
     assert "dvc push" in str(refused.value)
 
 
 def test_a_rebuild_that_fails_says_why(tmp_path, monkeypatch):
-    def fails(home, target):
+    def fails(home, target, have):
         raise LoopError("train failed: no disk", "", "")
 
     monkeypatch.setattr(champion, "_run", fails)
     with pytest.raises(LoopError, match="cannot be rebuilt: train failed: no disk"):
-        champion._rebuild(BASE, SimpleNamespace(path=tmp_path), "0" * 32)
+        champion._rebuild(BASE, SimpleNamespace(path=tmp_path), "0" * 32, None)
 
 
 def windows(train: tuple[str, str], holdout: tuple[str, str], as_of: str) -> params.Windows:
