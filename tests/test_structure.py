@@ -15,7 +15,8 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted(ROOT.glob("src/**/*.py"))
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 LINKED = {"train": {"windows"}}  # not read, but named in the lineage: what the model was trained on
-PHASES = {"pipeline", "review", "release", "serve", "monitor"}
+PHASES = {"pipeline", "review", "publish", "release", "serve", "monitor"}
+SPOKEN = ("loop.review.verdict", "loop.review.report", "loop.review.rerun")  # what publish says, in its words
 
 
 def named(path: Path) -> str:
@@ -36,7 +37,10 @@ def test_the_problem_imports_nothing_of_the_machinery(path):
 def test_a_phase_imports_no_other_phase(path):
     own = (PHASES & set(path.parts)).pop()
     others = {f"loop.{phase}" for phase in PHASES - {own}}
-    assert not [n for n in imports(ast.parse(path.read_text())) if ".".join(n.split(".")[:2]) in others]
+    found = [n for n in imports(ast.parse(path.read_text())) if ".".join(n.split(".")[:2]) in others]
+    if own == "publish":
+        found = [name for name in found if name != "loop.review" and not name.startswith(SPOKEN)]
+    assert not found
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if "stats" in p.parts], ids=named)

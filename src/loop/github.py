@@ -18,8 +18,7 @@ _NEEDED = ("GITHUB_API_URL", "GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_T
 class GitHub:
     """One repository (`owner/name`) as seen with one token."""
 
-    def __init__(self, api: str, server: str, repository: str, token: str, pause: float = 1.0) -> None:
-        """`pause` in seconds before the first retry; it doubles with each of three."""
+    def __init__(self, api: str, server: str, repository: str, token: str) -> None:
         self.api, self.server, self.repository, self.token = api.rstrip("/"), server, repository, token
         self._session = requests.Session()
         self._session.headers["Accept"] = "application/vnd.github+json"
@@ -29,7 +28,7 @@ class GitHub:
             total=3,
             status_forcelist=RETRIED,
             allowed_methods=None,  # a status or a commit on an expected head may be sent twice
-            backoff_factor=pause,
+            backoff_factor=1,  # seconds, doubled each time
             raise_on_status=False,
             raise_on_redirect=False,
         )
@@ -75,7 +74,7 @@ class GitHub:
     def graphql(self, query: str, **variables: Any) -> Any:
         """The data of a GraphQL query. Raises LoopError with GitHub's first error."""
         url = f"{self.api.removesuffix('/v3')}/graphql"  # github.com: /graphql; Enterprise: /api/graphql
-        answer = self._ask("POST", url, json={"query": query, "variables": variables}).json()
+        answer = _read(self._ask("POST", url, json={"query": query, "variables": variables}))
         if answer.get("errors"):
             raise _refused("POST", "graphql", 200, answer["errors"][0].get("message", ""))
         return answer["data"]
@@ -83,32 +82,47 @@ class GitHub:
     def download(self, url: str, most: int) -> bytes:
         """The bytes behind an address of the API, `most` of them at most; redirects go without the token."""
         parts, size = [], 0
-        with self._ask("GET", url, stream=True) as answer:
-            for part in answer.iter_content(65_536):
-                size += len(part)
-                if size > most:
-                    raise LoopError(
-                        f"a download of more than {most:,} bytes",
-                        "a small one",
-                        "look at the run that made it",
-                    )
-                parts.append(part)
+        try:
+            with self._ask("GET", url, stream=True) as answer:
+                for part in answer.iter_content(65_536):
+                    size += len(part)
+                    if size > most:
+                        raise LoopError(
+                            f"a download of more than {most:,} bytes",
+                            "a small one",
+                            "look at the run that made it",
+                        )
+                    parts.append(part)
+        except requests.RequestException as error:
+            raise _silent("GET", url, error) from None
         return b"".join(parts)
 
     def _json(self, method: str, path: str, **how: Any) -> Any:
-        return self._ask(method, f"{self.api}/repos/{self.repository}/{path}", **how).json()
+        return _read(self._ask(method, f"{self.api}/repos/{self.repository}/{path}", **how))
 
     def _ask(self, method: str, url: str, **how: Any) -> requests.Response:
         path = url.removeprefix(self.api)
         try:
             answer = self._session.request(method, url, timeout=TIMEOUT, **how)
         except requests.RequestException as error:
-            raise LoopError(
-                f"GitHub does not answer {method} {path}: {type(error).__name__}", "an answer", "run it again"
-            ) from None
+            raise _silent(method, path, error) from None
         if not answer.ok:
             raise _refused(method, path, answer.status_code, _message(answer))
         return answer
+
+
+def _read(answer: requests.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        what = f"GitHub answered {answer.status_code} with what is no JSON"
+        raise LoopError(what, "JSON", "run it again; https://www.githubstatus.com") from None
+
+
+def _silent(method: str, path: str, error: Exception) -> LoopError:
+    return LoopError(
+        f"GitHub does not answer {method} {path}: {type(error).__name__}", "an answer", "run it again"
+    )
 
 
 def _message(answer: requests.Response) -> str:

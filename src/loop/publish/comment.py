@@ -13,6 +13,7 @@ from typing import Any
 
 from loop.errors import LoopError
 from loop.github import GitHub
+from loop.markup import plain
 from loop.publish.pull import BOT, Pull
 
 MARK = "review"
@@ -23,23 +24,38 @@ _OURS = ("PATH", "HOME", "CI", "LANG", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "
 
 
 def put(github: GitHub, pull: Pull, body: str) -> None:
-    """Make the pull request's comment say `body`. Raises LoopError when it cannot."""
-    comments = list(github.pages(f"issues/{pull.number}/comments"))
-    marked = [comment for comment in comments if _MARKED.search(comment["body"] or "")]
-    ours = next((comment for comment in reversed(marked) if comment["user"]["login"] == BOT), None)
-    seen = [comment for comment in comments[:FIRST] if comment in marked]
+    """Make the pull request's comment say `body`. Raises LoopError when GitHub refuses it."""
+    comments, ours = _listed(github, pull)
+    seen = [comment for comment in comments[:FIRST] if _marked(comment)]
     edits = seen[-1] if seen else None  # what `cml comment update` would edit
-    if edits is ours or (edits is None and ours is None):
-        _cml(github, pull, body, "update")
-    elif ours is None:  # a stranger's comment carries the mark: it stays the stranger's
-        _cml(github, pull, body, "create")
+    if edits is not ours and ours is not None:
+        _rest(github, pull, body, ours)
+        return
+    verb = "update" if edits is ours else "create"  # a stranger's comment with the mark stays the stranger's
+    try:
+        _cml(github, pull, body, verb)
+    except LoopError as error:
+        print(f"note: {plain(error.found)}; the comment is written by REST")
+        _rest(github, pull, body, _listed(github, pull)[1])
+
+
+def _listed(github: GitHub, pull: Pull) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    """Every comment, and the newest of them that is ours."""
+    comments = list(github.pages(f"issues/{pull.number}/comments"))
+    mine = [one for one in comments if _marked(one) and one["user"]["login"] == BOT]
+    return comments, mine[-1] if mine else None
+
+
+def _marked(comment: dict[str, Any]) -> bool:
+    return bool(_MARKED.search(comment["body"] or ""))
+
+
+def _rest(github: GitHub, pull: Pull, body: str, ours: dict[str, Any] | None) -> None:
+    text = f'{body}\n\n![](https://cml.dev/watermark.png#{pull.sha} "CML watermark {MARK}")'
+    if ours is None:
+        github.post(f"issues/{pull.number}/comments", body=text)
     else:
-        github.patch(f"issues/comments/{ours['id']}", body=f"{body}\n\n{_mark(ours)}")
-
-
-def _mark(comment: dict[str, Any]) -> str:
-    found = _MARKED.search(comment["body"])
-    return found[0] if found else ""
+        github.patch(f"issues/comments/{ours['id']}", body=text)
 
 
 def _cml(github: GitHub, pull: Pull, body: str, verb: str) -> None:
@@ -57,12 +73,10 @@ def _cml(github: GitHub, pull: Pull, body: str, verb: str) -> None:
                     command, env=env, capture_output=True, text=True, timeout=120, check=False
                 )
             except FileNotFoundError:
-                raise LoopError(
-                    "cml is not installed", "CML 0.20.6", "iterative/setup-cml in the job"
-                ) from None
+                raise LoopError("cml is not installed", "CML 0.20.6", "see iterative/setup-cml") from None
             except subprocess.TimeoutExpired:
                 raise LoopError("cml did not end within 120 s", "a comment", "run it again") from None
             if done.returncode == 0:
                 return
-    said = [line for line in done.stderr.splitlines() if line.strip()] or ["it said nothing"]
+    said = re.findall(r'"message":"([^"]*)"', done.stderr) or done.stderr.split("\n")
     raise LoopError(f"cml comment {verb} failed: {said[0][:200]}", "a comment", "run it again")

@@ -10,6 +10,7 @@ from loop.github import GitHub
 from loop.publish.pull import Pull
 
 LARGEST = 5_000_000  # bytes of a file that is read
+TIMEOUT = 300  # seconds, for one call of git
 
 
 class Head:
@@ -33,9 +34,9 @@ class Head:
         """Its parent commits."""
         return _git("rev-parse", f"{self.sha}^@").decode().split()
 
-    def author(self) -> str:
-        """Who wrote it."""
-        return _git("log", "-1", "--format=%an", self.sha).decode(errors="replace").strip()
+    def holds(self, sha: str) -> bool:
+        """Whether a commit is in its history."""
+        return _is_ancestor(sha, self.sha)
 
     def changed(self, since: str) -> list[str]:
         """Paths that differ from another commit."""
@@ -61,10 +62,14 @@ def parted(sha: str) -> str:
 
 def in_main(sha: str) -> bool:
     """Whether a commit is one of main's, which is checked out here."""
+    return _is_ancestor(sha, "HEAD")
+
+
+def _is_ancestor(sha: str, of: str) -> bool:
     if not re.fullmatch("[0-9a-f]{40}", sha):
         return False
-    command = ["git", "merge-base", "--is-ancestor", sha, "HEAD"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    command = ["git", "merge-base", "--is-ancestor", sha, of]
+    return subprocess.run(command, capture_output=True, check=False, timeout=TIMEOUT).returncode == 0
 
 
 def _url(github: GitHub) -> str:
@@ -80,9 +85,18 @@ def _git(*arguments: str, token: str = "") -> bytes:
         "GIT_CONFIG_VALUE_0": f"AUTHORIZATION: basic {secret}",
     }
     env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", **(header if token else {})}
-    done = subprocess.run(
-        ["git", "--literal-pathspecs", *arguments], env=env, capture_output=True, check=False, timeout=300
-    )
+    try:
+        done = subprocess.run(
+            ["git", "--literal-pathspecs", *arguments],
+            env=env,
+            capture_output=True,
+            check=False,
+            timeout=TIMEOUT,
+        )
+    except subprocess.TimeoutExpired:
+        raise LoopError(
+            f"git {arguments[0]} did not end within {TIMEOUT} s", "a commit that can be read", "run it again"
+        ) from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
         raise LoopError(

@@ -2,257 +2,188 @@
 
 The comment is rendered from the verdict's values, the status `gate` follows from the run's
 conclusion and the verdict, and the branch gets its dvc.lock. Whatever one of these meets, the
-others are still done.
+others are still done, but there is no success without its evidence.
 """
 
-import base64
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+import traceback
+from contextlib import suppress
+from pathlib import Path
 
 from loop.errors import LoopError
 from loop.github import GitHub
-from loop.markup import code, plain, prose
-from loop.publish import artifact, comment, head, pull, results
+from loop.markup import plain, prose
+from loop.publish import artifact, branch, comment, head, pull, status
 from loop.publish.artifact import Artifact
+from loop.publish.case import Case, named
 from loop.publish.head import Head
-from loop.publish.pull import NothingToDo, Pull, Run
+from loop.publish.pull import NothingToDo, Run
+from loop.publish.status import Gate
 from loop.review import report
-from loop.review.rerun import GATE as RERUN
-from loop.review.verdict import EXIT_CODES
+from loop.review.verdict import EXIT_CODES, Verdict
 
-GATE = "gate"
-HEADLINE = "Bring dvc.lock and metrics up to date"
-MACHINERY = (".github/", ".dvc/", "Makefile", "src/loop/", "src/problem/metrics.py", "tests/conftest.py")
-DESCRIPTION = 140  # characters that GitHub allows
-FIRST = 10  # changed files of the machinery that are named
+# What a change may hold that the review does not run; and what it runs, but every team changes.
+INERT = ("docs/", "tests/", "data/", "models/", "reports/")
+INERT_FILES = {"params.yaml", "dvc.lock", ".gitignore"}
+PROBLEM = {f"src/problem/{name}.py" for name in ("source", "schema", "features", "model")}
 _WAITS = ("action_required", "skipped", "neutral")
-_COMMIT = """
-mutation($input: CreateCommitOnBranchInput!) { createCommitOnBranch(input: $input) { commit { oid } } }
-"""
-
-
-@dataclass
-class _Case:
-    """A run, its pull request, the head it judged and the head now; what to say, and what went wrong."""
-
-    github: GitHub
-    run: Run
-    pull: Pull
-    head: Head
-    tip: Head
-    notes: list[str] = field(default_factory=list)
-    errors: list[LoopError] = field(default_factory=list)
-
-    def attempt(self, act: Callable[..., Any], *arguments: Any) -> Any:
-        """What `act` gives; None when it fails, and then its error is kept."""
-        try:
-            return act(*arguments)
-        except LoopError as error:
-            self.errors.append(error)
-            return None
-
-
-@dataclass(frozen=True)
-class _Gate:
-    """A commit status: success, failure or error, and why."""
-
-    state: str
-    why: str
 
 
 def main(number: int) -> int:
     """Publish the review of a run; 0 when all was done or nothing is to be, 1 when something failed."""
     github = GitHub.of_this_run()
     try:
-        case = _case(github, number)
-        _publish(case)
+        run = pull.run(github, number)
+        errors = _guarded(github, run)
     except NothingToDo as reason:
-        print(f"nothing to publish: {reason}")
+        print(f"nothing to publish: {plain(reason)}")
         return 0
-    for error in case.errors:
+    for error in errors:
         print(f"failed: {plain(error.found)}\n  to do: {plain(error.todo)}")
-    return 1 if case.errors else 0
+    return 1 if errors else 0
 
 
-def _case(github: GitHub, number: int) -> _Case:
-    run = pull.run(github, number)
-    if run.conclusion in _WAITS:
-        raise NothingToDo(f"run {number} ended as {run.conclusion}: it judged nothing")
+def _guarded(github: GitHub, run: Run) -> list[LoopError]:
+    """Publish, and what failed; where all breaks down, `gate` is an error, and no foreign line is printed."""
     try:
-        found = pull.find(github, run)
-    except LoopError as error:
-        _status_of(github, run, run.sha, _Gate("error", error.found))
-        raise NothingToDo(f"{error.found}; {error.todo}") from None
-    tip = head.fetch(github, found)
-    if tip.sha != run.sha and tip.parents() != [run.sha]:
-        raise _moved(tip, run)
-    return _Case(github, run, found, Head(run.sha), tip)
+        case = _case(github, run)
+        _publish(case)
+    except NothingToDo:
+        raise
+    except Exception as error:
+        mistake = error if isinstance(error, LoopError) else _fault(error)
+        with suppress(LoopError):
+            status.put(github, run, run.sha, Gate("error", mistake.found))
+        raise LoopError(plain(mistake.found), plain(mistake.expected), plain(mistake.todo)) from None
+    return case.errors
 
 
-def _moved(tip: Head, run: Run) -> NothingToDo:
-    return NothingToDo(
-        f"the head has moved on from {run.sha[:12]} to {tip.sha[:12]}, which has its own review"
+def _fault(error: Exception) -> LoopError:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(last.filename).name}:{last.lineno}"
+    return LoopError(
+        f"publish broke down: {type(error).__name__} in {where}",
+        "results that it can read",
+        "look at what the pull request does to them; if nothing, this is a fault of ours",
     )
 
 
-def _publish(case: _Case) -> None:
-    """Results to the branch, then the statuses, then the comment, which says how the first two went."""
+def _case(github: GitHub, run: Run) -> Case:
+    if run.conclusion in _WAITS:
+        raise NothingToDo(f"run {run.id} ended as {run.conclusion}: it judged nothing")
+    found = pull.find(github, run)
+    tip = head.fetch(github, found)
+    if tip.sha != run.sha and tip.parents() != [run.sha]:
+        raise branch.moved(tip, run)
+    return Case(github, run, found, Head(run.sha), tip)
+
+
+def _publish(case: Case) -> None:
+    """Results to the branch, then the comment, then the statuses."""
+    moved = branch.moved(case.tip, case.run) if case.tip.sha != case.run.sha else None
     if case.run.conclusion == "cancelled":
-        if case.tip.sha != case.run.sha:
-            raise _moved(case.tip, case.run)
-        case.attempt(_status, case, case.run.sha, _Gate("error", "the review was cancelled: run it again"))
+        if moved:
+            raise moved
+        cancelled = Gate("error", "the review was cancelled: run it again")
+        case.attempt(status.put, case.github, case.run, case.run.sha, cancelled)
         return
     try:
         found = _artifact(case)
     except LoopError as error:
-        if case.tip.sha != case.run.sha:
-            raise _moved(case.tip, case.run) from None
+        if moved:
+            raise moved from None
         case.notes.append(f"{prose(error.found)}. {prose(error.todo)}.")
-        gate, body = _Gate("error", error.found), "## No verdict: the review's results cannot be used"
+        case.notes.append(f"Steps of the run that failed: {prose(_failed(case))}.")
+        gate, text = Gate("error", error.found), "## No verdict: the review's results cannot be used"
     else:
-        gate, body = _gate(case, found), report.markdown(found.verdict)
-        _bring_back(case, found, gate)
+        gate, text = _gate(case, found), report.markdown(_ours(case, found.verdict))
+        branch.bring_back(case, found)
+    body, failures = _body(case, text, gate), len(case.errors)
+    case.attempt(comment.put, case.github, case.pull, body)
+    if len(case.errors) > failures and gate.state == "success":
+        gate = Gate("error", "the report could not be written: run publish again")
     for sha in {case.run.sha: 0, case.pull.sha: 0}:
-        case.attempt(_status, case, sha, gate)
-    case.attempt(comment.put, case.github, case.pull, _body(case, body, gate))
-    print(f"#{case.pull.number} {case.run.sha[:12]}: {GATE} is {gate.state}: {plain(gate.why, DESCRIPTION)}")
+        case.attempt(status.put, case.github, case.run, sha, gate)
+    print(f"#{case.pull.number} {case.run.sha[:12]}: {status.NAME} is {gate.state}: {plain(gate.why)}")
 
 
-def _artifact(case: _Case) -> Artifact:
+def _artifact(case: Case) -> Artifact:
     """The artifact of the run, checked to speak of this head and of a commit of main."""
     path = f"actions/runs/{case.run.id}/artifacts"
     listed = [one for one in case.github.pages(path, key="artifacts") if one["name"] == artifact.NAME]
-    if len(listed) != 1 or listed[0]["expired"]:
-        steps = ", ".join(case.attempt(pull.failed_steps, case.github, case.run) or ["none is named"])
+    newest = max(listed, key=lambda one: int(one["id"]), default=None)  # a re-run leaves another
+    if newest is None or newest["expired"]:
         raise LoopError(
-            f"the run left no artifact `{artifact.NAME}`; steps that failed: {steps}",
+            f"the run left no artifact `{artifact.NAME}`",
             "the artifact of review.yml",
             "the run's log says more",
         )
-    if listed[0]["size_in_bytes"] > artifact.LARGEST:
+    if newest["size_in_bytes"] > artifact.LARGEST:
         raise LoopError(
-            f"the review's artifact has {listed[0]['size_in_bytes']:,} bytes",
+            f"the review's artifact has {newest['size_in_bytes']:,} bytes",
             f"at most {artifact.LARGEST:,}",
             "look at what the pull request adds to it",
         )
-    link = f"{case.github.api}/repos/{case.github.repository}/actions/artifacts/{int(listed[0]['id'])}/zip"
+    link = f"{case.github.api}/repos/{case.github.repository}/actions/artifacts/{int(newest['id'])}/zip"
     found = artifact.read(case.github.download(link, artifact.LARGEST))
     said, base = found.verdict.candidate.commit, found.verdict.base.commit
-    if said != case.run.sha or not (
-        head.in_main(base) or (base == "" and found.verdict.verdict == "cannot tell")
-    ):
+    judged = head.in_main(base) and Head(base).holds(head.parted(case.run.sha))
+    if said != case.run.sha or not (judged or (base == "" and found.verdict.verdict == "cannot tell")):
         raise LoopError(
             f"the verdict is of {plain(said, 40)} against {plain(base, 40)}",
-            f"one of {case.run.sha} against a commit of main",
+            f"one of {case.run.sha} against main, where the branch parted or later",
             "run the review again",
         )
     return found
 
 
-def _gate(case: _Case, found: Artifact) -> _Gate:
+def _gate(case: Case, found: Artifact) -> Gate:
     """Success only where both the run and its verdict say so."""
     verdict = found.verdict
     why = f"{verdict.verdict}: {verdict.sentence}"
     if EXIT_CODES[verdict.verdict] != 0:
-        return _Gate("failure" if verdict.verdict == "worse" else "error", why)
+        return Gate("failure" if verdict.verdict == "worse" else "error", why)
     if case.run.conclusion == "success":
-        return _Gate("success", why)
-    steps = ", ".join(case.attempt(pull.failed_steps, case.github, case.run) or ["none is named"])
+        return Gate("success", why)
+    steps = _failed(case)
     case.notes.append(f"The verdict alone would pass, but the run did not end well. Failed: {prose(steps)}.")
-    return _Gate("failure", f"the run ended as {case.run.conclusion}; failed: {steps}")
+    return Gate("failure", f"the run ended as {case.run.conclusion}; failed: {steps}")
 
 
-def _bring_back(case: _Case, found: Artifact, gate: _Gate) -> None:
-    """The lock and the small results, committed to a branch of this repository; of a fork, the command."""
-    if case.tip.sha != case.run.sha:
-        _already(case, found)
-        return
-    if any(one.name == RERUN and one.result != "pass" for one in found.verdict.gates):
-        case.notes.append("`dvc.lock` of the branch stays as it is: it claims what the rerun did not make.")
-        return
-    try:
-        files = results.to_commit(found.files, case.head)
-    except LoopError as error:
-        case.notes.append(f"{prose(error.found)}. To do: {prose(error.todo)}.")
-        return
-    if not files:
-        return
-    if not case.pull.own:
-        case.notes.append(
-            "`dvc.lock` does not match this branch yet, and nothing is pushed to a fork. To do: `make run`, "
-            "then `git add dvc.lock models reports && git commit -m 'Bring results up to date' && git push`."
-        )
-        return
-    sha = case.attempt(_commit, case, files)
-    if sha is None:
-        case.notes.append(f"`dvc.lock` could not be committed: {prose(case.errors[-1].found)}.")
-        return
-    case.pull = Pull(case.pull.number, sha, case.pull.branch, own=True)
-    case.notes.append(
-        f"`dvc.lock` and the metrics of this run are on the branch: {sha}. Pull before you push."
+def _failed(case: Case) -> str:
+    """The steps that failed, by the names that the run's own workflow gives them: foreign text."""
+    return ", ".join(case.attempt(pull.failed_steps, case.github, case.run) or ["none is named"])
+
+
+def _ours(case: Case, verdict: Verdict) -> Verdict:
+    """The verdict with commands of main's own: those of the artifact are a stranger's."""
+    base = verdict.base.commit[:12] or "main"
+    return verdict.model_copy(
+        update={
+            "reproduce": [
+                f"git fetch origin pull/{case.pull.number}/head",
+                f"git switch --detach {case.run.sha[:12]}",
+                f"make review BASE={base}",
+            ]
+        }
     )
 
 
-def _already(case: _Case, found: Artifact) -> None:
-    """Raise NothingToDo unless the head is what an earlier publish of this run put there, to the byte."""
-    try:
-        files = results.to_commit(found.files, case.head)
-    except LoopError:
-        files = {}
-    there = {path: case.tip.read(path) for path in case.tip.changed(case.run.sha)}
-    if not files or there != files:
-        raise _moved(case.tip, case.run)
-    case.notes.append(f"`dvc.lock` and the metrics of this run are on the branch: {case.tip.sha}.")
-
-
-def _commit(case: _Case, files: dict[str, bytes]) -> str:
-    """The new commit; refused by GitHub if the branch has moved on."""
-    made = case.github.graphql(
-        _COMMIT,
-        input={
-            "branch": {"repositoryNameWithOwner": case.github.repository, "branchName": case.pull.branch},
-            "expectedHeadOid": case.run.sha,
-            "message": {
-                "headline": HEADLINE,
-                "body": f"Made by the review of {case.run.sha}: {case.run.url}",
-            },
-            "fileChanges": {
-                "additions": [
-                    {"path": path, "contents": base64.b64encode(text).decode()}
-                    for path, text in files.items()
-                ]
-            },
-        },
-    )
-    return str(made["createCommitOnBranch"]["commit"]["oid"])
-
-
-def _status(case: _Case, sha: str, gate: _Gate) -> None:
-    _status_of(case.github, case.run, sha, gate)
-
-
-def _status_of(github: GitHub, run: Run, sha: str, gate: _Gate) -> None:
-    github.post(
-        f"statuses/{sha}",
-        state=gate.state,
-        context=GATE,
-        description=plain(gate.why, DESCRIPTION),
-        target_url=run.url,
-    )
-
-
-def _body(case: _Case, text: str, gate: _Gate) -> str:
+def _body(case: Case, text: str, gate: Gate) -> str:
     """The comment: the report, then what this half adds, in words of main's."""
-    changed = [path for path in case.head.changed(head.parted(case.run.sha)) if path.startswith(MACHINERY)]
-    notes = list(case.notes)
-    if changed:
-        more = f" and {len(changed) - FIRST} more" if len(changed) > FIRST else ""
-        named = ", ".join(code(path) for path in changed[:FIRST])
-        notes.append(
-            "**The figures above are this change's own claims**, because it changes code that makes or "
-            f"judges them: {named}{more}. Read that first."
-        )
-    lines = [text.rstrip(), "", *(f"> {note}\n" for note in notes)]
-    lines.append(f"`{GATE}` is **{gate.state}** for {case.run.sha[:12]} · [the run]({case.run.url})")
+    lines = [text.rstrip(), "", *(f"> {note}\n" for note in [*_warnings(case), *case.notes])]
+    lines.append(f"`{status.NAME}` is **{gate.state}** for {case.run.sha[:12]} · [the run]({case.run.url})")
     return "\n".join(lines) + "\n"
+
+
+def _warnings(case: Case) -> list[str]:
+    """What of the change ran in its own review, from main's look at the diff."""
+    changed = case.head.changed(head.parted(case.run.sha))
+    ran = {path for path in changed if not path.startswith(INERT) and not path.endswith(".md")} - INERT_FILES
+    if ran - PROBLEM:
+        return [
+            "**The figures above are this change's own claims**, because it changes what makes or judges "
+            f"them: {named(sorted(ran - PROBLEM))}. Read that first."
+        ]
+    if ran:
+        return [f"Code of this change ran in its review, and could bend it: {named(sorted(ran))}."]
+    return []

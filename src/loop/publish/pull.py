@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from loop.errors import LoopError
 from loop.github import GitHub
 from loop.markup import plain
 
@@ -45,6 +44,8 @@ def run(github: GitHub, number: int) -> Run:
         raise NothingToDo(f"run {number} is {plain(path)} by {event}, not {WORKFLOW} by pull_request")
     if home is None:
         raise NothingToDo(f"the repository that run {number} came from is gone")
+    if found["status"] != "completed":
+        raise NothingToDo(f"run {number} is running again: its end will be published")
     return Run(
         id=number,
         url=found["html_url"],
@@ -56,30 +57,23 @@ def run(github: GitHub, number: int) -> Run:
 
 
 def find(github: GitHub, run: Run) -> Pull:
-    """The open pull request to the default branch from the run's branch, whatever its head is by now.
+    """The open pull request from the run's branch to the default branch, whatever its head is by now.
 
-    Raises NothingToDo when there is none, and LoopError when there are several: the status of a
-    commit would speak for all of them.
+    Raises NothingToDo unless there is exactly one, and LoopError when GitHub refuses.
     """
     owner = run.repository.split("/")[0]
     listed = github.pages("pulls", state="open", head=f"{owner}:{run.branch}")
     mine = [
-        found for found in listed if _home(found) == run.repository and found["head"]["ref"] == run.branch
+        found
+        for found in listed
+        if _home(found) == run.repository
+        and found["head"]["ref"] == run.branch
+        and found["base"]["ref"] == found["base"]["repo"]["default_branch"]
     ]
-    if not mine:
-        raise NothingToDo(f"no open pull request has the branch of run {run.id} as its head")
-    if len(mine) > 1:
-        numbers = ", ".join(f"#{found['number']}" for found in mine)
-        raise LoopError(
-            f"pull requests {numbers} have the same head, and a status would speak for all of them",
-            "one open pull request of a branch",
-            "close the others, then run the review again",
-        )
-    head, base = mine[0]["head"], mine[0]["base"]
-    if base["ref"] != base["repo"]["default_branch"]:
-        raise NothingToDo(
-            f"pull request #{mine[0]['number']} does not go to {base['repo']['default_branch']}"
-        )
+    if len(mine) != 1:
+        several = ", ".join(f"#{found['number']}" for found in mine) or "no open pull request"
+        raise NothingToDo(f"{several} to the default branch from the branch of run {run.id}, not exactly one")
+    head = mine[0]["head"]
     return Pull(mine[0]["number"], head["sha"], head["ref"], run.repository == github.repository)
 
 

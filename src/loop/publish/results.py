@@ -8,6 +8,7 @@ writes came along with the hash that it names.
 import hashlib
 import re
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
@@ -29,10 +30,19 @@ def to_commit(files: dict[str, bytes], head: Head) -> dict[str, bytes]:
 
     Raises LoopError with the first thing that is not as it must be.
     """
+    try:
+        return _needed(files, head)
+    except LoopError:
+        raise
+    except Exception as error:  # both sides are foreign: whatever shape they have, it is only refused
+        raise _wrong(f"it cannot be checked: {type(error).__name__}") from None
+
+
+def _needed(files: dict[str, bytes], head: Head) -> dict[str, bytes]:
     if LOCK not in files or _same(files[LOCK], head.read(LOCK)):
         return {}
-    lock = _yaml(files[LOCK], f"the artifact's {LOCK}")
-    pipeline = _yaml(head.read(PIPELINE) or b"", PIPELINE)
+    lock = _yaml(files[LOCK], f"the artifact's {LOCK}", _Flat)
+    pipeline = _yaml(head.read(PIPELINE) or b"", PIPELINE, _Flat)
     if set(lock) != {"schema", "stages"} or lock["schema"] != "2.0":
         raise _wrong(f"it has the keys {', '.join(map(str, lock))}")
     stages, asked = lock["stages"], pipeline.get("stages")
@@ -47,20 +57,33 @@ def to_commit(files: dict[str, bytes], head: Head) -> dict[str, bytes]:
 def _check_stage(name: str, found: Any, asked: Any, stages: dict[str, Any], head: Head) -> None:
     if not isinstance(found, dict) or not isinstance(asked, dict) or not found.keys() <= _STAGE:
         raise _wrong(f"stage {name} has keys that DVC does not write")
-    if not isinstance(asked.get("cmd"), str) or "${" in str(asked):
+    if "${" in str(asked):
         raise _wrong(f"stage {name} of {PIPELINE} is a template, which cannot be checked")
-    if found.get("cmd") != asked["cmd"]:
+    if found.get("cmd") != asked.get("cmd"):
         raise _wrong(f"stage {name} has another command than {PIPELINE}")
     deps, outs = (_entries(name, found.get(kind)) for kind in ("deps", "outs"))
     if deps.keys() != _paths(asked, "deps") or outs.keys() != _paths(asked, *_OUTS):
         raise _wrong(f"stage {name} has other files than {PIPELINE}")
     made = {path: md5 for stage in stages.values() for path, md5 in _entries("", stage.get("outs")).items()}
     for path, md5 in deps.items():
-        text = None if path in made else head.read(path)
-        if made.get(path, md5) != md5 or (text is not None and _md5(text) != md5):
+        if any(str(parent) in made for parent in PurePosixPath(path).parents):
+            continue  # within a folder that a stage made, which is held by its own hash
+        known = made[path] if path in made else _hash(path, head)
+        if known is None:
+            raise _wrong(f"stage {name} depends on {path}: no file in git, and nobody's output")
+        if known != md5:
             raise _wrong(f"stage {name} was run with another {path} than this branch has")
     if found.get("params", {}) != _params(asked, head):
         raise _wrong(f"stage {name} was run with other params than this branch has")
+
+
+def _hash(path: str, head: Head) -> str | None:
+    """A file's hash at the head, of itself or as its .dvc file names it; None for what has neither."""
+    text, tracked = head.read(path), head.read(f"{path}.dvc")
+    if text is not None or tracked is None:
+        return _md5(text) if text is not None else None
+    (out,) = _yaml(tracked, f"{path}.dvc", _Flat)["outs"]
+    return str(out["md5"])
 
 
 def _entries(stage: str, listed: Any) -> dict[str, str]:
@@ -92,7 +115,7 @@ def _params(stage: dict[str, Any], head: Head) -> dict[str, Any]:
     for entry in stage.get("params") or []:
         files = entry if isinstance(entry, dict) else {"params.yaml": [entry]}
         for file, keys in files.items():
-            values = _yaml(head.read(str(file)) or b"", str(file))
+            values = _yaml(head.read(str(file)) or b"", str(file), _Unmerged)
             found.setdefault(str(file), {}).update({key: _at(values, str(key)) for key in keys or values})
     return found
 
@@ -118,13 +141,30 @@ def _small(stages: dict[str, Any], asked: dict[str, Any], files: dict[str, bytes
             yield path
 
 
-def _yaml(text: bytes, name: str) -> dict[str, Any]:
+class _Unmerged(yaml.SafeLoader):
+    """YAML without `<<`, by which a few lines grow beyond any memory."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+            raise yaml.YAMLError("a merge key")
+
+
+class _Flat(_Unmerged):
+    """YAML without aliases too, as DVC writes its lock."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("an alias")
+        return super().compose_node(parent, index)
+
+
+def _yaml(text: bytes, name: str, loader: type[yaml.SafeLoader]) -> dict[str, Any]:
     try:
-        found = yaml.safe_load(text)
+        found = yaml.load(text, loader)  # noqa: S506 - a SafeLoader that takes even less
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError):
         found = None
     if not isinstance(found, dict):
-        raise _wrong(f"{name} is not YAML that can be read")
+        raise _wrong(f"{name} is not YAML that can be read, without aliases")
     return found
 
 

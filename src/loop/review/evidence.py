@@ -9,6 +9,7 @@ from loop.policy import Policy
 from loop.review.base import Base
 from loop.review.compare import Rows
 from loop.review.compare import Slice as Compared
+from loop.review.rerun import made
 from loop.review.verdict import Changes, Commit, Gate, Holdout, Metric, Slice, Verdict, Word
 from loop.stats import paired
 from problem import metrics
@@ -130,8 +131,10 @@ def _figures(gain: paired.Gain) -> dict[str, Any]:
 
 
 def _here() -> Commit:
+    """The commit that was judged; what a run makes of it is not a change of it."""
     try:
         commit, name = git("rev-parse", "HEAD"), git("rev-parse", "--abbrev-ref", "HEAD")
-        return Commit(name=name, commit=commit, dirty=bool(git("status", "--porcelain")))
+        others = [f":(exclude){path}" for path in made()]
+        return Commit(name=name, commit=commit, dirty=bool(git("status", "--porcelain", "--", ".", *others)))
     except LoopError:
         return Commit(name="", commit="", dirty=True)

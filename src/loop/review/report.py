@@ -42,6 +42,7 @@ def markdown(verdict: Verdict) -> str:
     """The report for the pull request, at most 60,000 characters: cut after a section, and said so."""
     sections = [
         _head(verdict),
+        _notes(verdict),
         _metrics(verdict),
         _failures(verdict),
         _glance(verdict),
@@ -74,8 +75,11 @@ def _head(verdict: Verdict) -> str:
     lines = [f"## {HEADLINES[verdict.verdict]}", "", f"{prose(verdict.sentence)}"]
     if verdict.todo:
         lines += ["", f"**To do:** {prose(verdict.todo)}"]
-    lines += [f"\n**Note:** {prose(note)}" for note in verdict.notes]
     return "\n".join(lines)
+
+
+def _notes(verdict: Verdict) -> str:
+    return "\n\n".join(f"**Note:** {prose(note)}" for note in verdict.notes)
 
 
 def _metrics(verdict: Verdict) -> str:
@@ -254,8 +258,9 @@ def _changes(found: Changes) -> str:
 
 
 def _reproduce(verdict: Verdict) -> str:
+    name = "" if verdict.candidate.name == "HEAD" else f"{code(verdict.candidate.name)} "  # on no branch
     about = (
-        f"candidate {code(verdict.candidate.name)} {code(verdict.candidate.commit[:12])}"
+        f"candidate {name}{code(verdict.candidate.commit[:12])}"
         f"{' with changes that are not committed' if verdict.candidate.dirty else ''}, "
         f"{code(verdict.base.name)} {code(verdict.base.commit[:12])}"
     )

@@ -107,6 +107,12 @@ def small_results(stage: dict[str, Any]) -> list[str]:
     ]
 
 
+def made() -> list[str]:
+    """Files in git that the pipeline writes: dvc.lock, and results that are not cached."""
+    stages = (load(PIPELINE).get("stages") or {}).values()
+    return [str(PIPELINE_LOCK), *(path for stage in stages for path in small_results(stage))]
+
+
 def _inputs(stage: dict[str, Any]) -> tuple[Any, ...]:
     return stage.get("cmd"), _hashes(stage, "deps"), stage.get("params")
 

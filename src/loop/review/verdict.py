@@ -7,7 +7,7 @@ was judged. Its texts come from data, params and branch names: hostile until esc
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from loop.policy import Limit
 from loop.stats import paired
@@ -17,9 +17,9 @@ EXIT_CODES = {"better": 0, "equivalent": 0, "nothing to judge": 0, "worse": 1, "
 
 
 class Part(BaseModel):
-    """A part of the verdict: unknown keys and wrong types are refused."""
+    """A part of the verdict: unknown keys, wrong types and numbers that are none are refused."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Gate(Part):
@@ -118,7 +118,7 @@ class Changes(Part):
 
 
 class Verdict(Part):
-    """Everything that the report says."""
+    """Everything that the report says; a word that passes goes with gates that all pass."""
 
     schema_version: Literal[1]
     verdict: Word
@@ -136,6 +136,13 @@ class Verdict(Part):
     changes: Changes
     notes: list[str]
     reproduce: list[str]
+
+    @model_validator(mode="after")
+    def _one_meaning(self) -> "Verdict":
+        objects = [gate.name for gate in self.gates if gate.result != "pass"]
+        if EXIT_CODES[self.verdict] == 0 and objects:
+            raise ValueError(f"{self.verdict}, though {objects[0]} does not pass")
+        return self
 
 
 NO_CHANGES = Changes(

@@ -1,0 +1,31 @@
+"""The commit status `gate`: what GitHub requires before a merge."""
+
+import re
+from dataclasses import dataclass
+
+from loop.github import GitHub
+from loop.markup import plain
+from loop.publish.pull import Run
+
+NAME = "gate"
+LONGEST = 140  # characters of a description that GitHub allows
+_FAR = re.compile("[^\u0000-\uffff]")  # signs that GitHub refuses in it
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A commit status: success, failure or error, and why."""
+
+    state: str
+    why: str
+
+
+def put(github: GitHub, run: Run, sha: str, gate: Gate) -> None:
+    """Set the status of a commit. Raises LoopError when GitHub refuses it."""
+    github.post(
+        f"statuses/{sha}",
+        state=gate.state,
+        context=NAME,
+        description=_FAR.sub("?", plain(gate.why, LONGEST)),
+        target_url=run.url,
+    )

@@ -1,0 +1,189 @@
+"""The shipped workflows, executed on this machine by nektos/act against the double.
+
+A run is what GitHub makes of an event: the workflow of the right commit, a token with the
+permissions that the job asks for (read at most for a pull request of a fork), the event's payload.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from conftest import ROOT
+from workflows.double import FORK, NAME, Double, git
+
+ACT = shutil.which("act") or next(map(str, ROOT.glob(".tools/act-*/act")), None)
+UV = shutil.which("uv") or str(ROOT / ".tools/bin/uv")
+STANDINS = {
+    "actions/checkout": "checkout",
+    "actions/setup-python": "setup-python",
+    "actions/cache": "cache",
+    "actions/upload-artifact": "upload-artifact",
+    "iterative/setup-cml": "setup-cml",
+}
+_USES = re.compile(r"^\s*(?:- )?uses: (\S+)", re.MULTILINE)
+_STRANGE = ("GITHUB_", "GIT_", "MLFLOW_", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "ACTIONS_")
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a run ended, and its log."""
+
+    code: int
+    log: str
+
+    @property
+    def conclusion(self) -> str:
+        """As GitHub calls it."""
+        return "failure" if self.code else "success"
+
+
+class Runner:
+    """A machine that runs workflows of the double's repository."""
+
+    def __init__(self, double: Double, folder: Path, cache: Path | None = None) -> None:
+        """`cache` is what actions/cache would restore."""
+        self.double, self.folder, self.cache = double, folder, cache
+        self.venv = folder / "venv"
+        folder.mkdir(parents=True, exist_ok=True)
+        bundle = os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
+        known = Path(bundle).read_text() if Path(bundle).is_file() else ""
+        self.certificates = folder / "certificates.pem"
+        self.certificates.write_text(known + (double.folder / "cert.pem").read_text())
+        subprocess.run(
+            [UV, "sync", "--locked", "--quiet"],
+            cwd=ROOT,
+            env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(self.venv)},
+            check=True,
+        )
+        # Modules that are compiled already: packages are links to the same files.
+        inside = sysconfig.get_path("purelib").removeprefix(sys.prefix).lstrip("/")
+        subprocess.run(
+            ["cp", "-aln", f"{sysconfig.get_path('purelib')}/.", str(self.venv / inside)], check=False
+        )
+
+    def review(self, number: int, *jobs: str) -> int:
+        """review.yml for a pull request as it is now, all jobs or those named; the run's number."""
+        pull, run = self.double.pull(number), self.double.run(number)
+        done = self.act(
+            "review.yml",
+            "pull_request",
+            {
+                "action": "synchronize",
+                "number": number,
+                "pull_request": pull,
+                "repository": {"full_name": NAME},
+            },
+            sha=pull["head"]["sha"],
+            capped=pull["head"]["repo"]["full_name"] == FORK,
+            jobs=jobs,
+            GITHUB_RUN_ID=str(run),
+        )
+        self.double.runs[run]["conclusion"] = done.conclusion
+        self.double.runs[run]["log"] = done.log
+        return run
+
+    def publish(self, run: int, **permissions: str) -> Done:
+        """publish.yml for a run that ended; `permissions` override what the workflow asks for."""
+        return self.act(
+            "publish.yml",
+            "workflow_run",
+            {"action": "completed", "workflow_run": self.double.runs[run], "repository": {"full_name": NAME}},
+            sha=self.double.tip("main"),
+            permissions=permissions,
+        )
+
+    def act(
+        self,
+        workflow: str,
+        event: str,
+        payload: dict[str, Any],
+        *,
+        sha: str,
+        capped: bool = False,
+        permissions: dict[str, str] | None = None,
+        jobs: tuple[str, ...] = (),
+        **env: str,
+    ) -> Done:
+        """One run of a workflow as of a commit."""
+        place = self.folder / f"run{self.double.next()}"
+        git(self.folder, "clone", "--quiet", str(self.double.repo()), str(place))
+        git(place, "fetch", "--quiet", "origin", sha)
+        git(place, "-c", "advice.detachedHead=false", "checkout", "--quiet", sha)
+        git(place, "remote", "set-url", "origin", f"{self.double.url}/{NAME}.git")
+        text = (place / ".github/workflows" / workflow).read_text()
+        token = f"ghs_{self.double.next()}"
+        self.double.tokens[token] = _permissions(text, capped) | (permissions or {})
+        (place / "event.json").write_text(json.dumps(payload))
+        inside = {
+            "GITHUB_SERVER_URL": self.double.url,
+            "GITHUB_API_URL": f"{self.double.url}/api/v3",
+            "GITHUB_REPOSITORY": NAME,
+            "LOOP_SHA": sha,
+            "LOOP_VENV": str(self.venv),
+            "LOOP_CACHE": str(self.cache or ""),
+            "SSL_CERT_FILE": str(self.certificates),
+            "REQUESTS_CA_BUNDLE": str(self.certificates),
+            "GIT_SSL_CAINFO": str(self.certificates),
+            "NODE_EXTRA_CA_CERTS": str(double_cert(self.double)),
+            **env,
+        }
+        command = [str(ACT), event, "-W", f".github/workflows/{workflow}", "-e", "event.json", "--bind"]
+        command += [
+            "-P",
+            "ubuntu-latest=-self-hosted",
+            "--no-skip-checkout",
+            "--no-cache-server",
+            "--pull=false",
+        ]
+        command += ["--concurrent-jobs", "1", "-s", "GITHUB_TOKEN", "--github-instance", self.double.url[8:]]
+        command += ["--action-cache-path", str(self.folder / "act")]
+        for job in jobs:
+            command += ["-j", job]
+        for used in _used(place):
+            name, _, ref = used.partition("@")
+            short = "/".join(name.split("/")[:2])
+            command += [
+                "--local-repository",
+                f"{short}@{ref}={ROOT / 'tests/workflows/actions' / STANDINS[short]}",
+            ]
+        for name, value in inside.items():
+            command += ["--env", f"{name}={value}"]
+        outside = {name: value for name, value in os.environ.items() if not name.startswith(_STRANGE)}
+        outside |= {"GITHUB_TOKEN": token, "PATH": f"{Path(UV).parent}{os.pathsep}{os.environ['PATH']}"}
+        done = subprocess.run(
+            command, cwd=place, env=outside, capture_output=True, text=True, timeout=600, check=False
+        )
+        shutil.rmtree(place)
+        return Done(done.returncode, done.stdout + done.stderr)
+
+
+def double_cert(double: Double) -> Path:
+    """The certificate that the double shows."""
+    return double.folder / "cert.pem"
+
+
+def _permissions(text: str, capped: bool) -> dict[str, str]:
+    """What the token of a workflow may: the union of its jobs, read at most when capped."""
+    found = yaml.safe_load(text)
+    assert found["permissions"] == {}, "every workflow starts with no permission"
+    given: dict[str, str] = {}
+    for job in found["jobs"].values():
+        for what, level in (job.get("permissions") or {}).items():
+            given[what] = "write" if level == "write" and not capped else given.get(what, "read")
+    return given
+
+
+def _used(place: Path) -> set[str]:
+    """Every external action that the workflows name, with its pin."""
+    files = [*place.glob(".github/workflows/*.yml"), *place.glob(".github/actions/*/action.yml")]
+    found = {used for file in files for used in _USES.findall(file.read_text())}
+    return {used for used in found if not used.startswith("./")}

@@ -1,0 +1,106 @@
+"""A GitHub of our own whose main has a weak champion, a runner, and pull requests to it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT, Repo
+from workflows.act import ACT, Runner
+from workflows.double import FORK, NAME, Double, git, serve
+
+STANDINS = ROOT / "tests/workflows/actions"
+
+
+@pytest.fixture(scope="session")
+def github(finished, tmp_path_factory) -> Iterator[Double]:
+    """The double; main's model learns too slowly, so that a pull request can be better or worse."""
+    home = Repo(tmp_path_factory.mktemp("home") / "repo")
+    shutil.copytree(finished.path, home.path, symlinks=True)
+    home.edit("params.yaml", "learning_rate: 0.05", "learning_rate: 0.01")
+    home.edit("params.yaml", "limit: 0.2\n", "limit: 0.5\n")  # golden requests may move that far
+    home.run("loop", "run")
+    home.commit()
+    with serve(tmp_path_factory.mktemp("github")) as double:
+        git(home.path, "push", "--quiet", str(double.repo()), "main")
+        git(home.path, "push", "--quiet", str(double.repo(FORK)), "main")
+        double.home = home.path
+        yield double
+
+
+@pytest.fixture(scope="session")
+def runner(github, tmp_path_factory) -> Runner:
+    """A runner with main's cache; without act the tests that need it are skipped, and say so."""
+    if ACT is None:
+        pytest.skip("no act: the workflows are NOT executed; `make test` builds it, with Go")
+    return Runner(github, tmp_path_factory.mktemp("runner"), cache=github.home / ".dvc/cache")
+
+
+class Change:
+    """A branch of the double's repository or of its fork, with an open pull request."""
+
+    def __init__(self, github: Double, folder: Path, branch: str, name: str = NAME) -> None:
+        self.github, self.branch, self.name = github, branch, name
+        self.repo = Repo(folder / "change")
+        git(folder, "clone", "--quiet", str(github.repo(name)), str(self.repo.path))
+        git(self.repo.path, "switch", "--quiet", "--create", branch)
+        self.number = 0
+
+    def push(self) -> str:
+        """Commit all, push, and open the pull request if it is not; the commit."""
+        sha = self.repo.commit()
+        git(self.repo.path, "push", "--quiet", "origin", f"HEAD:refs/heads/{self.branch}")
+        self.github.sync()
+        self.number = self.number or self.github.open_pull(self.branch, self.name)
+        return sha
+
+    def head(self) -> str:
+        """The branch's newest commit on GitHub."""
+        return self.github.tip(self.branch, self.name)
+
+
+@pytest.fixture
+def change(github, tmp_path):
+    """Make a new branch; its arguments are the branch and the name of the repository."""
+    count = iter(range(100))
+
+    def make(branch: str = "", name: str = NAME) -> Change:
+        folder = tmp_path / f"c{next(count)}"
+        folder.mkdir()
+        return Change(github, folder, branch or f"change-{github.next()}", name)
+
+    return make
+
+
+@pytest.fixture
+def at_main(github, tmp_path, monkeypatch) -> Path:
+    """A clone of main as publish.yml has it, in which `loop publish` can be called directly."""
+    place = tmp_path / "main"
+    git(tmp_path, "clone", "--quiet", str(github.repo()), str(place))
+    token = f"ghs_{github.next()}"
+    github.tokens[token] = {
+        "contents": "write",
+        "pull-requests": "write",
+        "statuses": "write",
+        "actions": "read",
+    }
+    for name in [name for name in os.environ if name.startswith(("GITHUB_", "CML_"))]:
+        monkeypatch.delenv(name)
+    cert = str(github.folder / "cert.pem")
+    for name, value in {
+        "GITHUB_TOKEN": token,
+        "GITHUB_API_URL": f"{github.url}/api/v3",
+        "GITHUB_SERVER_URL": github.url,
+        "GITHUB_REPOSITORY": NAME,
+        "GITHUB_SHA": github.tip("main"),
+        "GIT_SSL_CAINFO": cert,
+        "REQUESTS_CA_BUNDLE": cert,
+        "SSL_CERT_FILE": cert,
+        "PATH": f"{STANDINS / 'setup-cml/bin'}{os.pathsep}{os.environ['PATH']}",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("urllib3.util.Retry.sleep", lambda *_: None)
+    monkeypatch.chdir(place)
+    return place

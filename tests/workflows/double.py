@@ -1,0 +1,453 @@
+"""A GitHub of our own, as far as the workflows need one: REST, GraphQL, artifacts and git over https.
+
+It keeps to what GitHub does that hurts: tokens have permissions and get 403 without; comments come
+in pages of 30; a body over 65,536 characters and a description over 140 get 422; an artifact is
+downloaded from another host, which refuses a token. It records every write.
+"""
+
+import base64
+import io
+import json
+import os
+import re
+import ssl
+import subprocess
+import tempfile
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from workflows.settings import Settings
+
+BOT = "github-actions[bot]"
+NAME = "team/model"
+FORK = "stranger/model"
+ALL = {"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "read"}
+_PAGE = 30
+
+
+@dataclass
+class Double:
+    """All that this GitHub knows. `writes` is what was asked of it: (method, path, status of the answer)."""
+
+    folder: Path
+    url: str = ""
+    pulls: list[dict[str, Any]] = field(default_factory=list)
+    comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    statuses: list[dict[str, Any]] = field(default_factory=list)
+    runs: dict[int, dict[str, Any]] = field(default_factory=dict)
+    jobs: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    artifacts: dict[int, list[tuple[str, bytes]]] = field(default_factory=dict)
+    tokens: dict[str, dict[str, str]] = field(default_factory=dict)
+    faults: list[tuple[str, str, int]] = field(default_factory=list)  # method, pattern of the path, status
+    lost: list[str] = field(default_factory=list)  # patterns of paths whose deed is done, but not answered
+    writes: list[tuple[str, str, int]] = field(default_factory=list)
+    settings: Settings = field(default_factory=Settings)
+    home: Path = Path()
+    serial: int = 100
+
+    def repo(self, name: str = NAME) -> Path:
+        """The bare repository of that name, made when it is first asked for."""
+        path = self.folder / f"{name}.git"
+        if not path.exists():
+            path.mkdir(parents=True)
+            git(path, "init", "--quiet", "--bare", "--initial-branch=main")
+            git(path, "config", "http.receivepack", "true")
+            git(path, "config", "uploadpack.allowAnySHA1InWant", "true")
+        return path
+
+    def next(self) -> int:
+        """A number that was not given before."""
+        self.serial += 1
+        return self.serial
+
+    def tip(self, branch: str, name: str = NAME) -> str:
+        """The newest commit of a branch."""
+        return git(self.repo(name), "rev-parse", f"refs/heads/{branch}")
+
+    def open_pull(self, branch: str, name: str = NAME, title: str = "A change", base: str = "main") -> int:
+        """A new pull request; its number."""
+        number = self.next()
+        self.pulls.append(
+            {"number": number, "title": title, "state": "open", "branch": branch, "home": name, "base": base}
+        )
+        self.comments[number] = []
+        self.sync()
+        return number
+
+    def sync(self) -> None:
+        """Point refs/pull/N/head at each pull request's head, as GitHub does after a push."""
+        for home in {pull["home"] for pull in self.pulls}:
+            mine = [pull for pull in self.pulls if pull["home"] == home]
+            heads = [f"+refs/heads/{pull['branch']}:refs/pull/{pull['number']}/head" for pull in mine]
+            git(self.repo(), "fetch", "--quiet", str(self.repo(home)), *heads)
+
+    def pull(self, number: int) -> dict[str, Any]:
+        """A pull request as the REST interface shows it."""
+        found = next(pull for pull in self.pulls if pull["number"] == number)
+        sha = git(self.repo(), "rev-parse", f"refs/pull/{number}/head")
+        return {
+            "number": number,
+            "title": found["title"],
+            "state": found["state"],
+            "head": {
+                "sha": sha,
+                "ref": found["branch"],
+                "label": f"{found['home'].split('/')[0]}:{found['branch']}",
+                "repo": {"full_name": found["home"]},
+            },
+            "base": {
+                "ref": found["base"],
+                "sha": self.tip(found["base"]) if found["base"] == "main" else "",
+                "repo": {"full_name": NAME, "default_branch": "main"},
+            },
+        }
+
+    def run(self, number: int, conclusion: str | None = None, **more: Any) -> int:
+        """A run of review.yml for the pull request's head as it is now; its number."""
+        pull, key = self.pull(number), self.next()
+        self.runs[key] = {
+            "id": key,
+            "name": "review",
+            "path": ".github/workflows/review.yml",
+            "event": "pull_request",
+            "status": "completed",
+            "conclusion": conclusion,
+            "head_sha": pull["head"]["sha"],
+            "head_branch": pull["head"]["ref"],
+            "head_repository": pull["head"]["repo"],
+            "html_url": f"{self.url}/{NAME}/actions/runs/{key}",
+            **more,
+        }
+        return key
+
+    def said(self, number: int) -> list[str]:
+        """What the comments of a pull request say."""
+        return [comment["body"] for comment in self.comments[number]]
+
+    def gates(self, sha: str) -> list[tuple[str, str]]:
+        """State and description of each `gate` that a commit got, oldest first."""
+        mine = [one for one in self.statuses if one["sha"] == sha and one["context"] == "gate"]
+        return [(one["state"], one["description"]) for one in mine]
+
+    def add_comment(self, number: int, body: str, login: str) -> None:
+        """A comment by somebody."""
+        self.comments[number].append({"id": self.next(), "body": body, "user": {"login": login}})
+
+
+def archive(files: dict[str, bytes | str], links: dict[str, str] | None = None) -> bytes:
+    """A zip as upload-artifact makes one; `links` are symbolic links, which it never makes."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, text in files.items():
+            made.writestr(name, text)
+        for name, target in (links or {}).items():
+            info = zipfile.ZipInfo(name)
+            info.external_attr = 0o120777 << 16
+            made.writestr(info, target)
+    return out.getvalue()
+
+
+def git(cwd: Path, *arguments: str, text: str | None = None, env: dict[str, str] | None = None) -> str:
+    """What git prints there."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    done = subprocess.run(
+        ["git", "-c", "user.name=t", "-c", "user.email=t@t", *arguments],
+        cwd=cwd,
+        env=clean | (env or {}),
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"git {arguments}: {done.stderr}"
+    return done.stdout.strip()
+
+
+class Refusal(Exception):  # noqa: N818 - what GitHub answers
+    """An answer that is not 2xx."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@contextmanager
+def serve(folder: Path) -> Iterator[Double]:
+    """A GitHub that answers on loopback, by https, until the block ends."""
+    double = Double(folder)
+    key, cert = folder / "key.pem", folder / "cert.pem"
+    asked = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1"
+    asked += f" -addext subjectAltName=IP:127.0.0.1,DNS:localhost -keyout {key} -out {cert}"
+    subprocess.run(["openssl", *asked.split()], check=True, capture_output=True)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"double": double}))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    double.url = f"https://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield double
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    double: Double
+    protocol_version = "HTTP/1.1"
+    timeout = 60
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    do_POST = do_PATCH = do_PUT = do_DELETE = do_GET  # noqa: N815
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def _answer(self) -> None:
+        where = urlsplit(self.path)
+        body = self._body()
+        status = 200
+        try:
+            for fault in self.double.faults:
+                if fault[0] == self.command and re.search(fault[1], where.path):
+                    self.double.faults.remove(fault)
+                    raise Refusal(fault[2], "once")
+            if ".git/" in where.path:
+                self._git(where.path, where.query, body)
+                return
+            if where.path.startswith("/blobs/"):
+                self._blob(where.path)
+                return
+            query = {key: values[-1] for key, values in parse_qs(where.query).items()}
+            status, answer = self._route(where.path, query, body)
+            for pattern in [one for one in self.double.lost if re.search(one, where.path)]:
+                self.double.lost.remove(pattern)
+                raise Refusal(502, "done, but nobody knows")
+        except Refusal as refusal:
+            status, answer = refusal.status, {"message": str(refusal)}
+        if self.command != "GET":
+            self.double.writes.append((self.command, where.path, status))
+        if status == 302:
+            self._send(302, b"", Location=answer)
+        else:
+            self._send(status, json.dumps(answer).encode(), **{"Content-Type": "application/json"})
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            parts = []
+            while size := int(self.rfile.readline().split(b";")[0], 16):
+                parts.append(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(parts)
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def _send(self, status: int, body: bytes, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _permitted(self, what: str, level: str) -> None:
+        token = self._token()
+        if token not in self.double.tokens:
+            raise Refusal(401, "Bad credentials")
+        given = self.double.tokens[token].get(what, "none")
+        if ["none", "read", "write"].index(given) < ["none", "read", "write"].index(level):
+            raise Refusal(403, "Resource not accessible by integration")
+
+    def _token(self) -> str:
+        kind, _, value = (self.headers.get("Authorization") or "").partition(" ")
+        if kind.lower() == "basic":
+            return base64.b64decode(value).decode().partition(":")[2]
+        return value
+
+    def _route(self, path: str, query: dict[str, str], body: bytes) -> tuple[int, Any]:
+        given = json.loads(body) if body and not path.startswith("/_") else {}
+        for method, pattern, act in _ROUTES:
+            found = re.fullmatch(pattern, path)
+            if method == self.command and found:
+                return act(self, query, given or body, *found.groups())
+        self._permitted("administration", "read" if self.command == "GET" else "write")
+        return self.double.settings.answer(self.command, path.removeprefix("/api/v3/"), given)
+
+    def _page(self, items: list[Any], query: dict[str, str]) -> list[Any]:
+        size, page = min(int(query.get("per_page", _PAGE)), 100), int(query.get("page", 1))
+        return items[(page - 1) * size : page * size]
+
+    # Pull requests and their comments
+
+    def list_pulls(self, query, _body):
+        self._permitted("pull-requests", "read")
+        found = [self.double.pull(p["number"]) for p in self.double.pulls if p["state"] == query.get("state")]
+        if "head" in query:
+            found = [pull for pull in found if pull["head"]["label"] == query["head"]]
+        return 200, self._page(found, query)
+
+    def list_comments(self, query, _body, number):
+        self._permitted("pull-requests", "read")
+        return 200, self._page(self.double.comments[int(number)], query)
+
+    def add_comment(self, _query, given, number):
+        self._permitted("pull-requests", "write")
+        _short(given["body"], 65_536)
+        if int(number) not in self.double.comments:
+            raise Refusal(404, "Not Found")
+        self.double.add_comment(int(number), given["body"], BOT)
+        return 201, {"html_url": f"{self.double.url}/{NAME}/pull/{number}"}
+
+    def edit_comment(self, _query, given, key):
+        self._permitted("pull-requests", "write")
+        _short(given["body"], 65_536)
+        for comments in self.double.comments.values():
+            for comment in comments:
+                if comment["id"] == int(key):
+                    comment["body"] = given["body"]
+                    return 200, {"html_url": f"{self.double.url}/comment/{key}"}
+        raise Refusal(404, "Not Found")
+
+    # Statuses, runs, artifacts
+
+    def add_status(self, _query, given, sha):
+        self._permitted("statuses", "write")
+        _short(given["description"], 140)
+        if any(ord(sign) > 0xFFFF for sign in given["description"]):
+            raise Refusal(422, "description doesn't accept 4-byte Unicode")
+        assert given["state"] in ("error", "failure", "pending", "success")
+        try:
+            git(self.double.repo(), "cat-file", "-e", f"{sha}^{{commit}}")
+        except AssertionError:
+            raise Refusal(422, f"No commit found for SHA: {sha}") from None
+        self.double.statuses.append({"sha": sha, **given})
+        return 201, given
+
+    def list_statuses(self, query, _body, sha):
+        self._permitted("statuses", "read")
+        return 200, self._page([one for one in reversed(self.double.statuses) if one["sha"] == sha], query)
+
+    def get_run(self, _query, _body, key):
+        self._permitted("actions", "read")
+        if int(key) not in self.double.runs:
+            raise Refusal(404, "Not Found")
+        return 200, self.double.runs[int(key)]
+
+    def list_jobs(self, query, _body, key):
+        self._permitted("actions", "read")
+        return 200, {"jobs": self._page(self.double.jobs.get(int(key), []), query)}
+
+    def list_artifacts(self, query, _body, key):
+        self._permitted("actions", "read")
+        found = [
+            {"id": int(key) * 10 + at, "name": name, "size_in_bytes": len(content), "expired": False}
+            for at, (name, content) in enumerate(self.double.artifacts.get(int(key), []))
+        ]
+        return 200, {"artifacts": self._page(found, query)}
+
+    def get_artifact(self, _query, _body, key):
+        self._permitted("actions", "read")
+        return 302, f"{self.double.url.replace('127.0.0.1', 'localhost')}/blobs/{key}"
+
+    def upload(self, _query, body, run, name):
+        self.double.artifacts.setdefault(int(run), []).append((name, body))
+        return 201, {}
+
+    def _blob(self, path: str) -> None:
+        """Where artifacts lie: another host, to which a token must not be sent."""
+        run, at = divmod(int(path.removeprefix("/blobs/")), 10)
+        if self.headers.get("Authorization"):
+            self._send(400, b"a token was sent to another host")
+        else:
+            self._send(200, self.double.artifacts[run][at][1])
+
+    # Commits
+
+    def graphql(self, _query, given):
+        asked = given["variables"]["input"]
+        assert "createCommitOnBranch" in given["query"]
+        try:
+            self._permitted("contents", "write")
+        except Refusal as refusal:
+            return 200, {"data": None, "errors": [{"type": "FORBIDDEN", "message": str(refusal)}]}
+        branch, repo = asked["branch"], self.double.repo(asked["branch"]["repositoryNameWithOwner"])
+        was = git(repo, "rev-parse", f"refs/heads/{branch['branchName']}")
+        if was != asked["expectedHeadOid"]:
+            told = (
+                f"Expected branch to point to {asked['expectedHeadOid']} but it did not. Pull and try again."
+            )
+            return 200, {"data": None, "errors": [{"type": "STALE_DATA", "message": told}]}
+        with tempfile.TemporaryDirectory() as folder:
+            env = {"GIT_INDEX_FILE": f"{folder}/index"}
+            git(repo, "read-tree", was, env=env)
+            for file in asked["fileChanges"]["additions"]:
+                text = base64.b64decode(file["contents"]).decode()
+                blob = git(repo, "hash-object", "-w", "--stdin", text=text)
+                git(repo, "update-index", "--add", "--cacheinfo", f"100644,{blob},{file['path']}", env=env)
+            tree = git(repo, "write-tree", env=env)
+        told = f"{asked['message']['headline']}\n\n{asked['message'].get('body', '')}"
+        oid = git(repo, "-c", f"user.name={BOT}", "commit-tree", tree, "-p", was, text=told)
+        git(repo, "update-ref", f"refs/heads/{branch['branchName']}", oid, was)
+        self.double.sync()
+        return 200, {"data": {"createCommitOnBranch": {"commit": {"oid": oid}}}}
+
+    def _git(self, path: str, query: str, body: bytes) -> None:
+        """The server that git brings, behind the token's permission for contents."""
+        pushes = "git-receive-pack" in path + query
+        try:
+            self._permitted("contents", "write" if pushes else "read")
+        except Refusal as refusal:
+            self._send(refusal.status, str(refusal).encode(), **{"WWW-Authenticate": 'Basic realm="git"'})
+            return
+        env = {
+            "PATH": os.environ["PATH"],
+            "GIT_PROJECT_ROOT": str(self.double.folder),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "REMOTE_USER": "token",
+            "REQUEST_METHOD": self.command,
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+            "HTTP_GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+            "CONTENT_LENGTH": str(len(body)),
+        }
+        done = subprocess.run(["git", "http-backend"], env=env, input=body, capture_output=True, check=False)
+        head, _, content = done.stdout.partition(b"\r\n\r\n")
+        headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if ": " in line)
+        self._send(int(headers.pop("Status", "200").split()[0]), content, **headers)
+        if pushes:
+            self.double.writes.append(("PUSH", path, 200))
+            self.double.sync()
+
+
+def _short(text: str, most: int) -> None:
+    if len(text) > most:
+        raise Refusal(422, f"body is too long (maximum is {most} characters)")
+
+
+_REPO = rf"/api/v3/repos/{NAME}"
+_ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
+    ("GET", f"{_REPO}/pulls", _Handler.list_pulls),
+    ("GET", rf"{_REPO}/issues/(\d+)/comments", _Handler.list_comments),
+    ("POST", rf"{_REPO}/issues/(\d+)/comments", _Handler.add_comment),
+    ("PATCH", rf"{_REPO}/issues/comments/(\d+)", _Handler.edit_comment),
+    ("POST", rf"{_REPO}/statuses/(\w+)", _Handler.add_status),
+    ("GET", rf"{_REPO}/commits/(\w+)/statuses", _Handler.list_statuses),
+    ("GET", rf"{_REPO}/actions/runs/(\d+)", _Handler.get_run),
+    ("GET", rf"{_REPO}/actions/runs/(\d+)/jobs", _Handler.list_jobs),
+    ("GET", rf"{_REPO}/actions/runs/(\d+)/artifacts", _Handler.list_artifacts),
+    ("GET", rf"{_REPO}/actions/artifacts/(\d+)/zip", _Handler.get_artifact),
+    ("POST", "/api/graphql", _Handler.graphql),
+    ("POST", r"/_artifacts/(\d+)/(\w+)", _Handler.upload),
+]

