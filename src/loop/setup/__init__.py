@@ -1,0 +1,1 @@
+"""What a machine and a repository on GitHub need, said and brought about."""

@@ -1,0 +1,57 @@
+"""GitHub asked by `gh`, with the rights of whoever is logged in; it finds the repository by git's remote."""
+
+import json
+import shutil
+import subprocess
+from typing import Any
+
+from loop.errors import LoopError
+
+LOGIN = "gh auth login"
+TIMEOUT = 60  # seconds
+
+
+def ask(path: str) -> Any:
+    """What GitHub answers, None for 404. Raises LoopError when it refuses or cannot be asked."""
+    done = _run(["gh", "api", path])
+    if done.returncode == 0:
+        return json.loads(done.stdout)
+    if "HTTP 404" in done.stderr:
+        return None
+    raise LoopError(_why(done), "an answer of GitHub", LOGIN)
+
+
+def do(script: str) -> None:
+    """Run a script of gh commands, to its first failure. Raises LoopError with what GitHub said."""
+    done = _run(["bash", "-euo", "pipefail", "-c", script])
+    if done.returncode:
+        raise LoopError(_why(done), "a change that GitHub takes", "an administrator may do it, in Settings")
+
+
+def repository() -> str:
+    """`owner/name` on GitHub. Raises LoopError when gh is missing, not logged in, or knows no repository."""
+    if shutil.which("gh") is None:
+        raise LoopError("gh is not installed", "GitHub's command line", "see https://cli.github.com")
+    found = ask("repos/{owner}/{repo}")
+    if found is None:
+        raise LoopError("the repository is not on GitHub, or you may not see it", "one on GitHub", LOGIN)
+    return str(found["full_name"])
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    except subprocess.TimeoutExpired:
+        raise LoopError(f"GitHub did not answer within {TIMEOUT} s", "an answer", "run it again") from None
+
+
+def _why(done: subprocess.CompletedProcess[str]) -> str:
+    """What gh said: GitHub's own message where it gave one."""
+    lines = [line.removeprefix("gh: ") for line in done.stderr.splitlines() if line.strip()]
+    told = " ".join(lines[:1]) or "gh failed and said nothing"
+    try:
+        details = json.loads(done.stdout).get("errors") or []
+    except (ValueError, AttributeError):
+        details = []
+    more = [one if isinstance(one, str) else one.get("message", "") for one in details]
+    return "; ".join([told, *filter(None, more)])

@@ -1,0 +1,30 @@
+"""`loop setup github`: what the repository needs, printed, or with --apply brought about."""
+
+from loop.errors import LoopError
+from loop.setup import gh, repository
+from loop.setup.need import State, look
+
+
+def main(apply: bool, reviewers: list[str]) -> int:
+    """Print each need and its script, or run the scripts of those that are missing; 1 if one failed."""
+    needs = repository.needs(reviewers)
+    if not apply:
+        print("# What this repository needs on GitHub; `loop setup github --apply` does it.")
+        for need in needs:
+            print(f"\n# {need.name}; without: {need.why}\n{need.mend}")
+        return 0
+    print(f"{gh.repository()}:")
+    failed = 0
+    for need in needs:
+        found = look(need)
+        if found.state is State.MET:
+            print(f"  ok      {need.name}")
+            continue
+        try:
+            gh.do(need.mend)
+        except LoopError as error:
+            failed += 1
+            print(f"  FAILED  {need.name}: {error.found}\n          without: {need.why}")
+        else:
+            print(f"  done    {need.name}")
+    return 1 if failed else 0

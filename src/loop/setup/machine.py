@@ -1,0 +1,81 @@
+"""What a machine and a clone need: for the pipeline, and, each with what is lost without it, for the rest."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from loop.errors import LoopError
+from loop.git import git
+from loop.setup.need import Need
+
+OWNERS = Path(".github/CODEOWNERS")
+PLACEHOLDER = "@your-organization/"
+TIMEOUT = 300  # seconds
+
+
+def needs() -> list[Need]:
+    """Every need of this machine."""
+    return [
+        Need("the locked environment", "results may differ from everybody's", "make setup", _locked),
+        Need("results that match dvc.lock", "the model here is not the branch's", "make run", _up_to_date),
+        Need(
+            "owners in .github/CODEOWNERS",
+            "policy and workflows change without their owner's approval",
+            f"sed -i 's|{PLACEHOLDER}ml-owners|@LOGIN-OR-TEAM|' {OWNERS}",
+            lambda: OWNERS.is_file() and PLACEHOLDER not in OWNERS.read_text(encoding="utf-8"),
+        ),
+        Need(
+            "a DVC remote",
+            "each machine makes results for itself, and GitHub keeps its own cache",
+            "dvc remote add -d store s3://BUCKET/PATH",
+            lambda: bool(_dvc("remote", "list").strip()),
+            optional=True,
+        ),
+        Need(
+            "Chromium and its driver",
+            "the tests of the pages in a browser are skipped",
+            "apt install chromium chromium-driver",
+            lambda: shutil.which("chromedriver") is not None,
+            optional=True,
+        ),
+        Need(
+            "Go, or act",
+            "the tests that execute the workflows are skipped",
+            "see https://go.dev/doc/install",
+            lambda: shutil.which("go") is not None or shutil.which("act") is not None,
+            optional=True,
+        ),
+    ]
+
+
+def at_root() -> None:
+    """Raise LoopError outside of the root of a clone."""
+    if not Path("dvc.yaml").is_file() or Path(git("rev-parse", "--show-toplevel")) != Path.cwd():
+        raise LoopError(f"{Path.cwd()} is not the root of a clone", "the folder with dvc.yaml", "cd there")
+
+
+def _locked() -> bool:
+    uv = shutil.which("uv") or ".tools/bin/uv"
+    if not Path(uv).is_file():
+        return False
+    command = [uv, "sync", "--locked", "--check", "--quiet", "--python", sys.executable]
+    return subprocess.run(command, capture_output=True, timeout=TIMEOUT, check=False).returncode == 0
+
+
+def _up_to_date() -> bool:
+    return not json.loads(_dvc("status", "--json") or "{}")
+
+
+def _dvc(*arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    if done.returncode:
+        raise LoopError(f"dvc {arguments[0]} failed: {done.stderr.strip()[-200:]}", "a clone", "make setup")
+    return done.stdout
