@@ -1,0 +1,64 @@
+"""The review job of `review.yml`, executed by act from checkout to artifact, environment installed.
+
+Against a GitHub of the tests' own on loopback. Warm: `main`'s DVC cache is there; cold: no cache at all.
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.timing import Row
+
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT / "tests")]
+CHANGES = {
+    "docs only": ("docs/data.md", "", "\nMore.\n", 15),
+    "gate policy": ("params.yaml", "limit: 0.68", "limit: 0.69", 20),
+    "metrics code": ("src/problem/metrics.py", "", "\n# edited\n", 30),
+    "params of the model": ("params.yaml", "trees: 200", "trees: 210", 60),
+    "a feature": ("src/problem/features.py", "", "\nEDITED = True\n", 90),
+}
+
+
+def measure(runs: int) -> list[Row]:
+    """Wall time of the review job for each kind of change, with main's cache and without any."""
+    from conftest import copy_sources
+    from workflows.act import ACT, Runner
+    from workflows.conftest import Change
+    from workflows.double import git, serve
+
+    if ACT is None:
+        sys.exit("error: no act: `make test` builds it, with Go")
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        home = copy_sources(place / "home")
+        home.run("loop", "run")
+        home.commit()
+        (place / "github").mkdir()
+        with serve(place / "github") as github:
+            git(home.path, "push", "--quiet", str(github.repo()), "main")
+            runner = Runner(github, place / "runner")
+            rows = []
+            for what, (file, old, new, goal) in CHANGES.items():
+                (place / what).mkdir()
+                change = Change(github, place / what, what.replace(" ", "-"))
+                text = change.repo.text(file)
+                (change.repo.path / file).write_text(text.replace(old, new, 1) if old else text + new)
+                change.push()
+                for cache in (home.path / ".dvc/cache", None):
+                    runner.cache = cache
+                    seconds = [_seconds(runner, change.number) for _ in range(runs)]
+                    rows.append(Row(f"{what}, {'cold' if cache is None else 'warm'}", seconds, goal=goal))
+            return rows
+
+
+def _seconds(runner: Any, number: int) -> float:
+    started = time.perf_counter()
+    run = runner.review(number, "review")
+    seconds = time.perf_counter() - started
+    found = runner.double.runs[run]
+    if not runner.double.artifacts.get(run):
+        sys.exit(f"error: the review of #{number} left no artifact\n{found['log'][-3000:]}")
+    return seconds
