@@ -415,10 +415,10 @@ def test_a_change_of_what_makes_or_judges_figures_is_pointed_out_by_main_itself(
     reviewed.run = reviewed.github.run(reviewed.number, "success")
     reviewed.bring()
     publish.main(reviewed.run)
-    told = "".join(line for line in reviewed.said[0].splitlines() if line.startswith("> "))
-    assert told.startswith("> ") is bool(warns)
-    assert warns in told
-    assert not warns or f"`{path}`" in told
+    below = reviewed.said[0].splitlines()[2]
+    assert below.startswith("> ") is bool(warns), "below the headline"
+    assert warns in below
+    assert not warns or f"`{path}`" in below
 
 
 # Comments

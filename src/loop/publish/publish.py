@@ -169,8 +169,10 @@ def _ours(case: Case, verdict: Verdict) -> Verdict:
 
 
 def _body(case: Case, text: str, gate: Gate) -> str:
-    """The comment: the report, then what this half adds, in words of main's."""
-    lines = [text.rstrip(), "", *(f"> {note}\n" for note in [*_warnings(case), *case.notes])]
+    """The comment: the report, with what this half adds in words of main's: warnings below the headline."""
+    headline, _, rest = text.rstrip().partition("\n")
+    lines = [headline, "", *(f"> {warning}" for warning in _warnings(case)), rest, ""]
+    lines += [f"> {note}\n" for note in case.notes]
     lines.append(f"`{status.NAME}` is **{gate.state}** for {case.run.sha[:12]} · [the run]({case.run.url})")
     return "\n".join(lines) + "\n"
 
