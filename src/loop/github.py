@@ -67,6 +67,13 @@ class GitHub:
         """Make something."""
         return self._json("POST", path, json=body)
 
+    def post_once(self, path: str, **body: Any) -> Any:
+        """Make something that must not be there twice: one try, whose answer may be lost."""
+        url = f"{self.api}/repos/{self.repository}/{path}"
+        with requests.Session() as session:
+            session.headers.update(self._session.headers)
+            return _read(self._ask("POST", url, session, json=body))
+
     def patch(self, path: str, **body: Any) -> Any:
         """Change something."""
         return self._json("PATCH", path, json=body)
@@ -100,10 +107,12 @@ class GitHub:
     def _json(self, method: str, path: str, **how: Any) -> Any:
         return _read(self._ask(method, f"{self.api}/repos/{self.repository}/{path}", **how))
 
-    def _ask(self, method: str, url: str, **how: Any) -> requests.Response:
+    def _ask(
+        self, method: str, url: str, session: requests.Session | None = None, **how: Any
+    ) -> requests.Response:
         path = url.removeprefix(self.api)
         try:
-            answer = self._session.request(method, url, timeout=TIMEOUT, **how)
+            answer = (session or self._session).request(method, url, timeout=TIMEOUT, **how)
         except requests.RequestException as error:
             raise _silent(method, path, error) from None
         if not answer.ok:

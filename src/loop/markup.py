@@ -36,8 +36,8 @@ _LINKS = re.compile(r"(@|#(?=\w)|:(?=[^\s\d])|\bwww(?=\.)|\bGH(?=-\d))", re.IGNO
 
 
 def plain(value: Any, longest: int = 500) -> str:
-    """One line without unseen signs, cut at `longest` characters."""
-    text = " ".join(_UNSEEN.sub(" ", str(value)).split())
+    """One line without unseen signs, cut at `longest` characters; in a log of GitHub's it is no command."""
+    text = " ".join(_UNSEEN.sub(" ", str(value)).split()).replace("##[", "# #[")
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 

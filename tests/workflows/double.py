@@ -230,7 +230,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             query = {key: values[-1] for key, values in parse_qs(where.query).items()}
             status, answer = self._route(where.path, query, body)
-            for pattern in [one for one in self.double.lost if re.search(one, where.path)]:
+            lost = [one for one in self.double.lost if re.search(one, where.path) and self.command != "GET"]
+            for pattern in lost:
                 self.double.lost.remove(pattern)
                 raise Refusal(502, "done, but nobody knows")
         except Refusal as refusal:
@@ -333,9 +334,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.double.statuses.append({"sha": sha, **given})
         return 201, given
 
-    def list_statuses(self, query, _body, sha):
+    def combined_status(self, query, _body, sha):
         self._permitted("statuses", "read")
-        return 200, self._page([one for one in reversed(self.double.statuses) if one["sha"] == sha], query)
+        newest = {one["context"]: one for one in self.double.statuses if one["sha"] == sha}
+        return 200, {"statuses": self._page(list(newest.values()), query)}
 
     def get_run(self, _query, _body, key):
         self._permitted("actions", "read")
@@ -443,7 +445,7 @@ _ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("POST", rf"{_REPO}/issues/(\d+)/comments", _Handler.add_comment),
     ("PATCH", rf"{_REPO}/issues/comments/(\d+)", _Handler.edit_comment),
     ("POST", rf"{_REPO}/statuses/(\w+)", _Handler.add_status),
-    ("GET", rf"{_REPO}/commits/(\w+)/statuses", _Handler.list_statuses),
+    ("GET", rf"{_REPO}/commits/(\w+)/status", _Handler.combined_status),
     ("GET", rf"{_REPO}/actions/runs/(\d+)", _Handler.get_run),
     ("GET", rf"{_REPO}/actions/runs/(\d+)/jobs", _Handler.list_jobs),
     ("GET", rf"{_REPO}/actions/runs/(\d+)/artifacts", _Handler.list_artifacts),

@@ -1,8 +1,10 @@
 """`loop publish` against a GitHub of our own: hostile artifacts, many comments, GitHub's bad moments."""
 
+import io
 import json
 import os
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -25,7 +27,9 @@ VERDICT = {
     "metrics": [],
     "slices": [],
     "slices_compared": 0,
-    "gates": [],
+    "gates": [
+        {"name": "minima", "result": "pass", "figure": 1.0, "limit": 0.0, "said": "s", "reason": "r"}
+    ],
     "notes": [],
     "reproduce": [],
     "changes": {
@@ -143,6 +147,38 @@ def test_a_passing_word_with_a_gate_that_fails_is_refused(at_main, reviewed):
     publish.main(reviewed.run)
     assert reviewed.gates[0][0] == "error"
     assert "equivalent, though primary does not pass" in reviewed.said[0]
+
+
+def test_a_passing_word_without_a_gate_or_against_the_primary_metric_is_refused(at_main, reviewed):
+    reviewed.bring(gates=[])
+    publish.main(reviewed.run)
+    metric = {"name": "m", "title": "m", "role": "primary", "champion": 1.0, "candidate": 2.0, "gain": -1.0,
+              "low": -1.0, "high": -1.0, "margin": 0.1, "word": "worse"}  # fmt: skip
+    reviewed.bring(metrics=[metric])
+    publish.main(reviewed.run)
+    assert [state for state, _ in reviewed.gates] == ["error", "error"]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_compression_that_unpacks_without_bound_is_refused(at_main, reviewed, method):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as made:
+        made.writestr("review/verdict.json", reviewed.verdict())
+        made.writestr("dvc.lock", b"0" * 1_000_000)
+    reviewed.github.artifacts[reviewed.run] = [("review", out.getvalue())]
+    publish.main(reviewed.run)
+    assert reviewed.gates[0][0] == "error"
+    assert "compressed in an unusual way" in reviewed.said[0]
+
+
+def test_no_text_of_the_artifact_is_a_command_to_the_log(at_main, reviewed, capfd):
+    reviewed.bring(verdict="worse", sentence="a\n::error::b ##[add-mask]e\r::stop-commands::x")
+    reviewed.github.jobs[reviewed.run] = [{"steps": [{"name": "##[error]x", "conclusion": "failure"}]}]
+    publish.main(reviewed.run)
+    told = capfd.readouterr()
+    lines = re.split("[\n\r]", told.out + told.err)
+    assert [line for line in lines if "add-mask" in line]
+    assert not [line for line in lines if line.lstrip().startswith("::") or "##[" in line]
 
 
 def test_a_number_that_is_none_is_refused(at_main, reviewed):
@@ -346,17 +382,6 @@ def test_a_head_without_a_common_history_closes_the_gate(at_main, reviewed):
     assert [state for state, _ in reviewed.gates] == ["error"]
 
 
-def test_names_of_files_pushed_on_top_start_no_line_of_the_log(at_main, reviewed, capfd):
-    reviewed.bring()
-    evil = "a\n::warning title=pwn::x"
-    (reviewed.change.repo.path / evil).write_text("0" * 6_000_000)
-    reviewed.change.push()
-    assert publish.main(reviewed.run) == 0
-    told = capfd.readouterr()
-    assert "\n::" not in told.out + told.err
-    assert reviewed.github.gates(reviewed.sha) == []
-
-
 def test_a_closed_pull_request_and_a_foreign_run_are_nothing_to_publish(at_main, reviewed, capsys):
     reviewed.bring()
     run = reviewed.github.runs[reviewed.run]
@@ -403,6 +428,7 @@ def test_a_run_that_waits_for_approval_says_nothing(at_main, reviewed):
         ("dvc.yaml", "this change's own claims"),
         ("uv.lock", "this change's own claims"),
         ("src/problem/model.py", "Code of this change ran in its review"),
+        ("tests/conftest.py", "Code of this change ran in its review"),
         ("docs/data.md", ""),
         ("params.yaml", ""),
     ],
@@ -525,6 +551,24 @@ def test_a_missing_permission_is_told_and_leaves_no_success_without_its_evidence
     assert "403" in told
     assert ([state for state, _ in reviewed.gates], len(reviewed.said)) == (gates, said)
     assert token not in told
+
+
+def test_a_comment_whose_answer_is_lost_is_not_written_twice(at_main, reviewed, monkeypatch):
+    kept = [p for p in os.environ["PATH"].split(os.pathsep) if not (Path(p) / "cml").exists()]
+    monkeypatch.setenv("PATH", os.pathsep.join(kept))
+    reviewed.bring()
+    reviewed.github.lost.append(r"/issues/\d+/comments")
+    assert publish.main(reviewed.run) == 0
+    assert len(reviewed.said) == 1
+
+
+def test_a_bad_moment_of_github_does_not_undo_a_verdict(at_main, reviewed):
+    reviewed.bring()
+    assert publish.main(reviewed.run) == 0
+    reviewed.github.faults += [("GET", "/pulls", 500)] * 4
+    with pytest.raises(LoopError):
+        publish.main(reviewed.run)
+    assert [state for state, _ in reviewed.gates] == ["success"]
 
 
 def test_a_download_that_breaks_off_is_told_and_closes_the_gate(at_main, reviewed, monkeypatch):

@@ -84,7 +84,7 @@ def test_the_artifact_holds_the_review_the_lock_and_small_results_and_nothing_el
     assert not [one for one in names if one.endswith((".skops", ".parquet"))]
 
 
-def test_no_step_of_the_review_sees_more_than_read_and_no_log_shows_the_token(github, better):
+def test_no_log_shows_a_token(github, better):
     log = github.runs[better.run]["log"]
     assert not [token for token in github.tokens if token in log + better.done.log]
 
@@ -209,6 +209,26 @@ def test_the_gate_is_closed_on_a_new_head_and_never_reopened_by_that(github, run
         done = runner.act("gate.yml", "pull_request_target", event, sha=github.tip("main"))
         assert done.code == 0, done.log[-3000:]
     assert github.gates(sha) == [("pending", "the review has not ended yet")]
+
+
+def test_a_new_title_starts_no_review_and_a_new_base_does(github, runner, change):
+    """A pull request that gets main as its base later must not escape the review."""
+    docs = change()
+    docs.repo.append("docs/data.md", f"\n{docs.branch}\n")
+    docs.push()
+    event = {"action": "edited", "number": docs.number, "pull_request": github.pull(docs.number)}
+    for changes, runs in (({"title": {"from": "old"}}, False), ({"base": {"ref": {"from": "old"}}}, True)):
+        run = github.run(docs.number)
+        done = runner.act(
+            "review.yml",
+            "pull_request",
+            {**event, "changes": changes},
+            sha=github.pull(docs.number)["head"]["sha"],
+            jobs=("review",),
+            GITHUB_RUN_ID=str(run),
+        )
+        assert done.code == 0, done.log[-3000:]
+        assert (run in github.artifacts) is runs
 
 
 def test_no_job_of_any_workflow_could_be_taken_for_the_gate():

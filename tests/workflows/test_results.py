@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from conftest import Repo
+from loop.errors import LoopError
 from loop.publish import artifact, branch, publish, status
 from workflows.double import BOT, FORK, archive, git
 from workflows.test_publish import VERDICT
@@ -156,6 +157,9 @@ FOREIGN = {
     "a remote of its own": (foreign(remote), "an entry that DVC does not write"),
     "a key": (foreign(key), "has keys that DVC does not write"),
     "metrics that are not in the artifact": (foreign(metrics), "is not the one that stage evaluate wrote"),
+    "a key twice": (lambda lock: "stages: {evil: {cmd: x}}\n" + lock, "is not YAML"),
+    "a number to base 60": (lambda lock: f"{lock}more: 1{':1' * 9}\n", "a number to base 60"),
+    "more than anyone reads": (lambda lock: lock + "#" * 600_000, "has more than 500,000 bytes"),
     "a bomb of aliases": (lambda _: BOMB, "is not YAML"),
     "a bomb of merges": (lambda _: MERGES, "is not YAML"),
     "a list for a stage": (foreign(listed), "it cannot be checked"),
@@ -227,6 +231,31 @@ def test_a_commit_whose_answer_is_lost_is_found_and_gets_its_status(at_main, git
     assert behind.commits == 1
     assert github.gates(behind.change.head())[-1][0] == "success"
     assert "are on the branch" in behind.said
+
+
+def test_an_output_that_is_a_folder_of_code_excuses_no_dependency(at_main, github, behind):
+    repo = behind.change.repo
+    pipeline = yaml.safe_load(repo.text("dvc.yaml"))
+    pipeline["stages"]["train"]["outs"].append("src")
+    (repo.path / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
+    behind.sha = behind.change.push()
+    behind.run = github.run(behind.number, "success")
+
+    def folder(stages):
+        stages["train"]["outs"].append({"path": "src", "hash": "md5", "md5": "a" * 32 + ".dir"})
+        other_code(stages)
+
+    behind.publish(lock=foreign(folder)(behind.files["dvc.lock"]))
+    assert "with another src/loop/errors.py than" in behind.said
+    assert behind.commits == 0
+
+
+def test_a_fault_after_the_commit_closes_the_gate_on_it_too(at_main, github, behind, monkeypatch):
+    monkeypatch.setattr(publish, "_body", lambda *_: 1 / 0)
+    with pytest.raises(LoopError, match="publish broke down: ZeroDivisionError"):
+        behind.publish()
+    assert behind.commits == 1
+    assert [state for state, _ in github.gates(behind.change.head())] == ["error"]
 
 
 def test_dependabot_may_go_on_with_a_branch_that_got_results(at_main, github, change):

@@ -77,6 +77,8 @@ def _expected(info: zipfile.ZipInfo, found: dict[str, bytes]) -> None:
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):  # 0 where the archive says nothing of it
         raise _refused(f"holds {info.filename}, which is no regular file")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others unpack without bound
+        raise _refused(f"holds {info.filename}, compressed in an unusual way")
     if info.filename in found:
         raise _refused(f"holds {info.filename} twice")
     if info.filename not in _PAGES and not result(info.filename):

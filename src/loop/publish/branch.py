@@ -63,9 +63,11 @@ def _committed(case: Case, files: dict[str, bytes]) -> str | None:
     """The commit that brings the files, also when only GitHub's answer to it was lost."""
     sha: str | None = case.attempt(_commit, case, files)
     if sha is None:
-        now = case.attempt(pull.find, case.github, case.run)
-        tip = case.attempt(head.fetch, case.github, now) if now else None
-        if tip and tip.parents() == [case.run.sha] and _holds(tip, case.run.sha, files):
+        try:
+            tip = head.fetch(case.github, pull.find(case.github, case.run))
+        except (LoopError, NothingToDo):
+            return None
+        if tip.parents() == [case.run.sha] and _holds(tip, case.run.sha, files):
             case.errors.pop()
             sha = tip.sha
     return sha

@@ -51,11 +51,19 @@ def _marked(comment: dict[str, Any]) -> bool:
 
 
 def _rest(github: GitHub, pull: Pull, body: str, ours: dict[str, Any] | None) -> None:
+    """The same by REST; where an answer is lost, the comments are looked at again before another try."""
     text = f'{body}\n\n![](https://cml.dev/watermark.png#{pull.sha} "CML watermark {MARK}")'
-    if ours is None:
-        github.post(f"issues/{pull.number}/comments", body=text)
-    else:
-        github.patch(f"issues/comments/{ours['id']}", body=text)
+    for left in reversed(range(TRIES)):
+        if ours is not None:
+            github.patch(f"issues/comments/{ours['id']}", body=text)
+            return
+        try:
+            github.post_once(f"issues/{pull.number}/comments", body=text)
+            return
+        except LoopError:
+            if not left:
+                raise
+            ours = _listed(github, pull)[1]
 
 
 def _cml(github: GitHub, pull: Pull, body: str, verb: str) -> None:
@@ -67,7 +75,7 @@ def _cml(github: GitHub, pull: Pull, body: str, verb: str) -> None:
         report.write_text(body, encoding="utf-8")
         command = ["cml", "comment", verb, "--no-publish", f"--target=pr/{pull.number}"]
         command += [f"--watermark-title={MARK}", f"--repo={github.server}/{github.repository}", str(report)]
-        for _ in range(TRIES):
+        for _ in range(TRIES if verb == "update" else 1):  # a second `create` may be a second comment
             try:
                 done = subprocess.run(
                     command, env=env, capture_output=True, text=True, timeout=120, check=False

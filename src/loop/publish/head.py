@@ -7,7 +7,7 @@ import subprocess
 
 from loop.errors import LoopError
 from loop.github import GitHub
-from loop.publish.pull import Pull
+from loop.publish.pull import NothingToDo, Pull
 
 LARGEST = 5_000_000  # bytes of a file that is read
 TIMEOUT = 300  # seconds, for one call of git
@@ -45,13 +45,11 @@ class Head:
 
 
 def fetch(github: GitHub, pull: Pull) -> Head:
-    """The head of a pull request. Raises LoopError when it is not the commit that GitHub names."""
+    """The head of a pull request. Raises NothingToDo when it moved since GitHub named it."""
     _git("fetch", "--quiet", "--no-tags", _url(github), f"refs/pull/{pull.number}/head", token=github.token)
     sha = _git("rev-parse", "FETCH_HEAD").decode().strip()
     if sha != pull.sha:
-        raise LoopError(
-            f"the head of #{pull.number} moved while it was read", pull.sha, "its own review will speak"
-        )
+        raise NothingToDo(f"the head of #{pull.number} moved while it was read: its own review will speak")
     return Head(sha)
 
 

@@ -22,7 +22,7 @@ from loop.review import report
 from loop.review.verdict import EXIT_CODES, Verdict
 
 # What a change may hold that the review does not run; and what it runs, but every team changes.
-INERT = ("docs/", "tests/", "data/", "models/", "reports/")
+INERT = ("docs/", "data/", "models/", "reports/")
 INERT_FILES = {"params.yaml", "dvc.lock", ".gitignore"}
 PROBLEM = {f"src/problem/{name}.py" for name in ("source", "schema", "features", "model")}
 _WAITS = ("action_required", "skipped", "neutral")
@@ -44,6 +44,7 @@ def main(number: int) -> int:
 
 def _guarded(github: GitHub, run: Run) -> list[LoopError]:
     """Publish, and what failed; where all breaks down, `gate` is an error, and no foreign line is printed."""
+    case = None
     try:
         case = _case(github, run)
         _publish(case)
@@ -52,7 +53,9 @@ def _guarded(github: GitHub, run: Run) -> list[LoopError]:
     except Exception as error:
         mistake = error if isinstance(error, LoopError) else _fault(error)
         with suppress(LoopError):
-            status.put(github, run, run.sha, Gate("error", mistake.found))
+            for sha in {run.sha: 0, case.pull.sha if case else run.sha: 0}:
+                if case or not status.final(github, sha):  # without a case nothing was judged anew
+                    status.put(github, run, sha, Gate("error", mistake.found))
         raise LoopError(plain(mistake.found), plain(mistake.expected), plain(mistake.todo)) from None
     return case.errors
 
@@ -80,6 +83,7 @@ def _case(github: GitHub, run: Run) -> Case:
 def _publish(case: Case) -> None:
     """Results to the branch, then the comment, then the statuses."""
     moved = branch.moved(case.tip, case.run) if case.tip.sha != case.run.sha else None
+    warnings = _warnings(case)
     if case.run.conclusion == "cancelled":
         if moved:
             raise moved
@@ -97,7 +101,7 @@ def _publish(case: Case) -> None:
     else:
         gate, text = _gate(case, found), report.markdown(_ours(case, found.verdict))
         branch.bring_back(case, found)
-    body, failures = _body(case, text, gate), len(case.errors)
+    body, failures = _body(case, text, gate, warnings), len(case.errors)
     case.attempt(comment.put, case.github, case.pull, body)
     if len(case.errors) > failures and gate.state == "success":
         gate = Gate("error", "the report could not be written: run publish again")
@@ -168,10 +172,10 @@ def _ours(case: Case, verdict: Verdict) -> Verdict:
     )
 
 
-def _body(case: Case, text: str, gate: Gate) -> str:
+def _body(case: Case, text: str, gate: Gate, warnings: list[str]) -> str:
     """The comment: the report, with what this half adds in words of main's: warnings below the headline."""
     headline, _, rest = text.rstrip().partition("\n")
-    lines = [headline, "", *(f"> {warning}" for warning in _warnings(case)), rest, ""]
+    lines = [headline, "", *(f"> {warning}" for warning in warnings), rest, ""]
     lines += [f"> {note}\n" for note in case.notes]
     lines.append(f"`{status.NAME}` is **{gate.state}** for {case.run.sha[:12]} · [the run]({case.run.url})")
     return "\n".join(lines) + "\n"
@@ -181,10 +185,11 @@ def _warnings(case: Case) -> list[str]:
     """What of the change ran in its own review, from main's look at the diff."""
     changed = case.head.changed(head.parted(case.run.sha))
     ran = {path for path in changed if not path.startswith(INERT) and not path.endswith(".md")} - INERT_FILES
-    if ran - PROBLEM:
+    foreign = {path for path in ran - PROBLEM if not path.startswith("tests/")}
+    if foreign:
         return [
-            "**The figures above are this change's own claims**, because it changes what makes or judges "
-            f"them: {named(sorted(ran - PROBLEM))}. Read that first."
+            "**The figures below are this change's own claims**, because it changes what makes or judges "
+            f"them: {named(sorted(foreign))}. Read that first."
         ]
     if ran:
         return [f"Code of this change ran in its review, and could bend it: {named(sorted(ran))}."]

@@ -8,6 +8,7 @@ writes came along with the hash that it names.
 import hashlib
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -20,6 +21,9 @@ from loop.publish.head import Head
 
 PIPELINE = "dvc.yaml"
 _OUTS = ("outs", "metrics", "plots")
+LARGEST = 500_000  # bytes of YAML: reading takes seconds already
+MOST = 200  # stages, and dependencies of one
+_BASE_60 = re.compile(rb"(\d+:){4}")  # which takes the square of its length to read
 _HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
 _ENTRY = {"path", "hash", "md5", "size", "nfiles", "isexec"}
 _STAGE = {"cmd", "deps", "params", "outs"}
@@ -46,7 +50,8 @@ def _needed(files: dict[str, bytes], head: Head) -> dict[str, bytes]:
     if set(lock) != {"schema", "stages"} or lock["schema"] != "2.0":
         raise _wrong(f"it has the keys {', '.join(map(str, lock))}")
     stages, asked = lock["stages"], pipeline.get("stages")
-    if not isinstance(stages, dict) or not isinstance(asked, dict) or stages.keys() != asked.keys():
+    few = isinstance(stages, dict) and len(stages) <= MOST
+    if not few or not isinstance(asked, dict) or stages.keys() != asked.keys():
         raise _wrong(f"its stages are not those of {PIPELINE}")
     for name in asked:
         _check_stage(str(name), stages[name], asked[name], stages, head)
@@ -57,6 +62,8 @@ def _needed(files: dict[str, bytes], head: Head) -> dict[str, bytes]:
 def _check_stage(name: str, found: Any, asked: Any, stages: dict[str, Any], head: Head) -> None:
     if not isinstance(found, dict) or not isinstance(asked, dict) or not found.keys() <= _STAGE:
         raise _wrong(f"stage {name} has keys that DVC does not write")
+    if "wdir" in asked or len(found.get("deps") or []) > MOST:
+        raise _wrong(f"stage {name} has a wdir, or more than {MOST} dependencies, which is not checked")
     if "${" in str(asked):
         raise _wrong(f"stage {name} of {PIPELINE} is a template, which cannot be checked")
     if found.get("cmd") != asked.get("cmd"):
@@ -66,9 +73,9 @@ def _check_stage(name: str, found: Any, asked: Any, stages: dict[str, Any], head
         raise _wrong(f"stage {name} has other files than {PIPELINE}")
     made = {path: md5 for stage in stages.values() for path, md5 in _entries("", stage.get("outs")).items()}
     for path, md5 in deps.items():
-        if any(str(parent) in made for parent in PurePosixPath(path).parents):
-            continue  # within a folder that a stage made, which is held by its own hash
         known = made[path] if path in made else _hash(path, head)
+        if known is None and any(str(parent) in made for parent in PurePosixPath(path).parents):
+            continue  # within a folder that a stage made, which is held by its own hash
         if known is None:
             raise _wrong(f"stage {name} depends on {path}: no file in git, and nobody's output")
         if known != md5:
@@ -115,7 +122,7 @@ def _params(stage: dict[str, Any], head: Head) -> dict[str, Any]:
     for entry in stage.get("params") or []:
         files = entry if isinstance(entry, dict) else {"params.yaml": [entry]}
         for file, keys in files.items():
-            values = _yaml(head.read(str(file)) or b"", str(file), _Unmerged)
+            values = _read(head, str(file))
             found.setdefault(str(file), {}).update({key: _at(values, str(key)) for key in keys or values})
     return found
 
@@ -141,8 +148,19 @@ def _small(stages: dict[str, Any], asked: dict[str, Any], files: dict[str, bytes
             yield path
 
 
+@cache
+def _read(head: Head, file: str) -> dict[str, Any]:
+    return _yaml(head.read(file) or b"", file, _Unmerged)
+
+
 class _Unmerged(yaml.SafeLoader):
-    """YAML without `<<`, by which a few lines grow beyond any memory."""
+    """YAML without `<<`, by which a few lines grow beyond any memory, and without a key twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        found = super().construct_mapping(node, deep=deep)
+        if len(found) != len(node.value):
+            raise yaml.YAMLError("a key twice")
+        return found
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
@@ -159,6 +177,8 @@ class _Flat(_Unmerged):
 
 
 def _yaml(text: bytes, name: str, loader: type[yaml.SafeLoader]) -> dict[str, Any]:
+    if len(text) > LARGEST or _BASE_60.search(text):
+        raise _wrong(f"{name} has more than {LARGEST:,} bytes, or a number to base 60")
     try:
         found = yaml.load(text, loader)  # noqa: S506 - a SafeLoader that takes even less
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError):

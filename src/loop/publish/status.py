@@ -20,6 +20,12 @@ class Gate:
     why: str
 
 
+def final(github: GitHub, sha: str) -> bool:
+    """Whether a commit has the status already, and not as pending."""
+    found = github.get(f"commits/{sha}/status", per_page=100)["statuses"]
+    return any(one["context"] == NAME and one["state"] != "pending" for one in found)
+
+
 def put(github: GitHub, run: Run, sha: str, gate: Gate) -> None:
     """Set the status of a commit. Raises LoopError when GitHub refuses it."""
     github.post(

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from loop.markup import code, figure, plain, prose
 from loop.review.verdict import Changes, Gate, Metric, Moved, Slice, Verdict
 
-LONGEST = 60_000  # characters; GitHub refuses a comment of more than 65,536
+LONGEST = 55_000  # characters; GitHub refuses a comment of more than 65,536
 FIRST = 5  # changes of a kind that are shown before the fold
 HEADLINES = {
     "better": "Better: this change may become the champion",
@@ -39,7 +39,7 @@ def terminal(verdict: Verdict) -> str:
 
 
 def markdown(verdict: Verdict) -> str:
-    """The report for the pull request, at most 60,000 characters: cut after a section, and said so."""
+    """The report for the pull request, at most 55,000 characters: cut after a section, and said so."""
     sections = [
         _head(verdict),
         _notes(verdict),

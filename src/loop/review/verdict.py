@@ -118,7 +118,7 @@ class Changes(Part):
 
 
 class Verdict(Part):
-    """Everything that the report says; a word that passes goes with gates that all pass."""
+    """Everything that the report says; a passing word is that of all gates and of the primary metric."""
 
     schema_version: Literal[1]
     verdict: Word
@@ -142,6 +142,9 @@ class Verdict(Part):
         objects = [gate.name for gate in self.gates if gate.result != "pass"]
         if EXIT_CODES[self.verdict] == 0 and objects:
             raise ValueError(f"{self.verdict}, though {objects[0]} does not pass")
+        words = [metric.word for metric in self.metrics if metric.role == "primary"]
+        if self.verdict in ("better", "equivalent") and (not self.gates or words not in ([], [self.verdict])):
+            raise ValueError(f"{self.verdict}, though no gate or another word of the primary metric says so")
         return self
 
 
