@@ -9,7 +9,7 @@ import pytest
 
 from conftest import ROOT, Repo
 from workflows.act import ACT, Runner
-from workflows.double import FORK, NAME, Double, git, serve
+from workflows.double import ALL, FORK, NAME, Double, git, serve
 
 STANDINS = ROOT / "tests/workflows/actions"
 
@@ -80,12 +80,7 @@ def at_main(github, tmp_path, monkeypatch) -> Path:
     place = tmp_path / "main"
     git(tmp_path, "clone", "--quiet", str(github.repo()), str(place))
     token = f"ghs_{github.next()}"
-    github.tokens[token] = {
-        "contents": "write",
-        "pull-requests": "write",
-        "statuses": "write",
-        "actions": "read",
-    }
+    github.tokens[token] = ALL
     for name in [name for name in os.environ if name.startswith(("GITHUB_", "CML_"))]:
         monkeypatch.delenv(name)
     cert = str(github.folder / "cert.pem")

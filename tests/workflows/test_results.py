@@ -9,7 +9,7 @@ import yaml
 from conftest import Repo
 from loop.errors import LoopError
 from loop.publish import artifact, branch, publish, status
-from workflows.double import BOT, FORK, archive, git
+from workflows.double import ALL, BOT, FORK, archive, git
 from workflows.test_publish import VERDICT
 
 STALE = "schema: '2.0'\nstages: {}\n"
@@ -159,7 +159,7 @@ FOREIGN = {
     "metrics that are not in the artifact": (foreign(metrics), "is not the one that stage evaluate wrote"),
     "a key twice": (lambda lock: "stages: {evil: {cmd: x}}\n" + lock, "is not YAML"),
     "a number to base 60": (lambda lock: f"{lock}more: 1{':1' * 9}\n", "a number to base 60"),
-    "more than anyone reads": (lambda lock: lock + "#" * 600_000, "has more than 500,000 bytes"),
+    "more than anyone reads": (lambda lock: lock + "#" * 600_000, "more than 500,000 bytes"),
     "a bomb of aliases": (lambda _: BOMB, "is not YAML"),
     "a bomb of merges": (lambda _: MERGES, "is not YAML"),
     "a list for a stage": (foreign(listed), "it cannot be checked"),
@@ -330,12 +330,7 @@ def test_a_commit_that_github_refuses_once_is_made(at_main, github, behind, stat
 
 def test_without_the_right_to_push_the_verdict_is_told_all_the_same(at_main, github, behind, monkeypatch):
     token = f"ghs_{github.next()}"
-    github.tokens[token] = {
-        "contents": "read",
-        "pull-requests": "write",
-        "statuses": "write",
-        "actions": "read",
-    }
+    github.tokens[token] = {**ALL, "contents": "read"}
     monkeypatch.setenv("GITHUB_TOKEN", token)
     assert behind.publish() == 1
     assert behind.commits == 0

@@ -12,18 +12,15 @@ from functools import cache
 from pathlib import PurePosixPath
 from typing import Any
 
-import yaml
-
 from loop.errors import LoopError
 from loop.markup import plain
+from loop.publish import foreign_yaml
 from loop.publish.artifact import LOCK, result
 from loop.publish.head import Head
 
 PIPELINE = "dvc.yaml"
 _OUTS = ("outs", "metrics", "plots")
-LARGEST = 500_000  # bytes of YAML: reading takes seconds already
 MOST = 200  # stages, and dependencies of one
-_BASE_60 = re.compile(rb"(\d+:){4}")  # which takes the square of its length to read
 _HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
 _ENTRY = {"path", "hash", "md5", "size", "nfiles", "isexec"}
 _STAGE = {"cmd", "deps", "params", "outs"}
@@ -45,8 +42,8 @@ def to_commit(files: dict[str, bytes], head: Head) -> dict[str, bytes]:
 def _needed(files: dict[str, bytes], head: Head) -> dict[str, bytes]:
     if LOCK not in files or _same(files[LOCK], head.read(LOCK)):
         return {}
-    lock = _yaml(files[LOCK], f"the artifact's {LOCK}", _Flat)
-    pipeline = _yaml(head.read(PIPELINE) or b"", PIPELINE, _Flat)
+    lock = _yaml(files[LOCK], f"the artifact's {LOCK}")
+    pipeline = _yaml(head.read(PIPELINE) or b"", PIPELINE)
     if set(lock) != {"schema", "stages"} or lock["schema"] != "2.0":
         raise _wrong(f"it has the keys {', '.join(map(str, lock))}")
     stages, asked = lock["stages"], pipeline.get("stages")
@@ -89,7 +86,7 @@ def _hash(path: str, head: Head) -> str | None:
     text, tracked = head.read(path), head.read(f"{path}.dvc")
     if text is not None or tracked is None:
         return _md5(text) if text is not None else None
-    (out,) = _yaml(tracked, f"{path}.dvc", _Flat)["outs"]
+    (out,) = _yaml(tracked, f"{path}.dvc")["outs"]
     return str(out["md5"])
 
 
@@ -150,42 +147,14 @@ def _small(stages: dict[str, Any], asked: dict[str, Any], files: dict[str, bytes
 
 @cache
 def _read(head: Head, file: str) -> dict[str, Any]:
-    return _yaml(head.read(file) or b"", file, _Unmerged)
+    return _yaml(head.read(file) or b"", file, aliases=True)
 
 
-class _Unmerged(yaml.SafeLoader):
-    """YAML without `<<`, by which a few lines grow beyond any memory, and without a key twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        found = super().construct_mapping(node, deep=deep)
-        if len(found) != len(node.value):
-            raise yaml.YAMLError("a key twice")
-        return found
-
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
-            raise yaml.YAMLError("a merge key")
-
-
-class _Flat(_Unmerged):
-    """YAML without aliases too, as DVC writes its lock."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("an alias")
-        return super().compose_node(parent, index)
-
-
-def _yaml(text: bytes, name: str, loader: type[yaml.SafeLoader]) -> dict[str, Any]:
-    if len(text) > LARGEST or _BASE_60.search(text):
-        raise _wrong(f"{name} has more than {LARGEST:,} bytes, or a number to base 60")
+def _yaml(text: bytes, name: str, aliases: bool = False) -> dict[str, Any]:
     try:
-        found = yaml.load(text, loader)  # noqa: S506 - a SafeLoader that takes even less
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError):
-        found = None
-    if not isinstance(found, dict):
-        raise _wrong(f"{name} is not YAML that can be read, without aliases")
-    return found
+        return foreign_yaml.read(text, aliases)
+    except ValueError as why:
+        raise _wrong(f"{name} is not YAML that can be read: {why}") from None
 
 
 def _md5(text: bytes) -> str:
