@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loop import params
-from loop.pipeline import train, validate
+from loop import facts, params
+from loop.pipeline import train
 from loop.pipeline.examples import examples
 from loop.policy import Policy
 from loop.review import compare, contest
@@ -42,7 +42,7 @@ def year() -> pd.DataFrame:
     """Every labelled example of 2013, as the pipeline makes them."""
     since, until, as_of = month(1), month(13), pd.Timestamp("2014-02-01", tz="UTC").as_unit("us")
     tables = {
-        name: validate.repair(name, frame)[0] for name, frame in source.tables(since, until, as_of).items()
+        name: facts.repair(name, frame)[0] for name, frame in source.tables(since, until, as_of).items()
     }
     return examples(tables, params.Window.model_validate({"from": since, "until": until}), as_of)[0]
 

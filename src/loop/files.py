@@ -1,4 +1,7 @@
-"""Files, whole or not at all: written beside their place, then renamed into it."""
+"""Files, whole or not at all: written beside their place, then renamed into it.
+
+pyarrow is imported by the functions that need it: a server reads no tables, and its image has none.
+"""
 
 import hashlib
 import json
@@ -11,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from loop.errors import LoopError
 
@@ -46,6 +47,9 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_table(path: Path, frame: pd.DataFrame) -> None:
     """Write a frame as Parquet, the same bytes for the same rows; the index is not kept."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     with replacing(path) as draft:
         table = pa.Table.from_pandas(frame, preserve_index=False)
         pq.write_table(table.replace_schema_metadata(), draft, compression="zstd")
@@ -56,6 +60,9 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
 
     Raises LoopError that names the file when it is missing, truncated or not Parquet.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
     if not files:
         raise LoopError(f"{path} holds no Parquet file", "at least one", "run `dvc repro ingest`")

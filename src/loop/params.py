@@ -12,7 +12,7 @@ from loop.paths import PARAMS
 from loop.yaml_file import load
 
 
-def _instant(value: object) -> pd.Timestamp:
+def instant(value: object) -> pd.Timestamp:
     """An instant in UTC from an ISO text with a zone, or from an instant with one."""
     if isinstance(value, pd.Timestamp) and value.tzinfo is not None:
         return value.tz_convert("UTC")
@@ -27,7 +27,7 @@ def _instant(value: object) -> pd.Timestamp:
     return instant.tz_convert("UTC")
 
 
-Instant = Annotated[pd.Timestamp, BeforeValidator(_instant)]
+Instant = Annotated[pd.Timestamp, BeforeValidator(instant)]
 
 
 class Section(BaseModel):

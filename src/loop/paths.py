@@ -11,6 +11,7 @@ PREDICTIONS = Path("data/predictions.parquet")
 
 MODEL = Path("models/model.skops")
 LINEAGE = Path("models/lineage.json")
+REFERENCE = Path("models/reference.json")
 CARD = Path("models/card.md")
 CARD_JSON = Path("models/card.json")
 

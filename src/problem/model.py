@@ -8,13 +8,14 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 
-from problem.features import VIEWS, schedule
+from problem.features import VIEWS, schedule, schedule_names
 
 CATEGORIES = ["carrier", "origin", "dest"]
 # What the model file may hold besides plain scikit-learn: loading it refuses all else.
 TRUSTED = [
     "functools.partial",
     "problem.features.schedule",
+    "problem.features.schedule_names",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.utils.validation.check_array",
 ]
@@ -42,11 +43,12 @@ def build(params: Params, seed: int) -> Pipeline:
     encoder = OrdinalEncoder(
         handle_unknown="use_encoded_value", unknown_value=np.nan, encoded_missing_value=np.nan
     )
+    clock = FunctionTransformer(schedule, feature_names_out=schedule_names)
     views = [name for view in VIEWS for name in (*view.features, *([view.age] if view.age else []))]
     columns = ColumnTransformer(
         [
             ("category", encoder, CATEGORIES),
-            ("schedule", FunctionTransformer(schedule), ["scheduled_departure", "scheduled_arrival"]),
+            ("schedule", clock, ["scheduled_departure", "scheduled_arrival"]),
             ("number", "passthrough", ["distance_miles", *views]),
         ],
         verbose_feature_names_out=False,

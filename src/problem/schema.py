@@ -4,10 +4,12 @@ Raw facts are repaired first, each rule looking only at a row and at rows known 
 (a repair that looked ahead would leak the future), then held against their contract.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -253,10 +255,16 @@ def _nulls(limits: Limits, name: str) -> pa.Check:
 
 
 _CLOCK = pa.Check(lambda clock: clock % 100 < 60, name="minutes below 60", description="not an hhmm clock")
+
+
+def _block(rows: Mapping[str, Any]) -> Any:
+    """On a frame or on plain arrays by name: a server asks it of each request, without a frame."""
+    block = rows["scheduled_arrival"] - rows["scheduled_departure"]
+    return (block >= np.timedelta64(15, "m")) & (block <= np.timedelta64(18, "h"))
+
+
 _BLOCK = pa.Check(
-    lambda f: (f["scheduled_arrival"] - f["scheduled_departure"]).between(
-        pd.Timedelta(minutes=15), pd.Timedelta(hours=18)
-    ),
+    _block,
     name="scheduled block of 15 minutes to 18 hours",
     description="a wrong date or time zone: see _next_clock in src/problem/source.py",
 )
@@ -273,15 +281,18 @@ _ARRIVES_AFTER_DECISION = pa.Check(
 
 
 def _request_columns() -> dict[str, pa.Column]:
+    """What a caller sends. `metadata={"personal": "drop"}` (or "hash") keeps a column out of the log."""
+    date = pa.Check.str_matches(r"^\d{4}-\d\d-\d\d$", name="YYYY-MM-DD")
+    airport = pa.Check.str_matches(r"^[A-Z]{3}$", name="three letters")
     return {
-        "flight_date": pa.Column("str", pa.Check.str_matches(r"^\d{4}-\d\d-\d\d$", name="YYYY-MM-DD")),
-        "carrier": pa.Column("str", _one_of(CARRIERS)),
-        "flight": pa.Column("int64", _within(1, 9999)),
-        "origin": pa.Column("str", _one_of(ORIGINS)),
-        "dest": pa.Column("str", pa.Check.str_matches(r"^[A-Z]{3}$", name="three letters")),
-        "distance_miles": pa.Column("int64", _within(50, 6000)),
-        "scheduled_departure": pa.Column(UTC),
-        "scheduled_arrival": pa.Column(UTC),
+        "flight_date": pa.Column("str", date, description="day of departure, local"),
+        "carrier": pa.Column("str", _one_of(CARRIERS), description="two-letter code of the carrier"),
+        "flight": pa.Column("int64", _within(1, 9999), description="flight number"),
+        "origin": pa.Column("str", _one_of(ORIGINS), description="airport of departure"),
+        "dest": pa.Column("str", airport, description="airport of arrival"),
+        "distance_miles": pa.Column("int64", _within(50, 6000), description="from origin to dest"),
+        "scheduled_departure": pa.Column(UTC, description="instant of departure by schedule"),
+        "scheduled_arrival": pa.Column(UTC, description="instant of arrival by schedule"),
     }
 
 
@@ -298,7 +309,7 @@ def _feature_columns() -> dict[str, pa.Column]:
     return columns
 
 
-_DECIDED = {"decided_at": pa.Column(UTC)}
+_DECIDED = {"decided_at": pa.Column(UTC, description="instant of the decision, of which features are read")}
 _KEY = {name: column for name, column in _request_columns().items() if name in KEY}
 _SCORE = {"score": pa.Column("float64", _within(0, 1))}
 _LABEL = {"label": pa.Column("int64", pa.Check.isin([0, 1])), "label_known_at": pa.Column(UTC)}
@@ -314,6 +325,19 @@ EXAMPLE = pa.DataFrameSchema(
     checks=[_BLOCK, _LATER],
     unique=KEY,
     strict=True,
+)
+REQUEST_EXAMPLES = (  # as a caller sends them; the documentation shows these
+    {
+        "flight_date": "2013-06-02",
+        "carrier": "EV",
+        "flight": 5215,
+        "origin": "LGA",
+        "dest": "SYR",
+        "distance_miles": 198,
+        "scheduled_departure": "2013-06-03T02:25:00Z",
+        "scheduled_arrival": "2013-06-03T03:37:00Z",
+        "decided_at": "2013-06-03T00:25:00Z",
+    },
 )
 PREDICTION = pa.DataFrameSchema({**_KEY, **_DECIDED, **_SCORE}, unique=KEY, strict=True)
 OUTCOME = pa.DataFrameSchema(

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop import contract, files, model_file, params
+from loop import contract, facts, files, model_file, params
 from loop.features import DECIDED_AT, change_log, join
-from loop.pipeline import evaluate, train, validate
+from loop.pipeline import evaluate, train
 from loop.pipeline.examples import examples
 from loop.policy import Policy
 from loop.stats import bootstrap
@@ -29,7 +29,7 @@ LABEL = ["label", "label_known_at"]
 
 def repaired(tables: Tables) -> Tables:
     """The tables as the stages after `validate` see them."""
-    return {name: validate.repair(name, frame.copy())[0] for name, frame in tables.items()}
+    return {name: facts.repair(name, frame.copy())[0] for name, frame in tables.items()}
 
 
 def newest(requests: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
@@ -125,7 +125,7 @@ def outcomes(sample, scores) -> pd.DataFrame:
 
 
 def test_the_source_returns_every_table_in_time_and_each_has_a_contract(raw, windows):
-    limits = params.section("validate", validate.Params).limits
+    limits = params.section("validate", facts.Params).limits
     assert set(raw) == set(source.TIME) == set(schema.raw(windows.as_of, limits))
 
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from loop.facts import repair
 from loop.features import join
-from loop.pipeline.validate import repair
-from problem.features import VIEWS, WEATHER, schedule, trailing
-from problem.source import labels, requests, tables
+from problem.features import SCHEDULE, VIEWS, WEATHER, schedule, trailing
+from problem.source import ORIGIN_ZONE, labels, requests, tables
 
 NOON = pd.Timestamp("2013-05-09T12:00", tz="UTC").as_unit("us")
 FEATURES = [name for view in VIEWS for name in (*view.features, *([view.age] if view.age else []))]
@@ -103,10 +103,20 @@ def test_the_schedule_is_read_in_the_time_of_the_origin():
             "scheduled_arrival": pd.to_datetime(["2013-01-07T12:00Z", "2013-07-07T12:00Z"]),
         }
     )
-    found = schedule(frame)
-    assert found["hour"].tolist() == [5.5, 6.5]
-    assert found["weekday"].tolist() == [0, 6]
-    assert found["block_minutes"].tolist() == [90, 90]
+    assert SCHEDULE == ("hour", "weekday", "block_minutes")
+    assert schedule(frame).tolist() == [[5.5, 0, 90], [6.5, 6, 90]]
+
+
+def test_the_schedule_is_the_same_from_arrays_and_as_pandas_reads_the_clock_in_every_hour_of_the_year():
+    departure = pd.date_range("2013-01-01", "2014-01-01", freq="37min", tz="UTC", unit="us")
+    frame = pd.DataFrame(
+        {"scheduled_departure": departure, "scheduled_arrival": departure + pd.Timedelta("71min")}
+    )
+    arrays = {name: frame[name].to_numpy("datetime64[us]") for name in frame}
+    local = departure.tz_convert(ORIGIN_ZONE)
+    expected = np.column_stack([local.hour + local.minute / 60, local.day_of_week, np.full(len(local), 71.0)])
+    assert np.array_equal(schedule(frame), expected)
+    assert np.array_equal(schedule(arrays), expected)
 
 
 def test_trailing_figures_equal_a_plain_loop_over_real_arrivals():

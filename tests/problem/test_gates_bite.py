@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop import files, model_file, params, scorer
-from loop.pipeline import train, validate
+from loop import facts, files, model_file, params, scorer
+from loop.pipeline import train
 from loop.policy import Policy
 from loop.review import candidate as candidates
 from loop.review import compare, gate
@@ -222,12 +222,13 @@ def test_the_same_model_must_give_golden_requests_the_same_score_to_the_bit(cour
 def broken_tables():
     tables = {path.name: files.read_table(path) for path in sorted(Path("data/raw").iterdir())}
     windows = params.section("windows", params.Windows)
-    limits = params.section("validate", validate.Params).limits
+    limits = params.section("validate", facts.Params).limits
     return tables, windows, limits
 
 
 def contract_gate(tables, windows, limits):
-    breaches = validate.validate(tables, windows, limits)[2]
+    span = {"since": windows.since, "until": windows.holdout.until, "as_of": windows.as_of}
+    breaches = facts.validate(tables, limits, **span)[2]
     return gate.contract([breach.as_json() for breach in breaches])
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from loop import contract
-from loop.pipeline.validate import repair
+from loop.facts import repair
 from problem import schema
 from problem.source import LEAD, tables
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from pydantic import field_validator
 
-from loop import contract, features, files, lineage, model_file, params, tracking
+from loop import contract, features, files, lineage, model_file, params, reference, tracking
 from loop.paths import (
     CARD,
     CARD_JSON,
@@ -18,6 +18,7 @@ from loop.paths import (
     MODEL,
     PLOTS,
     PREDICTIONS,
+    REFERENCE,
     SLICES,
     TRAIN,
 )
@@ -99,12 +100,15 @@ def _slices(
     return pd.DataFrame(rows, columns=["cut", "slice", "metric", "rows", "value", "low", "high"])
 
 
-def golden(model: Any, examples: pd.DataFrame) -> list[dict[str, Any]]:
-    """The golden requests among the examples, with the score that this model gives each, to the bit."""
-    if not metrics.GOLDEN:
-        return []
+def golden(examples: pd.DataFrame) -> pd.DataFrame:
+    """The golden requests among the examples, in the order of GOLDEN, and why each is one."""
     keys = pd.DataFrame([key for _, key in metrics.GOLDEN], columns=source.KEY)
-    found = keys.assign(why=[why for why, _ in metrics.GOLDEN]).merge(examples, on=source.KEY, how="inner")
+    keys = keys.astype({name: examples[name].dtype for name in source.KEY})
+    return keys.assign(why=[why for why, _ in metrics.GOLDEN]).merge(examples, on=source.KEY, how="inner")
+
+
+def golden_scores(model: Any, found: pd.DataFrame) -> list[dict[str, Any]]:
+    """Why, key and the score that this model gives each golden request, to the bit."""
     if found.empty:
         return []
     scored = found[["why", *source.KEY]].assign(score=problem_model.score(model, features.known(found)))
@@ -134,7 +138,10 @@ def main() -> None:
     files.write_table(PREDICTIONS, predictions)
     files.write_json(METRICS, as_json(found))
     files.write_json(SLICES, files.records(found.slices))
-    files.write_json(GOLDEN, golden(model, pd.concat([files.read_table(TRAIN), examples])))
+    train = files.read_table(TRAIN)
+    wanted = golden(pd.concat([train, examples], ignore_index=True))
+    files.write_json(GOLDEN, golden_scores(model, wanted))
+    reference.write(REFERENCE, reference.of(model, wanted, train, settings.seed))
     for name in ("calibration", "clusters", "scores"):
         files.write_text(PLOTS / f"{name}.csv", getattr(found, name).to_csv(index=False, float_format="%.6f"))
     facts = card.facts(about, windows, made, found, settings)

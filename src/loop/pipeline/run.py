@@ -53,13 +53,13 @@ def _accepted() -> dict[str, Any]:
 
 
 def _parse_all() -> None:
-    from loop import params
-    from loop.pipeline import card, evaluate, examples, train, validate
+    from loop import facts, params
+    from loop.pipeline import card, evaluate, examples, train
     from loop.policy import Policy
 
     models: dict[str, Any] = {
         "windows": params.Windows,
-        "validate": validate.Params,
+        "validate": facts.Params,
         "examples": examples.Params,
         "train": train.Params,
         "evaluate": evaluate.Params,

@@ -4,90 +4,12 @@ All breaches are collected in reports/validation.json before anything is refused
 tables are written to data/valid only if there are none.
 """
 
-from typing import Any
-
-import pandas as pd
-
-from loop import contract, files, params
-from loop.contract import Breach, ContractError
+from loop import files, params
+from loop.contract import ContractError
 from loop.errors import LoopError
+from loop.facts import Params, validate
 from loop.paths import RAW, VALID, VALIDATION
-from problem import schema, source
-
-
-class Params(params.Section):
-    """`validate` of params.yaml."""
-
-    limits: schema.Limits
-
-
-def repair(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    """The frame after every repair of its table, and what each changed: rule, why, rows."""
-    log = []
-    for rule in schema.REPAIRS:
-        if rule.table == table:
-            mended = rule.mend(frame)
-            log.append({"table": table, "rule": rule.name, "why": rule.why, "rows": _changed(frame, mended)})
-            frame = mended.reset_index(drop=True)
-    return frame, log
-
-
-def validate(
-    tables: dict[str, pd.DataFrame], windows: params.Windows, limits: schema.Limits
-) -> tuple[dict[str, pd.DataFrame], dict[str, Any], list[Breach]]:
-    """Repaired tables, a report, and every breach of the contract; tables come in as ingested.
-
-    A table with a wrong structure is neither repaired nor checked further, and then no rule
-    across tables is asked either.
-    """
-    contracts = schema.raw(windows.as_of, limits)
-    breaches = [
-        breach
-        for name, expected in contracts.items()
-        for breach in _structure(tables.get(name), expected, name)
-    ]
-    broken = {breach.table for breach in breaches}
-    valid, repairs = {}, []
-    for name in contracts:
-        if name not in broken:
-            valid[name], log = repair(name, tables[name])
-            repairs += log
-            breaches += contract.check(valid[name], contracts[name], name)
-    if not broken:
-        known = {"since": windows.since, "until": windows.holdout.until, "as_of": windows.as_of}
-        breaches += [
-            Breach(rule.table, rule.name, rule.column, len(rule.offenders), _three(rule), rule.todo)
-            for rule in schema.rules(valid, limits, **known)
-            if len(rule.offenders)
-        ]
-    report = {
-        "passed": not breaches,
-        "as_of": windows.as_of.isoformat(),
-        "rows": {name: len(frame) for name, frame in tables.items()},
-        "repairs": repairs,
-        "breaches": [breach.as_json() for breach in breaches],
-    }
-    return valid, report, breaches
-
-
-def _structure(frame: pd.DataFrame | None, expected: Any, name: str) -> list[Breach]:
-    if frame is None:
-        return [Breach(name, "table missing", "", 0, (), "return it from src/problem/source.py")]
-    if frame.empty:
-        return [Breach(name, "table is empty", "", 0, (), "look at windows in params.yaml and at the source")]
-    return contract.structure(frame, expected, name)
-
-
-def _three(rule: schema.Rule) -> tuple[str, ...]:
-    return tuple(str(value) for value in rule.offenders.drop_duplicates().iloc[: contract.EXAMPLES])
-
-
-def _changed(before: pd.DataFrame, after: pd.DataFrame) -> int:
-    if len(before) != len(after):
-        return abs(len(before) - len(after))
-    old, new = before.reset_index(drop=True), after.reset_index(drop=True)
-    same = old.eq(new) | (old.isna() & new.isna())
-    return int((~same.all(axis=1)).sum())
+from problem import source
 
 
 def main() -> None:
@@ -97,7 +19,8 @@ def main() -> None:
     if not RAW.is_dir():
         raise LoopError(f"{RAW} is missing", "the output of `ingest`", "run `loop ingest`, or `loop run`")
     tables = {name: files.read_table(RAW / name) for name in source.TIME if (RAW / name).is_dir()}
-    valid, report, breaches = validate(tables, windows, limits)
+    span = {"since": windows.since, "until": windows.holdout.until, "as_of": windows.as_of}
+    valid, report, breaches = validate(tables, limits, **span)
     files.write_json(VALIDATION, report)
     if breaches:
         raise ContractError(breaches, f"raw data in {RAW}")

@@ -1,0 +1,90 @@
+"""Raw facts, repaired by named rules and held against their contract: all at once, nothing written."""
+
+from typing import Any
+
+import pandas as pd
+
+from loop import contract, params
+from loop.contract import Breach
+from problem import schema
+
+
+class Params(params.Section):
+    """`validate` of params.yaml."""
+
+    limits: schema.Limits
+
+
+def repair(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """The frame after every repair of its table, and what each changed: rule, why, rows."""
+    log = []
+    for rule in schema.REPAIRS:
+        if rule.table == table:
+            mended = rule.mend(frame)
+            log.append({"table": table, "rule": rule.name, "why": rule.why, "rows": _changed(frame, mended)})
+            frame = mended.reset_index(drop=True)
+    return frame, log
+
+
+def validate(
+    tables: dict[str, pd.DataFrame],
+    limits: schema.Limits,
+    *,
+    since: pd.Timestamp,
+    until: pd.Timestamp,
+    as_of: pd.Timestamp,
+) -> tuple[dict[str, pd.DataFrame], dict[str, Any], list[Breach]]:
+    """Repaired tables, a report, and every breach of the contract; tables come in as ingested.
+
+    Rows are those decided in [since, until) as known at `as_of`, all in UTC.
+
+    A table with a wrong structure is neither repaired nor checked further, and then no rule
+    across tables is asked either.
+    """
+    contracts = schema.raw(as_of, limits)
+    breaches = [
+        breach
+        for name, expected in contracts.items()
+        for breach in _structure(tables.get(name), expected, name)
+    ]
+    broken = {breach.table for breach in breaches}
+    valid, repairs = {}, []
+    for name in contracts:
+        if name not in broken:
+            valid[name], log = repair(name, tables[name])
+            repairs += log
+            breaches += contract.check(valid[name], contracts[name], name)
+    if not broken:
+        breaches += [
+            Breach(rule.table, rule.name, rule.column, len(rule.offenders), _three(rule), rule.todo)
+            for rule in schema.rules(valid, limits, since=since, until=until, as_of=as_of)
+            if len(rule.offenders)
+        ]
+    report = {
+        "passed": not breaches,
+        "as_of": as_of.isoformat(),
+        "rows": {name: len(frame) for name, frame in tables.items()},
+        "repairs": repairs,
+        "breaches": [breach.as_json() for breach in breaches],
+    }
+    return valid, report, breaches
+
+
+def _structure(frame: pd.DataFrame | None, expected: Any, name: str) -> list[Breach]:
+    if frame is None:
+        return [Breach(name, "table missing", "", 0, (), "return it from src/problem/source.py")]
+    if frame.empty:
+        return [Breach(name, "table is empty", "", 0, (), "look at windows in params.yaml and at the source")]
+    return contract.structure(frame, expected, name)
+
+
+def _three(rule: schema.Rule) -> tuple[str, ...]:
+    return tuple(str(value) for value in rule.offenders.drop_duplicates().iloc[: contract.EXAMPLES])
+
+
+def _changed(before: pd.DataFrame, after: pd.DataFrame) -> int:
+    if len(before) != len(after):
+        return abs(len(before) - len(after))
+    old, new = before.reset_index(drop=True), after.reset_index(drop=True)
+    same = old.eq(new) | (old.isna() & new.isna())
+    return int((~same.all(axis=1)).sum())

@@ -1,0 +1,1 @@
+"""Serving: one model behind one endpoint, with features kept ready and every prediction on record."""

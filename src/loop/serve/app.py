@@ -1,0 +1,204 @@
+"""The HTTP of a prediction, on bare ASGI: what a framework does for each request costs more than the model.
+
+Everything that is not here (health, metrics, the pages' files) goes on to BentoML. A refusal is JSON with
+field, found and expected; nothing that a caller sends ends as a traceback.
+"""
+
+import hmac
+import json
+import logging
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from urllib.parse import parse_qs
+
+from pydantic_core import to_json
+
+from loop.serve.request import Problem, RefusedError
+
+LOG = logging.getLogger(__name__)
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+HEALTH = ("/healthz", "/livez", "/readyz")  # asked by machines that have no token
+ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+YES_NO = {"true": True, "1": True, "false": False, "0": False}
+JSON = b"application/json"
+METRICS = b"text/plain; version=0.0.4; charset=utf-8"
+
+
+class Serving(Protocol):
+    """What answers; the service makes one when it starts."""
+
+    token: bytes | None
+    body_max: int
+    pages: dict[str, tuple[bytes, bytes]]  # path: type and body
+
+    def answer(self, body: bytes, request_id: str, explain: bool, started: float) -> bytes:
+        """The answer to a body, as JSON. Raises RefusedError."""
+
+    def metrics(self) -> bytes:
+        """The counters, as Prometheus reads them."""
+
+    def count(self, status: int, seconds: float) -> None:
+        """Take note of a prediction's end."""
+
+
+class _StopError(Exception):
+    """An answer other than a prediction."""
+
+    def __init__(self, status: int, error: str, *problems: Problem, headers: tuple[Any, ...] = ()) -> None:
+        self.status, self.error, self.problems, self.headers = status, error, problems, headers
+
+
+class Front:
+    """ASGI middleware around BentoML's application: answers /predict, /model and the pages itself."""
+
+    def __init__(self, inner: App, serving: Callable[[], Serving | None]) -> None:
+        self._inner, self._serving = inner, serving
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or scope["path"] in HEALTH:
+            return await self._inner(scope, receive, send)
+        started = time.perf_counter()
+        serving = self._serving()
+        path, headers = scope["path"], dict(scope["headers"])
+        given = headers.get(b"x-request-id")
+        request_id = given.decode() if given and ID.fullmatch(given) else uuid.uuid4().hex
+        try:
+            if serving is None:
+                raise _StopError(503, "the model is not loaded yet", headers=((b"retry-after", b"1"),))
+            _authorize(serving.token, headers)
+            if path == "/predict":
+                body = await self._predict(serving, scope, headers, receive, request_id, started)
+                await _respond(send, 200, JSON, body, request_id)
+                serving.count(200, time.perf_counter() - started)
+                return None
+            if path == "/metrics":
+                _only(scope, "GET", "HEAD")
+                return await _respond(send, 200, METRICS, serving.metrics(), request_id)
+            if path not in serving.pages:
+                return await self._inner(scope, receive, send)
+            _only(scope, "GET", "HEAD")
+            kind, page = serving.pages[path]
+            return await _respond(send, 200, kind, page, request_id)
+        except _StopError as stop:
+            if serving is not None and path == "/predict":
+                serving.count(stop.status, time.perf_counter() - started)
+            body = to_json(
+                {
+                    "error": stop.error,
+                    "problems": [vars(problem) for problem in stop.problems],
+                    "request_id": request_id,
+                }
+            )
+            return await _respond(send, stop.status, JSON, body, request_id, stop.headers)
+
+    async def _predict(
+        self,
+        serving: Serving,
+        scope: Scope,
+        headers: dict[bytes, bytes],
+        receive: Receive,
+        request_id: str,
+        started: float,
+    ) -> bytes:
+        _only(scope, "POST")
+        given = headers.get(b"x-request-id")
+        if given is not None and given.decode("latin-1") != request_id:
+            expected = "1 to 128 of letters, digits, and . _ : -"
+            raise _StopError(400, "bad request", Problem("X-Request-Id", _text(given), expected))
+        kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
+        if kind != JSON:
+            problem = Problem("Content-Type", _text(kind) or "nothing", "application/json")
+            raise _StopError(400, "bad request", problem)
+        if b"content-encoding" in headers:
+            problem = Problem("Content-Encoding", _text(headers[b"content-encoding"]), "none: a plain body")
+            raise _StopError(400, "bad request", problem)
+        explain = _explain(scope["query_string"])
+        body = await _body(serving.body_max, headers, receive)
+        try:
+            return serving.answer(body, request_id, explain, started)
+        except RefusedError as error:
+            raise _StopError(400, "bad request", *error.problems) from None
+        except Exception:  # ours, not the caller's: say so without saying how
+            LOG.exception("request %s failed", request_id)
+            raise _StopError(500, "the server failed; its log has the request id") from None
+
+
+def _authorize(token: bytes | None, headers: dict[bytes, bytes]) -> None:
+    if token is None:
+        return
+    given = headers.get(b"authorization", b"")
+    scheme, _, secret = given.partition(b" ")
+    if not (hmac.compare_digest(secret.strip(), token) and scheme.lower() == b"bearer"):
+        problem = Problem("Authorization", "another token" if given else "nothing", "Bearer and the token")
+        raise _StopError(401, "not allowed", problem, headers=((b"www-authenticate", b"Bearer"),))
+
+
+def _only(scope: Scope, *methods: str) -> None:
+    if scope["method"] not in methods:
+        problem = Problem("method", scope["method"][:20], " or ".join(methods))
+        allow = ((b"allow", ", ".join(methods).encode()),)
+        raise _StopError(405, "method not allowed", problem, headers=allow)
+
+
+def _explain(query: bytes) -> bool:
+    if not query:
+        return False
+    given = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("explain", ["false"])[-1]
+    if given.lower() not in YES_NO:
+        raise _StopError(400, "bad request", Problem("explain", _text(given.encode()), "true or false"))
+    return YES_NO[given.lower()]
+
+
+async def _body(body_max: int, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+    """The whole body. Stops as soon as it is known to be too long."""
+    length = headers.get(b"content-length", b"0")
+    if length.isdigit() and int(length) > body_max:
+        raise _too_large(int(length), body_max)
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _StopError(400, "bad request", Problem("body", "a connection that ended", "a whole body"))
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > body_max:
+            raise _too_large(size, body_max)
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _too_large(size: int, body_max: int) -> _StopError:
+    problem = Problem("body", f"{size} bytes or more", f"at most {body_max} bytes (serve.body_kb_max)")
+    return _StopError(413, "body too large", problem, headers=((b"connection", b"close"),))
+
+
+def _text(value: bytes) -> str:
+    return json.dumps(value.decode("latin-1"))[1:-1][:100]
+
+
+async def _respond(
+    send: Send, status: int, kind: bytes, body: bytes, request_id: str, more: tuple[Any, ...] = ()
+) -> None:
+    headers = [
+        (b"content-type", kind),
+        (b"content-length", b"%d" % len(body)),
+        (b"x-request-id", request_id.encode()),
+        *more,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def now() -> datetime:
+    """The instant of a request: the one clock of serving."""
+    return datetime.now(UTC)

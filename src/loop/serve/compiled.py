@@ -1,0 +1,193 @@
+"""The fitted Pipeline without frame and without interpreter: columns prepared once, trees compiled.
+
+Exact, or not at all: what cannot be shown to be the same is refused here, and then the Pipeline is
+served as it is. Understood are a ColumnTransformer of columns passed through, ordinal encoders and
+functions of columns, followed by trees that Treelite reads.
+"""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
+
+from loop import columns as arrays
+from loop.columns import Array, Columns
+from loop.serve import native
+
+Step = Callable[[Columns, Array], None]  # fills its columns of the matrix
+
+
+class CannotCompileError(Exception):
+    """What of a Pipeline is beyond this module."""
+
+
+class Compiled:
+    """Like the Pipeline, for columns in place of a frame: the same `predict` and `predict_proba`."""
+
+    def __init__(self, pipeline: Pipeline, trees: Callable[[Array], Array], engine: str) -> None:
+        transformer: ColumnTransformer = pipeline[0]
+        self._steps = _steps(transformer)
+        self._width = max((place.stop for place in transformer.output_indices_.values()), default=0)
+        self._trees = trees
+        self.engine = engine
+        self.after = _After(trees)
+
+    def matrix(self, columns: Columns) -> Array:
+        """What the trees see: shape (rows, features)."""
+        found = np.empty((arrays.length(columns), self._width))
+        for step in self._steps:
+            step(columns, found)
+        return found
+
+    def predict_proba(self, columns: Columns) -> Array:
+        """The probability of each class: shape (rows, classes)."""
+        return self.after.predict_proba(self.matrix(columns))
+
+    def predict(self, columns: Columns) -> Array:
+        """What a regression expects: shape (rows,)."""
+        return self.after.predict(self.matrix(columns))
+
+
+class _After:
+    """The Pipeline's last step, on a ready matrix."""
+
+    def __init__(self, trees: Callable[[Array], Array]) -> None:
+        self._trees = trees
+
+    def predict_proba(self, matrix: Array) -> Array:
+        """The probability of each class: shape (rows, classes)."""
+        found = self._trees(matrix)
+        return np.column_stack([1 - found[:, 0], found[:, 0]]) if found.shape[1] == 1 else found
+
+    def predict(self, matrix: Array) -> Array:
+        """What a regression expects: shape (rows,)."""
+        return np.asarray(self._trees(matrix)[:, 0])
+
+
+def build(pipeline: Any, sha256: str, *, threads: int = 1, folder: Path = native.FOLDER) -> Compiled:
+    """The compiled Pipeline whose file has this hash. Raises CannotCompileError."""
+    if not (isinstance(pipeline, Pipeline) and len(pipeline) == 2):
+        raise CannotCompileError("it is not a Pipeline of two steps")
+    if not isinstance(pipeline[0], ColumnTransformer):
+        raise CannotCompileError(f"its first step is a {type(pipeline[0]).__name__}, no ColumnTransformer")
+    _same_categories(pipeline[0], pipeline[1])
+    trees, engine = _trees(pipeline[1], sha256, threads, folder)
+    return Compiled(pipeline, trees, engine)
+
+
+def categories(pipeline: Any) -> dict[str, frozenset[Any]]:
+    """Of each column that the Pipeline encodes, the values that training saw."""
+    first = pipeline[0] if isinstance(pipeline, Pipeline) else None
+    if not isinstance(first, ColumnTransformer):
+        return {}
+    return {
+        str(name): frozenset(known)
+        for _, encoder, names in first.transformers_
+        if hasattr(encoder, "categories_")
+        for name, known in zip(names, encoder.categories_, strict=True)
+    }
+
+
+def _trees(estimator: Any, sha256: str, threads: int, folder: Path) -> tuple[Callable[[Array], Array], str]:
+    import treelite
+    from treelite import gtil
+
+    try:
+        model = treelite.sklearn.import_model(estimator)
+    except Exception as error:  # Treelite says by many types that it does not know an estimator
+        raise CannotCompileError(f"Treelite does not read {type(estimator).__name__}: {error}") from None
+    path = native.library(model, sha256, folder)
+    if path is None:
+        return lambda matrix: _wide(gtil.predict(model, matrix, nthread=threads)), "treelite"
+    import tl2cgen
+
+    predictor = tl2cgen.Predictor(str(path), nthread=threads)
+    return lambda matrix: _wide(predictor.predict(tl2cgen.DMatrix(matrix))), "machine code"
+
+
+def _wide(found: Array) -> Array:
+    return found.reshape(len(found), -1)
+
+
+def _steps(transformer: ColumnTransformer) -> list[Step]:
+    steps = []
+    for name, fitted, names in transformer.transformers_:
+        place = transformer.output_indices_[name]
+        if place.stop == place.start:
+            continue
+        if isinstance(fitted, OrdinalEncoder):
+            steps += [_encode(place.start + i, *pair) for i, pair in enumerate(_tables(fitted, names))]
+        elif isinstance(fitted, FunctionTransformer) and fitted.func is not None:
+            steps.append(_apply(place, fitted, list(names)))
+        elif isinstance(fitted, FunctionTransformer) or fitted == "passthrough":
+            steps += [_copy(place.start + i, column) for i, column in enumerate(names)]
+        else:
+            raise CannotCompileError(f"`{name}` of its ColumnTransformer is a {type(fitted).__name__}")
+    return steps
+
+
+def _tables(encoder: OrdinalEncoder, names: Any) -> list[tuple[str, dict[Any, float], float]]:
+    """Of each column: its name, the code of each known value (None: missing), the code of all others."""
+    if encoder.handle_unknown != "use_encoded_value":
+        raise CannotCompileError("an OrdinalEncoder raises an error for unknown categories")
+    tables = []
+    for name, known in zip(names, encoder.categories_, strict=True):
+        codes = {_key(value): float(code) for code, value in enumerate(known)}
+        if None in codes:
+            codes[None] = encoder.encoded_missing_value
+        tables.append((str(name), codes, encoder.unknown_value))
+    return tables
+
+
+def _key(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _encode(at: int, column: str, table: dict[Any, float], unknown: float) -> Step:
+    def step(columns: Columns, found: Array) -> None:
+        found[:, at] = [table.get(_key(value), unknown) for value in columns[column].tolist()]
+
+    return step
+
+
+def _copy(at: int, column: str) -> Step:
+    def step(columns: Columns, found: Array) -> None:
+        found[:, at] = columns[column]
+
+    return step
+
+
+def _apply(place: slice, transformer: FunctionTransformer, names: list[str]) -> Step:
+    settings = transformer.kw_args or {}
+
+    def step(columns: Columns, found: Array) -> None:
+        found[:, place] = transformer.func({name: columns[name] for name in names}, **settings)
+
+    return step
+
+
+def _same_categories(transformer: ColumnTransformer, estimator: Any) -> None:
+    """Refuse a booster that would renumber the codes it gets: Treelite does not do that."""
+    inner = getattr(estimator, "_preprocessor", None)
+    if inner is None:
+        return
+    encoder = inner.named_transformers_["encoder"]
+    first = np.flatnonzero(estimator.is_categorical_)
+    if not np.array_equal(first, np.arange(len(first))):
+        raise CannotCompileError("the booster's categorical features are not its first ones")
+    outer = [len(known) for known in _encoded(transformer)]
+    inside = [known[~np.isnan(known)] for known in encoder.categories_]
+    if [len(known) for known in inside] != outer[: len(inside)] or any(
+        not np.array_equal(known, np.arange(len(known))) for known in inside
+    ):
+        raise CannotCompileError("the booster numbers its categories otherwise than the encoder before it")
+
+
+def _encoded(transformer: ColumnTransformer) -> list[Array]:
+    fitted = [step for _, step, _ in transformer.transformers_ if isinstance(step, OrdinalEncoder)]
+    return [known for encoder in fitted for known in encoder.categories_]

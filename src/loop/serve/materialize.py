@@ -1,0 +1,73 @@
+"""materialize: the newest row of each feature view and entity, as known at an instant, into the store."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from loop import facts, params
+from loop.contract import ContractError
+from loop.errors import LoopError
+from loop.features import change_log
+from loop.serve import online, settings
+from problem import source
+from problem.features import VIEWS
+
+
+def newest(view: Any, tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp) -> pd.DataFrame:
+    """The last row of each entity known at `as_of` (UTC): entity, known_at, features; none past its time."""
+    log = change_log(view, tables)
+    at = as_of.tz_convert("UTC").tz_localize(None)
+    log = log[(log["known_at"] <= at) & (log["known_at"] >= at - view.ttl)]
+    in_order: pd.DataFrame = log.sort_values("known_at")
+    return in_order.drop_duplicates(list(view.entity), keep="last", ignore_index=True)
+
+
+def rows(view: Any, frame: pd.DataFrame) -> Iterator[tuple[str, bytes]]:
+    """What the store keeps of a view's rows."""
+    entities = zip(*(frame[name].tolist() for name in view.entity), strict=True)
+    known_at = frame["known_at"].to_numpy("datetime64[us]").astype(np.int64).tolist()
+    values = frame[list(view.features)].to_numpy(np.float64, na_value=np.nan).tolist()
+    for entity, at, of_entity in zip(entities, known_at, values, strict=True):
+        yield online.row(view, entity, at, of_entity)
+
+
+def materialize(
+    tables: Mapping[str, pd.DataFrame], store: online.Store, as_of: pd.Timestamp, views: Sequence[Any] = VIEWS
+) -> dict[str, int]:
+    """Replace what the store holds by the newest rows as of an instant; how many of each view."""
+    kept = {view.name: list(rows(view, newest(view, tables, as_of))) for view in views}
+    store.replace((row for some in kept.values() for row in some), as_of.isoformat())
+    return {name: len(some) for name, some in kept.items()}
+
+
+def main(as_of: str | None) -> None:
+    """Read the source as known at `as_of`, repair it, hold it to its contract, fill the store."""
+    windows = params.section("windows", params.Windows)
+    limits = params.section("validate", facts.Params).limits
+    at = windows.as_of if as_of is None else _instant(as_of)
+    if at <= windows.since:
+        raise LoopError(
+            f"--as-of {at:%Y-%m-%d %H:%MZ} is not after windows.since",
+            f"later than {windows.since}",
+            "ask later",
+        )
+    store = online.open_store(settings.place().features)
+    tables = source.tables(windows.since, at, at)
+    valid, _, breaches = facts.validate(tables, limits, since=windows.since, until=at.floor("D"), as_of=at)
+    if breaches:  # what the store has stays, and grows stale in the open
+        raise ContractError(breaches, f"the source as of {at:%Y-%m-%d %H:%MZ}")
+    counts = materialize(valid, store, at)
+    print(f"materialize: as of {at:%Y-%m-%d %H:%MZ}, features {online.definition()}")
+    for name, number in counts.items():
+        print(f"  {name:<20} {number:>9,} entities")
+
+
+def _instant(text: str) -> pd.Timestamp:
+    try:
+        return params.instant(text)
+    except ValueError as error:
+        raise LoopError(
+            f"--as-of {text!r} {error}", "an instant in UTC", "loop materialize --as-of 2013-06-03T00:00Z"
+        ) from None

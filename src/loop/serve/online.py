@@ -1,0 +1,250 @@
+"""Features kept ready: of each view and entity the newest row, in a key-value store.
+
+A row that is absent, or became known only after the decision, is missing; one past its view's time
+to live is stale. Both are served as nulls, and said. The store is a SQLite file, or Redis by URL.
+
+Keys start with the hash of the code that defines the features: a model never reads what another
+definition wrote.
+"""
+
+import hashlib
+import logging
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from loop import columns as arrays
+from loop.columns import Array, Columns
+from loop.errors import LoopError
+from loop.features import DECIDED_AT
+from loop.files import replacing
+from problem.features import VIEWS
+
+LOG = logging.getLogger(__name__)
+FRESH, MISSING, STALE = 0, 1, 2
+DEFINED_IN = ("problem.source", "problem.schema", "problem.features")
+HOUR = 3.6e9  # microseconds
+NEVER = np.iinfo(np.int64).min
+AT_ONCE = 500  # keys of one query
+REST = 1.0  # seconds in which a store that failed is not asked again
+TIMEOUT = 0.1  # seconds that a store on the network may take
+
+
+class Store(Protocol):
+    """Values by key, of one definition of the features; `replace` is all or nothing."""
+
+    def get(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """The values of those keys that there are."""
+
+    def replace(self, rows: Iterable[tuple[str, bytes]], as_of: str) -> None:
+        """Let these be all rows, as of an instant."""
+
+    def as_of(self) -> str | None:
+        """The instant of the last `replace`, None before the first."""
+
+
+def definition() -> str:
+    """What the features are, as a hash of the code that says so."""
+    found = hashlib.sha256()
+    for name in DEFINED_IN:
+        found.update(Path(str(import_module(name).__file__)).read_bytes())
+    return found.hexdigest()[:12]
+
+
+def open_store(where: str) -> Store:
+    """The store at a path or URL. Raises LoopError for a URL that is not Redis's."""
+    scheme = urlsplit(where).scheme
+    if scheme in ("redis", "rediss", "unix"):
+        return RedisStore(where, definition())
+    if "://" in where:
+        raise LoopError(
+            f"LOOP_FEATURES is {scheme}://…, a store that is not known",
+            "a folder for SQLite files, or redis://HOST:PORT/NUMBER",
+            "set LOOP_FEATURES, or unset it for the default folder",
+        )
+    return SqliteStore(Path(where), definition())
+
+
+class SqliteStore:
+    """A file that never changes: a new version takes its place, and readers see it at the next request."""
+
+    def __init__(self, folder: Path, space: str) -> None:
+        self.path = folder / f"{space}.sqlite"
+        self._reader: sqlite3.Connection | None = None
+        self._version: tuple[int, int] | None = None
+
+    def get(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """The values of those keys that there are."""
+        reader = self._read()
+        found: dict[str, bytes] = {}
+        for start in range(0, len(keys), AT_ONCE):
+            some = keys[start : start + AT_ONCE]
+            marks = ",".join("?" * len(some))
+            found.update(reader.execute(f"SELECT key, value FROM online WHERE key IN ({marks})", some))  # noqa: S608
+        return found
+
+    def replace(self, rows: Iterable[tuple[str, bytes]], as_of: str) -> None:
+        """Let these be all rows, as of an instant."""
+        with replacing(self.path) as draft:
+            writer = sqlite3.connect(draft)
+            try:
+                writer.execute("PRAGMA journal_mode = OFF")  # a draft that fails is dropped whole
+                writer.execute("CREATE TABLE online (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID")
+                writer.executemany("INSERT INTO online VALUES (?, ?)", rows)
+                writer.execute("INSERT INTO online VALUES ('', ?)", (as_of.encode(),))
+                writer.commit()
+            finally:
+                writer.close()
+
+    def as_of(self) -> str | None:
+        """The instant of the last `replace`, None before the first."""
+        return self.get([""])[""].decode() if self.path.is_file() else None
+
+    def _read(self) -> sqlite3.Connection:
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            raise FileNotFoundError(f"{self.path} is missing: run `loop materialize`") from None
+        version = (status.st_ino, status.st_mtime_ns)
+        if self._reader is None or version != self._version:
+            self.close()
+            uri = f"{self.path.resolve().as_uri()}?mode=ro&immutable=1"
+            self._reader = sqlite3.connect(uri, uri=True, check_same_thread=False)
+            self._version = version
+        return self._reader
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+
+class RedisStore:
+    """A hash in Redis; a new version is written beside it and renamed into its place."""
+
+    def __init__(self, url: str, space: str) -> None:
+        import redis
+
+        self._name = f"loop:features:{space}"
+        self._client = redis.Redis.from_url(url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
+        self._writer = redis.Redis.from_url(url, socket_timeout=30, socket_connect_timeout=5)
+
+    def get(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """The values of those keys that there are."""
+        values: Any = self._client.hmget(self._name, list(keys))
+        return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
+
+    def replace(self, rows: Iterable[tuple[str, bytes]], as_of: str) -> None:
+        """Let these be all rows, as of an instant."""
+        draft = f"{self._name}:draft"
+        pipe = self._writer.pipeline()
+        pipe.delete(draft)
+        pipe.hset(draft, mapping={"": as_of.encode(), **dict(rows)})
+        pipe.rename(draft, self._name)
+        pipe.execute()
+
+    def as_of(self) -> str | None:
+        """The instant of the last `replace`, None before the first."""
+        found = self.get([""])
+        return found[""].decode() if found else None
+
+
+@dataclass(frozen=True)
+class Found:
+    """Features of some requests: numbers (rows, names), and by view (rows, views) fresh, missing or stale."""
+
+    numbers: Array
+    states: Array
+    failed: bool  # the store could not be asked
+
+
+class Features:
+    """The features of requests as of their decisions, from a store, never an error."""
+
+    def __init__(self, store: Store, views: Sequence[Any] = VIEWS) -> None:
+        self.views = views
+        self._store = store
+        self._rest_until = 0.0
+        self.names = [name for view in views for name in view.features]
+        self.names += [view.age for view in views if view.age]
+        self._aged = [at for at, view in enumerate(views) if view.age]
+        self._blanks = [_pack(NEVER, [np.nan] * len(view.features)) for view in views]
+        width = [1 + len(view.features) for view in views]
+        self._known_at = np.cumsum(width) - width  # where in a row's numbers each view begins
+        self._ttl = np.array([int(view.ttl.total_seconds() * 1e6) for view in views])
+        self._values = np.setdiff1d(np.arange(sum(width)), self._known_at)
+        self._view_of = np.repeat(np.arange(len(views)), [len(view.features) for view in views])
+
+    def of(self, requests: Columns) -> Found:
+        """The numbers of all features, one row per request, in the order of `names`."""
+        rows = arrays.length(requests)
+        if not self.views:
+            return Found(np.empty((rows, 0)), np.zeros((rows, 0), np.int8), False)
+        keys = _keys(self.views, requests)
+        found, failed = self._ask(list({key for row in keys for key in row}))
+        kept = [found.get(key, blank) for row in keys for key, blank in zip(row, self._blanks, strict=True)]
+        numbers = np.frombuffer(b"".join(kept), np.float64).reshape(rows, -1)
+        known_at = numbers[:, self._known_at].view(np.int64)  # the same bits, read as the integers they are
+        decided_at = requests[DECIDED_AT].view(np.int64)[:, None]
+        age = decided_at - known_at
+        absent = (known_at == NEVER) | (known_at > decided_at)
+        states = np.where(absent, MISSING, np.where(age > self._ttl, STALE, FRESH)).astype(np.int8)
+        fresh = states == FRESH
+        values = np.where(fresh[:, self._view_of], numbers[:, self._values], np.nan)
+        if self._aged:
+            ages = np.where(fresh[:, self._aged], age[:, self._aged] / HOUR, np.nan)
+            values = np.concatenate([values, ages], axis=1)
+        return Found(values, states, failed)
+
+    def as_of(self) -> str | None:
+        """The instant of which the store's rows are; None where there are none, or nobody answers."""
+        try:
+            return self._store.as_of()
+        except Exception as error:
+            self._failed(error)
+            return None
+
+    def _ask(self, keys: list[str]) -> tuple[dict[str, bytes], bool]:
+        if time.monotonic() < self._rest_until:
+            return {}, True
+        try:
+            return self._store.get(keys), False
+        except Exception as error:  # whatever a store does, a request is answered
+            self._failed(error)
+            return {}, True
+
+    def _failed(self, error: Exception) -> None:
+        self._rest_until = time.monotonic() + REST
+        LOG.warning("online features cannot be read, and are served as missing: %s", error)
+
+
+def row(view: Any, entity: Iterable[Any], known_at: int, values: Sequence[float]) -> tuple[str, bytes]:
+    """What a store keeps of an entity: key, and since when (microseconds since 1970, UTC) with features."""
+    return _key(view.name, entity), _pack(known_at, values)
+
+
+def _pack(known_at: int, values: Sequence[float]) -> bytes:
+    return np.int64(known_at).tobytes() + np.asarray(values, np.float64).tobytes()
+
+
+def _key(view: str, entity: Iterable[Any]) -> str:
+    return "\x1f".join([view, *map(str, entity)])
+
+
+def _keys(views: Sequence[Any], requests: Columns) -> list[tuple[str, ...]]:
+    """Of each request, the key of each view."""
+    texts = {name: list(map(str, requests[name].tolist())) for view in views for name in view.entity}
+    rows = arrays.length(requests)
+    by_view = [
+        map("\x1f".join, zip([view.name] * rows, *(texts[name] for name in view.entity), strict=True))
+        for view in views
+    ]
+    return list(zip(*by_view, strict=True))

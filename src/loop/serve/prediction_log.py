@@ -1,0 +1,218 @@
+"""Every prediction on record, without an answer ever waiting for the disk.
+
+Lines of JSON, one per body answered, go to a queue; a thread appends them to a file four times a second.
+What the contract calls personal is dropped or hashed before it is queued. A disk that is full or gone
+costs records, never requests: they wait, then they are dropped and counted.
+
+`bentoml.monitor` is not used: it keeps personal values, never deletes, grows without bound while the
+disk is full, and a record costs a call of Python's logging.
+"""
+
+import base64
+import fcntl
+import hashlib
+import hmac
+import logging
+import os
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from pydantic_core import to_json
+
+from loop.columns import Array
+from loop.errors import LoopError
+
+LOG = logging.getLogger(__name__)
+EVERY = 0.25  # seconds between two writes
+ROTATE_SECONDS, ROTATE_BYTES = 60.0, 64 * 2**20
+SEGMENTS = "log"  # the folder of segments, within that of predictions
+OPEN, DONE = ".open", ".jsonl"
+
+
+class Personal:
+    """What of a request may be kept: columns marked `drop` are left out, `hash` are keyed hashes."""
+
+    def __init__(self, marks: Mapping[str, str], key: bytes | None) -> None:
+        unknown = {name: mark for name, mark in marks.items() if mark not in ("drop", "hash")}
+        if unknown:
+            raise LoopError(
+                f"src/problem/schema.py marks {unknown} as personal",
+                'metadata={"personal": "drop"} or {"personal": "hash"}',
+                "mend the mark in REQUEST",
+            )
+        hashed = sorted(name for name, mark in marks.items() if mark == "hash")
+        if hashed and key is None:
+            raise LoopError(
+                f"the contract hashes {', '.join(hashed)}, and there is no key",
+                "LOOP_PERSONAL_KEY_FILE, a file with a secret of its own",
+                "`openssl rand -hex 32 > FILE`, and keep it: with another key, hashes no longer join",
+            )
+        self._marks, self._key = dict(marks), key
+
+    def __bool__(self) -> bool:
+        return bool(self._marks)
+
+    def kept(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The request as it may be kept."""
+        kept = {name: value for name, value in request.items() if self._marks.get(name) != "drop"}
+        for name, mark in self._marks.items():
+            if mark == "hash" and kept.get(name) is not None:
+                kept[name] = self.hashed(kept[name])
+        return kept
+
+    def hashed(self, value: Any) -> str:
+        """The keyed hash (HMAC-SHA256) of a value's text."""
+        text = value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)
+        return hmac.new(self._key or b"", text.encode(), hashlib.sha256).hexdigest()
+
+
+def line(
+    request_id: str,
+    at: datetime,
+    requests: bytes,
+    features: Array,
+    scores: Sequence[float],
+    latency_ms: float,
+    many: bool,
+) -> bytes:
+    """One body answered, as a line: `requests` is its JSON; features (rows, names) are packed float64."""
+    packed = base64.b64encode(np.ascontiguousarray(features, "<f8").tobytes())
+    return b"".join(
+        [
+            b'{"id":"%b","at":"%b","many":%b,"latency_ms":%.3f,"scores":'
+            % (request_id.encode(), at.isoformat().encode(), b"true" if many else b"false", latency_ms),
+            to_json(scores),
+            b',"requests":',
+            requests.replace(b"\n", b" ").replace(b"\r", b" "),  # line ends are only spaces in JSON
+            b',"features":"',
+            packed,
+            b'"}\n',
+        ]
+    )
+
+
+class Counting(Protocol):
+    """Counters that a log moves: rows dropped, writes failed, and the gauge of rows that wait."""
+
+    dropped: Any
+    failures: Any
+    waiting: Any
+
+
+class PredictionLog:
+    """Appends lines to segments in a folder; a segment being written is locked, and ends in `.open`."""
+
+    def __init__(self, folder: Path, head: Mapping[str, Any], rows_max: int, counters: Counting) -> None:
+        self._counters = counters
+        self._folder, self._head, self._rows_max = folder, to_json(dict(head)) + b"\n", rows_max
+        self._queue: deque[tuple[bytes, int]] = deque()
+        self._waiting = 0
+        self._lock = threading.Lock()  # of the two above
+        self._segment: _Segment | None = None
+        self._failing = False
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
+        self._thread.start()
+
+    def append(self, text: bytes, rows: int) -> None:
+        """Queue a line; when too much waits, drop it and count its rows."""
+        with self._lock:
+            if self._waiting + rows > self._rows_max:
+                self._counters.dropped.inc(rows)
+                return
+            self._queue.append((text, rows))
+            self._waiting += rows
+        self._counters.waiting.set(self._waiting)
+
+    def close(self) -> None:
+        """Write what waits, and end the segment."""
+        self._end.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while not self._end.wait(EVERY):
+            self._flush()
+        self._flush()
+        if self._segment is not None:
+            self._segment.finish()
+
+    def _flush(self) -> None:
+        with self._lock:
+            lines = list(self._queue)
+        rows = sum(rows for _, rows in lines)
+        try:
+            if self._segment is not None and self._segment.is_old():
+                self._segment.finish()
+                self._segment = None
+            if lines:
+                if self._segment is None:
+                    self._segment = _Segment(self._folder, self._head)
+                self._segment.write(b"".join(text for text, _ in lines))
+        except OSError as error:
+            self._failed(error)
+            return
+        with self._lock:
+            for _ in lines:
+                self._queue.popleft()
+            self._waiting -= rows
+        self._counters.waiting.set(self._waiting)
+        if self._failing and lines:
+            self._failing = False
+            LOG.warning("the prediction log is written again")
+
+    def _failed(self, error: OSError) -> None:
+        self._counters.failures.inc()
+        if not self._failing:
+            self._failing = True
+            LOG.error("the prediction log cannot be written, answers go on: %s", error)
+        if self._segment is not None and not self._segment.path.exists():
+            self._segment = None  # its folder was taken away
+
+
+class _Segment:
+    """A file of lines under a name and a lock of its own; the first line says what is the same for all."""
+
+    def __init__(self, folder: Path, head: bytes) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        self.path = folder / f"{stamp}-{uuid.uuid4().hex[:12]}{OPEN}"
+        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o640)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        self._size, self._started = 0, time.monotonic()
+        try:
+            self.write(head)
+        except OSError:
+            os.close(self._file)
+            self.path.unlink(missing_ok=True)
+            raise
+
+    def write(self, text: bytes) -> None:
+        """Append all of it, or nothing."""
+        if not self.path.exists():
+            raise FileNotFoundError(f"{self.path} was taken away")
+        done = 0
+        try:
+            while done < len(text):
+                done += os.write(self._file, text[done:])
+        except OSError:
+            os.ftruncate(self._file, self._size)
+            raise
+        self._size += done
+
+    def is_old(self) -> bool:
+        """Whether it is time for another."""
+        return time.monotonic() - self._started > ROTATE_SECONDS or self._size > ROTATE_BYTES
+
+    def finish(self) -> None:
+        """Give it its final name, and let go."""
+        try:
+            self.path.rename(self.path.with_suffix(DONE))
+        finally:
+            os.close(self._file)

@@ -1,0 +1,139 @@
+"""A model that answers: contract, prediction, explanation, record and counters of one process."""
+
+import json
+import logging
+import time
+from datetime import datetime
+from typing import Any
+
+from pydantic_core import to_json
+
+from loop import reference
+from loop.errors import LoopError
+from loop.git import git
+from loop.paths import CARD
+from loop.serve import app, champion, online, openapi, prediction_log
+from loop.serve.answer import Answers
+from loop.serve.counters import Counters, text
+from loop.serve.explain import Explainer
+from loop.serve.online import MISSING, STALE
+from loop.serve.predict import Predictions, Predictor
+from loop.serve.request import Contract, Problem, RefusedError
+from loop.serve.settings import Params, Place
+
+LOG = logging.getLogger(__name__)
+JSON, HTML, TEXT = b"application/json", b"text/html; charset=utf-8", b"text/markdown; charset=utf-8"
+
+
+class Server:
+    """Everything that an answer needs; `start` makes one, `stop` writes what is not yet written."""
+
+    def __init__(self, params: Params, place: Place, model: champion.Model) -> None:
+        self.token, self.body_max = place.token, params.body_kb_max * 1024
+        self._contract = Contract(params.rows_max)
+        self._predictor = Predictor(model, online.Features(online.open_store(place.features)))
+        self._explainer = Explainer(model)
+        self._answers = Answers(model.version, params.threshold, self._predictor.views)
+        self._personal = prediction_log.Personal(reference.personal(), place.personal_key)
+        about = champion.about(model, place.commit or _commit())
+        self._counters = Counters(about, place.role)
+        self.pages = _pages(self._contract, about, place.token is not None)
+        head = {
+            **{name: about[name] for name in ("version", "commit")},
+            "role": place.role,
+            "threshold": params.threshold,
+            "features": self._predictor.features.names,
+        }
+        folder = place.predictions / prediction_log.SEGMENTS
+        self._log = prediction_log.PredictionLog(folder, head, params.log.rows_max, self._counters)
+
+    @classmethod
+    def start(cls, params: Params, place: Place) -> "Server":
+        """Load the model and open the log. Raises LoopError for what cannot be served."""
+        server = cls(params, place, champion.load())
+        LOG.warning("serving %s as %s, features as of %s", *server.said(place))
+        return server
+
+    def said(self, place: Place) -> tuple[str, str, str]:
+        """What is served, in which role, and of when its features are."""
+        about = json.loads(self.pages["/model"][1])
+        as_of = self._predictor.features.as_of() or "never: run `loop materialize`"
+        return f"{about['version']} by {about['engine']}", place.role, as_of
+
+    def stop(self) -> None:
+        """Write what is not yet written."""
+        self._log.close()
+
+    def answer(self, body: bytes, request_id: str, explain: bool, started: float) -> bytes:
+        """The answer to a body, as JSON. Raises RefusedError."""
+        at = app.now()
+        requests, many = self._contract.read(body)
+        columns = self._contract.columns(requests, at)
+        if explain and len(requests) > self._contract.explained_max:
+            expected = f"at most {self._contract.explained_max} with explain"
+            raise RefusedError(Problem("", f"{len(requests)} requests", expected))
+        found = self._predictor.predict(columns)
+        ids = [f"{request_id}.{row}" for row in range(len(requests))] if many else [request_id]
+        rows = range(len(requests)) if explain else ()
+        explained = [self._explainer.explain(found.columns, row) for row in rows]
+        text = self._answers.write(ids, found, explained, many=many)
+        self._record(body, requests, found, request_id, at, started, many)
+        return text
+
+    def metrics(self) -> bytes:
+        """The counters of all processes of this server, as Prometheus reads them."""
+        return text()
+
+    def count(self, status: int, seconds: float) -> None:
+        """Take note of a prediction's end."""
+        self._counters.status(status)
+        self._counters.seconds.observe(seconds)
+
+    def _record(
+        self,
+        body: bytes,
+        requests: list[dict[str, Any]],
+        found: Predictions,
+        request_id: str,
+        at: datetime,
+        started: float,
+        many: bool,
+    ) -> None:
+        rows = len(requests)
+        kept = to_json([self._personal.kept(row) for row in requests]) if self._personal else body.strip()
+        if not self._personal and not many:
+            kept = b"[" + kept + b"]"
+        latency_ms = (time.perf_counter() - started) * 1e3
+        line = prediction_log.line(
+            request_id, at, kept, found.features, found.scores.tolist(), latency_ms, many
+        )
+        self._log.append(line, rows)
+        self._counters.predictions.inc(rows)
+        if found.store_failed:
+            self._counters.store_failures.inc()
+        if found.states.any():
+            for state, name in ((MISSING, "missing"), (STALE, "stale")):
+                numbers = (found.states == state).sum(axis=0).tolist()
+                for view, number in zip(self._predictor.views, numbers, strict=True):
+                    if number:
+                        self._counters.not_fresh(view, name, number)
+        for column, marks in found.unknown.items():
+            self._counters.unknown(column, int(marks.sum()))
+
+
+def _pages(contract: Contract, about: dict[str, Any], secured: bool) -> dict[str, tuple[bytes, bytes]]:
+    return {
+        "/": (HTML, openapi.page(about)),
+        "/docs.json": (JSON, to_json(openapi.document(contract, about, secured))),
+        "/model": (JSON, to_json(about)),
+        "/model/card": (TEXT, CARD.read_bytes()),
+    }
+
+
+def _commit() -> str | None:
+    """The commit of this checkout, marked if files were changed; None where there is no git."""
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "HEAD") + ("-changed" if changed else "")
+    except LoopError:
+        return None

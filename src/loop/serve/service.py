@@ -1,0 +1,51 @@
+"""The BentoML service: starts a model, its features and its log, and puts the lean front before BentoML.
+
+`bentoml serve loop.serve.service:Service`, from the root of a repository or of a bento. Settings are in
+params.yaml (`serve`) and the environment (loop.serve.settings).
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers with a thread per core wait for one another
+
+import bentoml
+
+from loop.serve import settings
+from loop.serve.app import Front
+from loop.serve.server import Server
+
+RUNNING: list[Server] = []  # one per process, from start to stop
+
+
+@bentoml.service(
+    name="loop",
+    workers=settings.params().workers,
+    traffic={"timeout": 30},
+    metrics={"enabled": False},  # what BentoML does for each request costs more than the model:
+    logging={"access": {"enabled": False}},  # requests are counted by loop.serve.counters,
+    tracing={"excluded_urls": ".*"},  # and each has its line in the prediction log
+)
+class Service:
+    """One model behind one endpoint."""
+
+    def __init__(self) -> None:
+        self._server = Server.start(settings.params(), settings.place())
+        RUNNING.append(self._server)
+
+    async def __is_ready__(self) -> bool:
+        """Whether the model is loaded."""
+        return bool(RUNNING)
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    def stop(self) -> None:
+        """Flush the prediction log."""
+        RUNNING.clear()
+        self._server.stop()
+
+
+def running() -> Server | None:
+    """The server of this process; None until it has started."""
+    return RUNNING[0] if RUNNING else None
+
+
+Service.add_asgi_middleware(Front, serving=running)  # type: ignore[attr-defined]

@@ -1,0 +1,101 @@
+"""How a server is set: `serve` of params.yaml, and what differs by place, from the environment.
+
+LOOP_FEATURES        a folder for SQLite files, or redis://HOST:PORT/NUMBER
+LOOP_PREDICTIONS     the folder of the prediction log
+LOOP_ROLE            champion, challenger or shadow: what the log says of each prediction
+LOOP_TOKEN_FILE      a file with the bearer token that callers must send (or LOOP_TOKEN, the token itself)
+LOOP_PERSONAL_KEY_FILE   a file with the key that hashes personal columns (or LOOP_PERSONAL_KEY)
+LOOP_COMMIT          the commit that is served; git is asked where it is not set
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from loop.errors import LoopError
+from loop.params import Section, section
+
+FEATURES = "data/online"
+PREDICTIONS = "data/predictions"
+ROLES = ("champion", "challenger", "shadow")
+KEY_MIN = 16  # characters
+
+
+class Log(Section):
+    """`serve.log`: how long predictions wait, and how long they are kept."""
+
+    rows_max: int = Field(ge=1)
+    retention_days: int = Field(ge=1)
+
+
+class Params(Section):
+    """`serve` of params.yaml."""
+
+    threshold: float | None
+    workers: int = Field(ge=1)
+    rows_max: int = Field(ge=1, le=100_000)
+    body_kb_max: int = Field(ge=1)
+    log: Log
+
+
+@dataclass(frozen=True)
+class Place:
+    """What differs by place; secrets are never shown."""
+
+    features: str
+    predictions: Path
+    role: str
+    token: bytes | None
+    personal_key: bytes | None
+    commit: str | None
+
+    def __repr__(self) -> str:
+        return f"Place({self.features!r}, {str(self.predictions)!r}, {self.role!r})"
+
+
+def params() -> Params:
+    """`serve` of params.yaml."""
+    return section("serve", Params)
+
+
+def place(environment: Mapping[str, str] = os.environ) -> Place:
+    """The settings of the environment. Raises LoopError for those that cannot be used."""
+    role = environment.get("LOOP_ROLE", ROLES[0])
+    if role not in ROLES:
+        raise LoopError(f"LOOP_ROLE is {role!r}", f"one of {', '.join(ROLES)}", "set it, or unset it")
+    return Place(
+        features=environment.get("LOOP_FEATURES", FEATURES),
+        predictions=Path(environment.get("LOOP_PREDICTIONS", PREDICTIONS)),
+        role=role,
+        token=_secret("LOOP_TOKEN", environment),
+        personal_key=_secret("LOOP_PERSONAL_KEY", environment),
+        commit=environment.get("LOOP_COMMIT") or None,
+    )
+
+
+def _secret(name: str, environment: Mapping[str, str]) -> bytes | None:
+    """A secret from a file or the environment. Short ones are refused: they would only look like one."""
+    value, source = environment.get(name), name
+    if file := environment.get(f"{name}_FILE"):
+        source = f"{name}_FILE"
+        try:
+            value = Path(file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise LoopError(
+                f"{source} names {file}, which cannot be read: {type(error).__name__}",
+                "a text file with the secret",
+                "mend the path or its permissions, or unset it",
+            ) from None
+    if value is None:
+        return None
+    value = value.strip()
+    if len(value) < KEY_MIN:
+        raise LoopError(
+            f"{source} holds {len(value)} characters",
+            f"at least {KEY_MIN}",
+            "make one by `openssl rand -hex 32`",
+        )
+    return value.encode()
