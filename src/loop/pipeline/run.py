@@ -12,7 +12,7 @@ from loop.errors import LoopError
 from loop.paths import CARD_JSON, EVALUATION, PARAMS, PIPELINE_LOCK
 from loop.yaml_file import load
 
-SECTIONS = ["windows", "validate", "examples", "train", "evaluate", "review", "card"]
+SECTIONS = ["windows", "validate", "examples", "train", "evaluate", "review", "serve", "card"]
 
 
 def check_params() -> None:
@@ -30,11 +30,12 @@ def check_params() -> None:
                 f"the sections {', '.join(SECTIONS)}",
                 f"mend {PARAMS} and run again",
             )
-    if "review" in values:
-        from loop import params
+    if "review" in values and "serve" in values:  # no stage reads these two
+        from loop import params, settings
         from loop.policy import Policy
 
         params.section("review", Policy)
+        settings.params()
     if any(values.get(name) != accepted for name, accepted in _accepted().items()) or not _accepted():
         _parse_all()
 
@@ -53,7 +54,7 @@ def _accepted() -> dict[str, Any]:
 
 
 def _parse_all() -> None:
-    from loop import facts, params
+    from loop import facts, params, settings
     from loop.pipeline import card, evaluate, examples, train
     from loop.policy import Policy
 
@@ -64,6 +65,7 @@ def _parse_all() -> None:
         "train": train.Params,
         "evaluate": evaluate.Params,
         "review": Policy,
+        "serve": settings.Params,
         "card": card.Params,
     }
     for name in SECTIONS:

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loop import facts, params
+from loop import facts, params, settings
 from loop.contract import ContractError
 from loop.errors import LoopError
 from loop.features import change_log
-from loop.serve import online, settings
+from loop.serve import online
 from problem import source
 from problem.features import VIEWS
 

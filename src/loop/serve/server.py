@@ -19,7 +19,7 @@ from loop.serve.explain import Explainer
 from loop.serve.online import MISSING, STALE
 from loop.serve.predict import Predictions, Predictor
 from loop.serve.request import Contract, Problem, RefusedError
-from loop.serve.settings import Params, Place
+from loop.settings import Params, Place
 
 LOG = logging.getLogger(__name__)
 JSON, HTML, TEXT = b"application/json", b"text/html; charset=utf-8", b"text/markdown; charset=utf-8"

@@ -1,7 +1,7 @@
 """The BentoML service: starts a model, its features and its log, and puts the lean front before BentoML.
 
 `bentoml serve loop.serve.service:Service`, from the root of a repository or of a bento. Settings are in
-params.yaml (`serve`) and the environment (loop.serve.settings).
+params.yaml (`serve`) and the environment (loop.settings).
 """
 
 import os
@@ -10,7 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers with a thread per core 
 
 import bentoml
 
-from loop.serve import settings
+from loop import settings
 from loop.serve.app import Front
 from loop.serve.server import Server
 

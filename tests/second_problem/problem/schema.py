@@ -94,7 +94,7 @@ _RANGES = {
     "log_triglycerides": (1, 10),
 }
 _REQUEST = {
-    "patient": pa.Column("str"),
+    "patient": pa.Column("str", metadata={"personal": "hash"}),
     "day": pa.Column("str"),
     "clinic": pa.Column("str", pa.Check.isin(CLINICS, name="known clinic", description="a new one? add it")),
     **{name: pa.Column("float64", _within(*_RANGES[name]), nullable=name == "bmi") for name in MEASURES},
@@ -115,6 +115,19 @@ def _contract(**columns: pa.Column) -> pa.DataFrameSchema:
 
 
 REQUEST = _contract(**_REQUEST, **_DECIDED)
+REQUEST_EXAMPLES = (
+    {
+        "patient": "p500",
+        "day": "2020-05-20",
+        "clinic": "north",
+        "age": 59.0,
+        "bmi": 32.1,
+        "blood_pressure": 101.0,
+        "hdl": 38.0,
+        "log_triglycerides": 4.9,
+        "decided_at": "2020-05-20T13:00:00Z",
+    },
+)
 EXAMPLE = _contract(**_REQUEST, **_DECIDED, **_FEATURES, **_LABEL)
 PREDICTION = _contract(**_KEY, **_DECIDED, **_SCORE)
 OUTCOME = _contract(**_KEY, **_DECIDED, **_SCORE, **_LABEL)
