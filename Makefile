@@ -8,7 +8,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 unexport VIRTUAL_ENV UV_PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run review test lint audit setup ui bench clean
+.PHONY: help run review serve test lint audit setup ui bench clean
 
 help:  ## list the tasks
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -19,6 +19,9 @@ run: setup  ## run the stages that are out of date, and say how good the model i
 review: setup  ## run, then judge the model against the champion of BASE (main)
 	@$(RUN)/loop run
 	@$(RUN)/loop review --against "$(or $(BASE),main)"
+
+serve: setup  ## serve the model on PORT (3000) of this machine
+	@$(RUN)/loop serve --port "$(or $(PORT),3000)"
 
 test: setup $(ACT)  ## run every test
 	@$(RUN)/pytest -n auto --maxprocesses 4 --no-loadscope-reorder

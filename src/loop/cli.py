@@ -140,6 +140,69 @@ def publish(
     raise typer.Exit(posting.main(run))
 
 
+@app.command()
+def materialize(
+    as_of: Annotated[str | None, typer.Option(help="An instant in UTC; windows.as_of by default.")] = None,
+) -> None:
+    """Fill the feature store: of each view and entity the newest row known at an instant.
+
+    The store is data/online, or LOOP_FEATURES: another folder, or redis://HOST:PORT/NUMBER.
+
+    Example: loop materialize --as-of 2013-06-03T00:00Z
+    """
+    from loop.serve import materialize as filling
+
+    filling.main(as_of)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65535)] = 3000,
+) -> None:
+    """Serve the model of this checkout on this machine, and print a request to try.
+
+    Exit codes: 0 stopped, 1 could not be served.
+
+    Example: loop serve --port 3000
+    """
+    from loop.serve import serve as serving
+
+    raise typer.Exit(serving.main(host, port))
+
+
+@app.command()
+def score(
+    requests: Annotated[Path, typer.Argument(metavar="IN", help="Requests, .parquet or .csv.")],
+    scores: Annotated[Path, typer.Argument(metavar="OUT", help="Where scores go, .parquet or .csv.")],
+) -> None:
+    """Score a file of requests of any size, as the server would.
+
+    Features come from the store, or from IN if it has a column for each.
+
+    Example: loop score data/examples/holdout.parquet scores.parquet
+    """
+    from loop.serve import score as scoring
+
+    scoring.main(requests, scores)
+
+
+@app.command()
+def collect(
+    now: Annotated[str | None, typer.Option(help="An instant in UTC; the clock's by default.")] = None,
+) -> None:
+    """Compact the prediction log into Parquet by day, each prediction once, and delete what is too old.
+
+    Example: loop collect
+    """
+    import pandas as pd
+
+    from loop.params import instant_option
+    from loop.serve import collect as collecting
+
+    collecting.main(instant_option("--now", now) or pd.Timestamp.now("UTC"))
+
+
 @setting.command()
 def github(
     apply: Annotated[bool, typer.Option("--apply", help="Do it, by gh, as whoever is logged in.")] = False,

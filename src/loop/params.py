@@ -27,6 +27,15 @@ def instant(value: object) -> pd.Timestamp:
     return instant.tz_convert("UTC")
 
 
+def instant_option(name: str, text: str | None) -> pd.Timestamp | None:
+    """The instant that an option of a verb gives, None where it is left out. Raises LoopError."""
+    try:
+        return None if text is None else instant(text)
+    except ValueError as error:
+        example = f"such as {name} 2013-06-03T00:00Z"
+        raise LoopError(f"{name} {text!r}: {error}", "an instant in UTC", example) from None
+
+
 Instant = Annotated[pd.Timestamp, BeforeValidator(instant)]
 
 

@@ -6,6 +6,7 @@ Three things are compared on the reference rows: the Pipeline in this environmen
 
 import json
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,11 @@ class Model:
 
 
 def load(*, threads: int = 1, folder: Path = native.FOLDER) -> Model:
-    """The model of this checkout or image, as fast as it can be shown to be right."""
+    """The model of this checkout or image, as fast as it can be shown to be right.
+
+    `threads` share a batch; 0 takes every core.
+    """
+    threads = threads or os.cpu_count() or 1
     sha256 = lineage.load()["model"]["sha256"]
     pipeline = model_file.read(MODEL, sha256, problem_model.TRUSTED)
     rows = reference.read(REFERENCE)

@@ -150,7 +150,10 @@ def _key(value: Any) -> Any:
 
 def _encode(at: int, column: str, table: dict[Any, float], unknown: float) -> Step:
     def step(columns: Columns, found: Array) -> None:
-        found[:, at] = [table.get(_key(value), unknown) for value in columns[column].tolist()]
+        values: Any = columns[column].tolist()
+        if columns[column].dtype.kind == "f":  # a number that is missing is NaN, which equals nothing
+            values = map(_key, values)
+        found[:, at] = [table.get(value, unknown) for value in values]
 
     return step
 

@@ -46,7 +46,7 @@ def main(as_of: str | None) -> None:
     """Read the source as known at `as_of`, repair it, hold it to its contract, fill the store."""
     windows = params.section("windows", params.Windows)
     limits = params.section("validate", facts.Params).limits
-    at = windows.as_of if as_of is None else _instant(as_of)
+    at = params.instant_option("--as-of", as_of) or windows.as_of
     if at <= windows.since:
         raise LoopError(
             f"--as-of {at:%Y-%m-%d %H:%MZ} is not after windows.since",
@@ -62,12 +62,3 @@ def main(as_of: str | None) -> None:
     print(f"materialize: as of {at:%Y-%m-%d %H:%MZ}, features {online.definition()}")
     for name, number in counts.items():
         print(f"  {name:<20} {number:>9,} entities")
-
-
-def _instant(text: str) -> pd.Timestamp:
-    try:
-        return params.instant(text)
-    except ValueError as error:
-        raise LoopError(
-            f"--as-of {text!r} {error}", "an instant in UTC", "loop materialize --as-of 2013-06-03T00:00Z"
-        ) from None

@@ -9,6 +9,8 @@ import logging
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +47,21 @@ def _build(trees: Any, compiler: str, path: Path) -> None:
     with replacing(path) as draft:
         named = draft.with_suffix(path.suffix)  # tl2cgen wants the name to end as a library's does
         try:
-            tl2cgen.export_lib(trees, toolchain=compiler, libpath=str(named), params=settings)
+            with _quiet():
+                tl2cgen.export_lib(trees, toolchain=compiler, libpath=str(named), params=settings)
             named.replace(draft)
         finally:
             named.unlink(missing_ok=True)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what the libraries' C++ writes off the terminal; what goes wrong they raise."""
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from loop.columns import Array, Columns
+from loop.features import DECIDED_AT
 from loop.serve.champion import Model
-from loop.serve.online import MISSING, STALE, Features
+from loop.serve.online import MISSING, STALE, Features, Found
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,14 @@ class Predictor:
         self.model, self.features = model, features
         self.views = [view.name for view in features.views]
 
-    def predict(self, requests: Columns) -> Predictions:
-        """Score requests, with the features that the store has for them."""
-        found = self.features.of(requests)
+    def predict(self, requests: Columns, given: bool = False) -> Predictions:
+        """Score requests, with the features that the store has for them, or that are `given` among them."""
+        if given:
+            names, rows = self.features.names, len(requests[DECIDED_AT])
+            numbers = np.column_stack([requests[name] for name in names]) if names else np.empty((rows, 0))
+            found = Found(numbers, np.zeros((rows, len(self.views)), np.int8), False)
+        else:
+            found = self.features.of(requests)
         columns = requests | dict(zip(self.features.names, found.numbers.T, strict=True))
         scores = self.model.scores(columns)
         return Predictions(columns, found.numbers, scores, found.states, self._unknown(columns), found.failed)

@@ -1,0 +1,202 @@
+"""collect: segments of the prediction log into Parquet by day, each prediction once, none kept too long.
+
+A segment is taken when its writer has ended it, or is gone (its lock is free). Days are written whole
+before segments are deleted, so a run that was cut off is simply run again. Grain: one row per request
+answered; a prediction repeated with the same id, role and version counts once, the earliest.
+"""
+
+import base64
+import fcntl
+import json
+import math
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from loop import settings
+from loop.errors import LoopError
+from loop.features import DECIDED_AT
+from loop.files import replacing
+from loop.serve.prediction_log import DONE, OPEN, SEGMENTS
+from problem import source
+
+DAYS = "days"  # the folder of Parquet files, one per day (UTC) on which predictions were made
+AT_ONCE = 500_000  # records held in memory
+HEAD = ("features", "threshold", "version", "commit", "role")  # what a segment's first line says
+REJECTED = "rejected.txt"  # lines that are no records, kept for whoever wants to know
+UTC = pa.timestamp("us", tz="UTC")
+RECORD = pa.schema(
+    [
+        ("id", pa.string()),
+        ("at", UTC),
+        (DECIDED_AT, UTC),
+        ("version", pa.string()),
+        ("commit", pa.string()),
+        ("role", pa.string()),
+        ("entity", pa.string()),
+        ("request", pa.string()),
+        ("features", pa.map_(pa.string(), pa.float64())),
+        ("score", pa.float64()),
+        ("decision", pa.bool_()),
+        ("latency_ms", pa.float64()),
+    ]
+)
+
+
+@dataclass
+class Collected:
+    """What a run did: rows read from segments, lines that are no records, days written and deleted."""
+
+    rows: int = 0
+    rejected: int = 0
+    days: int = 0
+    deleted: int = 0
+
+
+def collect(folder: Path, now: pd.Timestamp, retention_days: int) -> Collected:
+    """Compact the log in `folder`, as of `now` (UTC)."""
+    done, waiting = Collected(), []
+    days: set[str] = set()
+    with _alone(folder), _segments(folder / SEGMENTS) as segments:
+        for segment in segments:
+            table, rejected = read(segment)
+            waiting.append(table)
+            done.rows, done.rejected = done.rows + len(table), done.rejected + len(rejected)
+            _reject(folder / REJECTED, rejected)
+            if segment == segments[-1] or sum(map(len, waiting)) > AT_ONCE:
+                days |= _merge_by_day(folder / DAYS, pa.concat_tables(waiting))
+                waiting = []
+        for segment in segments:
+            segment.unlink()
+    done.days = len(days)
+    first = (now - pd.Timedelta(days=retention_days)).strftime("%Y-%m-%d")
+    for path in sorted((folder / DAYS).glob("*.parquet")):
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", path.stem) and path.stem < first:
+            path.unlink()
+            done.deleted += 1
+    return done
+
+
+def read(segment: Path) -> tuple[pa.Table, list[bytes]]:
+    """The records of a segment, and the lines that are none (the last, if its writer was killed)."""
+    records: list[dict[str, Any]] = []
+    rejected: list[bytes] = []
+    head: dict[str, Any] | None = None
+    with segment.open("rb") as stream:
+        for line in stream:
+            try:
+                found = json.loads(line)
+                if head is None:
+                    head = {name: found[name] for name in HEAD}
+                    continue
+                records += _records(found, head)
+            except (ValueError, KeyError, TypeError, IndexError):
+                rejected.append(line)
+    return pa.Table.from_pylist(records, schema=RECORD), rejected
+
+
+def _records(found: dict[str, Any], head: dict[str, Any]) -> list[dict[str, Any]]:
+    """One record per request of a line."""
+    names, threshold, requests = head["features"], head["threshold"], found["requests"]
+    packed = np.frombuffer(base64.b64decode(found["features"]), "<f8")
+    features = packed.reshape(len(requests), len(names)).tolist()
+    at = pd.Timestamp(found["at"]).to_pydatetime()
+    return [
+        {
+            "id": f"{found['id']}.{row}" if found["many"] else found["id"],
+            "at": at,
+            DECIDED_AT: pd.Timestamp(request.get(DECIDED_AT, found["at"])).tz_convert("UTC").to_pydatetime(),
+            **{name: head[name] for name in ("version", "commit", "role")},
+            "entity": json.dumps({name: request[name] for name in source.KEY if name in request}),
+            "request": json.dumps(request, ensure_ascii=False),
+            "features": [pair for pair in zip(names, values, strict=True) if not math.isnan(pair[1])],
+            "score": score,
+            "decision": None if threshold is None else score >= threshold,
+            "latency_ms": found["latency_ms"],
+        }
+        for row, (request, values, score) in enumerate(zip(requests, features, found["scores"], strict=True))
+    ]
+
+
+def _reject(path: Path, lines: list[bytes]) -> None:
+    if lines:
+        with path.open("ab") as stream:
+            stream.write(b"".join(line.rstrip(b"\n") + b"\n" for line in lines))
+
+
+def _merge_by_day(folder: Path, table: pa.Table) -> set[str]:
+    """Add records to the files of their days (UTC); which days those are."""
+    days = table["at"].cast(pa.date32())
+    found = {day.isoformat() for day in days.unique().to_pylist()}
+    for day in sorted(found):
+        _merge(folder / f"{day}.parquet", table.filter(pc.equal(days, date.fromisoformat(day))))
+    return found
+
+
+def _merge(path: Path, new: pa.Table) -> None:
+    """Add rows to a day's file, each id, role and version once; memory is DuckDB's, which spills."""
+    with duckdb.connect() as engine, replacing(path) as draft:
+        engine.register("fresh", new)
+        if path.is_file():
+            engine.read_parquet(str(path)).create_view("known")
+        else:
+            engine.register("known", new.slice(0, 0))
+        engine.sql(
+            "SELECT * FROM (SELECT * FROM known UNION ALL BY NAME SELECT * FROM fresh)"
+            ' QUALIFY row_number() OVER (PARTITION BY id, role, version ORDER BY "at") = 1 ORDER BY "at", id'
+        ).write_parquet(str(draft), compression="zstd")
+
+
+@contextmanager
+def _segments(folder: Path) -> Iterator[list[Path]]:
+    """The segments that nobody writes to any more, held until the work is done."""
+    held: list[int] = []
+    found: list[Path] = sorted(folder.glob(f"*{DONE}"))
+    try:
+        for path in sorted(folder.glob(f"*{OPEN}")):
+            file = os.open(path, os.O_RDONLY)
+            held.append(file)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue  # its writer lives
+            if path.exists():
+                found.append(path)
+        yield sorted(found)
+    finally:
+        for file in held:
+            os.close(file)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LoopError(f"{folder} is being collected already", "one at a time", "wait for it") from None
+        yield
+
+
+def main(now: pd.Timestamp) -> None:
+    """Compact the log of the place that the environment names."""
+    folder = settings.place().predictions
+    found = collect(folder, now, settings.params().log.retention_days)
+    print(
+        f"collect: {found.rows:,} predictions into {found.days} days of {folder / DAYS},"
+        f" {found.deleted} days deleted"
+    )
+    if found.rejected:
+        print(f"  {found.rejected} lines are no records, as of a server that was killed: {folder / REJECTED}")

@@ -1,0 +1,101 @@
+"""serve: the model of this checkout on this machine, with a request to try."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from loop import lineage, settings
+from loop.errors import LoopError
+from loop.files import digest
+from loop.paths import MODEL, REFERENCE
+from loop.serve import online
+from problem import schema
+
+PATIENCE = 60.0  # seconds in which a server must be ready
+
+
+def main(host: str, port: int) -> int:
+    """Start the server, fill the feature store if it is empty, print how to ask; the server's exit code."""
+    settings.params()
+    place = settings.place()
+    _ready_to_serve(host, port)
+    path = os.pathsep.join(filter(None, [str(Path("src").resolve()), os.environ.get("PYTHONPATH")]))
+    defaults = {"OMP_NUM_THREADS": "1", "BENTOML_DO_NOT_TRACK": "True"}
+    command = [sys.executable, "-m", "bentoml", "serve", "loop.serve.service:Service"]
+    server = subprocess.Popen(
+        [*command, "--host", host, "--port", str(port)], env={**defaults, **os.environ, "PYTHONPATH": path}
+    )
+    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+    try:
+        if online.open_store(place.features).as_of() is None:  # while the server loads its model
+            from loop.serve import materialize
+
+            materialize.main(None)
+        greeting = (server, host, port, place.token is not None)
+        threading.Thread(target=_greet, args=greeting, daemon=True).start()
+        return _wait(server)
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _ready_to_serve(host: str, port: int) -> None:
+    sha256 = lineage.load()["model"]["sha256"]
+    for path in (MODEL, REFERENCE):
+        if not path.is_file():
+            raise LoopError(
+                f"{path} is missing", "the model and what is beside it", "`loop run`, or `dvc checkout`"
+            )
+    if digest(MODEL, "sha256") != sha256:
+        raise LoopError(
+            f"{MODEL} is not the model that the lineage names",
+            f"sha256 {sha256[:12]}…",
+            "`loop run`, or `dvc checkout --force`",
+        )
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as asked:
+        asked.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            asked.bind((host, port))
+        except OSError as error:
+            raise LoopError(
+                f"{host}:{port} cannot be listened on: {error.strerror}",
+                "a free port of this machine",
+                f"`loop serve --port {port + 1}`, or stop what listens there",
+            ) from None
+
+
+def _greet(server: subprocess.Popen[bytes], host: str, port: int, secured: bool) -> None:
+    address, until = f"http://{host}:{port}", time.monotonic() + PATIENCE
+    while server.poll() is None and time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(f"{address}/readyz", timeout=1):  # noqa: S310 - our own server
+                break
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    else:
+        return
+    body = json.dumps(schema.REQUEST_EXAMPLES[0])
+    token = '  -H "Authorization: Bearer $LOOP_TOKEN" \\\n' if secured else ""
+    print(
+        f"\nThe model answers. Try it here, or in the browser at {address}\n\n"
+        f"curl '{address}/predict?explain=true' \\\n{token}"
+        f"  -H 'Content-Type: application/json' \\\n  -d '{body}'\n",
+        flush=True,
+    )
+
+
+def _wait(server: subprocess.Popen[bytes]) -> int:
+    """Wait until the server has ended; it flushes its log first."""
+    while True:
+        try:
+            return 0 if server.wait() in (0, -signal.SIGTERM, -signal.SIGINT) else 1
+        except KeyboardInterrupt:  # the server got the same signal from the terminal
+            continue
