@@ -63,10 +63,13 @@ def load(*, threads: int = 1, folder: Path = native.FOLDER) -> Model:
 
     `threads` share a batch; 0 takes every core.
     """
-    threads = threads or os.cpu_count() or 1
     sha256 = lineage.load()["model"]["sha256"]
     pipeline = model_file.read(MODEL, sha256, problem_model.TRUSTED)
-    rows = reference.read(REFERENCE)
+    return prepare(pipeline, sha256, reference.read(REFERENCE), threads=threads, folder=folder)
+
+
+def prepare(pipeline: Any, sha256: str, rows: Reference, *, threads: int = 1, folder: Path) -> Model:
+    """A fitted Pipeline as a model to serve; libraries are kept in `folder`. Raises LoopError."""
     known = compiled.categories(pipeline)
     plain = Model(pipeline, "scikit-learn", sha256[:12], _names(pipeline), known, rows)
     scores = plain.scores(rows.columns)
@@ -78,7 +81,7 @@ def load(*, threads: int = 1, folder: Path = native.FOLDER) -> Model:
             "install the environment of uv.lock, or `loop run` to make model and reference anew",
         )
     try:
-        quick = compiled.build(pipeline, sha256, threads=threads, folder=folder)
+        quick = compiled.build(pipeline, sha256, threads=threads or os.cpu_count() or 1, folder=folder)
         fast = Model(quick, quick.engine, plain.version, plain.names, known, rows)
         gap = _gap(fast.scores(rows.columns), scores)
         if gap > SAME:

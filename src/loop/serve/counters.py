@@ -7,8 +7,7 @@ import os
 from typing import Any
 
 import prometheus_client
-from bentoml import metrics
-from prometheus_client import multiprocess
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, multiprocess
 
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)  # seconds
 
@@ -17,8 +16,10 @@ class Counters:
     """The metrics of a server of one model in one role."""
 
     def __init__(self, about: dict[str, Any], role: str) -> None:
+        self._registry = registry = CollectorRegistry()
+
         def counter(name: str, text: str, *labels: str) -> Any:
-            return metrics.Counter(name=f"loop_{name}", documentation=text, labelnames=list(labels))
+            return Counter(f"loop_{name}", text, labels, registry=registry)
 
         self._requests = counter("requests_total", "bodies answered, by HTTP status", "status")
         self._status: dict[int, Any] = {}
@@ -28,18 +29,20 @@ class Counters:
         self.store_failures = counter("feature_store_failures_total", "bodies without a feature store")
         self.dropped = counter("prediction_log_dropped_total", "predictions that found no room in the log")
         self.failures = counter("prediction_log_failures_total", "writes of the log that failed")
-        self.waiting = metrics.Gauge(
-            name="loop_prediction_log_waiting",
-            documentation="predictions that are not yet on the disk",
+        self.waiting = Gauge(
+            "loop_prediction_log_waiting",
+            "predictions that are not yet on the disk",
+            registry=registry,
             multiprocess_mode="livesum",
         )
-        self.seconds = metrics.Histogram(
-            name="loop_request_seconds", documentation="from a body's arrival to its answer", buckets=BUCKETS
+        self.seconds = Histogram(
+            "loop_request_seconds", "from a body's arrival to its answer", registry=registry, buckets=BUCKETS
         )
-        info = metrics.Gauge(
-            name="loop_model_info",
-            documentation="1; its labels say what is served",
-            labelnames=["version", "commit", "engine", "role"],
+        info = Gauge(
+            "loop_model_info",
+            "1; its labels say what is served",
+            ("version", "commit", "engine", "role"),
+            registry=registry,
             multiprocess_mode="max",
         )
         commit = about["commit"] or "unknown"
@@ -61,11 +64,10 @@ class Counters:
         """Count values that training never saw."""
         self._unknown.labels(column=column).inc(rows)
 
-
-def text() -> bytes:
-    """The counters of all processes, in Prometheus' text format."""
-    registry = prometheus_client.REGISTRY
-    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):  # set by BentoML
-        registry = prometheus_client.CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return prometheus_client.generate_latest(registry)
+    def text(self) -> bytes:
+        """The counters of all processes of the server, in Prometheus' text format."""
+        if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+            return prometheus_client.generate_latest(self._registry)
+        together = CollectorRegistry()
+        multiprocess.MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        return prometheus_client.generate_latest(together)

@@ -14,7 +14,7 @@ from loop.git import git
 from loop.paths import CARD
 from loop.serve import app, champion, online, openapi, prediction_log
 from loop.serve.answer import Answers
-from loop.serve.counters import Counters, text
+from loop.serve.counters import Counters
 from loop.serve.explain import Explainer
 from loop.serve.online import MISSING, STALE
 from loop.serve.predict import Predictions, Predictor
@@ -82,7 +82,7 @@ class Server:
 
     def metrics(self) -> bytes:
         """The counters of all processes of this server, as Prometheus reads them."""
-        return text()
+        return self._counters.text()
 
     def count(self, status: int, seconds: float) -> None:
         """Take note of a prediction's end."""

@@ -1,0 +1,46 @@
+"""A server in this process: the model of the finished repository, a filled store, an empty log."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from conftest import Repo
+from loop import settings
+from loop.serve import champion, materialize
+from loop.serve.server import Server
+from serve.client import Client
+
+
+@pytest.fixture(scope="session")
+def place(finished: Repo, tmp_path_factory: pytest.TempPathFactory) -> settings.Place:
+    """A feature store that is filled, and an empty prediction log."""
+    folder = tmp_path_factory.mktemp("place")
+    environment = {"LOOP_FEATURES": str(folder / "online"), "LOOP_PREDICTIONS": str(folder / "predictions")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(finished.path)
+        patch.setenv("LOOP_FEATURES", environment["LOOP_FEATURES"])
+        materialize.main(None)
+    return settings.place(environment)
+
+
+@pytest.fixture(scope="session")
+def model(finished: Repo, tmp_path_factory: pytest.TempPathFactory) -> champion.Model:
+    """The model of the finished repository."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(finished.path)
+        return champion.load(folder=tmp_path_factory.mktemp("compiled"))
+
+
+@pytest.fixture(scope="session")
+def server(finished: Repo, place: settings.Place, model: champion.Model) -> Iterator[Server]:
+    """One for all tests: a process counts for one server."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(finished.path)
+        made = Server(settings.params(), place, model)
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def client(server: Server) -> Client:
+    return Client(server)
