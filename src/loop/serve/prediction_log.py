@@ -109,8 +109,15 @@ class Counting(Protocol):
 class PredictionLog:
     """Appends lines to segments in a folder; a segment being written is locked, and ends in `.open`."""
 
-    def __init__(self, folder: Path, head: Mapping[str, Any], rows_max: int, counters: Counting) -> None:
-        self._counters = counters
+    def __init__(
+        self,
+        folder: Path,
+        head: Mapping[str, Any],
+        rows_max: int,
+        counters: Counting,
+        every: float = EVERY,
+    ) -> None:
+        self._counters, self._every = counters, every
         self._folder, self._head, self._rows_max = folder, to_json(dict(head)) + b"\n", rows_max
         self._queue: deque[tuple[bytes, int]] = deque()
         self._waiting = 0
@@ -137,7 +144,7 @@ class PredictionLog:
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
-        while not self._end.wait(EVERY):
+        while not self._end.wait(self._every):
             self._flush()
         self._flush()
         if self._segment is not None:

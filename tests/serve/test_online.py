@@ -1,0 +1,176 @@
+"""The feature store: whole versions only, none of another definition, and never an error to a caller."""
+
+import shutil
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from loop.errors import LoopError
+from loop.features import DECIDED_AT
+from loop.serve import online
+from loop.serve.online import FRESH, MISSING, STALE, Features, RedisStore, SqliteStore
+
+REDIS = shutil.which("redis-server")
+NOON = np.datetime64("2013-06-03T12:00", "us")
+HOUR = np.timedelta64(1, "h")
+
+
+@dataclass(frozen=True)
+class View:
+    name: str
+    entity: tuple[str, ...]
+    features: tuple[str, ...]
+    ttl: pd.Timedelta
+    age: str | None = None
+
+
+PLACE = View("place", ("where",), ("heat", "rain"), pd.Timedelta(hours=2), age="place_age")
+PAIR = View("pair", ("where", "number"), ("count",), pd.Timedelta(hours=5))
+VIEWS = (PLACE, PAIR)
+
+
+def rows(*given: tuple[View, tuple[Any, ...], np.datetime64, list[float]]) -> list[tuple[str, bytes]]:
+    return [online.row(view, entity, at.astype("int64"), values) for view, entity, at, values in given]
+
+
+def asked(*entities: tuple[str, int], at: np.datetime64 = NOON) -> dict[str, np.ndarray]:
+    where = np.array([entity[0] for entity in entities], object)
+    number = np.array([entity[1] for entity in entities], np.int64)
+    return {"where": where, "number": number, DECIDED_AT: np.full(len(entities), at)}
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory):
+    if REDIS is None:
+        pytest.skip("no redis-server: on Debian, apt install redis-server")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = tmp_path_factory.mktemp("redis")
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    server = subprocess.Popen([REDIS, *options], stdout=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def store(request, tmp_path):
+    if request.param == "sqlite":
+        return SqliteStore(tmp_path, "one")
+    return RedisStore(request.getfixturevalue("redis_url"), tmp_path.name)
+
+
+def test_the_newest_row_of_each_entity_comes_back_to_the_bit(store):
+    third, tiny = 1 / 3, 5e-324
+    store.replace(
+        rows(
+            (PLACE, ("x",), NOON - HOUR, [third, np.nan]),
+            (PLACE, ("y",), NOON, [tiny, -0.0]),
+            (PAIR, ("x", 7), NOON - HOUR, [2.0]),
+        ),
+        "then",
+    )
+    found = Features(store, VIEWS).of(asked(("x", 7), ("y", 7), ("x", 8)))
+    expected = [[third, np.nan, 2.0, 1.0], [tiny, -0.0, np.nan, 0.0], [third, np.nan, np.nan, 1.0]]
+    assert found.numbers.tobytes() == np.array(expected).tobytes()
+    assert found.states.tolist() == [[FRESH, FRESH], [FRESH, MISSING], [FRESH, MISSING]]
+    assert store.as_of() == "then"
+
+
+@pytest.mark.parametrize(
+    ("age", "state"),
+    [(0, FRESH), (120, FRESH), (120 + 1, STALE), (-1, MISSING)],
+    ids=["known just now", "as old as may be", "a minute too old", "known only a minute later"],
+)
+def test_a_row_is_fresh_from_when_it_was_known_to_the_end_of_its_time(store, age, state):
+    known_at = NOON - np.timedelta64(age, "m")
+    store.replace(rows((PLACE, ("x",), known_at, [1.0, 2.0])), "then")
+    found = Features(store, (PLACE,)).of(asked(("x", 1)))
+    assert found.states.tolist() == [[state]]
+    assert np.isnan(found.numbers).all() == (state != FRESH)
+
+
+def test_a_new_version_replaces_the_old_one_whole(store):
+    features = Features(store, (PLACE,))
+    store.replace(rows((PLACE, ("x",), NOON, [1.0, 1.0]), (PLACE, ("y",), NOON, [1.0, 1.0])), "one")
+    assert features.of(asked(("x", 1), ("y", 1))).states.tolist() == [[FRESH], [FRESH]]
+    store.replace(rows((PLACE, ("x",), NOON, [2.0, 2.0])), "two")
+    found = features.of(asked(("x", 1), ("y", 1)))
+    assert found.numbers[0, 0] == 2.0
+    assert found.states.tolist() == [[FRESH], [MISSING]]
+    assert store.as_of() == "two"
+
+
+def test_a_version_that_fails_half_way_changes_nothing(store):
+    store.replace(rows((PLACE, ("x",), NOON, [1.0, 1.0])), "one")
+
+    def half() -> Any:
+        yield rows((PLACE, ("x",), NOON, [2.0, 2.0]))[0]
+        raise RuntimeError("the source went away")
+
+    with pytest.raises(RuntimeError):
+        store.replace(half(), "two")
+    assert Features(store, (PLACE,)).of(asked(("x", 1))).numbers[0, 0] == 1.0
+    assert store.as_of() == "one"
+
+
+def test_another_definition_sees_nothing_of_it(tmp_path):
+    SqliteStore(tmp_path, "one").replace(rows((PLACE, ("x",), NOON, [1.0, 1.0])), "then")
+    other = SqliteStore(tmp_path, "another")
+    assert other.as_of() is None
+    assert Features(other, (PLACE,)).of(asked(("x", 1))).states.tolist() == [[MISSING]]
+
+
+def test_a_store_that_does_not_answer_makes_all_missing_and_is_left_in_peace_for_a_moment(caplog):
+    class Broken:
+        asked = 0
+
+        def get(self, keys: Any) -> Any:
+            self.asked += 1
+            raise ConnectionError("no route to host")
+
+        as_of = get
+
+    features = Features(Broken(), VIEWS)
+    for _ in range(5):
+        found = features.of(asked(("x", 1)))
+        assert found.failed
+        assert found.states.tolist() == [[MISSING, MISSING]]
+    assert features._store.asked == 1
+    assert len(caplog.records) == 1
+
+
+def test_many_requests_are_asked_of_the_store_at_once(store):
+    given = [(PAIR, ("x", number), NOON, [float(number)]) for number in range(1500)]
+    store.replace(rows(*given), "then")
+    found = Features(store, (PAIR,)).of(asked(*(("x", number) for number in range(1500))))
+    assert found.numbers[:, 0].tolist() == list(range(1500))
+
+
+def test_a_problem_without_views_needs_no_store():
+    found = Features(None, ()).of(asked(("x", 1)))
+    assert found.numbers.shape == (1, 0)
+
+
+def test_a_store_of_an_unknown_kind_is_refused():
+    with pytest.raises(LoopError, match="LOOP_FEATURES is postgres"):
+        online.open_store("postgres://host/db")
+
+
+def test_a_url_of_redis_is_redis():
+    assert isinstance(online.open_store("redis://localhost:1/0"), RedisStore)

@@ -1,0 +1,326 @@
+"""The prediction log: no answer waits for it, nothing personal gets in, and what is queued gets out."""
+
+import errno
+import json
+import os
+import shutil
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loop.errors import LoopError
+from loop.serve import collect, prediction_log
+from loop.serve.prediction_log import Personal, PredictionLog, line
+from problem import source
+
+HEAD = {"version": "v1", "commit": "c1", "role": "champion", "threshold": 0.5, "features": ["a", "b"]}
+AT = datetime(2013, 6, 3, 12, tzinfo=UTC)
+NOW = pd.Timestamp("2013-06-10T00:00Z")
+ENTITY = dict.fromkeys(source.KEY, "x")
+
+
+class Count:
+    """A counter, or a gauge."""
+
+    def __init__(self) -> None:
+        self.value = 0
+
+    def inc(self, by: int = 1) -> None:
+        self.value += by
+
+    def set(self, to: int) -> None:
+        self.value = to
+
+
+class Counted:
+    def __init__(self) -> None:
+        self.dropped, self.failures, self.waiting = Count(), Count(), Count()
+
+
+@pytest.fixture
+def counted():
+    return Counted()
+
+
+@pytest.fixture
+def log(tmp_path, counted):
+    """A log that writes only when told to."""
+    made = quiet(tmp_path, counted)
+    yield made
+    made.close()
+
+
+def quiet(folder: Path, counted: Counted, rows_max: int = 100, head: dict[str, Any] = HEAD) -> PredictionLog:
+    return PredictionLog(folder / "log", head, rows_max, counted, every=3600)
+
+
+def record(name: str, score: float = 0.25, at: datetime = AT, rows: int = 1, **fields: Any) -> bytes:
+    requests = json.dumps([ENTITY | fields] * rows).encode()
+    features = np.tile([1.5, np.nan], (rows, 1))
+    return line(name, at, requests, features, [score] * rows, 1.25, many=rows > 1)
+
+
+def segments(folder: Path) -> list[str]:
+    return sorted(path.suffix for path in (folder / "log").iterdir())
+
+
+def days(folder: Path) -> dict[str, pd.DataFrame]:
+    return {path.stem: pq.read_table(path).to_pandas() for path in sorted((folder / "days").iterdir())}
+
+
+# Writing
+
+
+def test_what_is_queued_is_on_the_disk_after_the_next_write(log, tmp_path):
+    log.append(record("a"), 1)
+    assert not (tmp_path / "log").exists()
+    log._flush()
+    head, one = next((tmp_path / "log").iterdir()).read_bytes().splitlines()
+    assert json.loads(head) == HEAD
+    assert json.loads(one)["id"] == "a"
+
+
+def test_by_itself_it_writes_within_a_second(tmp_path, counted):
+    log = PredictionLog(tmp_path / "log", HEAD, 100, counted)
+    log.append(record("a"), 1)
+    until = time.monotonic() + 1
+    while not list(tmp_path.glob("log/*")) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert list(tmp_path.glob("log/*"))
+    log.close()
+
+
+def test_closing_writes_the_rest_and_ends_the_segment(tmp_path, counted):
+    log = quiet(tmp_path, counted)
+    log.append(record("a"), 1)
+    log.close()
+    assert segments(tmp_path) == [".jsonl"]
+
+
+def test_a_full_disk_costs_no_request_and_what_fits_the_queue_is_written_later(
+    log, counted, tmp_path, monkeypatch, caplog
+):
+    log.append(record("before"), 1)
+    log._flush()
+    real, room = os.write, 30
+
+    def full(file: int, text: bytes) -> int:
+        nonlocal room
+        if room == 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        done = real(file, text[:room])
+        room -= done
+        return done
+
+    monkeypatch.setattr(os, "write", full)
+    for number in range(150):
+        log.append(record(f"during-{number}"), 1)
+    log._flush()
+    log._flush()
+    assert counted.failures.value == 2
+    assert counted.dropped.value == 50
+    assert counted.waiting.value == 100
+    assert len([r for r in caplog.records if r.levelname == "ERROR"]) == 1
+    monkeypatch.setattr(os, "write", real)
+    log._flush()
+    assert counted.waiting.value == 0
+    written = next((tmp_path / "log").iterdir()).read_bytes().splitlines()
+    assert [json.loads(one)["id"] for one in written[1:]] == ["before", *(f"during-{n}" for n in range(100))]
+
+
+def test_a_folder_that_was_taken_away_is_made_again(log, counted, tmp_path):
+    log.append(record("a"), 1)
+    log._flush()
+    shutil.rmtree(tmp_path / "log")
+    log.append(record("b"), 1)
+    log._flush()
+    assert counted.failures.value == 1
+    log._flush()
+    assert b'"b"' in next((tmp_path / "log").iterdir()).read_bytes()
+
+
+def test_a_folder_that_cannot_be_written_is_counted(counted, tmp_path):
+    (tmp_path / "log").write_text("a file in the way")
+    log = quiet(tmp_path, counted)
+    log.append(record("a"), 1)
+    log._flush()
+    assert counted.failures.value == 1
+    log.close()
+
+
+def test_threads_that_append_while_it_writes_lose_nothing(tmp_path, counted):
+    log = quiet(tmp_path, counted, rows_max=10_000)
+    threads = [
+        threading.Thread(target=lambda n=n: [log.append(record(f"{n}-{i}"), 1) for i in range(200)])
+        for n in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for _ in range(20):
+        log._flush()
+    for thread in threads:
+        thread.join()
+    log.close()
+    assert collect.collect(tmp_path, NOW, 30).rows == 800
+
+
+# What is personal
+
+
+def test_personal_columns_are_dropped_or_hashed_with_the_key():
+    marks = {"name": "drop", "card": "hash"}
+    one, two = Personal(marks, b"one key"), Personal(marks, b"another key")
+    kept = one.kept({"name": "Ada", "card": "1234", "age": 7})
+    assert kept.keys() == {"card", "age"}
+    assert kept["card"] != "1234"
+    assert kept["card"] == one.hashed("1234")
+    assert kept["card"] != two.hashed("1234")
+
+
+@given(st.text(min_size=4, max_size=20))
+def test_a_hash_does_not_hold_what_it_is_of(value):
+    assert value not in Personal({"x": "hash"}, b"key of a test").kept({"x": value})["x"] or value.isalnum()
+
+
+def test_without_a_key_a_contract_that_hashes_is_not_served():
+    with pytest.raises(LoopError, match="LOOP_PERSONAL_KEY_FILE"):
+        Personal({"card": "hash"}, None)
+
+
+def test_a_mark_that_means_nothing_is_refused():
+    with pytest.raises(LoopError, match="hide"):
+        Personal({"card": "hide"}, b"key")
+
+
+# Collecting
+
+
+def test_records_become_rows_by_day_with_their_features(tmp_path, counted):
+    log = quiet(tmp_path, counted)
+    log.append(record("a", 0.75), 1)
+    log.append(
+        record("b", at=datetime(2013, 6, 4, tzinfo=UTC), rows=2, decided_at="2013-06-04T07:00:00+02:00"), 2
+    )
+    log.close()
+    done = collect.collect(tmp_path, NOW, 30)
+    assert (done.rows, done.days, done.rejected) == (3, 2, 0)
+    first, second = days(tmp_path).values()
+    assert first.loc[0, ["id", "score", "decision", "version", "role"]].tolist() == [
+        "a",
+        0.75,
+        True,
+        "v1",
+        "champion",
+    ]
+    assert first.loc[0, "features"] == [("a", 1.5)]
+    assert first.loc[0, "decided_at"] == pd.Timestamp(AT)
+    assert json.loads(first.loc[0, "request"]) == ENTITY
+    assert json.loads(first.loc[0, "entity"]) == ENTITY
+    assert second["id"].tolist() == ["b.0", "b.1"]
+    assert set(second["decided_at"]) == {pd.Timestamp("2013-06-04T05:00Z")}
+    assert segments(tmp_path) == []
+
+
+def test_a_prediction_repeated_counts_once_and_another_role_or_version_apart(tmp_path, counted):
+    for head in (HEAD, HEAD | {"role": "shadow"}, HEAD | {"version": "v2"}, HEAD):
+        log = quiet(tmp_path, counted, head=head)
+        log.append(record("a"), 1)
+        log.append(record("a", at=datetime(2013, 6, 3, 11, tzinfo=UTC)), 1)
+        log.close()
+        collect.collect(tmp_path, NOW, 30)
+    (found,) = days(tmp_path).values()
+    assert sorted(zip(found["role"], found["version"], strict=True)) == [
+        ("champion", "v1"),
+        ("champion", "v2"),
+        ("shadow", "v1"),
+    ]
+    assert set(found["at"]) == {pd.Timestamp("2013-06-03T11:00Z")}
+
+
+def test_a_line_cut_short_by_a_kill_is_set_aside_and_the_rest_is_kept(tmp_path, counted):
+    log = quiet(tmp_path, counted)
+    log.append(record("a"), 1)
+    log.close()
+    segment = next((tmp_path / "log").iterdir())
+    segment.write_bytes(segment.read_bytes() + record("b")[:50])
+    done = collect.collect(tmp_path, NOW, 30)
+    assert (done.rows, done.rejected) == (1, 1)
+    assert (tmp_path / "rejected.txt").read_bytes() == record("b")[:50] + b"\n"
+
+
+def test_a_segment_being_written_is_left_alone_until_its_writer_is_gone(log, tmp_path):
+    log.append(record("a"), 1)
+    log._flush()
+    assert collect.collect(tmp_path, NOW, 30).rows == 0
+    os.close(log._segment._file)  # as the kernel does for a process that was killed
+    log._segment = None
+    assert collect.collect(tmp_path, NOW, 30).rows == 1
+
+
+def test_a_run_that_was_cut_off_is_simply_run_again(tmp_path, counted, monkeypatch):
+    log = quiet(tmp_path, counted)
+    log.append(record("a"), 1)
+    log.close()
+
+    unlink = Path.unlink
+
+    def cut_off(path: Path, missing_ok: bool = False) -> None:
+        if path.suffix == ".jsonl":
+            raise KeyboardInterrupt
+        unlink(path, missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            collect.collect(tmp_path, NOW, 30)
+    assert collect.collect(tmp_path, NOW, 30).rows == 1
+    (found,) = days(tmp_path).values()
+    assert found["id"].tolist() == ["a"]
+
+
+def test_days_older_than_the_retention_are_deleted_and_no_others(tmp_path, counted):
+    log = quiet(tmp_path, counted)
+    for day in (1, 2, 3):
+        log.append(record(f"{day}", at=datetime(2013, 6, day, tzinfo=UTC)), 1)
+    log.close()
+    (tmp_path / "days").mkdir()
+    (tmp_path / "days/notes.parquet").write_text("somebody's own")
+    done = collect.collect(tmp_path, pd.Timestamp("2013-06-12T23:00Z"), retention_days=10)
+    assert done.deleted == 1
+    assert sorted(path.stem for path in (tmp_path / "days").iterdir()) == [
+        "2013-06-02",
+        "2013-06-03",
+        "notes",
+    ]
+
+
+def test_two_at_once_are_refused(tmp_path):
+    with collect._alone(tmp_path), pytest.raises(LoopError, match="already"):
+        collect.collect(tmp_path, NOW, 30)
+
+
+def test_an_empty_log_is_no_error(tmp_path):
+    assert collect.collect(tmp_path, NOW, 30) == collect.Collected()
+
+
+def test_a_line_end_in_a_request_does_not_end_its_record():
+    found = line("a", AT, b'[{"a":\n1}\r\n]', np.zeros((1, 0)), [0.5], 1.0, many=False)
+    assert found.count(b"\n") == 1
+    assert json.loads(found)["requests"] == [{"a": 1}]
+
+
+def test_segments_end_in_time(log, tmp_path, monkeypatch):
+    log.append(record("a"), 1)
+    log._flush()
+    monkeypatch.setattr(prediction_log, "ROTATE_SECONDS", 0)
+    log._flush()
+    assert segments(tmp_path) == [".jsonl"]
