@@ -1,6 +1,7 @@
 """A server in this process: the model of the finished repository, a filled store, an empty log."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -24,11 +25,17 @@ def place(finished: Repo, tmp_path_factory: pytest.TempPathFactory) -> settings.
 
 
 @pytest.fixture(scope="session")
-def model(finished: Repo, tmp_path_factory: pytest.TempPathFactory) -> champion.Model:
+def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where machine code is kept."""
+    return tmp_path_factory.mktemp("compiled")
+
+
+@pytest.fixture(scope="session")
+def model(finished: Repo, libraries: Path) -> champion.Model:
     """The model of the finished repository."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(finished.path)
-        return champion.load(folder=tmp_path_factory.mktemp("compiled"))
+        return champion.load(folder=libraries)
 
 
 @pytest.fixture(scope="session")

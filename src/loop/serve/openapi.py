@@ -49,6 +49,7 @@ PAGE = b"""<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>TITLE</title>
+<link rel="icon" href="data:,">
 <link rel="stylesheet" href="static_content/swagger-ui.css">
 <style>body { margin: 0 } .swagger-ui .topbar { display: none }</style>
 </head>
@@ -70,6 +71,7 @@ def document(contract: Contract, about: dict[str, Any], secured: bool) -> dict[s
         "summary": f"Predict: {metrics.SCORE}",
         "description": "One request, or a list of them: an object gives an object, a list gives a list.",
         "operationId": "predict",
+        "tags": ["model"],
         "parameters": [
             {
                 "name": "explain",
@@ -108,6 +110,7 @@ def document(contract: Contract, about: dict[str, Any], secured: bool) -> dict[s
     model = {
         "summary": "What is served: version, commit, data, windows, metrics",
         "operationId": "model",
+        "tags": ["model"],
         "responses": {"200": _response("The model.", MODEL), **_stops(secured)},
     }
     return {

@@ -101,6 +101,8 @@ def main(source_path: Path, target: Path) -> None:
             write(table)
             rows += len(table)
             _progress(rows, requests.rows, time.perf_counter() - started)
+        if rows == 0:
+            raise LoopError(f"{source_path} holds no rows", "at least one request", "look at what makes it")
     seconds = time.perf_counter() - started
     print(f"score: {rows:,} rows by {model.version} into {target}, {rows / max(seconds, 1e-9):,.0f} a second")
 

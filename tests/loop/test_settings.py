@@ -1,0 +1,45 @@
+"""How a server is set: by params.yaml and the environment, and secrets stay secret."""
+
+import pytest
+
+from loop import settings
+from loop.errors import LoopError
+
+SECRET = "0123456789abcdef-secret"  # noqa: S105
+
+
+def test_without_an_environment_it_is_a_champion_with_files_in_data():
+    place = settings.place({})
+    assert (place.features, str(place.predictions), place.role) == (
+        "data/online",
+        "data/predictions",
+        "champion",
+    )
+    assert place.token is place.personal_key is place.commit is None
+
+
+def test_a_secret_comes_from_a_file_before_the_environment(tmp_path):
+    (tmp_path / "token").write_text(SECRET + "\n")
+    given = {"LOOP_TOKEN_FILE": str(tmp_path / "token"), "LOOP_TOKEN": "x" * 20}
+    assert settings.place(given).token == SECRET.encode()
+    assert settings.place({"LOOP_PERSONAL_KEY": SECRET}).personal_key == SECRET.encode()
+
+
+def test_a_secret_is_not_shown():
+    assert SECRET not in repr(settings.place({"LOOP_TOKEN": SECRET, "LOOP_PERSONAL_KEY": SECRET}))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"LOOP_TOKEN": "short"}, "LOOP_TOKEN holds 5 characters"),
+        ({"LOOP_TOKEN": ""}, "LOOP_TOKEN holds 0 characters"),
+        ({"LOOP_TOKEN_FILE": "/nowhere"}, "LOOP_TOKEN_FILE names /nowhere"),
+        ({"LOOP_ROLE": "boss"}, "LOOP_ROLE is 'boss'"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_used_is_refused(given, message):
+    with pytest.raises(LoopError, match=message) as refused:
+        settings.place(given)
+    assert "short" not in str(refused.value)

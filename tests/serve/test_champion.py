@@ -1,0 +1,193 @@
+"""The model that answers is the one of the lineage, shown to be right, and as fast as that allows."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder, StandardScaler
+
+from loop import columns, files, lineage, model_file, reference
+from loop.errors import LoopError
+from loop.serve import champion, compiled, native
+from problem import model as problem_model
+
+
+@pytest.fixture
+def at_finished(finished, libraries, model, monkeypatch, tmp_path):
+    """A copy of what a server reads, to change at will, with the machine code of its model."""
+    shutil.copytree(finished.path / "models", tmp_path / "models")
+    shutil.copytree(libraries, tmp_path / "models/compiled", dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def without_compiler(monkeypatch) -> None:
+    monkeypatch.setattr(native.shutil, "which", lambda _: None)
+
+
+def test_it_runs_as_machine_code_and_agrees_on_every_row_that_trained_it(model, finished):
+    rows = files.read_table(finished.path / "data/examples/train.parquet")
+    scored = files.read_table(finished.path / "data/predictions.parquet")
+    holdout = files.read_table(finished.path / "data/examples/holdout.parquet")
+    assert model.engine == ("machine code" if shutil.which("gcc") or shutil.which("clang") else "treelite")
+    assert len(rows) > 100_000
+    plain = compiled_off(model, finished)
+    assert np.abs(model.scores(columns.of_frame(rows)) - plain.scores(columns.of_frame(rows))).max() <= 1e-6
+    assert np.abs(model.scores(columns.of_frame(holdout)) - scored["score"]).max() <= 1e-12
+
+
+def compiled_off(model, finished) -> champion.Model:
+    sha256 = lineage.load(finished.path / "models/lineage.json")["model"]["sha256"]
+    pipeline = model_file.read(finished.path / "models/model.skops", sha256, problem_model.TRUSTED)
+    return champion.Model(pipeline, "scikit-learn", "", [], {}, model.reference)
+
+
+def test_without_a_compiler_treelite_runs_the_same_trees(at_finished, model, monkeypatch, caplog):
+    shutil.rmtree(at_finished / "models/compiled")
+    without_compiler(monkeypatch)
+    slower = champion.load()
+    assert slower.engine == "treelite"
+    assert "no C compiler" in caplog.text
+    rows = model.reference.columns
+    assert np.abs(slower.scores(rows) - model.scores(rows)).max() <= 1e-12
+
+
+def test_the_machine_code_is_built_once(at_finished, model, monkeypatch):
+    monkeypatch.setattr(native, "_build", lambda *_: pytest.fail("built again"))
+    assert champion.load().engine == model.engine
+
+
+def test_a_compiled_model_that_scores_otherwise_is_not_served(at_finished, monkeypatch, caplog):
+    honest = compiled.Compiled.predict_proba
+    monkeypatch.setattr(compiled.Compiled, "predict_proba", lambda *given: honest(*given) * 0.999)
+    found = champion.load()
+    assert found.engine == "scikit-learn"
+    assert "its scores move by" in caplog.text
+    assert np.abs(found.scores(found.reference.columns) - found.reference.scores).max() <= 1e-9
+
+
+def test_a_model_that_is_not_the_lineages_is_not_loaded(at_finished):
+    model = at_finished / "models/model.skops"
+    model.write_bytes(model.read_bytes()[:-1] + b"x")
+    with pytest.raises(LoopError, match="sha256"):
+        champion.load()
+
+
+def test_an_environment_that_scores_otherwise_does_not_serve(at_finished):
+    path = at_finished / "models/reference.json"
+    found = json.loads(path.read_text())
+    found["scores"][0] += 0.01
+    path.write_text(json.dumps(found))
+    with pytest.raises(LoopError, match="other scores here"):
+        champion.load()
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "{}", '{"golden": 1, "columns": {"z": [1]}, "scores": [1]}'], ids=str
+)
+def test_without_reference_rows_nothing_is_served(at_finished, text):
+    path = at_finished / "models/reference.json"
+    path.unlink() if text is None else path.write_text(text)
+    with pytest.raises(LoopError, match=r"reference\.json"):
+        champion.load()
+
+
+def test_columns_that_the_contract_calls_personal_are_nobodys_record(finished, monkeypatch):
+    rows = files.read_table(finished.path / "data/examples/train.parquet").head(2000)
+    name = rows.columns[2]
+    monkeypatch.setattr(reference, "personal", lambda: {name: "hash"})
+
+    class Zero:
+        def predict_proba(self, frame):
+            return np.zeros((len(frame), 2))
+
+    found = reference.of(Zero(), rows.head(0), rows, 1)["columns"]
+    chosen = np.sort(np.random.default_rng(1).choice(len(rows), reference.SAMPLE, replace=False))
+    there = rows[name].iloc[chosen].tolist()
+    assert sorted(found[name]) == sorted(there)
+    assert found[name] != there
+    assert found[rows.columns[3]] == rows[rows.columns[3]].iloc[chosen].tolist()
+
+
+# Pipelines of other shapes
+
+RNG = np.random.default_rng(3)
+X = {
+    "kind": RNG.choice(np.array(["a", "b", "c"], object), 500),
+    "size": np.where(RNG.random(500) < 0.2, np.nan, RNG.normal(size=500)),
+}
+Y = (np.nan_to_num(X["size"]) + (X["kind"] == "a") + RNG.normal(size=500) > 0.5).astype(int)
+BOOSTER = HistGradientBoostingClassifier(max_iter=5)
+ASKED = {
+    "kind": np.array(["a", "b", "never seen", None], object),
+    "size": np.array([0.5, np.nan, -3.0, 1e9]),
+}
+
+
+def doubled(rows):
+    return np.column_stack([np.asarray(rows["size"]) * 2])
+
+
+def table(*more, unknown=np.nan) -> ColumnTransformer:
+    encoder = OrdinalEncoder(
+        handle_unknown="use_encoded_value", unknown_value=unknown, encoded_missing_value=np.nan
+    )
+    return ColumnTransformer([("kind", encoder, ["kind"]), ("size", "passthrough", ["size"]), *more])
+
+
+@pytest.mark.parametrize(
+    "pipeline",
+    [
+        make_pipeline(table(), HistGradientBoostingClassifier(categorical_features=[0], max_iter=20)),
+        make_pipeline(table(), HistGradientBoostingRegressor(max_iter=20)),
+        make_pipeline(
+            table(("double", FunctionTransformer(doubled), ["size"])),
+            HistGradientBoostingClassifier(max_iter=9),
+        ),
+        make_pipeline(table(unknown=-1), HistGradientBoostingClassifier(max_iter=9)),
+    ],
+    ids=["native categories", "a regression", "a function of columns", "unknown is a number"],
+)
+def test_a_pipeline_of_trees_is_compiled_exactly(pipeline, tmp_path):
+    pipeline.fit(columns.to_frame(X), Y)
+    made = compiled.build(pipeline, "a" * 64, folder=tmp_path)
+    how = "predict_proba" if hasattr(pipeline, "predict_proba") else "predict"
+    expected = getattr(pipeline, how)(columns.to_frame(ASKED))
+    assert np.abs(getattr(made, how)(ASKED) - expected).max() <= 1e-12
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "why"),
+    [
+        (make_pipeline(table(), StandardScaler(), BOOSTER), "two steps"),
+        (make_pipeline(StandardScaler(), BOOSTER), "no ColumnTransformer"),
+        (
+            make_pipeline(
+                ColumnTransformer([("size", StandardScaler(), ["size"])]), HistGradientBoostingClassifier()
+            ),
+            "StandardScaler",
+        ),
+        (
+            make_pipeline(
+                ColumnTransformer([("size", "passthrough", ["size"]), ("kind", OrdinalEncoder(), ["kind"])]),
+                BOOSTER,
+            ),
+            "unknown categories",
+        ),
+        (
+            make_pipeline(ColumnTransformer([("size", "passthrough", ["size"])]), LogisticRegression()),
+            "LogisticRegression",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_cannot_be_compiled_is_said(pipeline, why, tmp_path):
+    rows = columns.to_frame(X).assign(size=np.nan_to_num(X["size"]))
+    rows = rows if "no Column" not in why else rows[["size"]]
+    with pytest.raises(compiled.CannotCompileError, match=why):
+        compiled.build(pipeline.fit(rows, Y), "b" * 64, folder=tmp_path)

@@ -1,0 +1,124 @@
+"""Batch scores are those of the server and of the Pipeline; a file that is wrong leaves nothing behind."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+
+from loop import files
+from loop.contract import ContractError
+from loop.errors import LoopError
+from loop.features import DECIDED_AT
+from loop.serve import champion, score
+from problem import schema, source
+
+COLUMNS = list(schema.REQUEST.columns)
+
+
+@pytest.fixture
+def scored(finished, place, model, monkeypatch, tmp_path):
+    """Scores a frame by `loop score`, from and to files of these kinds."""
+    monkeypatch.chdir(finished.path)
+    monkeypatch.setattr(score.settings, "place", lambda: place)
+    monkeypatch.setattr(champion, "load", lambda **_: model)
+
+    def run(table: pa.Table, kind: str = "parquet", into: str = "parquet") -> pd.DataFrame:
+        given, target = tmp_path / f"in.{kind}", tmp_path / f"out.{into}"
+        pq.write_table(table, given) if kind == "parquet" else pa.csv.write_csv(table, given)
+        score.main(given, target)
+        return pd.read_parquet(target) if into == "parquet" else pd.read_csv(target, keep_default_na=False)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def holdout(finished) -> pa.Table:
+    return pq.read_table(finished.path / "data/examples/holdout.parquet").slice(0, 3000)
+
+
+def test_with_features_of_their_own_rows_score_as_the_pipeline_scored_them(scored, holdout, finished, capsys):
+    found = scored(holdout)
+    expected = files.read_table(finished.path / "data/predictions.parquet").head(3000)
+    pd.testing.assert_frame_equal(found[[*source.KEY, DECIDED_AT]], expected[[*source.KEY, DECIDED_AT]])
+    assert np.abs(found["score"] - expected["score"]).max() <= 1e-12
+    assert (found["missing"] == "").all()
+    assert "3,000 rows" in capsys.readouterr().out
+
+
+def test_without_them_rows_score_as_the_server_scores_them(scored, holdout, client):
+    frame = holdout.select(COLUMNS).slice(2900).to_pandas()
+    found = scored(holdout.select(COLUMNS).slice(2900))
+    texts = frame.assign(
+        **{name: frame[name].map(lambda at: at.isoformat()) for name in frame.select_dtypes("datetimetz")}
+    )
+    answers = client.predict(texts.to_dict("records")).json
+    assert found["score"].tolist() == [answer["score"] for answer in answers]
+    assert found["decision"].tolist() == [answer["decision"] for answer in answers]
+    assert found["missing"].tolist() == [" ".join(answer["missing"]) for answer in answers]
+
+
+@pytest.mark.parametrize(("kind", "into"), [("csv", "parquet"), ("parquet", "csv"), ("csv", "csv")])
+def test_csv_and_parquet_are_scored_alike(scored, holdout, kind, into):
+    some = holdout.slice(0, 200)
+    assert scored(some, kind, into)["score"].tolist() == scored(some)["score"].tolist()
+
+
+def test_the_size_of_a_batch_makes_no_difference(scored, holdout, monkeypatch):
+    whole = scored(holdout)
+    monkeypatch.setattr(score, "ROWS", 7)
+    pd.testing.assert_frame_equal(scored(holdout.slice(0, 100)), whole.head(100))
+
+
+def test_a_problem_without_a_threshold_has_no_decisions(scored, holdout, monkeypatch):
+    params = score.settings.params()
+    monkeypatch.setattr(score.settings, "params", lambda: params.model_copy(update={"threshold": None}))
+    assert scored(holdout.slice(0, 10))["decision"].isna().all()
+
+
+def broken(table: pa.Table, name: str, value: object) -> pa.Table:
+    values = table.column(name).to_pylist()
+    values[5] = value
+    return table.set_column(table.column_names.index(name), name, pa.array(values))
+
+
+NUMBER = next(name for name, column in schema.REQUEST.columns.items() if str(column.dtype) == "int64")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        (lambda t: t.drop_columns([NUMBER]), LoopError, f"lacks {NUMBER}"),
+        (lambda t: broken(t, NUMBER, -1), ContractError, NUMBER),
+        (lambda t: broken(t, NUMBER, None), LoopError, NUMBER),
+        (
+            lambda t: t.set_column(0, NUMBER, pa.array(["x"] * len(t))),
+            LoopError,
+            f"`{NUMBER}` does not hold int64",
+        ),
+    ],
+    ids=["a column is missing", "out of range", "null", "texts for numbers"],
+)
+def test_a_wrong_file_is_refused_and_leaves_nothing(scored, holdout, tmp_path, wrong, error, message):
+    table = holdout.select([NUMBER, *(name for name in COLUMNS if name != NUMBER)]).slice(0, 20)
+    with pytest.raises(error, match=message):
+        scored(wrong(table))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.parquet"]
+
+
+def test_a_file_that_is_none_is_refused(scored, tmp_path):
+    for name, message in (
+        ("gone.parquet", "is missing"),
+        ("a.json", "neither"),
+        ("b.parquet", "cannot be read"),
+    ):
+        (tmp_path / "b.parquet").write_bytes(b"PAR1 not at all")
+        with pytest.raises(LoopError, match=message):
+            score.main(tmp_path / name, tmp_path / "out.parquet")
+
+
+def test_an_empty_file_is_refused(scored, holdout, tmp_path):
+    with pytest.raises(LoopError, match="holds no rows"):
+        scored(holdout.slice(0, 0))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.parquet"]
