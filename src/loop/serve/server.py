@@ -1,5 +1,6 @@
 """A model that answers: contract, prediction, explanation, record and counters of one process."""
 
+import gc
 import json
 import logging
 import time
@@ -51,6 +52,7 @@ class Server:
     def start(cls, params: Params, place: Place) -> "Server":
         """Load the model and open the log. Raises LoopError for what cannot be served."""
         server = cls(params, place, champion.load())
+        gc.freeze()  # what is loaded now stays: a collection need not look at it while somebody waits
         LOG.warning("serving %s as %s, features as of %s", *server.said(place))
         return server
 
