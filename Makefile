@@ -8,7 +8,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 unexport VIRTUAL_ENV UV_PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run review serve test lint audit setup ui bench clean
+.PHONY: help run review serve image test lint audit setup ui bench clean
 
 help:  ## list the tasks
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -22,6 +22,9 @@ review: setup  ## run, then judge the model against the champion of BASE (main)
 
 serve: setup  ## serve the model on PORT (3000) of this machine
 	@$(RUN)/loop serve --port "$(or $(PORT),3000)"
+
+image: setup  ## build the image of production, as TAG (loop:MODEL)
+	@$(RUN)/loop image $(if $(TAG),--tag "$(TAG)")
 
 test: setup $(ACT)  ## run every test
 	@$(RUN)/pytest -n auto --maxprocesses 4 --no-loadscope-reorder

@@ -203,6 +203,21 @@ def collect(
     collecting.main(instant_option("--now", now) or pd.Timestamp.now("UTC"))
 
 
+@app.command()
+def image(
+    tag: Annotated[str | None, typer.Option(help="NAME:TAG; loop:MODEL by default.")] = None,
+) -> None:
+    """Build the image that answers requests in production, and the list of what is in it.
+
+    Needs Docker. LOOP_IMAGE_BASE and LOOP_IMAGE_BUILDER name other base images than the pinned ones.
+
+    Example: loop image --tag registry.example.com/loop:1
+    """
+    from loop.serve import image as building
+
+    raise typer.Exit(building.main(tag))
+
+
 @setting.command()
 def github(
     apply: Annotated[bool, typer.Option("--apply", help="Do it, by gh, as whoever is logged in.")] = False,

@@ -3,6 +3,9 @@
 Nothing here knows when a fact became known; the views say that. The join only promises that
 a row sees, of each view, the newest row with `known_at <= decided_at`, and none past its
 time to live.
+
+pyarrow is imported where frames are handed over: a server only looks up what was joined before, and
+its image has none.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +15,6 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
-import pyarrow as pa
 
 DECIDED_AT = "decided_at"
 OUTCOME = ["label", "label_known_at"]
@@ -57,6 +59,8 @@ def _engine(tables: Mapping[str, pd.DataFrame]) -> Iterator[tuple[Any, dict[str,
 
 def _load(engine: Any, name: str, frame: pd.DataFrame) -> ir.Table:
     """The frame as a table of the engine, times as UTC without a zone."""
+    import pyarrow as pa
+
     zoned = frame.select_dtypes("datetimetz").columns
     naive = frame.assign(**{name: frame[name].dt.tz_localize(None) for name in zoned})
     engine.con.register(name, pa.Table.from_pandas(naive, preserve_index=False))

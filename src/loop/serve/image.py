@@ -1,0 +1,179 @@
+"""image: the model of this checkout as an OCI image, and a list of what is in it.
+
+BentoML lays out the bento by bentofile.yaml, Docker builds it by deploy/Dockerfile.j2. Code comes from
+files that git tracks, models from where DVC put them, packages from uv.lock, with their hashes.
+
+LOOP_IMAGE_BASE      the image that the server runs on, in place of the one in deploy/Dockerfile.j2
+LOOP_IMAGE_BUILDER   the image that installs and compiles: the same Python at the same path, and gcc
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from loop import lineage, settings
+from loop.errors import LoopError
+from loop.files import digest, replacing
+from loop.git import git
+from loop.paths import CARD, CARD_JSON, LINEAGE, MODEL, PARAMS, REFERENCE
+
+BENTOFILE = Path("bentofile.yaml")
+TEMPLATE = Path("deploy/Dockerfile.j2")
+INSTALLER = Path("requirements-uv.txt")
+SBOM = Path("dist/sbom.cdx.json")
+MODELS = (MODEL, LINEAGE, REFERENCE, CARD_JSON, CARD)
+BASES = {"BASE": "LOOP_IMAGE_BASE", "BUILDER": "LOOP_IMAGE_BUILDER"}
+GROUP = ("--locked", "--quiet", "--only-group", "serve")
+
+
+def main(tag: str | None) -> int:
+    """Build the image and write its SBOM; print what they are. Raises LoopError for what is missing."""
+    settings.params()
+    sha256 = _checked_model()
+    _ready(shutil.which("docker"))
+    uv, commit, version = _uv(), _commit(), sha256[:12]
+    tag = tag or f"loop:{version}"
+    with TemporaryDirectory(prefix="loop-image-") as folder:
+        context = Path(folder, "context")
+        _lay_out(context, uv)
+        bento = _bento(context, Path(folder, "bentoml"))
+        _build(bento, tag, {"COMMIT": commit, "VERSION": version, **_described()})
+    _write_sbom(uv)
+    for name, value in {
+        "image": tag,
+        "size": f"{int(_inspect(tag, '{{.Size}}')) / 1e6:.0f} MB",
+        "model": version,
+        "commit": commit,
+        "sbom": str(SBOM),
+    }.items():
+        print(f"  {name:<8} {value}")
+    return 0
+
+
+def _checked_model() -> str:
+    """The hash of the model, which is all there and the one that the lineage names."""
+    sha256: str = lineage.load()["model"]["sha256"]
+    todo = "`loop run` to make it, or `dvc checkout` for the committed one"
+    for path in MODELS:
+        if not path.is_file():
+            raise LoopError(f"{path} is missing", "the model and what is beside it", todo)
+    if (found := digest(MODEL, "sha256")) != sha256:
+        raise LoopError(f"{MODEL} has sha256 {found[:12]}…", f"{sha256[:12]}…, which {LINEAGE} names", todo)
+    return sha256
+
+
+def _ready(docker: str | None) -> None:
+    if docker is None:
+        raise LoopError(
+            "there is no `docker`", "Docker 20.10 or newer", "https://docs.docker.com/get-docker/"
+        )
+    asked = subprocess.run(
+        [docker, "version", "--format", "{{.Server.Version}}"], capture_output=True, text=True, check=False
+    )
+    if asked.returncode:
+        detail = (asked.stderr.strip() or "no answer").splitlines()[-1]
+        raise LoopError(
+            f"Docker's engine does not answer: {detail}",
+            "an engine that this user may ask",
+            "start it, or set DOCKER_HOST; `docker version` shows whether it answers",
+        )
+
+
+def _uv() -> str:
+    local = Path(".tools/bin/uv")
+    found = shutil.which("uv") or (str(local) if local.is_file() else None)
+    if found is None:
+        raise LoopError("there is no `uv`", "uv on PATH or in .tools", "`make setup` installs it")
+    return found
+
+
+def _commit() -> str:
+    """The commit of this checkout, marked if files were changed."""
+    changed = git("status", "--porcelain", "--untracked-files=no")
+    return git("rev-parse", "HEAD") + ("-changed" if changed else "")
+
+
+def _described() -> dict[str, str]:
+    """The model's title, and the page of the repository if its remote `origin` has one."""
+    title = json.loads(CARD_JSON.read_text(encoding="utf-8"))["name"]
+    try:
+        origin = git("remote", "get-url", "origin")
+    except LoopError:
+        origin = ""
+    return {"TITLE": title, "SOURCE": _page(origin)}
+
+
+def _page(origin: str) -> str:
+    """The https address of a git remote, without user or token; empty for a path or another scheme."""
+    found = re.fullmatch(
+        r"(?:https://|ssh://)?(?:[^@/]+@)?([\w.-]+\.\w+(?::\d+(?=/))?)[:/](?!/)(.+?)(?:\.git)?/?", origin
+    )
+    return f"https://{found[1]}/{found[2]}" if found else ""
+
+
+def _lay_out(context: Path, uv: str) -> None:
+    """Copy what the bento may hold into a folder as bentofile.yaml expects it."""
+    for name in git("ls-files", "-z", "--", "src").split("\0"):
+        if name and Path(name).is_file():
+            _copy(Path(name), context / Path(name).relative_to("src"))
+    for path in (*MODELS, PARAMS, BENTOFILE, TEMPLATE, INSTALLER):
+        _copy(path, context / path)
+    _run(
+        "uv's export",
+        [uv, "export", *GROUP, "--no-emit-project", "--output-file", str(context / "requirements.txt")],
+    )
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+def _bento(context: Path, home: Path) -> Path:
+    """Build the bento in a store of its own; its folder."""
+    environment = {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True", "PYTHONPATH": str(context)}
+    _run("bentoml build", [sys.executable, "-m", "bentoml", "build"], cwd=context, environment=environment)
+    return next(home.glob("bentos/*/*/bento.yaml")).parent  # the tag is printed with an emoji for `:loop:`
+
+
+def _build(bento: Path, tag: str, arguments: dict[str, str]) -> None:
+    """Build the image; Docker says on stderr what it does."""
+    bases = {name: os.environ[variable] for name, variable in BASES.items() if os.environ.get(variable)}
+    given = [f"--build-arg={name}={value}" for name, value in {**bases, **arguments}.items()]
+    command = ["docker", "build", f"--file={bento / 'env/docker/Dockerfile'}", f"--tag={tag}", *given]
+    done = subprocess.run([*command, str(bento)], env={**os.environ, "DOCKER_BUILDKIT": "1"}, check=False)
+    if done.returncode:
+        raise LoopError(
+            f"`docker build` ended with {done.returncode}",
+            "an image; what Docker said is above",
+            "mend that and build again; a base that cannot be fetched is replaced by LOOP_IMAGE_BASE "
+            "and LOOP_IMAGE_BUILDER",
+        )
+
+
+def _inspect(tag: str, form: str) -> str:
+    return _run("docker inspect", ["docker", "image", "inspect", "--format", form, tag]).strip()
+
+
+def _write_sbom(uv: str) -> None:
+    """The packages of the image in CycloneDX; those of the base are its maker's to list."""
+    form = ("--format", "cyclonedx1.5", "--preview-features", "sbom-export")
+    with replacing(SBOM) as draft:
+        _run("uv's export", [uv, "export", *GROUP, *form, "--output-file", str(draft)])
+
+
+def _run(
+    name: str, command: list[str], *, cwd: Path | None = None, environment: dict[str, str] | None = None
+) -> str:
+    """What a tool prints. Raises LoopError with the end of what it said if it fails."""
+    full = {**os.environ, **(environment or {})}
+    done = subprocess.run(command, cwd=cwd, env=full, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = "\n".join((done.stderr or done.stdout).strip().splitlines()[-5:])
+        raise LoopError(f"{name} failed: {said}", "exit code 0", f"mend it, then `{' '.join(command[:3])} …`")
+    return done.stdout

@@ -1,0 +1,80 @@
+import json
+import subprocess
+
+import pytest
+
+from loop.errors import LoopError
+from loop.serve import image
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch):
+    """A folder with all that belongs to a model."""
+    monkeypatch.chdir(tmp_path)
+    for path in image.MODELS:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("a")
+    sha256 = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"  # of "a"
+    image.LINEAGE.write_text(json.dumps({"model": {"sha256": sha256}}))
+    return sha256
+
+
+@pytest.mark.parametrize(
+    ("origin", "page"),
+    [
+        ("https://github.com/owner/name.git", "https://github.com/owner/name"),
+        ("https://user:token@github.com/owner/name", "https://github.com/owner/name"),
+        ("git@github.com:owner/name.git", "https://github.com/owner/name"),
+        ("ssh://git@github.com/owner/name.git", "https://github.com/owner/name"),
+        ("https://git.example.com:8443/group/sub/name.git", "https://git.example.com:8443/group/sub/name"),
+        ("/srv/git/name.git", ""),
+        ("../name", ""),
+        ("file:///srv/name", ""),
+        ("", ""),
+    ],
+)
+def test_the_page_of_a_remote_shows_no_user_and_no_token(origin, page):
+    assert image._page(origin) == page
+
+
+def test_a_model_that_is_whole_gives_its_hash(models):
+    assert image._checked_model() == models
+
+
+@pytest.mark.parametrize("path", [path for path in image.MODELS if path != image.LINEAGE], ids=str)
+def test_a_model_of_which_a_file_is_missing_is_refused(models, path):
+    path.unlink()
+    with pytest.raises(LoopError, match=f"{path} is missing"):
+        image._checked_model()
+
+
+def test_another_model_than_the_lineage_names_is_refused(models):
+    image.MODEL.write_text("b")
+    with pytest.raises(LoopError, match=f"{models[:12]}…, which models/lineage.json names"):
+        image._checked_model()
+
+
+def test_without_docker_or_without_its_engine_nothing_is_built(tmp_path):
+    with pytest.raises(LoopError, match="there is no `docker`"):
+        image._ready(None)
+    client = tmp_path / "docker"
+    client.write_text("#!/bin/sh\necho 'warning' >&2\necho 'no daemon is running' >&2\nexit 1\n")
+    client.chmod(0o755)
+    with pytest.raises(LoopError, match="does not answer: no daemon is running"):
+        image._ready(str(client))
+
+
+def test_an_uncommitted_change_marks_the_commit(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for command in ("init -q", "add file", "-c user.name=t -c user.email=t@t commit -qm one"):
+        (tmp_path / "file").write_text("one")
+        subprocess.run(["git", *command.split()], check=True)
+    commit = image._commit()
+    assert len(commit) == 40
+    (tmp_path / "file").write_text("two")
+    assert image._commit() == f"{commit}-changed"
+
+
+def test_a_tool_that_fails_is_quoted(tmp_path):
+    with pytest.raises(LoopError, match=r"the tool failed: .*(?s:.)*not there"):
+        image._run("the tool", ["ls", str(tmp_path / "not there")])

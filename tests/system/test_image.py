@@ -1,0 +1,372 @@
+"""The image of production, really built and run, by an engine and on a base that are made for it.
+
+No registry is asked: the base is Debian's Python by mmdebstrap. What this machine alone needs to reach
+its package index (a private authority, a proxy) is in the base of the stage that builds, never in the
+product's Dockerfile.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from conftest import BIN, ROOT, Repo
+from problem import schema
+
+NEEDS = {
+    "docker.io": "/usr/bin/docker",
+    "docker.io ": "/usr/sbin/dockerd",
+    "iptables": "iptables",
+    "mmdebstrap": "mmdebstrap",
+}
+FOR_THE_INDEX = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "http_proxy", "https_proxy", "no_proxy")
+ROWS = 200  # of the holdout
+SLIM_MB = 131  # python:3.11-slim-bookworm, assumed: no registry is asked; figures told of it go up to 150
+BUILDER = """FROM base
+{env}
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev python3-venv >/dev/null
+COPY authority.crt /etc/ssl/certs/ca-certificates.crt
+ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt PIP_CERT=/etc/ssl/certs/ca-certificates.crt
+"""
+LOCALLY = """
+import json, pathlib, sys, time
+from loop import settings
+from loop.serve import materialize
+from loop.serve.server import Server
+
+folder = pathlib.Path(sys.argv[1])
+materialize.main(None)
+server = Server.start(settings.params(), settings.place())
+found = [
+    server.answer(body.encode(), f"id-{i}", explain, time.perf_counter()).decode()
+    for i, (body, explain) in enumerate(json.loads((folder / "asked.json").read_text()))
+]
+server.stop()
+(folder / "answers.json").write_text(json.dumps(found))
+"""
+
+
+class Engine:
+    """An engine of Docker with a socket and folders of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.host = f"unix://{folder / 'socket'}"
+        (folder / "bin").mkdir()
+        (folder / "bin/docker").symlink_to("/usr/bin/docker")  # before other clients in PATH
+        options = [f"--data-root={folder / 'data'}", f"--exec-root={folder / 'exec'}"]
+        with (folder / "log").open("w") as log:
+            self._process = subprocess.Popen(
+                ["/usr/sbin/dockerd", f"--host={self.host}", f"--pidfile={folder / 'pid'}", *options],
+                stdout=log,
+                stderr=log,
+            )
+
+    def wait(self) -> None:
+        """Until it answers. Skips where it cannot run."""
+        for _ in range(150):
+            if self.docker("version", check=False).returncode == 0:
+                return
+            if self._process.poll() is not None:
+                break
+            time.sleep(0.2)
+        said = (self.folder / "log").read_text().strip().splitlines()[-1:]
+        pytest.skip(f"dockerd does not run here: {said}")
+
+    def docker(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """What `docker` says."""
+        environment = os.environ | {"DOCKER_HOST": self.host, "DOCKER_BUILDKIT": "1"}
+        done = subprocess.run(
+            ["/usr/bin/docker", *arguments], env=environment, capture_output=True, text=True, check=False
+        )
+        assert not (check and done.returncode), f"{arguments}: {done.stdout}\n{done.stderr}"
+        return done
+
+    def stop(self) -> None:
+        """End it with all of its containers, and remove its folder."""
+        if self._process.poll() is None:
+            if containers := self.docker("ps", "--all", "--quiet", check=False).stdout.split():
+                self.docker("rm", "--force", "--volumes", *containers, check=False)
+            self._process.terminate()
+            self._process.wait(30)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Container:
+    """The server in a container, as production runs it: no root, no capability, nothing to write on."""
+
+    def __init__(self, engine: Engine, image: str, features: Path, predictions: Path) -> None:
+        self.engine = engine
+        self.id = engine.docker(
+            *("run", "--detach", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL"),
+            *("--security-opt=no-new-privileges", "--publish=127.0.0.1::3000", "--health-interval=1s"),
+            f"--volume={features}:/var/lib/loop/features:ro",
+            f"--volume={predictions}:/var/lib/loop/predictions",
+            image,
+        ).stdout.strip()
+
+    def call(self, path: str, body: str | None = None, request_id: str = "id") -> tuple[int, str]:
+        """Status and text of an answer."""
+        where = self.engine.docker("port", self.id, "3000").stdout.split()[0]
+        request = urllib.request.Request(
+            f"http://{where}{path}",
+            data=body.encode() if body is not None else None,
+            headers={"Content-Type": "application/json", "X-Request-Id": request_id},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def wait(self) -> None:
+        """Until it is ready."""
+        for _ in range(200):
+            try:
+                if self.call("/readyz")[0] == 200:
+                    return
+            except OSError:
+                pass
+            assert self.inspect("{{.State.Running}}") == "true", self.log()
+            time.sleep(0.1)
+        pytest.fail(f"not ready: {self.log()}")
+
+    def inspect(self, form: str) -> str:
+        """A field of `docker inspect`."""
+        return self.engine.docker("inspect", "--format", form, self.id).stdout.strip()
+
+    def log(self) -> str:
+        """What the server printed."""
+        done = self.engine.docker("logs", self.id)
+        return done.stdout + done.stderr
+
+    def python(self, code: str) -> subprocess.CompletedProcess[str]:
+        """Run Python in the container."""
+        return self.engine.docker("exec", self.id, "python", "-c", code, check=False)
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    missing = {package.strip() for package, tool in NEEDS.items() if not shutil.which(tool)}
+    if missing:
+        pytest.skip(f"no engine for containers: on Debian, apt install {' '.join(sorted(missing))}")
+    if os.geteuid() != 0:
+        pytest.skip("an engine for containers needs root")
+    engine = Engine(Path(tempfile.mkdtemp(prefix="loop-engine-")))
+    try:
+        engine.wait()
+        yield engine
+    finally:
+        engine.stop()
+
+
+def make_bases(engine: Engine) -> None:
+    """The images `base`, Debian with Python, and `builder`, with what installs and compiles."""
+    made = subprocess.run(
+        [
+            *("mmdebstrap", "--quiet", "--variant=minbase", "--include=python3,ca-certificates"),
+            *("bookworm", str(engine.folder / "debian.tar")),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr[-2000:]
+    engine.docker("import", str(engine.folder / "debian.tar"), "base")
+    context = engine.folder / "builder"
+    context.mkdir()
+    authority = os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
+    shutil.copy(authority, context / "authority.crt")
+    env = [f'ENV {name}="{os.environ[name]}"' for name in FOR_THE_INDEX if os.environ.get(name)]
+    (context / "Dockerfile").write_text(BUILDER.format(env="\n".join(env)))
+    engine.docker("build", "--quiet", "--tag=builder", str(context))
+
+
+@pytest.fixture(scope="session")
+def bases(engine) -> Iterator[Future[None]]:
+    """The two images, being made: `finished` runs meanwhile."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(make_bases, engine)
+
+
+@pytest.fixture(scope="session")
+def repo(bases, finished, tmp_path_factory) -> Repo:
+    """A repository whose pipeline has run and whose tree is clean."""
+    path = tmp_path_factory.mktemp("image") / "repo"
+    shutil.copytree(finished.path, path, symlinks=True)
+    repo = Repo(path)
+    repo.commit()
+    return repo
+
+
+@pytest.fixture(scope="session")
+def asked(repo) -> list[tuple[str, bool]]:
+    """Bodies, and whether answers are to be explained: examples of the contract, and rows of the holdout."""
+    example = schema.REQUEST_EXAMPLES[0]
+    holdout = pd.read_parquet(repo.path / "data/examples/holdout.parquet", columns=list(example))
+    rows = holdout.sample(ROWS, random_state=1).to_json(orient="records", date_format="iso")
+    return [(json.dumps(example), False), (json.dumps([example]), True), (rows, False)]
+
+
+@pytest.fixture(scope="session")
+def local(repo, asked) -> Iterator[Future[list[str]]]:
+    """What the model of the repository answers, without a server, once it has filled the feature store."""
+
+    def answer() -> list[str]:
+        folder = repo.path.parent
+        (folder / "asked.json").write_text(json.dumps(asked))
+        repo.run(
+            *("python", "-c", LOCALLY, str(folder)),
+            LOOP_FEATURES=str(folder / "features"),
+            LOOP_PREDICTIONS=str(folder / "local"),
+        )
+        return json.loads((folder / "answers.json").read_text())
+
+    with ThreadPoolExecutor(1) as pool:  # while the image is built
+        yield pool.submit(answer)
+
+
+@pytest.fixture(scope="session")
+def built(engine, bases, repo, local) -> str:
+    """What `loop image` printed."""
+    bases.result(300)
+    path = f"{engine.folder / 'bin'}:{BIN}:{ROOT / '.tools/bin'}:{os.environ['PATH']}"
+    done = repo.run(
+        *("loop", "image", "--tag", "product:test"),
+        PATH=path,
+        DOCKER_HOST=engine.host,
+        LOOP_IMAGE_BASE="base",
+        LOOP_IMAGE_BUILDER="builder",
+    )
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def container(engine, repo, local, built) -> Container:
+    local.result(100)  # it fills the store
+    predictions = repo.path.parent / "predictions"
+    predictions.mkdir()
+    os.chown(predictions, 1034, 1034)
+    container = Container(engine, "product:test", repo.path.parent / "features", predictions)
+    container.wait()
+    return container
+
+
+def answers(container: Container, asked: list[tuple[str, bool]]) -> list[str]:
+    found = []
+    for i, (body, explain) in enumerate(asked):
+        status, text = container.call(f"/predict?explain={str(explain).lower()}", body, f"id-{i}")
+        assert status == 200, text
+        found.append(text)
+    return found
+
+
+def test_answers_are_those_of_the_local_model_to_the_bit(container, local, asked):
+    assert answers(container, asked) == local.result(100)
+    assert len({row["score"] for row in json.loads(local.result()[2])}) > 100
+
+
+def test_a_body_that_breaks_the_contract_is_refused(container):
+    status, text = container.call("/predict", "{}")
+    assert status == 400
+    assert json.loads(text)["problems"]
+
+
+def test_metrics_name_the_model_the_commit_and_compiled_trees(container, repo, asked):
+    answers(container, asked)
+    status, text = container.call("/metrics")
+    assert status == 200
+    (info,) = [line for line in text.splitlines() if line.startswith("loop_model_info{")]
+    assert f'commit="{repo.git("rev-parse", "HEAD")}"' in info
+    assert 'engine="machine code"' in info
+    (rows,) = [line for line in text.splitlines() if line.startswith("loop_predictions_total")]
+    assert float(rows.split()[1]) >= ROWS + 2
+
+
+def test_it_runs_without_root_and_writes_only_where_it_is_told(container):
+    assert container.python("import os; print(os.getuid(), os.getgid())").stdout.split() == ["1034", "1034"]
+    assert "Read-only file system" in container.python("open('/app/x', 'w')").stderr
+    code = "import os; print({os.stat(path).st_uid for path, _, _ in os.walk('/app')}, os.access('/app', 2))"
+    assert container.python(code).stdout.strip() == "{0} False"
+    assert not [line for line in container.engine.docker("diff", container.id).stdout.splitlines() if line]
+
+
+def test_nothing_in_it_builds_or_installs(container):
+    names = ("gcc", "cc", "g++", "clang", "cc1", "ld", "make", "pip", "pip3", "uv", "uvx")
+    code = f"""
+import os, importlib.util
+names = set({names!r})
+skipped = ("/proc", "/sys", "/dev")
+print([
+    os.path.join(path, name) for path, _, files in os.walk("/") if not path.startswith(skipped)
+    for name in files if name in names and os.access(os.path.join(path, name), os.X_OK)
+])
+print([name for name in ("pip", "uv", "setuptools") if importlib.util.find_spec(name)])
+"""
+    assert container.python(code).stdout.splitlines() == ["[]", "[]"]
+
+
+def test_the_sbom_lists_every_package_with_its_version(container, repo):
+    listed = json.loads((repo.path / "dist/sbom.cdx.json").read_text())
+    assert listed["bomFormat"] == "CycloneDX"
+    known = {(part["name"], part["version"]) for part in listed["components"]}
+    code = "import importlib.metadata as m; [print(d.name, d.version) for d in m.distributions()]"
+    installed = {
+        (name.lower().replace("_", "-").replace(".", "-"), version)
+        for name, version in map(str.split, container.python(code).stdout.splitlines())
+    }
+    assert "bentoml" in dict(installed)
+    assert installed <= known
+
+
+def test_labels_and_the_command_say_what_it_is(container, repo, built):
+    commit = repo.git("rev-parse", "HEAD")
+    version = json.loads(repo.text("models/lineage.json"))["model"]["sha256"][:12]
+    labels = json.loads(container.inspect("{{json .Config.Labels}}"))
+    named = {name.removeprefix("org.opencontainers.image."): value for name, value in labels.items()}
+    assert named["revision"] == commit
+    assert named["version"] == version
+    assert named["title"] == json.loads(repo.text("models/card.json"))["name"]
+    assert {commit, version, "product:test", "dist/sbom.cdx.json"} <= set(built.split())
+
+
+def test_it_fits_into_450_mb(engine, built):
+    size, base = (
+        int(engine.docker("image", "inspect", "--format", "{{.Size}}", name).stdout) / 1e6
+        for name in ("product:test", "base")
+    )
+    assert size - base + SLIM_MB < 450
+
+
+def test_its_own_check_finds_it_healthy(container):
+    for _ in range(100):
+        if container.inspect("{{.State.Health.Status}}") == "healthy":
+            return
+        time.sleep(0.2)
+    pytest.fail(container.inspect("{{json .State.Health}}"))
+
+
+def test_a_restart_answers_the_same_and_a_stop_loses_no_prediction(container, repo, asked):
+    before = answers(container, asked)
+    container.engine.docker("restart", container.id)
+    container.wait()
+    assert answers(container, asked) == before
+    started = time.monotonic()
+    container.engine.docker("stop", container.id)
+    assert time.monotonic() - started < 8
+    assert container.inspect("{{.State.ExitCode}}") == "0", container.log()
+    segments = sorted((repo.path.parent / "predictions/log").iterdir())
+    assert {path.suffix for path in segments} == {".jsonl"}
+    assert len(segments) == 2
+    last = [json.loads(line) for line in segments[1].read_text().splitlines()]
+    assert sum(len(line.get("scores", [])) for line in last) == ROWS + 2
