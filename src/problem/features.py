@@ -142,9 +142,8 @@ def schedule_names(transformer: object, names: object) -> list[str]:
 
 def _offset(utc: np.ndarray) -> np.ndarray:
     """How far the origins' clocks are ahead of UTC; no clock changes within a quarter of an hour."""
-    quarters, which = np.unique(utc.astype("datetime64[15m]"), return_inverse=True)
-    minutes = [_minutes_ahead(quarter) for quarter in quarters.tolist()]
-    return np.array(minutes, "timedelta64[m]")[which]
+    quarters = utc.astype("datetime64[15m]").tolist()
+    return np.array([_minutes_ahead(quarter) for quarter in quarters], "timedelta64[m]")
 
 
 @lru_cache(maxsize=2**17)

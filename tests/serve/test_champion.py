@@ -191,3 +191,15 @@ def test_what_cannot_be_compiled_is_said(pipeline, why, tmp_path):
     rows = rows if "no Column" not in why else rows[["size"]]
     with pytest.raises(compiled.CannotCompileError, match=why):
         compiled.build(pipeline.fit(rows, Y), "b" * 64, folder=tmp_path)
+
+
+@pytest.mark.parametrize("value", [1 - 2**-53, -0.0, 5e-324, -1.7976931348623157e308])
+def test_no_number_is_taken_for_a_missing_one(value, tmp_path):
+    """tl2cgen takes a number for missing whose lower 32 bits are ones, such as the last before 1."""
+    size = np.where(RNG.random(500) < 0.5, np.nan, RNG.normal(size=500))
+    rows = {"kind": np.array(["a"] * 500, object), "size": size}
+    pipeline = make_pipeline(table(), HistGradientBoostingRegressor(max_iter=20))
+    pipeline.fit(columns.to_frame(rows), np.where(np.isnan(rows["size"]), 9.0, rows["size"]))
+    made = compiled.build(pipeline, "c" * 64, folder=tmp_path)
+    asked = {"kind": np.array(["a"], object), "size": np.array([value])}
+    assert made.predict(asked) == pytest.approx(pipeline.predict(columns.to_frame(asked)), abs=1e-12)

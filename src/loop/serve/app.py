@@ -4,6 +4,7 @@ Everything that is not here (health, metrics, the pages' files) goes on to Bento
 field, found and expected; nothing that a caller sends ends as a traceback.
 """
 
+import asyncio
 import hmac
 import json
 import logging
@@ -30,6 +31,7 @@ HEALTH = ("/healthz", "/livez", "/readyz")  # asked by machines that have no tok
 ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 YES_NO = {"true": True, "1": True, "false": False, "0": False}
 JSON = b"application/json"
+PATIENCE = 30.0  # seconds in which a body must have come
 METRICS = b"text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -123,7 +125,11 @@ class Front:
             problem = Problem("Content-Encoding", _text(headers[b"content-encoding"]), "none: a plain body")
             raise _StopError(400, "bad request", problem)
         explain = _explain(scope["query_string"])
-        body = await _body(serving.body_max, headers, receive)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                body = await _body(serving.body_max, headers, receive)
+        except TimeoutError:
+            raise _StopError(408, "the body took too long", headers=((b"connection", b"close"),)) from None
         try:
             return serving.answer(body, request_id, explain, started)
         except RefusedError as error:

@@ -104,10 +104,7 @@ def _trees(estimator: Any, sha256: str, threads: int, folder: Path) -> tuple[Cal
     path = native.library(model, sha256, folder)
     if path is None:
         return lambda matrix: _wide(gtil.predict(model, matrix, nthread=threads)), "treelite"
-    import tl2cgen
-
-    predictor = tl2cgen.Predictor(str(path), nthread=threads)
-    return lambda matrix: _wide(predictor.predict(tl2cgen.DMatrix(matrix))), "machine code"
+    return native.scorer(path, threads), "machine code"
 
 
 def _wide(found: Array) -> Array:

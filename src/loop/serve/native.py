@@ -5,25 +5,48 @@ can change what runs, as with any file of the program. What it computes is compa
 before it answers anything.
 """
 
+import ctypes
+import json
 import logging
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from loop.columns import Array
 from loop.files import replacing
 
 FOLDER = Path("models/compiled")
+SHARE = 4096  # rows of a thread, at least
+# One call for all rows: tl2cgen's own runtime takes longer to be called than the trees take.
+ROWS = """
+#include "header.h"
+int32_t outputs(void) { return N_TARGET * MAX_N_CLASS; }
+void score_rows(const double* rows, int64_t count, int64_t width, double* scores) {
+  union Entry row[WIDTH];
+  for (int64_t at = 0; at < count; ++at) {
+    for (int64_t j = 0; j < WIDTH; ++j) {
+      row[j].fvalue = rows[at * width + j];
+      if (row[j].fvalue != row[j].fvalue) row[j].missing = -1;
+    }
+    predict(row, 0, scores + at * N_TARGET * MAX_N_CLASS);
+  }
+}
+"""
 LOG = logging.getLogger(__name__)
 
 
 def library(trees: Any, sha256: str, folder: Path = FOLDER) -> Path | None:
     """The library of these trees (a Treelite model), built if need be; None where it cannot be."""
     suffix = {"darwin": "dylib", "win32": "dll"}.get(sys.platform, "so")
-    path = folder / f"{sha256[:16]}.{suffix}"
+    path = folder / f"{sha256[:16]}-rows.{suffix}"
     if path.is_file():
         return path
     compiler = next((name for name in ("gcc", "clang") if shutil.which(name)), None)
@@ -44,14 +67,53 @@ def _build(trees: Any, compiler: str, path: Path) -> None:
     import tl2cgen
 
     settings = {"parallel_comp": os.cpu_count() or 1}
-    with replacing(path) as draft:
-        named = draft.with_suffix(path.suffix)  # tl2cgen wants the name to end as a library's does
-        try:
-            with _quiet():
-                tl2cgen.export_lib(trees, toolchain=compiler, libpath=str(named), params=settings)
-            named.replace(draft)
-        finally:
-            named.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as folder, replacing(path) as draft:
+        with _quiet():
+            tl2cgen.generate_c_code(trees, folder, settings)
+            _add_rows(Path(folder), trees.num_feature)
+            made = tl2cgen.create_shared(compiler, folder, options=["-Os"], long_build_time_warning=False)
+        shutil.copyfile(made, draft)
+
+
+def _add_rows(folder: Path, width: int) -> None:
+    """Add ROWS to the sources; a value is missing if all 64 bits of it are ones, which no number has.
+
+    tl2cgen looks at 32 of them, which some numbers have.
+    """
+    header, recipe = folder / "header.h", folder / "recipe.json"
+    text = header.read_text()
+    if text.count("int missing;") != 1 or "double fvalue;" not in text:
+        raise RuntimeError("tl2cgen writes other code than this module knows")
+    header.write_text(text.replace("int missing;", "int64_t missing;"))
+    (folder / "rows.c").write_text(ROWS.replace("WIDTH", str(width)))
+    plan = json.loads(recipe.read_text())
+    plan["sources"].append({"name": "rows", "length": ROWS.count("\n")})
+    recipe.write_text(json.dumps(plan))
+
+
+def scorer(path: Path, threads: int) -> Callable[[Array], Array]:
+    """From a matrix (rows, features) to what the trees of a library say: shape (rows, outputs)."""
+    library = ctypes.CDLL(str(path.resolve()))
+    score = library.score_rows
+    score.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p]
+    score.restype = None
+    outputs: int = library.outputs()
+
+    def scores(matrix: Array) -> Array:
+        rows, width = matrix.shape
+        matrix = np.ascontiguousarray(matrix, np.float64)
+        found = np.zeros((rows, outputs))
+        if threads == 1 or rows < 2 * SHARE:
+            score(matrix.ctypes.data, rows, width, found.ctypes.data)
+            return found
+        share = max(SHARE, -(-rows // threads))
+        with ThreadPoolExecutor(threads) as pool:  # a call lets go of the interpreter's lock
+            for start in range(0, rows, share):
+                some, of_some = matrix[start : start + share], found[start : start + share]
+                pool.submit(score, some.ctypes.data, len(some), width, of_some.ctypes.data)
+        return found
+
+    return scores
 
 
 @contextmanager

@@ -9,6 +9,7 @@ definition wrote.
 
 import hashlib
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
@@ -34,6 +35,7 @@ HOUR = 3.6e9  # microseconds
 NEVER = np.iinfo(np.int64).min
 AT_ONCE = 500  # keys of one query
 REST = 1.0  # seconds in which a store that failed is not asked again
+KEPT_MAX = 100_000  # rows of a file that a process remembers
 TIMEOUT = 0.1  # seconds that a store on the network may take
 
 
@@ -77,18 +79,23 @@ class SqliteStore:
 
     def __init__(self, folder: Path, space: str) -> None:
         self.path = folder / f"{space}.sqlite"
+        self._where = str(self.path)
         self._reader: sqlite3.Connection | None = None
         self._version: tuple[int, int] | None = None
+        self._kept: dict[str, bytes | None] = {}  # of this version; None where it has no row
 
     def get(self, keys: Sequence[str]) -> dict[str, bytes]:
         """The values of those keys that there are."""
-        reader = self._read()
-        found: dict[str, bytes] = {}
-        for start in range(0, len(keys), AT_ONCE):
-            some = keys[start : start + AT_ONCE]
+        reader, kept = self._read(), self._kept
+        if len(kept) > KEPT_MAX:
+            kept.clear()
+        absent = [key for key in keys if key not in kept]
+        for start in range(0, len(absent), AT_ONCE):
+            some = absent[start : start + AT_ONCE]
             marks = ",".join("?" * len(some))
-            found.update(reader.execute(f"SELECT key, value FROM online WHERE key IN ({marks})", some))  # noqa: S608
-        return found
+            kept.update(dict.fromkeys(some))
+            kept.update(reader.execute(f"SELECT key, value FROM online WHERE key IN ({marks})", some))  # noqa: S608
+        return {key: value for key in keys if (value := kept[key]) is not None}
 
     def replace(self, rows: Iterable[tuple[str, bytes]], as_of: str) -> None:
         """Let these be all rows, as of an instant."""
@@ -109,7 +116,7 @@ class SqliteStore:
 
     def _read(self) -> sqlite3.Connection:
         try:
-            status = self.path.stat()
+            status = os.stat(self._where)
         except FileNotFoundError:
             raise FileNotFoundError(f"{self.path} is missing: run `loop materialize`") from None
         version = (status.st_ino, status.st_mtime_ns)
@@ -117,7 +124,7 @@ class SqliteStore:
             self.close()
             uri = f"{self.path.resolve().as_uri()}?mode=ro&immutable=1"
             self._reader = sqlite3.connect(uri, uri=True, check_same_thread=False)
-            self._version = version
+            self._version, self._kept = version, {}
         return self._reader
 
     def close(self) -> None:

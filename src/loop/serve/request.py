@@ -90,9 +90,9 @@ class Contract:
     def check(self, columns: Columns) -> None:
         """Hold columns against the checks of whole rows. Raises RefusedError."""
         for name, holds in self._checks:
-            kept = np.broadcast_to(holds(columns), arrays.length(columns))
+            kept = holds(columns)
             if not kept.all():
-                rows = np.flatnonzero(~kept)[:PROBLEMS_MAX]
+                rows = np.flatnonzero(~np.broadcast_to(kept, arrays.length(columns)))[:PROBLEMS_MAX]
                 raise RefusedError(
                     *(Problem(f"[{row}]", "a request that breaks a rule", name) for row in rows)
                 )

@@ -52,7 +52,8 @@ class Server:
     def start(cls, params: Params, place: Place) -> "Server":
         """Load the model and open the log. Raises LoopError for what cannot be served."""
         server = cls(params, place, champion.load())
-        gc.freeze()  # what is loaded now stays: a collection need not look at it while somebody waits
+        gc.collect()
+        gc.freeze()  # else a full collection stops all answers for 0.1 s, now and then
         LOG.warning("serving %s as %s, features as of %s", *server.said(place))
         return server
 

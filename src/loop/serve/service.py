@@ -20,7 +20,7 @@ RUNNING: list[Server] = []  # one per process, from start to stop
 @bentoml.service(
     name="loop",
     workers=settings.params().workers,
-    traffic={"timeout": 30},
+    traffic={"timeout": 60},
     metrics={"enabled": False},  # what BentoML does for each request costs more than the model:
     logging={"access": {"enabled": False}},  # requests are counted by loop.serve.counters,
     tracing={"excluded_urls": ".*"},  # and each has its line in the prediction log
