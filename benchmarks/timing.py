@@ -22,24 +22,38 @@ print(seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table: what was measured, the value of each run, and the goal if there is one."""
+    """One line of a table: what was measured, the value of each run, and the goal if there is one.
+
+    A `goal` is not to be passed, a `least` is to be reached.
+    """
 
     what: str
     values: list[float]
     goal: float | None = None
     note: str = ""
     unit: str = "s"
+    least: float | None = None
 
     def cells(self) -> list[str]:
         """What, median, range, goal and note, as texts."""
         middle = median(self.values)
-        met = (
-            ""
-            if self.goal is None
-            else f"{self.goal:g} {self.unit}: {'' if middle <= self.goal else 'not '}met"
-        )
-        spread = f"{min(self.values):.2f} to {max(self.values):.2f}" if len(self.values) > 1 else "once"
-        return [self.what, f"{middle:.2f} {self.unit}", spread, met, self.note]
+        met = ""
+        if self.goal is not None:
+            met = self._goal(f"{self.goal:g}", middle <= self.goal)
+        if self.least is not None:
+            met = self._goal(f"at least {self.least:g}", middle >= self.least)
+        spread = f"{_text(min(self.values))} to {_text(max(self.values))}" if len(self.values) > 1 else "once"
+        return [self.what, self._with_unit(_text(middle)), spread, met, self.note]
+
+    def _goal(self, text: str, met: bool) -> str:
+        return f"{self._with_unit(text)}: {'' if met else 'not '}met"
+
+    def _with_unit(self, text: str) -> str:
+        return f"{text} {self.unit}".rstrip()
+
+
+def _text(value: float) -> str:
+    return f"{value:.2f}" if abs(value) < 100 else f"{value:,.0f}"
 
 
 def timed(work: Callable[[], object], runs: int) -> list[float]:
