@@ -1,6 +1,6 @@
 """What a server counts, for /metrics, added up over the processes of one server.
 
-BentoML's own counting is switched off: it costs each request more than the model does.
+BentoML counts only what reaches it, which no prediction does: its counters are in the same text.
 """
 
 import os

@@ -17,13 +17,24 @@ from loop.serve.server import Server
 RUNNING: list[Server] = []  # one per process, from start to stop
 
 
+def running() -> Server | None:
+    """The server of this process; None until it has started."""
+    return RUNNING[0] if RUNNING else None
+
+
+class Fronted(bentoml.Service):  # type: ignore[misc]
+    """A BentoML service behind our front: what its own does for each request costs more than the model."""
+
+    def to_asgi(self, is_main: bool = True) -> Front:
+        """The application that a worker runs."""
+        return Front(super().to_asgi(is_main), running)
+
+
 @bentoml.service(
+    service_class=Fronted,
     name="loop",
     workers=settings.params().workers,
-    traffic={"timeout": 60},
-    metrics={"enabled": False},  # what BentoML does for each request costs more than the model:
-    logging={"access": {"enabled": False}},  # requests are counted by loop.serve.counters,
-    tracing={"excluded_urls": ".*"},  # and each has its line in the prediction log
+    logging={"access": {"enabled": False}},  # each request has its line in the prediction log
 )
 class Service:
     """One model behind one endpoint."""
@@ -41,11 +52,3 @@ class Service:
         """Flush the prediction log."""
         RUNNING.clear()
         self._server.stop()
-
-
-def running() -> Server | None:
-    """The server of this process; None until it has started."""
-    return RUNNING[0] if RUNNING else None
-
-
-Service.add_asgi_middleware(Front, serving=running)  # type: ignore[attr-defined]
