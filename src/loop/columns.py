@@ -5,7 +5,7 @@ that asks of its rows no more than `rows["name"]` and numpy works on both.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,6 @@ import pandera.pandas as pa
 Array = np.ndarray[Any, Any]
 Columns = dict[str, Array]
 TIME = "datetime64[us]"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def kind(column: pa.Column) -> str:
@@ -28,8 +26,16 @@ def kind(column: pa.Column) -> str:
 
 
 def of_rows(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]) -> Columns:
-    """Rows of plain values as columns; times are instants with a zone, None is missing."""
+    """Rows of plain values as columns; None is missing, times are texts as `instants` reads them."""
     return {name: _array([row[name] for row in rows], kind) for name, kind in kinds.items()}
+
+
+def instants(texts: Sequence[str | None]) -> Array:
+    """Instants in ISO 8601 with a zone (`Z` or an offset) in UTC, NaT for None. Raises ValueError."""
+    if all(text is None or text[-1] == "Z" for text in texts):
+        return np.array([text and text[:-1] for text in texts], TIME)
+    aware = [text and datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None) for text in texts]
+    return np.array(aware, TIME)
 
 
 def of_frame(frame: pd.DataFrame) -> Columns:
@@ -42,11 +48,6 @@ def to_frame(columns: Columns) -> pd.DataFrame:
     return pd.DataFrame({name: _series(values) for name, values in columns.items()})
 
 
-def microseconds(value: datetime) -> int:
-    """An instant with a zone as microseconds since 1970."""
-    return (value - _EPOCH) // _MICROSECOND
-
-
 def length(columns: Columns) -> int:
     """How many rows the columns have."""
     return len(next(iter(columns.values())))
@@ -54,12 +55,12 @@ def length(columns: Columns) -> int:
 
 def _array(values: list[Any], kind: str) -> Array:
     if kind == TIME:
-        return np.array([microseconds(value) for value in values], np.int64).view(TIME)
+        return instants(values)
     if kind == "object":
         found = np.empty(len(values), object)
         found[:] = values
         return found
-    return np.array([np.nan if value is None else value for value in values], kind)
+    return np.array(values, kind)  # None becomes NaN
 
 
 def _of_series(series: pd.Series) -> Array:

@@ -193,9 +193,8 @@ def test_json_keeps_the_contract_if_and_only_if_its_frame_does(data):
         allowed = True
     except RefusedError:
         allowed = False
-        columns_ = columns.of_rows(
-            [_typed() | {name: _value(columns.kind(column), value)}], Contract(10).kinds
-        )
+        row = _typed() | {name: value}
+        columns_ = columns.of_rows([row], Contract(10).kinds)
     relaxed = pa.DataFrameSchema(schema.REQUEST.columns, checks=schema.REQUEST.checks, strict=True)
     assert allowed == (not contract.check(columns.to_frame(columns_), relaxed, "request"))
 
@@ -205,7 +204,3 @@ def _of_type(kind: str, value: Any) -> bool:
         return isinstance(value, str) and value[4:5] == "-" and value.endswith("Z")
     kinds = {"int64": int, "float64": (int, float), "object": str, "bool": bool}
     return isinstance(value, kinds[kind])
-
-
-def _value(kind: str, value: Any) -> Any:
-    return datetime.fromisoformat(value) if kind == columns.TIME else value

@@ -141,6 +141,13 @@ WRONG = {
     "a time without a zone": (EXAMPLE | {"decided_at": "2013-06-03T00:25:00"}, "decided_at", "2013"),
     "seconds for a time": (EXAMPLE | {"decided_at": 1370219100}, "decided_at", "1370219100"),
     "seconds in quotes": (EXAMPLE | {"decided_at": "1370219100"}, "decided_at", "1370219100"),
+    "a day that there is not": (EXAMPLE | {"decided_at": "2013-02-30T00:00:00Z"}, "decided_at", "02-30"),
+    "a time after all times": (EXAMPLE | {"decided_at": "2262-01-01T00:00:00Z"}, "decided_at", "2262"),
+    "the second of a list at no time": (
+        [EXAMPLE, EXAMPLE | {"decided_at": "2013-06-31T00:00Z"}],
+        "[1].decided_at",
+        "31",
+    ),
     "a time before all times": (EXAMPLE | {"decided_at": "0001-01-01T00:00+23:59"}, "decided_at", "0001"),
     "the second of a list": ([EXAMPLE, EXAMPLE | {NUMBER: -1}], f"[1].{NUMBER}", "-1"),
     "a list in a list": ([[EXAMPLE]], "[0]", "["),
@@ -168,6 +175,15 @@ def test_a_wrong_body_is_refused_with_field_found_and_expected(client, body, fie
     assert problem["expected"]
     assert len(answer.body) < 5000
     assert answer.json["request_id"] == answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    "text", ["2013-06-03T00:25Z", "2013-06-03T02:25:00+02:00", "2013-06-02T20:25:00.000-04:00"]
+)
+def test_an_instant_may_be_said_in_any_zone(client, text):
+    assert (
+        client.predict(EXAMPLE | {"decided_at": text}).json["score"] == client.predict(EXAMPLE).json["score"]
+    )
 
 
 def test_a_rule_between_fields_is_kept(client):

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loop.errors import LoopError
 from loop.features import DECIDED_AT
@@ -174,3 +176,40 @@ def test_a_store_of_an_unknown_kind_is_refused():
 
 def test_a_url_of_redis_is_redis():
     assert isinstance(online.open_store("redis://localhost:1/0"), RedisStore)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["x", "y", "z"]),
+            st.integers(1, 3),
+            st.integers(-600, 600),
+        ),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_a_few_rows_and_many_are_looked_up_alike(given):
+    """The same numbers and states, to the bit, by either of the two ways that there are."""
+    stored = rows(
+        (PLACE, ("x",), NOON, [1 / 3, np.nan]),
+        (PLACE, ("y",), NOON + HOUR, [-0.0, 5e-324]),
+        (PAIR, ("x", 1), NOON - HOUR, [7.0]),
+        (PAIR, ("y", 2), NOON, [np.inf]),
+    )
+
+    class Kept:
+        def get(self, keys):
+            return {key: value for key, value in stored if key in keys}
+
+    features = Features(Kept(), VIEWS)
+    where, number, minutes = (list(values) for values in zip(*given, strict=True))
+    requests = asked(*zip(where, number, strict=True))
+    requests[DECIDED_AT] = NOON + np.array(minutes, "timedelta64[m]")
+    keys = online._keys(VIEWS, requests)
+    decided_at = requests[DECIDED_AT].view(np.int64)
+    few = features._few(keys, dict(stored), decided_at)
+    many = features._many(keys, dict(stored), decided_at)
+    assert few[0].tobytes() == many[0].tobytes()
+    assert few[1].tolist() == many[1].tolist()
+    assert features.of(requests).numbers.tobytes() == many[0].tobytes()

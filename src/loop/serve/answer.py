@@ -20,9 +20,11 @@ class Answers:
     ) -> bytes:
         """The answer to one request, or to a list of them; ids are of plain characters."""
         scores = found.scores.tolist()
+        same = not found.states.any() and not found.unknown
+        note = self._note(found, 0) if same else ""
         rows = [
             f'{{"request_id":"{ids[row]}","score":{score!r},"decision":{self._decision(score)},'
-            f'"model_version":{self._version},{self._note(found, row)}'
+            f'"model_version":{self._version},{note or self._note(found, row)}'
             f"{_explained(explained[row]) if explained else ''}}}"
             for row, score in enumerate(scores)
         ]

@@ -9,8 +9,10 @@ definition wrote.
 
 import hashlib
 import logging
+import math
 import os
 import sqlite3
+import struct
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import numpy as np
+import pandas as pd
 
 from loop import columns as arrays
 from loop.columns import Array, Columns
@@ -32,7 +35,8 @@ LOG = logging.getLogger(__name__)
 FRESH, MISSING, STALE = 0, 1, 2
 DEFINED_IN = ("problem.source", "problem.schema", "problem.features")
 HOUR = 3.6e9  # microseconds
-NEVER = np.iinfo(np.int64).min
+NEVER = int(np.iinfo(np.int64).min)
+FEW = 8  # rows that are faster one by one than by numpy
 AT_ONCE = 500  # keys of one query
 REST = 1.0  # seconds in which a store that failed is not asked again
 KEPT_MAX = 100_000  # rows of a file that a process remembers
@@ -173,6 +177,17 @@ class Found:
     failed: bool  # the store could not be asked
 
 
+class _Read:
+    """How rows of a view are read: its record in the store, that of no row, and its time to live."""
+
+    def __init__(self, view: Any) -> None:
+        self.nothing = [math.nan] * len(view.features)
+        self.blank = _pack(NEVER, self.nothing)
+        self.record = struct.Struct(f"<q{len(view.features)}d")
+        self.ttl = view.ttl // pd.Timedelta(microseconds=1)
+        self.aged = view.age is not None
+
+
 class Features:
     """The features of requests as of their decisions, from a store, never an error."""
 
@@ -183,10 +198,10 @@ class Features:
         self.names = [name for view in views for name in view.features]
         self.names += [view.age for view in views if view.age]
         self._aged = [at for at, view in enumerate(views) if view.age]
-        self._blanks = [_pack(NEVER, [np.nan] * len(view.features)) for view in views]
+        self._read = [_Read(view) for view in views]
         width = [1 + len(view.features) for view in views]
         self._known_at = np.cumsum(width) - width  # where in a row's numbers each view begins
-        self._ttl = np.array([int(view.ttl.total_seconds() * 1e6) for view in views])
+        self._ttl = np.array([view.ttl for view in self._read])
         self._values = np.setdiff1d(np.arange(sum(width)), self._known_at)
         self._view_of = np.repeat(np.arange(len(views)), [len(view.features) for view in views])
 
@@ -197,19 +212,46 @@ class Features:
             return Found(np.empty((rows, 0)), np.zeros((rows, 0), np.int8), False)
         keys = _keys(self.views, requests)
         found, failed = self._ask(list({key for row in keys for key in row}))
-        kept = [found.get(key, blank) for row in keys for key, blank in zip(row, self._blanks, strict=True)]
-        numbers = np.frombuffer(b"".join(kept), np.float64).reshape(rows, -1)
+        decided_at = requests[DECIDED_AT].view(np.int64)
+        looked_up = self._few if rows <= FEW else self._many
+        return Found(*looked_up(keys, found, decided_at), failed)
+
+    def _few(
+        self, keys: list[tuple[str, ...]], found: dict[str, bytes], decided_at: Array
+    ) -> tuple[Array, Array]:
+        """What `_many` gives, for rows so few that calling numpy would take longer than the work."""
+        numbers, states = [], []
+        for row, decided in zip(keys, decided_at.tolist(), strict=True):
+            values: list[float] = []
+            ages: list[float] = []
+            for key, view in zip(row, self._read, strict=True):
+                known_at, *given = view.record.unpack(found.get(key, view.blank))
+                age = decided - known_at
+                state = MISSING if known_at == NEVER or age < 0 else STALE if age > view.ttl else FRESH
+                states.append(state)
+                values += given if state == FRESH else view.nothing
+                if view.aged:
+                    ages.append(age / HOUR if state == FRESH else np.nan)
+            numbers.append(values + ages)
+        return np.array(numbers), np.array(states, np.int8).reshape(len(keys), -1)
+
+    def _many(
+        self, keys: list[tuple[str, ...]], found: dict[str, bytes], decided_at: Array
+    ) -> tuple[Array, Array]:
+        """Numbers (rows, names) and states (rows, views)."""
+        blanks = [view.blank for view in self._read]
+        kept = [found.get(key, blank) for row in keys for key, blank in zip(row, blanks, strict=True)]
+        numbers = np.frombuffer(b"".join(kept), np.float64).reshape(len(keys), -1)
         known_at = numbers[:, self._known_at].view(np.int64)  # the same bits, read as the integers they are
-        decided_at = requests[DECIDED_AT].view(np.int64)[:, None]
-        age = decided_at - known_at
-        absent = (known_at == NEVER) | (known_at > decided_at)
+        absent = (known_at == NEVER) | (known_at > decided_at[:, None])
+        age = np.where(absent, 0, decided_at[:, None] - known_at)
         states = np.where(absent, MISSING, np.where(age > self._ttl, STALE, FRESH)).astype(np.int8)
         fresh = states == FRESH
         values = np.where(fresh[:, self._view_of], numbers[:, self._values], np.nan)
         if self._aged:
             ages = np.where(fresh[:, self._aged], age[:, self._aged] / HOUR, np.nan)
             values = np.concatenate([values, ages], axis=1)
-        return Found(values, states, failed)
+        return values, states
 
     def as_of(self) -> str | None:
         """The instant of which the store's rows are; None where there are none, or nobody answers."""
@@ -239,7 +281,7 @@ def row(view: Any, entity: Iterable[Any], known_at: int, values: Sequence[float]
 
 
 def _pack(known_at: int, values: Sequence[float]) -> bytes:
-    return np.int64(known_at).tobytes() + np.asarray(values, np.float64).tobytes()
+    return struct.pack(f"<q{len(values)}d", known_at, *values)
 
 
 def _key(view: str, entity: Iterable[Any]) -> str:

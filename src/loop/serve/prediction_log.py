@@ -69,8 +69,7 @@ class Personal:
 
     def hashed(self, value: Any) -> str:
         """The keyed hash (HMAC-SHA256) of a value's text."""
-        text = value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)
-        return hmac.new(self._key or b"", text.encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self._key or b"", str(value).encode(), hashlib.sha256).hexdigest()
 
 
 def line(

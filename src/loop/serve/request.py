@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from itertools import islice
 from typing import (
     Annotated,
     Any,
@@ -17,7 +18,7 @@ from typing import (
 
 import numpy as np
 import pandera.pandas as pa
-from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from loop import columns as arrays
@@ -28,7 +29,8 @@ from problem import schema
 FOUND_MAX = 100  # characters of a wrong value that are sent back
 PROBLEMS_MAX = 20
 EXPLAINED_MAX = 20  # requests of one body that are explained: each costs as much as two thousand scores
-EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
+EARLIEST, LATEST = np.datetime64("1900-01-01"), np.datetime64("2262-01-01")
+ISO = r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)$"
 WORDS = {
     "int64": "a whole number",
     "float64": "a number",
@@ -70,6 +72,7 @@ class Contract:
         some: Any = Annotated[list[request], Field(min_length=1, max_length=rows_max)]
         self.many: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(some)
         self._checks = list(_row_checks(contract))
+        self._times = [name for name, kind in self.kinds.items() if kind == arrays.TIME]
 
     def read(self, body: bytes) -> tuple[list[dict[str, Any]], bool]:
         """The requests in a body, and whether it was a list of them. Raises RefusedError."""
@@ -82,8 +85,14 @@ class Contract:
 
     def columns(self, requests: Sequence[dict[str, Any]], now: datetime) -> Columns:
         """The requests as columns, decided `now` where they do not say when. Raises RefusedError."""
-        rows = [row if DECIDED_AT in row else {**row, DECIDED_AT: now} for row in requests]
-        columns = arrays.of_rows(rows, self.kinds)
+        default = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        rows = [row if DECIDED_AT in row else {**row, DECIDED_AT: default} for row in requests]
+        try:
+            columns = arrays.of_rows(rows, self.kinds)
+        except (ValueError, OverflowError):  # an instant that there is not, such as on the 30th of February
+            raise RefusedError(*self._no_instants(rows)) from None
+        if any(((columns[name] < EARLIEST) | (columns[name] >= LATEST)).any() for name in self._times):
+            raise RefusedError(*self._no_instants(rows))
         self.check(columns)
         return columns
 
@@ -96,6 +105,12 @@ class Contract:
                 raise RefusedError(
                     *(Problem(f"[{row}]", "a request that breaks a rule", name) for row in rows)
                 )
+
+    def _no_instants(self, rows: Sequence[dict[str, Any]]) -> Iterator[Problem]:
+        wrong = ((at, name) for at, row in enumerate(rows) for name in self._times if not _there(row[name]))
+        for at, name in islice(wrong, PROBLEMS_MAX):
+            field = name if len(rows) == 1 else f"[{at}].{name}"
+            yield Problem(field, _short(rows[at][name]), self._expected[name])
 
     def _problems(self, error: ValidationError) -> Iterator[Problem]:
         for item in error.errors(include_url=False)[:PROBLEMS_MAX]:
@@ -127,11 +142,14 @@ def _short(value: Any) -> str:
     return text if len(text) <= FOUND_MAX else text[:FOUND_MAX] + "…"
 
 
-def _iso(value: object) -> object:
-    """Keep pydantic from reading a number, in or out of quotes, as seconds since 1970."""
-    if not isinstance(value, str) or value[4:5] != "-":
-        raise ValueError("not an ISO time")
-    return value
+def _there(text: str | None) -> bool:
+    """Whether there is such an instant, in the years that can be told."""
+    if text is None:
+        return True
+    try:
+        return bool(EARLIEST <= arrays.instants([text])[0] < LATEST)
+    except (ValueError, OverflowError):
+        return False
 
 
 def _typed(fields: dict[str, Any]) -> Any:
@@ -148,8 +166,7 @@ def _annotation(column: pa.Column) -> Any:
     if one_of:
         found = Literal[tuple(one_of)]
     elif kind == arrays.TIME:
-        iso = BeforeValidator(_iso, json_schema_input_type=AwareDatetime)
-        found = Annotated[AwareDatetime, Strict(False), Field(ge=EARLIEST, lt=LATEST), iso]
+        found = Annotated[str, Field(pattern=ISO, json_schema_extra={"format": "date-time"})]
     elif kind == "int64":
         found = Annotated[int, Field(**{"ge": -(2**63), "le": 2**63 - 1} | limits)]
     elif kind == "float64":
