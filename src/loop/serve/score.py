@@ -158,7 +158,7 @@ def _typed(table: pa.Table, path: Path) -> pa.Table:
 
 
 def _parquet(path: Path) -> Source:
-    file = pq.ParquetFile(path)
+    file = pq.ParquetFile(path, pre_buffer=False)  # else it keeps what it has read
 
     def batches(names: list[str]) -> Iterator[pa.Table]:
         try:
