@@ -4,6 +4,7 @@ Times are datetime64[us] in UTC, numbers int64 or float64, texts objects. A row 
 that asks of its rows no more than `rows["name"]` and numpy works on both.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -12,17 +13,41 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
+from loop.errors import LoopError
+
 Array = np.ndarray[Any, Any]
 Columns = dict[str, Array]
 TIME = "datetime64[us]"
+PLAIN: dict[str, type] = {
+    r"datetime64": datetime,
+    r"u?int\d+$": int,
+    r"float\d+$": float,
+    r"bool": bool,
+    r"(large_)?str|object|category": str,
+}
+
+
+def plain(column: pa.Column) -> type:
+    """What a value of the column is in Python: datetime, int, float, bool or str. Raises LoopError."""
+    dtype = str(column.dtype).lower()
+    for pattern, found in PLAIN.items():
+        if re.match(pattern, dtype):
+            return found
+    raise LoopError(
+        f"src/problem/schema.py: `{column.name}` is {column.dtype}, which a request cannot hold",
+        "a time, a number, a truth or a text",
+        "take another type for it",
+    )
 
 
 def kind(column: pa.Column) -> str:
-    """The type of a column's array: datetime64[us], int64, float64, bool or object."""
-    dtype = str(column.dtype)
-    if dtype.startswith("datetime64"):
-        return TIME
-    return dtype if dtype in ("int64", "float64", "bool") else "object"
+    """The type of a column's array: datetime64[us], int64, float64, bool or object; with room for null."""
+    found = plain(column)
+    if found is int:
+        return "float64" if column.nullable else "int64"
+    if found is bool:
+        return "object" if column.nullable else "bool"
+    return {datetime: TIME, float: "float64", str: "object"}[found]
 
 
 def of_rows(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]) -> Columns:
@@ -67,11 +92,15 @@ def _of_series(series: pd.Series) -> Array:
     if isinstance(series.dtype, pd.DatetimeTZDtype):
         return np.asarray(series, TIME)
     if pd.api.types.is_numeric_dtype(series.dtype):
-        return np.asarray(series)
+        missing = series.isna().any()
+        return series.to_numpy(np.float64, na_value=np.nan) if missing else np.asarray(series.to_numpy())
     return series.astype(object).where(series.notna(), None).to_numpy(object)
 
 
 def _series(values: Array) -> pd.Series:
     if values.dtype.kind == "M":
         return pd.Series(pd.DatetimeIndex(values).tz_localize("UTC"))
-    return pd.Series(values, dtype="str") if values.dtype == object else pd.Series(values)
+    if values.dtype != object:
+        return pd.Series(values)
+    truths = pd.api.types.infer_dtype(values, skipna=True) == "boolean"  # null beside true and false
+    return pd.Series(values, dtype="boolean" if truths else "str")

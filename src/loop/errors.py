@@ -55,6 +55,12 @@ def _mistake(error: Exception) -> LoopError | None:
             "room for the data, the model and DVC's cache, about 500 MB",
             "free some space (`dvc gc --workspace` drops what no stage uses), then run again",
         )
+    if isinstance(error, OSError) and error.filename and not isinstance(error, BlockingIOError):
+        return LoopError(
+            f"{error.filename}: {error.strerror}",
+            "a path that is there, and may be read and written",
+            "mend the path or its permissions",
+        )
     return None
 
 

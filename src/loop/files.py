@@ -25,7 +25,7 @@ def replacing(path: Path) -> Iterator[Path]:
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield draft
-        if path.is_dir():
+        if path.is_dir() and draft.is_dir():
             shutil.rmtree(path)
         draft.replace(path)
     finally:

@@ -1,11 +1,12 @@
 """Reference rows: what a model sees of a few requests and the score it gave each, to the bit.
 
 A server holds itself to them before it answers, and explains its answers against them. They are
-the golden requests and a sample of the training rows; columns that the contract calls personal are
-shuffled among the rows, so that none is anybody's record.
+the golden requests and a sample of the training rows, without the values of columns that the contract
+calls personal; where the model needs those, they are shuffled among the rows.
 """
 
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from loop.errors import LoopError
 from problem import model as problem_model
 from problem import schema
 
+LOG = logging.getLogger(__name__)
 SAMPLE = 256
 
 
@@ -37,12 +39,25 @@ def of(model: Any, golden: pd.DataFrame, train: pd.DataFrame, seed: int) -> dict
     chosen = np.sort(rng.choice(len(train), min(SAMPLE, len(train)), replace=False))
     rows = features.known(pd.concat([golden[train.columns], train.iloc[chosen]], ignore_index=True))
     for name in personal():
-        rows[name] = rows[name].to_numpy()[rng.permutation(len(rows))]
+        rows[name] = _nobodys(model, rows, name, rng)
     return {
         "golden": len(golden),
         "columns": {str(name): [_plain(value) for value in rows[name]] for name in rows},
         "scores": [float(score) for score in problem_model.score(model, rows)],
     }
+
+
+def _nobodys(model: Any, rows: pd.DataFrame, name: str, rng: np.random.Generator) -> pd.Series:
+    """A personal column without its values; shuffled among the rows if the model needs them."""
+    scores = problem_model.score(model, rows)
+    blank = pd.Series([None] * len(rows), index=rows.index, dtype=object)
+    try:
+        if np.array_equal(problem_model.score(model, rows.assign(**{name: blank})), scores):
+            return blank
+    except Exception as error:
+        LOG.info("the model needs `%s`: %s", name, type(error).__name__)
+    shuffled = rows[name].iloc[rng.permutation(len(rows))]
+    return shuffled.set_axis(rows.index)
 
 
 def personal() -> dict[str, str]:

@@ -12,8 +12,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from loop.errors import LoopError
 from loop.params import Section, section
@@ -28,17 +29,23 @@ class Log(Section):
     """`serve.log`: how long predictions wait, and how long they are kept."""
 
     rows_max: int = Field(ge=1)
-    retention_days: int = Field(ge=1)
+    retention_days: int = Field(ge=1, le=36_500)
 
 
 class Params(Section):
     """`serve` of params.yaml."""
 
-    threshold: float | None
+    threshold: Annotated[float, Field(allow_inf_nan=False)] | None
     workers: int = Field(ge=1)
     rows_max: int = Field(ge=1, le=100_000)
     body_kb_max: int = Field(ge=1)
     log: Log
+
+    @model_validator(mode="after")
+    def _log_holds_a_body(self) -> "Params":
+        if self.log.rows_max < self.rows_max:
+            raise ValueError(f"log.rows_max {self.log.rows_max} is below rows_max {self.rows_max}")
+        return self
 
 
 @dataclass(frozen=True)

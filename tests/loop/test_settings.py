@@ -4,8 +4,24 @@ import pytest
 
 from loop import settings
 from loop.errors import LoopError
+from loop.serve.online import open_store
 
 SECRET = "0123456789abcdef-secret"  # noqa: S105
+
+
+def test_a_log_that_could_not_hold_one_body_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    log = "{rows_max: 5, retention_days: 1}"
+    serve = "{threshold: null, workers: 1, rows_max: 6, body_kb_max: 1, log: " + log + "}"
+    (tmp_path / "params.yaml").write_text(f"serve: {serve}")
+    with pytest.raises(LoopError, match=r"log\.rows_max 5 is below rows_max 6"):
+        settings.params()
+
+
+@pytest.mark.parametrize("where", ["http:", "postgres://host", "redis://localhost:port/0"])
+def test_a_store_that_is_none_is_refused(where):
+    with pytest.raises(LoopError, match="LOOP_FEATURES"):
+        open_store(where)
 
 
 def test_without_an_environment_it_is_a_champion_with_files_in_data():

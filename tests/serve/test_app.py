@@ -7,6 +7,7 @@ import random
 import string
 from datetime import datetime, timedelta
 
+import numpy as np
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -210,8 +211,9 @@ def test_more_rows_than_are_explained_at_once_are_refused(client):
 
 
 @pytest.mark.parametrize("chunk", [None, 65536], ids=["length said", "length not said"])
-def test_a_huge_body_is_refused_before_it_is_read(client, chunk):
-    answer = client.predict(b"[" + b" " * client.server.body_max + b"]", chunk=chunk)
+@pytest.mark.parametrize("times", [1, 10])
+def test_a_huge_body_is_refused(client, chunk, times):
+    answer = client.predict(b"[" + b" " * times * client.server.body_max + b"]", chunk=chunk)
     assert answer.status == 413
     assert str(client.server.body_max) in answer.json["problems"][0]["expected"]
 
@@ -239,6 +241,34 @@ def test_a_wrong_question_is_refused(client):
     assert client.get("/predict").status == 405
     assert client.get("/predict").headers["allow"] == "POST"
     assert client.predict(EXAMPLE, "/model").status == 405
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/predict/", "//predict", "/healthz/", "/schema.json"])
+def test_a_path_that_is_none_is_said_to_be(client, path):
+    answer = client.predict(EXAMPLE, path)
+    assert answer.status == 404
+    assert "/predict" in answer.json["problems"][0]["expected"]
+
+
+def test_padding_of_a_body_is_not_put_on_record(client, place):
+    padded = json.dumps(EXAMPLE).encode()[:-1] + b" " * 100_000 + b"}"
+    assert client.predict(padded, X_Request_Id="padded").status == 200
+    client.server._log._flush()
+    (line,) = [line for line in lines(place.predictions) if line["id"] == "padded"]
+    assert line["requests"] == [EXAMPLE]
+    assert all(path.stat().st_size < 10_000_000 for path in (place.predictions / "log").iterdir())
+
+
+def test_a_score_that_is_no_number_is_not_an_answer(client, monkeypatch):
+    monkeypatch.setattr(type(client.server._predictor.model), "scores", lambda *_: np.array([np.inf]))
+    assert client.predict(EXAMPLE).status == 500
+
+
+def test_a_model_that_cannot_be_explained_answers_all_the_same(client, monkeypatch):
+    monkeypatch.setattr(client.server, "_explainer", None)
+    assert client.predict(EXAMPLE).status == 200
+    refused = client.predict(EXAMPLE, "/predict?explain=true")
+    assert (refused.status, refused.json["problems"][0]["field"]) == (400, "explain")
 
 
 def test_before_the_model_is_loaded_callers_are_asked_to_come_back():
@@ -372,13 +402,16 @@ def test_what_the_document_promises_is_kept(client, path, method, mode):
 
 
 def test_a_failure_of_ours_is_an_answer_without_details(client, monkeypatch, caplog):
+    personal = "".join(["Ada", "Lovelace"])
+
     def fail(*_: object) -> None:
-        raise RuntimeError("a secret of the machine")
+        raise RuntimeError(personal)
 
     monkeypatch.setattr(client.server._predictor, "predict", fail)
     answer = client.predict(EXAMPLE, X_Request_Id="unlucky")
     assert answer.status == 500
-    assert "secret" not in answer.body.decode()
+    assert personal not in answer.body.decode() + caplog.text
+    assert "RuntimeError" in caplog.text
     assert "unlucky" in caplog.text
 
 
@@ -397,7 +430,7 @@ def test_bodies_rows_and_refusals_are_counted(client):
     client.predict(b"")
     after = [counted(client, name) for name in ('requests_total{status="200"', "predictions_total", '"400"')]
     assert [b - a for a, b in zip(before, after, strict=True)] == [1, 3, 1]
-    assert f'version="{client.server._explainer._model.version}"' in client.get("/metrics").body.decode()
+    assert f'version="{client.server._predictor.model.version}"' in client.get("/metrics").body.decode()
 
 
 def test_the_document_shows_the_contract_with_examples(client):

@@ -97,21 +97,24 @@ def test_without_reference_rows_nothing_is_served(at_finished, text):
         champion.load()
 
 
-def test_columns_that_the_contract_calls_personal_are_nobodys_record(finished, monkeypatch):
+@pytest.mark.parametrize("needed", [False, True])
+def test_columns_that_the_contract_calls_personal_are_nobodys_record(finished, monkeypatch, needed):
     rows = files.read_table(finished.path / "data/examples/train.parquet").head(2000)
-    name = rows.columns[2]
+    name, other = rows.columns[2], rows.columns[3]
     monkeypatch.setattr(reference, "personal", lambda: {name: "hash"})
 
-    class Zero:
+    class Model:
         def predict_proba(self, frame):
-            return np.zeros((len(frame), 2))
+            return np.column_stack([frame[name].astype(float)] * 2) if needed else np.zeros((len(frame), 2))
 
-    found = reference.of(Zero(), rows.head(0), rows, 1)["columns"]
-    chosen = np.sort(np.random.default_rng(1).choice(len(rows), reference.SAMPLE, replace=False))
-    there = rows[name].iloc[chosen].tolist()
-    assert sorted(found[name]) == sorted(there)
-    assert found[name] != there
-    assert found[rows.columns[3]] == rows[rows.columns[3]].iloc[chosen].tolist()
+    found = reference.of(Model(), rows.head(0), rows, 1)["columns"]
+    chosen = rows.iloc[np.sort(np.random.default_rng(1).choice(len(rows), reference.SAMPLE, replace=False))]
+    assert found[other] == chosen[other].tolist()
+    if needed:
+        assert sorted(found[name]) == sorted(chosen[name])
+        assert found[name] != chosen[name].tolist()
+    else:
+        assert set(found[name]) == {None}
 
 
 # Pipelines of other shapes

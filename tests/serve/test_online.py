@@ -131,6 +131,34 @@ def test_a_version_that_fails_half_way_changes_nothing(store):
     assert store.as_of() == "one"
 
 
+def test_a_read_that_fails_once_is_made_again(tmp_path):
+    store = SqliteStore(tmp_path, "one")
+    store.replace(rows((PLACE, ("x",), NOON, [1.0, 1.0])), "then")
+    features = Features(store, (PLACE,))
+    store._open()
+    good = store._reader
+
+    class Broken:
+        def execute(self, *_: Any) -> Any:
+            raise OSError("disk I/O error")
+
+    store._reader = Broken()
+    assert features.of(asked(("x", 1))).failed
+    store._reader = good
+    features._rest_until = 0.0
+    assert features.of(asked(("x", 1))).states.tolist() == [[FRESH]]
+
+
+def test_rows_of_another_shape_are_missing_and_a_failure(tmp_path):
+    store = SqliteStore(tmp_path, "one")
+    store.replace([("place\x1fx", b"short")], "then")
+    for number in (1, 20):
+        features = Features(store, (PLACE,))
+        found = features.of(asked(*[("x", 1)] * number))
+        assert found.failed
+        assert found.states.tolist() == [[MISSING]] * number
+
+
 def test_another_definition_sees_nothing_of_it(tmp_path):
     SqliteStore(tmp_path, "one").replace(rows((PLACE, ("x",), NOON, [1.0, 1.0])), "then")
     other = SqliteStore(tmp_path, "another")

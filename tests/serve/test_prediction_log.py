@@ -157,6 +157,24 @@ def test_a_folder_that_cannot_be_written_is_counted(counted, tmp_path):
     log.close()
 
 
+def test_what_waits_is_bounded_in_bytes_too(log, counted, monkeypatch):
+    monkeypatch.setattr(prediction_log, "BYTES_MAX", 2 * len(record("a")))
+    for _ in range(5):
+        log.append(record("a"), 1)
+    assert (counted.waiting.value, counted.dropped.value) == (2, 3)
+
+
+def test_a_segment_that_cannot_be_renamed_closes_its_file_once(log, monkeypatch):
+    log.append(record("a"), 1)
+    log._flush()
+    segment = log._segment
+    monkeypatch.setattr(Path, "rename", lambda *_: (_ for _ in ()).throw(OSError(errno.EROFS, "read-only")))
+    monkeypatch.setattr(prediction_log, "ROTATE_SECONDS", 0)
+    log._flush()
+    assert segment._file == -1
+    assert log._segment is None
+
+
 def test_threads_that_append_while_it_writes_lose_nothing(tmp_path, counted):
     log = quiet(tmp_path, counted, rows_max=10_000)
     threads = [
@@ -254,7 +272,11 @@ def test_a_line_cut_short_by_a_kill_is_set_aside_and_the_rest_is_kept(tmp_path, 
     segment.write_bytes(segment.read_bytes() + record("b")[:50])
     done = collect.collect(tmp_path, NOW, 30)
     assert (done.rows, done.rejected) == (1, 1)
-    assert (tmp_path / "rejected.txt").read_bytes() == record("b")[:50] + b"\n"
+    (rejected,) = (tmp_path / "rejected").iterdir()
+    assert rejected.read_bytes() == record("b")[:50]
+    late = pd.Timestamp(rejected.stem[:8], tz="UTC") + pd.Timedelta(days=31)
+    assert collect.collect(tmp_path, late, 30).deleted >= 1
+    assert not rejected.exists()
 
 
 def test_a_segment_being_written_is_left_alone_until_its_writer_is_gone(log, tmp_path):

@@ -1,5 +1,7 @@
 """Batch scores are those of the server and of the Pipeline; a file that is wrong leaves nothing behind."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -105,6 +107,32 @@ def test_a_wrong_file_is_refused_and_leaves_nothing(scored, holdout, tmp_path, w
     with pytest.raises(error, match=message):
         scored(wrong(table))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.parquet"]
+
+
+def test_what_is_there_already_is_not_destroyed(scored, holdout, tmp_path):
+    scored(holdout.slice(0, 5))
+    (tmp_path / "folder.parquet").mkdir()
+    (tmp_path / "folder.parquet/precious").write_text("data")
+    for target in ("folder.parquet", "in.parquet"):
+        with pytest.raises(LoopError, match=r"a folder|the file of requests itself"):
+            score.main(tmp_path / "in.parquet", tmp_path / target)
+    assert (tmp_path / "folder.parquet/precious").read_text() == "data"
+    assert len(pq.read_table(tmp_path / "in.parquet")) == 5
+
+
+def test_a_file_is_not_scored_without_its_features(scored, holdout, place, monkeypatch, tmp_path):
+    elsewhere = dataclasses.replace(place, features=str(tmp_path / "nowhere"))
+    monkeypatch.setattr(score.settings, "place", lambda: elsewhere)
+    with pytest.raises(LoopError, match="the feature store cannot be read"):
+        scored(holdout.select(COLUMNS).slice(0, 5))
+
+
+def test_times_without_a_zone_are_refused(scored, holdout):
+    name = next(n for n, c in schema.REQUEST.columns.items() if str(c.dtype).startswith("datetime64"))
+    at = holdout.column_names.index(name)
+    naive = holdout.set_column(at, name, holdout.column(name).cast(pa.timestamp("us")))
+    with pytest.raises(LoopError, match="without a zone"):
+        scored(naive)
 
 
 def test_a_file_that_is_none_is_refused(scored, tmp_path):

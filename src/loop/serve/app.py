@@ -10,6 +10,7 @@ import json
 import logging
 import re
 import time
+import traceback
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime
@@ -28,9 +29,11 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 HEALTH = ("/healthz", "/livez", "/readyz")  # asked by machines that have no token
+ASSETS = "/static_content/"  # BentoML's copy of the page's scripts
 ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 YES_NO = {"true": True, "1": True, "false": False, "0": False}
 JSON = b"application/json"
+DRAINED = 4  # times of the longest body that are read of one that is longer
 PATIENCE = 30.0  # seconds in which a body must have come
 METRICS = b"text/plain; version=0.0.4; charset=utf-8"
 
@@ -86,8 +89,11 @@ class Front:
             if path == "/metrics":
                 _only(scope, "GET", "HEAD")
                 return await _respond(send, 200, METRICS, serving.metrics(), request_id)
-            if path not in serving.pages:
+            if path.startswith(ASSETS):
                 return await self._inner(scope, receive, send)
+            if path not in serving.pages:
+                expected = ", ".join(["/predict", "/metrics", *HEALTH, *serving.pages])
+                raise _StopError(404, "not found", Problem("path", path[:100], expected))
             _only(scope, "GET", "HEAD")
             kind, page = serving.pages[path]
             return await _respond(send, 200, kind, page, request_id)
@@ -134,8 +140,9 @@ class Front:
             return serving.answer(body, request_id, explain, started)
         except RefusedError as error:
             raise _StopError(400, "bad request", *error.problems) from None
-        except Exception:  # ours, not the caller's: say so without saying how
-            LOG.exception("request %s failed", request_id)
+        except Exception as error:  # ours, not the caller's: say so without saying how
+            where = "".join(traceback.format_tb(error.__traceback__))  # its text may hold what is personal
+            LOG.error("request %s failed by %s\n%s", request_id, type(error).__name__, where)
             raise _StopError(500, "the server failed; its log has the request id") from None
 
 
@@ -166,20 +173,23 @@ def _explain(query: bytes) -> bool:
 
 
 async def _body(body_max: int, headers: dict[bytes, bytes], receive: Receive) -> bytes:
-    """The whole body. Stops as soon as it is known to be too long."""
+    """The whole body. One that is too long is read a little further, so that its sender hears the answer."""
     length = headers.get(b"content-length", b"0")
-    if length.isdigit() and int(length) > body_max:
+    if length.isdigit() and int(length) > DRAINED * body_max:
         raise _too_large(int(length), body_max)
     parts, size = [], 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise _StopError(400, "bad request", Problem("body", "a connection that ended", "a whole body"))
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > body_max:
+        part = message.get("body", b"")
+        size += len(part)
+        if size <= body_max:
+            parts.append(part)
+        more = message.get("more_body")
+        if size > body_max and (not more or size > DRAINED * body_max):
             raise _too_large(size, body_max)
-        if not message.get("more_body"):
+        if not more:
             return b"".join(parts)
 
 

@@ -46,7 +46,8 @@ class Model:
         """What the last step of the Pipeline sees: shape (rows, names)."""
         if isinstance(self.pipeline, compiled.Compiled):
             return self.pipeline.matrix(columns)
-        return np.asarray(self.pipeline[:-1].transform(self._seen(columns)), np.float64)
+        found = self.pipeline[:-1].transform(self._seen(columns))
+        return np.asarray(found.toarray() if hasattr(found, "toarray") else found, np.float64)
 
     def scores_of(self, matrix: Array) -> Array:
         """The score of each row of a matrix."""

@@ -27,14 +27,14 @@ import pyarrow.compute as pc
 from loop import settings
 from loop.errors import LoopError
 from loop.features import DECIDED_AT
-from loop.files import replacing
+from loop.files import replacing, write_text
 from loop.serve.prediction_log import DONE, OPEN, SEGMENTS
 from problem import source
 
 DAYS = "days"  # the folder of Parquet files, one per day (UTC) on which predictions were made
 AT_ONCE = 500_000  # records held in memory
 HEAD = ("features", "threshold", "version", "commit", "role")  # what a segment's first line says
-REJECTED = "rejected.txt"  # lines that are no records, kept for whoever wants to know
+REJECTED = "rejected"  # the folder of lines that are no records, as long as days are kept
 UTC = pa.timestamp("us", tz="UTC")
 RECORD = pa.schema(
     [
@@ -68,21 +68,26 @@ def collect(folder: Path, now: pd.Timestamp, retention_days: int) -> Collected:
     """Compact the log in `folder`, as of `now` (UTC)."""
     done, waiting = Collected(), []
     days: set[str] = set()
+    bad: dict[str, list[bytes]] = {}
     with _alone(folder), _segments(folder / SEGMENTS) as segments:
         for segment in segments:
             table, rejected = read(segment)
             waiting.append(table)
             done.rows, done.rejected = done.rows + len(table), done.rejected + len(rejected)
-            _reject(folder / REJECTED, rejected)
+            bad[segment.stem] = rejected
             if segment == segments[-1] or sum(map(len, waiting)) > AT_ONCE:
                 days |= _merge_by_day(folder / DAYS, pa.concat_tables(waiting))
                 waiting = []
+        for name, lines in bad.items():
+            if lines:
+                write_text(folder / REJECTED / f"{name}.txt", b"".join(lines).decode("utf-8", "replace"))
         for segment in segments:
             segment.unlink()
     done.days = len(days)
-    first = (now - pd.Timedelta(days=retention_days)).strftime("%Y-%m-%d")
-    for path in sorted((folder / DAYS).glob("*.parquet")):
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", path.stem) and path.stem < first:
+    first = str((now - pd.Timedelta(days=retention_days)).date())
+    for path in sorted([*(folder / DAYS).glob("*.parquet"), *(folder / REJECTED).glob("*.txt")]):
+        named = re.match(r"(\d{4})-?(\d\d)-?(\d\d)(?:$|T)", path.stem)
+        if named and "-".join(named.groups()) < first:
             path.unlink()
             done.deleted += 1
     return done
@@ -119,7 +124,7 @@ def _records(found: dict[str, Any], head: dict[str, Any]) -> list[dict[str, Any]
             DECIDED_AT: pd.Timestamp(request.get(DECIDED_AT, found["at"])).tz_convert("UTC").to_pydatetime(),
             **{name: head[name] for name in ("version", "commit", "role")},
             "entity": json.dumps({name: request[name] for name in source.KEY if name in request}),
-            "request": json.dumps(request, ensure_ascii=False),
+            "request": json.dumps(request, ensure_ascii=False).encode().decode(),  # refuses half characters
             "features": [pair for pair in zip(names, values, strict=True) if not math.isnan(pair[1])],
             "score": score,
             "decision": None if threshold is None else score >= threshold,
@@ -127,12 +132,6 @@ def _records(found: dict[str, Any], head: dict[str, Any]) -> list[dict[str, Any]
         }
         for row, (request, values, score) in enumerate(zip(requests, features, found["scores"], strict=True))
     ]
-
-
-def _reject(path: Path, lines: list[bytes]) -> None:
-    if lines:
-        with path.open("ab") as stream:
-            stream.write(b"".join(line.rstrip(b"\n") + b"\n" for line in lines))
 
 
 def _merge_by_day(folder: Path, table: pa.Table) -> set[str]:
@@ -192,6 +191,8 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def main(now: pd.Timestamp) -> None:
     """Compact the log of the place that the environment names."""
+    if now.year < 2000:
+        raise LoopError(f"--now {now} is before there were predictions", "an instant in UTC", "leave it out")
     folder = settings.place().predictions
     found = collect(folder, now, settings.params().log.retention_days)
     print(

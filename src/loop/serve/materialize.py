@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import redis
 
 from loop import facts, params, settings
 from loop.contract import ContractError
@@ -58,7 +59,12 @@ def main(as_of: str | None) -> None:
     valid, _, breaches = facts.validate(tables, limits, since=windows.since, until=at.floor("D"), as_of=at)
     if breaches:  # what the store has stays, and grows stale in the open
         raise ContractError(breaches, f"the source as of {at:%Y-%m-%d %H:%MZ}")
-    counts = materialize(valid, store, at)
+    try:
+        counts = materialize(valid, store, at)
+    except redis.RedisError as error:
+        raise LoopError(
+            f"the feature store failed: {error}", "a store that answers", "start it, or set LOOP_FEATURES"
+        ) from None
     print(f"materialize: as of {at:%Y-%m-%d %H:%MZ}, features {online.definition()}")
     for name, number in counts.items():
         print(f"  {name:<20} {number:>9,} entities")

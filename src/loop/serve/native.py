@@ -1,20 +1,23 @@
 """Trees as machine code: written as C by tl2cgen, built once by this machine's C compiler, kept.
 
-A library is named by the hash of the model that it is of. It is code: whoever can write the folder
-can change what runs, as with any file of the program. What it computes is compared with the Pipeline
-before it answers anything.
+A library is named by the hash of the model that it is of, and of what built it. It is code: whoever can
+write the folder can change what runs, as with any file of the program. What it computes is compared with
+the Pipeline before it answers anything.
 """
 
 import ctypes
+import hashlib
 import json
 import logging
 import os
+import platform
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +49,8 @@ LOG = logging.getLogger(__name__)
 def library(trees: Any, sha256: str, folder: Path = FOLDER) -> Path | None:
     """The library of these trees (a Treelite model), built if need be; None where it cannot be."""
     suffix = {"darwin": "dylib", "win32": "dll"}.get(sys.platform, "so")
-    path = folder / f"{sha256[:16]}-rows.{suffix}"
+    made_by = f"{ROWS} {version('tl2cgen')} {platform.machine()} {sys.platform}"
+    path = folder / f"{sha256[:16]}-{hashlib.sha256(made_by.encode()).hexdigest()[:8]}.{suffix}"
     if path.is_file():
         return path
     compiler = next((name for name in ("gcc", "clang") if shutil.which(name)), None)

@@ -68,10 +68,15 @@ def open_store(where: str) -> Store:
     """The store at a path or URL. Raises LoopError for a URL that is not Redis's."""
     scheme = urlsplit(where).scheme
     if scheme in ("redis", "rediss", "unix"):
-        return RedisStore(where, definition())
-    if "://" in where:
+        try:
+            return RedisStore(where, definition())
+        except ValueError as error:
+            raise LoopError(
+                f"LOOP_FEATURES cannot be used: {error}", "redis://HOST:PORT/NUMBER", "mend the URL"
+            ) from None
+    if len(scheme) > 1:  # one letter is a drive
         raise LoopError(
-            f"LOOP_FEATURES is {scheme}://…, a store that is not known",
+            f"LOOP_FEATURES is {scheme}:…, a store that is not known",
             "a folder for SQLite files, or redis://HOST:PORT/NUMBER",
             "set LOOP_FEATURES, or unset it for the default folder",
         )
@@ -90,15 +95,16 @@ class SqliteStore:
 
     def get(self, keys: Sequence[str]) -> dict[str, bytes]:
         """The values of those keys that there are."""
-        reader, kept = self._read(), self._kept
+        reader = self._open()
+        kept = self._kept
         if len(kept) > KEPT_MAX:
             kept.clear()
         absent = [key for key in keys if key not in kept]
         for start in range(0, len(absent), AT_ONCE):
             some = absent[start : start + AT_ONCE]
             marks = ",".join("?" * len(some))
-            kept.update(dict.fromkeys(some))
-            kept.update(reader.execute(f"SELECT key, value FROM online WHERE key IN ({marks})", some))  # noqa: S608
+            rows = dict(reader.execute(f"SELECT key, value FROM online WHERE key IN ({marks})", some))  # noqa: S608
+            kept.update({key: rows.get(key) for key in some})
         return {key: value for key in keys if (value := kept[key]) is not None}
 
     def replace(self, rows: Iterable[tuple[str, bytes]], as_of: str) -> None:
@@ -118,7 +124,7 @@ class SqliteStore:
         """The instant of the last `replace`, None before the first."""
         return self.get([""])[""].decode() if self.path.is_file() else None
 
-    def _read(self) -> sqlite3.Connection:
+    def _open(self) -> sqlite3.Connection:
         try:
             status = os.stat(self._where)
         except FileNotFoundError:
@@ -213,8 +219,12 @@ class Features:
         keys = _keys(self.views, requests)
         found, failed = self._ask(list({key for row in keys for key in row}))
         decided_at = requests[DECIDED_AT].view(np.int64)
-        looked_up = self._few if rows <= FEW else self._many
-        return Found(*looked_up(keys, found, decided_at), failed)
+        look_up = self._few if rows <= FEW else self._many
+        try:
+            return Found(*look_up(keys, found, decided_at), failed)
+        except (struct.error, ValueError) as error:  # rows that are not of these views
+            self._failed(error)
+            return Found(*look_up(keys, {}, decided_at), True)
 
     def _few(
         self, keys: list[tuple[str, ...]], found: dict[str, bytes], decided_at: Array
@@ -261,8 +271,13 @@ class Features:
             self._failed(error)
             return None
 
+    @property
+    def failing(self) -> bool:
+        """Whether the store failed a moment ago."""
+        return time.monotonic() < self._rest_until
+
     def _ask(self, keys: list[str]) -> tuple[dict[str, bytes], bool]:
-        if time.monotonic() < self._rest_until:
+        if self.failing:
             return {}, True
         try:
             return self._store.get(keys), False

@@ -47,6 +47,8 @@ class Predictor:
             found = self.features.of(requests)
         columns = requests | dict(zip(self.features.names, found.numbers.T, strict=True))
         scores = self.model.scores(columns)
+        if not np.isfinite(scores).all():
+            raise FloatingPointError("the model gave a score that is no number")
         return Predictions(columns, found.numbers, scores, found.states, self._unknown(columns), found.failed)
 
     def _unknown(self, columns: Columns) -> dict[str, Array]:

@@ -31,6 +31,7 @@ from loop.errors import LoopError
 
 LOG = logging.getLogger(__name__)
 EVERY = 0.25  # seconds between two writes
+BYTES_MAX = 256 * 2**20  # of lines that wait
 ROTATE_SECONDS, ROTATE_BYTES = 60.0, 64 * 2**20
 SEGMENTS = "log"  # the folder of segments, within that of predictions
 OPEN, DONE = ".open", ".jsonl"
@@ -119,8 +120,8 @@ class PredictionLog:
         self._counters, self._every = counters, every
         self._folder, self._head, self._rows_max = folder, to_json(dict(head)) + b"\n", rows_max
         self._queue: deque[tuple[bytes, int]] = deque()
-        self._waiting = 0
-        self._lock = threading.Lock()  # of the two above
+        self._waiting = self._bytes = 0
+        self._lock = threading.Lock()  # of those above
         self._segment: _Segment | None = None
         self._failing = False
         self._end = threading.Event()
@@ -130,11 +131,12 @@ class PredictionLog:
     def append(self, text: bytes, rows: int) -> None:
         """Queue a line; when too much waits, drop it and count its rows."""
         with self._lock:
-            if self._waiting + rows > self._rows_max:
+            if self._waiting + rows > self._rows_max or self._bytes + len(text) > BYTES_MAX:
                 self._counters.dropped.inc(rows)
                 return
             self._queue.append((text, rows))
             self._waiting += rows
+            self._bytes += len(text)
         self._counters.waiting.set(self._waiting)
 
     def close(self) -> None:
@@ -147,16 +149,19 @@ class PredictionLog:
             self._flush()
         self._flush()
         if self._segment is not None:
-            self._segment.finish()
+            try:
+                self._segment.finish()
+            except OSError as error:
+                self._failed(error)
 
     def _flush(self) -> None:
         with self._lock:
             lines = list(self._queue)
-        rows = sum(rows for _, rows in lines)
+        rows, size = sum(rows for _, rows in lines), sum(len(text) for text, _ in lines)
         try:
             if self._segment is not None and self._segment.is_old():
-                self._segment.finish()
-                self._segment = None
+                segment, self._segment = self._segment, None
+                segment.finish()
             if lines:
                 if self._segment is None:
                     self._segment = _Segment(self._folder, self._head)
@@ -168,6 +173,7 @@ class PredictionLog:
             for _ in lines:
                 self._queue.popleft()
             self._waiting -= rows
+            self._bytes -= size
         self._counters.waiting.set(self._waiting)
         if self._failing and lines:
             self._failing = False
@@ -179,7 +185,8 @@ class PredictionLog:
             self._failing = True
             LOG.error("the prediction log cannot be written, answers go on: %s", error)
         if self._segment is not None and not self._segment.path.exists():
-            self._segment = None  # its folder was taken away
+            self._segment.close()  # its folder was taken away
+            self._segment = None
 
 
 class _Segment:
@@ -195,7 +202,7 @@ class _Segment:
         try:
             self.write(head)
         except OSError:
-            os.close(self._file)
+            self.close()
             self.path.unlink(missing_ok=True)
             raise
 
@@ -221,4 +228,10 @@ class _Segment:
         try:
             self.path.rename(self.path.with_suffix(DONE))
         finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of it; whoever collects takes it as it is."""
+        if self._file >= 0:
             os.close(self._file)
+            self._file = -1

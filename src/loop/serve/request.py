@@ -19,6 +19,7 @@ from typing import (
 import numpy as np
 import pandera.pandas as pa
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import SchemaError
 from typing_extensions import TypedDict
 
 from loop import columns as arrays
@@ -28,16 +29,20 @@ from problem import schema
 
 FOUND_MAX = 100  # characters of a wrong value that are sent back
 PROBLEMS_MAX = 20
+ERRORS_MAX = 1000
 EXPLAINED_MAX = 20  # requests of one body that are explained: each costs as much as two thousand scores
 EARLIEST, LATEST = np.datetime64("1900-01-01"), np.datetime64("2262-01-01")
 ISO = r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)$"
 WORDS = {
-    "int64": "a whole number",
-    "float64": "a number",
-    "object": "a text",
-    "bool": "true or false",
-    arrays.TIME: "an instant such as 2013-06-03T00:25:00Z, with a zone, from 1900 until 2262",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    bool: "true or false",
+    datetime: "an instant such as 2013-06-03T00:25:00Z, with a zone, from 1900 until 2262",
 }
+
+
+Test = Callable[[Columns], Any]  # which rows keep a check, or whether all do
 
 
 @dataclass(frozen=True)
@@ -63,15 +68,23 @@ class Contract:
     def __init__(self, rows_max: int, contract: pa.DataFrameSchema = schema.REQUEST) -> None:
         self.rows_max, self.explained_max = rows_max, min(rows_max, EXPLAINED_MAX)
         self.kinds = {name: arrays.kind(column) for name, column in contract.columns.items()}
-        self._expected = {name: _words(column) for name, column in contract.columns.items()}
-        fields = {name: _annotation(column) for name, column in contract.columns.items()}
+        made = {name: _field(column) for name, column in contract.columns.items()}
+        said = {name: check for name, (_, check) in made.items()}
+        fields = {name: field for name, (field, _) in made.items()}
+        self._expected = {name: _words(column, said[name]) for name, column in contract.columns.items()}
         if DECIDED_AT in fields:
             fields[DECIDED_AT] = NotRequired[fields[DECIDED_AT]]
         request: Any = _typed(fields)
         self.one: TypeAdapter[dict[str, Any]] = TypeAdapter(request)
         some: Any = Annotated[list[request], Field(min_length=1, max_length=rows_max)]
         self.many: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(some)
-        self._checks = list(_row_checks(contract))
+        self._checks = [(str(check.name), _of_rows(check, self.kinds)) for check in contract.checks]
+        self._checks += [
+            (f"{name}: {check.name}", _on_frame(check, name))
+            for name, column in contract.columns.items()
+            for check in column.checks
+            if check is not said[name]  # which its type makes already
+        ]
         self._times = [name for name, kind in self.kinds.items() if kind == arrays.TIME]
 
     def read(self, body: bytes) -> tuple[list[dict[str, Any]], bool]:
@@ -113,6 +126,10 @@ class Contract:
             yield Problem(field, _short(rows[at][name]), self._expected[name])
 
     def _problems(self, error: ValidationError) -> Iterator[Problem]:
+        if error.error_count() > ERRORS_MAX:  # to name them all would take longer than to refuse them
+            found = f"{error.error_count():,} mistakes"
+            yield Problem("", found, f"requests of the fields {', '.join(self.kinds)}")
+            return
         for item in error.errors(include_url=False)[:PROBLEMS_MAX]:
             yield self._problem(dict(item))
 
@@ -159,108 +176,97 @@ def _typed(fields: dict[str, Any]) -> Any:
     return request
 
 
-def _annotation(column: pa.Column) -> Any:
-    """The type of a field, with the ranges, categories and patterns of the column's checks."""
-    kind, one_of, limits = arrays.kind(column), _one_of(column), _limits(column)
-    found: Any = {"object": str, "bool": bool, "int64": int, "float64": float}.get(kind)
-    if one_of:
-        found = Literal[tuple(one_of)]
-    elif kind == arrays.TIME:
-        found = Annotated[str, Field(pattern=ISO, json_schema_extra={"format": "date-time"})]
-    elif kind == "int64":
-        found = Annotated[int, Field(**{"ge": -(2**63), "le": 2**63 - 1} | limits)]
-    elif kind == "float64":
-        found = Annotated[float, Field(allow_inf_nan=False, **limits)]
-    elif limits:
-        found = Annotated[found, Field(**limits)]
+def _field(column: pa.Column) -> tuple[Any, pa.Check | None]:
+    """The type of a field, and the check of the column that it makes, if one can be made by a type."""
+    plain = arrays.plain(column)
+    says = [(found, check) for check in column.checks if (found := _said(plain, check)) is not None]
+    found, check = says[0] if says else (_said(plain, None), None)
     examples = [example[column.name] for example in schema.REQUEST_EXAMPLES if column.name in example]
     about = Field(description=column.description, examples=examples or None)
-    return Annotated[found | None if column.nullable else found, about]
+    return Annotated[found | None if column.nullable else found, about], check
 
 
-def _words(column: pa.Column) -> str:
-    """What a column's values must be, in words."""
-    one_of = _one_of(column)
-    if one_of:
-        return "one of " + ", ".join(map(str, one_of))
-    named = [str(check.name) for check in column.checks if _builtin(check)]
-    words = ", ".join([WORDS[arrays.kind(column)], *named])
-    return words + (", or null" if column.nullable else "")
+def _said(plain: type, check: pa.Check | None) -> Any:
+    """A type that allows just what the check does; None where there is none. Without a check, any value."""
+    name = "" if check is None else getattr(check._check_fn, "__name__", "")
+    given = {} if check is None else check.statistics
+    if check is None:
+        limits: dict[str, Any] = {}
+    elif plain is str and name == "isin" and given["allowed_values"]:
+        texts = list(given["allowed_values"])
+        return Literal[tuple(texts)] if all(isinstance(text, str) for text in texts) else None
+    elif plain is str and name == "str_length" and given["exact_value"] is None:
+        limits = {"min_length": given["min_value"], "max_length": given["max_value"]}
+    elif plain is str and name == "str_matches" and isinstance(given["pattern"], str):
+        limits = {"pattern": f"^(?:{given['pattern']})"}  # pandera looks at the start of a text
+    elif plain in (int, float) and name in RANGES:
+        limits = RANGES[name](given)
+    else:
+        return None
+    if plain is int:
+        limits = {"ge": -(2**63), "le": 2**63 - 1} | limits
+        if not all(float(limit).is_integer() for limit in limits.values()):
+            return None
+        limits = {key: int(limit) for key, limit in limits.items()}
+    if plain is float:
+        limits["allow_inf_nan"] = False
+    if plain is datetime:
+        limits = {"pattern": ISO, "json_schema_extra": {"format": "date-time"}}
+    value: Any = str if plain is datetime else plain
+    found: Any = Annotated[value, Field(**limits)]
+    try:
+        TypeAdapter(found)
+    except SchemaError:  # a pattern, say, that only Python's own `re` can read
+        return None
+    return found
 
 
-def _builtin(check: pa.Check) -> str:
-    """What pandera calls a check of its own, whatever name the contract gave it; nothing for any other."""
-    name = getattr(check._check_fn, "__name__", "")
-    return name if check.statistics else ""
-
-
-def _one_of(column: pa.Column) -> list[Any]:
-    found = [check.statistics["allowed_values"] for check in column.checks if _builtin(check) == "isin"]
-    return list(found[0]) if found else []
-
-
-def _limits(column: pa.Column) -> dict[str, Any]:
-    limits: dict[str, Any] = {}
-    for check in column.checks:
-        given = check.statistics
-        match _builtin(check):
-            case "in_range":
-                limits["ge" if given["include_min"] else "gt"] = given["min_value"]
-                limits["le" if given["include_max"] else "lt"] = given["max_value"]
-            case "greater_than_or_equal_to":
-                limits["ge"] = given["min_value"]
-            case "greater_than":
-                limits["gt"] = given["min_value"]
-            case "less_than_or_equal_to":
-                limits["le"] = given["max_value"]
-            case "less_than":
-                limits["lt"] = given["max_value"]
-            case "str_length":
-                limits |= {"min_length": given["min_value"], "max_length": given["max_value"]}
-            case "str_matches":
-                limits["pattern"] = _anchored(given["pattern"])
-    return limits
-
-
-def _anchored(pattern: Any) -> str:
-    """The pattern from the start of a text, which is where pandera looks for it."""
-    text = getattr(pattern, "pattern", pattern)
-    return text if text.startswith("^") else f"^(?:{text})"
-
-
-UNDERSTOOD = {
-    "in_range",
-    "isin",
-    "greater_than",
-    "greater_than_or_equal_to",
-    "less_than",
-    "less_than_or_equal_to",
-    "str_length",
-    "str_matches",
+RANGES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "in_range": lambda given: {
+        "ge" if given["include_min"] else "gt": given["min_value"],
+        "le" if given["include_max"] else "lt": given["max_value"],
+    },
+    "greater_than_or_equal_to": lambda given: {"ge": given["min_value"]},
+    "greater_than": lambda given: {"gt": given["min_value"]},
+    "less_than_or_equal_to": lambda given: {"le": given["max_value"]},
+    "less_than": lambda given: {"lt": given["max_value"]},
 }
 
 
-def _row_checks(contract: pa.DataFrameSchema) -> Iterator[tuple[str, Callable[[Columns], Any]]]:
-    """Name and test of each check that no type of a field can make."""
-    for check in contract.checks:
-        yield str(check.name), _holds(check, None)
-    for name, column in contract.columns.items():
-        for check in column.checks:
-            if _builtin(check) not in UNDERSTOOD:
-                yield f"{name}: {check.name}", _holds(check, name)
+def _words(column: pa.Column, said: pa.Check | None) -> str:
+    """What a column's values must be, in words."""
+    null = ", or null" if column.nullable else ""
+    if said is not None and "allowed_values" in said.statistics:
+        return "one of " + ", ".join(said.statistics["allowed_values"]) + null
+    named = [str(check.name) for check in column.checks if check.name]
+    return ", ".join([WORDS[arrays.plain(column)], *named]) + null
 
 
-def _holds(check: pa.Check, name: str | None) -> Callable[[Columns], Any]:
-    """The check on arrays, or on a frame where it asks for more than arrays can do."""
+def _on_frame(check: pa.Check, name: str | None) -> Test:
+    """The check as pandera makes it; one that fails is one that is not kept."""
 
-    def on_frame(columns: Columns) -> Any:
+    def holds(columns: Columns) -> Any:
         frame = arrays.to_frame(columns)
-        return np.asarray(check(frame if name is None else frame[name]).check_output, bool)
+        try:
+            return np.asarray(check(frame if name is None else frame[name]).check_output, bool)
+        except Exception:
+            return np.False_
+
+    return holds
+
+
+def _of_rows(check: pa.Check, kinds: dict[str, str]) -> Test:
+    """A check of whole rows: on plain arrays, if on two examples it says there what it says of a frame."""
+    on_frame = _on_frame(check, None)
 
     def on_arrays(columns: Columns) -> Any:
-        try:
-            return np.asarray(check._check_fn(columns if name is None else columns[name]), bool)
-        except (AttributeError, TypeError):
-            return on_frame(columns)
+        return np.asarray(check._check_fn(columns))
 
-    return on_frame if check.element_wise or _builtin(check) else on_arrays
+    try:
+        example = dict.fromkeys(kinds) | dict(schema.REQUEST_EXAMPLES[0])
+        two = arrays.of_rows([example, example], kinds)
+        fast, slow = on_arrays(two), on_frame(two)
+        same = fast.shape == (2,) and fast.dtype == bool and np.array_equal(fast, np.broadcast_to(slow, 2))
+    except Exception:  # whatever arrays cannot do
+        same = False
+    return on_arrays if same and not check.element_wise else on_frame

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,11 @@ from problem import schema, source
 
 ROWS = 2**16  # of one batch
 TYPES = {
-    arrays.TIME: pa.timestamp("us", tz="UTC"),
-    "int64": pa.int64(),
-    "float64": pa.float64(),
-    "bool": pa.bool_(),
-    "object": pa.string(),
+    datetime: pa.timestamp("us", tz="UTC"),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    str: pa.string(),
 }
 KINDS = (".parquet", ".csv")
 
@@ -63,11 +64,21 @@ def score(predictor: Predictor, requests: Source, threshold: float | None) -> It
             f"the columns of a request: {', '.join(wanted)}",
             "add them; other columns are left alone",
         )
+    exact = {n: str(c.dtype) for n, c in wanted.items() if arrays.plain(c) in (int, float, bool)}
     relaxed = pandera.DataFrameSchema(wanted, checks=schema.REQUEST.checks, strict=True)
     for table in requests.batches(names):
-        frame = _typed(table, requests.path).to_pandas()
+        frame = _typed(table, requests.path).to_pandas().astype(exact)
         contract.require(frame[list(wanted)], relaxed, str(requests.path))
-        found = predictor.predict(arrays.of_frame(frame), given=own)
+        try:
+            found = predictor.predict(arrays.of_frame(frame), given=own)
+        except FloatingPointError as error:
+            raise LoopError(str(error), "numbers", "look at src/problem/model.py") from None
+        if found.store_failed:  # a caller is better served without features than not at all; a file is not
+            raise LoopError(
+                "the feature store cannot be read; its error is above",
+                "features for every row",
+                "mend LOOP_FEATURES or fill it by `loop materialize`, then score again",
+            )
         yield _result(frame, found, predictor, threshold)
 
 
@@ -92,6 +103,9 @@ def main(source_path: Path, target: Path) -> None:
         raise LoopError(
             f"{target} is neither Parquet nor CSV", " or ".join(KINDS), "name the file by what it is"
         )
+    if target.is_dir() or (target.exists() and target.samefile(source_path)):
+        found = "a folder" if target.is_dir() else "the file of requests itself"
+        raise LoopError(f"{target} is {found}", "a file that may be replaced", "name another")
     requests = read(source_path)
     model = champion.load(threads=0)
     predictor = Predictor(model, online.Features(online.open_store(place.features)))
@@ -110,10 +124,6 @@ def main(source_path: Path, target: Path) -> None:
 def _result(
     frame: pd.DataFrame, found: Predictions, predictor: Predictor, threshold: float | None
 ) -> pa.Table:
-    if not np.isfinite(found.scores).all():
-        raise LoopError(
-            "the model gave a score that is no number", "numbers", "look at the model's own rules"
-        )
     kept = frame[[*source.KEY, DECIDED_AT]]
     table = pa.Table.from_pandas(kept, preserve_index=False).replace_schema_metadata()
     decision: Any = (
@@ -144,8 +154,16 @@ def _typed(table: pa.Table, path: Path) -> pa.Table:
     fields = []
     for name in table.column_names:
         column = schema.REQUEST.columns.get(name)
-        fields.append(pa.field(name, TYPES[arrays.kind(column)] if column is not None else pa.float64()))
+        fields.append(pa.field(name, pa.float64() if column is None else TYPES[arrays.plain(column)]))
     for at, field in enumerate(fields):
+        found = table.column(at).type
+        column = schema.REQUEST.columns.get(field.name)
+        if column is not None and not column.nullable and table.column(at).null_count:
+            raise LoopError(
+                f"{path}: `{field.name}` holds nulls", "a value in every row", "fill or drop them"
+            )
+        if pa.types.is_timestamp(found) and found.tz is None:
+            raise LoopError(f"{path}: `{field.name}` has times without a zone", "times in UTC", "say which")
         try:
             table = table.set_column(at, field, table.column(at).cast(field.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -175,8 +193,11 @@ def _csv(path: Path) -> Source:
         names = pa.csv.read_csv(pa.BufferReader(stream.readline())).column_names
 
     def batches(wanted: list[str]) -> Iterator[pa.Table]:
-        texts = {n: pa.string() for n, c in schema.REQUEST.columns.items() if arrays.kind(c) == "object"}
-        options = pa.csv.ConvertOptions(include_columns=wanted, column_types=texts, strings_can_be_null=True)
+        columns = schema.REQUEST.columns
+        types = {n: TYPES[arrays.plain(columns[n])] if n in columns else pa.float64() for n in wanted}
+        options = pa.csv.ConvertOptions(
+            include_columns=wanted, column_types=types, strings_can_be_null=True, null_values=[""]
+        )
         try:
             for batch in pa.csv.open_csv(path, convert_options=options):
                 yield pa.Table.from_batches([batch])

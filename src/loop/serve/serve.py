@@ -35,11 +35,8 @@ def main(host: str, port: int) -> int:
     )
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     try:
-        if online.open_store(place.features).as_of() is None:  # while the server loads its model
-            from loop.serve import materialize
-
-            materialize.main(None)
-        greeting = (server, host, port, place.token is not None)
+        _fill(place.features)  # while the server loads its model
+        greeting = (server, host, port, _authorization(place.token is not None))
         threading.Thread(target=_greet, args=greeting, daemon=True).start()
         return _wait(server)
     finally:
@@ -72,8 +69,27 @@ def _ready_to_serve(host: str, port: int) -> None:
             ) from None
 
 
-def _greet(server: subprocess.Popen[bytes], host: str, port: int, secured: bool) -> None:
-    address, until = f"http://{host}:{port}", time.monotonic() + PATIENCE
+def _fill(features: str) -> None:
+    """Fill a store that is there and empty; without one, features are served as missing."""
+    from loop.serve import materialize
+
+    served = online.Features(online.open_store(features))
+    if served.as_of() is None and not served.failing:
+        materialize.main(None)
+
+
+def _authorization(secured: bool) -> str:
+    """What the printed request must send besides."""
+    if not secured:
+        return ""
+    file = os.environ.get("LOOP_TOKEN_FILE")
+    token = f"$(cat {file})" if file else "$LOOP_TOKEN"
+    return f'  -H "Authorization: Bearer {token}" \\\n'
+
+
+def _greet(server: subprocess.Popen[bytes], host: str, port: int, authorization: str) -> None:
+    named = f"[{host}]" if ":" in host else host
+    address, until = f"http://{named}:{port}", time.monotonic() + PATIENCE
     while server.poll() is None and time.monotonic() < until:
         try:
             with urllib.request.urlopen(f"{address}/readyz", timeout=1):  # noqa: S310 - our own server
@@ -83,10 +99,10 @@ def _greet(server: subprocess.Popen[bytes], host: str, port: int, secured: bool)
     else:
         return
     body = json.dumps(schema.REQUEST_EXAMPLES[0])
-    token = '  -H "Authorization: Bearer $LOOP_TOKEN" \\\n' if secured else ""
+    where = f"Try it at {address}" if authorization else f"Try it here, or in the browser at {address}"
     print(
-        f"\nThe model answers. Try it here, or in the browser at {address}\n\n"
-        f"curl '{address}/predict?explain=true' \\\n{token}"
+        f"\nThe model answers. {where}\n\n"
+        f"curl '{address}/predict?explain=true' \\\n{authorization}"
         f"  -H 'Content-Type: application/json' \\\n  -d '{body}'\n",
         flush=True,
     )

@@ -23,6 +23,7 @@ from loop.serve.request import Contract, Problem, RefusedError
 from loop.settings import Params, Place
 
 LOG = logging.getLogger(__name__)
+ROW_BYTES = 1024  # of a request, as it came; larger ones are written anew
 JSON, HTML, TEXT = b"application/json", b"text/html; charset=utf-8", b"text/markdown; charset=utf-8"
 
 
@@ -33,7 +34,7 @@ class Server:
         self.token, self.body_max = place.token, params.body_kb_max * 1024
         self._contract = Contract(params.rows_max)
         self._predictor = Predictor(model, online.Features(online.open_store(place.features)))
-        self._explainer = Explainer(model)
+        self._explainer = _explainer(model)
         self._answers = Answers(model.version, params.threshold, self._predictor.views)
         self._personal = prediction_log.Personal(reference.personal(), place.personal_key)
         about = champion.about(model, place.commit or _commit())
@@ -72,13 +73,15 @@ class Server:
         at = app.now()
         requests, many = self._contract.read(body)
         columns = self._contract.columns(requests, at)
+        if explain and self._explainer is None:
+            raise RefusedError(Problem("explain", "true", "false: this model cannot be explained"))
         if explain and len(requests) > self._contract.explained_max:
             expected = f"at most {self._contract.explained_max} with explain"
             raise RefusedError(Problem("", f"{len(requests)} requests", expected))
         found = self._predictor.predict(columns)
         ids = [f"{request_id}.{row}" for row in range(len(requests))] if many else [request_id]
         rows = range(len(requests)) if explain else ()
-        explained = [self._explainer.explain(found.columns, row) for row in rows]
+        explained = [self._explainer.explain(found.columns, row) for row in rows if self._explainer]
         text = self._answers.write(ids, found, explained, many=many)
         self._record(body, requests, found, request_id, at, started, many)
         return text
@@ -103,9 +106,12 @@ class Server:
         many: bool,
     ) -> None:
         rows = len(requests)
-        kept = to_json([self._personal.kept(row) for row in requests]) if self._personal else body.strip()
-        if not self._personal and not many:
-            kept = b"[" + kept + b"]"
+        if self._personal:
+            kept = to_json([self._personal.kept(row) for row in requests])
+        elif len(body) > ROW_BYTES * rows:  # mostly spaces, or whatever else a body may be padded with
+            kept = to_json(requests)
+        else:
+            kept = body.strip() if many else b"[" + body.strip() + b"]"
         latency_ms = (time.perf_counter() - started) * 1e3
         line = prediction_log.line(
             request_id, at, kept, found.features, found.scores.tolist(), latency_ms, many
@@ -131,6 +137,14 @@ def _pages(contract: Contract, about: dict[str, Any], secured: bool) -> dict[str
         "/model": (JSON, to_json(about)),
         "/model/card": (TEXT, CARD.read_bytes()),
     }
+
+
+def _explainer(model: champion.Model) -> Explainer | None:
+    try:
+        return Explainer(model)
+    except Exception as error:  # its last step sees something else than numbers
+        LOG.warning("answers cannot be explained: %s: %s", type(error).__name__, error)
+        return None
 
 
 def _commit() -> str | None:

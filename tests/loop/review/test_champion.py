@@ -77,15 +77,15 @@ JANUARY, FEBRUARY, MARCH, APRIL, MAY = (f"2020-{month:02}-01T00:00Z" for month i
 def test_the_judged_window_is_the_candidates_holdout_as_known_to_the_candidate():
     own = windows((JANUARY, FEBRUARY), (FEBRUARY, MARCH), MARCH)
     judged = champion._judged(windows((JANUARY, MARCH), (MARCH, APRIL), APRIL), own)
-    assert (judged.holdout.since, judged.holdout.until) == tuple(map(params._instant, (MARCH, APRIL)))
-    assert judged.as_of == params._instant(APRIL)
+    assert (judged.holdout.since, judged.holdout.until) == tuple(map(params.instant, (MARCH, APRIL)))
+    assert judged.as_of == params.instant(APRIL)
     assert judged.train == own.train
 
 
 def test_the_judged_window_leaves_out_what_the_champion_was_trained_on():
     own = windows((JANUARY, APRIL), (APRIL, MAY), MAY)
     judged = champion._judged(windows((JANUARY, MARCH), (MARCH, MAY), MAY), own)
-    assert judged.holdout.since == params._instant(APRIL)
+    assert judged.holdout.since == params.instant(APRIL)
 
 
 def test_a_holdout_within_the_champions_training_leaves_nothing():
