@@ -4,8 +4,8 @@ Lines of JSON, one per body answered, go to a queue; a thread appends them to a 
 What the contract calls personal is dropped or hashed before it is queued. A disk that is full or gone
 costs records, never requests: they wait, then they are dropped and counted.
 
-`bentoml.monitor` is not used: it keeps personal values, never deletes, grows without bound while the
-disk is full, and a record costs a call of Python's logging.
+`bentoml.monitor` is not used: it knows nothing of personal values or of a bound on what waits, never
+deletes a file, and costs a call of Python's logging per record.
 """
 
 import base64
