@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from loop.errors import LoopError
 from loop.serve import collect, prediction_log
-from loop.serve.prediction_log import Personal, PredictionLog, line
+from loop.serve.personal import Personal
+from loop.serve.prediction_log import PredictionLog, line
 from problem import source
 
 HEAD = {"version": "v1", "commit": "c1", "role": "champion", "threshold": 0.5, "features": ["a", "b"]}
@@ -204,9 +205,9 @@ def test_personal_columns_are_dropped_or_hashed_with_the_key():
     assert kept["card"] != two.hashed("1234")
 
 
-@given(st.text(min_size=4, max_size=20))
+@given(st.text("ghijklmnopqrstuvwxyz -", min_size=1, max_size=20))  # no digit of a hash
 def test_a_hash_does_not_hold_what_it_is_of(value):
-    assert value not in Personal({"x": "hash"}, b"key of a test").kept({"x": value})["x"] or value.isalnum()
+    assert value not in Personal({"x": "hash"}, b"key of a test").kept({"x": value})["x"]
 
 
 def test_without_a_key_a_contract_that_hashes_is_not_served():

@@ -10,8 +10,6 @@ deletes a file, and costs a call of Python's logging per record.
 
 import base64
 import fcntl
-import hashlib
-import hmac
 import logging
 import os
 import threading
@@ -27,7 +25,6 @@ import numpy as np
 from pydantic_core import to_json
 
 from loop.columns import Array
-from loop.errors import LoopError
 
 LOG = logging.getLogger(__name__)
 EVERY = 0.25  # seconds between two writes
@@ -35,42 +32,6 @@ BYTES_MAX = 256 * 2**20  # of lines that wait
 ROTATE_SECONDS, ROTATE_BYTES = 60.0, 64 * 2**20
 SEGMENTS = "log"  # the folder of segments, within that of predictions
 OPEN, DONE = ".open", ".jsonl"
-
-
-class Personal:
-    """What of a request may be kept: columns marked `drop` are left out, `hash` are keyed hashes."""
-
-    def __init__(self, marks: Mapping[str, str], key: bytes | None) -> None:
-        unknown = {name: mark for name, mark in marks.items() if mark not in ("drop", "hash")}
-        if unknown:
-            raise LoopError(
-                f"src/problem/schema.py marks {unknown} as personal",
-                'metadata={"personal": "drop"} or {"personal": "hash"}',
-                "mend the mark in REQUEST",
-            )
-        hashed = sorted(name for name, mark in marks.items() if mark == "hash")
-        if hashed and key is None:
-            raise LoopError(
-                f"the contract hashes {', '.join(hashed)}, and there is no key",
-                "LOOP_PERSONAL_KEY_FILE, a file with a secret of its own",
-                "`openssl rand -hex 32 > FILE`, and keep it: with another key, hashes no longer join",
-            )
-        self._marks, self._key = dict(marks), key
-
-    def __bool__(self) -> bool:
-        return bool(self._marks)
-
-    def kept(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """The request as it may be kept."""
-        kept = {name: value for name, value in request.items() if self._marks.get(name) != "drop"}
-        for name, mark in self._marks.items():
-            if mark == "hash" and kept.get(name) is not None:
-                kept[name] = self.hashed(kept[name])
-        return kept
-
-    def hashed(self, value: Any) -> str:
-        """The keyed hash (HMAC-SHA256) of a value's text."""
-        return hmac.new(self._key or b"", str(value).encode(), hashlib.sha256).hexdigest()
 
 
 def line(

@@ -18,6 +18,7 @@ from loop.serve.answer import Answers
 from loop.serve.counters import Counters
 from loop.serve.explain import Explainer
 from loop.serve.online import MISSING, STALE
+from loop.serve.personal import Personal
 from loop.serve.predict import Predictions, Predictor
 from loop.serve.request import Contract, Problem, RefusedError
 from loop.settings import Params, Place
@@ -36,7 +37,7 @@ class Server:
         self._predictor = Predictor(model, online.Features(online.open_store(place.features)))
         self._explainer = _explainer(model)
         self._answers = Answers(model.version, params.threshold, self._predictor.views)
-        self._personal = prediction_log.Personal(reference.personal(), place.personal_key)
+        self._personal = Personal(reference.personal(), place.personal_key)
         about = champion.about(model, place.commit or _commit())
         self._counters = Counters(about, place.role)
         self.pages = _pages(self._contract, about, place.token is not None)
