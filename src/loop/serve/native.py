@@ -75,7 +75,7 @@ def _build(trees: Any, compiler: str, path: Path) -> None:
         with _quiet():
             tl2cgen.generate_c_code(trees, folder, settings)
             _add_rows(Path(folder), trees.num_feature)
-            made = tl2cgen.create_shared(compiler, folder, options=["-Os"], long_build_time_warning=False)
+            made = tl2cgen.create_shared(compiler, folder, options=["-O1"], long_build_time_warning=False)
         shutil.copyfile(made, draft)
 
 

@@ -1,23 +1,27 @@
 """The BentoML service: starts a model, its features and its log, and puts the lean front before BentoML.
 
 `bentoml serve loop.serve.service:Service`, from the root of a repository or of a bento. Settings are in
-params.yaml (`serve`) and the environment (loop.settings).
+params.yaml (`serve`) and the environment (loop.settings). BentoML's own process reads this module too, to know
+how many workers to start: what only a worker needs is imported by the worker.
 """
 
 import os
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers with a thread per core wait for one another
 
 import bentoml
 
 from loop import settings
-from loop.serve.app import Front
-from loop.serve.server import Server
 
-RUNNING: list[Server] = []  # one per process, from start to stop
+if TYPE_CHECKING:
+    from loop.serve.app import Front
+    from loop.serve.server import Server
+
+RUNNING: list["Server"] = []  # one per process, from start to stop
 
 
-def running() -> Server | None:
+def running() -> "Server | None":
     """The server of this process; None until it has started."""
     return RUNNING[0] if RUNNING else None
 
@@ -25,8 +29,10 @@ def running() -> Server | None:
 class Fronted(bentoml.Service):  # type: ignore[misc]
     """A BentoML service behind our front: what its own does for each request costs more than the model."""
 
-    def to_asgi(self, is_main: bool = True) -> Front:
+    def to_asgi(self, is_main: bool = True) -> "Front":
         """The application that a worker runs."""
+        from loop.serve.app import Front
+
         return Front(super().to_asgi(is_main), running)
 
 
@@ -40,6 +46,8 @@ class Service:
     """One model behind one endpoint."""
 
     def __init__(self) -> None:
+        from loop.serve.server import Server
+
         self._server = Server.start(settings.params(), settings.place())
         RUNNING.append(self._server)
 
