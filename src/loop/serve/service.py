@@ -1,8 +1,8 @@
 """The BentoML service: starts a model, its features and its log, and puts the lean front before BentoML.
 
 `bentoml serve loop.serve.service:Service`, from the root of a repository or of a bento. Settings are in
-params.yaml (`serve`) and the environment (loop.settings). BentoML's own process reads this module too, to know
-how many workers to start: what only a worker needs is imported by the worker.
+params.yaml (`serve`) and the environment (loop.settings). BentoML's own process reads this module too, to
+know how many workers to start: what only a worker needs is imported by the worker.
 """
 
 import os
