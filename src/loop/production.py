@@ -1,0 +1,225 @@
+"""What serves, as the branch `production` says: its files, read and held to their contract.
+
+`rollout.yaml` is the state: each model that serves, in which role, with which share of the requests.
+`versions/N.yaml` says of each version that was ever released where it comes from; it is written once.
+The log of the branch is the history of every deployment. Only loop.release writes there.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, Field, model_validator
+
+from loop.errors import LoopError
+from loop.git import git
+from loop.params import Instant, Section, parse
+
+BRANCH = "production"
+STATE, VERSIONS = Path("rollout.yaml"), Path("versions")
+REFS = (
+    f"refs/remotes/origin/{BRANCH}",
+    f"refs/heads/{BRANCH}",
+)  # a clone of one that has it, or the only one
+MEND = f"`git log -p origin/{BRANCH} -- {STATE}` shows who changed it; put back the last one that was right"
+
+
+def _hex(length: int) -> Any:
+    def check(text: str) -> str:
+        if not re.fullmatch(f"[0-9a-f]{{{length}}}", text):
+            raise ValueError(f"is {text[:80]!r}, not {length} hexadecimal digits")
+        return text
+
+    return AfterValidator(check)
+
+
+def _by_digest(image: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][\w./:-]*@sha256:[0-9a-f]{64}", image):
+        raise ValueError(f"is {image[:120]!r}, not an image by its digest, NAME@sha256:…")
+    return image
+
+
+Commit = Annotated[str, _hex(40)]
+Sha256 = Annotated[str, _hex(64)]
+Image = Annotated[str, AfterValidator(_by_digest)]
+Number = Annotated[int, Field(ge=1)]
+
+
+class Version(Section):
+    """`versions/N.yaml`: where a version comes from, and who let it in. Hashes: data by path, md5."""
+
+    version: Number
+    commit: Commit
+    model: Sha256
+    image: Image | None  # None where none was pushed: processes serve from git alone
+    released: Instant
+    lock: Sha256  # of dvc.lock
+    data: dict[str, str]
+    verdict: str
+    pull: int | None
+    author: str | None
+    approver: str | None
+
+
+class Stage(Section):
+    """A stage of a rollout that a challenger has entered: its share of the requests, in percent."""
+
+    name: str
+    weight: int = Field(ge=0, le=100)
+    mirror: bool
+    since: Instant
+
+
+class Champion(Section):
+    """The model whose answers count."""
+
+    role: Literal["champion"]
+    version: Number
+    weight: int = Field(ge=0, le=100)
+    commit: Commit
+    model: Sha256
+    image: Image | None
+    since: Instant
+
+
+class Challenger(Section):
+    """The model that is to show what it is worth; the last of its stages is where it is now."""
+
+    role: Literal["challenger"]
+    version: Number
+    weight: int = Field(ge=0, le=100)
+    commit: Commit
+    model: Sha256
+    image: Image | None
+    stages: list[Stage] = Field(min_length=1)
+    held: str | None = None  # why it may not go on
+
+    @property
+    def stage(self) -> Stage:
+        """Where it is now."""
+        return self.stages[-1]
+
+    @model_validator(mode="after")
+    def _as_its_stage_says(self) -> "Challenger":
+        if self.weight != self.stage.weight:
+            raise ValueError(f"weight {self.weight} is not that of its stage {self.stage.name}")
+        return self
+
+
+class Refused(Section):
+    """A version that was taken back, when and why: no release brings it up again by itself."""
+
+    version: Number
+    at: Instant
+    reason: str
+
+
+class State(Section):
+    """`rollout.yaml`: at most one champion and one challenger, whose weights add up to 100."""
+
+    models: list[Annotated[Champion | Challenger, Field(discriminator="role")]]
+    refused: list[Refused] = Field(default_factory=list)
+
+    @property
+    def champion(self) -> Champion | None:
+        """The champion; None before the first release."""
+        return next((one for one in self.models if isinstance(one, Champion)), None)
+
+    @property
+    def challenger(self) -> Challenger | None:
+        """The challenger, if one is on its way."""
+        return next((one for one in self.models if isinstance(one, Challenger)), None)
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> "State":
+        roles = [one.role for one in self.models]
+        numbers = [one.version for one in self.models]
+        if self.models and roles.count("champion") != 1:
+            raise ValueError(f"names {roles.count('champion')} champions, not one")
+        if roles.count("challenger") > 1:
+            raise ValueError(f"names {roles.count('challenger')} challengers, not one at most")
+        if len(set(numbers)) != len(numbers):
+            raise ValueError(f"names version {numbers[0]} in two roles")
+        if self.models and sum(one.weight for one in self.models) != 100:
+            raise ValueError(f"has weights that add up to {sum(one.weight for one in self.models)}, not 100")
+        return self
+
+
+class Production:
+    """The branch at one commit: its state, and every version that was ever released, by number."""
+
+    def __init__(self, commit: str | None, state: State, versions: dict[int, Version]) -> None:
+        self.commit, self.state, self.versions = commit, state, versions
+
+    def version(self, number: int) -> Version:
+        """The record of a version. Raises LoopError with the versions that there are."""
+        if number not in self.versions:
+            there = ", ".join(map(str, sorted(self.versions)[-10:])) or "none"
+            raise LoopError(
+                f"there is no version {number}", f"one that was released: {there}", "name one of them"
+            )
+        return self.versions[number]
+
+    def of_commit(self, commit: str) -> Version | None:
+        """The version that was released from a commit of main; the newest if there are several."""
+        found = [one for one in self.versions.values() if one.commit == commit]
+        return max(found, key=lambda one: one.version, default=None)
+
+
+EMPTY = State(models=[])
+
+
+def ref() -> str | None:
+    """The name by which this clone knows the branch; None where it does not."""
+    known = git("for-each-ref", "--format=%(refname)", *REFS).split()
+    return next((name for name in REFS if name in known), None)
+
+
+def read(at: str | None) -> Production:
+    """The branch at a ref or commit; empty for None, and for a branch on which nothing was released yet.
+
+    Raises LoopError for files that were edited by hand into what cannot serve.
+    """
+    if at is None:
+        return Production(None, EMPTY, {})
+    commit = git("rev-parse", "--verify", f"{at}^{{commit}}")
+    listed = git("ls-tree", "-r", "--name-only", commit, "--", str(STATE), str(VERSIONS)).split("\n")
+    if str(STATE) not in listed:
+        return Production(commit, EMPTY, {})
+    state = parse("rollout", _yaml(commit, STATE), State, STATE)
+    versions = {}
+    for name in filter(None, listed):
+        if name != str(STATE):
+            one = parse("version", _yaml(commit, Path(name)), Version, Path(name))
+            versions[one.version] = one
+    _consistent(state, versions)
+    return Production(commit, state, versions)
+
+
+def _yaml(commit: str, path: Path) -> Any:
+    try:
+        return yaml.safe_load(git("show", f"{commit}:{path.as_posix()}"))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise LoopError(f"{path} on {BRANCH}{where} is not YAML", "valid YAML", MEND) from None
+
+
+def _consistent(state: State, versions: dict[int, Version]) -> None:
+    """Raise LoopError for a model of the state that no release made."""
+    for one in state.models:
+        known = versions.get(one.version)
+        if known is None:
+            raise LoopError(
+                f"{STATE} on {BRANCH} names version {one.version}, which was never released",
+                f"a version with a file in {VERSIONS}/",
+                MEND,
+            )
+        if (one.commit, one.model, one.image) != (known.commit, known.model, known.image):
+            raise LoopError(
+                f"{STATE} on {BRANCH} says of version {one.version} another commit, model or image "
+                f"than {VERSIONS}/{one.version}.yaml",
+                "the ones that were released",
+                MEND,
+            )

@@ -1,0 +1,1 @@
+"""What happens on a merge, and after: register, roll out, go back."""

@@ -1,0 +1,195 @@
+"""The branch `production`, fetched and written: each move is one commit, pushed or nothing.
+
+Where `origin` has the branch, that one counts; without a remote, the local one. A push that another one
+came before is not forced: the move is made again on the state that is there now, or refused by it.
+"""
+
+import base64
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from loop import production
+from loop.errors import LoopError
+from loop.git import environment, git
+from loop.production import BRANCH, STATE, VERSIONS, Production, State, Version
+
+TRIES = 5
+LOCAL = f"refs/heads/{BRANCH}"
+REMOTE = f"refs/remotes/origin/{BRANCH}"
+BOT = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")
+HEAD_OF_STATE = "# What serves. Made by `loop`: change it by `loop rollout` and `loop rollback`.\n"
+TIMEOUT = 120  # seconds, of one call of git to a remote
+
+
+class _MovedError(Exception):
+    """Another commit came first."""
+
+
+def remote() -> bool:
+    """Whether there is an `origin`."""
+    return "origin" in git("remote").split()
+
+
+def fetch() -> Production:
+    """The branch as it is now, at `origin` if there is one.
+
+    Raises LoopError when `origin` does not answer, or has no such branch.
+    """
+    if not remote():
+        return production.read(production.ref())
+    done = _to_remote("fetch", "--quiet", "--no-tags", "origin", f"+{LOCAL}:{REMOTE}")
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise LoopError(
+            f"the branch {BRANCH} cannot be fetched: {said}",
+            f"a branch {BRANCH} at origin",
+            "`loop setup github` makes it; if it is there, look at the network and at your rights",
+        )
+    return production.read(REMOTE)
+
+
+def change(
+    move: Callable[[Production], tuple[State, str, Version | None]], files: Callable[[State], dict[str, str]]
+) -> Production:
+    """Make one commit of a move: from the branch as it is to a state, a message, and a new version if any.
+
+    `files` gives what else the commit holds, by path: what is rendered from the state. Raises LoopError
+    when the move does, and when others were faster five times.
+    """
+    for _ in range(TRIES):
+        now = fetch()
+        state, message, version = move(now)
+        try:
+            _push(_commit(now, state, message, version, files(state)), now)
+        except _MovedError:
+            continue
+        return production.read(production.ref())
+    raise LoopError(
+        f"{BRANCH} moved {TRIES} times while it was to be changed", "a branch at rest", "run it again"
+    )
+
+
+def message(subject: str, body: str = "", **trailers: Any) -> str:
+    """A commit message: subject, body, and trailers by name, those that are None left out."""
+    told = [f"{name.replace('_', '-')}: {value}" for name, value in trailers.items() if value is not None]
+    return "\n\n".join(filter(None, [subject, body.strip(), "\n".join(told)]))
+
+
+def dump(section: State | Version) -> str:
+    """A state or a version as YAML; instants as ISO texts in UTC."""
+    return yaml.safe_dump(_plain(section.model_dump()), sort_keys=False, allow_unicode=True)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, pd.Timestamp):
+        return value.tz_convert("UTC").strftime("%Y-%m-%dT%H:%M:%SZ")
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return value
+
+
+def _commit(
+    now: Production, state: State, message: str, version: Version | None, files: dict[str, str]
+) -> str:
+    """A commit that holds the state, every version and the rendered files, and nothing else."""
+    texts = {str(STATE): HEAD_OF_STATE + dump(state), **files}
+    for number, one in now.versions.items():
+        texts[f"{VERSIONS}/{number}.yaml"] = dump(one)
+    if version is not None:
+        texts[f"{VERSIONS}/{version.version}.yaml"] = dump(version)
+    with tempfile.TemporaryDirectory() as folder:
+        index = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
+        for path, text in sorted(texts.items()):
+            blob = _plumb("hash-object", "-w", "--stdin", text=text)
+            _plumb("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", env=index)
+        tree = _plumb("write-tree", env=index)
+    parents = ["-p", now.commit] if now.commit else []
+    return _plumb("commit-tree", tree, *parents, text=message + "\n", env=_author())
+
+
+def _author() -> dict[str, str]:
+    """Who commits: the user of git; the bot in a workflow, or where git knows nobody."""
+    try:
+        if not os.environ.get("GITHUB_ACTIONS"):
+            git("var", "GIT_COMMITTER_IDENT")
+            return {}
+    except LoopError:
+        pass
+    name, mail = BOT
+    return {
+        "GIT_AUTHOR_NAME": name,
+        "GIT_AUTHOR_EMAIL": mail,
+        "GIT_COMMITTER_NAME": name,
+        "GIT_COMMITTER_EMAIL": mail,
+    }
+
+
+def _push(commit: str, now: Production) -> None:
+    if not remote():
+        try:
+            git("update-ref", LOCAL, commit, now.commit or "0" * 40)
+        except LoopError:
+            raise _MovedError from None
+        return
+    done = _to_remote("push", "--quiet", "--porcelain", "origin", f"{commit}:{LOCAL}")
+    if done.returncode == 0:
+        git("update-ref", REMOTE, commit)
+        return
+    said = f"{done.stdout}\n{done.stderr}"
+    if any(
+        word in said for word in ("non-fast-forward", "fetch first", "cannot lock ref", "failed to update")
+    ):
+        raise _MovedError
+    reason = (done.stderr.strip().splitlines() or [said.strip()])[-1]
+    raise LoopError(
+        f"{BRANCH} could not be pushed: {reason}",
+        f"the right to push to {BRANCH}; nothing was changed",
+        "look at your rights and at the rules of the branch, then run it again",
+    )
+
+
+def _to_remote(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """A call of git that talks to origin; a workflow's token goes by the environment."""
+    env = {**environment(), "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    token, server = os.environ.get("GITHUB_TOKEN"), os.environ.get("GITHUB_SERVER_URL")
+    if os.environ.get("GITHUB_ACTIONS") and token and server:
+        secret = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+        env |= {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"http.{server}/.extraheader",
+            "GIT_CONFIG_VALUE_0": f"AUTHORIZATION: basic {secret}",
+        }
+    try:
+        return subprocess.run(
+            ["git", *arguments], env=env, capture_output=True, text=True, timeout=TIMEOUT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise LoopError(
+            f"origin did not answer within {TIMEOUT} s", "a remote that answers", "run it again"
+        ) from None
+
+
+def _plumb(*arguments: str, text: str = "", env: dict[str, str] | None = None) -> str:
+    done = subprocess.run(
+        ["git", *arguments],
+        env={**environment(), **(env or {})},
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["it said nothing"])[0]
+        raise LoopError(
+            f"git {arguments[0]} failed: {said}", "a repository that can be written", "look at it"
+        )
+    return done.stdout.strip()

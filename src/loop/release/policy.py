@@ -1,0 +1,68 @@
+"""deploy/policy.yaml: how a new version takes over, and what it must show on the way.
+
+Read from main. Without stages a new version becomes champion at once; with one stage of weight 0 that
+mirrors nothing it is registered and built, and serves nobody until a person says `loop rollout advance`.
+"""
+
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from loop.params import Section, parse
+from loop.yaml_file import load
+
+POLICY = Path("deploy/policy.yaml")
+
+
+class Needed(Section):
+    """What must have been seen in a stage before it may end."""
+
+    days_min: int = Field(ge=0)
+    rows_min: int = Field(ge=0)  # answered by the challenger, and in a mirror stage by both
+    labels_min: int = Field(ge=0)  # of the challenger's rows, known by now
+
+
+class Step(Section):
+    """A stage: `weight` percent of the requests get the challenger's answer; `mirror` copies all to it."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    weight: int = Field(ge=0, le=99)
+    mirror: bool = False
+    needs: Needed
+
+
+class Limits(Section):
+    """How far the challenger may be from the champion, and no further."""
+
+    score_shift_max: float = Field(ge=0)  # mean of challenger minus champion, either way
+    disagreement_max: float = Field(ge=0, le=1)  # share of pairs with another decision
+    error_share_max: float = Field(ge=0, le=1)  # share of requests that the challenger left unanswered
+    latency_times_max: float = Field(gt=0)  # its median, in times of the champion's
+    alpha: float = Field(gt=0, lt=1)  # chance to call an equal challenger worse, however often one looks
+    loss_max: float = Field(ge=0)  # of the primary metric per row, against the champion's cohort
+    cost_max: float = Field(ge=0)  # of the business metric per row, likewise
+
+
+class Policy(Section):
+    """The whole file."""
+
+    image: str | None  # where images are pushed; None: ghcr.io/OWNER/NAME
+    entity_header: str = Field(pattern=r"^[A-Za-z][A-Za-z-]*$")  # requests that share it share a model
+    timeout_ms: int = Field(ge=1)  # a challenger that takes longer has its request answered by the champion
+    stages: list[Step]
+    limits: Limits
+
+    @model_validator(mode="after")
+    def _grow(self) -> "Policy":
+        names = [step.name for step in self.stages]
+        if len(set(names)) != len(names) or "champion" in names:
+            raise ValueError(f"stages {', '.join(names)}: each a name of its own, none called champion")
+        weights = [step.weight for step in self.stages]
+        if weights != sorted(weights):
+            raise ValueError(f"stages with weights {weights}: a later stage has no smaller weight")
+        return self
+
+
+def read(path: Path = POLICY) -> Policy:
+    """The policy of this checkout. Raises LoopError that names every wrong key."""
+    return parse("policy", load(path), Policy, path)

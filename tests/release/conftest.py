@@ -1,0 +1,100 @@
+"""Versions, states and a repository with a remote, as small as they can be."""
+
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from loop.production import EMPTY, State, Version
+from loop.release import branch, moves
+from loop.release.policy import Policy
+
+
+def at(text: str) -> pd.Timestamp:
+    """An instant in UTC."""
+    return pd.Timestamp(text, tz="UTC")
+
+
+NOW = at("2026-01-05T12:00")
+
+
+def version(number: int, **changed: object) -> Version:
+    """A version whose commit, model and image are told by its number."""
+    made: dict[str, object] = {
+        "version": number,
+        "commit": f"{number:040x}",
+        "model": f"{number:064x}",
+        "image": f"ghcr.io/team/model@sha256:{number:064x}",
+        "released": NOW,
+        "lock": "0" * 64,
+        "data": {"data/raw": "0" * 32},
+        "verdict": "better",
+        "pull": 7,
+        "author": "ann",
+        "approver": "bob",
+    }
+    return Version.model_validate(made | changed)
+
+
+def policy(*stages: tuple[str, int, bool]) -> Policy:
+    """A policy of these stages (name, weight, mirror), which need nothing."""
+    return Policy.model_validate(
+        {
+            "image": None,
+            "entity_header": "X-Entity",
+            "timeout_ms": 1000,
+            "stages": [
+                {
+                    "name": name,
+                    "weight": weight,
+                    "mirror": mirror,
+                    "needs": {"days_min": 0, "rows_min": 0, "labels_min": 0},
+                }
+                for name, weight, mirror in stages
+            ],
+            "limits": {
+                "score_shift_max": 0.05,
+                "disagreement_max": 0.1,
+                "error_share_max": 0.01,
+                "latency_times_max": 2.0,
+                "alpha": 0.05,
+                "loss_max": 0.015,
+                "cost_max": 0.05,
+            },
+        }
+    )
+
+
+STAGED = policy(("shadow", 0, True), ("canary-5", 5, False), ("canary-25", 25, False))
+
+
+def serving(champion: int, challenger: int | None = None) -> State:
+    """A state with a champion, and a challenger at the first stage."""
+    state = moves.enter(EMPTY, version(champion), STAGED, NOW)
+    return state if challenger is None else moves.enter(state, version(challenger), STAGED, NOW)
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clone, which is the working directory, of a bare `origin.git` beside it that has both branches."""
+    for name in ("GITHUB_ACTIONS", "GITHUB_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    run = lambda *command: subprocess.run(["git", *command], check=True, capture_output=True)  # noqa: E731
+    run("init", "--bare", "--quiet", "--initial-branch=main", str(tmp_path / "origin.git"))
+    run("clone", "--quiet", str(tmp_path / "origin.git"), str(tmp_path / "clone"))
+    monkeypatch.chdir(tmp_path / "clone")
+    run("config", "user.name", "t")
+    run("config", "user.email", "t@t")
+    run("commit", "--quiet", "--allow-empty", "-m", "first")
+    run("push", "--quiet", "origin", "HEAD:main", "HEAD:production")
+    return tmp_path / "clone"
+
+
+def released(*versions: Version) -> None:
+    """Release versions on the branch, one commit each."""
+    for one in versions:
+        branch.change(
+            lambda now, one=one: (moves.enter(now.state, one, STAGED, NOW), f"Release {one.version}", one),
+            lambda _: {},
+        )

@@ -1,0 +1,119 @@
+"""The branch `production`: written whole, pushed or nothing, and never trusted when it was edited by hand."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from loop import production
+from loop.errors import LoopError
+from loop.production import STATE
+from loop.release import branch, moves
+from release.conftest import NOW, STAGED, released, serving, version
+
+
+def git(*arguments: str, cwd: Path | None = None) -> str:
+    done = subprocess.run(["git", *arguments], cwd=cwd, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def test_what_is_written_is_what_is_read_by_whoever_fetches(clone):
+    released(version(1), version(2))
+    seen = branch.fetch()
+    assert seen.state == serving(1, 2)
+    assert seen.versions == {1: version(1), 2: version(2)}
+
+
+def test_the_branch_holds_the_state_the_versions_and_what_was_rendered_and_nothing_else(clone):
+    (clone / "file").write_text("main's")
+    git("add", "file")
+    git("commit", "--quiet", "-m", "a file")
+    git("push", "--quiet", "origin", "HEAD:production")
+    branch.change(
+        lambda now: (moves.enter(now.state, version(1), STAGED, NOW), "Release 1", version(1)),
+        lambda state: {"kubernetes/a.yaml": f"{len(state.models)} models"},
+    )
+    assert git("ls-tree", "-r", "--name-only", "origin/production").split() == [
+        "kubernetes/a.yaml",
+        "rollout.yaml",
+        "versions/1.yaml",
+    ]
+    assert git("show", "origin/production:kubernetes/a.yaml") == "1 models"
+
+
+def test_without_a_remote_the_branch_is_a_local_one(clone):
+    git("remote", "remove", "origin")
+    released(version(1))
+    assert production.read(production.ref()).state.champion.version == 1
+
+
+def test_when_another_commit_comes_first_the_move_is_made_again_on_what_is_there(clone):
+    released(version(1))
+    seen = []
+
+    def move(now):
+        seen.append(now.state.challenger and now.state.challenger.version)
+        if len(seen) == 1:  # somebody else releases meanwhile
+            released(version(2))
+        return moves.enter(now.state, version(3), STAGED, NOW), "Release 3", version(3)
+
+    after = branch.change(move, lambda _: {})
+    assert seen == [None, 2]
+    assert (after.state.challenger.version, sorted(after.versions)) == (3, [1, 2, 3])
+
+
+def test_a_move_that_no_longer_holds_changes_nothing(clone):
+    released(version(1), version(2))
+    before = git("ls-remote", "origin", "production")
+
+    def move(now):
+        raise LoopError("it moved", "", "")
+
+    with pytest.raises(LoopError, match="it moved"):
+        branch.change(move, lambda _: {})
+    assert git("ls-remote", "origin", "production") == before
+
+
+def test_a_push_that_is_refused_says_so_and_changes_nothing(clone):
+    released(version(1))
+    hook = clone.parent / "origin.git/hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho 'rules of production' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(LoopError, match="could not be pushed"):
+        released(version(2))
+    assert branch.fetch().state == serving(1)
+
+
+def test_a_remote_without_the_branch_names_the_command_that_makes_it(clone):
+    git("push", "--quiet", "origin", "--delete", "production")
+    with pytest.raises(LoopError, match="loop setup github"):
+        branch.fetch()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("weight: 95", "weight: 96", "add up to 101"),
+        ("weight: 5\n", "weight: 500\n", "less than or equal to 100"),
+        ("role: challenger", "role: champion", "extra|champions|not a key"),
+        ("version: 2", "version: 9", "version 9, which was never released"),
+        ("version: 2", "version: 1", "in two roles"),
+        ("models:", "modles:", "did you mean `models`"),
+        ("models:", "models: [", "is not YAML"),
+        (f"{2:040x}", f"{3:040x}", "another commit, model or image"),
+        ("ghcr.io/team/model@sha256", "ghcr.io/team/model:latest", "by its digest"),
+        ("role: challenger", "role: king", "rollout.yaml"),
+    ],
+)
+def test_a_state_that_was_edited_into_what_cannot_serve_is_refused_with_its_place(clone, old, new, found):
+    released(version(1), version(2))
+    branch.change(lambda now: (moves.advance(now.state, STAGED, NOW), "Advance", None), lambda _: {})
+    git("switch", "--quiet", "production")
+    text = (clone / STATE).read_text()
+    assert old in text
+    (clone / STATE).write_text(text.replace(old, new))
+    git("commit", "--quiet", "-am", "by hand")
+    git("push", "--quiet", "origin", "production")
+    with pytest.raises(LoopError, match=found) as error:
+        branch.fetch()
+    assert str(STATE) in str(error.value)
