@@ -15,10 +15,11 @@ import pandas as pd
 import yaml
 
 from loop import files, lineage, params
+from loop.checkout import Checkout
 from loop.errors import LoopError
+from loop.lock import outs
 from loop.paths import HOLDOUT, MODEL, PARAMS, PIPELINE, PIPELINE_LOCK, PREDICTIONS, RAW, TRAIN
 from loop.review.base import Base
-from loop.review.checkout import Checkout
 from loop.yaml_file import load
 
 
@@ -71,12 +72,6 @@ def bring(base: Base, home: Checkout, windows: params.Windows) -> Champion:
         windows=own,
         how="; ".join(how),
     )
-
-
-def outs(lock: dict[str, Any]) -> dict[str, str]:
-    """Path -> md5 of every output that a dvc.lock names."""
-    stages = (lock.get("stages") or {}).values()
-    return {out["path"]: out.get("md5", "") for stage in stages for out in stage.get("outs", [])}
 
 
 def _lock(base: Base) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from pandas.api.types import is_datetime64_any_dtype
 
 from loop import tracking
 from loop.git import git
+from loop.lock import outs
 from loop.paths import ENVIRONMENT_LOCK, LINEAGE, PARAMS, PIPELINE, PIPELINE_LOCK, PREDICTIONS
 from loop.review.base import Base
 from loop.review.candidate import Candidate
-from loop.review.champion import Champion, outs
+from loop.review.champion import Champion
 from loop.review.verdict import NO_CHANGES, Changes, Moved
 from loop.stats.psi import psi
 from loop.yaml_file import load

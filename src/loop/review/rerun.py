@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from loop import lock
 from loop.errors import LoopError
 from loop.git import git
 from loop.paths import PIPELINE, PIPELINE_LOCK
@@ -41,11 +42,11 @@ def rerun(base: Base) -> None:
             f"{PIPELINE_LOCK} as committed",
             f"`git commit {PIPELINE_LOCK}` or `git restore {PIPELINE_LOCK}`, then again",
         )
-    lock = base.text(PIPELINE_LOCK, base.parted)
-    if lock is None:
+    parted = base.text(PIPELINE_LOCK, base.parted)
+    if parted is None:
         PIPELINE_LOCK.unlink(missing_ok=True)
     else:
-        PIPELINE_LOCK.write_text(lock + "\n", encoding="utf-8")
+        PIPELINE_LOCK.write_text(parted + "\n", encoding="utf-8")
     code, said = _loop_run("--pull", "--allow-missing")
     if code and _some_output_is_missing():
         print(
@@ -69,22 +70,17 @@ def differences(committed: dict[str, Any], ours: dict[str, Any], base: dict[str,
 
     All three are dvc.lock as read; an entry that the base has too is the base's claim.
     """
-    stages, made = committed.get("stages") or {}, ours.get("stages") or {}
-    for name, stage in stages.items():
-        if name not in made or _inputs(stage) != _inputs(made[name]):
-            continue
-        whose = "the base" if (base.get("stages") or {}).get(name) == stage else "the branch"
-        theirs, mine = _hashes(stage, "outs"), _hashes(made[name], "outs")
-        for path in sorted(theirs.keys() | mine.keys()):
-            if theirs.get(path) != mine.get(path):
-                was, now = (str(found.get(path, "absent"))[:12] for found in (theirs, mine))
-                yield f"stage {name}: {path} is {was} on {whose}, {now} when run again from the same inputs"
+    for stage, path, theirs, mine in lock.differences(committed, ours):
+        entries = ((found.get("stages") or {}).get(stage) for found in (base, committed))
+        whose = "the base" if next(entries) == next(entries) else "the branch"
+        was, now = theirs[:12], mine[:12]
+        yield f"stage {stage}: {path} is {was} on {whose}, {now} when run again from the same inputs"
 
 
 def _files(committed: dict[str, Any]) -> Iterator[str]:
     """Results in git that are neither what the committed lock names nor what this run made."""
     for name, stage in (load(PIPELINE).get("stages") or {}).items():
-        named = _hashes((committed.get("stages") or {}).get(name) or {}, "outs")
+        named = lock.hashes((committed.get("stages") or {}).get(name) or {}, "outs")
         for path in small_results(stage):
             text = _at_head(path)
             if text is None or path not in named:
@@ -113,21 +109,13 @@ def made() -> list[str]:
     return [str(PIPELINE_LOCK), *(path for stage in stages for path in small_results(stage))]
 
 
-def _inputs(stage: dict[str, Any]) -> tuple[Any, ...]:
-    return stage.get("cmd"), _hashes(stage, "deps"), stage.get("params")
-
-
-def _hashes(stage: dict[str, Any], kind: str) -> dict[str, Any]:
-    return {str(entry["path"]): entry.get("md5") for entry in stage.get(kind) or []}
-
-
 def _yaml(commit: str) -> dict[str, Any]:
     """dvc.lock of a commit; empty when it has none, or none that is a lock."""
     text = _show(commit, str(PIPELINE_LOCK))
     try:
         found = yaml.safe_load(text) if text else None
         for stage in (found or {}).get("stages", {}).values():
-            _inputs(stage), _hashes(stage, "outs")
+            lock.inputs(stage), lock.hashes(stage, "outs")
     except (yaml.YAMLError, AttributeError, KeyError, TypeError):
         raise LoopError(
             f"{PIPELINE_LOCK} of this branch is not a lock that DVC wrote",

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from loop import files, params
+from loop.checkout import Checkout, checkout
 from loop.errors import LoopError
 from loop.paths import GOLDEN, HOLDOUT, PARAMS, PIPELINE_LOCK, REVIEW
 from loop.policy import Policy
@@ -23,7 +24,6 @@ from loop.review import rerun as reruns
 from loop.review.base import Base, resolve
 from loop.review.candidate import Candidate
 from loop.review.champion import Champion
-from loop.review.checkout import Checkout, checkout
 from loop.review.compare import Rows
 from loop.review.contest import Contest
 from loop.review.verdict import EXIT_CODES, NO_CHANGES, Changes, Gate, Verdict, decide

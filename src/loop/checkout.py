@@ -1,4 +1,4 @@
-"""A commit in a git worktree and an environment of its own, gone when the review ends, killed or not.
+"""A commit in a git worktree and an environment of its own, gone when its user ends, killed or not.
 
 A small shell waits at the other end of a pipe. The pipe closes when this process ends, however
 it ends; then the shell stops what still runs in the worktree and removes it.
@@ -135,7 +135,7 @@ def checkout(commit: str, here: Path) -> Iterator[Checkout]:
     Where both commits have the same lock, the environment is the one that runs now. Raises
     LoopError when the worktree or the environment cannot be made.
     """
-    folder = Path(tempfile.mkdtemp(prefix="loop-review-"))
+    folder = Path(tempfile.mkdtemp(prefix="loop-checkout-"))
     path = folder / commit[:12]
     reaper = subprocess.Popen(
         ["sh", "-c", _REAPER, "reaper", str(path), str(folder)],
@@ -167,7 +167,7 @@ def _python(path: Path, here: Path, group: int) -> Path:
         raise LoopError(
             f"the environment of {path.name} cannot be made: {error.found}",
             f"its uv.lock to install on Python {sys.version_info.major}.{sys.version_info.minor}",
-            "review with a Python that both commits allow, or `make setup` for uv itself",
+            "use a Python that both commits allow, or `make setup` for uv itself",
         ) from None
     return path / ".venv/bin/python"
 

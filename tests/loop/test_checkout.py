@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from conftest import Repo
+from loop.checkout import Checkout, checkout
 from loop.errors import LoopError
 from loop.git import git
-from loop.review.checkout import Checkout, checkout
 
 
 @pytest.fixture
