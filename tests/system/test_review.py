@@ -13,6 +13,8 @@ import pytest
 import yaml
 
 from conftest import BIN, ROOT, Repo, commands_in
+from loop.production import Version
+from loop.release import branch, moves, policy
 from loop.review.verdict import Verdict
 
 
@@ -385,3 +387,45 @@ def test_a_rerun_does_not_overwrite_a_lock_that_is_not_committed(change):
     _, verdict = rerun(change)
     assert "is not committed" in verdict["sentence"]
     assert change.text("dvc.lock") == before
+
+
+def test_after_a_rollback_the_judge_compares_with_the_model_that_serves(change, monkeypatch):
+    """Main holds a change that production went back from; the branch reverts it."""
+    good, bad = change.git("rev-parse", "main"), change.git("rev-parse", "change")
+    monkeypatch.chdir(change.path)
+    now = pd.Timestamp("2026-01-05", tz="UTC")
+    versions = [released(change, number, commit) for number, commit in ((1, good), (2, bad))]
+    straight = policy.read().model_copy(update={"stages": []})
+    for one in versions:
+        branch.change(
+            lambda seen, one=one: (moves.enter(seen.state, one, straight, now), "", one), lambda _: {}
+        )
+    branch.change(lambda seen: (moves.back(seen.state, versions[0], "it hurts", now), "", None), lambda _: {})
+    change.git("switch", "--quiet", "main")
+    change.git("merge", "--quiet", "change")
+    change.git("switch", "--quiet", "--create", "take-back")
+    change.git("revert", "--no-edit", f"{good}..{bad}")
+    change.run("dvc", "checkout", "--force")
+    code, verdict, said = review(change)
+    assert (code, verdict["verdict"]) == (0, "equivalent"), said
+    assert verdict["champion"].startswith("version 1, ")
+    assert any("version 2, which main holds" in note for note in verdict["notes"])
+    assert verdict["metrics"][0]["champion"] == verdict["metrics"][0]["candidate"]
+
+
+def released(repo: Repo, number: int, commit: str) -> Version:
+    """A version of a commit, as a release would write it down."""
+    sha256 = json.loads(repo.git("show", f"{commit}:models/lineage.json"))["model"]["sha256"]
+    return Version(
+        version=number,
+        commit=commit,
+        model=sha256,
+        image=None,
+        released=pd.Timestamp("2026-01-05", tz="UTC"),
+        lock="0" * 64,
+        data={},
+        verdict="better",
+        pull=None,
+        author=None,
+        approver=None,
+    )

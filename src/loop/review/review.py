@@ -19,7 +19,7 @@ from loop.paths import GOLDEN, HOLDOUT, PARAMS, PIPELINE_LOCK, REVIEW
 from loop.policy import Policy
 from loop.review import candidate as candidates
 from loop.review import champion as champions
-from loop.review import changes, compare, evidence, gate, page, report
+from loop.review import changes, compare, evidence, gate, page, report, served
 from loop.review import rerun as reruns
 from loop.review.base import Base, resolve
 from loop.review.candidate import Candidate
@@ -97,9 +97,10 @@ def _rerun(base: Base) -> list[Gate]:
 
 @dataclass(frozen=True)
 class _Case:
-    """What is judged, by which rules."""
+    """What is judged, by which rules; `rival` is the commit of the champion."""
 
     base: Base
+    rival: Base
     found: Changes
     first: list[Gate]
     policy: Policy
@@ -112,12 +113,14 @@ def _judge(base: Base, found: Changes, first: list[Gate]) -> Review:
     policy, settings, notes = _policy(base)
     candidate = candidates.take()
     mine = compare.scored(candidate.holdout, candidate.predictions, "candidate")
-    case = _Case(base, found, first, policy, settings, notes + evidence.behind(base), candidate)
+    rival, served_note = served.champion(base)
+    notes += [*served_note, *evidence.behind(base)]
+    case = _Case(base, rival, found, first, policy, settings, notes, candidate)
     if base.text(PIPELINE_LOCK) is None:
         score = mine["score"].to_numpy(np.float64)
         return _decide(case, compare.rows(candidate.holdout, (score, score), settings))
-    with checkout(base.commit, Path.cwd()) as home:
-        champion = champions.bring(base, home, candidate.windows)
+    with checkout(rival.commit, Path.cwd()) as home:
+        champion = champions.bring(rival, home, candidate.windows)
         theirs = compare.scored(champion.examples, champion.predictions, "champion")
         rows = compare.align(mine, theirs, settings)
         contest = _contest(case, champion, rows, home)
@@ -127,7 +130,7 @@ def _judge(base: Base, found: Changes, first: list[Gate]) -> Review:
 
 def _contest(case: _Case, champion: Champion, rows: Rows, home: Checkout) -> Contest:
     try:
-        golden = json.loads(case.base.text(GOLDEN) or "[]")
+        golden = json.loads(case.rival.text(GOLDEN) or "[]")
     except ValueError:
         golden = []  # none can be compared: the gate says so
     return Contest(
@@ -148,11 +151,11 @@ def _decide(
     word, sentence = decide(gates, table[0] if table else None)
     verdict = evidence.verdict(
         case.base,
-        changes.with_results(case.found, case.base, case.candidate, champion, case.settings.cluster),
+        changes.with_results(case.found, case.rival, case.candidate, champion, case.settings.cluster),
         word,
         sentence,
         confidence=case.settings.confidence,
-        champion=f"{champion.md5[:12]}, {champion.how}" if champion else "none yet",
+        champion=f"{case.rival.name}, {champion.md5[:12]}, {champion.how}" if champion else "none yet",
         holdout=evidence.holdout(rows, f"{case.candidate.windows.holdout.until:%Y-%m-%d}", case.settings),
         metrics=table,
         slices=evidence.moved(contest.slices, case.policy.slices.alpha) if contest else [],

@@ -1,0 +1,34 @@
+"""Which commit's model is the champion: main's, unless a rollback made production serve another."""
+
+import json
+
+from loop import production
+from loop.paths import LINEAGE
+from loop.review.base import Base
+
+
+def champion(base: Base) -> tuple[Base, list[str]]:
+    """The commit to judge against, and a note where it is not the base's own.
+
+    What a rollback took back is no champion, though the base still holds it: the model that serves is.
+    Raises LoopError for a branch `production` that cannot be read.
+    """
+    now = production.read(production.ref())
+    taken_back = {now.version(one.version).model: one for one in now.state.refused}
+    serving, held = now.state.champion, _model(base)
+    if serving is None or held == serving.model or held not in taken_back:
+        return base, []
+    gone = taken_back[held]
+    note = (
+        f"judged against version {serving.version} ({serving.commit[:12]}), which serves, and not against "
+        f"version {gone.version}, which {base.name} holds: it was taken back on {gone.at:%Y-%m-%d}, "
+        f"{gone.reason}"
+    )
+    return Base(f"version {serving.version}", serving.commit, base.parted), [note]
+
+
+def _model(base: Base) -> str | None:
+    try:
+        return str(json.loads(base.text(LINEAGE) or "null")["model"]["sha256"])
+    except (ValueError, KeyError, TypeError):
+        return None
