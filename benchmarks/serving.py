@@ -186,6 +186,7 @@ def _requests(place: Path) -> tuple[list[dict[str, Any]], np.ndarray]:
     from loop import columns, lineage, model_file
     from loop.paths import HOLDOUT, MODEL
     from loop.serve import online
+    from loop.serve.store import open_store
     from problem import model, schema
 
     number = max(rows * BODIES[rows] for rows in SIZES)
@@ -193,7 +194,7 @@ def _requests(place: Path) -> tuple[list[dict[str, Any]], np.ndarray]:
     later = DECIDED_AT - frame["decided_at"]
     times = [name for name in frame if isinstance(frame[name].dtype, pd.DatetimeTZDtype)]
     frame = frame.assign(**{name: frame[name] + later for name in times})
-    features = online.Features(online.open_store(_env(place)["LOOP_FEATURES"]))
+    features = online.Features(open_store(_env(place)["LOOP_FEATURES"]))
     found = features.of(columns.of_frame(frame))
     assert (found.states == online.FRESH).mean() > 0.9, "the store's features are not those of the requests"
     frame = frame.assign(**dict(zip(features.names, found.numbers.T, strict=True)))

@@ -21,6 +21,7 @@ from loop.pipeline import train
 from loop.pipeline.examples import examples
 from loop.serve import champion, explain, materialize, online, predict
 from loop.serve.request import Contract, RefusedError
+from loop.serve.store import SqliteStore
 from problem import model as problem_model
 from problem import schema, source
 from problem.features import VIEWS
@@ -71,7 +72,7 @@ def decided_together(trained_on) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def online_numbers(tables, decided_together, tmp_path_factory) -> np.ndarray:
     """What a store gives each example when it is filled as of that example's decision, and not later."""
-    store = online.SqliteStore(tmp_path_factory.mktemp("online"), "test")
+    store = SqliteStore(tmp_path_factory.mktemp("online"), "test")
     served = online.Features(store)
     changes = []
     for view in VIEWS:
@@ -114,7 +115,7 @@ def test_scores_online_equal_those_of_the_pipeline(model, pipeline, decided_toge
 def test_what_the_store_is_filled_with_is_what_training_would_join(tables, trained_on, tmp_path):
     last = trained_on[trained_on[DECIDED_AT] == trained_on[DECIDED_AT].max()]
     at = last[DECIDED_AT].iloc[0]
-    store = online.SqliteStore(tmp_path, "test")
+    store = SqliteStore(tmp_path, "test")
     materialize.materialize(tables, store, at)
     served = online.Features(store)
     found = served.of(columns.of_frame(last[list(schema.REQUEST.columns)]))
@@ -123,7 +124,7 @@ def test_what_the_store_is_filled_with_is_what_training_would_join(tables, train
 
 
 def test_without_a_store_everything_is_missing_and_said_to_be(model, tmp_path):
-    served = predict.Predictor(model, online.Features(online.SqliteStore(tmp_path, "none")))
+    served = predict.Predictor(model, online.Features(SqliteStore(tmp_path, "none")))
     found = served.predict(Contract(10).columns([dict(_typed())], NOW))
     assert np.isfinite(found.scores).all()
     assert predict.said_of(found, 0, served.views)["missing"] == served.views

@@ -4,7 +4,7 @@ import pytest
 
 from loop import settings
 from loop.errors import LoopError
-from loop.serve.online import open_store
+from loop.serve.store import open_store
 
 SECRET = "0123456789abcdef-secret"  # noqa: S105
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from loop.errors import LoopError
 from loop.features import DECIDED_AT
 from loop.serve import online
-from loop.serve.online import FRESH, MISSING, STALE, Features, RedisStore, SqliteStore
+from loop.serve.online import FRESH, MISSING, STALE, Features
+from loop.serve.store import RedisStore, SqliteStore, open_store
 
 REDIS = shutil.which("redis-server")
 NOON = np.datetime64("2013-06-03T12:00", "us")
@@ -199,11 +200,11 @@ def test_a_problem_without_views_needs_no_store():
 
 def test_a_store_of_an_unknown_kind_is_refused():
     with pytest.raises(LoopError, match="LOOP_FEATURES is postgres"):
-        online.open_store("postgres://host/db")
+        open_store("postgres://host/db")
 
 
 def test_a_url_of_redis_is_redis():
-    assert isinstance(online.open_store("redis://localhost:1/0"), RedisStore)
+    assert isinstance(open_store("redis://localhost:1/0"), RedisStore)
 
 
 @given(

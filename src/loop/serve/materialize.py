@@ -12,6 +12,7 @@ from loop.contract import ContractError
 from loop.errors import LoopError
 from loop.features import change_log
 from loop.serve import online
+from loop.serve.store import Store, definition, open_store
 from problem import source
 from problem.features import VIEWS
 
@@ -35,7 +36,7 @@ def rows(view: Any, frame: pd.DataFrame) -> Iterator[tuple[str, bytes]]:
 
 
 def materialize(
-    tables: Mapping[str, pd.DataFrame], store: online.Store, as_of: pd.Timestamp, views: Sequence[Any] = VIEWS
+    tables: Mapping[str, pd.DataFrame], store: Store, as_of: pd.Timestamp, views: Sequence[Any] = VIEWS
 ) -> dict[str, int]:
     """Replace what the store holds by the newest rows as of an instant; how many of each view."""
     kept = {view.name: list(rows(view, newest(view, tables, as_of))) for view in views}
@@ -54,7 +55,7 @@ def main(as_of: str | None) -> None:
             f"later than {windows.since}",
             "ask later",
         )
-    store = online.open_store(settings.place().features)
+    store = open_store(settings.place().features)
     tables = source.tables(windows.since, at, at)
     valid, _, breaches = facts.validate(tables, limits, since=windows.since, until=at.floor("D"), as_of=at)
     if breaches:  # what the store has stays, and grows stale in the open
@@ -65,6 +66,6 @@ def main(as_of: str | None) -> None:
         raise LoopError(
             f"the feature store failed: {error}", "a store that answers", "start it, or set LOOP_FEATURES"
         ) from None
-    print(f"materialize: as of {at:%Y-%m-%d %H:%MZ}, features {online.definition()}")
+    print(f"materialize: as of {at:%Y-%m-%d %H:%MZ}, features {definition()}")
     for name, number in counts.items():
         print(f"  {name:<20} {number:>9,} entities")

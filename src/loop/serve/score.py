@@ -28,6 +28,7 @@ from loop.files import replacing
 from loop.serve import champion, online
 from loop.serve.online import MISSING, STALE
 from loop.serve.predict import Predictions, Predictor
+from loop.serve.store import open_store
 from problem import schema, source
 
 ROWS = 2**16  # of one batch
@@ -108,7 +109,7 @@ def main(source_path: Path, target: Path) -> None:
         raise LoopError(f"{target} is {found}", "a file that may be replaced", "name another")
     requests = read(source_path)
     model = champion.load(threads=0)
-    predictor = Predictor(model, online.Features(online.open_store(place.features)))
+    predictor = Predictor(model, online.Features(open_store(place.features)))
     rows, started = 0, time.perf_counter()
     with replacing(target) as draft, _writer(draft, target.suffix) as write:
         for table in score(predictor, requests, params.threshold):

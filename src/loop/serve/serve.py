@@ -17,6 +17,7 @@ from loop.errors import LoopError
 from loop.files import digest
 from loop.paths import MODEL, REFERENCE
 from loop.serve import online
+from loop.serve.store import open_store
 from problem import schema
 
 PATIENCE = 60.0  # seconds in which a server must be ready
@@ -73,7 +74,7 @@ def _fill(features: str) -> None:
     """Fill a store that is there and empty; without one, features are served as missing."""
     from loop.serve import materialize
 
-    served = online.Features(online.open_store(features))
+    served = online.Features(open_store(features))
     if served.as_of() is None and not served.failing:
         materialize.main(None)
 

@@ -21,6 +21,7 @@ from loop.serve.online import MISSING, STALE
 from loop.serve.personal import Personal
 from loop.serve.predict import Predictions, Predictor
 from loop.serve.request import Contract, Problem, RefusedError
+from loop.serve.store import open_store
 from loop.settings import Params, Place
 
 LOG = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ class Server:
     def __init__(self, params: Params, place: Place, model: champion.Model) -> None:
         self.token, self.body_max = place.token, params.body_kb_max * 1024
         self._contract = Contract(params.rows_max)
-        self._predictor = Predictor(model, online.Features(online.open_store(place.features)))
+        self._predictor = Predictor(model, online.Features(open_store(place.features)))
         self._explainer = _explainer(model)
         self._answers = Answers(model.version, params.threshold, self._predictor.views)
         self._personal = Personal(reference.personal(), place.personal_key)
