@@ -1,0 +1,153 @@
+"""Where online features are kept: values by key in a SQLite file, or in Redis by URL.
+
+A store belongs to one definition of the features, the hash of the code that says what they are: a model
+never reads what another definition wrote. A new version replaces the old one whole.
+"""
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from loop.errors import LoopError
+from loop.files import replacing
+
+DEFINED_IN = ("problem.source", "problem.schema", "problem.features")
+AT_ONCE = 500  # keys of one query
+KEPT_MAX = 100_000  # rows of a file that a process remembers
+TIMEOUT = 0.1  # seconds that a store on the network may take
+
+
+class Store(Protocol):
+    """Values by key, of one definition of the features; `replace` is all or nothing."""
+
+    def get(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """The values of those keys that there are."""
+
+    def replace(self, rows: Iterable[tuple[str, bytes]], as_of: str) -> None:
+        """Let these be all rows, as of an instant."""
+
+    def as_of(self) -> str | None:
+        """The instant of the last `replace`, None before the first."""
+
+
+def definition() -> str:
+    """What the features are, as a hash of the code that says so."""
+    found = hashlib.sha256()
+    for name in DEFINED_IN:
+        found.update(Path(str(import_module(name).__file__)).read_bytes())
+    return found.hexdigest()[:12]
+
+
+def open_store(where: str) -> Store:
+    """The store at a path or URL. Raises LoopError for a URL that is not Redis's."""
+    scheme = urlsplit(where).scheme
+    if scheme in ("redis", "rediss", "unix"):
+        try:
+            return RedisStore(where, definition())
+        except ValueError as error:
+            raise LoopError(
+                f"LOOP_FEATURES cannot be used: {error}", "redis://HOST:PORT/NUMBER", "mend the URL"
+            ) from None
+    if len(scheme) > 1:  # one letter is a drive
+        raise LoopError(
+            f"LOOP_FEATURES is {scheme}:…, a store that is not known",
+            "a folder for SQLite files, or redis://HOST:PORT/NUMBER",
+            "set LOOP_FEATURES, or unset it for the default folder",
+        )
+    return SqliteStore(Path(where), definition())
+
+
+class SqliteStore:
+    """A file that never changes: a new version takes its place, and readers see it at the next request."""
+
+    def __init__(self, folder: Path, space: str) -> None:
+        self.path = folder / f"{space}.sqlite"
+        self._where = str(self.path)
+        self._reader: sqlite3.Connection | None = None
+        self._version: tuple[int, int] | None = None
+        self._kept: dict[str, bytes | None] = {}  # of this version; None where it has no row
+
+    def get(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """The values of those keys that there are."""
+        reader = self._open()
+        kept = self._kept
+        if len(kept) > KEPT_MAX:
+            kept.clear()
+        absent = [key for key in keys if key not in kept]
+        for start in range(0, len(absent), AT_ONCE):
+            some = absent[start : start + AT_ONCE]
+            marks = ",".join("?" * len(some))
+            rows = dict(reader.execute(f"SELECT key, value FROM online WHERE key IN ({marks})", some))  # noqa: S608
+            kept.update({key: rows.get(key) for key in some})
+        return {key: value for key in keys if (value := kept[key]) is not None}
+
+    def replace(self, rows: Iterable[tuple[str, bytes]], as_of: str) -> None:
+        """Let these be all rows, as of an instant."""
+        with replacing(self.path) as draft:
+            writer = sqlite3.connect(draft)
+            try:
+                writer.execute("PRAGMA journal_mode = OFF")  # a draft that fails is dropped whole
+                writer.execute("CREATE TABLE online (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID")
+                writer.executemany("INSERT INTO online VALUES (?, ?)", rows)
+                writer.execute("INSERT INTO online VALUES ('', ?)", (as_of.encode(),))
+                writer.commit()
+            finally:
+                writer.close()
+
+    def as_of(self) -> str | None:
+        """The instant of the last `replace`, None before the first."""
+        return self.get([""])[""].decode() if self.path.is_file() else None
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            status = os.stat(self._where)
+        except FileNotFoundError:
+            raise FileNotFoundError(f"{self.path} is missing: run `loop materialize`") from None
+        version = (status.st_ino, status.st_mtime_ns)
+        if self._reader is None or version != self._version:
+            self.close()
+            uri = f"{self.path.resolve().as_uri()}?mode=ro&immutable=1"
+            self._reader = sqlite3.connect(uri, uri=True, check_same_thread=False)
+            self._version, self._kept = version, {}
+        return self._reader
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+
+class RedisStore:
+    """A hash in Redis; a new version is written beside it and renamed into its place."""
+
+    def __init__(self, url: str, space: str) -> None:
+        import redis
+
+        self._name = f"loop:features:{space}"
+        self._client = redis.Redis.from_url(url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
+        self._writer = redis.Redis.from_url(url, socket_timeout=30, socket_connect_timeout=5)
+
+    def get(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """The values of those keys that there are."""
+        values: Any = self._client.hmget(self._name, list(keys))
+        return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
+
+    def replace(self, rows: Iterable[tuple[str, bytes]], as_of: str) -> None:
+        """Let these be all rows, as of an instant."""
+        draft = f"{self._name}:draft"
+        pipe = self._writer.pipeline()
+        pipe.delete(draft)
+        pipe.hset(draft, mapping={"": as_of.encode(), **dict(rows)})
+        pipe.rename(draft, self._name)
+        pipe.execute()
+
+    def as_of(self) -> str | None:
+        """The instant of the last `replace`, None before the first."""
+        found = self.get([""])
+        return found[""].decode() if found else None
