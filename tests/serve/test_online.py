@@ -229,7 +229,7 @@ def test_a_few_rows_and_many_are_looked_up_alike(given):
 
     class Kept:
         def get(self, keys):
-            return {key: value for key, value in stored if key in keys}
+            return [dict(stored).get(key) for key in keys]
 
     features = Features(Kept(), VIEWS)
     where, number, minutes = (list(values) for values in zip(*given, strict=True))
@@ -237,8 +237,8 @@ def test_a_few_rows_and_many_are_looked_up_alike(given):
     requests[DECIDED_AT] = NOON + np.array(minutes, "timedelta64[m]")
     keys = online._keys(VIEWS, requests)
     decided_at = requests[DECIDED_AT].view(np.int64)
-    few = features._few(keys, dict(stored), decided_at)
-    many = features._many(keys, dict(stored), decided_at)
+    kept = Kept().get(keys)
+    few, many = features._few(kept, decided_at), features._many(kept, decided_at)
     assert few[0].tobytes() == many[0].tobytes()
     assert few[1].tolist() == many[1].tolist()
     assert features.of(requests).numbers.tobytes() == many[0].tobytes()

@@ -7,40 +7,46 @@ from typing import Any
 from loop.serve.explain import Explanation
 from loop.serve.predict import Predictions, said_of
 
+YES_NO = ("false", "true")
+
 
 class Answers:
     """Writes answers as JSON; what repeats is written once and kept."""
 
     def __init__(self, version: str, threshold: float | None, views: list[str]) -> None:
         self._version, self._threshold, self._views = json.dumps(version), threshold, views
-        self._notes: dict[tuple[bytes, tuple[str, ...]], str] = {}
+        self._notes: dict[tuple[Any, ...], str] = {}
 
     def write(
         self, ids: Sequence[str], found: Predictions, explained: Sequence[Explanation] = (), *, many: bool
     ) -> bytes:
         """The answer to one request, or to a list of them; ids are of plain characters."""
-        scores = found.scores.tolist()
-        same = not found.states.any() and not found.unknown
-        note = self._note(found, 0) if same else ""
+        more = list(map(_explained, explained)) or [""] * len(ids)
         rows = [
-            f'{{"request_id":"{ids[row]}","score":{score!r},"decision":{self._decision(score)},'
-            f'"model_version":{self._version},{note or self._note(found, row)}'
-            f"{_explained(explained[row]) if explained else ''}}}"
-            for row, score in enumerate(scores)
+            f'{{"request_id":"{name}","score":{score!r},"decision":{decision},'
+            f'"model_version":{self._version},{note}{said}}}'
+            for name, score, decision, note, said in zip(
+                ids, found.scores.tolist(), self._decisions(found), self._of(found), more, strict=True
+            )
         ]
         return ("[" + ",".join(rows) + "]" if many else rows[0]).encode()
 
-    def _decision(self, score: float) -> str:
+    def _decisions(self, found: Predictions) -> list[str]:
         if self._threshold is None:
-            return "null"
-        return "true" if score >= self._threshold else "false"
+            return ["null"] * len(found.scores)
+        return [YES_NO[yes] for yes in (found.scores >= self._threshold).tolist()]
 
-    def _note(self, found: Predictions, row: int) -> str:
-        strange = tuple(name for name, marks in found.unknown.items() if marks[row])
-        key = (found.states[row].tobytes(), strange)
-        if key not in self._notes:
-            self._notes[key] = json.dumps(said_of(found, row, self._views))[1:-1]
-        return self._notes[key]
+    def _of(self, found: Predictions) -> list[str]:
+        """What each row's answer says of features that were not there."""
+        rows, views = found.states.shape
+        packed = found.states.tobytes()
+        names = tuple(found.unknown)
+        marks = list(zip(*(column.tolist() for column in found.unknown.values()), strict=True)) or [()] * rows
+        keys = [(packed[row * views : (row + 1) * views], names, marks[row]) for row in range(rows)]
+        for row, key in enumerate(keys):
+            if key not in self._notes:
+                self._notes[key] = json.dumps(said_of(found, row, self._views))[1:-1]
+        return [self._notes[key] for key in keys]
 
 
 def _explained(explanation: Explanation) -> str:

@@ -61,7 +61,10 @@ class Features:
         self._aged = [at for at, view in enumerate(views) if view.age]
         self._read = [_Read(view) for view in views]
         width = [1 + len(view.features) for view in views]
+        self._width = sum(width)
         self._known_at = np.cumsum(width) - width  # where in a row's numbers each view begins
+        ends = np.cumsum(width).tolist()
+        self._places = list(zip(self._read, self._known_at.tolist(), ends, strict=True))
         self._ttl = np.array([view.ttl for view in self._read])
         self._values = np.setdiff1d(np.arange(sum(width)), self._known_at)
         self._view_of = np.repeat(np.arange(len(views)), [len(view.features) for view in views])
@@ -71,26 +74,23 @@ class Features:
         rows = arrays.length(requests)
         if not self.views:
             return Found(np.empty((rows, 0)), np.zeros((rows, 0), np.int8), False)
-        keys = _keys(self.views, requests)
-        found, failed = self._ask(list({key for row in keys for key in row}))
+        kept, failed = self._ask(_keys(self.views, requests))
         decided_at = requests[DECIDED_AT].view(np.int64)
         look_up = self._few if rows <= FEW else self._many
         try:
-            return Found(*look_up(keys, found, decided_at), failed)
+            return Found(*look_up(kept, decided_at), failed)
         except (struct.error, ValueError) as error:  # rows that are not of these views
             self._failed(error)
-            return Found(*look_up(keys, {}, decided_at), True)
+            return Found(*look_up([None] * len(kept), decided_at), True)
 
-    def _few(
-        self, keys: list[tuple[str, ...]], found: dict[str, bytes], decided_at: Array
-    ) -> tuple[Array, Array]:
+    def _few(self, kept: Sequence[bytes | None], decided_at: Array) -> tuple[Array, Array]:
         """What `_many` gives, for rows so few that calling numpy would take longer than the work."""
-        numbers, states = [], []
-        for row, decided in zip(keys, decided_at.tolist(), strict=True):
+        numbers, states, rows = [], [], len(decided_at)
+        for row, decided in enumerate(decided_at.tolist()):
             values: list[float] = []
             ages: list[float] = []
-            for key, view in zip(row, self._read, strict=True):
-                known_at, *given = view.record.unpack(found.get(key, view.blank))
+            for at, view in enumerate(self._read):
+                known_at, *given = view.record.unpack(kept[at * rows + row] or view.blank)
                 age = decided - known_at
                 state = MISSING if known_at == NEVER or age < 0 else STALE if age > view.ttl else FRESH
                 states.append(state)
@@ -98,15 +98,16 @@ class Features:
                 if view.aged:
                     ages.append(age / HOUR if state == FRESH else np.nan)
             numbers.append(values + ages)
-        return np.array(numbers), np.array(states, np.int8).reshape(len(keys), -1)
+        return np.array(numbers), np.array(states, np.int8).reshape(rows, -1)
 
-    def _many(
-        self, keys: list[tuple[str, ...]], found: dict[str, bytes], decided_at: Array
-    ) -> tuple[Array, Array]:
-        """Numbers (rows, names) and states (rows, views)."""
-        blanks = [view.blank for view in self._read]
-        kept = [found.get(key, blank) for row in keys for key, blank in zip(row, blanks, strict=True)]
-        numbers = np.frombuffer(b"".join(kept), np.float64).reshape(len(keys), -1)
+    def _many(self, kept: Sequence[bytes | None], decided_at: Array) -> tuple[Array, Array]:
+        """Numbers (rows, names) and states (rows, views), of what the store keeps, view by view."""
+        rows = len(decided_at)
+        numbers = np.empty((rows, self._width))
+        for at, (view, first, last) in enumerate(self._places):
+            blank = view.blank
+            packed = b"".join([found or blank for found in kept[at * rows : (at + 1) * rows]])
+            numbers[:, first:last] = np.frombuffer(packed, np.float64).reshape(rows, last - first)
         known_at = numbers[:, self._known_at].view(np.int64)  # the same bits, read as the integers they are
         absent = (known_at == NEVER) | (known_at > decided_at[:, None])
         age = np.where(absent, 0, decided_at[:, None] - known_at)
@@ -131,14 +132,14 @@ class Features:
         """Whether the store failed a moment ago."""
         return time.monotonic() < self._rest_until
 
-    def _ask(self, keys: list[str]) -> tuple[dict[str, bytes], bool]:
+    def _ask(self, keys: list[str]) -> tuple[list[bytes | None], bool]:
         if self.failing:
-            return {}, True
+            return [None] * len(keys), True
         try:
             return self._store.get(keys), False
         except Exception as error:  # whatever a store does, a request is answered
             self._failed(error)
-            return {}, True
+            return [None] * len(keys), True
 
     def _failed(self, error: Exception) -> None:
         self._rest_until = time.monotonic() + REST
@@ -158,12 +159,13 @@ def _key(view: str, entity: Iterable[Any]) -> str:
     return "\x1f".join([view, *map(str, entity)])
 
 
-def _keys(views: Sequence[Any], requests: Columns) -> list[tuple[str, ...]]:
-    """Of each request, the key of each view."""
-    texts = {name: list(map(str, requests[name].tolist())) for view in views for name in view.entity}
+def _keys(views: Sequence[Any], requests: Columns) -> list[str]:
+    """The key of each request in the first view, then in the second, and so on."""
+    needed = {name for view in views for name in view.entity}
+    texts = {name: list(map(str, requests[name].tolist())) for name in needed}
     rows = arrays.length(requests)
-    by_view = [
-        map("\x1f".join, zip([view.name] * rows, *(texts[name] for name in view.entity), strict=True))
-        for view in views
-    ]
-    return list(zip(*by_view, strict=True))
+    keys: list[str] = []
+    for view in views:
+        parts = (texts[name] for name in view.entity)
+        keys += map("\x1f".join, zip([view.name] * rows, *parts, strict=True))
+    return keys

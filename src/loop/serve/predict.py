@@ -54,9 +54,9 @@ class Predictor:
     def _unknown(self, columns: Columns) -> dict[str, Array]:
         marked = {}
         for name, known in self.model.categories.items():
-            strange = [value is not None and value not in known for value in columns[name].tolist()]
-            if any(strange):
-                marked[name] = np.array(strange)
+            values = columns[name].tolist()
+            if strange := {value for value in set(values) - known if value is not None}:
+                marked[name] = np.array([value in strange for value in values])
         return marked
 
 

@@ -25,8 +25,8 @@ TIMEOUT = 0.1  # seconds that a store on the network may take
 class Store(Protocol):
     """Values by key, of one definition of the features; `replace` is all or nothing."""
 
-    def get(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """The values of those keys that there are."""
+    def get(self, keys: Sequence[str]) -> list[bytes | None]:
+        """The value of each key; None where there is none."""
 
     def replace(self, rows: Iterable[tuple[str, bytes]], as_of: str) -> None:
         """Let these be all rows, as of an instant."""
@@ -72,19 +72,26 @@ class SqliteStore:
         self._version: tuple[int, int] | None = None
         self._kept: dict[str, bytes | None] = {}  # of this version; None where it has no row
 
-    def get(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """The values of those keys that there are."""
+    def get(self, keys: Sequence[str]) -> list[bytes | None]:
+        """The value of each key; None where there is none."""
         reader = self._open()
         kept = self._kept
-        if len(kept) > KEPT_MAX:
-            kept.clear()
-        absent = [key for key in keys if key not in kept]
+        try:
+            return [kept[key] for key in keys]
+        except KeyError:
+            self._read(reader, keys)
+        return [self._kept[key] for key in keys]
+
+    def _read(self, reader: sqlite3.Connection, keys: Sequence[str]) -> None:
+        """Remember the rows of these keys."""
+        if len(self._kept) > KEPT_MAX:
+            self._kept = {}
+        absent = list({key for key in keys if key not in self._kept})
         for start in range(0, len(absent), AT_ONCE):
             some = absent[start : start + AT_ONCE]
             marks = ",".join("?" * len(some))
             rows = dict(reader.execute(f"SELECT key, value FROM online WHERE key IN ({marks})", some))  # noqa: S608
-            kept.update({key: rows.get(key) for key in some})
-        return {key: value for key in keys if (value := kept[key]) is not None}
+            self._kept.update({key: rows.get(key) for key in some})
 
     def replace(self, rows: Iterable[tuple[str, bytes]], as_of: str) -> None:
         """Let these be all rows, as of an instant."""
@@ -101,7 +108,7 @@ class SqliteStore:
 
     def as_of(self) -> str | None:
         """The instant of the last `replace`, None before the first."""
-        return self.get([""])[""].decode() if self.path.is_file() else None
+        return _text(self.get([""])) if self.path.is_file() else None
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -133,10 +140,10 @@ class RedisStore:
         self._client = redis.Redis.from_url(url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
         self._writer = redis.Redis.from_url(url, socket_timeout=30, socket_connect_timeout=5)
 
-    def get(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """The values of those keys that there are."""
+    def get(self, keys: Sequence[str]) -> list[bytes | None]:
+        """The value of each key; None where there is none."""
         values: Any = self._client.hmget(self._name, list(keys))
-        return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
+        return list(values)
 
     def replace(self, rows: Iterable[tuple[str, bytes]], as_of: str) -> None:
         """Let these be all rows, as of an instant."""
@@ -149,5 +156,8 @@ class RedisStore:
 
     def as_of(self) -> str | None:
         """The instant of the last `replace`, None before the first."""
-        found = self.get([""])
-        return found[""].decode() if found else None
+        return _text(self.get([""]))
+
+
+def _text(values: Sequence[bytes | None]) -> str | None:
+    return values[0].decode() if values[0] is not None else None
