@@ -6,6 +6,7 @@ params changed. Tests of whole pipelines are left to `make test`.
 """
 
 import ast
+import fcntl
 import os
 import shutil
 import subprocess
@@ -198,19 +199,31 @@ def copy_sources(target: Path) -> Repo:
     return repo
 
 
+def copy(repo: Repo, target: Path) -> Repo:
+    """A copy of a repository; bytecode that another process is just writing stays behind."""
+    shutil.copytree(repo.path, target, symlinks=True, ignore=shutil.ignore_patterns("*.pyc.*"))
+    return Repo(target)
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Repo:
-    """A copy in which `loop run` has run from nothing. Tests must leave it as it is."""
-    repo = copy_sources(tmp_path_factory.mktemp("finished") / "repo")
-    repo.run("loop", "run")
-    return repo
+    """A copy in which `loop run` has run from nothing; all workers share it, and leave it as it is."""
+    base = tmp_path_factory.getbasetemp()
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+    home.mkdir(exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "done").exists():
+            repo = copy_sources(home / "repo")
+            repo.run("loop", "run")
+            (home / "done").touch()
+    return Repo(home / "repo")
 
 
 @pytest.fixture
 def working_copy(finished: Repo, tmp_path: Path) -> Repo:
     """A copy of the finished repository, to change at will."""
-    shutil.copytree(finished.path, tmp_path / "repo", symlinks=True)
-    return Repo(tmp_path / "repo")
+    return copy(finished, tmp_path / "repo")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import tempfile
 import pytest
 from selenium import webdriver
 
-from conftest import Repo
+from conftest import Repo, copy
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (
@@ -23,9 +23,7 @@ FLAGS = (
 @pytest.fixture(scope="session")
 def changed(finished, tmp_path_factory) -> Repo:
     """A branch on which a param of the model changed and the pipeline has run. Leave it as it is."""
-    path = tmp_path_factory.mktemp("changed") / "repo"
-    shutil.copytree(finished.path, path, symlinks=True)
-    repo = Repo(path)
+    repo = copy(finished, tmp_path_factory.mktemp("changed") / "repo")
     repo.git("switch", "--quiet", "--create", "change")
     repo.edit("params.yaml", "trees: 200", "trees: 190")
     repo.run("loop", "run")

@@ -20,7 +20,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from conftest import BIN, ROOT, Repo
+from conftest import BIN, ROOT, Repo, copy
 from problem import schema
 
 NEEDS = {
@@ -203,7 +203,7 @@ def bases(engine) -> Iterator[Future[None]]:
 def repo(bases, finished, tmp_path_factory) -> Repo:
     """A repository whose pipeline has run and whose tree is clean."""
     path = tmp_path_factory.mktemp("image") / "repo"
-    shutil.copytree(finished.path, path, symlinks=True)
+    copy(finished, path)
     repo = Repo(path)
     repo.commit()
     return repo

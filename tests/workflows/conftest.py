@@ -1,13 +1,12 @@
 """A GitHub of our own whose main has a weak champion, a runner, and pull requests to it."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, Repo
+from conftest import ROOT, Repo, copy
 from workflows.act import ACT, Runner
 from workflows.double import ALL, FORK, NAME, Double, git, serve
 
@@ -17,8 +16,7 @@ STANDINS = ROOT / "tests/workflows/actions"
 @pytest.fixture(scope="session")
 def github(finished, tmp_path_factory) -> Iterator[Double]:
     """The double; main's model learns too slowly, so that a pull request can be better or worse."""
-    home = Repo(tmp_path_factory.mktemp("home") / "repo")
-    shutil.copytree(finished.path, home.path, symlinks=True)
+    home = copy(finished, tmp_path_factory.mktemp("home") / "repo")
     home.edit("params.yaml", "learning_rate: 0.05", "learning_rate: 0.01")
     home.edit("params.yaml", "limit: 0.2\n", "limit: 0.5\n")  # golden requests may move that far
     home.run("loop", "run")
