@@ -145,3 +145,24 @@ GOLDEN = (
     ("an origin in trouble", ("2013-01-25", "EV", 4691, "EWR")),
     ("a flight number without a past", ("2013-04-13", "EV", 4199, "EWR")),
 )
+
+
+@dataclass(frozen=True)
+class Business:
+    """What decisions cost, as a mean of rows: `rows(label, score, decision)` gives one number per row."""
+
+    title: str
+    better: Literal["higher", "lower"]
+    rows: Callable[[Array, Array, Array], Array]
+
+
+def cost(label: Array, score: Array, decision: Array) -> Array:
+    """1 for a late arrival that nobody was told of, 2/3 for a warning without one, else 0.
+
+    An assumption, which you replace: 2/3 is what `serve.threshold` 0.4 says if it is set where both cost
+    the same (0.4 x 1 = 0.6 x 2/3).
+    """
+    return np.where(decision, (label == 0) * 2 / 3, (label == 1) * 1.0)
+
+
+BUSINESS = Business("cost of decisions, in late arrivals nobody was told of", "lower", cost)  # or leave out

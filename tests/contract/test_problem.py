@@ -385,6 +385,31 @@ def test_no_score_is_better_than_the_label_itself(name, outcomes):
     assert no_worse[metrics.METRICS[name].better]
 
 
+def test_a_business_metric_if_there_is_one_prices_each_decision_and_none_is_better_than_the_right_one(
+    outcomes,
+):
+    """A problem whose score is no decision has none."""
+    business = getattr(metrics, "BUSINESS", None)
+    if business is None:
+        return
+    label, score = (outcomes[column].to_numpy(np.float64, copy=True) for column in ("label", "score"))
+    found = {name: business.rows(label, score, decided) for name, decided in _decisions(label).items()}
+    assert {rows.shape for rows in found.values()} == {label.shape}
+    assert all(np.isfinite(rows).all() for rows in found.values())
+    turned = {
+        name: rows.mean() if business.better == "lower" else -rows.mean() for name, rows in found.items()
+    }
+    assert turned["right"] == min(turned.values())
+    assert turned["wrong"] > turned["right"], "it does not mind which decision is taken"
+    assert business.title.strip()
+    np.testing.assert_array_equal(label, outcomes["label"])
+
+
+def _decisions(label: np.ndarray) -> dict[str, np.ndarray]:
+    right = label > label.mean()
+    return {"right": right, "wrong": ~right, "always": np.ones_like(right), "never": np.zeros_like(right)}
+
+
 @pytest.mark.parametrize("cut_by", [metrics.slices, metrics.cohorts], ids=["slices", "cohorts"])
 def test_each_cut_gives_every_example_one_text(cut_by, sample):
     before = sample.copy()
