@@ -162,7 +162,7 @@ def cost(label: Array, score: Array, decision: Array) -> Array:
     An assumption, which you replace: 2/3 is what `serve.threshold` 0.4 says if it is set where both cost
     the same (0.4 x 1 = 0.6 x 2/3).
     """
-    return np.where(decision, (label == 0) * 2 / 3, (label == 1) * 1.0)
+    return np.asarray(np.where(decision, (label == 0) * 2 / 3, (label == 1) * 1.0))
 
 
 BUSINESS = Business("cost of decisions, in late arrivals nobody was told of", "lower", cost)  # or leave out

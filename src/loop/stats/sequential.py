@@ -59,11 +59,6 @@ def shortfall(challenger: Floats, share: Floats, *, entity: Codes, alpha: float)
     return _bounds(share - challenger, share, entity, alpha, np.sqrt(share * (1 - share)))
 
 
-def mean(value: Floats, *, entity: Codes, alpha: float) -> Bounds:
-    """The mean of `value` (rows,), for what is measured of both models on the same rows."""
-    return _bounds(value, np.ones(len(value)), entity, alpha, np.zeros(len(value)))
-
-
 def margin(variance: Floats, information: Floats, alpha: float) -> Floats:
     """How far a sum of `variance` strays from its expectation, at any look, with chance alpha at most.
 

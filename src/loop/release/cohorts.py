@@ -1,0 +1,116 @@
+"""A canary: the requests that each model answered, compared by what became of them.
+
+Rows of all canary stages are pooled, each with the share that its stage gave the challenger. The bounds
+hold however often one looks (stats/sequential.py); `limits.alpha` is divided among them, so that an equal
+challenger is called worse by any of them with that chance at most.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from loop.production import Challenger, Champion
+from loop.release.line import Line, Word
+from loop.release.pairs import latency
+from loop.release.policy import Limits, Needed
+from loop.stats import sequential
+from loop.stats.sequential import Bounds
+from problem import metrics
+
+SWITCH = pd.Timedelta(minutes=5)  # in which a new share takes effect: nothing is due from the challenger
+Loss = Callable[[pd.DataFrame], np.ndarray]
+
+
+def compare(
+    champion: Champion, challenger: Challenger, log: pd.DataFrame, limits: Limits, needs: Needed
+) -> tuple[pd.DataFrame, Sequence[Line]]:
+    """The rows that the challenger answered in its stage, and what both cohorts say since the first canary.
+
+    An outcome is worse when even the lower bound of its loss is beyond the limit.
+    """
+    rows = _cohorts(champion, challenger, log)
+    outcomes = _outcomes(rows, limits)
+    alpha = limits.alpha / (len(outcomes) + 1)
+    lines = [_outcome(rows, title, loss, limit, alpha, needs) for title, loss, limit in outcomes]
+    lines.append(_unanswered(rows, limits.error_share_max, alpha))
+    mine = rows["challenger"] == 1
+    here = rows["at"] >= challenger.stage.since
+    enough = bool((mine & here).sum() >= max(1, needs.rows_min))
+    times = rows["latency_ms"]
+    lines += latency(times[~mine & here], times[mine & here], limits.latency_times_max, enough)
+    return rows[mine & here], lines
+
+
+def _cohorts(champion: Champion, challenger: Challenger, log: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the canary stages, each once: `challenger` 1 or 0, its `share`, entity and day as codes."""
+    stages = challenger.stages
+    begins = pd.DatetimeIndex([one.since for one in stages])
+    place = begins.searchsorted(pd.DatetimeIndex(log["at"]), side="right") - 1
+    share = np.array([one.weight / 100 for one in stages])[place]
+    mine = (log["commit"] == challenger.commit) & (log["role"] == "challenger")
+    others = (log["commit"] == champion.commit) & (log["role"] == "champion")
+    rows = log.assign(challenger=mine.astype("float64"), share=share, began=begins[place])
+    rows = rows[(place >= 0) & (share > 0) & (mine | others)].drop_duplicates("id")
+    return rows.assign(
+        unit=pd.factorize(rows["entity"])[0].astype("int64"),
+        block=pd.factorize(rows["at"].dt.floor("D"))[0].astype("int64"),
+    )
+
+
+def _outcomes(rows: pd.DataFrame, limits: Limits) -> list[tuple[str, Loss, float]]:
+    """Title, loss per row and limit of what is tested: a mean of rows, and the business metric."""
+    found: list[tuple[str, Loss, float]] = []
+    names = [metrics.PRIMARY, *metrics.METRICS]  # the primary, or the first of which rows have a loss
+    plain = (
+        one for one in map(metrics.METRICS.__getitem__, names)
+        if one.rows and not one.value and one.better != "zero"
+    )  # fmt: skip
+    metric = next(plain, None)
+    if metric is not None and metric.rows is not None:
+        found.append((metric.title, _turned(metric.rows, metric.better, "label", "score"), limits.loss_max))
+    business = getattr(metrics, "BUSINESS", None)
+    if business is not None and (rows.empty or rows["decision"].notna().all()):
+        loss = _turned(business.rows, business.better, "label", "score", "decision")
+        found.append((business.title, loss, limits.cost_max))
+    return found
+
+
+def _turned(rows: Callable[..., np.ndarray], better: str, *names: str) -> Loss:
+    """The figure of each row, turned so that less is better."""
+    sign = -1.0 if better == "higher" else 1.0
+
+    def loss(frame: pd.DataFrame) -> np.ndarray:
+        kinds = {"decision": bool}
+        columns = [frame[name].to_numpy(kinds.get(name, np.float64)) for name in names]
+        return np.asarray(sign * np.asarray(rows(*columns), np.float64))
+
+    return loss
+
+
+def _outcome(rows: pd.DataFrame, title: str, loss: Loss, limit: float, alpha: float, needs: Needed) -> Line:
+    known = rows[rows["label"].notna()]
+    found = sequential.difference(
+        loss(known),
+        known["challenger"].to_numpy(),
+        known["share"].to_numpy(),
+        entity=known["unit"].to_numpy(),
+        block=known["block"].to_numpy(),
+        alpha=alpha,
+    )
+    asked = f"{found.information:,.0f} of {sequential.BURN_IN} labels for bounds on {title}"
+    return _line(f"loss in {title}", found, limit, asked if needs.labels_min else "")
+
+
+def _unanswered(rows: pd.DataFrame, limit: float, alpha: float) -> Line:
+    """Requests due to the challenger that the champion answered, because it failed or was too slow."""
+    due = rows[rows["at"] >= rows["began"] + SWITCH]
+    found = sequential.shortfall(
+        due["challenger"].to_numpy(), due["share"].to_numpy(), entity=due["unit"].to_numpy(), alpha=alpha
+    )
+    return _line("share due to it that it did not answer", found, limit, "")
+
+
+def _line(title: str, found: Bounds, limit: float, needs: str) -> Line:
+    word: Word = "not enough" if not np.isfinite(found.low) else "worse" if found.low > limit else "ok"
+    return Line(title, found.value, found.low, found.high, limit, word, needs)

@@ -1,0 +1,136 @@
+"""What a stage has shown of the challenger: figures beside their limits, and what is missing still.
+
+In a stage that mirrors, both models answered the same requests: they are compared in pairs (pairs.py). In
+a canary each answered its share: they are compared as cohorts (cohorts.py).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from loop.production import Challenger, Champion
+from loop.release import cohorts, pairs, record
+from loop.release.line import Line, number
+from loop.release.policy import Needed, Policy
+
+DAY = pd.Timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known at `now` of a challenger in its stage; rows and labels are those of the challenger."""
+
+    version: int
+    stage: str
+    weight: int
+    since: pd.Timestamp
+    now: pd.Timestamp
+    days: float
+    rows: int
+    labels: int
+    pending: int
+    needs: Needed
+    lines: list[Line] = field(default_factory=list)
+    odd: dict[str, int] = field(default_factory=dict)  # labels that came twice, or for no row
+
+    @property
+    def missing(self) -> list[str]:
+        """What the stage needs still, in words with numbers."""
+        asked = [
+            (math.floor(self.days * 10) / 10, self.needs.days_min, "days"),
+            (self.rows, self.needs.rows_min, "rows"),
+            (self.labels, self.needs.labels_min, "labels"),
+        ]
+        short = [f"{seen:,g} of {least:,} {what}" if what == "days" else f"{seen:,} of {least:,} {what}"
+                 for seen, least, what in asked if seen < least]  # fmt: skip
+        return short + [line.needs for line in self.lines if line.verdict == "not enough" and line.needs]
+
+    @property
+    def worse(self) -> list[str]:
+        """What is beyond its limit."""
+        return [
+            f"{line.title}: {number(line.value)}, limit {line.limit:g}"
+            for line in self.lines
+            if line.verdict == "worse" and line.limit is not None
+        ]
+
+    def text(self) -> str:
+        """One screen, for the terminal and the commit message."""
+        pending = f" ({self.pending:,} pending)" if self.pending else ""
+        head = [
+            f"version {self.version} in {self.stage}, {self.weight} % of the requests,"
+            f" since {self.since:%Y-%m-%d %H:%MZ}",
+            f"  {self.days:.1f} days, {self.rows:,} rows, {self.labels:,} labels{pending}, "
+            f"as of {self.now:%Y-%m-%d %H:%MZ}",
+        ]
+        said = [f"  {line.text()}" for line in self.lines]
+        ends = [("missing", self.missing), ("worse", self.worse)]
+        return "\n".join([*head, *said, *(f"  {name}: {'; '.join(what)}" for name, what in ends if what)])
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values; instants as ISO texts, None for what is not defined."""
+        made = asdict(self) | {"needs": self.needs.model_dump(), "missing": self.missing, "worse": self.worse}
+        made["since"], made["now"] = self.since.isoformat(), self.now.isoformat()
+        made["lines"] = [
+            {key: None if isinstance(value, float) and not math.isfinite(value) else value
+             for key, value in line.items()} for line in made["lines"]
+        ]  # fmt: skip
+        return made
+
+
+def gather(
+    champion: Champion,
+    challenger: Challenger,
+    policy: Policy,
+    log: pd.DataFrame,
+    labels: pd.DataFrame,
+    now: pd.Timestamp,
+) -> Evidence:
+    """What the log and the labels known at `now` say of the challenger in its stage.
+
+    `log` is of record.read, from `began(challenger)` on; `labels` have source.KEY, label, label_known_at.
+    """
+    stage = challenger.stage
+    labelled, odd = record.with_labels(log[log["at"] <= now], labels[labels["label_known_at"] <= now])
+    needs, rows = needed(challenger, policy), labelled
+    lines: Sequence[Line] = ()
+    if stage.mirror:
+        rows, lines = pairs.compare(champion, challenger, labelled, policy.limits, needs)
+    elif stage.weight:
+        rows, lines = cohorts.compare(champion, challenger, labelled, policy.limits, needs)
+    else:
+        rows = labelled.iloc[:0]
+    known = int(rows["label"].notna().sum())
+    seen = labelled["at"].max() if len(labelled) else stage.since
+    until = seen if stage.mirror or stage.weight else now  # days without a record do not count
+    return Evidence(
+        version=challenger.version,
+        stage=stage.name,
+        weight=stage.weight,
+        since=stage.since,
+        now=now,
+        days=max(0.0, (until - stage.since) / DAY),
+        rows=len(rows),
+        labels=known,
+        pending=len(rows) - known,
+        needs=needs,
+        lines=list(lines),
+        odd=odd,
+    )
+
+
+def began(challenger: Challenger) -> pd.Timestamp:
+    """Since when rows count: of its stage, or of its first canary, as all of them are pooled."""
+    stage = challenger.stage
+    return stage.since if not stage.weight else min(one.since for one in challenger.stages if one.weight)
+
+
+def needed(challenger: Challenger, policy: Policy) -> Needed:
+    """What its stage needs by the policy as it is now: of a stage that is gone, what the next larger does."""
+    named = [step for step in policy.stages if step.name == challenger.stage.name]
+    larger = [step for step in policy.stages if step.weight >= challenger.weight]
+    found = next(iter([*named, *larger]), None)
+    return found.needs if found else Needed(days_min=0, rows_min=0, labels_min=0)

@@ -1,0 +1,92 @@
+"""A stage that mirrors: champion and challenger on the same requests, joined by request id."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from loop.production import Challenger, Champion
+from loop.release.line import Line, Word
+from loop.release.policy import Limits, Needed
+from loop.stats import bootstrap
+
+SETTLE = pd.Timedelta(minutes=2)  # both records of a request are collected by then, whoever wrote them
+REPLICATES, SEED, CONFIDENCE = 2000, 1, 0.95
+NAN = float("nan")
+
+
+def compare(
+    champion: Champion, challenger: Challenger, log: pd.DataFrame, limits: Limits, needs: Needed
+) -> tuple[pd.DataFrame, Sequence[Line]]:
+    """The requests that both answered since the stage began, and what they say.
+
+    A figure is worse when it is beyond its limit, and not enough before `needs.rows_min` pairs. Intervals
+    are by day, as rows of one day resemble each other.
+    """
+    ours = log[(log["commit"] == champion.commit) & (log["role"] == "champion")]
+    theirs = log[(log["commit"] == challenger.commit) & (log["role"] == "shadow")]
+    ours, theirs = (rows[rows["at"] >= challenger.stage.since] for rows in (ours, theirs))
+    ours, theirs = ours.drop_duplicates("id"), theirs.drop_duplicates("id")
+    both = ours.merge(theirs, on="id", suffixes=("", "_theirs"))
+    settled = ours[ours["at"] <= log["at"].max() - SETTLE] if len(log) else ours
+    unanswered = 1 - settled["id"].isin(theirs["id"]).to_numpy(np.float64)
+
+    def line(title: str, part: np.ndarray, at: pd.Series, limit: float) -> Line:
+        value, low, high = _by_day(part, at)
+        seen: Word = "worse" if abs(value) > limit else "ok"
+        return Line(title, value, low, high, limit, seen if _enough(len(part), needs) else "not enough")
+
+    lines = [
+        line("score, challenger less champion", _difference(both), both["at"], limits.score_shift_max),
+        *[
+            line("requests decided otherwise", part, both["at"], limits.disagreement_max)
+            for part in _decided_otherwise(both)
+        ],
+        line("requests it left unanswered", unanswered, settled["at"], limits.error_share_max),
+    ]
+    enough = _enough(len(both), needs)
+    lines += latency(both["latency_ms"], both["latency_ms_theirs"], limits.latency_times_max, enough)
+    return both, lines
+
+
+def latency(champion: pd.Series, challenger: pd.Series, limit: float, enough: bool) -> list[Line]:
+    """The challenger's latency in times of the champion's: the median has a limit, p99 is shown."""
+    lines = []
+    for title, quantile, most in (("median latency", 0.5, limit), ("p99 latency", 0.99, None)):
+        ours, theirs = (float(one.quantile(quantile)) if len(one) else NAN for one in (champion, challenger))
+        times = theirs / ours if ours > 0 else NAN
+        word: Word = "ok" if enough and np.isfinite(times) else "not enough"
+        if word == "ok" and most is not None and times > most:
+            word = "worse"
+        lines.append(Line(f"{title}, {_ms(theirs)} in times of {_ms(ours)} ms", times, NAN, NAN, most, word))
+    return lines
+
+
+def _ms(value: float) -> str:
+    return f"{value:.1f}" if np.isfinite(value) else "-"
+
+
+def _enough(rows: int, needs: Needed) -> bool:
+    return rows >= max(1, needs.rows_min)
+
+
+def _difference(both: pd.DataFrame) -> np.ndarray:
+    return (both["score_theirs"] - both["score"]).to_numpy(np.float64)
+
+
+def _decided_otherwise(both: pd.DataFrame) -> list[np.ndarray]:
+    """1 where the decisions differ; nothing where no decisions are taken."""
+    taken = both["decision"].notna() & both["decision_theirs"].notna()
+    if len(both) and not taken.all():
+        return []
+    return [(both["decision"].astype(bool) != both["decision_theirs"].astype(bool)).to_numpy(np.float64)]
+
+
+def _by_day(part: np.ndarray, at: pd.Series) -> tuple[float, float, float]:
+    """The mean of `part` with its interval by day (UTC)."""
+    if not len(part):
+        return NAN, NAN, NAN
+    codes, days = pd.factorize(at.dt.floor("D"))
+    weight = bootstrap.weights(len(days), REPLICATES, SEED)
+    found = bootstrap.estimate(bootstrap.means(part, codes, len(days)), codes, weight, CONFIDENCE)
+    return found.value, found.low, found.high

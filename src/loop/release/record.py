@@ -1,0 +1,120 @@
+"""The prediction log as the evidence reads it, and the labels that were known of its rows.
+
+The log is what `loop collect` makes: Parquet by day. Both phases know its columns; a test holds them equal.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from loop import facts
+from loop.errors import LoopError
+from loop.features import DECIDED_AT
+from problem import source
+
+DAYS = "days"  # the folder of files, one per day (UTC)
+TYPES = {
+    "id": "str",
+    "at": "datetime64[us, UTC]",
+    DECIDED_AT: "datetime64[us, UTC]",
+    "commit": "str",
+    "role": "str",
+    "entity": "str",
+    "score": "float64",
+    "decision": "object",  # True, False, or None where there is no threshold
+    "latency_ms": "float64",
+}
+AGAIN = "`loop collect` writes it; take the broken file away, or bring it back from a copy"
+
+
+def read(folders: Sequence[Path], since: pd.Timestamp, until: pd.Timestamp) -> pd.DataFrame:
+    """Rows answered in [since, until] (UTC) in the order of time; none where nothing was collected.
+
+    Raises LoopError that names a file which cannot be read, or holds what no server writes.
+    """
+    first, last = str(since.date()), str(until.date())
+    paths = [path for folder in folders for path in sorted((folder / DAYS).glob("*.parquet"))]
+    frames = [_read(path) for path in paths if first <= path.stem <= last]
+    whole = pd.concat([empty(), *frames], ignore_index=True) if frames else empty()
+    here: pd.DataFrame = whole[(whole["at"] >= since) & (whole["at"] <= until)]
+    return here.sort_values(["at", "id"], ignore_index=True)
+
+
+def empty() -> pd.DataFrame:
+    """A log without rows."""
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in TYPES.items()})
+
+
+def known_labels(log: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
+    """The labels of the time in which the log's rows were decided, as known at `now` (UTC)."""
+    if log.empty:
+        return pd.DataFrame(columns=[*source.KEY, "label", "label_known_at"])
+    decided = log[DECIDED_AT]
+    tables = source.tables(decided.min(), decided.max() + pd.Timedelta(microseconds=1), now)
+    valid = {name: facts.repair(name, frame)[0] for name, frame in tables.items()}
+    found: pd.DataFrame = source.labels(valid, now)
+    return found
+
+
+def with_labels(log: pd.DataFrame, labels: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
+    """The log with `label`, NaN while it is not known; and how many labels came twice, or for no row.
+
+    Of labels that came twice the first known counts.
+    """
+    keys = _keys(log["entity"].drop_duplicates(), labels)
+    named = pd.Series(_texts(labels[source.KEY]), index=labels.index, dtype="object")
+    in_order = labels.assign(key=named).sort_values("label_known_at", kind="stable")
+    once = in_order.drop_duplicates("key").set_index("key")["label"].astype("float64")
+    label = log["entity"].map(keys).map(once).astype("float64")
+    strange = ~once.index.isin(list(keys.values()))
+    return log.assign(label=label), {"twice": len(labels) - len(once), "for no row": int(strange.sum())}
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        frame = pq.ParquetFile(path).read(columns=list(TYPES)).to_pandas()
+        frame = frame[list(TYPES)].astype({name: kind for name, kind in TYPES.items() if kind != "object"})
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise LoopError(f"{path} cannot be read: {said}", "a day of the prediction log", AGAIN) from None
+    for name in ("score", "latency_ms"):
+        wrong = ~np.isfinite(frame[name])
+        if wrong.any():
+            found = f"{path} holds {int(wrong.sum()):,} rows whose {name} is no finite number"
+            raise LoopError(found, "numbers alone", AGAIN)
+    return frame
+
+
+def _keys(entities: pd.Series, labels: pd.DataFrame) -> dict[str, str]:
+    """Each entity of the log as the text that its labels have."""
+    try:
+        values = [json.loads(text) for text in entities]
+        parsed = pd.DataFrame({name: [value.get(name) for value in values] for name in source.KEY})
+        for name in source.KEY:
+            if pd.api.types.is_datetime64_any_dtype(labels[name]):
+                parsed[name] = pd.to_datetime(parsed[name], utc=True, format="ISO8601")
+    except (ValueError, AttributeError) as error:
+        raise LoopError(
+            f"the prediction log holds an entity that is no JSON of {', '.join(source.KEY)}: {error}",
+            "entities as `loop collect` writes them",
+            AGAIN,
+        ) from None
+    return dict(zip(entities, _texts(parsed), strict=True))
+
+
+def _texts(keys: pd.DataFrame) -> list[str]:
+    columns = [keys[name].astype("object").tolist() for name in source.KEY]
+    return [json.dumps([_plain(value) for value in key]) for key in zip(*columns, strict=True)]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, pd.Timestamp):
+        return (value.tz_localize("UTC") if value.tzinfo is None else value.tz_convert("UTC")).isoformat()
+    plain = value.item() if isinstance(value, np.generic) else value
+    return int(plain) if isinstance(plain, float) and plain.is_integer() else plain
