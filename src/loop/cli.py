@@ -2,12 +2,15 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from loop import stage
 from loop.errors import guard
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 app = typer.Typer(
     name="loop",
@@ -26,6 +29,14 @@ app = typer.Typer(
 
 setting = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Set up what no file can hold.")
 app.add_typer(setting, name="setup")
+rolling = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Take a challenger on, or back.")
+app.add_typer(rolling, name="rollout")
+
+Now = Annotated[str | None, typer.Option(help="An instant in UTC; the clock's by default.")]
+Predictions = Annotated[
+    list[Path] | None,
+    typer.Option(help="A folder of the prediction log, may repeat; else LOOP_PREDICTIONS."),
+]
 
 
 @app.callback()
@@ -195,12 +206,9 @@ def collect(
 
     Example: loop collect
     """
-    import pandas as pd
-
-    from loop.params import instant_option
     from loop.serve import collect as collecting
 
-    collecting.main(instant_option("--now", now) or pd.Timestamp.now("UTC"))
+    collecting.main(_now(now))
 
 
 @app.command()
@@ -234,6 +242,76 @@ def github(
     from loop.setup import github as repository
 
     raise typer.Exit(repository.main(apply, reviewer or []))
+
+
+@rolling.command()
+def status(
+    predictions: Predictions = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    now: Now = None,
+) -> None:
+    """Say what serves, what the challenger has shown, what is missing, and what to do next.
+
+    Example: loop rollout status
+    """
+    from loop.release import rollout
+
+    rollout.status(rollout.view(predictions or [], _now(now)), as_json=as_json)
+
+
+@rolling.command()
+def advance(predictions: Predictions = None, now: Now = None) -> None:
+    """Take the challenger to its next stage, or make it champion: one commit that carries the evidence.
+
+    Exit codes: 0 done, 1 evidence is missing or speaks against it, and nothing was changed.
+
+    Example: loop rollout advance
+    """
+    from loop.release import rollout
+
+    rollout.advance(rollout.view(predictions or [], _now(now)))
+
+
+@rolling.command()
+def hold(
+    reason: Annotated[str | None, typer.Option(help="Why it may not go on.")] = None,
+    release: Annotated[bool, typer.Option("--release", help="Let it go on again.")] = False,
+    now: Now = None,
+) -> None:
+    """Keep the challenger where it is, for a reason, until it is released.
+
+    Example: loop rollout hold --reason "holidays until Monday"
+    """
+    from loop.release import rollout
+
+    if (reason is None or not reason.strip()) != release:
+        raise typer.BadParameter("give either --reason TEXT or --release")
+    rollout.hold(rollout.view([], _now(now)), reason)
+
+
+@rolling.command()
+def abort(
+    reason: Annotated[str, typer.Option(help="Why it is taken back.")],
+    predictions: Predictions = None,
+    now: Now = None,
+) -> None:
+    """Take the challenger back: all requests go to the champion, and no release brings it again by itself.
+
+    Example: loop rollout abort --reason "answers too late"
+    """
+    from loop.release import rollout
+
+    if not reason.strip():
+        raise typer.BadParameter("--reason is empty")
+    rollout.abort(rollout.view(predictions or [], _now(now)), reason)
+
+
+def _now(text: str | None) -> "pd.Timestamp":
+    import pandas as pd
+
+    from loop.params import instant_option
+
+    return instant_option("--now", text) or pd.Timestamp.now("UTC")
 
 
 @app.command()

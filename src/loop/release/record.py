@@ -42,8 +42,9 @@ def read(folders: Sequence[Path], since: pd.Timestamp, until: pd.Timestamp) -> p
     paths = [path for folder in folders for path in sorted((folder / DAYS).glob("*.parquet"))]
     frames = [_read(path) for path in paths if first <= path.stem <= last]
     whole = pd.concat([empty(), *frames], ignore_index=True) if frames else empty()
-    here: pd.DataFrame = whole[(whole["at"] >= since) & (whole["at"] <= until)]
-    return here.sort_values(["at", "id"], ignore_index=True)
+    here = whole[(whole["at"] >= since) & (whole["at"] <= until)]
+    in_order: pd.DataFrame = here.sort_values(["at", "id"], ignore_index=True)
+    return in_order
 
 
 def empty() -> pd.DataFrame:
@@ -78,7 +79,7 @@ def with_labels(log: pd.DataFrame, labels: pd.DataFrame) -> tuple[pd.DataFrame, 
 
 def _read(path: Path) -> pd.DataFrame:
     try:
-        frame = pq.ParquetFile(path).read(columns=list(TYPES)).to_pandas()
+        frame: pd.DataFrame = pq.ParquetFile(path).read(columns=list(TYPES)).to_pandas()
         frame = frame[list(TYPES)].astype({name: kind for name, kind in TYPES.items() if kind != "object"})
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
         said = (str(error).splitlines() or [type(error).__name__])[0]

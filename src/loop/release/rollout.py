@@ -1,0 +1,194 @@
+"""`loop rollout`: what serves and what it has shown, and the moves of a challenger, each one commit."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from loop import settings
+from loop.errors import LoopError
+from loop.git import git
+from loop.production import Production, State
+from loop.release import branch, evidence, moves, policy, record, render
+from loop.release.evidence import Evidence
+from loop.release.policy import Policy
+
+GO_ON = "`loop rollout advance`"
+END = "`loop rollout abort --reason TEXT`"
+
+
+@dataclass(frozen=True)
+class View:
+    """What a verb looks at: the policy of this checkout, the folders of the prediction log, the instant."""
+
+    policy: Policy
+    folders: Sequence[Path]
+    now: pd.Timestamp
+
+
+def view(folders: Sequence[Path], now: pd.Timestamp) -> View:
+    """The view of this checkout; without folders that of LOOP_PREDICTIONS."""
+    return View(policy.read(), folders or [settings.place().predictions], now)
+
+
+def seen(state: State, at: View) -> Evidence | None:
+    """The evidence of the challenger; None where there is none."""
+    if state.champion is None or state.challenger is None:
+        return None
+    log = record.read(at.folders, evidence.began(state.challenger), at.now)
+    labels = record.known_labels(log, at.now)
+    return evidence.gather(state.champion, state.challenger, at.policy, log, labels, at.now)
+
+
+def status(at: View, *, as_json: bool = False) -> None:
+    """Print what serves, what the challenger has shown, and what to do next."""
+    state = branch.fetch().state
+    shown = seen(state, at)
+    if as_json:
+        told: dict[str, Any] = {
+            "state": json.loads(json.dumps(state.model_dump(), default=str)),
+            "evidence": shown.as_json() if shown else None,
+            "next": following(state, shown, at.policy),
+        }
+        print(json.dumps(told, indent=2, allow_nan=False))
+        return
+    print("\n".join([*_models(state), *([shown.text()] if shown else [])]))
+    print(f"next: {following(state, shown, at.policy)}")
+
+
+def following(state: State, shown: Evidence | None, policy: Policy) -> str:
+    """What a person may do next, in one sentence."""
+    challenger = state.challenger
+    if challenger is None or shown is None:
+        return (
+            "a release brings the next challenger" if state.champion else "the first release serves at once"
+        )
+    if shown.worse:
+        return f"{END} takes it back; it may not go on: {'; '.join(shown.worse)}"
+    if challenger.held is not None:
+        return f"it is held: {challenger.held}; `loop rollout hold --release` lets it go on"
+    if shown.missing:
+        return f"wait for {', '.join(shown.missing)}"
+    return f"{GO_ON} makes it {_goal(state, policy)}"
+
+
+def advance(at: View) -> None:
+    """Take the challenger on to its next stage, if the evidence is there. Raises LoopError if not."""
+
+    def move(now: Production) -> tuple[State, str, None]:
+        state = moves.advance(now.state, at.policy, at.now)
+        shown = seen(now.state, at)
+        if shown is not None:  # else the move has refused
+            _sufficient(shown)
+        number, goal = _where(now.state)[0], _goal(now.state, at.policy)
+        return (
+            state,
+            _message(f"Make version {number} {goal}", shown.text() if shown else "", number, goal),
+            None,
+        )
+
+    _change(move, at)
+
+
+def hold(at: View, reason: str | None) -> None:
+    """Keep the challenger where it is, for a reason; None lets it go on again."""
+
+    def move(now: Production) -> tuple[State, str, None]:
+        state = moves.hold(now.state, reason)
+        number, stage = _where(now.state)
+        subject = (
+            f"Hold version {number} in {stage}" if reason else f"Let version {number} go on from {stage}"
+        )
+        return state, branch.message(subject, reason or "", Version=number, Stage=stage, By=by()), None
+
+    _done(branch.change(move, lambda state: render.rendered(state, at.policy)))
+
+
+def abort(at: View, reason: str) -> None:
+    """Take the challenger back, whatever the evidence says; it is told if it can be had."""
+
+    def move(now: Production) -> tuple[State, str, None]:
+        state = moves.abort(now.state, reason, at.now)
+        number, stage = _where(now.state)
+        body = f"{reason}\n\n{_told(now.state, at)}"
+        return (
+            state,
+            branch.message(f"Abort version {number} in {stage}", body, **_trailers(number, stage)),
+            None,
+        )
+
+    _done(branch.change(move, lambda state: render.rendered(state, at.policy)))
+
+
+def by() -> str:
+    """Who makes a move: the actor of a workflow, or the user of git."""
+    if actor := os.environ.get("GITHUB_ACTOR"):
+        return actor
+    try:
+        return git("config", "user.name")
+    except LoopError:
+        return "unknown"
+
+
+def _change(move: Callable[[Production], tuple[State, str, None]], at: View) -> None:
+    """Make the commit and say what serves now. What must follow every move is called here."""
+    after = branch.change(move, lambda state: render.rendered(state, at.policy))
+    print("\n".join(_models(after.state)))
+
+
+def _sufficient(shown: Evidence) -> None:
+    """Raise LoopError for evidence that does not let a challenger go on."""
+    where = f"version {shown.version} may not leave {shown.stage}"
+    if shown.worse:
+        raise LoopError(
+            f"{where}: {'; '.join(shown.worse)}",
+            "a challenger within the limits of deploy/policy.yaml",
+            f"{END} takes it back",
+        )
+    if shown.missing:
+        raise LoopError(
+            f"{where} yet: it has {', '.join(shown.missing)}",
+            "what the stage needs by deploy/policy.yaml",
+            "wait, `loop collect`, then `loop rollout status`",
+        )
+
+
+def _told(state: State, at: View) -> str:
+    try:
+        shown = seen(state, at)
+    except Exception as error:  # a broken log, source or metric may not keep a bad model in production
+        return f"No evidence: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+    return shown.text() if shown else ""
+
+
+def _message(subject: str, body: str, version: int, stage: str) -> str:
+    return branch.message(subject, body, Version=version, Stage=stage, By=by())
+
+
+def _where(state: State) -> tuple[int, str]:
+    """Number and stage of a challenger that a move has found."""
+    return (state.challenger.version, state.challenger.stage.name) if state.challenger else (0, "")
+
+
+def _goal(state: State, policy: Policy) -> str:
+    step = moves.following(state.challenger, policy) if state.challenger else None
+    return step.name if step else "champion"
+
+
+def _models(state: State) -> list[str]:
+    if not state.models:
+        return ["nothing serves yet"]
+    lines = []
+    for one in state.models:
+        since = one.since if one.role == "champion" else one.stage.since
+        stage = "" if one.role == "champion" else f", {one.stage.name}{', held' if one.held else ''}"
+        lines.append(
+            f"{one.role:<11} version {one.version}, {one.weight} %{stage}, since {since:%Y-%m-%d %H:%MZ},"
+            f" commit {one.commit[:12]}"
+        )
+    refused = [f"{one.version} ({one.reason})" for one in state.refused[-3:]]
+    return [*lines, *([f"{'refused':<11} version {', '.join(refused)}"] if refused else [])]
