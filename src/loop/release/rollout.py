@@ -85,11 +85,8 @@ def advance(at: View) -> None:
         if shown is not None:  # else the move has refused
             _sufficient(shown)
         number, goal = _where(now.state)[0], _goal(now.state, at.policy)
-        return (
-            state,
-            _message(f"Make version {number} {goal}", shown.text() if shown else "", number, goal),
-            None,
-        )
+        body = shown.text() if shown else ""
+        return state, _message(f"Make version {number} {goal}", body, number, goal), None
 
     _change(move, at)
 
@@ -101,11 +98,11 @@ def hold(at: View, reason: str | None) -> None:
         state = moves.hold(now.state, reason)
         number, stage = _where(now.state)
         subject = (
-            f"Hold version {number} in {stage}" if reason else f"Let version {number} go on from {stage}"
+            f"Hold version {number} in {stage}" if reason else f"Let version {number} leave {stage} again"
         )
-        return state, branch.message(subject, reason or "", Version=number, Stage=stage, By=by()), None
+        return state, _message(subject, reason or "", number, stage), None
 
-    _done(branch.change(move, lambda state: render.rendered(state, at.policy)))
+    _change(move, at)
 
 
 def abort(at: View, reason: str) -> None:
@@ -115,13 +112,9 @@ def abort(at: View, reason: str) -> None:
         state = moves.abort(now.state, reason, at.now)
         number, stage = _where(now.state)
         body = f"{reason}\n\n{_told(now.state, at)}"
-        return (
-            state,
-            branch.message(f"Abort version {number} in {stage}", body, **_trailers(number, stage)),
-            None,
-        )
+        return state, _message(f"Abort version {number} in {stage}", body, number, stage), None
 
-    _done(branch.change(move, lambda state: render.rendered(state, at.policy)))
+    _change(move, at)
 
 
 def by() -> str:
