@@ -97,9 +97,7 @@ def hold(at: View, reason: str | None) -> None:
     def move(now: Production) -> tuple[State, str, None]:
         state = moves.hold(now.state, reason)
         number, stage = _where(now.state)
-        subject = (
-            f"Hold version {number} in {stage}" if reason else f"Let version {number} leave {stage} again"
-        )
+        subject = f"Hold version {number} in {stage}" if reason else f"Let version {number} leave {stage}"
         return state, _message(subject, reason or "", number, stage), None
 
     _change(move, at)

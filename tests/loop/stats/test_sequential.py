@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from loop.stats import sequential
 
@@ -112,7 +113,6 @@ def test_bounds_are_wider_than_those_of_a_test_at_one_look_and_widen_with_certai
     found, surer = bounds(world(2), alpha), bounds(world(2), alpha / 2)
     assert surer.low < found.low < found.value < found.high < surer.high
     information = np.array([50.0, 200, 1000, 50_000])
-    from scipy.stats import norm
 
     assert (
         sequential.margin(information, information, alpha) > norm.ppf(1 - alpha) * np.sqrt(information)
