@@ -1,0 +1,373 @@
+"""What a stage has shown: literal logs, and what is said of them."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from loop import params
+from loop.errors import LoopError
+from loop.release import evidence, moves, record
+from loop.release.policy import Needed, Policy
+from loop.serve import collect
+from loop.stats import sequential
+from problem import metrics, source
+from release.conftest import NOW, STAGED, policy, serving
+from release.log import START, labels, rows, write
+
+LATER = START + pd.Timedelta(days=30)
+SHADOW, CANARY = serving(1, 2), moves.advance(serving(1, 2), STAGED, NOW)
+QUARTER = policy(("canary-25", 25, False))
+
+
+LOSS, COST = "log loss", "cost of decisions"
+
+
+@pytest.fixture(autouse=True)
+def judged_by_log_loss_and_cost(monkeypatch):
+    """Whatever the problem is judged by, here it is by these."""
+    log_loss = SimpleNamespace(
+        title=LOSS,
+        better="lower",
+        value=None,
+        rows=lambda label, score: -np.log(np.where(label, score, 1 - score)),
+    )
+    cost = SimpleNamespace(
+        title=COST, better="lower", rows=lambda label, score, decision: (label != decision).astype(float)
+    )
+    monkeypatch.setattr(metrics, "PRIMARY", "log_loss")
+    monkeypatch.setattr(metrics, "METRICS", {"log_loss": log_loss})
+    monkeypatch.setattr(metrics, "BUSINESS", cost, raising=False)
+
+
+def needing(**needs: int) -> Policy:
+    """The staged policy, each stage of which needs something."""
+    needed = Needed(**{"days_min": 0, "rows_min": 0, "labels_min": 0} | needs)
+    return STAGED.model_copy(
+        update={"stages": [step.model_copy(update={"needs": needed}) for step in STAGED.stages]}
+    )
+
+
+def gather(state, log, known=None, at=STAGED, now=LATER):
+    known = labels(log).iloc[:0] if known is None else known
+    return evidence.gather(state.champion, state.challenger, at, log, known, now)
+
+
+def shadowed(count: int = 20, **changed) -> pd.DataFrame:
+    """Each request answered by both; the challenger's rows as changed."""
+    return pd.concat([rows(1, "champion", count), rows(2, "shadow", count, **changed)], ignore_index=True)
+
+
+def split(count: int, share: float = 0.25, seed: int = 1, minutes: float = 1, **worse) -> pd.DataFrame:
+    """Requests of a canary: each answered by the challenger with that chance; its rows as changed."""
+    drawn = np.random.default_rng(seed).random(count) < share
+    ours, theirs = rows(1, "champion", count, minutes=minutes), rows(2, "challenger", count, minutes=minutes)
+    return pd.concat([ours[~drawn], theirs.assign(**worse)[drawn]]).sort_values("at", ignore_index=True)
+
+
+def canary(share_percent: int = 25):
+    return moves.enter(serving(1), _second(), policy(("canary", share_percent, False)), NOW)
+
+
+def _second():
+    from release.conftest import version
+
+    return version(2)
+
+
+def line(found, start: str):
+    return next(one for one in found.lines if one.title.startswith(start))
+
+
+# The record
+
+
+def test_the_columns_and_the_folder_are_those_that_collect_writes():
+    assert record.DAYS == collect.DAYS
+    assert set(record.TYPES) <= set(collect.RECORD.names)
+
+
+def test_a_log_is_read_back_in_the_order_of_time_and_only_of_the_time_asked_for(tmp_path):
+    write(tmp_path, shadowed(500))
+    since, until = START + pd.Timedelta(days=1), START + pd.Timedelta(days=2)
+    found = record.read([tmp_path], since, until)
+    assert len(found) == 2 * 145
+    assert found["at"].is_monotonic_increasing
+    assert found["at"].between(since, until).all()
+
+
+def test_logs_of_several_places_are_one(tmp_path):
+    write(tmp_path / "a", rows(1, "champion", 5))
+    write(tmp_path / "b", rows(2, "shadow", 5))
+    assert len(record.read([tmp_path / "a", tmp_path / "b"], START, LATER)) == 10
+
+
+def test_where_nothing_was_collected_the_log_is_empty(tmp_path):
+    assert record.read([tmp_path / "nowhere"], START, LATER).empty
+
+
+@pytest.mark.parametrize("damage", ["truncated", "no parquet", "column missing", "not a number", "infinite"])
+def test_a_day_that_cannot_be_used_is_named(tmp_path, damage):
+    write(tmp_path, rows(1, "champion", 5))
+    path = next((tmp_path / record.DAYS).iterdir())
+    if damage == "truncated":
+        path.write_bytes(path.read_bytes()[:-20])
+    elif damage == "no parquet":
+        path.write_text("score\n0.5\n")
+    else:
+        frame = pd.read_parquet(path)
+        changed = {"column missing": frame.drop(columns="commit"),
+                   "not a number": frame.assign(score=np.nan),
+                   "infinite": frame.assign(latency_ms=np.inf)}[damage]  # fmt: skip
+        changed.to_parquet(path)
+    with pytest.raises(LoopError, match=str(path)):
+        record.read([tmp_path], START, LATER)
+
+
+def test_labels_are_joined_by_the_key_and_what_came_twice_or_for_no_row_is_counted():
+    log = rows(1, "champion", 3)
+    known = labels(rows(1, "champion", 4)).iloc[1:]  # of the rows 1, 2 and of one that was never asked for
+    again = known.iloc[:1].assign(label=0, label_known_at=START + pd.Timedelta(days=1))
+    found, odd = record.with_labels(log, pd.concat([again, known]))
+    assert found["label"].tolist() == pytest.approx([np.nan, 1, 1], nan_ok=True)
+    assert odd == {"twice": 1, "for no row": 1}
+
+
+def test_a_key_that_is_an_instant_is_joined_however_it_was_written(monkeypatch):
+    monkeypatch.setattr(source, "KEY", ["when"])
+    log = rows(1, "champion", 2).assign(
+        entity=[json.dumps({"when": "2026-01-05T12:00:00Z"}), json.dumps({"when": "2026-01-05 14:00+02:00"})]
+    )
+    known = pd.DataFrame({"when": [NOW], "label": [1], "label_known_at": [NOW]})
+    assert record.with_labels(log, known)[0]["label"].tolist() == [1, 1]
+
+
+def test_the_source_labels_the_rows_of_a_log_as_known_at_an_instant():
+    """Of real requests, whose keys went through JSON; a day before the end some are pending."""
+    windows = params.section("windows", params.Windows)
+    since, until, now = windows.holdout.since, windows.holdout.until, windows.as_of
+    asked = source.requests(source.tables(since, until, now)).tail(3000)
+    entities = [json.dumps(json.loads(pd.Series(key).to_json(date_format="iso", date_unit="us")))
+                for key in asked[source.KEY].to_dict("records")]  # fmt: skip
+    log = rows(1, "champion", len(asked), decided_at=asked["decided_at"].to_numpy(), entity=entities)
+    log["decided_at"] = asked["decided_at"].to_numpy("datetime64[us]")
+    log["decided_at"] = log["decided_at"].dt.tz_localize("UTC")
+    labels_then, labels_now = (record.known_labels(log, at) for at in (log["decided_at"].max(), now))
+    found, expected = (
+        record.with_labels(log, labels_now)[0],
+        asked.merge(labels_now, on=source.KEY, how="left"),
+    )
+    assert found["label"].tolist() == pytest.approx(expected["label"].tolist(), nan_ok=True)
+    assert 0 < record.with_labels(log, labels_then)[0]["label"].notna().sum() < found["label"].notna().sum()
+
+
+def test_an_entity_that_is_no_json_is_refused():
+    with pytest.raises(LoopError, match="no JSON"):
+        record.with_labels(rows(1, "champion", 1, entity="{"), labels(rows(1, "champion", 1)))
+
+
+# What is missing
+
+
+@pytest.mark.parametrize("state", [SHADOW, CANARY], ids=["shadow", "canary"])
+def test_of_an_empty_log_everything_is_missing_and_nothing_is_worse(state):
+    found = gather(state, record.empty(), at=needing(days_min=2, rows_min=1000, labels_min=50))
+    assert found.missing[:3] == ["0 of 2 days", "0 of 1,000 rows", "0 of 50 labels"]
+    assert not found.worse
+    assert "version 2" in found.text()
+    json.dumps(found.as_json(), allow_nan=False)
+
+
+def test_what_is_there_is_not_missing():
+    found = gather(SHADOW, shadowed(432), at=needing(days_min=2, rows_min=432))
+    assert found.missing == []
+
+
+def test_days_count_as_long_as_something_is_on_record():
+    found = gather(SHADOW, shadowed(144), at=needing(days_min=2))
+    assert found.missing == ["0.9 of 2 days"]
+
+
+def test_a_stage_in_which_nothing_is_asked_of_the_challenger_only_takes_time():
+    waiting = moves.enter(serving(1), _second(), policy(("off", 0, False)), NOW)
+    found = gather(waiting, rows(1, "champion", 10))
+    assert (found.rows, found.lines, found.missing, found.days) == (0, [], [], 30)
+
+
+def test_of_a_stage_that_the_policy_no_longer_has_the_next_larger_is_asked():
+    step = needing(rows_min=7).stages[2]
+    assert evidence.needed(CANARY.challenger, STAGED.model_copy(update={"stages": [step]})).rows_min == 7
+    assert evidence.needed(CANARY.challenger, policy()).rows_min == 0
+
+
+# Pairs
+
+
+def test_pairs_are_joined_by_the_request_whoever_came_first():
+    log = shadowed(20, score=0.6, decision=False)
+    found = gather(SHADOW, log.sample(frac=1, random_state=1))
+    assert found.rows == 20
+    assert line(found, "score").value == pytest.approx(0.1)
+    assert line(found, "requests decided otherwise").value == 1
+    assert len(found.worse) == 2
+
+
+def test_equal_models_are_ok_in_every_figure():
+    found = gather(SHADOW, shadowed(300))
+    assert {one.verdict for one in found.lines} == {"ok"}
+    assert not found.worse
+
+
+def test_the_shift_of_scores_has_an_interval_by_day():
+    log = shadowed(300, score=np.where(np.arange(300) < 150, 0.5, 0.52))
+    found = line(gather(SHADOW, log), "score")
+    assert found.low < 0.01 < found.high
+
+
+def test_requests_that_only_the_champion_answered_are_counted_as_errors():
+    log = shadowed(100)
+    log = log[~((log["role"] == "shadow") & log["id"].isin(["r1", "r2", "r3"]))]
+    found = gather(SHADOW, log)
+    assert found.rows == 97
+    assert line(found, "requests it left unanswered").value == pytest.approx(3 / 99)  # the last may yet come
+    assert line(found, "requests it left unanswered").verdict == "worse"
+
+
+def test_a_challenger_that_answers_nothing_is_seen_before_it_has_a_pair():
+    found = line(gather(SHADOW, rows(1, "champion", 50)), "requests it left unanswered")
+    assert (found.value, found.verdict) == (1, "worse")
+
+
+def test_rows_of_others_are_not_compared():
+    """Another commit with the same role, the champion's own shadow, and what was before the stage began."""
+    log = shadowed(10)
+    before = shadowed(5, score=0.9)
+    before = before.assign(at=before["at"] - pd.Timedelta(days=9), id=before["id"] + "b")
+    strangers = pd.concat([rows(3, "shadow", 10, score=0.9), rows(1, "shadow", 10, score=0.9)])
+    found = gather(SHADOW, pd.concat([log, strangers, before], ignore_index=True))
+    assert (found.rows, line(found, "score").value) == (10, 0)
+
+
+def test_a_slow_challenger_is_worse():
+    found = gather(SHADOW, shadowed(20, latency_ms=30.0))
+    assert line(found, "median latency").value == pytest.approx(3)
+    assert line(found, "median latency").verdict == "worse"
+
+
+def test_few_pairs_are_not_enough_to_call_anything_worse():
+    found = gather(SHADOW, shadowed(5, score=0.9), at=needing(rows_min=10))
+    assert not found.worse
+    assert line(found, "score").verdict == "not enough"
+
+
+def test_without_a_threshold_decisions_are_not_compared():
+    log = shadowed(20).assign(decision=None)
+    assert not [one for one in gather(SHADOW, log).lines if "decided" in one.title]
+
+
+# Cohorts
+
+
+def test_pending_labels_are_counted_and_are_no_outcome():
+    log = split(2000)
+    theirs = log[log["role"] == "challenger"]
+    found = gather(canary(), log, labels(theirs.iloc[:10]), at=needing(labels_min=50))
+    assert (found.rows, found.labels, found.pending) == (len(theirs), 10, len(theirs) - 10)
+    assert "10 of 50 labels" in found.missing
+
+
+def test_labels_known_later_than_now_are_not_seen():
+    log = split(400)
+    known = labels(log, known_at=LATER + pd.Timedelta(hours=1))
+    assert gather(canary(), log, known).labels == 0
+
+
+def test_a_challenger_with_worse_outcomes_is_worse_and_an_equal_one_is_not():
+    log = split(6000, score=0.3)
+    found = gather(canary(), log, labels(log))
+    outcome = line(found, f"loss in {LOSS}")
+    assert outcome.value == pytest.approx(np.log(0.5 / 0.3), rel=0.05)  # of log loss, as all labels are 1
+    assert outcome.verdict == "worse"
+    equal = split(6000)
+    scores = np.random.default_rng(5).choice([0.3, 0.5, 0.8], len(equal))
+    assert not gather(canary(), equal.assign(score=scores), labels(equal)).worse
+
+
+def test_decisions_that_cost_more_are_worse_though_the_scores_are_the_same():
+    log = split(3000, decision=False)
+    found = gather(canary(), log, labels(log))
+    assert line(found, f"loss in {LOSS}").verdict == "ok"
+    assert line(found, f"loss in {COST}").verdict == "worse"
+
+
+def test_a_metric_of_which_more_is_better_is_turned(monkeypatch):
+    hit = SimpleNamespace(title="hits", better="higher", value=None, rows=lambda label, score: score * label)
+    monkeypatch.setattr(metrics, "METRICS", {"log_loss": hit})
+    log = split(3000, score=0.3)
+    found = line(gather(canary(), log, labels(log)), "loss in hits")
+    assert found.value == pytest.approx(0.2, abs=0.01)
+
+
+def test_of_a_primary_metric_that_is_no_mean_of_rows_the_next_that_is_one_is_tested(monkeypatch):
+    auc = SimpleNamespace(title="AUC", better="higher", value=None, rows=None)
+    monkeypatch.setattr(metrics, "METRICS", {"auc": auc, **metrics.METRICS})
+    monkeypatch.setattr(metrics, "PRIMARY", "auc")
+    log = split(400)
+    assert [one.title for one in gather(canary(), log, labels(log)).lines][:2] == [
+        f"loss in {LOSS}", f"loss in {COST}",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("without", ["business metric", "threshold"])
+def test_without_a_business_metric_or_a_threshold_no_cost_is_tested(monkeypatch, without):
+    log = split(400)
+    if without == "threshold":
+        log = log.assign(decision=None)
+    else:
+        monkeypatch.delattr(metrics, "BUSINESS")
+    assert not [one for one in gather(canary(), log, labels(log)).lines if COST in one.title]
+
+
+def test_few_labels_are_no_bounds_and_where_labels_are_needed_that_is_missing():
+    log = split(100)
+    found = gather(canary(), log, labels(log), at=needing(labels_min=1))
+    assert any(f"of {sequential.BURN_IN} labels for bounds" in what for what in found.missing)
+
+
+def test_rows_of_all_canary_stages_are_pooled_each_with_its_share():
+    early, late = split(3000, 0.05, minutes=1), split(3000, 0.25, seed=2, minutes=1)
+    gap = pd.Timedelta(days=4)
+    late = late.assign(at=late["at"] + gap, id=late["id"] + "b")
+    late["entity"] = [json.dumps({**json.loads(text), source.KEY[0]: "late"}) for text in late["entity"]]
+    state = moves.advance(CANARY, STAGED, START + gap)
+    log = pd.concat([early, late], ignore_index=True)
+    found = gather(state, log, labels(log, known_at=START + gap))
+    outcome = line(found, f"loss in {LOSS}")
+    alone = gather(state, late, labels(late, known_at=START + gap))
+    assert found.rows == alone.rows == int((late["role"] == "challenger").sum())
+    assert np.isfinite(outcome.low)
+    assert line(found, "share due").value == pytest.approx(0, abs=0.1)
+
+
+def test_a_challenger_that_fails_is_missed_in_its_share():
+    log = split(8000, minutes=0.5)
+    failed = (log["role"] == "challenger") & (np.arange(len(log)) % 3 == 0)
+    log.loc[failed, ["role", "commit"]] = ["champion", rows(1, "champion", 1)["commit"][0]]
+    found = gather(canary(), log)
+    assert line(found, "share due").value == pytest.approx(0.33, abs=0.06)
+    assert line(found, "share due").verdict == "worse"
+
+
+def test_a_request_is_counted_once():
+    log = split(400)
+    assert gather(canary(), pd.concat([log, log])).rows == gather(canary(), log).rows
+
+
+def test_the_evidence_is_one_screen():
+    log = split(2000)
+    said = gather(canary(), log, labels(log), at=needing(days_min=9)).text()
+    assert len(said.splitlines()) < 20
+    assert max(map(len, said.splitlines())) < 130
+    assert "of 9 days" in said

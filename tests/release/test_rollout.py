@@ -1,0 +1,217 @@
+"""`loop rollout` in a real clone: evidence decides, and each move is one commit that carries it."""
+
+import json
+import subprocess
+
+import pandas as pd
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from loop.cli import app
+from loop.errors import LoopError
+from loop.release import branch, moves, record
+from loop.release.policy import POLICY
+from release.conftest import NOW, STAGED, released, version
+from release.log import labels, rows, write
+
+NOW_OPTION = ["--now", "2026-01-08T12:00Z"]
+NEEDS = {"days_min": 2, "rows_min": 100, "labels_min": 0}
+
+
+@pytest.fixture
+def rollout(clone, monkeypatch):
+    """A clone in which version 2 is the challenger of version 1, with a policy and without a log."""
+    for name in ("LOOP_PREDICTIONS", "GITHUB_ACTOR"):
+        monkeypatch.delenv(name, raising=False)
+    asked = STAGED.model_dump()
+    for stage in asked["stages"]:
+        stage["needs"] = NEEDS
+    (clone / POLICY).parent.mkdir()
+    (clone / POLICY).write_text(yaml.safe_dump(asked))
+    monkeypatch.setattr(record, "known_labels", lambda log, now: labels(log).iloc[:0])
+    released(version(1), version(2))
+    return clone
+
+
+def invoke(*arguments: str):
+    return CliRunner().invoke(app, ["rollout", *arguments])
+
+
+def said(*arguments: str) -> str:
+    done = invoke(*arguments)
+    assert done.exit_code == 0, (done.output, done.exception)
+    return done.stdout
+
+
+def refusal(*arguments: str) -> str:
+    done = invoke(*arguments)
+    assert done.exit_code == 1
+    assert isinstance(done.exception, LoopError)
+    return str(done.exception)
+
+
+def shadow(clone, count: int = 400, **changed) -> None:
+    log = pd.concat([rows(1, "champion", count), rows(2, "shadow", count, **changed)])
+    write(clone / "data/predictions", log)
+
+
+def newest(what: str = "%B") -> str:
+    command = ["git", "log", "-1", f"--format={what}", "origin/production"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def commits() -> int:
+    command = ["git", "rev-list", "--count", "origin/production"]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def test_without_evidence_nothing_is_changed_and_what_is_missing_is_said(rollout):
+    before = commits()
+    assert "0 of 2 days, 0 of 100 rows" in refusal("advance", *NOW_OPTION)
+    shadow(rollout, 50)
+    assert "0.3 of 2 days, 50 of 100 rows" in refusal("advance", *NOW_OPTION)
+    assert commits() == before
+
+
+def test_evidence_against_it_refuses_whatever_else_is_there(rollout):
+    shadow(rollout, score=0.9)
+    found = refusal("advance", *NOW_OPTION)
+    assert "score, challenger less champion: +0.4000, limit 0.05" in found
+    assert "loop rollout abort" in found
+
+
+def test_with_evidence_it_goes_on_by_one_commit_that_carries_it(rollout):
+    shadow(rollout)
+    before = commits()
+    assert "canary-5" in said("advance", *NOW_OPTION)
+    assert commits() == before + 1
+    challenger = branch.fetch().state.challenger
+    assert (challenger.stage.name, challenger.weight) == ("canary-5", 5)
+    assert challenger.stage.since == pd.Timestamp("2026-01-08T12:00Z")
+    assert "400 rows" in newest()
+    assert newest("%s") == "Make version 2 canary-5"
+    assert newest("%(trailers:key=Version,valueonly)%(trailers:key=Stage,valueonly)").split() == [
+        "2",
+        "canary-5",
+    ]
+    assert newest("%(trailers:key=By,valueonly)") == "t"
+
+
+def test_after_the_last_stage_it_is_champion(rollout):
+    needless = STAGED.model_dump()
+    (rollout / POLICY).write_text(yaml.safe_dump(needless))
+    for _ in range(3):
+        said("advance", *NOW_OPTION)
+    assert [(one.role, one.version) for one in branch.fetch().state.models] == [("champion", 2)]
+    assert newest("%s") == "Make version 2 champion"
+
+
+def test_status_says_what_serves_what_is_missing_and_what_to_do(rollout):
+    shadow(rollout, 50)
+    found = said("status", *NOW_OPTION)
+    assert "champion    version 1, 100 %" in found
+    assert "challenger  version 2, 0 %, shadow" in found
+    assert "missing: 0.3 of 2 days; 50 of 100 rows" in found
+    assert "next: wait for 0.3 of 2 days, 50 of 100 rows" in found
+    shadow(rollout)
+    assert "next: `loop rollout advance` makes it canary-5" in said("status", *NOW_OPTION)
+    shadow(rollout, score=0.9)
+    assert "next: `loop rollout abort --reason TEXT` takes it back" in said("status", *NOW_OPTION)
+
+
+def test_status_for_programs_says_the_same(rollout):
+    shadow(rollout, 50)
+    found = json.loads(said("status", "--json", *NOW_OPTION))
+    assert found["evidence"]["missing"] == ["0.3 of 2 days", "50 of 100 rows"]
+    assert [one["role"] for one in found["state"]["models"]] == ["champion", "challenger"]
+
+
+def test_status_before_the_first_release_and_without_a_challenger(rollout):
+    branch.change(lambda now: (moves.abort(now.state, "why", NOW), "Abort", None), lambda _: {})
+    assert "a release brings the next" in said("status", *NOW_OPTION)
+    subprocess.run(["git", "rm", "-q", "--cached", "-r", "."], check=False, capture_output=True)
+    empty = subprocess.run(
+        ["git", "commit-tree", "4b825dc642cb6eb9a060e54bf8d69288fbee4904", "-m", "empty"],
+        check=True, capture_output=True, text=True,
+    ).stdout.strip()  # fmt: skip
+    subprocess.run(["git", "push", "-qf", "origin", f"{empty}:production"], check=True)
+    assert "nothing serves yet" in said("status", *NOW_OPTION)
+
+
+def test_a_challenger_that_is_held_stays_until_it_is_released(rollout):
+    shadow(rollout)
+    said("hold", "--reason", "holidays")
+    assert newest("%s") == "Hold version 2 in shadow"
+    assert "holidays" in newest()
+    assert "it is held: holidays" in said("status", *NOW_OPTION)
+    assert "held: holidays" in refusal("advance", *NOW_OPTION)
+    said("hold", "--release")
+    said("advance", *NOW_OPTION)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["hold"], ["hold", "--reason", " "], ["hold", "--reason", "a", "--release"], ["abort"],
+                  ["abort", "--reason", ""]]
+)  # fmt: skip
+def test_a_move_without_a_reason_is_wrong_usage(rollout, arguments):
+    assert invoke(*arguments).exit_code == 2
+
+
+def test_an_abort_needs_no_evidence_and_says_what_there_is(rollout):
+    shadow(rollout, 50)
+    said("abort", "--reason", "it crashes", *NOW_OPTION)
+    state = branch.fetch().state
+    assert state.challenger is None
+    assert [(one.version, one.reason) for one in state.refused] == [(2, "it crashes")]
+    assert "it crashes" in newest()
+    assert "50 rows" in newest()
+
+
+def test_an_abort_works_though_the_log_is_broken(rollout):
+    shadow(rollout)
+    for path in (rollout / "data/predictions" / record.DAYS).iterdir():
+        path.write_text("broken")
+    assert "cannot be read" in refusal("advance", *NOW_OPTION)
+    said("abort", "--reason", "it crashes", *NOW_OPTION)
+    assert branch.fetch().state.challenger is None
+    assert "No evidence" in newest()
+
+
+def test_nothing_can_be_done_to_a_challenger_that_is_not_there(rollout):
+    said("abort", "--reason", "it crashes", *NOW_OPTION)
+    for verb in (["advance"], ["hold", "--reason", "why"], ["abort", "--reason", "why"]):
+        assert "there is no challenger" in refusal(*verb)
+
+
+def test_a_stage_that_the_policy_no_longer_has_can_be_left(rollout):
+    asked = STAGED.model_dump()
+    asked["stages"] = [{**asked["stages"][2], "needs": NEEDS}]
+    (rollout / POLICY).write_text(yaml.safe_dump(asked))
+    assert "0 of 100 rows" in refusal("advance", *NOW_OPTION)
+    shadow(rollout)
+    said("advance", *NOW_OPTION)
+    assert branch.fetch().state.challenger.stage.name == "canary-25"
+
+
+def test_predictions_may_lie_in_several_folders(rollout):
+    write(rollout / "a", rows(1, "champion", 400))
+    write(rollout / "b", rows(2, "shadow", 400))
+    said("advance", "--predictions", "a", "--predictions", "b", *NOW_OPTION)
+
+
+def test_whoever_reads_the_state_meanwhile_decides_nothing_twice(rollout, monkeypatch):
+    """Another one advances first: this advance is judged anew, by what the new stage needs."""
+    shadow(rollout)
+    real, seen = branch.fetch, []
+
+    def slow():
+        now = real()
+        if not seen:
+            seen.append(1)
+            branch.change(lambda at: (moves.advance(at.state, STAGED, NOW), "Advance", None), lambda _: {})
+        return now
+
+    monkeypatch.setattr(branch, "fetch", slow)
+    assert "may not leave canary-5 yet" in refusal("advance", *NOW_OPTION)
+    assert real().state.challenger.stage.name == "canary-5"
