@@ -107,7 +107,7 @@ def draw(found: dict[str, Any]) -> str:
             xlim=(0, None),
         )
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
     text = picture(svg, "share of equal challengers called worse, by a sequential and by a plain test")
     return text.replace("<svg", '<svg style="background: #fff"', 1)
 

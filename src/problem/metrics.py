@@ -165,4 +165,4 @@ def cost(label: Array, score: Array, decision: Array) -> Array:
     return np.asarray(np.where(decision, (label == 0) * 2 / 3, (label == 1) * 1.0))
 
 
-BUSINESS = Business("cost of decisions, in late arrivals nobody was told of", "lower", cost)  # or leave out
+BUSINESS = Business("cost of decisions", "lower", cost)  # leave it out where a score is no decision

@@ -287,7 +287,7 @@ def test_labels_known_later_than_now_are_not_seen():
 def test_a_challenger_with_worse_outcomes_is_worse_and_an_equal_one_is_not():
     log = split(6000, score=0.3)
     found = gather(canary(), log, labels(log))
-    outcome = line(found, f"loss in {LOSS}")
+    outcome = line(found, f"{LOSS}, worse by")
     assert outcome.value == pytest.approx(np.log(0.5 / 0.3), rel=0.05)  # of log loss, as all labels are 1
     assert outcome.verdict == "worse"
     equal = split(6000)
@@ -298,15 +298,15 @@ def test_a_challenger_with_worse_outcomes_is_worse_and_an_equal_one_is_not():
 def test_decisions_that_cost_more_are_worse_though_the_scores_are_the_same():
     log = split(3000, decision=False)
     found = gather(canary(), log, labels(log))
-    assert line(found, f"loss in {LOSS}").verdict == "ok"
-    assert line(found, f"loss in {COST}").verdict == "worse"
+    assert line(found, f"{LOSS}, worse by").verdict == "ok"
+    assert line(found, f"{COST}, worse by").verdict == "worse"
 
 
 def test_a_metric_of_which_more_is_better_is_turned(monkeypatch):
     hit = SimpleNamespace(title="hits", better="higher", value=None, rows=lambda label, score: score * label)
     monkeypatch.setattr(metrics, "METRICS", {"log_loss": hit})
     log = split(3000, score=0.3)
-    found = line(gather(canary(), log, labels(log)), "loss in hits")
+    found = line(gather(canary(), log, labels(log)), "hits, worse by")
     assert found.value == pytest.approx(0.2, abs=0.01)
 
 
@@ -316,7 +316,7 @@ def test_of_a_primary_metric_that_is_no_mean_of_rows_the_next_that_is_one_is_tes
     monkeypatch.setattr(metrics, "PRIMARY", "auc")
     log = split(400)
     assert [one.title for one in gather(canary(), log, labels(log)).lines][:2] == [
-        f"loss in {LOSS}", f"loss in {COST}",
+        f"{LOSS}, worse by", f"{COST}, worse by",
     ]  # fmt: skip
 
 
@@ -344,7 +344,7 @@ def test_rows_of_all_canary_stages_are_pooled_each_with_its_share():
     state = moves.advance(CANARY, STAGED, START + gap)
     log = pd.concat([early, late], ignore_index=True)
     found = gather(state, log, labels(log, known_at=START + gap))
-    outcome = line(found, f"loss in {LOSS}")
+    outcome = line(found, f"{LOSS}, worse by")
     alone = gather(state, late, labels(late, known_at=START + gap))
     assert found.rows == alone.rows == int((late["role"] == "challenger").sum())
     assert np.isfinite(outcome.low)

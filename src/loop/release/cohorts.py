@@ -99,7 +99,7 @@ def _outcome(rows: pd.DataFrame, title: str, loss: Loss, limit: float, alpha: fl
         alpha=alpha,
     )
     asked = f"{found.information:,.0f} of {sequential.BURN_IN} labels for bounds on {title}"
-    return _line(f"loss in {title}", found, limit, asked if needs.labels_min else "")
+    return _line(f"{title}, worse by", found, limit, asked if needs.labels_min else "")
 
 
 def _unanswered(rows: pd.DataFrame, limit: float, alpha: float) -> Line:

@@ -6,7 +6,6 @@ The log is what `loop collect` makes: Parquet by day. Both phases know its colum
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -110,12 +109,13 @@ def _keys(entities: pd.Series, labels: pd.DataFrame) -> dict[str, str]:
 
 
 def _texts(keys: pd.DataFrame) -> list[str]:
-    columns = [keys[name].astype("object").tolist() for name in source.KEY]
-    return [json.dumps([_plain(value) for value in key]) for key in zip(*columns, strict=True)]
+    """A text for each row's key, whatever types its parts came in."""
+    return list(map("\x1f".join, zip(*(_column(keys[name]) for name in source.KEY), strict=True)))
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, pd.Timestamp):
-        return (value.tz_localize("UTC") if value.tzinfo is None else value.tz_convert("UTC")).isoformat()
-    plain = value.item() if isinstance(value, np.generic) else value
-    return int(plain) if isinstance(plain, float) and plain.is_integer() else plain
+def _column(values: pd.Series) -> list[str]:
+    if pd.api.types.is_datetime64_any_dtype(values):
+        values = pd.to_datetime(values, utc=True).dt.strftime("%Y-%m-%dT%H:%M:%S.%f")
+    elif pd.api.types.is_float_dtype(values) and (values.isna() | (values % 1 == 0)).all():
+        values = values.astype("Int64")  # whole numbers, some of them missing
+    return list(map(str, values.tolist()))

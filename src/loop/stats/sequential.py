@@ -69,6 +69,7 @@ def margin(variance: Floats, information: Floats, alpha: float) -> Floats:
         prior = variance * BURN_IN / information
         grown = (variance + prior) / prior
         found = np.sqrt(2 * (variance + prior) * np.log1p(np.sqrt(grown) / (2 * alpha)))
+    found = np.where(variance > 0, found, 0.0)  # all losses are equal
     return np.where(information >= BURN_IN, found, np.nan)
 
 

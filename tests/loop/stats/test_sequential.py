@@ -96,6 +96,12 @@ def test_no_rows_are_no_evidence():
     assert np.isnan(sequential.shortfall(*none[1:3], entity=none[3], alpha=0.05).low)
 
 
+def test_of_losses_that_are_all_equal_nothing_is_worse():
+    loss, *rest = world(1)
+    found = bounds((np.zeros_like(loss), *rest))
+    assert (found.value, found.low, found.high) == (0, 0, 0)
+
+
 def test_an_entity_alone_in_its_day_is_compared_with_nobody():
     found = sequential.difference(
         np.array([9.0, 1.0, 2.0]),
