@@ -93,8 +93,9 @@ def _read(path: Path) -> pd.DataFrame:
 
 def _keys(entities: pd.Series, labels: pd.DataFrame) -> dict[str, str]:
     """Each entity of the log as the text that its labels have."""
+    texts = entities.tolist()
     try:
-        values = [json.loads(text) for text in entities]
+        values = json.loads(f"[{','.join(texts)}]")  # at once: there may be millions
         parsed = pd.DataFrame({name: [value.get(name) for value in values] for name in source.KEY})
         for name in source.KEY:
             if pd.api.types.is_datetime64_any_dtype(labels[name]):
@@ -105,7 +106,7 @@ def _keys(entities: pd.Series, labels: pd.DataFrame) -> dict[str, str]:
             "entities as `loop collect` writes them",
             AGAIN,
         ) from None
-    return dict(zip(entities, _texts(parsed), strict=True))
+    return dict(zip(texts, _texts(parsed), strict=True))
 
 
 def _texts(keys: pd.DataFrame) -> list[str]:
