@@ -360,6 +360,22 @@ def test_a_challenger_that_fails_is_missed_in_its_share():
     assert line(found, "share due").verdict == "worse"
 
 
+def test_what_the_champion_answers_while_a_new_share_takes_effect_was_not_due_to_the_challenger():
+    log = rows(1, "champion", 400, minutes=0.01)
+    assert line(gather(canary(), log), "share due").verdict == "not enough"
+    late = rows(1, "champion", 400, minutes=0.01, first=600)
+    assert line(gather(canary(), late), "share due").verdict == "worse"
+
+
+def test_the_chance_of_a_false_alarm_is_divided_among_the_tests(monkeypatch):
+    log = split(2000)
+    log = log.assign(score=np.random.default_rng(5).choice([0.3, 0.5, 0.8], len(log)))
+    with_cost = line(gather(canary(), log, labels(log)), f"{LOSS}, worse by")
+    monkeypatch.delattr(metrics, "BUSINESS")
+    alone = line(gather(canary(), log, labels(log)), f"{LOSS}, worse by")
+    assert with_cost.low < alone.low < alone.value == with_cost.value
+
+
 def test_a_request_is_counted_once():
     log = split(400)
     assert gather(canary(), pd.concat([log, log])).rows == gather(canary(), log).rows

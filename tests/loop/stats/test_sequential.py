@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
@@ -45,6 +45,7 @@ def test_without_blocks_and_with_all_rows_alike_it_is_the_difference_of_means():
     assert found.information == pytest.approx(50)
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 50), st.floats(-1000, 1000))
 def test_what_a_day_adds_to_both_cohorts_and_the_order_of_rows_do_not_matter(seed, shift):
     loss, cohort, share, entity, day = world(seed, rows=400)
@@ -55,6 +56,7 @@ def test_what_a_day_adds_to_both_cohorts_and_the_order_of_rows_do_not_matter(see
     assert (after.value, after.low) == pytest.approx((before.value, before.low), abs=1e-6)
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 50))
 def test_rows_of_one_entity_are_one_witness(seed):
     """Each row told three times is told by the same entity: the bounds stay where they were."""
@@ -123,6 +125,22 @@ def test_bounds_are_wider_than_those_of_a_test_at_one_look_and_widen_with_certai
     assert (
         sequential.margin(information, information, alpha) > norm.ppf(1 - alpha) * np.sqrt(information)
     ).all()
+
+
+def test_the_boundary_is_robbins_in_closed_form():
+    """With as much variance as at the end of the burn-in, 50: sqrt(2 x 100 x ln(1 + sqrt(2) / 0.1))."""
+    found = sequential.margin(np.array([50.0]), np.array([50.0]), 0.05)
+    assert found == pytest.approx(np.sqrt(200 * np.log(1 + np.sqrt(2) / 0.1)))
+
+
+def test_a_challenger_that_met_none_of_the_rare_losses_is_not_called_better():
+    """Twenty rows of two thousand cost 1, all among the champion's 95 %."""
+    cohort, loss = np.zeros(2000), np.zeros(2000)
+    cohort[:100], loss[100:120] = 1, 1
+    found = sequential.difference(
+        loss, cohort, np.full(2000, 0.05), entity=np.arange(2000), block=np.zeros(2000, int), alpha=0.05
+    )
+    assert found.value < 0 < found.high
 
 
 def test_bounds_tighten_as_rows_come():
