@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loop.release import record
+from loop.release import predictions
 from problem import source
 from release.conftest import NOW, version
 
@@ -34,7 +34,7 @@ def rows(number: int, role: str, count: int, *, first: int = 0, minutes: float =
         "latency_ms": 10.0,
     }
     frame = pd.DataFrame(made | changed)
-    return frame.astype({name: kind for name, kind in record.TYPES.items() if kind != "object"})
+    return frame.astype({name: kind for name, kind in predictions.TYPES.items() if kind != "object"})
 
 
 def labels(of: pd.DataFrame, label: Any = 1, known_at: pd.Timestamp = START) -> pd.DataFrame:
@@ -45,6 +45,6 @@ def labels(of: pd.DataFrame, label: Any = 1, known_at: pd.Timestamp = START) -> 
 
 def write(folder: Path, log: pd.DataFrame) -> None:
     """The log as files by day."""
-    (folder / record.DAYS).mkdir(parents=True, exist_ok=True)
+    (folder / predictions.DAYS).mkdir(parents=True, exist_ok=True)
     for day, some in log.groupby(log["at"].dt.strftime("%Y-%m-%d")):
-        some.assign(version="x", request="{}").to_parquet(folder / record.DAYS / f"{day}.parquet")
+        some.assign(version="x", request="{}").to_parquet(folder / predictions.DAYS / f"{day}.parquet")

@@ -9,7 +9,7 @@ import pytest
 
 from loop import params
 from loop.errors import LoopError
-from loop.release import evidence, moves, record
+from loop.release import evidence, moves, predictions
 from loop.release.policy import Needed, Policy
 from loop.serve import collect
 from loop.stats import sequential
@@ -85,14 +85,14 @@ def line(found, start: str):
 
 
 def test_the_columns_and_the_folder_are_those_that_collect_writes():
-    assert record.DAYS == collect.DAYS
-    assert set(record.TYPES) <= set(collect.RECORD.names)
+    assert predictions.DAYS == collect.DAYS
+    assert set(predictions.TYPES) <= set(collect.RECORD.names)
 
 
 def test_a_log_is_read_back_in_the_order_of_time_and_only_of_the_time_asked_for(tmp_path):
     write(tmp_path, shadowed(500))
     since, until = START + pd.Timedelta(days=1), START + pd.Timedelta(days=2)
-    found = record.read([tmp_path], since, until)
+    found = predictions.read([tmp_path], since, until)
     assert len(found) == 2 * 145
     assert found["at"].is_monotonic_increasing
     assert found["at"].between(since, until).all()
@@ -101,17 +101,17 @@ def test_a_log_is_read_back_in_the_order_of_time_and_only_of_the_time_asked_for(
 def test_logs_of_several_places_are_one(tmp_path):
     write(tmp_path / "a", rows(1, "champion", 5))
     write(tmp_path / "b", rows(2, "shadow", 5))
-    assert len(record.read([tmp_path / "a", tmp_path / "b"], START, LATER)) == 10
+    assert len(predictions.read([tmp_path / "a", tmp_path / "b"], START, LATER)) == 10
 
 
 def test_where_nothing_was_collected_the_log_is_empty(tmp_path):
-    assert record.read([tmp_path / "nowhere"], START, LATER).empty
+    assert predictions.read([tmp_path / "nowhere"], START, LATER).empty
 
 
 @pytest.mark.parametrize("damage", ["truncated", "no parquet", "column missing", "not a number", "infinite"])
 def test_a_day_that_cannot_be_used_is_named(tmp_path, damage):
     write(tmp_path, rows(1, "champion", 5))
-    path = next((tmp_path / record.DAYS).iterdir())
+    path = next((tmp_path / predictions.DAYS).iterdir())
     if damage == "truncated":
         path.write_bytes(path.read_bytes()[:-20])
     elif damage == "no parquet":
@@ -123,14 +123,14 @@ def test_a_day_that_cannot_be_used_is_named(tmp_path, damage):
                    "infinite": frame.assign(latency_ms=np.inf)}[damage]  # fmt: skip
         changed.to_parquet(path)
     with pytest.raises(LoopError, match=str(path)):
-        record.read([tmp_path], START, LATER)
+        predictions.read([tmp_path], START, LATER)
 
 
 def test_labels_are_joined_by_the_key_and_what_came_twice_or_for_no_row_is_counted():
     log = rows(1, "champion", 3)
     known = labels(rows(1, "champion", 4)).iloc[1:]  # of the rows 1, 2 and of one that was never asked for
     again = known.iloc[:1].assign(label=0, label_known_at=START + pd.Timedelta(days=1))
-    found, odd = record.with_labels(log, pd.concat([again, known]))
+    found, odd = predictions.with_labels(log, pd.concat([again, known]))
     assert found["label"].tolist() == pytest.approx([np.nan, 1, 1], nan_ok=True)
     assert odd == {"twice": 1, "for no row": 1}
 
@@ -141,7 +141,7 @@ def test_a_key_that_is_an_instant_is_joined_however_it_was_written(monkeypatch):
         entity=[json.dumps({"when": "2026-01-05T12:00:00Z"}), json.dumps({"when": "2026-01-05 14:00+02:00"})]
     )
     known = pd.DataFrame({"when": [NOW], "label": [1], "label_known_at": [NOW]})
-    assert record.with_labels(log, known)[0]["label"].tolist() == [1, 1]
+    assert predictions.with_labels(log, known)[0]["label"].tolist() == [1, 1]
 
 
 def test_the_source_labels_the_rows_of_a_log_as_known_at_an_instant():
@@ -154,18 +154,20 @@ def test_the_source_labels_the_rows_of_a_log_as_known_at_an_instant():
     log = rows(1, "champion", len(asked), decided_at=asked["decided_at"].to_numpy(), entity=entities)
     log["decided_at"] = asked["decided_at"].to_numpy("datetime64[us]")
     log["decided_at"] = log["decided_at"].dt.tz_localize("UTC")
-    labels_then, labels_now = (record.known_labels(log, at) for at in (log["decided_at"].max(), now))
+    labels_then, labels_now = (predictions.known_labels(log, at) for at in (log["decided_at"].max(), now))
     found, expected = (
-        record.with_labels(log, labels_now)[0],
+        predictions.with_labels(log, labels_now)[0],
         asked.merge(labels_now, on=source.KEY, how="left"),
     )
     assert found["label"].tolist() == pytest.approx(expected["label"].tolist(), nan_ok=True)
-    assert 0 < record.with_labels(log, labels_then)[0]["label"].notna().sum() < found["label"].notna().sum()
+    assert (
+        0 < predictions.with_labels(log, labels_then)[0]["label"].notna().sum() < found["label"].notna().sum()
+    )
 
 
 def test_an_entity_that_is_no_json_is_refused():
     with pytest.raises(LoopError, match="no JSON"):
-        record.with_labels(rows(1, "champion", 1, entity="{"), labels(rows(1, "champion", 1)))
+        predictions.with_labels(rows(1, "champion", 1, entity="{"), labels(rows(1, "champion", 1)))
 
 
 # What is missing
@@ -173,7 +175,7 @@ def test_an_entity_that_is_no_json_is_refused():
 
 @pytest.mark.parametrize("state", [SHADOW, CANARY], ids=["shadow", "canary"])
 def test_of_an_empty_log_everything_is_missing_and_nothing_is_worse(state):
-    found = gather(state, record.empty(), at=needing(days_min=2, rows_min=1000, labels_min=50))
+    found = gather(state, predictions.empty(), at=needing(days_min=2, rows_min=1000, labels_min=50))
     assert found.missing[:3] == ["0 of 2 days", "0 of 1,000 rows", "0 of 50 labels"]
     assert not found.worse
     assert "version 2" in found.text()

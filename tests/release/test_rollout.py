@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from loop.cli import app
 from loop.errors import LoopError
-from loop.release import branch, moves, record
+from loop.release import branch, moves, predictions
 from loop.release.policy import POLICY
 from release.conftest import NOW, STAGED, released, version
 from release.log import labels, rows, write
@@ -29,7 +29,7 @@ def rollout(clone, monkeypatch):
         stage["needs"] = NEEDS
     (clone / POLICY).parent.mkdir()
     (clone / POLICY).write_text(yaml.safe_dump(asked))
-    monkeypatch.setattr(record, "known_labels", lambda log, now: labels(log).iloc[:0])
+    monkeypatch.setattr(predictions, "known_labels", lambda log, now: labels(log).iloc[:0])
     released(version(1), version(2))
     return clone
 
@@ -170,7 +170,7 @@ def test_an_abort_needs_no_evidence_and_says_what_there_is(rollout):
 
 def test_an_abort_works_though_the_log_is_broken(rollout):
     shadow(rollout)
-    for path in (rollout / "data/predictions" / record.DAYS).iterdir():
+    for path in (rollout / "data/predictions" / predictions.DAYS).iterdir():
         path.write_text("broken")
     assert "cannot be read" in refusal("advance", *NOW_OPTION)
     said("abort", "--reason", "it crashes", *NOW_OPTION)

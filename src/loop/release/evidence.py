@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from loop.production import Challenger, Champion
-from loop.release import cohorts, pairs, record
+from loop.release import cohorts, pairs, predictions
 from loop.release.line import Line, number
 from loop.release.policy import Needed, Policy
 
@@ -91,10 +91,10 @@ def gather(
 ) -> Evidence:
     """What the log and the labels known at `now` say of the challenger in its stage.
 
-    `log` is of record.read, from `began(challenger)` on; `labels` have source.KEY, label, label_known_at.
+    `log` is of predictions.read, from `began(challenger)` on; `labels` have source.KEY, label, label_known_at.
     """
     stage = challenger.stage
-    labelled, odd = record.with_labels(log[log["at"] <= now], labels[labels["label_known_at"] <= now])
+    labelled, odd = predictions.with_labels(log[log["at"] <= now], labels[labels["label_known_at"] <= now])
     needs, rows = needed(challenger, policy), labelled
     lines: Sequence[Line] = ()
     if stage.mirror:

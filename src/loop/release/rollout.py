@@ -13,7 +13,7 @@ from loop import settings
 from loop.errors import LoopError
 from loop.git import git
 from loop.production import Production, State
-from loop.release import branch, evidence, moves, policy, record, render
+from loop.release import branch, evidence, moves, policy, predictions, render
 from loop.release.evidence import Evidence
 from loop.release.policy import Policy
 
@@ -39,8 +39,8 @@ def seen(state: State, at: View) -> Evidence | None:
     """The evidence of the challenger; None where there is none."""
     if state.champion is None or state.challenger is None:
         return None
-    log = record.read(at.folders, evidence.began(state.challenger), at.now)
-    labels = record.known_labels(log, at.now)
+    log = predictions.read(at.folders, evidence.began(state.challenger), at.now)
+    labels = predictions.known_labels(log, at.now)
     return evidence.gather(state.champion, state.challenger, at.policy, log, labels, at.now)
 
 
