@@ -91,7 +91,8 @@ def gather(
 ) -> Evidence:
     """What the log and the labels known at `now` say of the challenger in its stage.
 
-    `log` is of predictions.read, from `began(challenger)` on; `labels` have source.KEY, label, label_known_at.
+    `log` is of predictions.read, from `began(challenger)` on; `labels` have source.KEY, label and
+    label_known_at.
     """
     stage = challenger.stage
     labelled, odd = predictions.with_labels(log[log["at"] <= now], labels[labels["label_known_at"] <= now])
