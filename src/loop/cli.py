@@ -247,6 +247,24 @@ def rollback(
     )
 
 
+@app.command()
+def reproduce(
+    version: Annotated[str, typer.Argument(help="A version, `champion`, or a commit.")] = "champion",
+    issue: Annotated[
+        bool, typer.Option("--issue", help="In a workflow: open an issue when it does not come out again.")
+    ] = False,
+) -> None:
+    """Make a version again from raw data, in a worktree of its commit, and compare every hash.
+
+    Exit codes: 0 everything came out the same, or nothing is released yet; 1 something did not.
+
+    Example: loop reproduce champion
+    """
+    from loop.release import reproduce as rebuilding
+
+    raise typer.Exit(rebuilding.main(version, issue))
+
+
 @setting.command()
 def github(
     apply: Annotated[bool, typer.Option("--apply", help="Do it, by gh, as whoever is logged in.")] = False,
