@@ -226,6 +226,53 @@ def image(
     raise typer.Exit(building.main(tag))
 
 
+@app.command()
+def rollback(
+    to: Annotated[
+        int | None, typer.Option(help="A version; the last champion before by default.", min=1)
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; the log of production keeps it.")] = None,
+    pull_request: Annotated[
+        bool, typer.Option(help="Whether to open the pull request that takes the change back from main.")
+    ] = True,
+    only_pull_request: Annotated[
+        bool, typer.Option("--only-pull-request", help="Production is back already: open that alone.")
+    ] = False,
+) -> None:
+    """Let an earlier champion serve again, by one commit on `production`: nothing is built.
+
+    Exit codes: 0 production is back, whatever became of the pull request; 1 refused, nothing changed.
+
+    Example: loop rollback --reason "scores went up by night"
+    """
+    import pandas as pd
+
+    from loop.release import rollback as going_back
+
+    now = pd.Timestamp.now("UTC").floor("s")
+    raise typer.Exit(
+        going_back.main(to, reason, now, commit=not only_pull_request, pull_request=pull_request)
+    )
+
+
+@app.command()
+def reproduce(
+    version: Annotated[str, typer.Argument(help="A version, `champion`, or a commit.")] = "champion",
+    issue: Annotated[
+        bool, typer.Option("--issue", help="In a workflow: open an issue when it does not come out again.")
+    ] = False,
+) -> None:
+    """Make a version again from raw data, in a worktree of its commit, and compare every hash.
+
+    Exit codes: 0 everything came out the same, or nothing is released yet; 1 something did not.
+
+    Example: loop reproduce champion
+    """
+    from loop.release import reproduce as rebuilding
+
+    raise typer.Exit(rebuilding.main(version, issue))
+
+
 @setting.command()
 def github(
     apply: Annotated[bool, typer.Option("--apply", help="Do it, by gh, as whoever is logged in.")] = False,

@@ -28,7 +28,13 @@ from workflows.settings import Settings
 BOT = "github-actions[bot]"
 NAME = "team/model"
 FORK = "stranger/model"
-ALL = {"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "read"}
+ALL = {
+    "contents": "write",
+    "pull-requests": "write",
+    "issues": "write",
+    "statuses": "write",
+    "actions": "read",
+}
 _PAGE = 30
 
 
@@ -40,6 +46,7 @@ class Double:
     url: str = ""
     pulls: list[dict[str, Any]] = field(default_factory=list)
     comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    issues: list[dict[str, Any]] = field(default_factory=list)
     statuses: list[dict[str, Any]] = field(default_factory=list)
     runs: dict[int, dict[str, Any]] = field(default_factory=dict)
     jobs: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
@@ -76,6 +83,7 @@ class Double:
         number = self.next()
         self.pulls.append(
             {"number": number, "title": title, "state": "open", "branch": branch, "home": name, "base": base}
+            | {"body": "", "labels": []}
         )
         self.comments[number] = []
         self.sync()
@@ -96,6 +104,7 @@ class Double:
             "number": number,
             "title": found["title"],
             "state": found["state"],
+            "html_url": f"{self.url}/{NAME}/pull/{number}",
             "head": {
                 "sha": sha,
                 "ref": found["branch"],
@@ -297,6 +306,47 @@ class _Handler(BaseHTTPRequestHandler):
             found = [pull for pull in found if pull["head"]["label"] == query["head"]]
         return 200, self._page(found, query)
 
+    def open_pull(self, _query, given):
+        """As GitHub does it: Actions may only where a setting allows it, and each branch has one."""
+        self._permitted("pull-requests", "write")
+        if not self.double.settings.workflow["can_approve_pull_request_reviews"]:
+            raise Refusal(403, "GitHub Actions is not permitted to create or approve pull requests.")
+        _short(given["body"], 65_536)
+        if any(p["branch"] == given["head"] and p["state"] == "open" for p in self.double.pulls):
+            raise Refusal(422, f"A pull request already exists for team:{given['head']}.")
+        try:
+            ahead = git(self.double.repo(), "rev-list", "--count", f"{given['base']}..{given['head']}")
+        except AssertionError:
+            raise Refusal(422, "Validation Failed: head is invalid") from None
+        if ahead == "0":
+            raise Refusal(422, f"No commits between {given['base']} and {given['head']}")
+        number = self.double.open_pull(given["head"], title=given["title"], base=given["base"])
+        next(p for p in self.double.pulls if p["number"] == number)["body"] = given["body"]
+        return 201, self.double.pull(number)
+
+    def list_issues(self, query, _body):
+        self._permitted("issues", "read")
+        pulls = [{**self.double.pull(p["number"]), "pull_request": {}} for p in self.double.pulls]
+        found = [one for one in [*pulls, *self.double.issues] if one["state"] == query.get("state", "open")]
+        return 200, self._page(found, query)
+
+    def open_issue(self, _query, given):
+        self._permitted("issues", "write")
+        _short(given["title"], 256)
+        _short(given["body"], 65_536)
+        number = self.double.next()
+        where = f"{self.double.url}/{NAME}/issues/{number}"
+        self.double.issues.append({"number": number, "state": "open", "html_url": where, **given})
+        return 201, self.double.issues[-1]
+
+    def add_labels(self, _query, given, number):
+        self._permitted("pull-requests", "write")
+        for pull in self.double.pulls:
+            if pull["number"] == int(number):
+                pull["labels"] += given["labels"]
+                return 200, [{"name": name} for name in pull["labels"]]
+        raise Refusal(404, "Not Found")
+
     def list_comments(self, query, _body, number):
         self._permitted("pull-requests", "read")
         return 200, self._page(self.double.comments[int(number)], query)
@@ -441,6 +491,10 @@ def _short(text: str, most: int) -> None:
 _REPO = rf"/api/v3/repos/{NAME}"
 _ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("GET", f"{_REPO}/pulls", _Handler.list_pulls),
+    ("POST", f"{_REPO}/pulls", _Handler.open_pull),
+    ("GET", f"{_REPO}/issues", _Handler.list_issues),
+    ("POST", f"{_REPO}/issues", _Handler.open_issue),
+    ("POST", rf"{_REPO}/issues/(\d+)/labels", _Handler.add_labels),
     ("GET", rf"{_REPO}/issues/(\d+)/comments", _Handler.list_comments),
     ("POST", rf"{_REPO}/issues/(\d+)/comments", _Handler.add_comment),
     ("PATCH", rf"{_REPO}/issues/comments/(\d+)", _Handler.edit_comment),

@@ -26,6 +26,7 @@ REMOTE = f"refs/remotes/origin/{BRANCH}"
 BOT = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")
 HEAD_OF_STATE = "# What serves. Made by `loop`: change it by `loop rollout` and `loop rollback`.\n"
 TIMEOUT = 120  # seconds, of one call of git to a remote
+_WAY = ("GIT_SSH", "GIT_SSL_", "GIT_ASKPASS", "GIT_PROXY")  # how git gets to a remote
 
 
 class _MovedError(Exception):
@@ -44,7 +45,7 @@ def fetch() -> Production:
     """
     if not remote():
         return production.read(production.ref())
-    done = _to_remote("fetch", "--quiet", "--no-tags", "origin", f"+{LOCAL}:{REMOTE}")
+    done = to_remote("fetch", "--quiet", "--no-tags", "origin", f"+{LOCAL}:{REMOTE}")
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise LoopError(
@@ -113,11 +114,11 @@ def _commit(
             _plumb("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", env=index)
         tree = _plumb("write-tree", env=index)
     parents = ["-p", now.commit] if now.commit else []
-    return _plumb("commit-tree", tree, *parents, text=message + "\n", env=_author())
+    return _plumb("commit-tree", tree, *parents, text=message + "\n", env=identity())
 
 
-def _author() -> dict[str, str]:
-    """Who commits: the user of git; the bot in a workflow, or where git knows nobody."""
+def identity() -> dict[str, str]:
+    """Variables that say who commits: none for the user of git; the bot in a workflow, or for nobody."""
     try:
         if not os.environ.get("GITHUB_ACTIONS"):
             git("var", "GIT_COMMITTER_IDENT")
@@ -140,7 +141,7 @@ def _push(commit: str, now: Production) -> None:
         except LoopError:
             raise _MovedError from None
         return
-    done = _to_remote("push", "--quiet", "--porcelain", "origin", f"{commit}:{LOCAL}")
+    done = to_remote("push", "--quiet", "--porcelain", "origin", f"{commit}:{LOCAL}")
     if done.returncode == 0:
         git("update-ref", REMOTE, commit)
         return
@@ -157,9 +158,10 @@ def _push(commit: str, now: Production) -> None:
     )
 
 
-def _to_remote(*arguments: str) -> "subprocess.CompletedProcess[str]":
+def to_remote(*arguments: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
     """A call of git that talks to origin; a workflow's token goes by the environment."""
-    env = {**environment(), "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    way = {name: value for name, value in os.environ.items() if name.startswith(_WAY)}
+    env = {**environment(), **way, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     token, server = os.environ.get("GITHUB_TOKEN"), os.environ.get("GITHUB_SERVER_URL")
     if os.environ.get("GITHUB_ACTIONS") and token and server:
         secret = base64.b64encode(f"x-access-token:{token}".encode()).decode()
@@ -170,7 +172,13 @@ def _to_remote(*arguments: str) -> "subprocess.CompletedProcess[str]":
         }
     try:
         return subprocess.run(
-            ["git", *arguments], env=env, capture_output=True, text=True, timeout=TIMEOUT, check=False
+            ["git", *arguments],
+            cwd=cwd,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise LoopError(

@@ -12,5 +12,9 @@ if [ "$DEPTH" = 0 ]; then
 else
   git fetch --quiet --depth "$DEPTH" origin "$sha"
 fi
-git -c advice.detachedHead=false checkout --quiet --force --detach "$sha"
+if git rev-parse --quiet --verify "refs/remotes/origin/$sha" > /dev/null; then
+  git checkout --quiet --force -B "$sha" "refs/remotes/origin/$sha"
+else
+  git -c advice.detachedHead=false checkout --quiet --force --detach "$sha"
+fi
 if [ -n "${LOOP_VENV:-}" ]; then ln -s "$LOOP_VENV" .venv; fi # the environment is installed already

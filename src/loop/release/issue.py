@@ -1,0 +1,33 @@
+"""An issue about what a workflow could not do, opened once, and a warning on the run's page."""
+
+import os
+
+from loop.errors import LoopError
+from loop.github import GitHub
+from loop.markup import plain
+
+
+def warn(text: str) -> None:
+    """One line that is seen: on the run's page in a workflow, else on the terminal."""
+    print(
+        f"{'::warning::' if os.environ.get('GITHUB_ACTIONS') else 'warning: '}{plain(text, 1000)}", flush=True
+    )
+
+
+def here() -> GitHub | None:
+    """GitHub as the workflow that runs sees it; None outside of one."""
+    try:
+        return GitHub.of_this_run()
+    except LoopError:
+        return None
+
+
+def open_once(github: GitHub, title: str, body: str, *labels: str) -> str:
+    """The address of the open issue with that title, made if there is none.
+
+    Raises LoopError when GitHub refuses it.
+    """
+    for one in github.pages("issues", state="open"):
+        if one["title"] == title and "pull_request" not in one:
+            return str(one["html_url"])
+    return str(github.post_once("issues", title=title, body=body, labels=list(labels))["html_url"])

@@ -1,0 +1,103 @@
+"""A pull request to main, opened by CML; by REST where CML cannot be had.
+
+`cml pr create` without paths pushes the commit that is checked out, as a new branch, and opens the pull
+request. With paths it would make a commit of its own, that skips checks. It leaves the token in the git
+settings of the place where it runs, so that place must be one that vanishes.
+"""
+
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from loop.errors import LoopError
+from loop.github import GitHub
+from loop.markup import plain
+from loop.release import branch, issue
+
+TIMEOUT = 180  # seconds, for CML
+_OURS = ("PATH", "HOME", "CI", "LANG", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "HTTPS_PROXY", "NO_PROXY")
+
+
+@dataclass(frozen=True)
+class Change:
+    """The name of a branch, and what its pull request says."""
+
+    branch: str
+    title: str
+    body: str
+
+
+def find(github: GitHub, name: str) -> str | None:
+    """The address of the open pull request of a branch of this repository, if there is one."""
+    owner = github.repository.split("/")[0]
+    for found in github.pages("pulls", state="open", head=f"{owner}:{name}"):
+        if found["head"]["ref"] == name and found["base"]["ref"] == "main":
+            return str(found["html_url"])
+    return None
+
+
+def open(github: GitHub, place: Path, change: Change) -> str:  # noqa: A001 - as in pull_request.open
+    """The address of the pull request of the commit that is checked out in `place`.
+
+    Raises LoopError when GitHub refuses it; then the branch may be there without one.
+    """
+    try:
+        return _cml(github, place, change)
+    except LoopError as error:
+        print(f"note: {plain(error.found)}; the pull request is opened by REST", flush=True)
+    if url := find(github, change.branch):  # only the answer was lost
+        return url
+    push(place, change.branch)
+    made = github.post_once("pulls", title=change.title, body=change.body, head=change.branch, base="main")
+    return str(made["html_url"])
+
+
+def push(place: Path, name: str) -> None:
+    """The commit that is checked out in `place` as a branch at origin; one that is there stays as it is."""
+    if branch.to_remote("ls-remote", "--exit-code", "origin", f"refs/heads/{name}").returncode == 0:
+        print(f"note: the branch {name} is at origin already")
+        return
+    done = branch.to_remote("push", "--quiet", "origin", f"HEAD:refs/heads/{name}", cwd=place)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise LoopError(
+            f"the branch {name} could not be pushed: {said}", "the right to push a branch", "see the commands"
+        )
+
+
+def label(github: GitHub, url: str, name: str) -> None:
+    """Label a pull request; without the label it is still one."""
+    try:
+        github.post(f"issues/{url.rpartition('/')[2]}/labels", labels=[name])
+    except LoopError as error:
+        issue.warn(f"the pull request has no label: {error.found}")
+
+
+def _cml(github: GitHub, place: Path, change: Change) -> str:
+    """One call of CML. The token goes by the environment."""
+    kept = {name: os.environ[name] for name in os.environ if name in _OURS or name.startswith("GITHUB_")}
+    way = {name: value for name, value in os.environ.items() if name.startswith("GIT_SSL_")}
+    own = {"REPO_TOKEN": github.token, "ITERATIVE_DO_NOT_TRACK": "1"}
+    command = ["cml", "pr", "create", f"--repo={github.server}/{github.repository}", "--target-branch=main"]
+    command += [f"--branch={change.branch}", f"--title={change.title}", f"--body={change.body}"]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=place,
+            env=kept | way | own,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise LoopError("cml is not installed", "CML 0.20.6", "see iterative/setup-cml") from None
+    except subprocess.TimeoutExpired:
+        raise LoopError(f"cml did not end within {TIMEOUT} s", "a pull request", "run it again") from None
+    url = (done.stdout.strip().splitlines() or [""])[-1]
+    if done.returncode or not url.startswith(github.server):
+        said = re.findall(r'"message":"([^"]*)"', done.stderr) or done.stderr.strip().split("\n")
+        raise LoopError(f"cml pr create failed: {plain(said[0], 200)}", "a pull request", "run it again")
+    return url

@@ -1,0 +1,154 @@
+"""`loop rollback`: an earlier version serves again, by one commit on the branch `production`.
+
+Nothing is built and nothing is asked that can wait: names in MLflow, and the pull request that takes the
+refused change back from main, come after the commit and never undo it.
+"""
+
+import getpass
+import os
+from collections.abc import Iterator
+
+import pandas as pd
+import yaml
+
+from loop.errors import LoopError
+from loop.git import git
+from loop.markup import plain
+from loop.params import parse
+from loop.production import STATE, Production, State, Version
+from loop.release import available, branch, issue, moves, policy, render, take_back
+
+UNSAID = "not said"
+_RUN = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
+
+
+def main(to: int | None, reason: str | None, now: pd.Timestamp, *, commit: bool, pull_request: bool) -> int:
+    """Go back, then take the refused change back from main; `commit` or `pull_request` alone do half.
+
+    Raises LoopError, with nothing changed, when there is nothing to go back to or it cannot serve.
+    """
+    if not commit:
+        return take_back.main(branch.fetch())
+    after = back(to, plain(reason or "") or UNSAID, now)
+    if after.state.champion is not None:
+        print(f"version {after.state.champion.version} serves again: {after.commit}", flush=True)
+    _follow(after)
+    return take_back.main(after) if pull_request else 0
+
+
+def back(to: int | None, reason: str, now: pd.Timestamp) -> Production:
+    """The branch after the one commit that makes `to`, or the champion before, the champion.
+
+    Raises LoopError when the champion is another than at the first look: somebody else was faster.
+    """
+    rules, seen = policy.read(), []
+    run = _run()
+
+    def move(there: Production) -> tuple[State, str, None]:
+        champion = there.state.champion
+        seen.append(champion and champion.version)
+        if seen[0] != seen[-1]:
+            raise LoopError(
+                f"production moved meanwhile: version {seen[-1]} is champion now, no longer {seen[0]}",
+                "the champion that you meant to take back",
+                "look at `loop rollout status`, then run it again if it is still needed",
+            )
+        _once(there, run)
+        target = _target(there, to)
+        state = moves.back(there.state, target, reason, now)
+        if len(seen) == 1:
+            available.check(target)
+        return state, _message(there.state, target, reason, run), None
+
+    return branch.change(move, lambda state: render.rendered(state, rules))
+
+
+def champions(commit: str) -> Iterator[int]:
+    """Versions that were champion, newest first, as the log of the branch tells; one may come again.
+
+    A state that somebody edited into what cannot serve is passed over.
+    """
+    last = None
+    for one in git("log", "--format=%H", commit, "--", str(STATE)).split():
+        try:
+            state = parse("rollout", yaml.safe_load(git("show", f"{one}:{STATE.as_posix()}")), State, STATE)
+        except (LoopError, yaml.YAMLError):
+            continue
+        if state.champion is not None and state.champion.version != last:
+            last = state.champion.version
+            yield last
+
+
+def _target(there: Production, to: int | None) -> Version:
+    """The version to go back to. Raises LoopError when it never was champion, or there is none."""
+    champion = there.state.champion
+    if champion is None or there.commit is None:
+        raise LoopError("nothing serves yet", "a champion to go back from", moves.STATUS)
+    if to is not None:
+        target = there.version(to)
+        if to not in champions(there.commit):
+            raise LoopError(
+                f"version {to} was never champion",
+                "one that has shown what it is worth",
+                f"{moves.STATUS}; `loop rollout advance` is the way of a challenger",
+            )
+        return target
+    passed = {champion.version, *(one.version for one in there.state.refused)}
+    for number in champions(there.commit):
+        if number not in passed and number in there.versions:
+            return there.versions[number]
+    known = ", ".join(str(number) for number in sorted(there.versions) if number != champion.version)
+    raise LoopError(
+        f"no version before {champion.version} was champion and was not refused",
+        "an earlier champion",
+        f"name one by --to: {known or 'there is no other version'}",
+    )
+
+
+def _message(state: State, target: Version, reason: str, run: str | None) -> str:
+    champion = state.champion.version if state.champion else None
+    gone = state.challenger.version if state.challenger else None
+    body = "" if gone in (None, target.version) else f"Version {gone}, the challenger, is refused too."
+    told = {"reason": reason, "from": champion, "to": target.version, "who": _who(), "run": run}
+    return branch.message(f"Roll back to version {target.version} from {champion}", body, **told)
+
+
+def _who() -> str:
+    """Who asked for it: GitHub's login in a workflow, else the user of git, else of the machine."""
+    if login := os.environ.get("GITHUB_TRIGGERING_ACTOR") or os.environ.get("GITHUB_ACTOR"):
+        return plain(login)
+    try:
+        return plain(git("var", "GIT_AUTHOR_IDENT").rpartition(" <")[0])
+    except LoopError:
+        return plain(getpass.getuser())
+
+
+def _run() -> str | None:
+    """The address of the workflow's run, if this is one."""
+    if not all(os.environ.get(name) for name in _RUN):
+        return None
+    server, repository, number = (os.environ[name] for name in _RUN)
+    return f"{server}/{repository}/actions/runs/{number}"
+
+
+def _once(there: Production, run: str | None) -> None:
+    """Raise LoopError when this run has gone back already: run again, it would go further back."""
+    if run is None or there.commit is None:
+        return
+    told = git("log", "--format=%(trailers:key=run,valueonly)", "-20", there.commit, "--", str(STATE))
+    if run in told.split():
+        raise LoopError(
+            f"this run has gone back already: {run}",
+            "a run that has changed nothing yet",
+            "start rollback.yml anew to go back further",
+        )
+
+
+def _follow(after: Production) -> None:
+    """Names in MLflow as production has them now; a registry that is down does not stop a rollback."""
+    try:
+        from loop.release import registry  # type: ignore[attr-defined]
+
+        registry.sync(after)
+    except Exception as error:
+        issue.warn(f"MLflow does not follow yet: {plain(error, 200)}; `loop registry sync` mends it")

@@ -1,0 +1,208 @@
+"""The pull request that takes a refused change back from main, after production has gone back.
+
+It reverts what main took since the version that serves, newest first. It is made in a clone of its own,
+which is gone afterwards: CML writes the token and a name of its own into the git settings of where it runs.
+"""
+
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from loop.errors import LoopError
+from loop.git import git
+from loop.markup import prose
+from loop.production import Production, Refused, Version
+from loop.release import branch, issue, pull_request
+from loop.release.pull_request import Change
+
+MAIN = "refs/remotes/origin/main"
+SERVED = (  # what a model is, and what serves it
+    *("src", "params.yaml", "dvc.yaml", "dvc.lock", "uv.lock", "models", "reports"),
+    *("bentofile.yaml", "deploy/Dockerfile.j2"),
+)
+LABEL = "rollback"
+
+
+@dataclass(frozen=True)
+class Back:
+    """That production serves `to` again, since `refused` was taken back, the newest of those."""
+
+    to: Version
+    refused: Refused
+    commits: tuple[str, ...] = ()  # of main, newest first
+
+    @property
+    def title(self) -> str:
+        """Of the pull request, and of an issue that stands in for it."""
+        return f"Take version {self.refused.version} back from main"
+
+    @property
+    def branch(self) -> str:
+        """A name of its own for each way back."""
+        return f"rollback-v{self.refused.version}-to-v{self.to.version}"
+
+    @property
+    def by_hand(self) -> str:
+        """The commands that do it, for a person."""
+        lines = [f"git switch -c {self.branch} origin/main"]
+        for commit in self.commits:
+            mainline = " -m 1" if _merge(commit) else ""
+            lines.append(f"git revert --no-edit{mainline} {commit}")
+        return "\n".join([*lines, f"git push origin {self.branch}", _gh(self)])
+
+
+def main(there: Production) -> int:
+    """Open the pull request, or say what to do by hand; 0 either way, for production is back already."""
+    if not branch.remote():
+        print("no origin: take the refused change back from main yourself, by `git revert`")
+        return 0
+    back = None
+    try:
+        back = _what(there)
+        if back is not None:
+            _bring(back)
+    except LoopError as error:
+        title = back.title if back else "Take the refused change back from main"
+        _by_hand(title, error, back)
+    return 0
+
+
+def _what(there: Production) -> Back | None:
+    """What main has that production refused; None, and a word about it, where there is nothing to do."""
+    done = branch.to_remote("fetch", "--quiet", "--no-tags", "origin", f"+refs/heads/main:{MAIN}")
+    if done.returncode:
+        raise LoopError(f"main cannot be fetched: {done.stderr.strip()[-200:]}", "a branch main", "fetch it")
+    champion = there.state.champion
+    if champion is None:
+        print("nothing serves yet: there is nothing to take back from main")
+        return None
+    if not git("diff", "--name-only", champion.commit, MAIN, "--", *SERVED):
+        print(f"main holds what version {champion.version} holds: there is nothing to take back")
+        return None
+    later = [one for one in there.state.refused if one.version > champion.version]
+    if not later:
+        print(f"no version after {champion.version} is refused: there is nothing to take back from main")
+        return None
+    newest = max(later, key=lambda one: one.version)
+    until = there.version(newest.version).commit
+    listed = git("rev-list", "--first-parent", f"{champion.commit}..{until}", "--", *SERVED).split()
+    return Back(there.version(champion.version), newest, tuple(listed))
+
+
+def _bring(back: Back) -> None:
+    github = issue.here()
+    if github and (url := pull_request.find(github, back.branch)):
+        print(f"main gives it back by {url}, which is open already")
+        return
+    with _clone() as place:
+        if not _revert(back, place):
+            print("main has given it back already")
+            return
+        if github is None:
+            pull_request.push(place, back.branch)
+            print(f"the branch {back.branch} takes it back from main; open its pull request:\n  {_gh(back)}")
+            return
+        change = Change(back.branch, back.title, _body(back))
+        url = pull_request.open(github, place, change)
+    print(f"main gives it back by {url}")
+    pull_request.label(github, url, LABEL)
+
+
+@contextmanager
+def _clone() -> Iterator[Path]:
+    """A clone with the objects of this one, at origin's main, that pushes to where this one does."""
+    url = git("config", "remote.origin.url")
+    with tempfile.TemporaryDirectory(prefix="loop-rollback-") as folder:
+        place = Path(folder, "main")
+        common = git("rev-parse", "--path-format=absolute", "--git-common-dir")
+        git("clone", "--quiet", "--shared", "--no-checkout", "--no-tags", common, str(place))
+        git("remote", "set-url", "origin", url, cwd=place)
+        git("-c", "advice.detachedHead=false", "checkout", "--quiet", git("rev-parse", MAIN), cwd=place)
+        yield place
+
+
+def _revert(back: Back, place: Path) -> bool:
+    """One commit that takes every commit back; False if main has nothing of them left.
+
+    Raises LoopError when main has changed the same places since.
+    """
+    for commit in back.commits:
+        mainline = ("-m", "1") if _merge(commit) else ()
+        try:
+            git("revert", "--no-commit", *mainline, commit, cwd=place)
+        except LoopError:
+            raise LoopError(
+                f"main has moved on: {commit[:12]} cannot be reverted without a conflict",
+                "a person who says what main is to be",
+                "see the commands",
+            ) from None
+    if not git("diff", "--cached", "--name-only", "HEAD", cwd=place):
+        return False
+    told = "\n".join(f"This reverts commit {commit}." for commit in back.commits)
+    why = f"Production went back to version {back.to.version}; its log says why."  # words could skip checks
+    name, mail = _identity()
+    who = ("-c", f"user.name={name}", "-c", f"user.email={mail}", "-c", "core.hooksPath=/dev/null")
+    git(*who, "commit", "--quiet", "-m", branch.message(back.title, f"{why}\n\n{told}"), cwd=place)
+    return True
+
+
+def _identity() -> tuple[str, str]:
+    """Name and mail of who commits, as in this clone, which the one of its own does not know."""
+    if bot := branch.identity():
+        return bot["GIT_COMMITTER_NAME"], bot["GIT_COMMITTER_EMAIL"]
+    found = re.match(r"(.*) <(.*)> ", git("var", "GIT_COMMITTER_IDENT"))
+    return (found[1], found[2]) if found else branch.BOT
+
+
+def _merge(commit: str) -> bool:
+    return len(git("rev-list", "--parents", "-n", "1", commit).split()) > 2
+
+
+def _body(back: Back) -> str:
+    """What the pull request says; reason and subjects are foreign text."""
+    old, new = back.to.version, back.refused.version
+    subjects = [git("log", "-1", "--format=%s", commit) for commit in back.commits]
+    listed = zip(back.commits, subjects, strict=True)
+    return "\n".join(
+        [
+            f"Production went back to version {old}, and version {new} is refused: "
+            f"{prose(back.refused.reason)}",
+            "",
+            f"This takes back from `main` what came after version {old}:",
+            "",
+            *(f"- {commit} {prose(subject)}" for commit, subject in listed),
+            "",
+            "`dvc.lock` and the metrics go back too, so the review should find the model that serves: "
+            "equivalent, or nothing to judge. Until this is merged, no release brings the refused version "
+            "up again, and reviews judge against the model that serves.",
+            "",
+            "**GitHub starts no checks for a pull request that a workflow opens.** To start the review, "
+            "close this one and reopen it, or push to its branch.",
+        ]
+    )
+
+
+def _gh(back: Back) -> str:
+    return f"gh pr create --base main --head {back.branch} --title '{back.title}' --fill"
+
+
+def _by_hand(title: str, error: LoopError, back: Back | None) -> None:
+    """Say what a person must do; in a workflow by an issue too."""
+    issue.warn(f"production is back, but the pull request to main is not there: {error.found}")
+    commands = back.by_hand if back else "loop rollback --only-pull-request"
+    print(commands)
+    github = issue.here()
+    if github is None:
+        return
+    body = f"Production went back, and `main` still has what was refused: {prose(error.found)}.\n\n"
+    if back is not None:
+        body += f"Reason of the rollback: {prose(back.refused.reason)}\n\n"
+    body += f"To do: {prose(error.todo)}. By hand, or as it is where the branch is there already:\n\n"
+    body += f"```sh\n{commands}\n```\n"
+    try:
+        print(f"an issue says so: {issue.open_once(github, title, body, LABEL)}")
+    except LoopError as refused:
+        issue.warn(f"nor could an issue be opened: {refused.found}")

@@ -1,0 +1,376 @@
+"""`loop rollback`: one commit that makes an earlier champion serve, or nothing at all."""
+
+import subprocess
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+import yaml
+
+from conftest import BIN, ROOT
+from loop.errors import LoopError
+from loop.release import available, branch, moves, rollback
+from release.conftest import NOW, STAGED, at, policy, version
+from release.test_branch import git
+
+DVC = str(BIN / "dvc")
+LATER = at("2026-01-06T03:00")
+
+
+@pytest.fixture(autouse=True)
+def _alone(clone, monkeypatch):
+    """The policy of the repository, no workflow, and no question to a registry that is not there."""
+    (clone / "deploy").mkdir()
+    (clone / "deploy/policy.yaml").write_text((ROOT / "deploy/policy.yaml").read_text())
+    for name in ("GITHUB_RUN_ID", "GITHUB_ACTOR", "GITHUB_TRIGGERING_ACTOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(available, "_image", lambda _: True)
+    monkeypatch.setattr(rollback, "_follow", lambda _: None)
+
+
+def champion(*numbers: int) -> None:
+    """Versions that become champion one after the other, each at once."""
+    for number in numbers:
+        one = version(number)
+        branch.change(
+            lambda now, one=one: (moves.enter(now.state, one, policy(), NOW), f"Release {one.version}", one),
+            lambda _: {},
+        )
+
+
+def challenge(number: int) -> None:
+    """A challenger that mirrors."""
+    one = version(number)
+    branch.change(lambda now: (moves.enter(now.state, one, STAGED, NOW), "Release", one), lambda _: {})
+
+
+def back(to: int | None = None, reason: str = "it hurts"):
+    return rollback.back(to, reason, LATER).state
+
+
+def log() -> str:
+    return git("log", "-1", "--format=%B", "origin/production")
+
+
+def trailers() -> dict[str, str]:
+    told = git("log", "-1", "--format=%(trailers:only,unfold)", "origin/production")
+    return dict(line.split(": ", 1) for line in told.splitlines())
+
+
+def test_the_champion_before_serves_again_and_the_one_that_was_is_refused():
+    champion(1, 2)
+    state = back()
+    assert (state.champion.version, state.champion.weight, state.champion.since) == (1, 100, LATER)
+    assert [(one.version, one.reason) for one in state.refused] == [(2, "it hurts")]
+
+
+def test_it_is_one_commit_that_says_why_from_where_to_where_and_who():
+    champion(1, 2)
+    before = git("rev-parse", "origin/production")
+    back()
+    assert git("rev-parse", "origin/production^") == before
+    assert log().startswith("Roll back to version 1 from 2\n")
+    assert trailers() == {"reason": "it hurts", "from": "2", "to": "1", "who": "t"}
+
+
+def test_what_was_pushed_is_at_origin():
+    champion(1, 2)
+    back()
+    assert git("ls-remote", "origin", "production").split()[0] == git("rev-parse", "origin/production")
+
+
+def test_a_version_that_was_champion_is_gone_back_to_by_its_number():
+    champion(1, 2, 3)
+    assert back(1).champion.version == 1
+
+
+def test_going_back_twice_goes_further_back_and_skips_what_was_refused():
+    champion(1, 2, 3)
+    assert back().champion.version == 2
+    assert back().champion.version == 1
+    with pytest.raises(LoopError, match="no version before 1 was champion and was not refused"):
+        back()
+
+
+def test_a_refused_version_can_be_gone_forth_to_by_its_number():
+    champion(1, 2)
+    back()
+    state = back(2, "it did not hurt")
+    assert state.champion.version == 2
+    assert [one.version for one in state.refused] == [1]
+
+
+def test_a_challenger_on_its_way_is_refused_too_and_the_commit_says_so():
+    champion(1, 2)
+    challenge(3)
+    state = back()
+    assert state.challenger is None
+    assert sorted(one.version for one in state.refused) == [2, 3]
+    assert "Version 3, the challenger, is refused too." in log()
+
+
+def test_an_aborted_challenger_was_never_champion_and_is_not_gone_back_to():
+    champion(1, 2)
+    challenge(3)
+    branch.change(lambda now: (moves.abort(now.state, "it crashes", NOW), "Abort", None), lambda _: {})
+    with pytest.raises(LoopError, match="version 3 was never champion"):
+        back(3)
+    assert back().champion.version == 1
+
+
+@pytest.mark.parametrize(
+    ("to", "found"),
+    [
+        (9, r"there is no version 9\n  expected: one that was released: 1, 2, 3"),
+        (2, "version 2 is the champion"),
+        (3, "version 3 was never champion"),
+    ],
+)
+def test_what_cannot_be_gone_back_to_is_refused_and_nothing_changes(to, found):
+    champion(1, 2)
+    challenge(3)
+    before = git("ls-remote", "origin", "production")
+    with pytest.raises(LoopError, match=found):
+        back(to)
+    assert git("ls-remote", "origin", "production") == before
+
+
+def test_where_nothing_was_released_there_is_nothing_to_go_back_from():
+    with pytest.raises(LoopError, match="nothing serves yet"):
+        back()
+
+
+def test_of_two_who_go_back_at_once_the_second_is_told_and_goes_no_further(monkeypatch):
+    champion(1, 2, 3)
+    check = available.check
+
+    def slow(target):  # somebody else is faster while this one looks
+        monkeypatch.setattr(available, "check", check)
+        back(reason="mine")
+
+    monkeypatch.setattr(available, "check", slow)
+    with pytest.raises(LoopError, match="version 2 is champion now, no longer 3"):
+        back()
+    assert branch.fetch().state.champion.version == 2
+
+
+def test_a_challenger_that_came_meanwhile_does_not_hinder_it(monkeypatch):
+    champion(1, 2)
+    monkeypatch.setattr(available, "check", lambda _: challenge(3))
+    state = back()
+    assert state.champion.version == 1
+    assert sorted(one.version for one in state.refused) == [2, 3]
+
+
+def test_a_state_that_was_broken_by_hand_in_the_past_is_passed_over(clone):
+    champion(1)
+    git("switch", "--quiet", "--create", "production", "origin/production")
+    right = (clone / "rollout.yaml").read_text()
+    for text in (right.replace("version: 1", "version: 7").replace("weight: 100", "weight: 300"), right):
+        (clone / "rollout.yaml").write_text(text)
+        git("commit", "--quiet", "-am", "by hand")
+    git("push", "--quiet", "origin", "production")
+    git("switch", "--quiet", "-")
+    champion(2)
+    assert back().champion.version == 1
+
+
+HOSTILE = (
+    'it "hurts"\n\nto: 9\nwho: root\x07 $(touch pwned) `touch pwned` \'; touch pwned; | @team #1\n::set-env::'
+)
+
+
+def test_a_reason_in_whatever_words_is_one_trailer_and_nothing_else(clone):
+    champion(1, 2)
+    assert rollback.main(None, HOSTILE, LATER, commit=True, pull_request=False) == 0
+    told = trailers()
+    assert {name: told[name] for name in ("from", "to", "who")} == {"from": "2", "to": "1", "who": "t"}
+    assert "$(touch pwned)" in told["reason"]
+    state = yaml.safe_load(git("show", "origin/production:rollout.yaml"))
+    assert state["refused"][0]["reason"] == told["reason"]
+    assert branch.fetch().state.champion.version == 1
+    assert not list(clone.rglob("pwned*"))
+
+
+def test_a_workflow_that_is_run_again_goes_back_once(monkeypatch):
+    champion(1, 2, 3)
+    for name, value in {
+        "GITHUB_SERVER_URL": "https://github.com",
+        "GITHUB_REPOSITORY": "team/model",
+        "GITHUB_RUN_ID": "77",
+        "GITHUB_TRIGGERING_ACTOR": "alice",
+    }.items():
+        monkeypatch.setenv(name, value)
+    back()
+    assert trailers()["run"] == "https://github.com/team/model/actions/runs/77"
+    assert trailers()["who"] == "alice"
+    with pytest.raises(LoopError, match="this run has gone back already"):
+        back()
+    monkeypatch.setenv("GITHUB_RUN_ID", "78")
+    assert back().champion.version == 1
+
+
+def test_an_mlflow_that_is_down_is_a_warning(monkeypatch, capsys):
+    monkeypatch.undo()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    rollback._follow(None)
+    assert "warning: MLflow does not follow yet" in capsys.readouterr().out
+
+
+class Registry(BaseHTTPRequestHandler):
+    """Of one image that needs no login, one that does, and one that is refused to all."""
+
+    def do_HEAD(self) -> None:
+        login = self.headers.get("Authorization")
+        if "/closed/" in self.path or ("/private/" in self.path and login != "Bearer let-me"):
+            self.send_response(401)
+            port = self.server.server_address[1]
+            realm = f'Bearer realm="http://127.0.0.1:{port}/token",service="r",scope="repository:m:pull"'
+            self.send_header("WWW-Authenticate", realm)
+        elif "/broken/" in self.path:
+            self.send_response(500)
+        else:
+            self.send_response(200 if self.path.endswith("1") else 404)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        assert self.path.startswith("/token?service=r&scope=repository")
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"token": "let-me"}')
+
+    def log_message(self, *_) -> None:
+        pass
+
+
+@pytest.fixture
+def registry(monkeypatch):
+    """The address of a registry."""
+    monkeypatch.undo()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Registry)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def image(name: str, last: int) -> str:
+    return f"{name}@sha256:{last:064x}"
+
+
+@pytest.mark.parametrize("name", ["open", "private"])
+def test_an_image_that_is_gone_is_found_and_one_that_is_there_is_let_pass(registry, capsys, name):
+    available.check(version(1, image=image(f"{registry}/{name}/model", 1)))
+    with pytest.raises(LoopError, match=r"version 1 cannot serve: .* is gone"):
+        available.check(version(1, image=image(f"{registry}/{name}/model", 2)))
+    assert not capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("{}/closed/model", "answers 401"),
+        ("{}/broken/model", "answers 500"),
+        ("127.0.0.1:9/m", "does not answer"),
+    ],
+)
+def test_a_registry_that_does_not_tell_is_said_and_does_not_hinder(registry, capsys, name, why):
+    available.check(version(1, image=image(name.format(registry), 2)))
+    said = capsys.readouterr().out
+    assert "cannot be told" in said
+    assert why in said
+
+
+def test_a_version_whose_image_is_gone_is_refused_before_any_commit(monkeypatch):
+    champion(1, 2)
+    before = git("ls-remote", "origin", "production")
+    monkeypatch.setattr(available, "_image", lambda _: False)
+    with pytest.raises(LoopError, match="version 1 cannot serve"):
+        back()
+    assert git("ls-remote", "origin", "production") == before
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("ghcr.io/team/model", "https://ghcr.io/v2/team/model/manifests/"),
+        ("team/model", "https://registry-1.docker.io/v2/team/model/manifests/"),
+        ("model", "https://registry-1.docker.io/v2/library/model/manifests/"),
+        ("localhost:5000/model", "http://localhost:5000/v2/model/manifests/"),
+        ("registry.example.com:8443/a/b", "https://registry.example.com:8443/v2/a/b/manifests/"),
+    ],
+)
+def test_an_image_is_asked_of_the_registry_that_its_name_means(monkeypatch, name, asked):
+    monkeypatch.undo()
+    seen = []
+
+    def head(url, **_):
+        seen.append(url)
+        raise available.requests.ConnectionError
+
+    monkeypatch.setattr(available.requests, "head", head)
+    available.check(version(1, image=image(name, 1)))
+    assert seen == [asked + f"sha256:{1:064x}"]
+
+
+TRAIN = "echo a > models/model.skops"
+
+
+@pytest.fixture
+def stored(clone):
+    """A clone with DVC whose commit names a model that is in the cache; the version of it."""
+    subprocess.run([DVC, "init", "--quiet"], check=True)
+    (clone / "models").mkdir()
+    (clone / "models/model.skops").write_text("a model")
+    subprocess.run(
+        [DVC, "stage", "add", "--quiet", "--run", "-n", "train", "-o", "models/model.skops", TRAIN],
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+    git("add", "--all")
+    git("commit", "--quiet", "-m", "a model")
+    return version(1, image=None, commit=git("rev-parse", "HEAD"))
+
+
+def drop_cache(clone) -> None:
+    subprocess.run(["rm", "-rf", str(clone / ".dvc/cache")], check=True)
+
+
+def test_where_processes_serve_a_model_in_the_cache_can_serve(stored, capsys):
+    available.check(stored)
+    assert not capsys.readouterr().out
+
+
+def test_a_model_that_is_in_no_cache_and_there_is_no_remote_is_gone(clone, stored):
+    drop_cache(clone)
+    with pytest.raises(LoopError, match=r"models/model\.skops of \w+ is gone"):
+        available.check(stored)
+
+
+def test_on_a_runner_without_a_remote_it_cannot_be_told(clone, stored, monkeypatch, capsys):
+    drop_cache(clone)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    available.check(stored)
+    assert "a runner has no cache" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("pushed", [True, False])
+def test_a_remote_that_answers_decides(clone, stored, tmp_path, pushed):
+    subprocess.run([DVC, "remote", "add", "--quiet", "-d", "r", str(tmp_path / "remote")], check=True)
+    (tmp_path / "remote").mkdir()
+    if pushed:
+        subprocess.run([DVC, "push", "--quiet"], check=True)
+    drop_cache(clone)
+    if pushed:
+        available.check(stored)
+    else:
+        with pytest.raises(LoopError, match="is gone"):
+            available.check(stored)
+
+
+def test_a_remote_that_does_not_answer_does_not_hinder(clone, stored, monkeypatch, capsys):
+    monkeypatch.setattr(available, "_model", lambda _: available.threading.Event().wait(60))
+    monkeypatch.setattr(available, "TIMEOUT_DVC", 0.2)
+    available.check(stored)
+    assert "no answer within 0.2 s" in capsys.readouterr().out
