@@ -262,6 +262,23 @@ def lineage(
     print(trace(Path(file)))
 
 
+@app.command()
+def audit(
+    since: Annotated[str | None, typer.Option(help="The first day (UTC); that of the first release.")] = None,
+    until: Annotated[str | None, typer.Option(help="The day after the last; tomorrow by default.")] = None,
+    day: Annotated[str | None, typer.Option(help="This day alone.")] = None,
+) -> None:
+    """Say who changed what serves, when and why, and what served on each day; as audit/index.html too.
+
+    Example: loop audit --day 2026-01-05
+    """
+    import pandas as pd
+
+    from loop.release import audit as auditing
+
+    auditing.main(since, until, day, pd.Timestamp.now("UTC"))
+
+
 def main() -> None:
     """The console script: every mistake of the user ends as one message."""
     guard(app)
