@@ -26,6 +26,8 @@ app = typer.Typer(
 
 setting = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Set up what no file can hold.")
 app.add_typer(setting, name="setup")
+registry = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="MLflow's registry, drawn from git.")
+app.add_typer(registry, name="registry")
 
 
 @app.callback()
@@ -277,6 +279,17 @@ def audit(
     from loop.release import audit as auditing
 
     auditing.main(since, until, day, pd.Timestamp.now("UTC"))
+
+
+@registry.command()
+def sync() -> None:
+    """Let MLflow's registry say what git says: versions, tags, aliases; rebuilds one that was lost.
+
+    Example: loop registry sync
+    """
+    from loop.release import registry as registering
+
+    registering.main()
 
 
 def main() -> None:
