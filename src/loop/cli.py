@@ -253,15 +253,23 @@ def doctor() -> None:
 
 @app.command()
 def lineage(
-    file: Annotated[str, typer.Argument(help="A model file.")] = "models/model.skops",
+    what: Annotated[
+        str | None,
+        typer.Argument(metavar="VERSION|REQUEST_ID|FILE", help="By default the model file of this checkout."),
+    ] = None,
+    version: Annotated[int | None, typer.Option(help="A version, by its number.")] = None,
+    request: Annotated[str | None, typer.Option(help="A request, by its id.")] = None,
 ) -> None:
-    """Trace a model file to the commit, data, code, params and environment that made it.
+    """Trace a prediction, a version or a model file to the commit, people, data, params and locks behind it.
 
-    Example: loop lineage models/model.skops
+    A number is a version if there is one, else a request.
+
+    Example: loop lineage 3; loop lineage models/model.skops
     """
-    from loop.lineage import trace
+    from loop.release import trace
+    from loop.serve import find
 
-    print(trace(Path(file)))
+    print(trace.main(what, version, request, find.find))
 
 
 @app.command()
