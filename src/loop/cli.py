@@ -273,6 +273,20 @@ def lineage(
 
 
 @app.command()
+def explain(
+    request: Annotated[str, typer.Argument(metavar="REQUEST_ID", help="The X-Request-Id of an answer.")],
+) -> None:
+    """Say why a request got its score: what each feature added, by the model that answered.
+
+    Example: loop explain 9f0c2a7e
+    """
+    from loop.release import trace
+    from loop.serve import why
+
+    print(why.main(request, trace.brief))
+
+
+@app.command()
 def audit(
     since: Annotated[str | None, typer.Option(help="The first day (UTC); that of the first release.")] = None,
     until: Annotated[str | None, typer.Option(help="The day after the last; tomorrow by default.")] = None,
