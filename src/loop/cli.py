@@ -37,6 +37,8 @@ Predictions = Annotated[
     list[Path] | None,
     typer.Option(help="A folder of the prediction log, may repeat; else LOOP_PREDICTIONS."),
 ]
+registry = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="MLflow's registry, drawn from git.")
+app.add_typer(registry, name="registry")
 
 
 @app.callback()
@@ -376,15 +378,65 @@ def doctor() -> None:
 
 @app.command()
 def lineage(
-    file: Annotated[str, typer.Argument(help="A model file.")] = "models/model.skops",
+    what: Annotated[
+        str | None,
+        typer.Argument(metavar="VERSION|REQUEST_ID|FILE", help="By default the model file of this checkout."),
+    ] = None,
+    version: Annotated[int | None, typer.Option(help="A version, by its number.")] = None,
+    request: Annotated[str | None, typer.Option(help="A request, by its id.")] = None,
 ) -> None:
-    """Trace a model file to the commit, data, code, params and environment that made it.
+    """Trace a prediction, a version or a model file to the commit, people, data, params and locks behind it.
 
-    Example: loop lineage models/model.skops
+    A number is a version if there is one, else a request.
+
+    Example: loop lineage 3; loop lineage models/model.skops
     """
-    from loop.lineage import trace
+    from loop.release import trace
+    from loop.serve import find
 
-    print(trace(Path(file)))
+    print(trace.main(what, version, request, find.find))
+
+
+@app.command()
+def explain(
+    request: Annotated[str, typer.Argument(metavar="REQUEST_ID", help="The X-Request-Id of an answer.")],
+) -> None:
+    """Say why a request got its score: what each feature added, by the model that answered.
+
+    Example: loop explain 9f0c2a7e
+    """
+    from loop.release import trace
+    from loop.serve import why
+
+    print(why.main(request, trace.brief))
+
+
+@app.command()
+def audit(
+    since: Annotated[str | None, typer.Option(help="The first day (UTC); that of the first release.")] = None,
+    until: Annotated[str | None, typer.Option(help="The day after the last; tomorrow by default.")] = None,
+    day: Annotated[str | None, typer.Option(help="This day alone.")] = None,
+) -> None:
+    """Say who changed what serves, when and why, and what served on each day; as audit/index.html too.
+
+    Example: loop audit --day 2026-01-05
+    """
+    import pandas as pd
+
+    from loop.release import audit as auditing
+
+    auditing.main(since, until, day, pd.Timestamp.now("UTC"))
+
+
+@registry.command()
+def sync() -> None:
+    """Let MLflow's registry say what git says: versions, tags, aliases; rebuilds one that was lost.
+
+    Example: loop registry sync
+    """
+    from loop.release import registry as registering
+
+    registering.main()
 
 
 def main() -> None:

@@ -13,6 +13,9 @@ import pytest
 from mlflow import MlflowClient
 
 from conftest import BIN
+from loop.lineage import load as lineage_of
+from loop.release import branch, moves
+from release.conftest import NOW, STAGED, version
 
 
 @pytest.fixture
@@ -69,3 +72,22 @@ def test_a_server_takes_params_metrics_and_model_of_a_training(working_copy, ser
     names = {item.path for item in client.list_artifacts(runs[0].info.run_id, "model")}
     assert names == {"model/model.skops", "model/lineage.json"}
     assert not (working_copy.path / "mlflow.db").exists()
+
+
+def test_its_registry_is_drawn_from_git_with_the_model_that_dvc_has(working_copy, server, monkeypatch):
+    monkeypatch.chdir(working_copy.path)
+    one = version(1, commit=working_copy.commit(), model=lineage_of()["model"]["sha256"])
+    branch.change(lambda now: (moves.enter(now.state, one, STAGED, NOW), "Release 1", one), lambda _: {})
+    for said in ("1 made, 0 tagged anew, champion is 1", "nothing to do"):
+        done = working_copy.run("loop", "registry", "sync", MLFLOW_TRACKING_URI=server)
+        assert said in done.stdout
+    client = MlflowClient(server)
+    found = client.get_model_version_by_alias("loop", "champion")
+    assert (int(found.version), found.tags["commit"]) == (1, one.commit)
+    run = client.get_run(found.run_id)
+    assert run.data.tags["made_from"] == "git"
+    assert found.source == f"runs:/{found.run_id}/model"
+    assert {item.path for item in client.list_artifacts(found.run_id, "model")} == {
+        "model/model.skops",
+        "model/lineage.json",
+    }

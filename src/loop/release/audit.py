@@ -1,0 +1,145 @@
+"""`loop audit`: who changed what serves, when and why, and what served on each day, from git alone."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from loop import production
+from loop.errors import LoopError
+from loop.files import write_text
+from loop.markup import plain, render
+from loop.production import State, Version
+from loop.release import history
+from loop.release.history import Move
+
+PAGE = Path("audit/index.html")
+DAY = pd.Timedelta(days=1)
+KINDS = {
+    "release": "a new version enters",
+    "advance": "the challenger goes on",
+    "hold": "the challenger stays where it is",
+    "resume": "the challenger may go on again",
+    "abort": "the challenger is taken back",
+    "rollback": "an earlier version is champion again",
+    "rendered": "what is made of the state is made anew",
+    history.BY_HAND: "no move of `loop` leads there: the branch was edited",
+}
+
+
+@dataclass(frozen=True)
+class Day:
+    """A day (UTC): the moves that it saw, and what served when it ended."""
+
+    date: pd.Timestamp
+    moves: list[Move]
+    state: State | None
+
+    @property
+    def said(self) -> str:
+        """What served when it ended, in words."""
+        return history.said(self.state)
+
+
+def main(since: str | None, until: str | None, day: str | None, now: pd.Timestamp) -> None:
+    """Write audit/index.html and print its table. Raises LoopError for days that are none."""
+    ref = production.ref()
+    moves = history.moves(ref)
+    if ref is None or not moves:
+        raise LoopError(
+            "nothing was released yet",
+            f"a branch {production.BRANCH} with a state",
+            "`git fetch origin` if it was, by another clone",
+        )
+    first, last = _period(since, until, day, (moves[0].at.normalize(), now.normalize() + DAY))
+    found = list(days(moves, first, last))
+    write_text(PAGE, page(found, history.versions(ref), moves[-1]))
+    print("\n".join(table(found)))
+
+
+def days(moves: list[Move], since: pd.Timestamp, until: pd.Timestamp) -> Iterator[Day]:
+    """Every day of [since, until), oldest first, also those on which nothing moved."""
+    for date in pd.date_range(since, until, freq="D", inclusive="left"):
+        here = [move for move in moves if date <= move.at < date + DAY]
+        yield Day(date, here, history.at_end(moves, date))
+
+
+def table(found: list[Day]) -> Iterator[str]:
+    """The moves in short, and where the page is."""
+    moves = [move for day in found for move in day.moves]
+    for move in moves:
+        what = f"version {move.version}" if move.version else ""
+        yield (
+            f"{move.at:%Y-%m-%d %H:%M}Z  {move.kind:<9} {what:<11} {plain(move.who, 20):<20} "
+            f"{plain(move.subject, 60)}"
+        )
+    quiet = sum(not day.moves for day in found)
+    yield f"{len(moves)} moves; nothing moved on {quiet} of {len(found)} days; then {found[-1].said}"
+    yield f"page  {PAGE}"
+
+
+def page(found: list[Day], versions: dict[int, Version], newest: Move) -> str:
+    """The page: moves, newest first, then every day; whatever was written by others is only words."""
+    moves = [move for day in reversed(found) for move in reversed(day.moves)]
+    values = {
+        "branch": production.BRANCH,
+        "newest": newest,
+        "since": found[0].date,
+        "until": found[-1].date,
+        "ended": found[-1].state,
+        "moves": moves,
+        "days": found[::-1],
+        "versions": versions,
+        "kinds": KINDS,
+        "by_hand": history.BY_HAND,
+    }
+    filters: dict[str, Callable[..., Any]] = {
+        "plain": plain,
+        "lines": history.clean,
+        "said": history.said,
+        "also": _also,
+    }
+    return render("loop.release", "audit.html.j2", values, **filters)
+
+
+def _also(move: Move, version: Version | None) -> dict[str, str]:
+    """The trailers of a move that say more, or something else, than is shown of its version."""
+    record = {} if version is None else {name: str(value) for name, value in version.model_dump().items()}
+    shown = {**record, "pull_request": record.get("pull"), "approved_by": record.get("approver")}
+    shown |= {"by": move.who, "who": move.who}
+    return {
+        name: value
+        for name, value in move.trailers.items()
+        if shown.get(name.lower().replace("-", "_")) != value.lstrip("#")
+    }
+
+
+def _period(
+    since: str | None, until: str | None, day: str | None, whole: tuple[pd.Timestamp, pd.Timestamp]
+) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """[first, last) of the days asked for; no earlier than the `whole`, except a day by its name."""
+    if (one := _date("--day", day)) is not None:
+        if since is not None or until is not None:
+            raise LoopError("--day beside --since or --until", "a day, or a period", "leave one out")
+        return one, one + DAY
+    first, last = max(_date("--since", since) or whole[0], whole[0]), _date("--until", until) or whole[1]
+    if last <= first:
+        raise LoopError(
+            f"the period ends {last:%Y-%m-%d}, and begins {first:%Y-%m-%d}",
+            "an end after the beginning: --until names the day after the last",
+            "mend --since and --until",
+        )
+    return first, last
+
+
+def _date(option: str, text: str | None) -> pd.Timestamp | None:
+    if text is None:
+        return None
+    try:
+        return pd.to_datetime(text, format="%Y-%m-%d", utc=True)
+    except ValueError:
+        raise LoopError(
+            f"{option} is {text!r}", "a day in UTC such as 2026-01-05", "write it as year-month-day"
+        ) from None

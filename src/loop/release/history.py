@@ -1,0 +1,201 @@
+"""The log of `production` as moves: who changed what serves, when, how and why, and what served then.
+
+Read from git alone, and without trust: a commit whose state cannot serve, or that no move of ours makes
+of the state before it, is a move too, made by hand.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from loop import production
+from loop.errors import LoopError
+from loop.git import git
+from loop.markup import plain
+from loop.params import parse
+from loop.production import EMPTY, STATE, VERSIONS, State, Version
+
+BY_HAND = "by hand"
+FIELDS = ("%H", "%cI", "%an", "%s", "%b", "%(trailers:only,unfold)")
+
+
+@dataclass(frozen=True)
+class Move:
+    """One commit on the branch: `state` is what served after it, or `problem` why it could not serve."""
+
+    commit: str
+    at: pd.Timestamp
+    author: str
+    subject: str
+    evidence: str
+    trailers: dict[str, str]
+    kind: str
+    version: int | None  # what it is about
+    state: State | None
+    problem: str | None
+
+    @property
+    def who(self) -> str:
+        """Who made it: whom the commit names, as a workflow does, else its author."""
+        named = {name.lower(): value for name, value in self.trailers.items()}
+        return named.get("by") or named.get("who") or self.author
+
+
+def moves(ref: str | None) -> list[Move]:
+    """Every commit since the first that holds a state, oldest first; none for a branch without one."""
+    if ref is None:
+        return []
+    first = git("log", "--first-parent", "--diff-filter=A", "--format=%H", ref, "--", str(STATE)).split()
+    if not first:
+        return []
+    meddled = _meddled(ref)
+    found: list[Move] = []
+    before, there = EMPTY, set[int]()
+    for commit, at, author, subject, body, trailers in _log(ref, first[-1]):
+        state, problem = _state(commit)
+        numbers = _numbers(commit)
+        kind, version = BY_HAND, None
+        mends = bool(found) and found[-1].state is None
+        if state is not None and not mends and commit not in meddled:
+            kind, version = told(before, state, numbers - there)
+        found.append(
+            Move(
+                commit,
+                pd.Timestamp(at).tz_convert("UTC"),
+                author,
+                subject,
+                body.removesuffix(trailers).strip(),
+                dict(line.split(": ", 1) for line in trailers.splitlines() if ": " in line),
+                kind,
+                version,
+                state,
+                problem,
+            )
+        )
+        before, there = state or before, there | numbers
+    return found
+
+
+def told(before: State, after: State, new: set[int]) -> tuple[str, int | None]:
+    """Which move leads from a state to the next, and the version that it is about.
+
+    `new` are the versions whose record came with it.
+    """
+    if new:
+        entered = max(new)
+        released = len(new) == 1 and entered in {one.version for one in after.models}
+        return ("release" if released else BY_HAND), entered
+    if before == after:
+        return "rendered", None  # what is made of the state is another
+    if _champion(before) != _champion(after):
+        return _changed_champion(before, after)
+    return _changed_challenger(before, after)
+
+
+def _changed_champion(before: State, after: State) -> tuple[str, int | None]:
+    number = _champion(after)
+    gone = {one.version for one in after.refused}
+    if (
+        before.challenger is not None
+        and number == before.challenger.version
+        and _champion(before) not in gone
+    ):
+        return "advance", number
+    return ("rollback" if _champion(before) in gone else BY_HAND), number
+
+
+def _changed_challenger(before: State, after: State) -> tuple[str, int | None]:
+    was, now = before.challenger, after.challenger
+    if now is None:
+        refused = was is not None and was.version in {one.version for one in after.refused}
+        return ("abort", was.version) if was is not None and refused else (BY_HAND, None)
+    kind = BY_HAND
+    if was is None or was.version != now.version:
+        kind = "release" if len(now.stages) == 1 else BY_HAND  # again, of a version that was released before
+    elif now.stages[:-1] == was.stages:
+        kind = "advance"
+    elif now.stages == was.stages and now.held != was.held:
+        kind = "hold" if now.held else "resume"
+    return kind, now.version
+
+
+def _champion(state: State) -> int | None:
+    return state.champion.version if state.champion else None
+
+
+def versions(ref: str | None) -> dict[int, Version]:
+    """What the branch says of each version; those that were edited into none are left out."""
+    found = {}
+    for number in sorted(_numbers(ref) if ref else ()):
+        path = VERSIONS / f"{number}.yaml"
+        try:
+            found[number] = parse("version", _yaml(ref, path), Version, path)
+        except LoopError:
+            continue
+    return found
+
+
+def at_end(known: list[Move], day: pd.Timestamp) -> State | None:
+    """What served when a day (UTC) ended: the last state that could."""
+    end = day.normalize() + pd.Timedelta(days=1)
+    states = [move.state for move in known if move.at < end and move.state is not None]
+    return states[-1] if states else None
+
+
+def said(state: State | None) -> str:
+    """A state in words."""
+    if state is None or not state.models:
+        return "nothing"
+    return ", ".join(_said(one) for one in state.models)
+
+
+def clean(text: str) -> str:
+    """Lines for a terminal or a page, without unseen signs; what is aligned by spaces stays so."""
+    lines = (re.sub(r"[^ ]+", lambda word: plain(word[0]), line) for line in text.splitlines())
+    return "\n".join(lines)
+
+
+def _said(one: production.Champion | production.Challenger) -> str:
+    stage = ""
+    if isinstance(one, production.Challenger):
+        stage = f", {one.stage.name}{', held' if one.held else ''}"
+    return f"version {one.version}: {one.weight} % ({one.role}{stage})"
+
+
+def _log(ref: str, first: str) -> Iterator[list[str]]:
+    form = "%x00".join(FIELDS)
+    text = git("log", "-z", "--first-parent", "--reverse", f"--format={form}", ref, "--not", f"{first}^@")
+    parts = text.removesuffix("\0").split("\0")
+    for at in range(0, len(parts), len(FIELDS)):
+        yield parts[at : at + len(FIELDS)]
+
+
+def _meddled(ref: str) -> set[str]:
+    """Commits that change or take away a version's record, which is written once."""
+    log = git("log", "--first-parent", "--diff-filter=MDT", "--format=%H", ref, "--", str(VERSIONS))
+    return set(log.split())
+
+
+def _state(commit: str) -> tuple[State | None, str | None]:
+    """The state that a commit holds, or why it is none."""
+    try:
+        state = parse("rollout", _yaml(commit, STATE), State, STATE)
+    except LoopError as error:
+        return None, error.found
+    return state, None
+
+
+def _numbers(commit: str) -> set[int]:
+    names = git("ls-tree", "--name-only", commit, "--", f"{VERSIONS}/").split()
+    return {int(Path(name).stem) for name in names if Path(name).stem.isdigit()}
+
+
+def _yaml(commit: str | None, path: Path) -> object:
+    try:
+        return yaml.safe_load(git("show", f"{commit}:{path.as_posix()}"))
+    except yaml.YAMLError:
+        raise LoopError(f"{path} is not YAML", "valid YAML", production.MEND) from None

@@ -1,0 +1,262 @@
+"""`loop registry sync`: MLflow's registry as a picture of git; lost, it is drawn again from git.
+
+Versions keep the numbers that git gave them: MLflow counts from 1, so they are made in that order. What
+another made in the registry is never touched; where it stands in the way, everything else is brought
+up to date and then the error says what to do.
+"""
+
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from loop import tracking
+from loop.errors import LoopError
+from loop.files import digest
+from loop.git import git
+from loop.markup import plain
+from loop.paths import CARD, LINEAGE, METRICS, MODEL, PARAMS
+from loop.production import Production, Version
+from loop.release import branch
+
+DATA = "data "
+OURS = (
+    *("commit", "model_sha256", "lock_sha256", "verdict", "pull_request", "author", "approver"),
+    *("image", "released", "state", "refused_at", "refused_because"),
+)
+ALIASES = ("champion", "challenger")
+ANEW = (
+    "what is there is only a picture of git: delete the model {name} in MLflow, or name another in "
+    "MLFLOW_REGISTERED_MODEL_NAME, and run `loop registry sync`"
+)
+
+
+@dataclass
+class Synced:
+    """What a sync did: versions made, versions whose tags changed, aliases moved, and what is in the way."""
+
+    name: str
+    versions: int
+    made: list[int] = field(default_factory=list)
+    tagged: list[int] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        said = [f"{len(self.made)} made", f"{len(self.tagged)} tagged anew", *self.moved]
+        done = ", ".join(said) if self.made or self.tagged or self.moved else "nothing to do"
+        return f"registry: {self.versions} versions of {self.name} as git has them: {done}"
+
+
+def main() -> None:
+    """Bring MLflow's registry up to date with `production` as it is now."""
+    print(sync(branch.fetch()))
+
+
+def sync(production: Production) -> Synced:
+    """Let the registry say what git says; a second time changes nothing.
+
+    Raises LoopError when MLflow does not answer, when a commit is not in this clone, and, after all else
+    is done, for what the registry holds that git does not know.
+    """
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    client, _ = tracking.connect()
+    try:
+        done = _sync(client, production)
+    except (MlflowException, SQLAlchemyError) as error:
+        raise LoopError(
+            f"MLflow's registry refused: {plain(str(error).splitlines()[0], 200)}",
+            "a registry that can be written",
+            "look at the server and at your rights, then run `loop registry sync`",
+        ) from None
+    if done.wrong:
+        raise LoopError("; ".join(done.wrong), "versions as git numbers them", ANEW.format(name=done.name))
+    return done
+
+
+def _sync(client: Any, production: Production) -> Synced:
+    name = os.environ.get("MLFLOW_REGISTERED_MODEL_NAME") or "loop"
+    done = Synced(name, len(production.versions))
+    there = _there(client, name)
+    _at_hand([one for number, one in production.versions.items() if number not in there])
+    _ensure(client, name)
+    right, newest = set(), max(there, default=0)
+    for number, version in sorted(production.versions.items()):
+        tags = wanted(production, version)
+        if number not in there:
+            if number < newest:  # which MLflow gave once, and gives no more
+                done.wrong.append(f"version {number} of {name} is gone from MLflow")
+            elif _make(client, done, version, tags):
+                right.add(number)
+        elif _is(there[number], version):
+            right.add(number)
+            if _tag(client, name, there[number], tags):
+                done.tagged.append(number)
+        else:
+            done.wrong.append(f"version {number} of {name} in MLflow is not the one that git released")
+    alien = sorted(there.keys() - production.versions.keys())
+    done.wrong += [f"version {number} of {name} in MLflow was never released" for number in alien]
+    _point(client, done, production, right)
+    return done
+
+
+def wanted(production: Production, version: Version) -> dict[str, str]:
+    """The tags of a version, by name; what is unknown has none."""
+    state = production.state
+    serving = next((one for one in state.models if one.version == version.version), None)
+    refused = next((one for one in state.refused if one.version == version.version), None)
+    told: dict[str, Any] = {
+        "commit": version.commit,
+        "model_sha256": version.model,
+        "lock_sha256": version.lock,
+        "verdict": version.verdict,
+        "pull_request": version.pull,
+        "author": version.author,
+        "approver": version.approver,
+        "image": version.image,
+        "released": f"{version.released:%Y-%m-%dT%H:%M:%SZ}",
+        "state": serving.role if serving else "refused" if refused else "retired",
+        "refused_at": f"{refused.at:%Y-%m-%dT%H:%M:%SZ}" if refused else None,
+        "refused_because": plain(refused.reason) if refused else None,
+        **{f"{DATA}{path}": md5 for path, md5 in version.data.items()},
+    }
+    return {key: str(value) for key, value in told.items() if value is not None}
+
+
+def _there(client: Any, name: str) -> dict[int, Any]:
+    """The versions of the registry by number."""
+    found: list[Any] = []
+    token = None
+    while True:
+        page = client.search_model_versions(f"name='{name}'", max_results=1000, page_token=token)
+        found, token = [*found, *page], page.token
+        if not token:
+            return {int(one.version): one for one in found}
+
+
+def _at_hand(versions: list[Version]) -> None:
+    """Raise LoopError for a commit that this clone does not have: nothing is registered by halves."""
+    for one in versions:
+        try:
+            git("cat-file", "-e", f"{one.commit}^{{commit}}")
+        except LoopError:
+            raise LoopError(
+                f"version {one.version} is of commit {one.commit[:12]}, which this clone does not have",
+                "the whole history of main",
+                "`git fetch --unshallow origin` or `git fetch origin`, then run `loop registry sync`",
+            ) from None
+
+
+def _ensure(client: Any, name: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.get_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        client.create_registered_model(
+            name, description="Drawn from git by `loop registry sync`: change it by `loop`, not here."
+        )
+
+
+def _make(client: Any, done: Synced, version: Version, tags: dict[str, str]) -> bool:
+    """Register a version under its own number; False, and nothing made, where MLflow gives another."""
+    run = _run(client, version)
+    made = client.create_model_version(done.name, f"runs:/{run}/model", run_id=run, tags=tags)
+    if int(made.version) == version.version:
+        done.made.append(version.version)
+        return True
+    client.delete_model_version(done.name, str(made.version))
+    done.wrong.append(f"MLflow numbers the next version {made.version}, git {version.version}")
+    return False
+
+
+def _is(found: Any, version: Version) -> bool:
+    same: bool = (found.tags.get("commit"), found.tags.get("model_sha256")) == (version.commit, version.model)
+    return same
+
+
+def _tag(client: Any, name: str, found: Any, tags: Mapping[str, str]) -> bool:
+    """Set our tags, and take away those that no longer hold; whether anything changed."""
+    new = {key: value for key, value in tags.items() if found.tags.get(key) != value}
+    old = [key for key in found.tags if (key in OURS or key.startswith(DATA)) and key not in tags]
+    for key, value in new.items():
+        client.set_model_version_tag(name, str(found.version), key, value)
+    for key in old:
+        client.delete_model_version_tag(name, str(found.version), key)
+    return bool(new or old)
+
+
+def _point(client: Any, done: Synced, production: Production, right: set[int]) -> None:
+    """Let the aliases name what serves; one that would name a wrong version is taken away."""
+    serving = {one.role: one.version for one in production.state.models if one.version in right}
+    aliases = {name: int(at) for name, at in client.get_registered_model(done.name).aliases.items()}
+    for alias in ALIASES:
+        if alias in serving and aliases.get(alias) != serving[alias]:
+            client.set_registered_model_alias(done.name, alias, str(serving[alias]))
+            done.moved.append(f"{alias} is {serving[alias]}")
+        elif alias in aliases and alias not in serving:
+            client.delete_registered_model_alias(done.name, alias)
+            done.moved.append(f"{alias} is none")
+
+
+def _run(client: Any, version: Version) -> str:
+    """The run that trained the version's model, or one made of what git has of it."""
+    experiment = client.get_experiment_by_name(os.environ["MLFLOW_EXPERIMENT_NAME"]).experiment_id
+    query = f"tags.model_sha256 = '{version.model}'"
+    found = client.search_runs([experiment], query, max_results=1)
+    if found:
+        return str(found[0].info.run_id)
+    params = yaml.safe_load(_file(version, PARAMS) or "{}")
+    metrics = json.loads(_file(version, METRICS) or "{}")
+    texts = {"report/card.md": CARD, "report/metrics.json": METRICS, "model/lineage.json": LINEAGE}
+    with tempfile.TemporaryDirectory() as folder:
+        model = _model(version, Path(folder))
+        return tracking.record(
+            version.model,
+            start=True,
+            params=tracking.flat(params),
+            metrics={key: one["value"] for key, one in metrics.items() if _is_estimate(one)},
+            tags={
+                "git_commit": version.commit,
+                "git_dirty": "false",
+                "made_from": "git",
+                "model_file": "model/model.skops" if model else "not at hand: `dvc pull` at the commit",
+            },
+            artifacts={model: "model"} if model else {},
+            texts={name: text for name, path in texts.items() if (text := _file(version, path))},
+        )
+
+
+def _is_estimate(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("value"), int | float)
+
+
+def _file(version: Version, path: Path) -> str | None:
+    try:
+        return git("show", f"{version.commit}:{path.as_posix()}")
+    except LoopError:
+        return None
+
+
+def _model(version: Version, folder: Path) -> Path | None:
+    """The model file, where DVC's cache or remote has it with its hash."""
+    from dvc.api import DVCFileSystem
+    from dvc.exceptions import DvcException
+
+    logging.getLogger("dvc").setLevel(logging.CRITICAL)
+    path = folder / MODEL.name
+    try:
+        DVCFileSystem(rev=version.commit).get_file(MODEL.as_posix(), str(path))
+    except (OSError, DvcException):
+        return None
+    return path if digest(path, "sha256") == version.model else None

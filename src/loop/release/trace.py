@@ -1,0 +1,212 @@
+"""`loop lineage`: from a prediction or a version back to data and people, in one screen, from git alone."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from loop import lineage, production
+from loop.errors import LoopError
+from loop.files import digest
+from loop.git import git
+from loop.paths import LINEAGE, MODEL, PARAMS
+from loop.production import Challenger, Champion, Version
+from loop.release import history
+from loop.release.history import Move
+
+CHANGED = "-changed"  # what a server adds to the commit of a checkout in which files were changed
+Find = Callable[[str], list[dict[str, Any]]]
+
+
+def main(what: str | None, version: int | None, request: str | None, find: Find) -> str:
+    """What is asked for: a version by its number, else a file, else a request by its id.
+
+    `find` gives the predictions on record of a request id. Raises LoopError for what is none of these.
+    """
+    return history.clean(_asked(what, version, request, find))
+
+
+def _asked(what: str | None, version: int | None, request: str | None, find: Find) -> str:
+    ref = production.ref()
+    known = history.versions(ref)
+    if version is not None or (request is None and _is_number(what, known)):
+        number = version if version is not None else int(what or "")
+        return _of_version(_version(known, number), history.moves(ref))
+    if request is None and (what is None or _is_file(what)):
+        return _of_file(Path(what or MODEL), known)
+    asked = request if request is not None else str(what)
+    try:
+        records = find(asked)
+    except LoopError as error:
+        if request is not None or not asked.isdigit():
+            raise
+        raise LoopError(
+            f"there is no version {asked}, and {error.found}", error.expected, error.todo
+        ) from None
+    moves = history.moves(ref)
+    return "\n\n".join(_of_prediction(record, known, moves) for record in records)
+
+
+def brief(record: dict[str, Any]) -> str:
+    """A prediction, the version that made it, and who let that in: a few lines."""
+    known = history.versions(production.ref())
+    return history.clean("\n".join([*_prediction(record, known), *_origin(released(record, known), record)]))
+
+
+def released(record: dict[str, Any], known: dict[int, Version]) -> Version | None:
+    """The version that made a prediction: of its commit and model; else the newest with that model."""
+    commit = (record["commit"] or "").removesuffix(CHANGED)
+    same = [one for _, one in sorted(known.items()) if one.model.startswith(record["version"])]
+    of_commit = [one for one in same if one.commit == commit]
+    found = of_commit or same
+    return found[-1] if found else None
+
+
+def _is_number(what: str | None, known: dict[int, Version]) -> bool:
+    return what is not None and what.isdecimal() and int(what) in known
+
+
+def _is_file(what: str) -> bool:
+    return Path(what).exists() or "/" in what or what.endswith(".skops")
+
+
+def _version(known: dict[int, Version], number: int) -> Version:
+    if number not in known:
+        there = ", ".join(map(str, sorted(known)[-10:])) or "none"
+        raise LoopError(
+            f"{production.BRANCH} as this clone knows it has no version {number}",
+            f"one that was released: {there}",
+            "`git fetch origin`, if it was released since",
+        )
+    return known[number]
+
+
+def _of_file(path: Path, known: dict[int, Version]) -> str:
+    traced = lineage.trace(path)
+    sha256 = digest(path, "sha256")
+    numbers = [str(number) for number, one in sorted(known.items()) if one.model == sha256]
+    if not numbers:
+        return traced
+    return f"version {', '.join(numbers)}  (`loop lineage {numbers[-1]}` says how it was released)\n{traced}"
+
+
+def _of_prediction(record: dict[str, Any], known: dict[int, Version], moves: list[Move]) -> str:
+    version = released(record, known)
+    lines = _prediction(record, known)
+    if version is None:
+        return "\n".join([*lines, *_origin(None, record)])
+    return "\n".join([*lines, "", _of_version(version, moves)])
+
+
+def _prediction(record: dict[str, Any], known: dict[int, Version]) -> list[str]:
+    at = pd.Timestamp(record["at"]).tz_convert("UTC")
+    decision = {True: "yes", False: "no", None: "none: no threshold"}[record["decision"]]
+    lines = [
+        f"request   {record['id']}",
+        f"  at      {at:%Y-%m-%d %H:%M:%S}Z, answered as {record['role']} in {record['latency_ms']:.1f} ms",
+        f"  score   {record['score']:.6f}, decision {decision}",
+        f"  entity  {record['entity']}",
+    ]
+    commit = record["commit"] or ""
+    if commit.endswith(CHANGED):
+        lines.append("  note    its server ran in a checkout with changed files: no commit holds that code")
+    version = released(record, known)
+    if version is not None and version.commit != commit.removesuffix(CHANGED):
+        lines.append(
+            f"  note    the model is that of version {version.version}, the code of commit {commit[:12]}"
+        )
+    return lines
+
+
+def _origin(version: Version | None, record: dict[str, Any]) -> list[str]:
+    if version is None:
+        commit = record["commit"] or "that is not on record"
+        return [f"version   none: model {record['version']} of commit {commit} was never released"]
+    return [f"version   {version.version}", *_people(version)]
+
+
+def _of_version(version: Version, moves: list[Move]) -> str:
+    return "\n".join(
+        [
+            f"version   {version.version}, {_now(version, moves)}",
+            *_deployed(version, moves),
+            *_people(version),
+            *_made_of(version),
+        ]
+    )
+
+
+def _now(version: Version, moves: list[Move]) -> str:
+    state = next((move.state for move in reversed(moves) if move.state is not None), None)
+    if state is None:
+        return "which serves nothing"
+    for one in state.models:
+        if one.version == version.version:
+            return f"{one.role} with {one.weight} % of the requests"
+    refused = [one for one in state.refused if one.version == version.version]
+    return f"refused: {refused[-1].reason}" if refused else "retired"
+
+
+def _deployed(version: Version, moves: list[Move]) -> Iterator[str]:
+    """Each move that changed what this version serves."""
+    before = None
+    for move in moves:
+        if move.state is None:  # it could not serve: the one before went on
+            continue
+        now = next((one for one in move.state.models if one.version == version.version), None)
+        if now != before or move.version == version.version:
+            when = f"{move.at:%Y-%m-%d %H:%M}Z  {move.commit[:8]}"
+            yield f"  {when}  {_share(now):<26} {move.kind} by {move.who}"
+        before = now
+
+
+def _share(model: Champion | Challenger | None) -> str:
+    if model is None:
+        return "  0 % gone"
+    stage = f", {model.stage.name}" if isinstance(model, Challenger) else ""
+    return f"{model.weight:>3} % {model.role}{stage}"
+
+
+def _people(version: Version) -> list[str]:
+    try:
+        form = "--format=%cd, %an: %s"
+        about = git("log", "-1", form, "--date=format-local:%Y-%m-%d %H:%MZ", version.commit)
+    except LoopError:
+        about = "not in this clone: `git fetch origin`"
+    pull = f"#{version.pull}" if version.pull else "none"
+    return [
+        f"model     {version.model}",
+        f"image     {version.image or 'none: served from git'}",
+        f"commit    {version.commit}",
+        f"          {about}",
+        f"pull      {pull} by {version.author or 'nobody known'}, approved by {version.approver or 'nobody'}",
+        f"verdict   {version.verdict}, released {version.released:%Y-%m-%d %H:%M}Z",
+    ]
+
+
+def _made_of(version: Version) -> Iterator[str]:
+    """Data, params and locks, as the version's commit has them."""
+    yield "data"
+    windows = yaml.safe_load(_file(version, PARAMS) or "{}").get("windows", {})
+    for name in ("train", "holdout"):
+        if name in windows:
+            yield f"  {name:<32} {windows[name]['from']} until {windows[name]['until']}"
+    made = json.loads(_file(version, LINEAGE) or "{}")
+    for path, md5 in version.data.items():
+        yield f"  {path:<32} {md5}"
+    yield "params"
+    dumped = yaml.safe_dump(made.get("params", {}).get("train", {}), sort_keys=False)
+    yield from (f"  {line}" for line in dumped.splitlines())
+    yield "locks"
+    yield f"  {'dvc.lock':<32} {version.lock}"
+    yield from (f"  {name:<32} {sha256}" for name, sha256 in made.get("environment", {}).items())
+
+
+def _file(version: Version, path: Path) -> str | None:
+    try:
+        return git("show", f"{version.commit}:{path.as_posix()}")
+    except LoopError:
+        return None

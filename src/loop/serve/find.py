@@ -1,0 +1,88 @@
+"""A prediction on record, found by its request id: in the days collected and in what still waits."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from loop import settings
+from loop.errors import LoopError
+from loop.serve import collect
+from loop.serve.prediction_log import DONE, OPEN, SEGMENTS
+
+Record = dict[str, Any]  # a row of collect.RECORD
+
+
+def find(request_id: str, folder: Path | None = None) -> list[Record]:
+    """Every prediction of a request, by role and version, the earliest of each: rows of collect.RECORD.
+
+    Raises LoopError that says where it looked, and how far back the log goes.
+    """
+    folder = folder or settings.place().predictions
+    rows = [*_collected(folder, request_id), *_waiting(folder, request_id)]
+    once: dict[tuple[str, str], Record] = {}
+    for row in sorted(rows, key=lambda row: row["at"]):
+        if row["id"] == request_id:
+            once.setdefault((row["role"], row["version"]), row)
+    if once:
+        return list(once.values())
+    of_list = sorted({row["id"] for row in rows}, key=lambda name: int(name.rpartition(".")[2]))
+    if of_list:
+        raise LoopError(
+            f"{request_id} was a list of requests", "one of them", f"name {of_list[0]} to {of_list[-1]}"
+        )
+    raise LoopError(
+        f"no prediction {request_id!r} is on record: {reach(folder)}",
+        "the X-Request-Id of an answer by a server that logs there",
+        "look at LOOP_PREDICTIONS, and at serve.log.retention_days in params.yaml",
+    )
+
+
+def reach(folder: Path) -> str:
+    """Where the log is, and how far back it goes."""
+    days = sorted(path.stem for path in (folder / collect.DAYS).glob("*.parquet"))
+    waiting = _segments(folder)
+    first = [*days, *(path.stem[:8] for path in waiting)][:1]
+    if not first:
+        return f"the log in {folder} is empty"
+    much = f"{len(days)} days, {len(waiting)} segments not yet collected"
+    return f"the log in {folder} goes back to {pd.Timestamp(first[0]):%Y-%m-%d} ({much})"
+
+
+def _collected(folder: Path, request_id: str) -> list[Record]:
+    """Rows with this id, or of a list with this id."""
+    files = sorted(map(str, (folder / collect.DAYS).glob("*.parquet")))
+    if not files:
+        return []
+    exactly = ds.field("id") == request_id
+    of_list = pa.compute.match_substring_regex(ds.field("id"), rf"^{re.escape(request_id)}\.\d+$")
+    try:
+        found = ds.dataset(files, schema=collect.RECORD).to_table(filter=exactly | of_list)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise LoopError(
+            f"{folder / collect.DAYS} cannot be read: {str(error).splitlines()[0]}",
+            "whole Parquet files",
+            "put the file back from a backup, or move it away",
+        ) from None
+    rows: list[Record] = found.to_pylist()
+    return rows
+
+
+def _waiting(folder: Path, request_id: str) -> list[Record]:
+    """The same from segments; one that is being written is read as far as it is."""
+    base = re.sub(r"\.\d+$", "", request_id).encode()
+    rows: list[Record] = []
+    for path in _segments(folder):
+        for now in (path, path.with_suffix(DONE)):  # which it may be named meanwhile
+            if now.is_file() and base in now.read_bytes():
+                rows += collect.read(now)[0].to_pylist()
+                break
+    wanted = re.compile(rf"{re.escape(request_id)}(\.\d+)?")
+    return [row for row in rows if wanted.fullmatch(row["id"])]
+
+
+def _segments(folder: Path) -> list[Path]:
+    return sorted(path for path in (folder / SEGMENTS).glob("*") if path.suffix in (OPEN, DONE))

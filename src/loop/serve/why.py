@@ -1,0 +1,204 @@
+"""`loop explain`: why a request on record got its score, by the model that gave it.
+
+The model runs by the code of its own commit: here where that is the code of this checkout, else in a
+worktree, as `python -m loop.serve.why RECORD ANSWER`. What is personal was not kept; where the model
+needs it, the explanation speaks of another's value, and the gap between the scores says so.
+"""
+
+import json
+import math
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from loop import columns as arrays
+from loop import reference, settings
+from loop.checkout import checkout
+from loop.columns import Columns
+from loop.errors import LoopError, guard
+from loop.features import DECIDED_AT
+from loop.files import write_json
+from loop.git import git
+from loop.markup import plain
+from loop.paths import ENVIRONMENT_LOCK, LINEAGE, MODEL, PARAMS, REFERENCE
+from loop.serve import champion, find
+from loop.serve.explain import Explainer
+from loop.serve.online import Features
+from problem import features as problem_features
+from problem import schema
+
+SAME = 1e-6  # how far a score may be from the one on record
+CODE = ["src", str(LINEAGE), str(ENVIRONMENT_LOCK), str(PARAMS)]
+SHOWN = 12
+
+
+def main(request_id: str, brief: Callable[[dict[str, Any]], str]) -> str:
+    """Why each prediction of a request is what it is; `brief` says which version made it.
+
+    Raises LoopError for a request that is not on record, and a model that cannot be had.
+    """
+    told = []
+    for record in find.find(request_id):
+        why = explained(record)
+        told.append("\n".join([brief(record), *_words(record, why)]))
+    return "\n\n".join(told)
+
+
+def explained(record: dict[str, Any]) -> dict[str, Any]:
+    """The explanation of a record, made by the code of its commit; see `explain`."""
+    asked = _plain(record)
+    commit = (record["commit"] or "").removesuffix("-changed")
+    if not commit or _here(commit):
+        return explain(asked)
+    git("rev-parse", "--verify", f"{commit}^{{commit}}")
+    with tempfile.TemporaryDirectory() as folder, checkout(commit, Path.cwd()) as home:
+        question, answer = Path(folder, "record.json"), Path(folder, "answer.json")
+        write_json(question, asked)
+        for path in (MODEL, REFERENCE):
+            _bring(commit, path, home.path / path)
+        home.run(str(home.python), "-m", "loop.serve.why", str(question), str(answer))
+        found: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
+    return found
+
+
+def explain(record: dict[str, Any]) -> dict[str, Any]:
+    """Score, threshold, base and contributions of a record by this checkout's model, and what it saw.
+
+    `values` are the features that contributed, `unseen` the views of which nothing was known.
+    """
+    model = champion.load()
+    if model.version != record["version"]:
+        raise LoopError(
+            f"the model here is {model.version}",
+            f"{record['version']}, which gave the score",
+            "a server that was started by hand leaves predictions that no commit explains",
+        )
+    columns = seen(record, model)
+    found = Explainer(model).explain(columns, 0)
+    matrix = dict(zip(model.names, model.matrix(columns)[0].tolist(), strict=False))
+    return {
+        "score": float(model.scores(columns)[0]),
+        "threshold": settings.params().threshold,
+        "base": found.base,
+        "contributions": found.contributions,
+        "values": {name: _value(name, columns, matrix) for name in found.contributions},
+        "unseen": [
+            view.name
+            for view in problem_features.VIEWS
+            if all(math.isnan(columns[name][0]) for name in view.features)
+        ],
+    }
+
+
+def seen(record: dict[str, Any], model: champion.Model) -> Columns:
+    """What the model saw of a record: its request and the features on record, as columns of one row.
+
+    Personal columns hold what the reference rows hold: nothing, or another's.
+    """
+    request = {DECIDED_AT: record[DECIDED_AT]} | json.loads(record["request"])
+    kinds = {name: arrays.kind(column) for name, column in schema.REQUEST.columns.items()}
+    known = {name: kind for name, kind in kinds.items() if name not in reference.personal()}
+    columns = arrays.of_rows([dict.fromkeys(known) | request], known)
+    columns |= {name: model.reference.columns[name][:1] for name in kinds if name not in known}
+    numbers = dict(record["features"])
+    names = Features(_NoStore()).names
+    return columns | {name: np.array([numbers.get(name, np.nan)], np.float64) for name in names}
+
+
+class _NoStore:
+    """In place of a store: the features are on record."""
+
+    def get(self, keys: Any) -> list[bytes | None]:
+        return [None] * len(keys)
+
+    def replace(self, rows: Any, as_of: str) -> None:
+        return None
+
+    def as_of(self) -> str | None:
+        return None
+
+
+def _here(commit: str) -> bool:
+    """Whether this checkout has the code, params and lock of a commit."""
+    try:
+        return not git("diff", "--name-only", commit, "--", *CODE)
+    except LoopError:
+        raise LoopError(
+            f"commit {commit[:12]}, whose model gave the score, is not in this clone",
+            "the whole history",
+            "`git fetch origin`, or `git fetch --unshallow origin` in a shallow clone",
+        ) from None
+
+
+def _bring(commit: str, path: Path, to: Path) -> None:
+    """An output of a commit, from DVC's cache or remote; the checkout's own code holds it to its hash."""
+    from dvc.api import DVCFileSystem
+    from dvc.exceptions import DvcException
+
+    try:
+        DVCFileSystem(rev=commit).get_file(path.as_posix(), str(to))
+    except (OSError, DvcException):
+        raise LoopError(
+            f"{path} of commit {commit[:12]} is in no cache or remote",
+            "the model that gave the score",
+            "`dvc pull` from where it was pushed to, or `loop reproduce` makes it again",
+        ) from None
+
+
+def _plain(record: dict[str, Any]) -> dict[str, Any]:
+    decided_at = pd.Timestamp(record[DECIDED_AT]).tz_convert("UTC")
+    return {
+        "version": record["version"],
+        DECIDED_AT: decided_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "request": record["request"],
+        "features": dict(record["features"]),
+    }
+
+
+def _value(name: str, columns: Columns, matrix: dict[str, float]) -> Any:
+    """A feature's value as it was asked, or as the model sees what was made of it; None for none."""
+    value = columns[name][0] if name in columns else matrix.get(name)
+    if value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
+        return None
+    plain_value = value.item() if isinstance(value, np.generic) else value
+    return plain_value if isinstance(plain_value, bool | int | float | str) else f"{plain_value} UTC"
+
+
+def _words(record: dict[str, Any], why: dict[str, Any]) -> Iterator[str]:
+    total = why["base"] + sum(why["contributions"].values())
+    yield f"why       {why['base']:.4f} on average, and these features make it {total:.4f}"
+    top = list(why["contributions"].items())
+    for name, added in top[:SHOWN]:
+        value = why["values"].get(name)
+        yield f"  {added:+.4f}  {name:<28} {_shown(value)}"
+    if len(top) > SHOWN:
+        yield f"  {sum(added for _, added in top[SHOWN:]):+.4f}  {len(top) - SHOWN} more"
+    if why["threshold"] is not None:
+        sign = "reaches" if record["score"] >= why["threshold"] else "is below"
+        yield f"decision  {record['score']:.4f} {sign} the threshold {why['threshold']}"
+    for name in why["unseen"]:
+        yield f"unseen    nothing was known of view {name}, or what was known was too old"
+    if abs(why["score"] - record["score"]) > SAME:
+        yield (
+            f"note      the model scores the record {why['score']:.4f}: what is personal is not kept, "
+            "or the server's files were changed"
+        )
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "not known"
+    return format(value, ".6g") if isinstance(value, float) else plain(value, 60)
+
+
+def _answer(question: str, answer: str) -> None:
+    write_json(Path(answer), explain(json.loads(Path(question).read_text(encoding="utf-8"))))
+
+
+if __name__ == "__main__":
+    guard(lambda: _answer(*sys.argv[1:]))

@@ -1,0 +1,133 @@
+"""Why a request got its score: what the server itself would have said, from the record alone."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from loop.errors import LoopError
+from loop.serve import collect, find, why
+from loop.serve.prediction_log import SEGMENTS
+from serve.client import EXAMPLE
+
+BARE = {"X_Request_Id": "why-bare"}
+
+
+@pytest.fixture
+def log(client, place, finished, monkeypatch, tmp_path) -> Path:
+    """A copy of the log, in which a request waits that was explained when it was asked, and a list of two."""
+    monkeypatch.chdir(finished.path)
+    client.answer = client.predict(EXAMPLE, "/predict?explain=true", X_Request_Id="why-1").json
+    client.predict([EXAMPLE, EXAMPLE], X_Request_Id="why-2")
+    for _ in range(40):
+        if any(b'"why-2"' in path.read_bytes() for path in (place.predictions / SEGMENTS).glob("*")):
+            break
+        time.sleep(0.25)
+    shutil.copytree(place.predictions, tmp_path / "log")
+    monkeypatch.setenv("LOOP_PREDICTIONS", str(tmp_path / "log"))
+    return tmp_path / "log"
+
+
+def brief(record) -> str:
+    return f"request {record['id']}"
+
+
+@pytest.mark.parametrize("collected", [False, True], ids=["waiting", "collected"])
+def test_it_equals_the_servers_own_explanation(client, log, collected):
+    if collected:
+        collect.collect(log, pd.Timestamp.now("UTC"), 400)
+    (record,) = find.find("why-1")
+    found, answer = why.explained(record), client.answer
+    assert found["score"] == pytest.approx(answer["score"], abs=1e-9)
+    assert found["base"] == pytest.approx(answer["base"], abs=1e-9)
+    assert found["contributions"].keys() == answer["contributions"].keys()
+    for name, added in answer["contributions"].items():
+        assert found["contributions"][name] == pytest.approx(added, abs=1e-9)
+    total = found["base"] + sum(found["contributions"].values())
+    assert total == pytest.approx(record["score"], abs=1e-9), "it adds up to the score"
+
+
+def test_what_is_found_waiting_is_what_is_found_collected(log):
+    waiting = find.find("why-1")
+    collect.collect(log, pd.Timestamp.now("UTC"), 400)
+    assert find.find("why-1") == waiting
+
+
+def test_one_of_a_list_is_found_by_its_own_id_and_the_list_says_so(log):
+    assert [row["id"] for row in find.find("why-2.1")] == ["why-2.1"]
+    with pytest.raises(LoopError, match="was a list") as error:
+        find.find("why-2")
+    assert "why-2.0 to why-2.1" in str(error.value)
+
+
+def test_champion_and_shadow_of_one_request_are_both_found_each_once(log):
+    segment = next((log / SEGMENTS).iterdir())
+    text = segment.read_text()
+    segment.with_name("20990101T000000Z-shadow.jsonl").write_text(
+        text.replace('"role":"champion"', '"role":"shadow"')
+    )
+    segment.with_name("20990101T000000Z-again.jsonl").write_text(text)
+    assert sorted(row["role"] for row in find.find("why-1")) == ["champion", "shadow"]
+
+
+def test_an_id_that_is_not_on_record_says_where_and_how_far_back(log):
+    with pytest.raises(LoopError, match=r"no prediction 'nobody' .*: the log in .*log goes back to 20"):
+        find.find("nobody")
+    with pytest.raises(LoopError, match="is empty"):
+        find.find("nobody", log / "elsewhere")
+
+
+def test_a_day_that_is_no_parquet_is_named(log):
+    (log / "days").mkdir(exist_ok=True)
+    (log / "days/2026-01-01.parquet").write_bytes(b"torn")
+    with pytest.raises(LoopError, match="days cannot be read"):
+        find.find("why-1")
+
+
+def test_the_words_name_score_threshold_top_features_and_what_was_not_known(log):
+    (record,) = find.find("why-1")
+    blind = record | {"features": []}
+    said = why.main("why-1", brief)
+    assert said.startswith("request why-1\nwhy       ")
+    found = why.explained(record)
+    first = next(iter(found["contributions"]))
+    assert first in said.splitlines()[2]
+    assert "the threshold" in said
+    assert "unseen" not in said
+    found = why.explained(blind)
+    told = "\n".join(why._words(blind, found))
+    assert told.count("unseen    nothing was known of view") == len(found["unseen"]) > 0
+    assert "note      the model scores the record" in told, "for the record was changed"
+
+
+def test_what_is_personal_is_never_asked_for(log, model, monkeypatch):
+    (record,) = find.find("why-1")
+    name = next(name for name, value in EXAMPLE.items() if isinstance(value, int))
+    monkeypatch.setattr(why.reference, "personal", lambda: {name: "hash"})
+    request = json.loads(record["request"]) | {name: "9f" * 32}
+    columns = why.seen(why._plain(record | {"request": json.dumps(request)}), model)
+    np.testing.assert_array_equal(columns[name], model.reference.columns[name][:1])
+
+
+def test_a_model_that_is_not_here_and_a_commit_that_is_not_are_named(log):
+    (record,) = find.find("why-1")
+    with pytest.raises(LoopError, match="the model here is"):
+        why.explained(record | {"version": "0" * 12})
+    with pytest.raises(LoopError, match="git fetch --unshallow"):
+        why.explained(record | {"commit": "1" * 40})
+
+
+def test_a_model_of_another_commit_is_asked_by_its_own_code(log, client, working_copy, monkeypatch):
+    (record,) = find.find("why-1")
+    commit = working_copy.commit()
+    working_copy.append("src/loop/serve/explain.py", "\nraise RuntimeError('code of another commit')\n")
+    working_copy.set_param("serve.threshold", 0.99)
+    working_copy.commit()
+    monkeypatch.chdir(working_copy.path)
+    found = why.explained(record | {"commit": commit})
+    assert found["threshold"] != 0.99
+    assert found["contributions"] == pytest.approx(client.answer["contributions"], abs=1e-9)
