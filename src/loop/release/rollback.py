@@ -147,7 +147,7 @@ def _once(there: Production, run: str | None) -> None:
 def _follow(after: Production) -> None:
     """Names in MLflow as production has them now; a registry that is down does not stop a rollback."""
     try:
-        from loop.release import registry  # type: ignore[attr-defined]
+        from loop.release import registry
 
         registry.sync(after)
     except Exception as error:
