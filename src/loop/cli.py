@@ -226,6 +226,28 @@ def image(
     raise typer.Exit(building.main(tag))
 
 
+@app.command()
+def deploy(
+    listen: Annotated[str | None, typer.Option(help="HOST:PORT; the last one, or 127.0.0.1:8080.")] = None,
+    containers: Annotated[
+        bool | None, typer.Option("--containers/--processes", help="How models run; as last time.")
+    ] = None,
+    watch: Annotated[
+        float | None, typer.Option(help="Seconds until it looks again; it ends by Ctrl-C.", min=1)
+    ] = None,
+    down: Annotated[bool, typer.Option("--down", help="Stop all that was started here.")] = False,
+) -> None:
+    """Bring about on this host what the branch production says, without a dropped request.
+
+    Exit codes: 0 it serves, 1 it does not, or without the challenger.
+
+    Example: loop deploy --listen 0.0.0.0:8080 --watch 10
+    """
+    from loop.release import deploy as deployment
+
+    raise typer.Exit(deployment.main(listen, containers, watch, down))
+
+
 @setting.command()
 def github(
     apply: Annotated[bool, typer.Option("--apply", help="Do it, by gh, as whoever is logged in.")] = False,
