@@ -203,7 +203,7 @@ def _settings(server: Server, where: Place) -> dict[str, str]:
         if name in os.environ:
             told[name] = os.environ[name]
         if file := os.environ.get(f"{name}_FILE"):
-            told[f"{name}_FILE"] = str(Path(file).absolute())
+            told[f"{name}_FILE"] = str(Path(file).resolve())
     return told
 
 
