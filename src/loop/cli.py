@@ -154,6 +154,9 @@ def publish(
 @app.command()
 def materialize(
     as_of: Annotated[str | None, typer.Option(help="An instant in UTC; windows.as_of by default.")] = None,
+    if_empty: Annotated[
+        bool, typer.Option("--if-empty", help="Leave a store alone that holds anything, as of windows.as_of.")
+    ] = False,
 ) -> None:
     """Fill the feature store: of each view and entity the newest row known at an instant.
 
@@ -163,7 +166,12 @@ def materialize(
     """
     from loop.serve import materialize as filling
 
-    filling.main(as_of)
+    if if_empty:
+        from loop import settings
+
+        filling.fill(settings.place().features)
+    else:
+        filling.main(as_of)
 
 
 @app.command()

@@ -64,17 +64,13 @@ FAKES = {
     "src/bentoml/__init__.py": "",
     "src/bentoml/__main__.py": SERVER,
     "src/loop/__init__.py": "",
-    "src/loop/settings.py": "import os\nclass place:\n    features = os.environ['LOOP_FEATURES']\n",
-    "src/loop/serve/__init__.py": "",
-    "src/loop/serve/online.py": (
-        "import pathlib\nopen_store = pathlib.Path\n"
-        "class Features:\n    failing = False\n    def __init__(self, store): self.store = store\n"
-        "    def as_of(self): return 'then' if (self.store / 'filled').exists() else None\n"
-    ),
-    "src/loop/serve/materialize.py": (
-        "import os, pathlib\ndef main(as_of):\n"
-        "    if pathlib.Path('no-source').exists(): raise SystemExit('error: the source is broken')\n"
-        "    with (pathlib.Path(os.environ['LOOP_FEATURES']) / 'filled').open('a') as f: f.write('x')\n"
+    "src/loop/cli.py": (
+        "import os, pathlib, sys\n"
+        "def main():\n"
+        "    assert sys.argv[1:] == ['materialize', '--if-empty'], sys.argv\n"
+        "    if pathlib.Path('no-source').exists(): sys.exit('error: the source is broken')\n"
+        "    store = pathlib.Path(os.environ['LOOP_FEATURES'], 'filled')\n"
+        "    if not store.exists(): store.write_text('x')\n"
     ),
     "params.yaml": (Path(__file__).parents[2] / "params.yaml").read_text(),
     "deploy/policy.yaml": (Path(__file__).parents[2] / "deploy/policy.yaml").read_text(),

@@ -32,13 +32,7 @@ STOP = 15  # seconds in which it may end by itself
 SECRETS = ("LOOP_TOKEN", "LOOP_PERSONAL_KEY")  # each a value, or a file by NAME_FILE
 SAID = 15  # last lines of a server's log in an error
 COMMAND = ("-m", "bentoml", "serve", "loop.serve.service:Service", "--host", "127.0.0.1", "--port")
-FILL = """
-from loop import settings
-from loop.serve import materialize, online
-served = online.Features(online.open_store(settings.place().features))
-if served.as_of() is None and not served.failing:
-    materialize.main(None)
-"""
+FILL = ("-c", "from loop.cli import main; main()", "materialize", "--if-empty")
 
 
 Model = Champion | Challenger
@@ -211,7 +205,7 @@ def _fill(own: Checkout, where: Place) -> None:
     """Fill the feature store of a version's own definition if it is empty, by its own code."""
     server = Server(int(own.path.name), "champion", "", 0)
     done = subprocess.run(
-        [str(own.python), "-c", FILL],
+        [str(own.python), *FILL],
         cwd=own.path,
         env=own.environment() | _settings(server, where),
         stdin=subprocess.DEVNULL,
@@ -221,7 +215,7 @@ def _fill(own: Checkout, where: Place) -> None:
         check=False,
     )
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        said = (done.stderr.strip().splitlines() or ["it said nothing"])[0]
         raise LoopError(
             f"the feature store of version {own.path.name} cannot be filled: {said[:300]}",
             "features that its model can be asked with",
