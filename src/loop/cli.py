@@ -156,6 +156,9 @@ def publish(
 @app.command()
 def materialize(
     as_of: Annotated[str | None, typer.Option(help="An instant in UTC; windows.as_of by default.")] = None,
+    if_empty: Annotated[
+        bool, typer.Option("--if-empty", help="Leave a store alone that holds anything, as of windows.as_of.")
+    ] = False,
 ) -> None:
     """Fill the feature store: of each view and entity the newest row known at an instant.
 
@@ -165,7 +168,12 @@ def materialize(
     """
     from loop.serve import materialize as filling
 
-    filling.main(as_of)
+    if if_empty:
+        from loop import settings
+
+        filling.fill(settings.place().features)
+    else:
+        filling.main(as_of)
 
 
 @app.command()
@@ -273,6 +281,27 @@ def reproduce(
     from loop.release import reproduce as rebuilding
 
     raise typer.Exit(rebuilding.main(version, issue))
+
+
+def deploy(
+    listen: Annotated[str | None, typer.Option(help="HOST:PORT; the last one, or 127.0.0.1:8080.")] = None,
+    containers: Annotated[
+        bool | None, typer.Option("--containers/--processes", help="How models run; as last time.")
+    ] = None,
+    watch: Annotated[
+        float | None, typer.Option(help="Seconds until it looks again; it ends by Ctrl-C.", min=1)
+    ] = None,
+    down: Annotated[bool, typer.Option("--down", help="Stop all that was started here.")] = False,
+) -> None:
+    """Bring about on this host what the branch production says, without a dropped request.
+
+    Exit codes: 0 it serves, 1 it does not, or without the challenger.
+
+    Example: loop deploy --listen 0.0.0.0:8080 --watch 10
+    """
+    from loop.release import deploy as deployment
+
+    raise typer.Exit(deployment.main(listen, containers, watch, down))
 
 
 @setting.command()

@@ -44,6 +44,13 @@ def materialize(
     return {name: len(some) for name, some in kept.items()}
 
 
+def fill(features: str) -> None:
+    """Fill a store that is there and empty; without one, features are served as missing."""
+    served = online.Features(open_store(features))
+    if served.as_of() is None and not served.failing:
+        main(None)
+
+
 def main(as_of: str | None) -> None:
     """Read the source as known at `as_of`, repair it, hold it to its contract, fill the store."""
     windows = params.section("windows", params.Windows)

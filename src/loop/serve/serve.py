@@ -16,8 +16,6 @@ from loop import lineage, settings
 from loop.errors import LoopError
 from loop.files import digest
 from loop.paths import MODEL, REFERENCE
-from loop.serve import online
-from loop.serve.store import open_store
 from problem import schema
 
 PATIENCE = 60.0  # seconds in which a server must be ready
@@ -25,6 +23,8 @@ PATIENCE = 60.0  # seconds in which a server must be ready
 
 def main(host: str, port: int) -> int:
     """Start the server, fill the feature store if it is empty, print how to ask; the server's exit code."""
+    from loop.serve import materialize
+
     settings.params()
     place = settings.place()
     _ready_to_serve(host, port)
@@ -36,7 +36,7 @@ def main(host: str, port: int) -> int:
     )
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     try:
-        _fill(place.features)  # while the server loads its model
+        materialize.fill(place.features)  # while the server loads its model
         greeting = (server, host, port, _authorization(place.token is not None))
         threading.Thread(target=_greet, args=greeting, daemon=True).start()
         return _wait(server)
@@ -68,15 +68,6 @@ def _ready_to_serve(host: str, port: int) -> None:
                 "a free port of this machine",
                 f"`loop serve --port {port + 1}`, or stop what listens there",
             ) from None
-
-
-def _fill(features: str) -> None:
-    """Fill a store that is there and empty; without one, features are served as missing."""
-    from loop.serve import materialize
-
-    served = online.Features(open_store(features))
-    if served.as_of() is None and not served.failing:
-        materialize.main(None)
 
 
 def _authorization(secured: bool) -> str:

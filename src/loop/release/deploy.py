@@ -1,0 +1,174 @@
+"""deploy: what the branch `production` says, brought about on this host, without a dropped request.
+
+New servers are started and seen to be ready, the proxy is switched, and only then are old ones stopped.
+A champion that does not start changes nothing; a challenger that does not is left out, and that is said.
+"""
+
+import fcntl
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loop import settings
+from loop.errors import LoopError
+from loop.files import write_json
+from loop.production import Champion, State
+from loop.release import branch, home, nginx, policy
+from loop.release.nginx import Proxy, Site
+from loop.release.servers import Model, Server, Servers
+
+FOLDER = Path(".deploy")
+LISTEN = "127.0.0.1:8080"
+LONGEST = 4  # times of the longest body: so far a server reads on, to refuse it in its own words
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where requests come in, and whether servers are containers; as last time where nothing is said."""
+
+    listen: str
+    containers: bool
+
+    @classmethod
+    def given(cls, listen: str | None, containers: bool | None) -> "Options":
+        """What is said now, else what was said last, else the defaults."""
+        last: dict[str, Any] = {"listen": LISTEN, "containers": False}
+        path = FOLDER / "options.json"
+        if path.is_file():
+            last |= json.loads(path.read_text())
+        now = {"listen": listen, "containers": containers}
+        return cls(**{**last, **{name: value for name, value in now.items() if value is not None}})
+
+
+def main(listen: str | None, containers: bool | None, watch: float | None, down: bool) -> int:
+    """Deploy once, or every `watch` seconds; or take all down. 0 as it should be, 1 without a challenger."""
+    if down:
+        with _alone():
+            take_down(Servers(FOLDER), Proxy(FOLDER / "nginx"))
+        print("down: nothing serves here any more")
+        return 0
+    if watch is None:
+        return _once(Options.given(listen, containers), "")[0]
+    said = ""
+    while True:
+        try:
+            _, said = _once(Options.given(listen, containers), said)
+        except LoopError as error:
+            print(f"error: {error}", file=sys.stderr, flush=True)
+        time.sleep(watch)
+
+
+def _once(options: Options, said: str) -> tuple[int, str]:
+    """Deploy, and print what serves unless that was said already: exit code, and what was said."""
+    with _alone():
+        site = Site(options.listen, LONGEST * settings.params().body_kb_max)
+        state = branch.fetch().state
+        servers, faults = bring_about(
+            state, policy.read(), site, Servers(FOLDER), Proxy(FOLDER / "nginx"), options.containers
+        )
+        write_json(FOLDER / "options.json", {"listen": options.listen, "containers": options.containers})
+    for fault in faults:
+        print(f"error: {fault}", file=sys.stderr, flush=True)
+    text = told(state, servers, options.listen)
+    if text != said:
+        print(text, flush=True)
+    return (1 if faults else 0), text
+
+
+def bring_about(
+    state: State, rules: policy.Policy, site: Site, servers: Servers, proxy: Proxy, containers: bool
+) -> tuple[list[Server], list[LoopError]]:
+    """Let the state be what serves: its servers, and why a challenger is not among them.
+
+    Raises LoopError, and all is as it was, when the champion cannot be started or nginx refuses.
+    """
+    if state.champion is None:
+        raise LoopError("nothing was released yet", "a champion on production", "merge a change of the model")
+    before = servers.running()
+    serving: list[Server] = []
+    faults: list[LoopError] = []
+    try:
+        for model, role in wanted(state):
+            try:
+                serving.append(_one(model, role, servers, serving + before, containers))
+            except LoopError as error:
+                if role == "champion":
+                    raise
+                faults.append(error)
+        for server in list(serving):
+            model = next(one for one in state.models if one.version == server.version)
+            try:
+                if server not in before:
+                    servers.wait(server, model)
+            except LoopError as error:
+                if server.role == "champion":
+                    raise
+                faults.append(error)
+                serving.remove(server)
+        ports = {(server.version, server.role): server.port for server in serving}
+        proxy.apply(nginx.render(state, rules, ports, site))
+    except BaseException:
+        _stop(servers, keep=before)
+        raise
+    _stop(servers, keep=serving)
+    home.prune(servers.folder, {one.version for one in state.models})
+    return serving, faults
+
+
+def wanted(state: State) -> Iterator[tuple[Model, str]]:
+    """Which model is to run in which role."""
+    for one in state.models:
+        if isinstance(one, Champion):
+            yield one, "champion"
+        else:
+            yield from ((one, role) for role in nginx.roles(one.weight, one.stage.mirror))
+
+
+def take_down(servers: Servers, proxy: Proxy) -> None:
+    """Stop the proxy, when its open requests are answered, and all servers."""
+    proxy.stop()
+    _stop(servers, keep=[])
+
+
+def told(state: State, running: list[Server], listen: str) -> str:
+    """What serves at which share, in a line for each server."""
+    lines = []
+    answering = {server.version for server in running if server.role != "shadow"}
+    for server in running:
+        model = next(one for one in state.models if one.version == server.version)
+        weight = {"shadow": 0, "challenger": model.weight}.get(server.role)
+        left = 100 - sum(one.weight for one in state.models if one.version in answering - {server.version})
+        share = left if weight is None else weight
+        lines.append(
+            f"version {server.version:<4} {server.role:<10} {share:>3} %  {server.url}  {server.commit[:12]}"
+        )
+    return "\n".join([*lines, f"http://{listen}/predict"])
+
+
+def _one(model: Model, role: str, servers: Servers, there: list[Server], containers: bool) -> Server:
+    key = (model.version, role, model.commit, containers)
+    found = next((server for server in there if server.key == key), None)
+    return found or servers.start(model, role, containers=containers)
+
+
+def _stop(servers: Servers, keep: list[Server]) -> None:
+    for server in servers.running():
+        if server not in keep:
+            servers.stop(server)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """No other deploy of this checkout meanwhile."""
+    FOLDER.mkdir(exist_ok=True)
+    with (FOLDER / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LoopError("another deploy is at work here", "one at a time", "wait until it ends") from None
+        yield

@@ -1,0 +1,156 @@
+"""What a version needs to run on this host: its code in a worktree, its locked environment, its model.
+
+Kept for the versions used last, so that going back to one needs neither a network nor a build.
+"""
+
+import logging
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from loop import lineage
+from loop.checkout import Checkout
+from loop.errors import LoopError
+from loop.files import digest
+from loop.git import git
+from loop.paths import ENVIRONMENT_LOCK, MODEL, REFERENCE
+from loop.production import Challenger, Champion, Version
+
+KEPT = 5  # versions whose worktrees stay
+QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
+
+Known = Champion | Challenger | Version  # what says where a version comes from
+
+
+def bring(version: Known, folder: Path, *, model: bool = True) -> Checkout:
+    """A version's worktree and environment below `folder`, with its model unless told otherwise.
+
+    Made from the repository that is the working directory. Raises LoopError for a commit, a package or
+    a model that cannot be had, and for a model with another hash than was released.
+    """
+    path = folder.absolute() / "versions" / str(version.version)
+    if not _is_at(path, version.commit):
+        _add(path, version)
+    os.utime(path)
+    home = Checkout(path, _python(path, folder.absolute()), None)
+    if model:
+        _model(home, version)
+    return home
+
+
+def prune(folder: Path, wanted: set[int]) -> None:
+    """Remove the worktrees of all versions but those wanted and those used last, and their environments."""
+    paths = sorted((folder / "versions").glob("*"), key=lambda path: path.stat().st_mtime, reverse=True)
+    kept = [path for rank, path in enumerate(paths) if rank < KEPT or int(path.name) in wanted]
+    for path in set(paths) - set(kept):
+        git("worktree", "remove", "--force", str(path))
+    named = {_lock(path) for path in kept}
+    for environment in (folder / "environments").glob("*"):
+        if environment.name not in named:
+            shutil.rmtree(environment, ignore_errors=True)
+    for mark in (folder / "complete").glob("*"):
+        if mark.name not in named:
+            mark.unlink()
+
+
+def _is_at(path: Path, commit: str) -> bool:
+    """Whether a worktree is there, at a commit, with no file of it changed."""
+    if not (path / ".git").is_file():
+        return False
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no", cwd=path)
+        return not changed and git("rev-parse", "HEAD", cwd=path) == commit
+    except LoopError:
+        return False
+
+
+def _add(path: Path, version: Known) -> None:
+    try:
+        git("cat-file", "-e", f"{version.commit}^{{commit}}")
+    except LoopError:
+        _fetch(version)
+    if path.exists():
+        shutil.rmtree(path)
+    git("worktree", "prune")
+    git(*QUIET, "worktree", "add", "--quiet", "--detach", str(path), version.commit)
+
+
+def _fetch(version: Known) -> None:
+    try:
+        git("fetch", "--quiet", "--no-tags", "origin", version.commit)
+    except LoopError as error:
+        raise LoopError(
+            f"commit {version.commit[:12]} of version {version.version} cannot be had: {error.found}",
+            "a commit of this repository, or of origin",
+            "`git fetch origin main`",
+        ) from None
+
+
+def _lock(path: Path) -> str:
+    lock = path / ENVIRONMENT_LOCK
+    return digest(lock, "sha256")[:16] if lock.is_file() else "none"
+
+
+def _python(path: Path, folder: Path) -> Path:
+    """A Python with the packages of the worktree's lock; versions with the same lock share it.
+
+    Never the one that runs now: that changes under a server when this checkout moves on.
+    """
+    environment, mark = folder / "environments" / _lock(path), folder / "complete" / _lock(path)
+    python = environment / "bin/python"
+    if mark.is_file():
+        return python
+    uv = shutil.which("uv") or str(Path(".tools/bin/uv").absolute())
+    sync = ("sync", "--locked", "--quiet", "--no-dev", "--no-install-project", "--python", sys.executable)
+    try:
+        Checkout(path, Path(sys.executable), None).run(
+            "env", f"UV_PROJECT_ENVIRONMENT={environment}", uv, *sync
+        )
+    except LoopError as error:
+        raise LoopError(
+            f"the environment of version {path.name} cannot be made: {error.found}",
+            f"its uv.lock to install on Python {sys.version_info.major}.{sys.version_info.minor}",
+            "use a Python that its commit allows, or `make setup` for uv itself",
+        ) from None
+    mark.parent.mkdir(exist_ok=True)
+    mark.touch()
+    return python
+
+
+def _model(home: Checkout, version: Known) -> None:
+    """Bring the model and its reference from DVC's cache or remote, unless they are there."""
+    there = (home.path / REFERENCE).is_file() and (home.path / MODEL).is_file()
+    if there and digest(home.path / MODEL, "sha256") == version.model:
+        return
+    _stored(home, version)
+    found = digest(home.path / MODEL, "sha256")
+    if found != version.model:
+        raise LoopError(
+            f"the model of version {version.version}, of {version.commit[:12]}, has sha256 {found[:12]}…",
+            f"{version.model[:12]}…, as it was released",
+            f"`loop reproduce {version.version}` says which stage differs",
+        )
+
+
+def _stored(home: Checkout, version: Known) -> None:
+    from dvc.api import DVCFileSystem
+    from dvc.exceptions import DvcException
+
+    logging.getLogger("dvc").setLevel(logging.CRITICAL)
+    for path in (REFERENCE, MODEL):
+        target = home.path / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            files = DVCFileSystem(rev=version.commit)
+            files.get_file(path.as_posix(), str(target))
+            whole = files.info(path.as_posix()).get("md5") == lineage.md5(target)
+        except (OSError, DvcException):
+            whole = False
+        if not whole:
+            target.unlink(missing_ok=True)
+            raise LoopError(
+                f"{path} of version {version.version} is in no cache or remote",
+                f"the file that dvc.lock of {version.commit[:12]} names",
+                f"`dvc push` it from where it was made, or `loop reproduce {version.version}`",
+            )

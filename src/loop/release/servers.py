@@ -1,0 +1,299 @@
+"""The model servers of this host, as processes or containers: started, found again, stopped.
+
+Each has a record of its own in `servers/`, written as soon as it runs: whoever comes later finds it by
+process id and start, or by container id, and never touches what took over an id.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from loop.checkout import Checkout
+from loop.errors import LoopError
+from loop.files import write_json
+from loop.production import Challenger, Champion
+from loop.release import home
+from loop.release.process import Process
+from loop.settings import Place, place
+
+PORTS = range(20100, 21000)  # below those that a system gives to callers
+READY = 120.0  # seconds in which a server must be ready
+STOP = 15  # seconds in which it may end by itself
+SECRETS = ("LOOP_TOKEN", "LOOP_PERSONAL_KEY")  # each a value, or a file by NAME_FILE
+SAID = 15  # last lines of a server's log in an error
+COMMAND = ("-m", "bentoml", "serve", "loop.serve.service:Service", "--host", "127.0.0.1", "--port")
+FILL = ("-c", "from loop.cli import main; main()", "materialize", "--if-empty")
+
+
+Model = Champion | Challenger
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that was started: of which version, in which role, where; as a process or a container."""
+
+    version: int
+    role: str
+    commit: str
+    port: int
+    process: Process | None = None
+    container: str | None = None
+
+    @property
+    def key(self) -> tuple[int, str, str, bool]:
+        """What tells it from one that would have to be started anew."""
+        return self.version, self.role, self.commit, self.container is not None
+
+    @property
+    def url(self) -> str:
+        """Where it answers, to this host alone."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def alive(self) -> bool:
+        """Whether it runs."""
+        if self.container:
+            return (
+                _docker("inspect", "--format", "{{.State.Running}}", self.container).stdout.strip() == "true"
+            )
+        return self.process is not None and self.process.alive()
+
+
+class Servers:
+    """The servers whose records are below a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+        self._records = self.folder / "servers"
+
+    def running(self) -> list[Server]:
+        """Those that run. Records of others are removed."""
+        found = []
+        for path in sorted(self._records.glob("*.json")):
+            values = json.loads(path.read_text())
+            process = Process(**values["process"]) if values["process"] else None
+            server = Server(**{**values, "process": process})
+            if server.alive():
+                found.append(server)
+            else:
+                self._forget(server)
+        return found
+
+    def start(self, model: Model, role: str, *, containers: bool) -> Server:
+        """Start a server of a model in a role; it is not ready yet. Raises LoopError."""
+        self._records.mkdir(parents=True, exist_ok=True)
+        port = _free_port({server.port for server in self.running()})
+        own = home.bring(model, self.folder, model=not containers)
+        where = place()
+        for folder in (where.predictions, *([] if "://" in where.features else [Path(where.features)])):
+            folder.mkdir(parents=True, exist_ok=True)
+        server = Server(model.version, role, model.commit, port)
+        if containers:
+            server = Server(**{**_values(server), "container": _run_container(model, server, where)})
+        else:
+            server = Server(**{**_values(server), "process": self._spawn(own, server, where)})
+        write_json(self._records / f"{_name(server)}.json", asdict(server))
+        try:
+            _fill(own, where)
+        except LoopError:
+            self.stop(server)
+            raise
+        return server
+
+    def wait(self, server: Server, model: Model) -> None:
+        """Until it is ready, and seen to serve the model. Raises LoopError with the end of its log."""
+        until = time.monotonic() + READY
+        while time.monotonic() < until and server.alive():
+            if _get(f"{server.url}/readyz")[0] == 200:
+                return self._check(server, model)
+            time.sleep(0.1)
+        how = f"is not ready after {READY:.0f} seconds" if server.alive() else "ended as it started"
+        raise LoopError(
+            f"the server of version {server.version} as {server.role} {how}:\n{self._said(server)}",
+            "a server that gets ready",
+            f"look at {self._log(server)}, or at its commit {server.commit[:12]}",
+        )
+
+    def stop(self, server: Server) -> None:
+        """End it: it answers what it was asked, and writes its log."""
+        if server.container:
+            _docker("stop", "--time", str(STOP), server.container)
+            _docker("rm", "--force", server.container)
+        elif server.process:
+            server.process.stop(STOP)
+        self._forget(server)
+
+    def _spawn(self, own: Checkout, server: Server, where: Place) -> Process:
+        scratch = self._records / _name(server)
+        environment = own.environment() | _settings(server, where) | {"BENTOML_HOME": str(scratch)}
+        with self._log(server).open("wb") as log:
+            started = subprocess.Popen(
+                [str(own.python), *COMMAND, str(server.port)],
+                cwd=own.path,
+                env={"OMP_NUM_THREADS": "1", "BENTOML_DO_NOT_TRACK": "True", **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return Process.of(started.pid)
+
+    def _check(self, server: Server, model: Model) -> None:
+        token = place().token
+        status, text = _get(f"{server.url}/model", token)
+        served = json.loads(text).get("sha256") if status == 200 else f"unknown ({status})"
+        if served != model.model:
+            raise LoopError(
+                f"the server of version {server.version} serves the model {str(served)[:12]}",
+                f"{model.model[:12]}, as it was released",
+                "release it again",
+            )
+
+    def _said(self, server: Server) -> str:
+        if server.container:
+            done = _docker("logs", "--tail", str(SAID), server.container)
+            lines = (done.stdout + done.stderr).splitlines()
+        else:
+            lines = self._log(server).read_text(errors="replace").splitlines()
+        return "\n".join(f"    {line[:300]}" for line in lines[-SAID:])
+
+    def _log(self, server: Server) -> Path:
+        return self._records / f"{server.version}-{server.role}.log"
+
+    def _forget(self, server: Server) -> None:
+        (self._records / f"{_name(server)}.json").unlink(missing_ok=True)
+        shutil.rmtree(self._records / _name(server), ignore_errors=True)
+        if server.container:
+            _docker("rm", "--force", server.container)
+
+
+def _name(server: Server) -> str:
+    return f"{server.version}-{server.role}-{server.port}"
+
+
+def _values(server: Server) -> dict[str, Any]:
+    return {name: getattr(server, name) for name in ("version", "role", "commit", "port")}
+
+
+def _settings(server: Server, where: Place) -> dict[str, str]:
+    """What a process is told: its role, and the same places and secrets for all servers of the host."""
+    features = where.features if "://" in where.features else str(Path(where.features).absolute())
+    told = {
+        "LOOP_ROLE": server.role,
+        "LOOP_COMMIT": server.commit,
+        "LOOP_PREDICTIONS": str(where.predictions.absolute()),
+        "LOOP_FEATURES": features,
+    }
+    for name in SECRETS:
+        if name in os.environ:
+            told[name] = os.environ[name]
+        if file := os.environ.get(f"{name}_FILE"):
+            told[f"{name}_FILE"] = str(Path(file).resolve())
+    return told
+
+
+def _fill(own: Checkout, where: Place) -> None:
+    """Fill the feature store of a version's own definition if it is empty, by its own code."""
+    server = Server(int(own.path.name), "champion", "", 0)
+    done = subprocess.run(
+        [str(own.python), *FILL],
+        cwd=own.path,
+        env=own.environment() | _settings(server, where),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["it said nothing"])[0]
+        raise LoopError(
+            f"the feature store of version {own.path.name} cannot be filled: {said[:300]}",
+            "features that its model can be asked with",
+            f"run `loop materialize` in {own.path}",
+        )
+
+
+def _run_container(model: Model, server: Server, where: Place) -> str:
+    """Run an image as production does: no root, no capability, nothing to write on but the log."""
+    if model.image is None:
+        raise LoopError(
+            f"version {model.version} was released without an image",
+            "an image by its digest",
+            "`loop deploy --processes` serves it from git alone",
+        )
+    told = _settings(server, where)
+    options = []
+    if "://" not in where.features:
+        options.append(f"--volume={told.pop('LOOP_FEATURES')}:/var/lib/loop/features:ro")
+    options.append(f"--volume={told.pop('LOOP_PREDICTIONS')}:/var/lib/loop/predictions")
+    for name in SECRETS:
+        if file := told.pop(f"{name}_FILE", None):
+            inside = f"/run/secrets/{name.lower()}"
+            options.append(f"--volume={file}:{inside}:ro")
+            told[f"{name}_FILE"] = inside
+    done = _docker(
+        *("run", "--detach", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL"),
+        *("--security-opt=no-new-privileges", f"--publish=127.0.0.1:{server.port}:3000"),
+        *([] if os.geteuid() == 0 else [f"--user={os.geteuid()}:{os.getegid()}"]),
+        *options,
+        *(f"--env={name}" for name in told),  # by name: a value would be seen in the list of processes
+        model.image,
+        env=told,
+    )
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise LoopError(
+            f"the image of version {model.version} cannot be run: {said[:300]}",
+            f"{model.image}, in a registry that this host may read",
+            "`docker pull` it by hand to see why",
+        )
+    return done.stdout.strip().splitlines()[-1]
+
+
+def _docker(*arguments: str, env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+    try:
+        return subprocess.run(
+            ["docker", *arguments],
+            env=os.environ | (env or {}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise LoopError("docker is not installed", "Docker, for --containers", "or leave it out") from None
+
+
+def _free_port(taken: Iterable[int]) -> int:
+    for port in PORTS:
+        with socket.socket() as probe, suppress(OSError):
+            if port not in taken:
+                probe.bind(("127.0.0.1", port))
+                return port
+    raise LoopError(
+        "no port is free for another server", f"one of {PORTS.start} to {PORTS.stop - 1}", "free one"
+    )
+
+
+def _get(url: str, token: bytes | None = None) -> tuple[int, str]:
+    """Status and text; 0 where nobody answers."""
+    headers = {"Authorization": f"Bearer {token.decode()}"} if token else {}
+    try:
+        request = urllib.request.Request(url, headers=headers)  # noqa: S310 - a server of our own
+        with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310
+            return answer.status, answer.read().decode(errors="replace")
+    except urllib.error.HTTPError as error:
+        return error.code, ""
+    except OSError:
+        return 0, ""

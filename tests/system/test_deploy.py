@@ -1,0 +1,147 @@
+"""One host, real models: a version takes over step by step and is taken back, while requests flow."""
+
+import http.client
+import json
+import os
+import shutil
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT, Repo, commands_in
+from loop.production import State, Version
+from loop.release import branch, moves, policy
+from problem import schema
+from release.backends import free_port
+from release.conftest import NOW, version
+
+ROLLBACK = 60.0  # seconds
+CALLERS, PAUSE = 3, 0.01
+BODY = json.dumps(schema.REQUEST_EXAMPLES[0])
+
+
+class Load:
+    """Callers that keep their connections and ask all the while: what each got, and what went wrong."""
+
+    def __init__(self, port: int) -> None:
+        self.answers: list[tuple[str, str, str, float]] = []  # id, version by the proxy, by the model, when
+        self.failed: list[str] = []
+        self._end = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(port, one)) for one in range(CALLERS)]
+        for thread in self._threads:
+            thread.start()
+
+    def _ask(self, port: int, caller: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        number = 0
+        while not self._end.wait(PAUSE):
+            number += 1
+            name = f"{caller}-{number}"
+            headers = {
+                "Content-Type": "application/json",
+                "X-Entity": f"e{number % 300}",
+                "X-Request-Id": name,
+            }
+            try:
+                connection.request("POST", "/predict", BODY, headers)
+                answer = connection.getresponse()
+                said = json.loads(answer.read())
+                by = answer.getheader("X-Model-Version")
+                assert (answer.status, said["request_id"]) == (200, name), said
+                self.answers.append((name, by, said["model_version"], time.monotonic()))
+            except Exception as error:
+                self.failed.append(f"{name}: {error!r}")
+                connection.close()
+
+    def stop(self) -> None:
+        self._end.set()
+        for thread in self._threads:
+            thread.join(30)
+
+
+@pytest.fixture(scope="module")
+def host(finished: Repo, changed: Repo, tmp_path_factory) -> Repo:
+    """A clone that knows both versions, and has both models in its cache."""
+    if not shutil.which("nginx"):
+        pytest.skip("no nginx: on Debian, apt install nginx-light")
+    path = tmp_path_factory.mktemp("host") / "repo"
+    shutil.copytree(finished.path, path, symlinks=True)
+    shutil.copytree(changed.path / ".dvc/cache", path / ".dvc/cache", dirs_exist_ok=True)
+    repo = Repo(path)
+    repo.commit()
+    repo.git("fetch", "--quiet", str(changed.path), "change:change")
+    return repo
+
+
+def released(repo: Repo, number: int, commit: str) -> Version:
+    model = json.loads(repo.git("show", f"{commit}:models/lineage.json"))["model"]["sha256"]
+    return version(number, commit=repo.git("rev-parse", commit), model=model, image=None)
+
+
+def moved(how, *more, number: Version | None = None) -> State:
+    return branch.change(lambda now: (how(now.state, *more), how.__name__, number), lambda _: {}).state
+
+
+def test_a_model_takes_over_and_is_taken_back_while_requests_flow(host, monkeypatch):
+    monkeypatch.chdir(host.path)
+    for name in ("GIT_COMMITTER_NAME", "GIT_AUTHOR_NAME"):
+        monkeypatch.setenv(name, "t")
+    for name in ("GIT_COMMITTER_EMAIL", "GIT_AUTHOR_EMAIL"):
+        monkeypatch.setenv(name, "t@t")
+    first, second = released(host, 1, "main"), released(host, 2, "change")
+    assert first.model != second.model
+    rules, port = policy.read(), free_port()
+    search = f"{ROOT / '.tools/bin'}{os.pathsep}{host.environment()['PATH']}"
+
+    def deploy(*options: str) -> str:
+        return host.run("loop", "deploy", "--listen", f"127.0.0.1:{port}", *options, PATH=search).stdout
+
+    load, seen = None, []
+    try:
+        moved(moves.enter, first, rules, NOW, number=first)
+        deploy()
+        load = Load(port)
+        steps = [(moves.enter, second, rules, NOW)] + [(moves.advance, rules, NOW)] * 3
+        for how, *more in steps:
+            moved(how, *more, number=second if how is moves.enter else None)
+            seen.append(deploy())
+        before = time.monotonic()
+        moved(moves.back, first, "it is worse", NOW)
+        seen.append(deploy())
+        back = time.monotonic()
+        time.sleep(1)
+        load.stop()
+        assert not load.failed
+        assert back - before < ROLLBACK
+        assert {by for _, by, _, at in load.answers if at > back} == {"1"}
+    finally:
+        if load:
+            load.stop()
+        deploy("--down")
+    assert not [command for command in commands_in(host.path) if "bentoml" in command or "nginx" in command]
+    assert ["shadow" in said for said in seen] == [True, False, False, False, False]
+    assert ["challenger" in said for said in seen] == [False, True, True, False, False]
+    models = {"1": first.model[:12], "2": second.model[:12]}
+    assert {(by, model) for _, by, model, _ in load.answers} == set(models.items())
+    attributed(load, models, host.path / "data/predictions/log")
+    print(f"rollback {back - before:.1f} s, {len(load.answers)} answers")
+
+
+def attributed(load: Load, models: dict[str, str], log: Path) -> None:
+    """Every answer is on record as that of its model; shadows are of requests that the champion answered."""
+    rows: dict[tuple[str, str], set[str]] = {}
+    for segment in log.iterdir():
+        head, *lines = map(json.loads, segment.read_text().splitlines())
+        for line in lines:
+            rows.setdefault((line["id"], head["version"]), set()).add(head["role"])
+    roles = {role for some in rows.values() for role in some}
+    assert roles == {"champion", "challenger", "shadow"}
+    for name, by, model, _ in load.answers:
+        answered = rows[name, model] - {"shadow"}
+        assert answered, f"{name} by {by} is not on record"
+        assert by == "2" or answered == {"champion"}
+    shadows = {name for (name, model), some in rows.items() if "shadow" in some}
+    assert shadows
+    assert all("champion" in rows.get((name, models["1"]), set()) for name in shadows)
