@@ -1,0 +1,220 @@
+"""nginx before the models of one host: rendered from the state, switched without a failed request.
+
+The configuration is text from a pure function; `Proxy` runs it from a folder of its own, without
+rights that others lack. What does not parse never replaces what runs.
+"""
+
+import json
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files as resources
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from loop.errors import LoopError
+from loop.files import write_json, write_text
+from loop.production import State
+from loop.release.policy import Policy
+from loop.release.process import PAUSE, Process, gone
+
+GRACE = 30  # seconds in which open requests may end
+DRAIN = 1.0  # seconds in which connections in use are closed in good order, before the switch
+PATIENCE = 10.0  # seconds that nginx may take to start or to end
+LISTEN = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]|\*):(\d{1,5})")
+
+Ports = Mapping[tuple[int, str], int]  # of each version and role that runs
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where requests come in, the longest body in KiB, and the seconds in which open requests may end."""
+
+    listen: str
+    body_kb: int
+    grace: int = GRACE
+
+    def __post_init__(self) -> None:
+        found = LISTEN.fullmatch(self.listen)
+        if not found or not 0 < int(found[2]) < 65536:
+            raise LoopError(
+                f"--listen {self.listen!r} is no address to listen on", "HOST:PORT", "such as 127.0.0.1:8080"
+            )
+
+
+def render(state: State, policy: Policy, ports: Ports, site: Site) -> str:
+    """The whole nginx.conf of a state, for the instances that run; paths are relative to its folder.
+
+    A challenger that does not run is left out, and the champion answers all. Raises LoopError without
+    a champion.
+    """
+    champion, challenger = state.champion, state.challenger
+    if champion is None:
+        raise LoopError("nothing serves yet", "a champion", "release a version first")
+    upstreams = {"champion": ports[champion.version, "champion"]}
+    if challenger is not None:
+        for role in roles(challenger.weight, challenger.stage.mirror):
+            if (challenger.version, role) in ports:
+                upstreams[role] = ports[challenger.version, role]
+    folder = str(resources("loop.release").joinpath("templates"))
+    engine = Environment(  # noqa: S701 - not HTML; what is filled in has a contract of its own
+        loader=FileSystemLoader(folder), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return engine.get_template("nginx.conf.j2").render(
+        champion=champion,
+        challenger=challenger if "challenger" in upstreams else None,
+        shadow="shadow" in upstreams,
+        entity="$http_" + policy.entity_header.lower().replace("-", "_"),
+        timeout_ms=policy.timeout_ms,
+        upstreams=list(upstreams.items()),
+        site=site,
+    )
+
+
+def roles(weight: int, mirror: bool) -> list[str]:
+    """In which roles a challenger runs: one that answers, one that is only asked; none behind a flag."""
+    return ["challenger"] * (weight > 0) + ["shadow"] * mirror
+
+
+class Proxy:
+    """An nginx that runs in a folder, found again by its process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+
+    def process(self) -> Process | None:
+        """The nginx that runs here, if one does."""
+        try:
+            found = Process(**json.loads((self.folder / "process.json").read_text()))
+        except (OSError, ValueError, TypeError):
+            return None
+        return found if found.alive() else None
+
+    def config(self) -> str | None:
+        """What it runs by."""
+        path = self.folder / "nginx.conf"
+        return path.read_text(encoding="utf-8") if path.is_file() and self.process() else None
+
+    def apply(self, text: str) -> bool:
+        """Run by this configuration; whether that changed anything.
+
+        Returns when the last request that came by the old one has its answer, or its time is over.
+        Raises LoopError, and the old one goes on, if nginx does not take it.
+        """
+        (self.folder / "temporary").mkdir(parents=True, exist_ok=True)
+        if self.config() == text:
+            return False
+        write_text(self.folder / "next.conf", text)
+        tested = self._nginx("-t", "-c", "next.conf")
+        if tested.returncode:
+            raise self._refused(tested.stderr)
+        running = self.process()
+        if running is None:
+            self._start()
+        else:
+            self._switch(running)
+        return True
+
+    def stop(self) -> None:
+        """End it once the open requests have their answers."""
+        running = self.process()
+        if running is not None:
+            running.stop(GRACE, signal.SIGQUIT)
+        (self.folder / "process.json").unlink(missing_ok=True)
+
+    def _start(self) -> None:
+        for left in ("relay.sock", "answered.sock", "draining", "nginx.pid"):
+            (self.folder / left).unlink(missing_ok=True)
+        (self.folder / "next.conf").replace(self.folder / "nginx.conf")
+        done = self._nginx("-c", "nginx.conf")
+        if done.returncode:
+            raise self._refused(done.stderr)
+        write_json(self.folder / "process.json", Process.of(self._pid()).plain())
+
+    def _pid(self) -> int:
+        """What nginx has written, a moment after it went to the background."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            try:
+                return int((self.folder / "nginx.pid").read_text())
+            except (OSError, ValueError):
+                time.sleep(PAUSE)
+        raise self._refused(self._said())
+
+    def _switch(self, master: Process) -> None:
+        """Let new workers take over from the old ones, by whom no request is dropped.
+
+        A worker that ends closes connections that wait for their next request, which may be on its way
+        just then. So before, connections that are in use are closed by the answers themselves.
+        """
+        current, kept = self.folder / "nginx.conf", self.folder / "last.conf"
+        draining = self.folder / "draining"
+        old = master.children()
+        try:
+            draining.touch()
+            time.sleep(DRAIN)
+            shutil.copyfile(current, kept)
+            (self.folder / "next.conf").replace(current)
+            master.send(signal.SIGHUP)
+            if not self._renewed(master, old):
+                kept.replace(current)
+                raise self._refused(self._said())
+            gone(old, GRACE + PATIENCE)
+        finally:
+            draining.unlink(missing_ok=True)
+
+    def _renewed(self, master: Process, old: list[Process]) -> bool:
+        """Whether new workers are there, and old ones told to end."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            if set(master.children()) - set(old):
+                return True
+            time.sleep(PAUSE)
+        return False
+
+    def _nginx(self, *options: str) -> "subprocess.CompletedProcess[str]":
+        program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+        if program is None:
+            raise LoopError(
+                "nginx is not installed", "nginx 1.19.5 or newer", "on Debian: apt install nginx-light"
+            )
+        paths = ("-p", f"{self.folder}/", "-e", "nginx.log")
+        try:
+            return subprocess.run(
+                [program, *paths, *_as_us(), *options],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise self._refused("it did not answer within 60 seconds") from None
+
+    def _refused(self, said: str) -> LoopError:
+        lines = [line for line in said.strip().splitlines() if "[emerg]" in line] or said.strip().splitlines()
+        what = lines[-1] if lines else "it said nothing"
+        return LoopError(
+            f"nginx does not take the new configuration: {what[:300]}",
+            "one that it can run; what ran before goes on",
+            f"look at {self.folder}/next.conf and nginx.log beside it",
+        )
+
+    def _said(self) -> str:
+        try:
+            return "\n".join((self.folder / "nginx.log").read_text(errors="replace").splitlines()[-20:])
+        except OSError:
+            return ""
+
+
+def _as_us() -> list[str]:
+    """Workers of root's nginx are root's as well: its folder may be closed to others."""
+    return ["-g", f"user {pwd.getpwuid(os.geteuid()).pw_name};"] if os.geteuid() == 0 else []

@@ -1,0 +1,354 @@
+"""The proxy as it runs: who answers whom, under which id, and what a challenger's faults may cost."""
+
+import json
+import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from loop.errors import LoopError
+from loop.release import moves, nginx
+from loop.release.nginx import Proxy, Site, render
+from release.backends import Backend, Client, eventually, free_port
+from release.conftest import NOW, policy, serving
+
+ENTITIES = 4000
+HANG = 5.0  # seconds, which a hanging shadow takes at the least
+AT_ONCE = 1.0  # seconds: far less than HANG, and far more than an answer needs
+
+pytestmark = pytest.mark.skipif(
+    not shutil.which("nginx"), reason="no nginx: on Debian, apt install nginx-light"
+)
+
+
+def staged(*stages, timeout_ms=1000):
+    return policy(*stages).model_copy(update={"timeout_ms": timeout_ms})
+
+
+SHADOW, BOTH = ("shadow", 0, True), ("both", 20, True)
+
+
+@pytest.fixture
+def backends():
+    made = {}
+
+    def named(name, how="well"):
+        if name not in made:
+            made[name] = Backend(name)
+        made[name].how = how
+        return made[name]
+
+    yield named
+    for backend in made.values():
+        backend.stop()
+
+
+@pytest.fixture
+def proxy(tmp_path):
+    made = Proxy(tmp_path / "nginx")
+    yield made
+    process = made.process()
+    if process:
+        process.stop(2)
+
+
+@pytest.fixture
+def serve(backends, proxy):
+    """Has a champion 1 and a challenger 2 at a stage (None: nobody) behind the proxy; its client."""
+    port = free_port()
+
+    def started(stage=None, timeout_ms=1000, version=2):
+        stages = staged(*filter(None, [stage]), timeout_ms=timeout_ms)
+        state = serving(1)
+        ports = {(1, "champion"): backends("champion").port}
+        if stage:
+            from release.conftest import version as released
+
+            state = moves.enter(state, released(version), stages, NOW)
+            ports |= {(version, role): backends(role).port for role in nginx.roles(stage[1], stage[2])}
+        proxy.apply(render(state, stages, ports, Site(f"127.0.0.1:{port}", 64, grace=10)))
+        return Client(port)
+
+    return started
+
+
+def of(client, entities):
+    return {entity: client.ask(X_Entity=entity).by for entity in entities}
+
+
+NAMES = [f"entity {number}" for number in range(ENTITIES)]
+
+
+@pytest.mark.parametrize("weight", [5, 25])
+def test_a_stage_of_some_percent_has_that_share_of_the_entities(serve, weight):
+    client = serve(("canary", weight, False))
+    share = sum(by == "challenger" for by in of(client, NAMES).values()) / ENTITIES
+    assert share == pytest.approx(weight / 100, abs=4 * (weight * (100 - weight) / 1e4 / ENTITIES) ** 0.5)
+
+
+def test_an_entity_keeps_its_model_and_a_larger_stage_takes_nobody_from_the_challenger(serve):
+    names = NAMES[:500]
+    first = of(serve(("canary", 25, False)), names)
+    assert of(serve(("canary", 25, False)), names) == first
+    larger = of(serve(("canary", 60, False)), names)
+    assert all(larger[name] == "challenger" for name in names if first[name] == "challenger")
+    assert larger != first
+
+
+def test_the_next_challenger_is_tried_on_other_entities(serve):
+    names = NAMES[:1000]
+    first = of(serve(("canary", 25, False)), names)
+    second = of(serve(("canary", 25, False), version=3), names)
+    both = sum(first[name] == second[name] == "challenger" for name in names)
+    assert both / 1000 == pytest.approx(0.0625, abs=0.035)
+
+
+def test_requests_without_an_entity_are_shared_out_by_their_id(serve):
+    client = serve(("canary", 25, False))
+    assert len({client.ask(X_Request_Id="the-same").by for _ in range(30)}) == 1
+    assert {client.ask().by for _ in range(100)} == {"champion", "challenger"}
+
+
+@pytest.mark.parametrize("stage", [None, ("flag", 0, False), SHADOW])
+def test_without_a_share_the_champion_answers_all(serve, stage):
+    client = serve(stage)
+    answers = [client.ask(X_Entity=name) for name in NAMES[:300]]
+    assert {(answer.by, answer.version) for answer in answers} == {("champion", "1")}
+
+
+def test_each_answer_says_whose_it_is(serve):
+    client = serve(("canary", 25, False))
+    answers = [client.ask(X_Entity=name) for name in NAMES[:300]]
+    assert {(answer.by, answer.version) for answer in answers} == {("champion", "1"), ("challenger", "2")}
+
+
+def test_a_caller_s_id_is_kept_and_another_is_made_of_what_is_none(serve, backends):
+    client = serve()
+    for given in ("a.b_c:d-1", "x" * 128):
+        assert client.ask(X_Request_Id=given).headers["x-request-id"] == given
+    for given in ("", "a b", "x" * 129, "ü", '"; drop'):
+        made = client.ask(X_Request_Id=given.encode("latin-1")).headers["x-request-id"]
+        assert made != given
+        assert len(made) == 32
+    assert len({client.ask().headers["x-request-id"] for _ in range(50)}) == 50
+
+
+def test_the_model_sees_path_query_and_body_as_they_came(serve, backends):
+    client = serve(("canary", 25, False))
+    body = json.dumps({"text": "x" * 50_000}).encode()
+    for name in NAMES[:40]:
+        client.ask("/predict?explain=true&a=%20b", body, X_Entity=name)
+    for role in ("champion", "challenger"):
+        assert {(path, sent) for path, _, sent in backends(role).asked} == {
+            ("/predict?explain=true&a=%20b", body)
+        }
+    client.ask("/model/card%20x?y=1", b"", method="GET")
+    assert backends("champion").asked[-1][0] == "/model/card%20x?y=1"
+
+
+@pytest.mark.parametrize("stage", [SHADOW, BOTH])
+def test_the_shadow_gets_what_the_champion_answers_with_its_id_and_body(serve, backends, stage):
+    client = serve(stage)
+    for number, name in enumerate(NAMES[:200]):
+        client.ask("/predict?explain=true", b'{"number":%d}' % number, X_Entity=name)
+    champion, shadow = backends("champion").asked, backends("shadow").asked
+    assert eventually(lambda: len(shadow) >= len(champion))
+    assert sorted(shadow) == sorted(champion)
+    assert len(champion) + len(backends("challenger").asked) == 200
+
+
+@pytest.mark.parametrize("how", ["hang", "500", "garbage", "nothing", "crash"])
+def test_a_shadow_that_fails_costs_no_answer_and_no_time(serve, backends, how):
+    """Each answer comes long before the shadow's, also on a connection that had one mirrored before."""
+    client = serve(SHADOW, timeout_ms=int(HANG * 1000))
+    shadow = backends("shadow", how)
+    if how == "crash":
+        shadow.stop()
+    answers = [client.ask(X_Entity=name, X_Request_Id=name.replace(" ", "-")) for name in NAMES[:50]]
+    assert {(answer.status, answer.by) for answer in answers} == {(200, "champion")}
+    assert max(answer.seconds for answer in answers) < AT_ONCE
+    assert sum(answer.seconds for answer in answers) < HANG
+    if how != "crash":
+        assert eventually(lambda: len(shadow.asked) >= 50)
+
+
+def test_shadows_that_hang_are_bounded_so_that_the_champion_has_connections_left(serve, backends):
+    port = serve(SHADOW, timeout_ms=int(HANG * 1000)).connection.port
+    backends("shadow", "hang")
+
+    def calls(_):
+        client = Client(port)
+        return [client.ask() for _ in range(60)]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = [answer for some in pool.map(calls, range(8)) for answer in some]
+    assert {answer.by for answer in answers} == {"champion"}
+    assert len(backends("shadow").asked) < len(answers)
+
+
+@pytest.mark.parametrize("how", ["500", "503", "garbage", "nothing", "crash", "hang"])
+def test_what_is_no_answer_of_the_challenger_the_champion_answers(serve, backends, proxy, how):
+    client = serve(("canary", 50, False), timeout_ms=200)
+    its_own = [name for name, by in of(client, NAMES[:30]).items() if by == "challenger"]
+    challenger = backends("challenger", how)
+    if how == "crash":
+        challenger.stop()
+    backends("champion").asked.clear()
+    for name in its_own:
+        answer = client.ask(
+            "/predict?explain=1", b'{"a":1}', X_Entity=name, X_Request_Id=name.replace(" ", "-")
+        )
+        assert (answer.status, answer.by, answer.version) == (200, "champion", "1")
+        assert answer.seconds < HANG
+    names = [name.replace(" ", "-") for name in its_own]
+    assert backends("champion").asked == [("/predict?explain=1", name, b'{"a":1}') for name in names]
+    log = proxy.folder / "fallbacks.jsonl"  # a line is written after its answer
+    assert eventually(lambda: len(log.read_text().splitlines()) == len(names))
+    logged = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [(line["id"], line["version"]) for line in logged] == [(name, 2) for name in names]
+
+
+def test_a_refusal_by_the_challenger_is_an_answer(serve, backends):
+    client = serve(("canary", 99, False))
+    backends("challenger", "400")
+    backends("champion", "404")
+    answers = [client.ask(X_Entity=name) for name in NAMES[:50]]
+    assert {(answer.status, answer.version) for answer in answers} == {(400, "2"), (404, "1")} or {
+        (answer.status, answer.version) for answer in answers
+    } == {(400, "2")}
+
+
+def test_a_body_that_is_too_long_and_paths_that_are_the_proxy_s_own_are_refused_as_json(serve, backends):
+    client = serve(BOTH)
+    refused = Client(client.connection.port).ask(body=b"x" * 70_000)
+    assert (refused.status, json.loads(refused.body)["error"]) == (413, "body too large")
+    for path in ("/metrics", "/-/challenger", "/-/champion", "/-/mirror", "/-/draining/predict", "/-/x"):
+        assert client.ask(path).status == 404, path
+    assert not backends("champion").asked
+
+
+def test_when_nobody_answers_the_caller_hears_so_with_its_id(serve, backends):
+    client = serve(("canary", 50, False))
+    backends("champion").stop()
+    backends("challenger").stop()
+    answers = [client.ask(X_Entity=name, X_Request_Id="mine") for name in NAMES[:20]]
+    assert {(answer.status, json.loads(answer.body)["request_id"]) for answer in answers} == {(502, "mine")}
+    assert {answer.headers["x-request-id"] for answer in answers} == {"mine"}
+
+
+def test_connections_to_a_server_that_closed_them_cost_no_answer(serve, backends):
+    client = serve()
+    champion = backends("champion")
+    handler = champion._server.RequestHandlerClass
+    post = handler.do_POST
+
+    def last(self):
+        post(self)
+        self.close_connection = True
+
+    handler.do_POST = last
+    assert {client.ask().status for _ in range(200)} == {200}
+
+
+def test_a_switch_under_load_drops_no_request(serve, backends):
+    """Callers that keep their connections and ask without a pause: the hardest case for a reload."""
+    port = serve().connection.port
+    end, failed, answered = threading.Event(), [], []
+
+    def ask():
+        client = Client(port)
+        while not end.is_set():
+            try:
+                answer = client.ask()
+                (answered if answer.status == 200 else failed).append(answer.by)
+            except Exception as error:
+                failed.append(repr(error))
+                client = Client(port)
+
+    callers = [threading.Thread(target=ask) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    for stage in (SHADOW, ("canary", 50, False), None):
+        serve(stage)
+    before = len(answered)
+    time.sleep(0.3)
+    end.set()
+    for caller in callers:
+        caller.join(20)
+    assert not failed
+    assert set(answered) == {"champion", "challenger"}
+    assert set(answered[before + 10 :]) == {"champion"}
+
+
+def test_the_same_configuration_changes_nothing(serve, proxy):
+    serve()
+    process, workers = proxy.process(), set(proxy.process().children())
+    serve()
+    assert proxy.process() == process
+    assert set(process.children()) == workers
+
+
+@pytest.mark.parametrize(
+    "broken", ["events {", "listen no.such.host.invalid:80;", "events {} http { nonsense; }"]
+)
+def test_what_nginx_does_not_take_leaves_the_old_one_running(serve, proxy, broken):
+    client = serve()
+    text, process = proxy.config(), proxy.process()
+    with pytest.raises(LoopError, match="nginx does not take the new configuration"):
+        proxy.apply(broken)
+    assert (proxy.config(), proxy.process()) == (text, process)
+    assert client.ask().status == 200
+
+
+def test_a_port_that_is_taken_by_others_leaves_the_old_one_running(serve, proxy, backends, monkeypatch):
+    monkeypatch.setattr(nginx, "PATIENCE", 2.0)
+    client = serve()
+    text = proxy.config()
+    taken = text.replace(
+        f"listen 127.0.0.1:{client.connection.port}", f"listen 127.0.0.1:{backends('x').port}"
+    )
+    with pytest.raises(LoopError, match="in use"):
+        proxy.apply(taken)
+    assert proxy.config() == text
+    assert client.ask().status == 200
+
+
+def test_after_it_was_killed_it_starts_again(serve, proxy):
+    """What it left behind (its sockets, its pid) is in nobody's way."""
+    serve(SHADOW)
+    for member in proxy.process().family():
+        member.stop(0)
+    assert proxy.process() is None
+    client = serve(SHADOW)
+    assert client.ask().status == 200
+
+
+def test_a_process_that_took_over_its_id_is_not_touched(serve, proxy):
+    serve()
+    process = proxy.process()
+    record = proxy.folder / "process.json"
+    kept = record.read_text()
+    record.write_text(json.dumps({"pid": process.pid, "started": "another time"}))
+    assert proxy.process() is None
+    proxy.stop()
+    assert process.alive()
+    record.write_text(kept)
+
+
+@pytest.mark.parametrize(
+    "listen", ["8080", "127.0.0.1:0", "127.0.0.1:70000", "a b:80", "x:80; include /etc/passwd"]
+)
+def test_what_is_no_address_is_refused(listen):
+    with pytest.raises(LoopError, match="no address to listen on"):
+        Site(listen, 64)
+
+
+def test_a_challenger_that_does_not_run_is_left_out():
+    stages = staged(("canary", 25, False))
+    state = moves.enter(serving(1), __import__("release.conftest").conftest.version(2), stages, NOW)
+    site = Site("127.0.0.1:8080", 64)
+    alone = render(state, stages, {(1, "champion"): 2001}, site)
+    assert "challenger" not in alone
+    assert alone == render(serving(1), stages, {(1, "champion"): 2001}, site)
