@@ -12,7 +12,7 @@ from loop.errors import LoopError
 from loop.release import moves, nginx
 from loop.release.nginx import Proxy, Site, render
 from release.backends import Backend, Client, eventually, free_port
-from release.conftest import NOW, policy, serving
+from release.conftest import NOW, policy, serving, version
 
 ENTITIES = 4000
 HANG = 5.0  # seconds, which a hanging shadow takes at the least
@@ -59,15 +59,13 @@ def serve(backends, proxy):
     """Has a champion 1 and a challenger 2 at a stage (None: nobody) behind the proxy; its client."""
     port = free_port()
 
-    def started(stage=None, timeout_ms=1000, version=2):
+    def started(stage=None, timeout_ms=1000, number=2):
         stages = staged(*filter(None, [stage]), timeout_ms=timeout_ms)
         state = serving(1)
         ports = {(1, "champion"): backends("champion").port}
         if stage:
-            from release.conftest import version as released
-
-            state = moves.enter(state, released(version), stages, NOW)
-            ports |= {(version, role): backends(role).port for role in nginx.roles(stage[1], stage[2])}
+            state = moves.enter(state, version(number), stages, NOW)
+            ports |= {(number, role): backends(role).port for role in nginx.roles(stage[1], stage[2])}
         proxy.apply(render(state, stages, ports, Site(f"127.0.0.1:{port}", 64, grace=10)))
         return Client(port)
 
@@ -100,7 +98,7 @@ def test_an_entity_keeps_its_model_and_a_larger_stage_takes_nobody_from_the_chal
 def test_the_next_challenger_is_tried_on_other_entities(serve):
     names = NAMES[:1000]
     first = of(serve(("canary", 25, False)), names)
-    second = of(serve(("canary", 25, False), version=3), names)
+    second = of(serve(("canary", 25, False), number=3), names)
     both = sum(first[name] == second[name] == "challenger" for name in names)
     assert both / 1000 == pytest.approx(0.0625, abs=0.035)
 
@@ -211,13 +209,11 @@ def test_what_is_no_answer_of_the_challenger_the_champion_answers(serve, backend
 
 
 def test_a_refusal_by_the_challenger_is_an_answer(serve, backends):
-    client = serve(("canary", 99, False))
+    client = serve(("canary", 50, False))
     backends("challenger", "400")
     backends("champion", "404")
     answers = [client.ask(X_Entity=name) for name in NAMES[:50]]
-    assert {(answer.status, answer.version) for answer in answers} == {(400, "2"), (404, "1")} or {
-        (answer.status, answer.version) for answer in answers
-    } == {(400, "2")}
+    assert {(answer.status, answer.version) for answer in answers} == {(400, "2"), (404, "1")}
 
 
 def test_a_body_that_is_too_long_and_paths_that_are_the_proxy_s_own_are_refused_as_json(serve, backends):
@@ -291,7 +287,7 @@ def test_the_same_configuration_changes_nothing(serve, proxy):
 
 
 @pytest.mark.parametrize(
-    "broken", ["events {", "listen no.such.host.invalid:80;", "events {} http { nonsense; }"]
+    "broken", ["events {", "nonsense;", "events {} http { server { listen no.such.host.invalid:80; } }"]
 )
 def test_what_nginx_does_not_take_leaves_the_old_one_running(serve, proxy, broken):
     client = serve()
@@ -347,7 +343,7 @@ def test_what_is_no_address_is_refused(listen):
 
 def test_a_challenger_that_does_not_run_is_left_out():
     stages = staged(("canary", 25, False))
-    state = moves.enter(serving(1), __import__("release.conftest").conftest.version(2), stages, NOW)
+    state = moves.enter(serving(1), version(2), stages, NOW)
     site = Site("127.0.0.1:8080", 64)
     alone = render(state, stages, {(1, "champion"): 2001}, site)
     assert "challenger" not in alone
