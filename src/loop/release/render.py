@@ -1,0 +1,39 @@
+"""render: what serves now, as files for a cluster or for docker compose, to look at or to run by.
+
+A cluster needs no such files: the branch `production` holds them.
+"""
+
+from pathlib import Path
+
+from loop import settings
+from loop.errors import LoopError
+from loop.files import write_text
+from loop.production import State
+from loop.release import branch, cluster, compose, kubernetes, nginx, policy
+
+
+def main(what: str, to: Path) -> None:
+    """Write the files of the state as it is now to a folder. Raises LoopError where nothing can run."""
+    state = branch.fetch().state
+    files = of_kubernetes(state) if what == "kubernetes" else of_compose(state)
+    for path, text in files.items():
+        write_text(to / path, text)
+    print(f"  written  {to}, {len(files)} files")
+
+
+def of_kubernetes(state: State) -> dict[str, str]:
+    """A kustomize base, by path in it."""
+    found = kubernetes.files(state, cluster.read())
+    if not found:
+        raise LoopError(
+            "no model that serves has an image",
+            "images, by digest",
+            "set `image` of deploy/policy.yaml and release; without a registry, run `loop deploy`",
+        )
+    return {str(Path(path).relative_to(kubernetes.FOLDER)): text for path, text in found.items()}
+
+
+def of_compose(state: State) -> dict[str, str]:
+    """compose.yaml and what it mounts, by path beside it."""
+    site = nginx.Site(f"0.0.0.0:{compose.LISTEN}", settings.params().body_kb_max)
+    return compose.files(state, nginx.render(state, policy.read(), compose.addresses(state), site))
