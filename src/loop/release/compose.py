@@ -4,14 +4,11 @@ nginx runs by the text of release.nginx, in the folder `proxy` beside the file; 
 settings are beside it too. Whoever changes one state into the next runs STEPS.
 """
 
-from typing import Any
-
-import yaml
-
 from loop.errors import LoopError
 from loop.production import State
 from loop.release import instances
 from loop.release.instances import PORT, Instance
+from loop.release.manifest import Manifest, dump
 
 FILE, CONF = "compose.yaml", "proxy/nginx.conf"
 LISTEN = 8080  # of nginx, in its container
@@ -24,8 +21,6 @@ STEPS = (
 HEAD = "# Made by `loop render compose`: change the state instead. Next, in this folder:\n" + "".join(
     f"#   {step}\n" for step in STEPS
 )
-
-Service = dict[str, Any]
 
 
 def addresses(state: State) -> dict[tuple[int, str], str]:
@@ -44,10 +39,10 @@ def files(state: State, conf: str) -> dict[str, str]:
     services = {one.name: _model(one) for one in running}
     services["proxy"] = _proxy(running)
     whole = {"name": "loop", "services": services, "networks": {"models": {}}}
-    return {FILE: HEAD + yaml.safe_dump(whole, sort_keys=False), CONF: conf}
+    return {FILE: dump(HEAD, whole), CONF: conf}
 
 
-def _model(one: Instance) -> Service:
+def _model(one: Instance) -> Manifest:
     return {
         "image": one.image,
         "labels": {"loop.version": str(one.model.version), "loop.commit": one.model.commit},
@@ -60,7 +55,7 @@ def _model(one: Instance) -> Service:
     }
 
 
-def _proxy(models: list[Instance]) -> Service:
+def _proxy(models: list[Instance]) -> Manifest:
     """Starts when the champion is healthy, as its image tells; a challenger needs only be there."""
     healthy = {True: {"condition": "service_healthy"}, False: {"condition": "service_started"}}
     return {
@@ -76,7 +71,7 @@ def _proxy(models: list[Instance]) -> Service:
     }
 
 
-def _confined(*writable: str) -> Service:
+def _confined(*writable: str) -> Manifest:
     """No root, no capability, nothing to write on but what is told; up again after a crash or a reboot."""
     return {
         "restart": "unless-stopped",

@@ -4,16 +4,14 @@ The route is an object of its own, applied after the models are up, and models g
 them. Fields are those of Kubernetes 1.30 and of the Gateway API 1.0, standard channel.
 """
 
-import re
 from pathlib import Path
 
-import yaml
-
 from loop.production import Champion, State, Version
-from loop.release import instances, workload
+from loop.release import instances, manifest, workload
 from loop.release.cluster import Settings
 from loop.release.instances import PORT, Instance
-from loop.release.workload import APP, Manifest
+from loop.release.manifest import Manifest
+from loop.release.workload import APP
 
 FOLDER = "kubernetes"
 AFTER = {"argocd.argoproj.io/sync-wave": "1"}  # once the models are healthy
@@ -40,28 +38,7 @@ def files(state: State, settings: Settings, spare: Version | None = None) -> dic
     for folder in ("models", "route"):
         held = sorted(f"{Path(path).name}.yaml" for path in texts if path.startswith(f"{folder}/"))
         texts[f"{folder}/kustomization"] = [_base(*held)]
-    return {f"{FOLDER}/{path}.yaml": dump(*held) for path, held in sorted(texts.items())}
-
-
-def dump(*manifests: Manifest) -> str:
-    """Manifests as one file."""
-    return HEAD + yaml.dump_all(manifests, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
-
-
-class _Dumper(yaml.SafeDumper):
-    """YAML 1.1 that is the same in 1.2: `12e4…`, a hash, is a text here and would be a number there."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        """Write what occurs twice twice."""
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    quoted = re.match(r"[-+.0-9]|[yYnN]$", text)
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'" if quoted else None)
-
-
-_Dumper.add_representer(str, _text)
+    return {f"{FOLDER}/{path}.yaml": manifest.dump(HEAD, *held) for path, held in sorted(texts.items())}
 
 
 def _spare(one: Version) -> Instance:

@@ -7,6 +7,7 @@ from typing import Any
 
 from loop.release.cluster import Settings
 from loop.release.instances import PORT, Instance
+from loop.release.manifest import Manifest
 
 USER = 1034  # of the image
 DRAIN = 10  # seconds in which a gateway hears that a pod is going
@@ -14,8 +15,6 @@ STOP = 30  # seconds in which open requests end and the log is written
 START = 120  # seconds in which a model must be ready
 APP = {"app.kubernetes.io/name": "model"}
 LAST = {"argocd.argoproj.io/sync-options": "PruneLast=true"}  # removed once the route has left it
-
-Manifest = dict[str, Any]
 
 
 def manifests(one: Instance, settings: Settings) -> list[Manifest]:
