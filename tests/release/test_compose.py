@@ -14,7 +14,7 @@ from loop.production import EMPTY
 from loop.release import compose, instances, moves, nginx
 from loop.release.instances import PORT
 from release.conftest import NOW, STAGED, policy, serving, version
-from release.test_kubernetes import BOTH, STATES
+from release.test_kubernetes import BOTH, FEW, STATES
 
 SITE = nginx.Site(f"0.0.0.0:{compose.LISTEN}", 64)
 BUSY = moves.advance(moves.advance(moves.enter(serving(1), version(2), BOTH, NOW), BOTH, NOW), BOTH, NOW)
@@ -24,6 +24,7 @@ def services(state) -> dict:
     return yaml.safe_load(compose.files(state, "conf")[compose.FILE])["services"]
 
 
+@FEW
 @given(STATES)
 def test_each_model_runs_in_its_role_and_nginx_names_none_that_does_not(state):
     made = services(state)
@@ -35,6 +36,7 @@ def test_each_model_runs_in_its_role_and_nginx_names_none_that_does_not(state):
         assert made[one.name]["environment"] == {"LOOP_ROLE": one.role}
 
 
+@FEW
 @given(STATES)
 def test_nothing_runs_with_rights_or_a_place_to_write_that_it_does_not_need(state):
     for service in services(state).values():

@@ -46,6 +46,11 @@ def reached(steps: list[str], rules) -> State:
     return state
 
 
+FEW = settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 STATES = st.builds(
     reached,
     st.lists(st.sampled_from(["enter", "enter", "advance", "advance", "abort", "back"]), max_size=12),
@@ -71,6 +76,7 @@ def rule(found: dict) -> dict:
     return one
 
 
+@FEW
 @given(STATES)
 def test_every_backend_runs_weights_are_those_of_the_state_and_a_mirror_is_there_iff_the_stage_mirrors(state):
     found = objects(kubernetes.files(state, SET))
@@ -86,6 +92,7 @@ def test_every_backend_runs_weights_are_those_of_the_state_and_a_mirror_is_there
             assert ("Deployment", name) in found
 
 
+@FEW
 @given(STATES)
 def test_selectors_match_the_pods_of_their_own_deployment_alone(state):
     found = objects(kubernetes.files(state, SET, version(99)))
@@ -104,6 +111,7 @@ def test_selectors_match_the_pods_of_their_own_deployment_alone(state):
             assert one["spec"]["scaleTargetRef"]["name"] in pods
 
 
+@FEW
 @given(STATES)
 def test_each_pod_runs_the_image_of_its_version_in_its_role_and_may_do_nothing_else(state):
     found = objects(kubernetes.files(state, SET))
@@ -237,7 +245,7 @@ def refused(files: dict[str, str], folder: Path) -> str:
     return done.stdout + done.stderr if done.returncode else ""
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@FEW
 @given(state=STATES, some=st.sampled_from([SET, SECURED]), spare=st.sampled_from([None, version(99)]))
 def test_kubernetes_takes_the_manifests_of_any_state(tools, tmp_path, state, some, spare):
     assert refused(kubernetes.files(state, some, spare), tmp_path / "base") == ""

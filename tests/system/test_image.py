@@ -451,7 +451,7 @@ def test_the_sbom_lists_every_package_with_its_version(container, repo):
     assert installed <= known
 
 
-def test_labels_and_the_command_say_what_it_is(container, repo, built):
+def test_labels_and_the_command_say_what_it_is(container, repo, registry, built):
     commit = repo.git("rev-parse", "HEAD")
     version = json.loads(repo.text("models/lineage.json"))["model"]["sha256"][:12]
     labels = json.loads(container.inspect("{{json .Config.Labels}}"))
@@ -459,7 +459,8 @@ def test_labels_and_the_command_say_what_it_is(container, repo, built):
     assert named["revision"] == commit
     assert named["version"] == version
     assert named["title"] == json.loads(repo.text("models/card.json"))["name"]
-    assert {commit, version, "product:test", "dist/sbom.cdx.json"} <= set(built.split())
+    tag = f"127.0.0.1:{registry.port}/team/product:test"
+    assert {commit, version, tag, "dist/sbom.cdx.json"} <= set(built.split())
 
 
 def test_it_fits_into_450_mb(engine, built):
