@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -224,16 +224,36 @@ def collect(
 @app.command()
 def image(
     tag: Annotated[str | None, typer.Option(help="NAME:TAG; loop:MODEL by default.")] = None,
+    push: Annotated[bool, typer.Option("--push", help="Push it to the registry that --tag names.")] = False,
 ) -> None:
     """Build the image that answers requests in production, and the list of what is in it.
 
     Needs Docker. LOOP_IMAGE_BASE and LOOP_IMAGE_BUILDER name other base images than the pinned ones.
 
-    Example: loop image --tag registry.example.com/loop:1
+    With --push the digest by which the registry knows it is told, in a workflow as the outputs `digest` and
+    `name` too. Exit codes: 0 done, 1 not built, or not pushed whole.
+
+    Example: loop image --push --tag registry.example.com/team/model:1
     """
     from loop.serve import image as building
 
-    raise typer.Exit(building.main(tag))
+    raise typer.Exit(building.main(tag, push))
+
+
+@app.command()
+def render(
+    what: Annotated[Literal["kubernetes", "compose"], typer.Argument(help="For what it is written.")],
+    to: Annotated[Path | None, typer.Option(help="The folder; build/WHAT by default.")] = None,
+) -> None:
+    """Write what serves now as a kustomize base, as on the branch production, or as compose.yaml with nginx.
+
+    What was written there before is replaced. Exit codes: 0 written, 1 not: a model has no image, for one.
+
+    Example: loop render kubernetes && kubectl diff -k build/kubernetes
+    """
+    from loop.release import render as rendering
+
+    rendering.main(what, to or Path("build", what))
 
 
 @app.command()

@@ -78,3 +78,49 @@ def test_an_uncommitted_change_marks_the_commit(tmp_path, monkeypatch):
 def test_a_tool_that_fails_is_quoted(tmp_path):
     with pytest.raises(LoopError, match=r"the tool failed: .*(?s:.)*not there"):
         image._run("the tool", ["ls", str(tmp_path / "not there")])
+
+
+@pytest.mark.parametrize(
+    ("tag", "name"),
+    [
+        ("ghcr.io/team/model:v7", "ghcr.io/team/model"),
+        ("ghcr.io/team/group/model", "ghcr.io/team/group/model"),
+        ("localhost/model:1", "localhost/model"),
+        ("127.0.0.1:5000/model:1", "127.0.0.1:5000/model"),
+        ("registry:5000/model", "registry:5000/model"),
+    ],
+)
+def test_a_tag_names_the_registry_that_is_pushed_to(tag, name):
+    assert image._pushable(tag) == name
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [None, "", "loop:1", "team/model:1", "ghcr.io/Team/model:1", "ghcr.io/team/model@sha256:0", "-x.io/a"],
+)
+def test_a_tag_without_a_registry_is_refused_before_anything_is_built(tag):
+    with pytest.raises(LoopError, match="--push has no registry"):
+        image.main(tag, push=True)
+
+
+@pytest.fixture
+def docker(tmp_path, monkeypatch):
+    """A `docker` that says what it is told, and nothing of an image it does not know."""
+
+    def says(pushed: str, known: list[str]) -> None:
+        client = tmp_path / "docker"
+        client.write_text(f"#!/bin/sh\n[ $1 = push ] && echo '{pushed}' || echo '{json.dumps(known)}'\n")
+        client.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    return says
+
+
+def test_a_digest_counts_only_if_it_is_that_of_what_was_built(docker):
+    digest, other = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
+    docker(f"v7: digest: {digest} size: 7", [f"ghcr.io/team/model@{digest}"])
+    assert image._push("ghcr.io/team/model:v7", "sha256:3") == digest
+    for pushed, known in ((f"v7: digest: {digest} size: 7", [f"a@{other}"]), ("done", [f"a@{digest}"])):
+        docker(pushed, known)
+        with pytest.raises(LoopError, match="was pushed as"):
+            image._push("ghcr.io/team/model:v7", "sha256:3")

@@ -5,9 +5,12 @@ its package index (a private authority, a proxy) is in the base of the stage tha
 product's Dockerfile.
 """
 
+import contextlib
+import hashlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +19,7 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Thread
 
 import pandas as pd
 import pytest
@@ -28,7 +32,12 @@ NEEDS = {
     "docker.io ": "/usr/sbin/dockerd",
     "iptables": "iptables",
     "mmdebstrap": "mmdebstrap",
+    "docker-registry": "docker-registry",
 }
+REGISTRY = """version: 0.1
+storage: {{filesystem: {{rootdirectory: {folder}}}}}
+http: {{addr: "127.0.0.1:{port}"}}
+"""
 FOR_THE_INDEX = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "http_proxy", "https_proxy", "no_proxy")
 ROWS = 200  # of the holdout
 SLIM_MB = 131  # python:3.11-slim-bookworm, assumed: no registry is asked; figures told of it go up to 150
@@ -100,6 +109,85 @@ class Engine:
             self._process.terminate()
             self._process.wait(30)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Registry:
+    """A registry on loopback, with a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        folder.mkdir()
+        (folder / "config.yml").write_text(REGISTRY.format(folder=folder / "data", port=self.port))
+        with (folder / "log").open("w") as log:
+            self._process = subprocess.Popen(
+                ["docker-registry", "serve", str(folder / "config.yml")], stdout=log, stderr=log
+            )
+        for _ in range(100):
+            if self.get("/v2/")[0] == 200:
+                return
+            time.sleep(0.1)
+        pytest.fail((folder / "log").read_text())
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        """Status and body of an answer; 0 for none."""
+        kinds = (
+            "application/vnd.docker.distribution.manifest.v2+json,application/vnd.oci.image.manifest.v1+json"
+        )
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers={"Accept": kinds})
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, b""
+        except OSError:
+            return 0, b""
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.terminate()
+        self._process.wait(10)
+
+
+class Dying:
+    """The way to a registry, which is cut for good after some bytes of what is pushed."""
+
+    def __init__(self, port: int, after: int) -> None:
+        self._left, self._to = after, port
+        self._open: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", self._to))
+            self._open += [near, far]
+            Thread(target=self._relay, args=(near, far, True), daemon=True).start()
+            Thread(target=self._relay, args=(far, near, False), daemon=True).start()
+
+    def _relay(self, source: socket.socket, target: socket.socket, counted: bool) -> None:
+        try:
+            while part := source.recv(65536):
+                self._left -= len(part) if counted else 0
+                if self._left < 0:
+                    return self.cut()
+                target.sendall(part)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def cut(self) -> None:
+        """End every connection, and take no other."""
+        for one in (self._listener, *self._open):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
 
 
 class Container:
@@ -237,27 +325,61 @@ def local(repo, asked) -> Iterator[Future[list[str]]]:
 
 
 @pytest.fixture(scope="session")
-def built(engine, bases, repo, local) -> str:
-    """What `loop image` printed."""
-    bases.result(300)
-    path = f"{engine.folder / 'bin'}:{BIN}:{ROOT / '.tools/bin'}:{os.environ['PATH']}"
-    done = repo.run(
-        *("loop", "image", "--tag", "product:test"),
-        PATH=path,
+def registry(engine) -> Iterator[Registry]:
+    registry = Registry(engine.folder / "registry")
+    yield registry
+    registry.stop()
+
+
+def push(engine: Engine, repo: Repo, tag: str, output: Path) -> subprocess.CompletedProcess[str]:
+    """What `loop image --push` says, as a step of a workflow."""
+    return repo.run(
+        *("loop", "image", "--push", "--tag", tag),
+        check=False,
+        PATH=f"{engine.folder / 'bin'}:{BIN}:{ROOT / '.tools/bin'}:{os.environ['PATH']}",
         DOCKER_HOST=engine.host,
         LOOP_IMAGE_BASE="base",
         LOOP_IMAGE_BUILDER="builder",
+        GITHUB_OUTPUT=str(output),
     )
+
+
+@pytest.fixture(scope="session")
+def built(engine, bases, repo, local, registry) -> str:
+    """What `loop image --push` printed; the image is `product:test` as well."""
+    bases.result(300)
+    tag = f"127.0.0.1:{registry.port}/team/product:test"
+    done = push(engine, repo, tag, engine.folder / "output")
+    assert done.returncode == 0, done.stderr
+    engine.docker("tag", tag, "product:test")
     return done.stdout
 
 
+@pytest.fixture(scope="session")
+def cut_off(engine, repo, built, registry) -> Iterator[Future[subprocess.CompletedProcess[str]]]:
+    """A push whose way is cut after 20 MB: Docker tries again for a minute, and other tests run meanwhile."""
+    dying = Dying(registry.port, after=20_000_000)
+    tag = f"127.0.0.1:{dying.port}/team/half:1"
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(push, engine, repo, tag, engine.folder / "output of half")
+    dying.cut()
+
+
+@pytest.fixture(scope="session")
+def pushed(engine, built, cut_off) -> str:
+    """The image by its digest, as the outputs of the workflow's step name it."""
+    told = dict(line.split("=", 1) for line in (engine.folder / "output").read_text().splitlines())
+    assert sorted(told) == ["digest", "name"]
+    return f"{told['name']}@{told['digest']}"
+
+
 @pytest.fixture(scope="module")
-def container(engine, repo, local, built) -> Container:
+def container(engine, repo, local, pushed) -> Container:
     local.result(100)  # it fills the store
     predictions = repo.path.parent / "predictions"
     predictions.mkdir()
     os.chown(predictions, 1034, 1034)
-    container = Container(engine, "product:test", repo.path.parent / "features", predictions)
+    container = Container(engine, pushed, repo.path.parent / "features", predictions)
     container.wait()
     return container
 
@@ -329,7 +451,7 @@ def test_the_sbom_lists_every_package_with_its_version(container, repo):
     assert installed <= known
 
 
-def test_labels_and_the_command_say_what_it_is(container, repo, built):
+def test_labels_and_the_command_say_what_it_is(container, repo, registry, built):
     commit = repo.git("rev-parse", "HEAD")
     version = json.loads(repo.text("models/lineage.json"))["model"]["sha256"][:12]
     labels = json.loads(container.inspect("{{json .Config.Labels}}"))
@@ -337,7 +459,8 @@ def test_labels_and_the_command_say_what_it_is(container, repo, built):
     assert named["revision"] == commit
     assert named["version"] == version
     assert named["title"] == json.loads(repo.text("models/card.json"))["name"]
-    assert {commit, version, "product:test", "dist/sbom.cdx.json"} <= set(built.split())
+    tag = f"127.0.0.1:{registry.port}/team/product:test"
+    assert {commit, version, tag, "dist/sbom.cdx.json"} <= set(built.split())
 
 
 def test_it_fits_into_450_mb(engine, built):
@@ -370,3 +493,37 @@ def test_a_restart_answers_the_same_and_a_stop_loses_no_prediction(container, re
     assert len(segments) == 2
     last = [json.loads(line) for line in segments[1].read_text().splitlines()]
     assert sum(len(line.get("scores", [])) for line in last) == ROWS + 2
+
+
+def test_the_registry_holds_what_the_digest_names_and_it_is_what_was_built(engine, registry, pushed, built):
+    name, digest = pushed.split("@")
+    assert name == f"127.0.0.1:{registry.port}/team/product"
+    assert digest in built
+    status, manifest = registry.get(f"/v2/team/product/manifests/{digest}")
+    assert (status, f"sha256:{hashlib.sha256(manifest).hexdigest()}") == (200, digest)
+    held = json.loads(manifest)
+    for part in (held["config"], *held["layers"]):
+        status, blob = registry.get(f"/v2/team/product/blobs/{part['digest']}")
+        assert (status, f"sha256:{hashlib.sha256(blob).hexdigest()}") == (200, part["digest"])
+    built_id = engine.docker("image", "inspect", "--format", "{{.Id}}", "product:test").stdout.strip()
+    assert built_id in (held["config"]["digest"], digest)
+    engine.docker("pull", pushed)
+
+
+def refused(done: subprocess.CompletedProcess[str], output: Path) -> str:
+    """What a push that failed said; no digest is told, to people or to later steps."""
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "sha256:" not in done.stdout
+    assert not output.exists()
+    return done.stderr
+
+
+def test_a_registry_that_does_not_answer_is_said_and_no_digest_is_told(engine, repo, built, tmp_path):
+    done = push(engine, repo, "127.0.0.1:9/team/product:down", tmp_path / "output")
+    assert "connection refused" in refused(done, tmp_path / "output")
+
+
+def test_a_push_that_is_cut_off_is_said_and_nothing_points_to_what_arrived(engine, registry, cut_off):
+    assert "docker push failed" in refused(cut_off.result(200), engine.folder / "output of half")
+    assert registry.get("/v2/team/half/manifests/1")[0] == 404
+    assert registry.get("/v2/team/half/tags/list")[0] == 404

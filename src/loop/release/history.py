@@ -45,6 +45,22 @@ class Move:
         return named.get("by") or named.get("who") or self.author
 
 
+def champions(commit: str) -> Iterator[int]:
+    """Versions that were champion, newest first, as the log of the branch tells; one may come again.
+
+    A state that somebody edited into what cannot serve is passed over.
+    """
+    last = None
+    for one in git("log", "--format=%H", commit, "--", str(STATE)).split():
+        try:
+            state = parse("rollout", yaml.safe_load(git("show", f"{one}:{STATE.as_posix()}")), State, STATE)
+        except (LoopError, yaml.YAMLError):
+            continue
+        if state.champion is not None and state.champion.version != last:
+            last = state.champion.version
+            yield last
+
+
 def moves(ref: str | None) -> list[Move]:
     """Every commit since the first that holds a state, oldest first; none for a branch without one."""
     if ref is None:

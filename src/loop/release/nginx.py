@@ -30,7 +30,7 @@ DRAIN = 1.0  # seconds in which connections in use are closed in good order, bef
 PATIENCE = 10.0  # seconds that nginx may take to start or to end
 LISTEN = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]|\*):(\d{1,5})")
 
-Ports = Mapping[tuple[int, str], int]  # of each version and role that runs
+Ports = Mapping[tuple[int, str], int | str]  # of each version and role that runs; HOST:PORT of another host
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,13 @@ def render(state: State, policy: Policy, ports: Ports, site: Site) -> str:
         shadow="shadow" in upstreams,
         entity="$http_" + policy.entity_header.lower().replace("-", "_"),
         timeout_ms=policy.timeout_ms,
-        upstreams=list(upstreams.items()),
+        upstreams=[(role, _address(where)) for role, where in upstreams.items()],
         site=site,
     )
+
+
+def _address(where: int | str) -> str:
+    return where if isinstance(where, str) else f"127.0.0.1:{where}"
 
 
 def roles(weight: int, mirror: bool) -> list[str]:

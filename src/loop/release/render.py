@@ -1,9 +1,56 @@
-"""The files that a state is rendered to: what else than the state a commit on `production` holds."""
+"""render: a state as files, for the branch `production`, for a cluster, or for docker compose.
 
-from loop.production import State
-from loop.release.policy import Policy
+The branch holds those of a cluster, made anew with each move; `loop render` writes files to look at.
+"""
+
+from pathlib import Path
+
+from loop import production, settings
+from loop.errors import LoopError
+from loop.files import write_text
+from loop.production import State, Version
+from loop.release import branch, cluster, compose, history, kubernetes, nginx, policy
 
 
-def rendered(state: State, policy: Policy) -> dict[str, str]:
-    """Texts by path; the one place where a renderer is plugged in."""
-    return {}
+def rendered(state: State) -> dict[str, str]:
+    """What a commit on `production` holds besides the state: manifests, where there are images.
+
+    The champion before keeps its pods, so that going back starts none.
+    """
+    if not any(one.image for one in state.models):
+        return {}
+    return kubernetes.files(state, cluster.read(), _spare(state))
+
+
+def _spare(state: State) -> Version | None:
+    there = production.read(production.ref())
+    taken = {one.version for one in [*state.models, *state.refused]}
+    before = history.champions(there.commit) if there.commit else iter(())
+    return next((there.versions[one] for one in before if one not in taken and one in there.versions), None)
+
+
+def main(what: str, to: Path) -> None:
+    """Write the files of the state as it is now to a folder. Raises LoopError where nothing can run."""
+    state = branch.fetch().state
+    files = of_kubernetes(state) if what == "kubernetes" else of_compose(state)
+    for path, text in files.items():
+        write_text(to / path, text)
+    print(f"  written  {to}, {len(files)} files")
+
+
+def of_kubernetes(state: State) -> dict[str, str]:
+    """A kustomize base, by path in it."""
+    found = kubernetes.files(state, cluster.read())
+    if not found:
+        raise LoopError(
+            "no model that serves has an image",
+            "images, by digest",
+            "set `image` of deploy/policy.yaml and release; without a registry, run `loop deploy`",
+        )
+    return {str(Path(path).relative_to(kubernetes.FOLDER)): text for path, text in found.items()}
+
+
+def of_compose(state: State) -> dict[str, str]:
+    """compose.yaml and what it mounts, by path beside it."""
+    site = nginx.Site(f"0.0.0.0:{compose.LISTEN}", settings.params().body_kb_max)
+    return compose.files(state, nginx.render(state, policy.read(), compose.addresses(state), site))

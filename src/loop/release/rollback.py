@@ -6,17 +6,14 @@ refused change back from main, come after the commit and never undo it.
 
 import getpass
 import os
-from collections.abc import Iterator
 
 import pandas as pd
-import yaml
 
 from loop.errors import LoopError
 from loop.git import git
 from loop.markup import plain
-from loop.params import parse
 from loop.production import STATE, Production, State, Version
-from loop.release import available, branch, issue, moves, policy, render, take_back
+from loop.release import available, branch, history, issue, moves, render, take_back
 
 UNSAID = "not said"
 _RUN = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
@@ -41,7 +38,7 @@ def back(to: int | None, reason: str, now: pd.Timestamp) -> Production:
 
     Raises LoopError when the champion is another than at the first look: somebody else was faster.
     """
-    rules, seen = policy.read(), []
+    seen: list[int | None] = []
     run = _run()
 
     def move(there: Production) -> tuple[State, str, None]:
@@ -60,23 +57,7 @@ def back(to: int | None, reason: str, now: pd.Timestamp) -> Production:
             available.check(target)
         return state, _message(there.state, target, reason, run), None
 
-    return branch.change(move, lambda state: render.rendered(state, rules))
-
-
-def champions(commit: str) -> Iterator[int]:
-    """Versions that were champion, newest first, as the log of the branch tells; one may come again.
-
-    A state that somebody edited into what cannot serve is passed over.
-    """
-    last = None
-    for one in git("log", "--format=%H", commit, "--", str(STATE)).split():
-        try:
-            state = parse("rollout", yaml.safe_load(git("show", f"{one}:{STATE.as_posix()}")), State, STATE)
-        except (LoopError, yaml.YAMLError):
-            continue
-        if state.champion is not None and state.champion.version != last:
-            last = state.champion.version
-            yield last
+    return branch.change(move, render.rendered)
 
 
 def _target(there: Production, to: int | None) -> Version:
@@ -86,7 +67,7 @@ def _target(there: Production, to: int | None) -> Version:
         raise LoopError("nothing serves yet", "a champion to go back from", moves.STATUS)
     if to is not None:
         target = there.version(to)
-        if to not in champions(there.commit):
+        if to not in history.champions(there.commit):
             raise LoopError(
                 f"version {to} was never champion",
                 "one that has shown what it is worth",
@@ -94,7 +75,7 @@ def _target(there: Production, to: int | None) -> Version:
             )
         return target
     passed = {champion.version, *(one.version for one in there.state.refused)}
-    for number in champions(there.commit):
+    for number in history.champions(there.commit):
         if number not in passed and number in there.versions:
             return there.versions[number]
     known = ", ".join(str(number) for number in sorted(there.versions) if number != champion.version)

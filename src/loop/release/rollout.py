@@ -127,7 +127,7 @@ def by() -> str:
 
 def _change(move: Callable[[Production], tuple[State, str, None]], at: View) -> None:
     """Make the commit and say what serves now. What must follow every move is called here."""
-    after = branch.change(move, lambda state: render.rendered(state, at.policy))
+    after = branch.change(move, render.rendered)
     print("\n".join(_models(after.state)))
 
 

@@ -1,7 +1,8 @@
 """image: the model of this checkout as an OCI image, and a list of what is in it.
 
 BentoML lays out the bento by bentofile.yaml, Docker builds it by deploy/Dockerfile.j2. Code comes from
-files that git tracks, models from where DVC put them, packages from uv.lock, with their hashes.
+files that git tracks, models from where DVC put them, packages from uv.lock, with their hashes. Layers hold
+times of files, so two builds of one commit differ in digest: a release builds once, and serves that digest.
 
 LOOP_IMAGE_BASE      the image that the server runs on, in place of the one in deploy/Dockerfile.j2
 LOOP_IMAGE_BUILDER   the image that installs and compiles: the same Python at the same path, and gcc
@@ -31,8 +32,12 @@ BASES = {"BASE": "LOOP_IMAGE_BASE", "BUILDER": "LOOP_IMAGE_BUILDER"}
 GROUP = ("--locked", "--quiet", "--only-group", "serve")
 
 
-def main(tag: str | None) -> int:
-    """Build the image and write its SBOM; print what they are. Raises LoopError for what is missing."""
+def main(tag: str | None, push: bool = False) -> int:
+    """Build the image and write its SBOM, push it if asked; print what they are, a workflow's outputs too.
+
+    Raises LoopError for what is missing, and for a push that fails: then no digest is told.
+    """
+    name = _pushable(tag) if push else None
     settings.params()
     sha256 = _checked_model()
     _ready(shutil.which("docker"))
@@ -42,17 +47,35 @@ def main(tag: str | None) -> int:
         context = Path(folder, "context")
         _lay_out(context, uv)
         bento = _bento(context, Path(folder, "bentoml"))
-        _build(bento, tag, {"COMMIT": commit, "VERSION": version, **_described()})
+        built = _build(bento, tag, {"COMMIT": commit, "VERSION": version, **_described()})
     _write_sbom(uv)
-    for name, value in {
+    told = {
         "image": tag,
-        "size": f"{int(_inspect(tag, '{{.Size}}')) / 1e6:.0f} MB",
+        "size": f"{int(_inspect(built, '{{.Size}}')) / 1e6:.0f} MB",
         "model": version,
         "commit": commit,
         "sbom": str(SBOM),
-    }.items():
-        print(f"  {name:<8} {value}")
+    }
+    if name is not None:
+        told["digest"] = _push(tag, built)
+        _output(name=name, digest=told["digest"])
+    for key, value in told.items():
+        print(f"  {key:<8} {value}")
     return 0
+
+
+def _pushable(tag: str | None) -> str:
+    """The name in a tag REGISTRY/NAME:TAG."""
+    found = re.fullmatch(
+        r"((?:localhost|\w[\w-]*(?=[.:])[\w.-]*)(?::\d+)?/[a-z0-9./_-]+)(?::[\w.-]+)?", tag or ""
+    )
+    if found is None:
+        raise LoopError(
+            f"--push has no registry to push to: --tag is {tag!r}",
+            "REGISTRY/NAME:TAG in lower case",
+            "`loop image --push --tag registry.example.com/team/model:1`",
+        )
+    return found[1]
 
 
 def _checked_model() -> str:
@@ -141,11 +164,12 @@ def _bento(context: Path, home: Path) -> Path:
     return next(home.glob("bentos/*/*/bento.yaml")).parent  # the tag is printed with an emoji for `:loop:`
 
 
-def _build(bento: Path, tag: str, arguments: dict[str, str]) -> None:
-    """Build the image; Docker says on stderr what it does."""
+def _build(bento: Path, tag: str, arguments: dict[str, str]) -> str:
+    """Build the image, whose id this is; Docker says on stderr what it does."""
     bases = {name: os.environ[variable] for name, variable in BASES.items() if os.environ.get(variable)}
     given = [f"--build-arg={name}={value}" for name, value in {**bases, **arguments}.items()]
-    command = ["docker", "build", f"--file={bento / 'env/docker/Dockerfile'}", f"--tag={tag}", *given]
+    recipe, id_file = bento / "env/docker/Dockerfile", bento.parent / "id"
+    command = ["docker", "build", f"--file={recipe}", f"--tag={tag}", f"--iidfile={id_file}", *given]
     done = subprocess.run([*command, str(bento)], env={**os.environ, "DOCKER_BUILDKIT": "1"}, check=False)
     if done.returncode:
         raise LoopError(
@@ -154,6 +178,34 @@ def _build(bento: Path, tag: str, arguments: dict[str, str]) -> None:
             "mend that and build again; a base that cannot be fetched is replaced by LOOP_IMAGE_BASE "
             "and LOOP_IMAGE_BUILDER",
         )
+    return id_file.read_text().strip()
+
+
+def _push(tag: str, built: str) -> str:
+    """Push a tag; the digest by which its registry knows what was built. Who may is `docker login`'s."""
+    todo = (
+        "`docker login`, look whether the registry answers, and run it again; nothing refers to what it got"
+    )
+    try:
+        said = _run("docker push", ["docker", "push", tag])
+    except LoopError as error:
+        raise LoopError(error.found, f"{tag}, pushed whole", todo) from None
+    digest = re.search(r"digest: (sha256:[0-9a-f]{64})", said)
+    known = json.loads(_inspect(built, "{{json .RepoDigests}}"))
+    if digest is None or not any(one.endswith(f"@{digest[1]}") for one in known):
+        raise LoopError(
+            f"{tag} was pushed as {digest[1] if digest else 'nothing'}",
+            f"what was built: {built}",
+            "see that nobody else tags images of that name on this machine, and run it again",
+        )
+    return digest[1]
+
+
+def _output(**values: str) -> None:
+    """Outputs of a workflow's step, where this is one."""
+    if path := os.environ.get("GITHUB_OUTPUT"):
+        with Path(path).open("a", encoding="utf-8") as stream:
+            stream.writelines(f"{name}={value}\n" for name, value in values.items())
 
 
 def _inspect(tag: str, form: str) -> str:

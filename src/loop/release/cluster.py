@@ -1,0 +1,59 @@
+"""deploy/kubernetes.yaml: what a cluster must be told besides the state."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from loop.params import Section, parse
+from loop.yaml_file import load
+
+SETTINGS = Path("deploy/kubernetes.yaml")
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi)?$")]
+
+
+class Gateway(Section):
+    """Where requests come in."""
+
+    name: Name
+    namespace: Name
+
+
+class Replicas(Section):
+    """How many pods a model has, at least and at most."""
+
+    min: int = Field(ge=1)
+    max: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _grow(self) -> "Replicas":
+        if self.max < self.min:
+            raise ValueError(f"max {self.max} is below min {self.min}")
+        return self
+
+
+class Settings(Section):
+    """`deploy/kubernetes.yaml`."""
+
+    gateway: Gateway
+    proxies: Name
+    hostnames: list[str]
+    redis_port: int = Field(ge=1, le=65535)
+    predictions: Name
+    token: bool
+    personal_key: bool
+    replicas: Replicas
+    cpu_percent: int = Field(ge=1, le=100)
+    requests: dict[str, Quantity]
+    limits: dict[str, Quantity]
+
+    @property
+    def secrets(self) -> list[str]:
+        """The keys of the Secret `model` that a pod reads as files."""
+        return ["token"] * self.token + ["personal_key"] * self.personal_key
+
+
+def read(path: Path = SETTINGS) -> Settings:
+    """The settings of this checkout. Raises LoopError that names every wrong key."""
+    return parse("kubernetes", load(path), Settings, path)

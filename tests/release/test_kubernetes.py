@@ -1,0 +1,271 @@
+"""Manifests of any state that moves can reach: held to the schemas of Kubernetes and of the Gateway API.
+
+kubectl-validate is the API server's own validation of Kubernetes 1.30, and of the route's definition.
+"""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from conftest import ROOT
+from loop.errors import LoopError
+from loop.production import EMPTY, State
+from loop.release import cluster, kubernetes, moves
+from release.conftest import NOW, STAGED, policy, serving, version
+
+KUSTOMIZE = ROOT / ".tools/kustomize-5.8.2/kustomize"
+VALIDATE = ROOT / ".tools/kubectl-validate-0.0.4/kubectl-validate"
+ROUTE = ROOT / ".tools/gateway-api-1.4.1/httproutes.yaml"
+SET = cluster.read(ROOT / cluster.SETTINGS)
+SECURED = SET.model_copy(update={"token": True, "personal_key": True, "hostnames": ["model.example.com"]})
+BOTH = policy(("off", 0, False), ("shadow", 0, True), ("both", 10, True), ("half", 50, False))
+
+
+def reached(steps: list[str], rules) -> State:
+    """The state after these moves, those that are refused left out."""
+    state, newest = serving(1), 1
+    for step in steps:
+        try:
+            if step == "enter":
+                newest += 1
+                state = moves.enter(state, version(newest), rules, NOW)
+            elif step == "advance":
+                state = moves.advance(state, rules, NOW)
+            elif step == "abort":
+                state = moves.abort(state, "why", NOW)
+            else:
+                state = moves.back(state, version(max(1, newest - 1)), "why", NOW)
+        except LoopError:
+            continue
+    return state
+
+
+FEW = settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+STATES = st.builds(
+    reached,
+    st.lists(st.sampled_from(["enter", "enter", "advance", "advance", "abort", "back"]), max_size=12),
+    st.sampled_from([STAGED, BOTH, policy()]),
+)
+
+
+def objects(files: dict[str, str]) -> dict[tuple[str, str], dict]:
+    """Manifests by kind and name; no name is given twice."""
+    found = [one for text in files.values() for one in yaml.safe_load_all(text)]
+    named = [one for one in found if one["kind"] != "Kustomization"]
+    assert len({(one["kind"], one["metadata"]["name"]) for one in named}) == len(named)
+    return {(one["kind"], one["metadata"]["name"]): one for one in named}
+
+
+def rule(found: dict) -> dict:
+    """The route's rule for predictions."""
+    (one,) = [
+        one
+        for one in found["HTTPRoute", "model"]["spec"]["rules"]
+        if one["matches"][0]["path"]["value"] == "/predict"
+    ]
+    return one
+
+
+@FEW
+@given(STATES)
+def test_every_backend_runs_weights_are_those_of_the_state_and_a_mirror_is_there_iff_the_stage_mirrors(state):
+    found = objects(kubernetes.files(state, SET))
+    predict = rule(found)
+    weights = {one["name"]: one["weight"] for one in predict["backendRefs"]}
+    assert weights == {f"model-v{one.version}": one.weight for one in state.models if one.weight}
+    assert sum(weights.values()) == 100
+    mirrors = [one["requestMirror"]["backendRef"]["name"] for one in predict.get("filters", [])]
+    assert bool(mirrors) == bool(state.challenger and state.challenger.stage.mirror)
+    for route in found["HTTPRoute", "model"]["spec"]["rules"]:
+        for name in [one["name"] for one in route["backendRefs"]] + mirrors:
+            assert ("Service", name) in found
+            assert ("Deployment", name) in found
+
+
+@FEW
+@given(STATES)
+def test_selectors_match_the_pods_of_their_own_deployment_alone(state):
+    found = objects(kubernetes.files(state, SET, version(99)))
+    pods = {
+        name: one["spec"]["template"]["metadata"]["labels"]
+        for (kind, name), one in found.items()
+        if kind == "Deployment"
+    }
+    for (kind, name), one in found.items():
+        if kind in ("Service", "Deployment", "PodDisruptionBudget"):
+            selector = one["spec"]["selector"]
+            selector = selector if kind == "Service" else selector["matchLabels"]
+            assert [pod for pod, labels in pods.items() if selector.items() <= labels.items()] == [name]
+            assert one["spec"].get("ports", [{"port": 3000}])[0]["port"] == 3000
+        if kind == "HorizontalPodAutoscaler":
+            assert one["spec"]["scaleTargetRef"]["name"] in pods
+
+
+@FEW
+@given(STATES)
+def test_each_pod_runs_the_image_of_its_version_in_its_role_and_may_do_nothing_else(state):
+    found = objects(kubernetes.files(state, SET))
+    images = {one.image: one for one in state.models}
+    for (kind, _), one in found.items():
+        if kind != "Deployment":
+            continue
+        pod = one["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        model = images[container["image"]]
+        role = {part["name"]: part.get("value") for part in container["env"]}["LOOP_ROLE"]
+        assert (role == "champion") == (model.role == "champion")
+        assert one["metadata"]["annotations"]["loop/commit"] == model.commit
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert {part["mountPath"] for part in container["volumeMounts"] if not part.get("readOnly")} == {
+            "/tmp",  # noqa: S108 - the container's own
+            "/var/lib/loop/predictions",
+        }
+
+
+def roles(state: State) -> dict[str, str]:
+    """The role of each Deployment."""
+    found = objects(kubernetes.files(state, SET))
+    return {
+        name: one["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"]
+        for (kind, name), one in found.items()
+        if kind == "Deployment"
+    }
+
+
+def test_from_stage_to_stage_a_version_keeps_its_name():
+    state, seen = moves.enter(serving(1), version(2), BOTH, NOW), []
+    for _ in range(5):
+        seen.append(roles(state))
+        state = moves.advance(state, BOTH, NOW) if state.challenger else state
+    champion = {"model-v1": "champion"}
+    assert seen == [
+        champion,  # behind a flag it does not run
+        {**champion, "model-v2": "shadow"},
+        {**champion, "model-v2": "challenger", "model-v2-shadow": "shadow"},
+        {**champion, "model-v2": "challenger"},
+        {"model-v2": "champion"},
+    ]
+
+
+def test_the_champion_that_was_stays_as_it_was_and_gets_no_requests():
+    before, after = serving(1), moves.enter(serving(1), version(2), policy(), NOW)
+    spared = kubernetes.files(after, SET, spare=version(1))
+    path = "kubernetes/models/model-v1.yaml"
+    assert spared[path] == kubernetes.files(before, SET)[path]
+    assert "model-v1" not in spared["kubernetes/route/model.yaml"]
+    assert "model-v1.yaml" in spared["kubernetes/models/kustomization.yaml"]
+
+
+def test_who_serves_already_is_not_spared_twice_and_one_without_an_image_not_at_all():
+    state = serving(1, 2)
+    assert kubernetes.files(state, SET, spare=version(2)) == kubernetes.files(state, SET)
+    assert kubernetes.files(state, SET, spare=version(9, image=None)) == kubernetes.files(state, SET)
+
+
+def test_without_images_nothing_is_rendered_and_with_some_only_it_is_refused():
+    bare = moves.enter(EMPTY, version(1, image=None), STAGED, NOW)
+    assert kubernetes.files(EMPTY, SET) == {}
+    assert kubernetes.files(bare, SET) == {}
+    with pytest.raises(LoopError, match="version 1 has no image"):
+        kubernetes.files(moves.enter(bare, version(2), STAGED, NOW), SET)
+
+
+def test_secrets_are_named_and_mounted_only_if_they_are_used():
+    for some, names in ((SET, []), (SECURED, ["LOOP_PERSONAL_KEY_FILE", "LOOP_TOKEN_FILE"])):
+        found = objects(kubernetes.files(serving(1), some))
+        pod = found["Deployment", "model-v1"]["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        env = {part["name"]: part.get("value") for part in container["env"]}
+        assert sorted(name for name in env if name.endswith("_FILE")) == names
+        items = [one for volume in pod["volumes"] for one in volume.get("secret", {}).get("items", [])]
+        assert sorted(f"/run/loop/{one['path']}" for one in items) == sorted(env[name] for name in names)
+
+
+@pytest.mark.parametrize("commit", ["0" * 39 + "9", "12345678" * 5, "1e" + "3" * 38])
+def test_a_hash_that_looks_like_a_number_is_quoted(commit):
+    state = moves.enter(EMPTY, version(1, commit=commit), STAGED, NOW)
+    assert f"loop/commit: '{commit}'" in kubernetes.files(state, SET)["kubernetes/models/model-v1.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (("max: 6", "max: 1"), "max 1 is below min 2"),
+        (("proxies: gateway", "proxys: gateway"), "did you mean `proxies`"),
+        (("500m", "half"), "requests"),
+        (("redis_port: 6379", "redis_port: 0"), "redis_port"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_with_their_key(tmp_path, change, found):
+    text = (ROOT / cluster.SETTINGS).read_text()
+    assert change[0] in text
+    (tmp_path / "kubernetes.yaml").write_text(text.replace(*change))
+    with pytest.raises(LoopError, match=found):
+        cluster.read(tmp_path / "kubernetes.yaml")
+
+
+@pytest.fixture(scope="module")
+def tools() -> None:
+    if missing := [path.name for path in (KUSTOMIZE, VALIDATE, ROUTE) if not path.is_file()]:
+        pytest.skip(f"{', '.join(missing)}: `make test` builds them where there is Go")
+
+
+def refused(files: dict[str, str], folder: Path) -> str:
+    """What the API server has against a base that kustomize built; empty for nothing."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    built = subprocess.run(
+        [KUSTOMIZE, "build", folder / "kubernetes"], capture_output=True, text=True, check=False
+    )
+    if built.returncode:
+        return built.stderr
+    (folder / "all.yaml").write_text(built.stdout)
+    command = [VALIDATE, "--version=1.30", f"--local-crds={ROUTE.parent}", folder / "all.yaml"]
+    done = subprocess.run(
+        [*command, *folder.glob("kubernetes/models/[!k]*.yaml"), folder / "kubernetes/route/model.yaml"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"HOME": str(folder)},
+    )
+    return done.stdout + done.stderr if done.returncode else ""
+
+
+@FEW
+@given(state=STATES, some=st.sampled_from([SET, SECURED]), spare=st.sampled_from([None, version(99)]))
+def test_kubernetes_takes_the_manifests_of_any_state(tools, tmp_path, state, some, spare):
+    assert refused(kubernetes.files(state, some, spare), tmp_path / "base") == ""
+
+
+def breaks() -> Iterator[tuple[str, str, str]]:
+    """A text of a good base, what it is broken into, and what must be said of it."""
+    yield "maxReplicas: 6", "maxReplicas: six", "maxReplicas"
+    yield "progressDeadlineSeconds", "progressDeadline", "unknown field"
+    yield "weight: 100", "weight: 1000001", "weight"
+    yield "type: RequestMirror", "type: RequestMiror", "Unsupported value"
+    yield "requestMirror:", "requestRedirect:", "requestRedirect"
+    yield "value: /predict", "value: predict", "must be an absolute path"
+    yield "name: model-v2\n", "name: model_v2\n", "model_v2"
+    yield "- model-v2.yaml", "- model-v3.yaml", "model-v3.yaml"
+
+
+@pytest.mark.parametrize(("good", "broken", "said"), list(breaks()))
+def test_what_is_broken_is_refused_by_the_same_check(tools, tmp_path, good, broken, said):
+    files = kubernetes.files(serving(1, 2), SET)
+    assert any(good in text for text in files.values())
+    changed = {path: text.replace(good, broken) for path, text in files.items()}
+    assert said in refused(changed, tmp_path / "base")
