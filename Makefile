@@ -4,8 +4,6 @@ UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 RUN := .venv/bin
 ACT := .tools/act-0.2.89/act
 ACTIONLINT := .tools/actionlint-1.7.12/actionlint
-KUSTOMIZE := .tools/kustomize-5.8.2/kustomize
-VALIDATE := .tools/kubectl-validate-0.0.4/kubectl-validate
 GATEWAY := .tools/gateway-api-1.4.1/httproutes.yaml
 export MLFLOW_DISABLE_TELEMETRY := true
 unexport VIRTUAL_ENV UV_PYTHON
@@ -29,7 +27,7 @@ serve: setup  ## serve the model on PORT (3000) of this machine
 image: setup  ## build the image of production, as TAG (loop:MODEL)
 	@$(RUN)/loop image $(if $(TAG),--tag "$(TAG)")
 
-test: setup $(ACT) $(KUSTOMIZE) $(VALIDATE) $(GATEWAY)  ## run every test
+test: setup $(ACT) $(GATEWAY)  ## run every test
 	@$(RUN)/pytest -n auto --maxprocesses 4 --no-loadscope-reorder
 
 lint: setup $(ACTIONLINT)  ## ruff, mypy; zizmor, actionlint and a schema for the workflows
@@ -73,10 +71,8 @@ $(ACT): TOOL = github.com/nektos/act@v0.2.89
 $(ACT): WITHOUT = the workflows in .github are NOT executed by the tests
 $(ACTIONLINT): TOOL = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 $(ACTIONLINT): WITHOUT = the workflows in .github are NOT checked by actionlint
-$(KUSTOMIZE): TOOL = sigs.k8s.io/kustomize/kustomize/v5@v5.8.2
-$(VALIDATE): TOOL = sigs.k8s.io/kubectl-validate@v0.0.4
-$(KUSTOMIZE) $(VALIDATE) $(GATEWAY): WITHOUT = manifests for Kubernetes are NOT held to its schemas by the tests
-$(ACT) $(ACTIONLINT) $(KUSTOMIZE) $(VALIDATE):
+$(GATEWAY): WITHOUT = the route for Kubernetes is NOT held to its schema by the tests
+$(ACT) $(ACTIONLINT):
 	@if command -v go >/dev/null; then \
 	  echo "building $(notdir $@) in .tools" && GOBIN="$(abspath $(dir $@))" GOFLAGS=-mod=mod go install $(TOOL); \
 	else echo "SKIPPED: $(WITHOUT), for want of Go (https://go.dev/doc/install)" >&2; fi

@@ -70,7 +70,7 @@ def test_it_is_one_commit_that_says_why_from_where_to_where_and_who():
     back()
     assert git("rev-parse", "origin/production^") == before
     assert log().startswith("Roll back to version 1 from 2\n")
-    assert trailers() == {"reason": "it hurts", "from": "2", "to": "1", "who": "t"}
+    assert trailers() == {"Reason": "it hurts", "From": "2", "To": "1", "By": "t"}
 
 
 def test_what_was_pushed_is_at_origin():
@@ -184,10 +184,10 @@ def test_a_reason_in_whatever_words_is_one_trailer_and_nothing_else(clone):
     champion(1, 2)
     assert rollback.main(None, HOSTILE, LATER, commit=True, pull_request=False) == 0
     told = trailers()
-    assert {name: told[name] for name in ("from", "to", "who")} == {"from": "2", "to": "1", "who": "t"}
-    assert "$(touch pwned)" in told["reason"]
+    assert {name: told[name] for name in ("From", "To", "By")} == {"From": "2", "To": "1", "By": "t"}
+    assert "$(touch pwned)" in told["Reason"]
     state = yaml.safe_load(git("show", "origin/production:rollout.yaml"))
-    assert state["refused"][0]["reason"] == told["reason"]
+    assert state["refused"][0]["reason"] == told["Reason"]
     assert branch.fetch().state.champion.version == 1
     assert not list(clone.rglob("pwned*"))
 
@@ -202,8 +202,8 @@ def test_a_workflow_that_is_run_again_goes_back_once(monkeypatch):
     }.items():
         monkeypatch.setenv(name, value)
     back()
-    assert trailers()["run"] == "https://github.com/team/model/actions/runs/77"
-    assert trailers()["who"] == "alice"
+    assert trailers()["Run"] == "https://github.com/team/model/actions/runs/77"
+    assert trailers()["By"] == "alice"
     with pytest.raises(LoopError, match="this run has gone back already"):
         back()
     monkeypatch.setenv("GITHUB_RUN_ID", "78")

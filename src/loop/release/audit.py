@@ -108,7 +108,7 @@ def _also(move: Move, version: Version | None) -> dict[str, str]:
     """The trailers of a move that say more, or something else, than is shown of its version."""
     record = {} if version is None else {name: str(value) for name, value in version.model_dump().items()}
     shown = {**record, "pull_request": record.get("pull"), "approved_by": record.get("approver")}
-    shown |= {"by": move.who, "who": move.who}
+    shown |= {"by": move.who}
     return {
         name: value
         for name, value in move.trailers.items()

@@ -42,7 +42,7 @@ class Move:
     def who(self) -> str:
         """Who made it: whom the commit names, as a workflow does, else its author."""
         named = {name.lower(): value for name, value in self.trailers.items()}
-        return named.get("by") or named.get("who") or self.author
+        return named.get("by") or self.author
 
 
 def champions(commit: str) -> Iterator[int]:

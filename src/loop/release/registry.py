@@ -23,9 +23,10 @@ from loop.git import git
 from loop.markup import plain
 from loop.paths import CARD, LINEAGE, METRICS, MODEL, PARAMS
 from loop.production import Production, Version
-from loop.release import branch
+from loop.release import branch, issue
 
 DATA = "data "
+LOCAL = "sqlite:///mlflow.db"  # where nothing else is set
 OURS = (
     *("commit", "model_sha256", "lock_sha256", "verdict", "pull_request", "author", "approver"),
     *("image", "released", "state", "refused_at", "refused_because"),
@@ -57,6 +58,20 @@ class Synced:
 def main() -> None:
     """Bring MLflow's registry up to date with `production` as it is now."""
     print(sync(branch.fetch()))
+
+
+def follow(after: Production) -> None:
+    """Let MLflow follow a move on `production`; one that is down or refuses stops nothing, and is told.
+
+    A workflow without a server has none to tell: its own file of runs is gone when it ends.
+    """
+    if os.environ.get("GITHUB_ACTIONS") and os.environ["MLFLOW_TRACKING_URI"] in ("", LOCAL):
+        print("no MLflow server is set (MLFLOW_TRACKING_URI): git alone is the registry")
+        return
+    try:
+        print(sync(after), flush=True)
+    except Exception as error:  # whatever a client of a server that is down raises
+        issue.warn(f"MLflow does not follow yet: {plain(error, 200)}; `loop registry sync` mends it")
 
 
 def sync(production: Production) -> Synced:

@@ -13,7 +13,7 @@ from loop.errors import LoopError
 from loop.git import git
 from loop.markup import plain
 from loop.production import STATE, Production, State, Version
-from loop.release import available, branch, history, issue, moves, render, take_back
+from loop.release import available, branch, history, moves, registry, render, take_back
 
 UNSAID = "not said"
 _RUN = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
@@ -29,7 +29,7 @@ def main(to: int | None, reason: str | None, now: pd.Timestamp, *, commit: bool,
     after = back(to, plain(reason or "") or UNSAID, now)
     if after.state.champion is not None:
         print(f"version {after.state.champion.version} serves again: {after.commit}", flush=True)
-    _follow(after)
+    registry.follow(after)
     return take_back.main(after) if pull_request else 0
 
 
@@ -43,7 +43,7 @@ def back(to: int | None, reason: str, now: pd.Timestamp) -> Production:
 
     def move(there: Production) -> tuple[State, str, None]:
         champion = there.state.champion
-        seen.append(champion and champion.version)
+        seen.append(champion.version if champion else None)
         if seen[0] != seen[-1]:
             raise LoopError(
                 f"production moved meanwhile: version {seen[-1]} is champion now, no longer {seen[0]}",
@@ -90,7 +90,7 @@ def _message(state: State, target: Version, reason: str, run: str | None) -> str
     champion = state.champion.version if state.champion else None
     gone = state.challenger.version if state.challenger else None
     body = "" if gone in (None, target.version) else f"Version {gone}, the challenger, is refused too."
-    told = {"reason": reason, "from": champion, "to": target.version, "who": _who(), "run": run}
+    told = {"Reason": reason, "From": champion, "To": target.version, "By": _who(), "Run": run}
     return branch.message(f"Roll back to version {target.version} from {champion}", body, **told)
 
 
@@ -116,20 +116,10 @@ def _once(there: Production, run: str | None) -> None:
     """Raise LoopError when this run has gone back already: run again, it would go further back."""
     if run is None or there.commit is None:
         return
-    told = git("log", "--format=%(trailers:key=run,valueonly)", "-20", there.commit, "--", str(STATE))
+    told = git("log", "--format=%(trailers:key=Run,valueonly)", "-20", there.commit, "--", str(STATE))
     if run in told.split():
         raise LoopError(
             f"this run has gone back already: {run}",
             "a run that has changed nothing yet",
             "start rollback.yml anew to go back further",
         )
-
-
-def _follow(after: Production) -> None:
-    """Names in MLflow as production has them now; a registry that is down does not stop a rollback."""
-    try:
-        from loop.release import registry
-
-        registry.sync(after)
-    except Exception as error:
-        issue.warn(f"MLflow does not follow yet: {plain(error, 200)}; `loop registry sync` mends it")
