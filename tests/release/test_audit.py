@@ -20,7 +20,7 @@ def dated(clone, monkeypatch):
 
     def on(day):
         monkeypatch.setattr(
-            branch, "_author", lambda: {"GIT_AUTHOR_DATE": day, "GIT_COMMITTER_DATE": day, **NAMES}
+            branch, "identity", lambda: {"GIT_AUTHOR_DATE": day, "GIT_COMMITTER_DATE": day, **NAMES}
         )
 
     on("2026-01-05T09:00:00Z")

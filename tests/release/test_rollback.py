@@ -8,8 +8,10 @@ import pytest
 import yaml
 
 from conftest import BIN, ROOT
+from loop import production
 from loop.errors import LoopError
 from loop.release import available, branch, moves, rollback
+from loop.release import registry as mlflow
 from release.conftest import NOW, STAGED, at, policy, version
 from release.test_branch import git
 
@@ -25,7 +27,7 @@ def _alone(clone, monkeypatch):
     for name in ("GITHUB_RUN_ID", "GITHUB_ACTOR", "GITHUB_TRIGGERING_ACTOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(available, "_image", lambda _: True)
-    monkeypatch.setattr(rollback, "_follow", lambda _: None)
+    monkeypatch.setattr("loop.release.registry.follow", lambda _: None)
 
 
 def champion(*numbers: int) -> None:
@@ -213,7 +215,7 @@ def test_a_workflow_that_is_run_again_goes_back_once(monkeypatch):
 def test_an_mlflow_that_is_down_is_a_warning(monkeypatch, capsys):
     monkeypatch.undo()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    rollback._follow(None)
+    mlflow.follow(production.read(None))
     assert "warning: MLflow does not follow yet" in capsys.readouterr().out
 
 

@@ -18,7 +18,7 @@ def page(browser, clone, monkeypatch, request):  # noqa: F811
 
     def on(day):
         dates = {"GIT_AUTHOR_DATE": day, "GIT_COMMITTER_DATE": day}
-        monkeypatch.setattr(branch, "_author", lambda: dates)
+        monkeypatch.setattr(branch, "identity", lambda: dates)
 
     on("2026-01-05T09:00:00Z")
     released(version(1))

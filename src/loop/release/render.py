@@ -15,9 +15,10 @@ from loop.release import branch, cluster, compose, history, kubernetes, nginx, p
 def rendered(state: State) -> dict[str, str]:
     """What a commit on `production` holds besides the state: manifests, where there are images.
 
-    The champion before keeps its pods, so that going back starts none.
+    The champion before keeps its pods, so that going back starts none. Without deploy/kubernetes.yaml there
+    is no cluster to render for.
     """
-    if not any(one.image for one in state.models):
+    if not cluster.SETTINGS.is_file() or not any(one.image for one in state.models):
         return {}
     return kubernetes.files(state, cluster.read(), _spare(state))
 
