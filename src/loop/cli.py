@@ -39,6 +39,8 @@ Predictions = Annotated[
 ]
 registry = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="MLflow's registry, drawn from git.")
 app.add_typer(registry, name="registry")
+release = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Release what was merged.")
+app.add_typer(release, name="release")
 
 
 @app.callback()
@@ -410,6 +412,50 @@ def _now(text: str | None) -> "pd.Timestamp":
     from loop.params import instant_option
 
     return instant_option("--now", text) or pd.Timestamp.now("UTC")
+
+
+@release.command()
+def plan() -> None:
+    """Say whether the checked-out commit of main is to be released, and verify that it may be.
+
+    For the workflow release.yml: leaves outputs for its next steps. Exit codes: 0 decided, 1 the commit may
+    not be released, or its model card is incomplete.
+
+    Example: loop release plan
+    """
+    from loop.release import plan as planning
+
+    raise typer.Exit(planning.main())
+
+
+@release.command("reproduce")
+def recompute() -> None:
+    """Make main's results again, from cache, remote or nothing, and hold them to dvc.lock by hash.
+
+    Exit codes: 0 they came out again, 1 a stage did not, by name.
+
+    Example: loop release reproduce
+    """
+    from loop.release import recompute
+
+    raise typer.Exit(recompute.main())
+
+
+@release.command()
+def record(
+    image: Annotated[str, typer.Option(help="NAME@sha256:… as it was pushed.")] = "",
+) -> None:
+    """Write the version on the branch production, tell the registry, and make GitHub's release of it.
+
+    Any number of times: a version that is there is left as it is.
+
+    Example: loop release record --image ghcr.io/owner/name@sha256:0123…
+    """
+    import pandas as pd
+
+    from loop.release import register as registering
+
+    raise typer.Exit(registering.main(image, pd.Timestamp.now("UTC")))
 
 
 @app.command()

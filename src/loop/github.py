@@ -12,6 +12,8 @@ from loop.errors import LoopError
 
 RETRIED = (403, 429, 500, 502, 503, 504)  # 403 is also how GitHub says "too fast"
 TIMEOUT = 30  # seconds, to connect and between bytes
+BOT = "github-actions[bot]"  # who acts with a workflow's own token
+HEADLINE = "Bring dvc.lock and metrics up to date"  # of the commit of results, which that bot makes
 _NEEDED = ("GITHUB_API_URL", "GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_TOKEN")
 
 
@@ -43,7 +45,7 @@ class GitHub:
             raise LoopError(
                 f"not in a workflow: {missing} not set",
                 "the variables that GitHub Actions sets, and GITHUB_TOKEN in the step's env",
-                "let .github/workflows/publish.yml run it",
+                "let the workflow run it whose verb this is, in .github/workflows",
             )
         api, server, repository, token = (os.environ[name] for name in _NEEDED)
         return cls(api, server, repository, token)
@@ -77,6 +79,13 @@ class GitHub:
     def patch(self, path: str, **body: Any) -> Any:
         """Change something."""
         return self._json("PATCH", path, json=body)
+
+    def upload(self, url: str, content: bytes, **query: str) -> Any:
+        """Bring a file to an address that GitHub gave for it (`upload_url`), once."""
+        with requests.Session() as session:
+            session.headers.update(self._session.headers)
+            session.headers["Content-Type"] = "application/octet-stream"
+            return _read(self._ask("POST", url.partition("{")[0], session, params=query, data=content))
 
     def graphql(self, query: str, **variables: Any) -> Any:
         """The data of a GraphQL query. Raises LoopError with GitHub's first error."""

@@ -28,6 +28,8 @@ STANDINS = {
     "actions/cache": "cache",
     "actions/upload-artifact": "upload-artifact",
     "iterative/setup-cml": "setup-cml",
+    "docker/login-action": "docker-login",
+    "actions/attest": "attest",
 }
 _USES = re.compile(r"^\s*(?:- )?uses: (\S+)", re.MULTILINE)
 _STRANGE = ("GITHUB_", "GIT_", "MLFLOW_", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "ACTIONS_")

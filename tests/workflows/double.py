@@ -56,6 +56,9 @@ class Double:
     lost: list[str] = field(default_factory=list)  # patterns of paths whose deed is done, but not answered
     writes: list[tuple[str, str, int]] = field(default_factory=list)
     settings: Settings = field(default_factory=Settings)
+    reviews: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    releases: list[dict[str, Any]] = field(default_factory=list)
+    signed: set[str] = field(default_factory=set)  # commits that GitHub itself made
     home: Path = Path()
     serial: int = 100
 
@@ -78,14 +81,26 @@ class Double:
         """The newest commit of a branch."""
         return git(self.repo(name), "rev-parse", f"refs/heads/{branch}")
 
-    def open_pull(self, branch: str, name: str = NAME, title: str = "A change", base: str = "main") -> int:
+    def open_pull(
+        self, branch: str, name: str = NAME, title: str = "A change", base: str = "main", author: str = "ann"
+    ) -> int:
         """A new pull request; its number."""
         number = self.next()
         self.pulls.append(
-            {"number": number, "title": title, "state": "open", "branch": branch, "home": name, "base": base}
-            | {"body": "", "labels": []}
+            {
+                "body": "",
+                "labels": [],
+                "number": number,
+                "title": title,
+                "state": "open",
+                "branch": branch,
+                "home": name,
+                "base": base,
+                "user": user(author),
+                "merged": None,
+            }
         )
-        self.comments[number] = []
+        self.comments[number], self.reviews[number] = [], []
         self.sync()
         return number
 
@@ -105,6 +120,9 @@ class Double:
             "title": found["title"],
             "state": found["state"],
             "html_url": f"{self.url}/{NAME}/pull/{number}",
+            "user": found["user"],
+            "merged_at": found["merged"] and "2026-01-05T12:00:00Z",
+            "merge_commit_sha": found["merged"],
             "head": {
                 "sha": sha,
                 "ref": found["branch"],
@@ -117,6 +135,33 @@ class Double:
                 "repo": {"full_name": NAME, "default_branch": "main"},
             },
         }
+
+    def review(
+        self, number: int, login: str, state: str = "APPROVED", role: str = "MEMBER", **more: Any
+    ) -> None:
+        """A review of the pull request's head as it is now."""
+        self.reviews[number].append(
+            {
+                "user": user(login),
+                "state": state,
+                "author_association": role,
+                "commit_id": self.pull(number)["head"]["sha"],
+                "submitted_at": "2026-01-05T11:00:00Z",
+                **more,
+            }
+        )
+
+    def merge(self, number: int, squash: bool = True) -> str:
+        """Merge a pull request as GitHub does, conflicts aside; the commit on main."""
+        pull, repo = self.pull(number), self.repo()
+        head, main = pull["head"]["sha"], self.tip("main")
+        tree = git(repo, "merge-tree", "--write-tree", main, head)
+        parents = ["-p", main] if squash else ["-p", main, "-p", head]
+        made = git(repo, "commit-tree", tree, *parents, text=f"{pull['title']} (#{number})")
+        git(repo, "update-ref", "refs/heads/main", made, main)
+        found = next(one for one in self.pulls if one["number"] == number)
+        found["merged"], found["state"] = made, "closed"
+        return made
 
     def run(self, number: int, conclusion: str | None = None, **more: Any) -> int:
         """A run of review.yml for the pull request's head as it is now; its number."""
@@ -148,6 +193,11 @@ class Double:
     def add_comment(self, number: int, body: str, login: str) -> None:
         """A comment by somebody."""
         self.comments[number].append({"id": self.next(), "body": body, "user": {"login": login}})
+
+
+def user(login: str) -> dict[str, str]:
+    """A user as GitHub shows one."""
+    return {"login": login, "type": "Bot" if login.endswith("[bot]") else "User"}
 
 
 def archive(files: dict[str, bytes | str], links: dict[str, str] | None = None) -> bytes:
@@ -285,7 +335,7 @@ class _Handler(BaseHTTPRequestHandler):
         return value
 
     def _route(self, path: str, query: dict[str, str], body: bytes) -> tuple[int, Any]:
-        given = json.loads(body) if body and not path.startswith("/_") else {}
+        given = json.loads(body) if body and not path.startswith(("/_", "/assets/")) else {}
         for method, pattern, act in _ROUTES:
             found = re.fullmatch(pattern, path)
             if method == self.command and found:
@@ -381,8 +431,12 @@ class _Handler(BaseHTTPRequestHandler):
             git(self.double.repo(), "cat-file", "-e", f"{sha}^{{commit}}")
         except AssertionError:
             raise Refusal(422, f"No commit found for SHA: {sha}") from None
-        self.double.statuses.append({"sha": sha, **given})
+        self.double.statuses.append({"sha": sha, "creator": user(BOT), **given})
         return 201, given
+
+    def list_statuses(self, query, _body, sha):
+        self._permitted("statuses", "read")
+        return 200, self._page([one for one in reversed(self.double.statuses) if one["sha"] == sha], query)
 
     def combined_status(self, query, _body, sha):
         self._permitted("statuses", "read")
@@ -450,8 +504,93 @@ class _Handler(BaseHTTPRequestHandler):
         told = f"{asked['message']['headline']}\n\n{asked['message'].get('body', '')}"
         oid = git(repo, "-c", f"user.name={BOT}", "commit-tree", tree, "-p", was, text=told)
         git(repo, "update-ref", f"refs/heads/{branch['branchName']}", oid, was)
+        self.double.signed.add(oid)
         self.double.sync()
         return 200, {"data": {"createCommitOnBranch": {"commit": {"oid": oid}}}}
+
+    def get_commit(self, _query, _body, sha):
+        self._permitted("contents", "read")
+        return 200, self._commit(sha)
+
+    def _commit(self, sha: str) -> dict[str, Any]:
+        repo = self.double.repo()
+        author, tree, parents, message = git(repo, "log", "-1", "--format=%an%x00%T%x00%P%x00%B", sha).split(
+            "\0"
+        )
+        files = git(repo, "diff-tree", "--no-commit-id", "--name-only", "-r", sha).split()
+        return {
+            "sha": sha,
+            "author": user(author),
+            "commit": {
+                "message": message,
+                "tree": {"sha": tree},
+                "verification": {"verified": sha in self.double.signed},
+            },
+            "parents": [{"sha": parent} for parent in parents.split()],
+            "files": [{"filename": name} for name in files],
+        }
+
+    # What a release asks and makes
+
+    def pulls_of_commit(self, query, _body, sha):
+        self._permitted("pull-requests", "read")
+        repo, found = self.double.repo(), []
+        for one in self.double.pulls:
+            mine = git(repo, "rev-list", f"refs/pull/{one['number']}/head").split()
+            if one["merged"] == sha or sha in mine:
+                found.append(self.double.pull(one["number"]))
+        return 200, self._page(found, query)
+
+    def list_reviews(self, query, _body, number):
+        self._permitted("pull-requests", "read")
+        return 200, self._page(self.double.reviews[int(number)], query)
+
+    def list_commits(self, query, _body, number):
+        self._permitted("pull-requests", "read")
+        span = f"refs/heads/main..refs/pull/{number}/head"
+        shas = git(self.double.repo(), "rev-list", "--reverse", span).split()
+        return 200, self._page([self._commit(sha) for sha in shas], query)
+
+    def list_releases(self, query, _body):
+        self._permitted("contents", "read")
+        return 200, self._page(self.double.releases, query)
+
+    def add_release(self, _query, given):
+        self._permitted("contents", "write")
+        _short(given["body"], 125_000)
+        if given["tag_name"] in [one["tag_name"] for one in self.double.releases]:
+            raise Refusal(422, "already_exists")
+        git(self.double.repo(), "update-ref", f"refs/tags/{given['tag_name']}", given["target_commitish"])
+        key = self.double.next()
+        made = {
+            **given,
+            "id": key,
+            "assets": [],
+            "html_url": f"{self.double.url}/{NAME}/releases/tag/{given['tag_name']}",
+            "upload_url": f"{self.double.url.replace('127.0.0.1', 'localhost')}/assets/{key}{{?name,label}}",
+        }
+        self.double.releases.append(made)
+        return 201, made
+
+    def edit_release(self, _query, given, key):
+        self._permitted("contents", "write")
+        found = next(one for one in self.double.releases if one["id"] == int(key))
+        found.update(given)
+        return 200, found
+
+    def add_asset(self, query, body, key):
+        self._permitted("contents", "write")
+        found = next(one for one in self.double.releases if one["id"] == int(key))
+        if query["name"] in [one["name"] for one in found["assets"]]:
+            raise Refusal(422, "already_exists")
+        found["assets"].append({"name": query["name"], "size": len(body)})
+        return 201, found["assets"][-1]
+
+    def matching_tags(self, _query, _body, name):
+        self._permitted("contents", "read")
+        told = git(self.double.repo(), "for-each-ref", "--format=%(refname) %(objectname)", "refs/tags")
+        rows = [line.split() for line in told.split("\n") if line.startswith(f"refs/tags/{name}")]
+        return 200, [{"ref": ref, "object": {"sha": sha}} for ref, sha in rows]
 
     def _git(self, path: str, query: str, body: bytes) -> None:
         """The server that git brings, behind the token's permission for contents."""
@@ -504,6 +643,16 @@ _ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("GET", rf"{_REPO}/actions/runs/(\d+)/jobs", _Handler.list_jobs),
     ("GET", rf"{_REPO}/actions/runs/(\d+)/artifacts", _Handler.list_artifacts),
     ("GET", rf"{_REPO}/actions/artifacts/(\d+)/zip", _Handler.get_artifact),
+    ("GET", rf"{_REPO}/commits/(\w{{40}})", _Handler.get_commit),
+    ("GET", rf"{_REPO}/commits/(\w+)/statuses", _Handler.list_statuses),
+    ("GET", rf"{_REPO}/commits/(\w+)/pulls", _Handler.pulls_of_commit),
+    ("GET", rf"{_REPO}/pulls/(\d+)/reviews", _Handler.list_reviews),
+    ("GET", rf"{_REPO}/pulls/(\d+)/commits", _Handler.list_commits),
+    ("GET", f"{_REPO}/releases", _Handler.list_releases),
+    ("POST", f"{_REPO}/releases", _Handler.add_release),
+    ("PATCH", rf"{_REPO}/releases/(\d+)", _Handler.edit_release),
+    ("POST", r"/assets/(\d+)", _Handler.add_asset),
+    ("GET", rf"{_REPO}/git/matching-refs/tags/([\w.]+)", _Handler.matching_tags),
     ("POST", "/api/graphql", _Handler.graphql),
     ("POST", r"/_artifacts/(\d+)/(\w+)", _Handler.upload),
 ]

@@ -3,6 +3,7 @@
 import base64
 
 from loop.errors import LoopError
+from loop.github import HEADLINE
 from loop.markup import prose
 from loop.publish import head, pull, results
 from loop.publish.artifact import Artifact
@@ -11,7 +12,6 @@ from loop.publish.head import Head
 from loop.publish.pull import NothingToDo, Pull, Run
 from loop.review.rerun import GATE as RERUN
 
-HEADLINE = "Bring dvc.lock and metrics up to date"
 _COMMIT = """
 mutation($input: CreateCommitOnBranchInput!) { createCommitOnBranch(input: $input) { commit { oid } } }
 """

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from loop.errors import LoopError
-from loop.github import GitHub
+from loop.github import BOT, GitHub
 from loop.markup import plain
-from loop.publish.pull import BOT, Pull
+from loop.publish.pull import Pull
 
 MARK = "review"
 FIRST = 30  # comments that CML reads

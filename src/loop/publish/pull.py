@@ -7,7 +7,6 @@ from loop.github import GitHub
 from loop.markup import plain
 
 WORKFLOW = ".github/workflows/review.yml"
-BOT = "github-actions[bot]"
 
 
 class NothingToDo(Exception):  # noqa: N818 - it is no error

@@ -6,10 +6,10 @@ from loop import files, params
 from loop.errors import LoopError
 from loop.git import git
 from loop.policy import Policy
+from loop.rebuild import made
 from loop.review.base import Base
 from loop.review.compare import Rows
 from loop.review.compare import Slice as Compared
-from loop.review.rerun import made
 from loop.review.verdict import Changes, Commit, Gate, Holdout, Metric, Slice, Verdict, Word
 from loop.stats import paired
 from problem import metrics

@@ -6,16 +6,14 @@ with what came out.
 """
 
 import hashlib
-import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from loop import lock
+from loop import lock, rebuild
 from loop.errors import LoopError
 from loop.git import git
 from loop.paths import PIPELINE, PIPELINE_LOCK
@@ -26,8 +24,6 @@ from loop.yaml_file import load
 
 GATE = "rerun"
 REASON = "figures are those of this run: a result that cannot be made again is no evidence"
-_FAILED = re.compile(r"failed to reproduce '([^']*)'")
-_NOISE = re.compile(r"^(ERROR: failed to reproduce|> |WARNING: |Running stage |To |\s*$)")
 
 
 def rerun(base: Base) -> None:
@@ -47,14 +43,7 @@ def rerun(base: Base) -> None:
         PIPELINE_LOCK.unlink(missing_ok=True)
     else:
         PIPELINE_LOCK.write_text(parted + "\n", encoding="utf-8")
-    code, said = _loop_run("--pull", "--allow-missing")
-    if code and _some_output_is_missing():
-        print(
-            "an output that is needed is in no cache: stages whose outputs are missing run again", flush=True
-        )
-        code, said = _loop_run()
-    if code:
-        raise LoopError(_failure(said), "a pipeline that runs to its end", "`loop run` shows it all; mend it")
+    rebuild.run()
 
 
 def gate(base: Base) -> Gate:
@@ -81,7 +70,7 @@ def _files(committed: dict[str, Any]) -> Iterator[str]:
     """Results in git that are neither what the committed lock names nor what this run made."""
     for name, stage in (load(PIPELINE).get("stages") or {}).items():
         named = lock.hashes((committed.get("stages") or {}).get(name) or {}, "outs")
-        for path in small_results(stage):
+        for path in rebuild.small_results(stage):
             text = _at_head(path)
             if text is None or path not in named:
                 continue
@@ -89,24 +78,6 @@ def _files(committed: dict[str, Any]) -> Iterator[str]:
             ours = hashlib.md5(here.read_bytes()).hexdigest() if here.is_file() else None  # noqa: S324 - DVC's
             if hashlib.md5(text).hexdigest() not in (named[path], ours):  # noqa: S324
                 yield f"stage {name}: {path} on the branch is not the one that its {PIPELINE_LOCK} names"
-
-
-def small_results(stage: dict[str, Any]) -> list[str]:
-    """Outputs of a stage of dvc.yaml that git keeps: those that are not cached."""
-    entries = [entry for kind in ("outs", "metrics", "plots") for entry in stage.get(kind) or []]
-    return [
-        str(path)
-        for entry in entries
-        if isinstance(entry, dict)
-        for path, options in entry.items()
-        if isinstance(options, dict) and options.get("cache") is False
-    ]
-
-
-def made() -> list[str]:
-    """Files in git that the pipeline writes: dvc.lock, and results that are not cached."""
-    stages = (load(PIPELINE).get("stages") or {}).values()
-    return [str(PIPELINE_LOCK), *(path for stage in stages for path in small_results(stage))]
 
 
 def _yaml(commit: str) -> dict[str, Any]:
@@ -132,40 +103,3 @@ def _at_head(path: str) -> bytes | None:
 def _show(commit: str, path: str) -> bytes | None:
     done = subprocess.run(["git", "show", f"{commit}:{path}"], capture_output=True, check=False)
     return done.stdout if done.returncode == 0 else None
-
-
-def _loop_run(*options: str) -> tuple[int, list[str]]:
-    """`loop run`, its lines shown as they come; exit code and lines."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from loop.cli import main; main()", "run", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    lines = []
-    for line in process.stdout or ():
-        print(line, end="", flush=True)
-        lines.append(line.rstrip())
-    return process.wait(), lines
-
-
-def _some_output_is_missing() -> bool:
-    entries = [
-        entry
-        for stage in (load(PIPELINE).get("stages") or {}).values()
-        for kind in ("outs", "metrics", "plots")
-        for entry in stage.get(kind) or []
-    ]
-    return any(
-        not Path(str(next(iter(entry)) if isinstance(entry, dict) else entry)).exists() for entry in entries
-    )
-
-
-def _failure(said: list[str]) -> str:
-    """The stage that failed, and the line that says why: ours if there is one, else the last."""
-    stage = next((found[1] for found in map(_FAILED.search, said) if found), None)
-    ours = [line.removeprefix("error: ") for line in said if line.startswith("error: ")]
-    telling = [line for line in said if not _NOISE.match(line)]
-    why = (ours or telling[-1:] or ["it said nothing"])[0].strip()[:300]
-    return f"stage {stage} failed: {why}" if stage else f"the pipeline did not run: {why}"

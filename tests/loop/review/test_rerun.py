@@ -1,8 +1,8 @@
-"""What a branch claims is held to what the rerun made; a failure is told with its stage."""
+"""What a branch claims is held to what the rerun made."""
 
 import pytest
 
-from loop.review.rerun import _failure, differences, small_results
+from loop.review.rerun import differences
 
 
 def lock(out: str = "aa", dep: str = "11", trees: int = 200, stage: str = "train"):
@@ -46,33 +46,3 @@ def test_an_output_left_out_of_the_lock_is_a_difference():
 
 def test_a_result_of_the_base_that_cannot_be_made_again_is_the_bases():
     assert "aa on the base" in next(differences(lock("aa"), lock("bb"), lock("aa")))
-
-
-def test_small_results_are_the_outputs_that_git_keeps():
-    stage = {
-        "outs": ["data/raw", {"reports/validation.json": {"cache": False}}],
-        "metrics": [{"reports/metrics.json": {"cache": False}}],
-        "plots": [{"reports/plots/a.csv": {"cache": True}}],
-    }
-    assert small_results(stage) == ["reports/validation.json", "reports/metrics.json"]
-
-
-FAILED = "ERROR: failed to reproduce 'train': failed to run: python, exited with 1"
-
-
-@pytest.mark.parametrize(
-    ("said", "told"),
-    [
-        (
-            ["Running stage 'train':", "Traceback", "NameError: name 'x' is not defined", "", FAILED],
-            "stage train failed: NameError: name 'x' is not defined",
-        ),
-        (
-            ["error: train.model.tree is not a key; did you mean trees?", "  expected: a key"],
-            "the pipeline did not run: train.model.tree is not a key; did you mean trees?",
-        ),
-        ([], "the pipeline did not run: it said nothing"),
-    ],
-)
-def test_a_failure_names_the_stage_and_the_line_that_says_why(said, told):
-    assert _failure(said) == told

@@ -1,0 +1,100 @@
+"""The pipeline of this checkout, run again by `loop run`: from cache or remote, or made anew."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from loop.errors import LoopError
+from loop.paths import PIPELINE, PIPELINE_LOCK
+from loop.yaml_file import load
+
+_FAILED = re.compile(r"failed to reproduce '([^']*)'")
+_NOISE = re.compile(r"^(ERROR: failed to reproduce|> |WARNING: |Running stage |To |\s*$)")
+
+
+def run(needed: Sequence[Path] = ()) -> None:
+    """Run what is out of date; what no cache has is made again, where a stage or the caller needs it.
+
+    Raises LoopError with the stage and what it said when one fails.
+    """
+    if needed:
+        _bring(needed)
+    code, said = _loop_run("--pull", "--allow-missing")
+    if (code and _some_output_is_missing()) or (not code and not all(path.exists() for path in needed)):
+        print(
+            "an output that is needed is in no cache: stages whose outputs are missing run again", flush=True
+        )
+        code, said = _loop_run()
+    if code:
+        raise LoopError(failure(said), "a pipeline that runs to its end", "`loop run` shows it all; mend it")
+
+
+def small_results(stage: dict[str, Any]) -> list[str]:
+    """Outputs of a stage of dvc.yaml that git keeps: those that are not cached."""
+    entries = [entry for kind in ("outs", "metrics", "plots") for entry in stage.get(kind) or []]
+    return [
+        str(path)
+        for entry in entries
+        if isinstance(entry, dict)
+        for path, options in entry.items()
+        if isinstance(options, dict) and options.get("cache") is False
+    ]
+
+
+def made() -> list[str]:
+    """Files in git that the pipeline writes: dvc.lock, and results that are not cached."""
+    stages = (load(PIPELINE).get("stages") or {}).values()
+    return [str(PIPELINE_LOCK), *(path for stage in stages for path in small_results(stage))]
+
+
+def failure(said: list[str]) -> str:
+    """The stage that failed, and the line that says why: ours if there is one, else the last."""
+    stage = next((found[1] for found in map(_FAILED.search, said) if found), None)
+    ours = [line.removeprefix("error: ") for line in said if line.startswith("error: ")]
+    telling = [line for line in said if not _NOISE.match(line)]
+    why = (ours or telling[-1:] or ["it said nothing"])[0].strip()[:300]
+    return f"stage {stage} failed: {why}" if stage else f"the pipeline did not run: {why}"
+
+
+def _bring(needed: Sequence[Path]) -> None:
+    """Outputs as dvc.lock names them, from cache or remote: a stage that has them need not run again."""
+    _dvc("checkout")
+    if missing := [str(path) for path in needed if not path.exists()]:
+        _dvc("pull", *missing)
+
+
+def _dvc(*arguments: str) -> None:
+    """A call of DVC that may fail: what it does not bring, a stage makes."""
+    dvc = str(Path(sys.executable).with_name("dvc"))
+    subprocess.run([dvc, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+
+
+def _loop_run(*options: str) -> tuple[int, list[str]]:
+    """`loop run`, its lines shown as they come; exit code and lines."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from loop.cli import main; main()", "run", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    lines = []
+    for line in process.stdout or ():
+        print(line, end="", flush=True)
+        lines.append(line.rstrip())
+    return process.wait(), lines
+
+
+def _some_output_is_missing() -> bool:
+    entries = [
+        entry
+        for stage in (load(PIPELINE).get("stages") or {}).values()
+        for kind in ("outs", "metrics", "plots")
+        for entry in stage.get(kind) or []
+    ]
+    return any(
+        not Path(str(next(iter(entry)) if isinstance(entry, dict) else entry)).exists() for entry in entries
+    )

@@ -1,0 +1,97 @@
+"""Whether a commit of main is to be released, by what was released before. Asks git, and nobody else."""
+
+import subprocess
+from dataclasses import dataclass
+
+from loop.production import Production, Refused, Version
+from loop.release import content
+from loop.release.content import Content
+
+
+@dataclass(frozen=True)
+class Due:
+    """`number` is the version to make, None if there is nothing to be; `last` the one before on main."""
+
+    number: int | None
+    reason: str
+    last: Version | None = None
+    again: Version | None = None  # this commit's own version, where it was released already
+
+
+def due(now: Production, commit: str) -> Due:
+    """Whether `commit` makes a new version, and why or why not.
+
+    A commit older than one that was released never does, nor one whose content serves already, nor one
+    that still holds what was taken back.
+    """
+    here = content.of(commit)
+    last = before(now, commit)
+    if (mine := now.of_commit(commit)) is not None:
+        return Due(None, f"version {mine.version} was released from this commit", last, mine)
+    newer = [one for one in now.versions.values() if in_history(commit, one.commit) or not _known(one.commit)]
+    if newer:
+        return Due(None, f"version {newer[-1].version}, of a newer commit of main, was released already")
+    if here.model is None:
+        return Due(None, "there is no model on main yet")
+    for one in now.state.refused:
+        if _holds(here, now, now.version(one.version)):
+            return Due(None, _taken_back(one), last)
+    if (same := _serving(now, commit, here)) is not None:
+        return Due(None, f"neither the model nor what serves it differs from version {same.version}", last)
+    return Due(max(now.versions, default=0) + 1, _changed(here, last), last)
+
+
+def before(now: Production, commit: str) -> Version | None:
+    """The newest version of an older commit of main."""
+    older = [one for one in now.versions.values() if one.commit != commit and in_history(one.commit, commit)]
+    return max(older, key=lambda one: one.version, default=None)
+
+
+def _known(commit: str) -> bool:
+    """Whether this clone has a commit: of main it has all that there were when it was made."""
+    command = ["git", "cat-file", "-e", f"{commit}^{{commit}}"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def in_history(commit: str, of: str) -> bool:
+    """Whether a commit is in the history of another; no where git here does not have it."""
+    command = ["git", "merge-base", "--is-ancestor", commit, of]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _serving(now: Production, commit: str, here: Content) -> Version | None:
+    """A version with this content that serves, or that main was at when it was last in order."""
+    refused = {one.version for one in now.state.refused}
+    older = [one for one in now.versions.values() if in_history(one.commit, commit)]
+    kept = max((one.version for one in older if one.version not in refused), default=None)
+    numbers = [one.version for one in now.state.models] + ([kept] if kept else [])
+    return next((now.version(one) for one in numbers if content.of(now.version(one).commit) == here), None)
+
+
+def _holds(here: Content, now: Production, gone: Version) -> bool:
+    """Whether a commit still holds the change that a version which was taken back had brought."""
+    refused = {one.version for one in now.state.refused}
+    older = [one for one in now.versions.values() if one.version < gone.version]
+    base = max((one for one in older if one.version not in refused), key=lambda o: o.version, default=None)
+    was = content.of(gone.commit)
+    if base is None or content.of(base.commit).model != was.model:
+        return here.model == was.model
+    return here.served == was.served
+
+
+def _taken_back(one: Refused) -> str:
+    return (
+        f"main still holds version {one.version}, which was taken back on {one.at:%Y-%m-%d}: {one.reason}; "
+        "merge its revert, or go forward with another change"
+    )
+
+
+def _changed(here: Content, last: Version | None) -> str:
+    if last is None:
+        return "nothing was released yet"
+    was = content.of(last.commit)
+    paths = here.differing(was)
+    told = ["the model"] if here.model != was.model else []
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    told += [f"what serves it ({', '.join(paths[:3])}{more})"] if paths else []
+    return f"changed since version {last.version}: {' and '.join(told)}"

@@ -1,0 +1,95 @@
+"""plan: whether the commit of main that is checked out is to be released, and whether it may be."""
+
+import os
+from dataclasses import dataclass, field
+
+from loop import production
+from loop.git import git
+from loop.github import GitHub
+from loop.markup import prose
+from loop.production import Production, Version
+from loop.release import branch, card, content, governance, outputs, page, policy
+from loop.release.due import Due, due
+from loop.release.governance import Evidence
+
+REGISTRY = "ghcr.io"
+NO_BRANCH = f"there is no branch `{production.BRANCH}` to release to: `loop setup github` makes it"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done for a commit: a version to make, or one that is made and only to be told of."""
+
+    commit: str
+    due: Due
+    evidence: list[Evidence] = field(default_factory=list)
+    untold: Version | None = None  # on record, but GitHub's release of it is not there
+
+    @property
+    def go(self) -> bool:
+        """Whether anything is to be done at all."""
+        return self.due.number is not None or self.untold is not None
+
+
+def main() -> int:
+    """Say in one line whether anything is to be released, and leave outputs for the steps that do it.
+
+    Raises LoopError that names what is missing when the commit may not be released.
+    """
+    plan = make()
+    number = plan.due.number or (plan.untold.version if plan.untold else "")
+    name = image() if plan.go else ""
+    outputs.put(
+        go=plan.go,
+        build=plan.due.number is not None,
+        version=number,
+        image=name,
+        registry=name.split("/")[0],
+        model_changed=_model_changed(plan),
+    )
+    said = (
+        f"release version {number}: {plan.due.reason}"
+        if plan.go
+        else f"nothing to release: {plan.due.reason}"
+    )
+    for one in plan.evidence:
+        who = f"#{one.pull} by {one.author}, approved by {one.approver}: {one.verdict}"
+        said += f"\n  {one.commit[:12]}  {who}"
+    print(said)
+    outputs.summary("\n\n".join(prose(line) for line in said.split("\n")))
+    return 0
+
+
+def make() -> Plan:
+    """The plan for the commit that is checked out.
+
+    Raises LoopError when it is due, but its model card is incomplete or it came past the rules.
+    """
+    commit = git("rev-parse", "HEAD")
+    now = _production()
+    if now is None:
+        return Plan(commit, Due(None, NO_BRANCH))
+    found = due(now, commit)
+    if found.again is not None:
+        told = page.find(GitHub.of_this_run(), found.again.version) is not None
+        return Plan(commit, found, untold=None if told else found.again)
+    if found.number is None:
+        return Plan(commit, found)
+    card.check(content.of(commit).model)
+    return Plan(commit, found, governance.evidence(GitHub.of_this_run(), found.last, commit))
+
+
+def image() -> str:
+    """The name under which images are pushed, by the policy or by the repository's own name."""
+    named = policy.read().image
+    return named or f"{REGISTRY}/{os.environ.get('GITHUB_REPOSITORY', '')}".lower()
+
+
+def _production() -> Production | None:
+    """The branch as it is now; None where there is none yet."""
+    return branch.fetch() if production.ref() is not None else None
+
+
+def _model_changed(plan: Plan) -> bool:
+    last = plan.due.last
+    return last is None or content.of(last.commit).model != content.of(plan.commit).model

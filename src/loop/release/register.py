@@ -1,0 +1,169 @@
+"""register: a version that was built is on the branch `production`, in the registry and on GitHub's page.
+
+The commit on `production` is the release; the other two are told of it, and can be told again.
+"""
+
+import hashlib
+import os
+import subprocess
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from loop import lock, production
+from loop.errors import LoopError
+from loop.github import GitHub
+from loop.markup import plain
+from loop.paths import CARD, CARD_JSON, PARAMS, PIPELINE_LOCK
+from loop.production import Challenger, Production, State, Version
+from loop.release import branch, content, moves, outputs, page, plan, policy, render
+from loop.release.changelog import Facts, changelog
+from loop.release.due import before, due
+from loop.release.plan import Plan
+from loop.release.policy import Policy
+
+SBOM = Path("dist/sbom.cdx.json")  # `loop image` writes it
+
+
+class _NothingToDo(Exception):  # noqa: N818 - it is no error
+    """Why nothing is written."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """What a move needs to know: the plan, the image, the policy and the time."""
+
+    plan: Plan
+    image: str
+    policy: Policy
+    now: pd.Timestamp
+
+
+def main(image: str, now: pd.Timestamp) -> int:
+    """Bring the plan's version about; a version that is on record already is only told of again.
+
+    Raises LoopError when `production` cannot be written, or GitHub's page of the version not be made.
+    """
+    made = plan.make()
+    if not made.go:
+        print(f"nothing to release: {made.due.reason}")
+        return 0
+    try:
+        version = made.untold or _write(Release(made, image, policy.read(), now.floor("s")))
+    except _NothingToDo as reason:
+        print(f"nothing to release: {reason}")
+        return 0
+    _tell_registry()
+    text = notes(branch.fetch(), version)
+    told = page.put(GitHub.of_this_run(), version, text, SBOM)
+    print(f"version {version.version} is released: {told}")
+    outputs.put(version=version.version, page=told)
+    outputs.summary(f"## Version {version.version} is released\n\n{text}")
+    return 0
+
+
+def _write(release: Release) -> Version:
+    """One commit on `production`; the version as it is there."""
+    if not release.image:
+        raise LoopError("no --image is given", "NAME@sha256:… of what was pushed", "`loop image --push`")
+    after = branch.change(lambda now: _move(now, release), render.rendered)
+    written = after.of_commit(release.plan.commit)
+    if written is None:
+        raise LoopError("production lacks the version that was just written", "the version", "run it again")
+    print(f"{production.BRANCH}: version {written.version}, commit {str(after.commit)[:12]}")
+    return written
+
+
+def _move(now: Production, release: Release) -> tuple[State, str, Version]:
+    """The version entered on what is there now: others may have released meanwhile."""
+    found = due(now, release.plan.commit)
+    if found.number is None:
+        raise _NothingToDo(found.reason)
+    version = _version(found.number, release)
+    state = moves.enter(now.state, version, release.policy, release.now)
+    entered = next(one for one in state.models if one.version == version.version)
+    role = f"challenger, {entered.stage.name}" if isinstance(entered, Challenger) else "champion"
+    text = branch.message(
+        f"Release version {version.version}: {role}",
+        _since(found.last, version),
+        Version=version.version,
+        Commit=version.commit,
+        Model=version.model,
+        Image=version.image,
+        Pull_request=f"#{version.pull}",
+        Author=version.author,
+        Approved_by=version.approver,
+        Verdict=version.verdict,
+    )
+    return state, text, version
+
+
+def _version(number: int, release: Release) -> Version:
+    commit, came = release.plan.commit, release.plan.evidence[0]
+    text = _bytes(commit, PIPELINE_LOCK)
+    outs = lock.outs(yaml.safe_load(text))
+    return Version.model_validate(
+        {
+            "version": number,
+            "commit": commit,
+            "model": content.of(commit).model,
+            "image": release.image,
+            "released": release.now,
+            "lock": hashlib.sha256(text).hexdigest(),
+            "data": {path: md5 for path, md5 in outs.items() if path.startswith("data/")},
+            "verdict": came.verdict,
+            "pull": came.pull,
+            "author": came.author,
+            "approver": came.approver,
+        }
+    )
+
+
+def notes(now: Production, version: Version) -> str:
+    """What GitHub's page says of a version: what changed, where it comes from, and its model card."""
+    last = before(now, version.commit)
+    since = f"## Since version {last.version}" if last else "## What it is"
+    who = f"#{version.pull} by @{version.author}, approved by @{version.approver}: {version.verdict}"
+    came = f"{who}\n\nCommit {version.commit} · model `{version.model}` · image `{version.image}`"
+    return "\n\n".join([came, since, _since(last, version), _bytes(version.commit, CARD).decode()])
+
+
+def _since(last: Version | None, version: Version) -> str:
+    return changelog(facts(last.commit) if last else None, facts(version.commit))
+
+
+def facts(commit: str) -> Facts:
+    """What a changelog compares, of a commit that git has."""
+    card, params, made = (
+        yaml.safe_load(_bytes(commit, path)) or {} for path in (CARD_JSON, PARAMS, PIPELINE_LOCK)
+    )
+    return Facts(card, params, made, dict(content.of(commit).served))
+
+
+def _bytes(commit: str, path: Path) -> bytes:
+    """A file of a commit, to the byte."""
+    done = subprocess.run(
+        ["git", "cat-file", "blob", f"{commit}:{path.as_posix()}"], capture_output=True, check=False
+    )
+    if done.returncode:
+        raise LoopError(
+            f"commit {commit[:12]} has no {path}",
+            "a file that the pipeline wrote",
+            "`make run`, by a pull request",
+        )
+    return done.stdout
+
+
+def _tell_registry() -> None:
+    """The registry is told what git holds; one that is down does not stop a release."""
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
+        print("no MLflow server is set (MLFLOW_TRACKING_URI): git alone is the registry")
+        return
+    try:
+        import_module("loop.release.registry").main()
+    except Exception as error:  # whatever a client of a server that is down raises
+        print(f"the registry was not told: {type(error).__name__}: {plain(error, 200)}")
+        print("  to do: `loop registry sync`, when it answers; git is the truth, and the version is released")

@@ -1,0 +1,455 @@
+"""`loop release plan` and `record` against a GitHub of our own: what is released, and what is refused."""
+
+import json
+import os
+
+import pytest
+
+from loop.errors import LoopError
+from loop.production import Refused
+from loop.release import branch, moves, plan, policy, register
+from workflows.double import ALL, BOT, NAME, git, serve
+from workflows.house import NOW, House, docs, model, roles, serving, versions
+
+SBOM = register.SBOM
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """A repository with a committed model, nothing released, and the environment of a workflow."""
+    for name in [name for name in os.environ if name.startswith(("GITHUB_", "MLFLOW_"))]:
+        monkeypatch.delenv(name)
+    folder = tmp_path / "github"
+    folder.mkdir()
+    with serve(folder) as github:
+        made = House(github, tmp_path)
+        made.checkout()
+        token = f"ghs_{github.next()}"
+        github.tokens[token] = ALL
+        for name, value in {
+            "GITHUB_TOKEN": token,
+            "GITHUB_API_URL": f"{github.url}/api/v3",
+            "GITHUB_SERVER_URL": github.url,
+            "GITHUB_REPOSITORY": NAME,
+            "GITHUB_OUTPUT": str(made.outputs),
+            "REQUESTS_CA_BUNDLE": str(folder / "cert.pem"),
+        }.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("urllib3.util.Retry.sleep", lambda *_: None)
+        monkeypatch.chdir(made.place)
+        yield made
+
+
+def refused(house: House, match: str) -> LoopError:
+    """The plan refuses, and no version is registered by asking to record it all the same."""
+    with pytest.raises(LoopError, match=match) as error:
+        plan.main()
+    with pytest.raises(LoopError, match=match):
+        register.main(f"ghcr.io/team/model@sha256:{'a' * 64}", NOW)
+    assert versions(house.production()) == []
+    assert house.github.releases == []
+    return error.value
+
+
+def test_the_first_release_is_champion_and_the_second_enters_at_the_first_stage(house):
+    first = house.release(model("1"))
+    assert roles(first) == {"champion": 1}
+    second = house.release(model("2"), digest="b")
+    assert roles(second) == {"champion": 1, "challenger": 2}
+    assert second.state.challenger.stage.name == policy.read().stages[0].name
+    assert (second.versions[2].model, second.versions[2].image[-64:]) == ("2" * 64, "b" * 64)
+
+
+def test_a_version_says_who_let_it_in_from_which_data_and_what_the_review_said(house):
+    now = house.release(model("1"))
+    one, commit = now.versions[1], house.github.tip("main")
+    assert (one.commit, one.author, one.approver, one.verdict) == (commit, "ann", "bob", "better")
+    assert one.pull == house.github.pulls[-1]["number"]
+    assert set(one.data) >= {"data/raw", "data/examples"}
+
+
+def test_the_commit_on_production_says_what_changed_and_by_whom(house):
+    house.release(model("1"))
+    house.release(model("2"))
+    said = git(house.place, "log", "-1", "--format=%B", "origin/production")
+    assert said.startswith("Release version 2: challenger, shadow")
+    assert f"Commit: {house.github.tip('main')}" in said
+    assert "Approved-by: bob" in said
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        docs,
+        lambda repo: repo.edit("deploy/policy.yaml", "days_min: 2", "days_min: 4"),
+        lambda repo: repo.set_param("review.primary.margin", 0.1),
+    ],
+)
+def test_what_no_server_sees_is_nothing_to_release_and_nobody_is_asked(house, edit, capsys):
+    house.release(model("1"))
+    house.checkout(house.merge(house.propose(edit)))  # not approved, not judged: it does not matter
+    house.github.tokens.clear()  # every question to GitHub would fail
+    assert house.plan()["go"] == "false"
+    assert "neither the model nor what serves it differs from version 1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("edit", [serving, lambda repo: repo.set_param("serve.threshold", 0.3)])
+def test_what_serves_is_a_new_version_of_the_same_model(house, edit):
+    house.release(model("1"))
+    house.good(edit)
+    assert house.plan() == {
+        "go": "true",
+        "build": "true",
+        "version": "2",
+        "image": "ghcr.io/team/model",
+        "registry": "ghcr.io",
+        "model_changed": "false",
+    }
+
+
+def test_the_same_commit_twice_changes_nothing(house):
+    house.release(model("1"))
+    before, told = git(house.place, "rev-parse", "origin/production"), len(house.github.writes)
+    assert house.plan()["go"] == "false"
+    house.record(digest="f")
+    assert git(house.place, "ls-remote", "origin", "production").split()[0] == before
+    assert (len(house.github.releases), len(house.github.writes)) == (1, told)
+
+
+def test_a_release_that_broke_off_before_its_page_is_finished_without_another_image(house):
+    house.good(model("1"))
+    house.github.faults += [("POST", "/releases", 500)]
+    with pytest.raises(LoopError, match="500"):
+        register.main(f"ghcr.io/team/model@sha256:{'a' * 64}", NOW)
+    assert (versions(house.production()), house.github.releases) == ([1], [])
+    again = house.plan()
+    assert (again["go"], again["build"], again["version"]) == ("true", "false", "1")
+    assert register.main("", NOW) == 0
+    assert [one["tag_name"] for one in house.github.releases] == ["v1"]
+    assert house.production().versions[1].image.endswith("a" * 64)
+
+
+def test_the_page_is_made_once_though_github_did_not_answer(house):
+    house.good(model("1"))
+    house.github.lost += ["/releases$"]
+    with pytest.raises(LoopError, match="502"):
+        register.main(f"ghcr.io/team/model@sha256:{'a' * 64}", NOW)
+    assert house.plan()["go"] == "false"
+    assert len(house.github.releases) == 1
+
+
+def test_the_page_holds_what_changed_the_card_and_the_list_of_packages(house):
+    house.release(model("1"))
+    (house.place / SBOM).parent.mkdir()
+    (house.place / SBOM).write_text("{}")
+    house.release(lambda repo: (model("2")(repo), repo.set_param("train.model.trees", 300)))
+    page = house.github.releases[-1]
+    assert (page["tag_name"], page["target_commitish"]) == ("v2", house.github.tip("main"))
+    assert "Since version 1" in page["body"]
+    assert "`train.model.trees`: `200` → `300`" in page["body"]
+    assert "Intended use" in page["body"]
+    assert [one["name"] for one in page["assets"]] == [SBOM.name]
+
+
+def test_a_tag_of_that_name_on_another_commit_is_told_and_not_moved(house):
+    git(house.github.repo(), "tag", "v1", "main")
+    house.good(model("1"))
+    with pytest.raises(LoopError, match="the tag v1 is on"):
+        register.main(f"ghcr.io/team/model@sha256:{'a' * 64}", NOW)
+    assert house.github.releases == []
+
+
+def test_without_a_branch_production_nothing_is_released_and_the_command_is_named(house, capsys):
+    git(house.github.repo(), "update-ref", "-d", "refs/heads/production")
+    house.good(model("1"))
+    assert house.plan()["go"] == "false"
+    assert "loop setup github" in capsys.readouterr().out
+    assert register.main("", NOW) == 0
+    assert house.github.releases == []
+
+
+def test_an_mlflow_that_is_down_stops_no_release(house, monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    assert versions(house.release(model("1"))) == [1]
+    assert "loop registry sync" in capsys.readouterr().out
+
+
+# Two merges at once
+
+
+def test_of_two_merges_the_loser_of_the_race_gets_the_next_number(house, monkeypatch):
+    house.release(model("1"))
+    older = house.good(model("2"))
+    newer, change = house.good(model("3")), branch.change
+
+    def slow(move, files):
+        """The older commit's version is pushed between our look and our push."""
+        monkeypatch.setattr(branch, "change", change)
+        house.checkout(older)
+        house.record()
+        house.checkout(newer)
+        return change(move, files)
+
+    monkeypatch.setattr(branch, "change", slow)
+    now = house.record()
+    assert (now.of_commit(older).version, now.of_commit(newer).version) == (2, 3)
+    assert roles(now) == {"champion": 1, "challenger": 3}
+
+
+def test_an_older_commit_does_not_replace_a_newer_one(house, monkeypatch, capsys):
+    house.release(model("1"))
+    older = house.good(model("2"))
+    newer = house.good(model("3"))
+    house.record()
+    house.checkout(older)
+    assert house.plan()["go"] == "false"
+    house.record()
+    assert house.production().state.challenger.commit == newer
+    assert "newer commit of main" in capsys.readouterr().out
+
+
+def test_a_newer_commit_that_is_released_meanwhile_stops_the_older_one_in_the_move(
+    house, monkeypatch, capsys
+):
+    house.release(model("1"))
+    older = house.good(model("2"))
+    newer, change = house.good(model("3")), branch.change
+    house.checkout(older)
+
+    def slow(move, files):
+        monkeypatch.setattr(branch, "change", change)
+        house.checkout(newer)
+        house.record()
+        house.checkout(older)
+        return change(move, files)
+
+    monkeypatch.setattr(branch, "change", slow)
+    assert versions(house.record("b")) == [1, 2]
+    assert house.production().of_commit(older) is None
+
+
+def test_a_version_of_a_commit_that_the_clone_does_not_have_yet_is_a_newer_one(house):
+    now = house.release(model("1"))
+    stranger = now.versions[1].model_copy(update={"version": 2, "commit": "f" * 40})
+    branch.change(
+        lambda now: (moves.enter(now.state, stranger, policy.read(), NOW), "Release 2", stranger),
+        lambda _: {},
+    )
+    house.good(model("2"))
+    assert house.plan()["go"] == "false"
+
+
+# What came past the rules
+
+
+def test_an_unapproved_change_is_refused_with_commit_and_pull_request(house):
+    number = house.propose(model("1"))
+    house.judged(number)
+    sha = house.merge(number)
+    error = refused(house, "approved by nobody who may write")
+    assert sha[:12] in error.found
+    assert f"#{number}" in error.found
+    assert "by a pull request" in error.todo
+
+
+@pytest.mark.parametrize(
+    ("review", "why"),
+    [
+        ({"login": "ann"}, "only by its author"),
+        ({"login": "eve", "role": "CONTRIBUTOR"}, "by nobody who may write"),
+        ({"login": BOT, "role": "COLLABORATOR"}, "by nobody who may write"),
+        ({"login": "bob", "state": "COMMENTED"}, "by nobody who may write"),
+        ({"login": "bob", "commit_id": "0" * 40}, "of an older commit"),
+        ({"login": "bob", "submitted_at": "2026-01-05T12:00:01Z"}, "by nobody who may write"),
+    ],
+)
+def test_an_approval_that_is_none_is_refused(house, review, why):
+    number = house.propose(model("1"))
+    house.judged(number)
+    house.github.review(number, **review)
+    house.merge(number)
+    refused(house, why)
+
+
+@pytest.mark.parametrize(
+    ("then", "why"), [("DISMISSED", "nobody who may write"), ("CHANGES_REQUESTED", "bob asked")]
+)
+def test_the_newest_word_of_a_reviewer_counts(house, then, why):
+    number = house.propose(model("1"))
+    house.judged(number)
+    house.github.review(number, "bob")
+    house.github.review(number, "bob", then)
+    house.merge(number)
+    refused(house, why)
+
+
+def test_a_bots_pull_request_is_not_approved_by_whoever_made_its_commits(house):
+    number = house.propose(model("1"), author=BOT)
+    house.judged(number)
+    house.github.review(number, "t")  # the name under which the test commits
+    house.merge(number)
+    refused(house, "only by its author")
+
+
+@pytest.mark.parametrize(
+    ("gate", "why"),
+    [
+        (None, "never set"),
+        ({"state": "failure"}, "`gate` is failure"),
+        ({"by": "mallory"}, "set by mallory, not by the review"),
+    ],
+)
+def test_a_gate_that_is_missing_red_or_set_by_a_person_is_refused(house, gate, why):
+    number = house.propose(model("1"))
+    house.github.review(number, "bob")
+    if gate is not None:
+        house.judged(number, **gate)
+    house.merge(number)
+    refused(house, why)
+
+
+def test_a_gate_that_a_person_set_over_the_reviews_is_refused(house):
+    number = house.propose(model("1"))
+    house.github.review(number, "bob")
+    house.judged(number, state="failure")
+    house.judged(number, by="mallory")
+    house.merge(number)
+    refused(house, "set by mallory")
+
+
+def test_a_merge_of_other_files_than_were_judged_is_refused(house):
+    number = house.propose(model("1"))
+    house.judged(number)
+    house.github.review(number, "bob")
+    house.merge(house.propose(docs))  # main moves on meanwhile
+    house.merge(number)
+    refused(house, "main had moved on")
+
+
+def test_a_push_to_main_without_a_pull_request_is_refused(house):
+    house.work.git("switch", "--quiet", "main")
+    model("1")(house.work)
+    sha = house.work.commit()
+    house.work.git("push", "--quiet", "origin", "main")
+    house.checkout(sha)
+    refused(house, "no pull request")
+
+
+def test_all_that_is_missing_is_told_at_once(house):
+    house.merge(house.propose(model("1")))
+    error = refused(house, "approved by nobody")
+    assert "never set" in error.found
+
+
+def test_the_bots_commit_of_results_on_an_approved_head_needs_no_second_approval(house):
+    number = house.propose(docs)
+    house.github.review(number, "bob")
+    name = house.github.pull(number)["head"]["ref"]
+    model("1")(house.work)
+    house.work.git("add", "--all")
+    house.work.git("-c", f"user.name={BOT}", "commit", "-qm", "Bring dvc.lock and metrics up to date")
+    house.work.git("push", "--quiet", "origin", f"HEAD:{name}")
+    house.github.sync()
+    sha = house.github.pull(number)["head"]["sha"]
+    house.judged(number)
+    house.github.signed.add(sha)
+    house.merge(number)
+    assert house.plan()["go"] == "true"
+    house.github.signed.remove(sha)  # a person's commit under the bot's name
+    with pytest.raises(LoopError, match="of an older commit"):
+        plan.main()
+
+
+def test_a_merge_commit_is_as_good_as_a_squash(house):
+    house.good(model("1"), squash=False)
+    assert house.plan()["go"] == "true"
+
+
+def test_a_change_that_came_past_the_rules_spoils_a_later_one_until_it_is_taken_back(house):
+    house.release(model("1"))
+    house.merge(house.propose(serving))
+    house.good(model("2"))
+    with pytest.raises(LoopError, match="nobody who may write"):
+        plan.main()
+    house.good(lambda repo: repo.edit("src/loop/serve/service.py", "\n# served\n", ""))
+    with pytest.raises(LoopError, match="nobody who may write"):
+        plan.main()  # model 2 was judged on top of it
+    house.good(model("1"))
+    assert house.plan()["go"] == "false"
+    house.good(model("2"))
+    assert house.plan()["go"] == "true"
+
+
+# What was taken back
+
+
+def taken_back(house: House) -> None:
+    """Version 2 was champion, and production went back to 1."""
+    house.release(model("1"))
+    house.release(model("2"))
+
+    def back(now):
+        champion = moves.enter(
+            now.state.model_copy(update={"models": []}), now.version(2), policy.read(), NOW
+        )
+        return moves.back(champion, now.version(1), "angry callers", NOW), "Roll back", None
+
+    branch.change(back, lambda _: {})
+    assert house.production().state.refused == [Refused(version=2, at=NOW, reason="angry callers")]
+
+
+def test_what_was_taken_back_is_not_brought_up_again_by_other_changes(house, capsys):
+    taken_back(house)
+    for edit in (docs, serving):
+        house.good(edit)
+        assert house.plan()["go"] == "false"
+        assert "taken back on 2026-01-05: angry callers; merge its revert" in capsys.readouterr().out
+    assert roles(house.production()) == {"champion": 1}
+
+
+def test_after_the_revert_nothing_is_to_do_and_the_next_model_goes_forward(house):
+    taken_back(house)
+    house.good(model("1"))
+    assert house.plan()["go"] == "false"
+    house.good(model("2"))
+    assert house.plan()["go"] == "false"
+    assert roles(house.release(model("3"))) == {"champion": 1, "challenger": 3}
+
+
+# The model card
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("owner", "", "`card.owner` is empty"),
+        ("intended_use", "TODO: say it", "`card.intended_use` holds the placeholder 'TODO'"),
+        ("limits", [], "`card.limits`"),
+        ("out_of_scope", ["<what>"], "`card.out_of_scope.0` holds the placeholder '<what>'"),
+        ("metrics", {}, "`card.metrics`"),
+        ("name", None, "`card.name`"),
+    ],
+)
+def test_an_incomplete_card_is_refused_with_the_field(house, key, value, told):
+    def edit(repo):
+        model("1")(repo)
+        card = json.loads(repo.text("models/card.json")) | {key: value}
+        (repo.path / "models/card.json").write_text(json.dumps(card))
+
+    house.good(edit)
+    error = refused(house, "card")
+    assert told in error.found
+
+
+def test_a_card_of_another_model_is_refused(house):
+    house.good(lambda repo: repo.edit("models/lineage.json", json.loads(
+        repo.text("models/lineage.json"))["model"]["sha256"], "1" * 64))  # fmt: skip
+    refused(house, "speaks of model")
+
+
+def test_a_github_that_does_not_answer_is_no_permission(house):
+    house.good(model("1"))
+    house.github.faults += [("GET", "/reviews", 404)]
+    with pytest.raises(LoopError, match="404"):
+        plan.main()
