@@ -305,6 +305,7 @@ def reproduce(
     raise typer.Exit(rebuilding.main(version, issue))
 
 
+@app.command()
 def deploy(
     listen: Annotated[str | None, typer.Option(help="HOST:PORT; the last one, or 127.0.0.1:8080.")] = None,
     containers: Annotated[

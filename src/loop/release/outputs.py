@@ -19,10 +19,6 @@ def summary(markdown: str) -> None:
     _append("GITHUB_STEP_SUMMARY", f"{markdown}\n")
 
 
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else plain(value)
-
-
 def _append(variable: str, text: str) -> None:
     if path := os.environ.get(variable):
         with Path(path).open("a", encoding="utf-8") as stream:

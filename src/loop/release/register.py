@@ -4,10 +4,8 @@ The commit on `production` is the release; the other two are told of it, and can
 """
 
 import hashlib
-import os
 import subprocess
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
@@ -16,10 +14,9 @@ import yaml
 from loop import lock, production
 from loop.errors import LoopError
 from loop.github import GitHub
-from loop.markup import plain
 from loop.paths import CARD, CARD_JSON, PARAMS, PIPELINE_LOCK
 from loop.production import Challenger, Production, State, Version
-from loop.release import branch, content, moves, outputs, page, plan, policy, render
+from loop.release import branch, content, moves, outputs, page, plan, policy, registry, render
 from loop.release.changelog import Facts, changelog
 from loop.release.due import before, due
 from loop.release.plan import Plan
@@ -56,8 +53,9 @@ def main(image: str, now: pd.Timestamp) -> int:
     except _NothingToDo as reason:
         print(f"nothing to release: {reason}")
         return 0
-    _tell_registry()
-    text = notes(branch.fetch(), version)
+    there = branch.fetch()
+    registry.follow(there)
+    text = notes(there, version)
     told = page.put(GitHub.of_this_run(), version, text, SBOM)
     print(f"version {version.version} is released: {told}")
     outputs.put(version=version.version, page=told)
@@ -93,7 +91,7 @@ def _move(now: Production, release: Release) -> tuple[State, str, Version]:
         Commit=version.commit,
         Model=version.model,
         Image=version.image,
-        Pull_request=f"#{version.pull}",
+        Pull_request=version.pull and f"#{version.pull}",
         Author=version.author,
         Approved_by=version.approver,
         Verdict=version.verdict,
@@ -155,15 +153,3 @@ def _bytes(commit: str, path: Path) -> bytes:
             "`make run`, by a pull request",
         )
     return done.stdout
-
-
-def _tell_registry() -> None:
-    """The registry is told what git holds; one that is down does not stop a release."""
-    if not os.environ.get("MLFLOW_TRACKING_URI"):
-        print("no MLflow server is set (MLFLOW_TRACKING_URI): git alone is the registry")
-        return
-    try:
-        import_module("loop.release.registry").main()
-    except Exception as error:  # whatever a client of a server that is down raises
-        print(f"the registry was not told: {type(error).__name__}: {plain(error, 200)}")
-        print("  to do: `loop registry sync`, when it answers; git is the truth, and the version is released")
