@@ -24,14 +24,19 @@ LISTED = 300  # files of a commit that GitHub lists at once
 
 @dataclass(frozen=True)
 class Evidence:
-    """Who let a commit in, and what the review said of it."""
+    """Who let a commit in, and what the review said of it; None where nobody can be asked."""
 
     commit: str
-    pull: int
+    pull: int | None
     title: str
-    author: str
-    approver: str
+    author: str | None
+    approver: str | None
     verdict: str
+
+
+def nobody(commit: str) -> Evidence:
+    """What is known of a commit in a clone without `origin`: a trial, which no other person has seen."""
+    return Evidence(commit, None, git("log", "-1", "--format=%s", commit), None, None, "not judged")
 
 
 def evidence(github: GitHub, last: Version | None, commit: str) -> list[Evidence]:

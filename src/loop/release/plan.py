@@ -53,7 +53,8 @@ def main() -> int:
         else f"nothing to release: {plan.due.reason}"
     )
     for one in plan.evidence:
-        who = f"#{one.pull} by {one.author}, approved by {one.approver}: {one.verdict}"
+        who = f"#{one.pull} by {one.author}, approved by {one.approver}: " if one.pull else ""
+        who += one.verdict
         said += f"\n  {one.commit[:12]}  {who}"
     print(said)
     outputs.summary("\n\n".join(prose(line) for line in said.split("\n")))
@@ -70,6 +71,8 @@ def make() -> Plan:
     if now is None:
         return Plan(commit, Due(None, NO_BRANCH))
     found = due(now, commit)
+    if not branch.remote():
+        return _trial(commit, found)
     if found.again is not None:
         told = page.find(GitHub.of_this_run(), found.again.version) is not None
         return Plan(commit, found, untold=None if told else found.again)
@@ -79,6 +82,14 @@ def make() -> Plan:
     return Plan(commit, found, governance.evidence(GitHub.of_this_run(), found.last, commit))
 
 
+def _trial(commit: str, found: Due) -> Plan:
+    """The plan in a clone without `origin`, where a branch of its own is all that there is to release to."""
+    if found.number is None:
+        return Plan(commit, found)
+    card.check(content.of(commit).model)
+    return Plan(commit, found, [governance.nobody(commit)])
+
+
 def image() -> str:
     """The name under which images are pushed, by the policy or by the repository's own name."""
     named = policy.read().image
@@ -86,8 +97,8 @@ def image() -> str:
 
 
 def _production() -> Production | None:
-    """The branch as it is now; None where there is none yet."""
-    return branch.fetch() if production.ref() is not None else None
+    """The branch as it is now; None where `origin` has none yet."""
+    return branch.fetch() if production.ref() is not None or not branch.remote() else None
 
 
 def _model_changed(plan: Plan) -> bool:

@@ -42,6 +42,7 @@ class Release:
 def main(image: str, now: pd.Timestamp) -> int:
     """Bring the plan's version about; a version that is on record already is only told of again.
 
+    Without `origin` the version enters this clone's own branch, with no image, and no page tells of it.
     Raises LoopError when `production` cannot be written, or GitHub's page of the version not be made.
     """
     made = plan.make()
@@ -55,6 +56,9 @@ def main(image: str, now: pd.Timestamp) -> int:
         return 0
     there = branch.fetch()
     registry.follow(there)
+    if not branch.remote():
+        print(f"version {version.version} is on this clone's own `{production.BRANCH}`, approved by nobody")
+        return 0
     text = notes(there, version)
     told = page.put(GitHub.of_this_run(), version, text, SBOM)
     print(f"version {version.version} is released: {told}")
@@ -65,7 +69,7 @@ def main(image: str, now: pd.Timestamp) -> int:
 
 def _write(release: Release) -> Version:
     """One commit on `production`; the version as it is there."""
-    if not release.image:
+    if not release.image and branch.remote():
         raise LoopError("no --image is given", "NAME@sha256:… of what was pushed", "`loop image --push`")
     after = branch.change(lambda now: _move(now, release), render.rendered)
     written = after.of_commit(release.plan.commit)
@@ -108,7 +112,7 @@ def _version(number: int, release: Release) -> Version:
             "version": number,
             "commit": commit,
             "model": content.of(commit).model,
-            "image": release.image,
+            "image": release.image or None,
             "released": release.now,
             "lock": hashlib.sha256(text).hexdigest(),
             "data": {path: md5 for path, md5 in outs.items() if path.startswith("data/")},
