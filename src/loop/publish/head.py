@@ -1,12 +1,11 @@
 """The head commit of a pull request as git objects: fetched and read, never checked out or run."""
 
-import base64
 import os
 import re
 import subprocess
 
 from loop.errors import LoopError
-from loop.github import GitHub
+from loop.github import GitHub, to_git
 from loop.publish.pull import NothingToDo, Pull
 
 LARGEST = 5_000_000  # bytes of a file that is read
@@ -76,13 +75,7 @@ def _url(github: GitHub) -> str:
 
 def _git(*arguments: str, token: str = "") -> bytes:
     """What git prints. A token goes by the environment: neither a command line nor a file holds it."""
-    secret = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-    header = {
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": "http.extraheader",
-        "GIT_CONFIG_VALUE_0": f"AUTHORIZATION: basic {secret}",
-    }
-    env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", **(header if token else {})}
+    env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", **(to_git(token) if token else {})}
     try:
         done = subprocess.run(
             ["git", "--literal-pathspecs", *arguments],

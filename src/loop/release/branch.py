@@ -4,7 +4,6 @@ Where `origin` has the branch, that one counts; without a remote, the local one.
 came before is not forced: the move is made again on the state that is there now, or refused by it.
 """
 
-import base64
 import os
 import subprocess
 import tempfile
@@ -18,6 +17,7 @@ import yaml
 from loop import production
 from loop.errors import LoopError
 from loop.git import environment, git
+from loop.github import to_git
 from loop.production import BRANCH, STATE, VERSIONS, Production, State, Version
 
 TRIES = 5
@@ -164,12 +164,7 @@ def to_remote(*arguments: str, cwd: Path | None = None) -> "subprocess.Completed
     env = {**environment(), **way, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     token, server = os.environ.get("GITHUB_TOKEN"), os.environ.get("GITHUB_SERVER_URL")
     if os.environ.get("GITHUB_ACTIONS") and token and server:
-        secret = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-        env |= {
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": f"http.{server}/.extraheader",
-            "GIT_CONFIG_VALUE_0": f"AUTHORIZATION: basic {secret}",
-        }
+        env |= to_git(token, server)
     try:
         return subprocess.run(
             ["git", *arguments],
