@@ -3,11 +3,13 @@
 import re
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from loop.cli import app
 
-VERBS = sorted(command.name or command.callback.__name__ for command in app.registered_commands)
+COMMANDS = get_command(app).commands
+VERBS = sorted(name for name, command in COMMANDS.items() if not hasattr(command, "commands"))
 
 
 def invoke(*arguments: str):

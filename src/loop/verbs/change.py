@@ -1,0 +1,54 @@
+"""A change, judged and brought to its pull request."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+verbs = typer.Typer()
+
+
+@verbs.command()
+def review(
+    against: Annotated[str, typer.Option(help="The base: a branch, tag or commit.")] = "main",
+    rerun: Annotated[
+        bool, typer.Option("--rerun", help="Run again from the base's results first, as CI does.")
+    ] = False,
+) -> None:
+    """Say whether the working tree's model may take over from the champion of a base branch.
+
+    Writes review/report.md, review/report.html and review/verdict.json, and leaves all else as
+    it is. Exit codes: 0 better, equivalent or nothing to judge, 1 worse, 2 cannot tell.
+
+    With --rerun nothing that the branch committed is trusted: results are made again, from the
+    lock of the commit where the branch parted, and the gate `rerun` says what differs.
+
+    Example: loop review --against main
+    """
+    for name in ("verdict.json", "report.md", "report.html"):  # older ones are not this review's
+        Path("review", name).unlink(missing_ok=True)
+    try:
+        from loop.review import review as judge
+    except Exception as error:  # code of the branch that does not even load
+        if os.environ.get("LOOP_DEBUG") == "1":
+            raise
+        from loop.review import unloadable
+
+        raise typer.Exit(unloadable.main(against, error)) from None
+    raise typer.Exit(judge.main(against, rerun))
+
+
+@verbs.command()
+def publish(
+    run: Annotated[int, typer.Argument(help="The number of a run of review.yml.")],
+) -> None:
+    """Bring a review to its pull request: the comment, the status `gate`, and dvc.lock.
+
+    For the workflow publish.yml, with code of main only: what the run left is not trusted.
+
+    Example: loop publish "$RUN"
+    """
+    from loop.publish import publish as posting
+
+    raise typer.Exit(posting.main(run))

@@ -1,0 +1,76 @@
+"""What serves and served, where it comes from, and whether it comes out again."""
+
+from typing import Annotated
+
+import typer
+
+verbs = typer.Typer()
+registry = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="MLflow's registry, drawn from git.")
+verbs.add_typer(registry, name="registry")
+
+
+@verbs.command()
+def lineage(
+    what: Annotated[
+        str | None,
+        typer.Argument(metavar="VERSION|REQUEST_ID|FILE", help="By default the model file of this checkout."),
+    ] = None,
+    version: Annotated[int | None, typer.Option(help="A version, by its number.")] = None,
+    request: Annotated[str | None, typer.Option(help="A request, by its id.")] = None,
+) -> None:
+    """Trace a prediction, a version or a model file to the commit, people, data, params and locks behind it.
+
+    A number is a version if there is one, else a request.
+
+    Example: loop lineage 3; loop lineage models/model.skops
+    """
+    from loop.release import trace
+    from loop.serve import find
+
+    print(trace.main(what, version, request, find.find))
+
+
+@verbs.command()
+def audit(
+    since: Annotated[str | None, typer.Option(help="The first day (UTC); that of the first release.")] = None,
+    until: Annotated[str | None, typer.Option(help="The day after the last; tomorrow by default.")] = None,
+    day: Annotated[str | None, typer.Option(help="This day alone.")] = None,
+) -> None:
+    """Say who changed what serves, when and why, and what served on each day; as audit/index.html too.
+
+    Example: loop audit --day 2026-01-05
+    """
+    import pandas as pd
+
+    from loop.release import audit as auditing
+
+    auditing.main(since, until, day, pd.Timestamp.now("UTC"))
+
+
+@verbs.command()
+def reproduce(
+    version: Annotated[str, typer.Argument(help="A version, `champion`, or a commit.")] = "champion",
+    issue: Annotated[
+        bool, typer.Option("--issue", help="In a workflow: open an issue when it does not come out again.")
+    ] = False,
+) -> None:
+    """Make a version again from raw data, in a worktree of its commit, and compare every hash.
+
+    Exit codes: 0 everything came out the same, or nothing is released yet; 1 something did not.
+
+    Example: loop reproduce champion
+    """
+    from loop.release import reproduce as rebuilding
+
+    raise typer.Exit(rebuilding.main(version, issue))
+
+
+@registry.command()
+def sync() -> None:
+    """Let MLflow's registry say what git says: versions, tags, aliases; rebuilds one that was lost.
+
+    Example: loop registry sync
+    """
+    from loop.release import registry as registering
+
+    registering.main()

@@ -1,0 +1,24 @@
+"""Options that several verbs have."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Now = Annotated[str | None, typer.Option(help="An instant in UTC; the clock's by default.")]
+Predictions = Annotated[
+    list[Path] | None,
+    typer.Option(help="A folder of the prediction log, may repeat; else LOOP_PREDICTIONS."),
+]
+
+
+def instant(now: str | None) -> "pd.Timestamp":
+    """The instant that `--now` gives, else the clock's: the one place where a verb reads it."""
+    import pandas as pd
+
+    from loop.params import instant_option
+
+    return instant_option("--now", now) or pd.Timestamp.now("UTC").floor("s")

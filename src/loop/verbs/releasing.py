@@ -1,0 +1,182 @@
+"""From a merge to production, and back."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from loop.verbs.options import Now, Predictions, instant
+
+verbs = typer.Typer()
+release = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Release what was merged.")
+verbs.add_typer(release, name="release")
+rolling = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Take a challenger on, or back.")
+verbs.add_typer(rolling, name="rollout")
+
+
+@release.command()
+def plan() -> None:
+    """Say whether the checked-out commit of main is to be released, and verify that it may be.
+
+    For the workflow release.yml: leaves outputs for its next steps. Exit codes: 0 decided, 1 the commit may
+    not be released, or its model card is incomplete.
+
+    Example: loop release plan
+    """
+    from loop.release import plan as planning
+
+    raise typer.Exit(planning.main())
+
+
+@release.command("reproduce")
+def recompute() -> None:
+    """Make main's results again, from cache, remote or nothing, and hold them to dvc.lock by hash.
+
+    Exit codes: 0 they came out again, 1 a stage did not, by name.
+
+    Example: loop release reproduce
+    """
+    from loop.release import recompute
+
+    raise typer.Exit(recompute.main())
+
+
+@release.command()
+def record(
+    image: Annotated[str, typer.Option(help="NAME@sha256:… as it was pushed.")] = "",
+) -> None:
+    """Write the version on the branch production, tell the registry, and make GitHub's release of it.
+
+    Any number of times: a version that is there is left as it is.
+
+    Example: loop release record --image ghcr.io/owner/name@sha256:0123…
+    """
+    from loop.release import register as registering
+
+    raise typer.Exit(registering.main(image, instant(None)))
+
+
+@rolling.command()
+def status(
+    predictions: Predictions = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    now: Now = None,
+) -> None:
+    """Say what serves, what the challenger has shown, what is missing, and what to do next.
+
+    Example: loop rollout status
+    """
+    from loop.release import rollout
+
+    rollout.status(rollout.view(predictions or [], instant(now)), as_json=as_json)
+
+
+@rolling.command()
+def advance(predictions: Predictions = None, now: Now = None) -> None:
+    """Take the challenger to its next stage, or make it champion: one commit that carries the evidence.
+
+    Exit codes: 0 done, 1 evidence is missing or speaks against it, and nothing was changed.
+
+    Example: loop rollout advance
+    """
+    from loop.release import rollout
+
+    rollout.advance(rollout.view(predictions or [], instant(now)))
+
+
+@rolling.command()
+def hold(
+    reason: Annotated[str | None, typer.Option(help="Why it may not go on.")] = None,
+    release: Annotated[bool, typer.Option("--release", help="Let it go on again.")] = False,
+    now: Now = None,
+) -> None:
+    """Keep the challenger where it is, for a reason, until it is released.
+
+    Example: loop rollout hold --reason "holidays until Monday"
+    """
+    from loop.release import rollout
+
+    if (reason is None or not reason.strip()) != release:
+        raise typer.BadParameter("give either --reason TEXT or --release")
+    rollout.hold(rollout.view([], instant(now)), reason)
+
+
+@rolling.command()
+def abort(
+    reason: Annotated[str, typer.Option(help="Why it is taken back.")],
+    predictions: Predictions = None,
+    now: Now = None,
+) -> None:
+    """Take the challenger back: all requests go to the champion, and no release brings it again by itself.
+
+    Example: loop rollout abort --reason "answers too late"
+    """
+    from loop.release import rollout
+
+    if not reason.strip():
+        raise typer.BadParameter("--reason is empty")
+    rollout.abort(rollout.view(predictions or [], instant(now)), reason)
+
+
+@verbs.command()
+def rollback(
+    to: Annotated[
+        int | None, typer.Option(help="A version; the last champion before by default.", min=1)
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; the log of production keeps it.")] = None,
+    pull_request: Annotated[
+        bool, typer.Option(help="Whether to open the pull request that takes the change back from main.")
+    ] = True,
+    only_pull_request: Annotated[
+        bool, typer.Option("--only-pull-request", help="Production is back already: open that alone.")
+    ] = False,
+) -> None:
+    """Let an earlier champion serve again, by one commit on `production`: nothing is built.
+
+    Exit codes: 0 production is back, whatever became of the pull request; 1 refused, nothing changed.
+
+    Example: loop rollback --reason "scores went up by night"
+    """
+    from loop.release import rollback as going_back
+
+    raise typer.Exit(
+        going_back.main(to, reason, instant(None), commit=not only_pull_request, pull_request=pull_request)
+    )
+
+
+@verbs.command()
+def deploy(
+    listen: Annotated[str | None, typer.Option(help="HOST:PORT; the last one, or 127.0.0.1:8080.")] = None,
+    containers: Annotated[
+        bool | None, typer.Option("--containers/--processes", help="How models run; as last time.")
+    ] = None,
+    watch: Annotated[
+        float | None, typer.Option(help="Seconds until it looks again; it ends by Ctrl-C.", min=1)
+    ] = None,
+    down: Annotated[bool, typer.Option("--down", help="Stop all that was started here.")] = False,
+) -> None:
+    """Bring about on this host what the branch production says, without a dropped request.
+
+    Exit codes: 0 it serves, 1 it does not, or without the challenger.
+
+    Example: loop deploy --listen 0.0.0.0:8080 --watch 10
+    """
+    from loop.release import deploy as deployment
+
+    raise typer.Exit(deployment.main(listen, containers, watch, down))
+
+
+@verbs.command()
+def render(
+    what: Annotated[Literal["kubernetes", "compose"], typer.Argument(help="For what it is written.")],
+    to: Annotated[Path | None, typer.Option(help="The folder; build/WHAT by default.")] = None,
+) -> None:
+    """Write what serves now as a kustomize base, as on the branch production, or as compose.yaml with nginx.
+
+    What was written there before is replaced. Exit codes: 0 written, 1 not: a model has no image, for one.
+
+    Example: loop render kubernetes && kubectl diff -k build/kubernetes
+    """
+    from loop.release import render as rendering
+
+    rendering.main(what, to or Path("build", what))

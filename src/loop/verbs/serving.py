@@ -1,0 +1,111 @@
+"""A model that answers, and the record of its answers."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loop.verbs.options import Now, instant
+
+verbs = typer.Typer()
+
+
+@verbs.command()
+def materialize(
+    as_of: Annotated[str | None, typer.Option(help="An instant in UTC; windows.as_of by default.")] = None,
+    if_empty: Annotated[
+        bool, typer.Option("--if-empty", help="Leave a store alone that holds anything, as of windows.as_of.")
+    ] = False,
+) -> None:
+    """Fill the feature store: of each view and entity the newest row known at an instant.
+
+    The store is data/online, or LOOP_FEATURES: another folder, or redis://HOST:PORT/NUMBER.
+
+    Example: loop materialize --as-of 2013-06-03T00:00Z
+    """
+    from loop.serve import materialize as filling
+
+    if if_empty:
+        from loop import settings
+
+        filling.fill(settings.place().features)
+    else:
+        filling.main(as_of)
+
+
+@verbs.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65535)] = 3000,
+) -> None:
+    """Serve the model of this checkout on this machine, and print a request to try.
+
+    Exit codes: 0 stopped, 1 could not be served.
+
+    Example: loop serve --port 3000
+    """
+    from loop.serve import serve as serving
+
+    raise typer.Exit(serving.main(host, port))
+
+
+@verbs.command()
+def score(
+    requests: Annotated[Path, typer.Argument(metavar="IN", help="Requests, .parquet or .csv.")],
+    scores: Annotated[Path, typer.Argument(metavar="OUT", help="Where scores go, .parquet or .csv.")],
+) -> None:
+    """Score a file of requests of any size, as the server would.
+
+    Features come from the store, or from IN if it has a column for each.
+
+    Example: loop score data/examples/holdout.parquet scores.parquet
+    """
+    from loop.serve import score as scoring
+
+    scoring.main(requests, scores)
+
+
+@verbs.command()
+def collect(
+    now: Now = None,
+) -> None:
+    """Compact the prediction log into Parquet by day, each prediction once, and delete what is too old.
+
+    Example: loop collect
+    """
+    from loop.serve import collect as collecting
+
+    collecting.main(instant(now))
+
+
+@verbs.command()
+def image(
+    tag: Annotated[str | None, typer.Option(help="NAME:TAG; loop:MODEL by default.")] = None,
+    push: Annotated[bool, typer.Option("--push", help="Push it to the registry that --tag names.")] = False,
+) -> None:
+    """Build the image that answers requests in production, and the list of what is in it.
+
+    Needs Docker. LOOP_IMAGE_BASE and LOOP_IMAGE_BUILDER name other base images than the pinned ones.
+
+    With --push the digest by which the registry knows it is told, in a workflow as the outputs `digest` and
+    `name` too. Exit codes: 0 done, 1 not built, or not pushed whole.
+
+    Example: loop image --push --tag registry.example.com/team/model:1
+    """
+    from loop.serve import image as building
+
+    raise typer.Exit(building.main(tag, push))
+
+
+@verbs.command()
+def explain(
+    request: Annotated[str, typer.Argument(metavar="REQUEST_ID", help="The X-Request-Id of an answer.")],
+) -> None:
+    """Say why a request got its score: what each feature added, by the model that answered.
+
+    Example: loop explain 9f0c2a7e
+    """
+    from loop.release import trace
+    from loop.serve import why
+
+    print(why.main(request, trace.brief))
