@@ -27,7 +27,7 @@ def _alone(clone, monkeypatch):
     for name in ("GITHUB_RUN_ID", "GITHUB_ACTOR", "GITHUB_TRIGGERING_ACTOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(available, "_image", lambda _: True)
-    monkeypatch.setattr("loop.release.registry.follow", lambda _: None)
+    monkeypatch.setattr("loop.release.follow.follow", lambda _: None)
 
 
 def champion(*numbers: int) -> None:

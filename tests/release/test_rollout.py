@@ -27,6 +27,7 @@ def rollout(clone, monkeypatch):
     asked = STAGED.model_dump()
     for stage in asked["stages"]:
         stage["needs"] = NEEDS
+    monkeypatch.setattr("loop.release.registry.follow", lambda _: None)
     (clone / POLICY).parent.mkdir()
     (clone / POLICY).write_text(yaml.safe_dump(asked))
     monkeypatch.setattr(predictions, "known_labels", lambda log, now: labels(log).iloc[:0])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT
-from loop.release import available, branch, moves, registry, rollback, take_back
+from loop.release import available, branch, moves, rollback, take_back
 from release.conftest import NOW, at, policy, version
 from release.test_branch import git
 
@@ -18,7 +18,7 @@ def _alone(monkeypatch):
     for name in ("GITHUB_RUN_ID", "GITHUB_API_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(available, "_image", lambda _: True)
-    monkeypatch.setattr(registry, "follow", lambda _: None)
+    monkeypatch.setattr("loop.release.follow.follow", lambda _: None)
 
 
 class Main:

@@ -21,7 +21,7 @@ CARD = json.loads((ROOT / "models/card.json").read_text())
 def trial(clone: Path, monkeypatch) -> Path:
     """A clone that has lost its origin, with what the pipeline leaves."""
     git("remote", "remove", "origin")
-    monkeypatch.setattr("loop.release.registry.follow", lambda _: None)
+    monkeypatch.setattr("loop.release.follow.follow", lambda _: None)
     for name in ("deploy", "models"):
         (clone / name).mkdir()
     for name in ("deploy/policy.yaml", "params.yaml", "bentofile.yaml", "models/card.md"):

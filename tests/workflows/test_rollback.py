@@ -8,7 +8,7 @@ import yaml
 from conftest import ROOT, Repo, copy_sources
 from loop.git import git as ours
 from loop.production import Version
-from loop.release import available, branch, moves, registry, reproduce, rollback
+from loop.release import available, branch, moves, reproduce, rollback
 from loop.release.reproduce import Row
 from release.conftest import NOW, at, policy, version
 from workflows.act import ACT, Runner
@@ -98,7 +98,7 @@ def on_call(home, tmp_path, monkeypatch) -> Home:
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("urllib3.util.Retry.sleep", lambda *_: None)
-    monkeypatch.setattr(registry, "follow", lambda _: None)
+    monkeypatch.setattr("loop.release.follow.follow", lambda _: None)
     monkeypatch.chdir(place)
     home.token = token
     return home

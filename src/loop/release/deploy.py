@@ -63,6 +63,11 @@ def main(listen: str | None, containers: bool | None, watch: float | None, down:
         time.sleep(watch)
 
 
+def serves() -> bool:
+    """Whether a deploy of this checkout runs now."""
+    return Proxy(FOLDER / "nginx").process() is not None
+
+
 def _once(options: Options, said: str) -> tuple[int, str]:
     """Deploy, and print what serves unless that was said already: exit code, and what was said."""
     with _alone():

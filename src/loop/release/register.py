@@ -16,7 +16,7 @@ from loop.errors import LoopError
 from loop.github import GitHub
 from loop.paths import CARD, CARD_JSON, PARAMS, PIPELINE_LOCK
 from loop.production import Challenger, Production, State, Version
-from loop.release import branch, content, moves, outputs, page, plan, policy, registry, render
+from loop.release import branch, content, follow, moves, outputs, page, plan, policy, render
 from loop.release.changelog import Facts, changelog
 from loop.release.due import before, due
 from loop.release.plan import Plan
@@ -55,7 +55,7 @@ def main(image: str, now: pd.Timestamp) -> int:
         print(f"nothing to release: {reason}")
         return 0
     there = branch.fetch()
-    registry.follow(there)
+    follow.follow(there)
     if not branch.remote():
         print(f"version {version.version} is on this clone's own `{production.BRANCH}`, approved by nobody")
         return 0

@@ -13,7 +13,7 @@ from loop.errors import LoopError
 from loop.git import git
 from loop.markup import plain
 from loop.production import STATE, Production, State, Version
-from loop.release import available, branch, history, moves, registry, render, take_back
+from loop.release import available, branch, follow, history, moves, render, take_back
 
 UNSAID = "not said"
 _RUN = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
@@ -29,7 +29,7 @@ def main(to: int | None, reason: str | None, now: pd.Timestamp, *, commit: bool,
     after = back(to, plain(reason or "") or UNSAID, now)
     if after.state.champion is not None:
         print(f"version {after.state.champion.version} serves again: {after.commit}", flush=True)
-    registry.follow(after)
+    follow.follow(after)
     return take_back.main(after) if pull_request else 0
 
 

@@ -13,7 +13,7 @@ from loop import settings
 from loop.errors import LoopError
 from loop.git import git
 from loop.production import Production, State
-from loop.release import branch, evidence, moves, policy, predictions, registry, render
+from loop.release import branch, evidence, follow, moves, policy, predictions, render
 from loop.release.evidence import Evidence
 from loop.release.policy import Policy
 
@@ -129,7 +129,7 @@ def _change(move: Callable[[Production], tuple[State, str, None]], at: View) -> 
     """Make the commit and say what serves now. What must follow every move is called here."""
     after = branch.change(move, render.rendered)
     print("\n".join(_models(after.state)), flush=True)
-    registry.follow(after)
+    follow.follow(after)
 
 
 def _sufficient(shown: Evidence) -> None:

@@ -1,0 +1,42 @@
+"""After a move the host that serves and MLflow follow; what they meet undoes nothing."""
+
+import pytest
+
+from loop import production
+from loop.errors import LoopError
+from loop.release import deploy, follow, registry
+
+
+@pytest.fixture
+def told(monkeypatch) -> list[str]:
+    """What was asked to follow, in order."""
+    told: list[str] = []
+    monkeypatch.setattr(registry, "follow", lambda _: told.append("registry"))
+    monkeypatch.setattr(deploy, "main", lambda *_, **__: told.append("host"))
+    return told
+
+
+@pytest.mark.parametrize(("serves", "expected"), [(True, ["host", "registry"]), (False, ["registry"])])
+def test_only_a_checkout_that_serves_is_deployed_and_it_comes_first(monkeypatch, told, serves, expected):
+    monkeypatch.setattr(deploy, "serves", lambda: serves)
+    follow.follow(production.read(None))
+    assert told == expected
+
+
+def test_a_host_that_cannot_follow_is_said_and_the_registry_still_does(monkeypatch, told, capsys):
+    def fails(*_, **__):
+        raise LoopError("another deploy is at work here", "one at a time", "wait")
+
+    monkeypatch.setattr(deploy, "serves", lambda: True)
+    monkeypatch.setattr(deploy, "main", fails)
+    follow.follow(production.read(None))
+    assert (
+        "does not follow yet: another deploy is at work here; `loop deploy` mends it"
+        in capsys.readouterr().out
+    )
+    assert told == ["registry"]
+
+
+def test_where_nothing_was_deployed_nothing_serves(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert not deploy.serves()
