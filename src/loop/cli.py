@@ -377,7 +377,6 @@ def advance(predictions: Predictions = None, now: Now = None) -> None:
 def hold(
     reason: Annotated[str | None, typer.Option(help="Why it may not go on.")] = None,
     release: Annotated[bool, typer.Option("--release", help="Let it go on again.")] = False,
-    now: Now = None,
 ) -> None:
     """Keep the challenger where it is, for a reason, until it is released.
 
@@ -387,7 +386,7 @@ def hold(
 
     if (reason is None or not reason.strip()) != release:
         raise typer.BadParameter("give either --reason TEXT or --release")
-    rollout.hold(rollout.view([], _now(now)), reason)
+    rollout.hold(reason)
 
 
 @rolling.command()
@@ -404,7 +403,7 @@ def abort(
 
     if not reason.strip():
         raise typer.BadParameter("--reason is empty")
-    rollout.abort(rollout.view(predictions or [], _now(now)), reason)
+    rollout.abort(predictions or [], _now(now), reason)
 
 
 def _now(text: str | None) -> "pd.Timestamp":

@@ -215,3 +215,17 @@ def test_whoever_reads_the_state_meanwhile_decides_nothing_twice(rollout, monkey
     monkeypatch.setattr(branch, "fetch", slow)
     assert "may not leave canary-5 yet" in refusal("advance", *NOW_OPTION)
     assert real().state.challenger.stage.name == "canary-5"
+
+
+def test_a_broken_policy_stops_no_abort_and_no_hold(rollout):
+    (rollout / POLICY).write_text("stages: [")
+    said("hold", "--reason", "holidays")
+    said("abort", "--reason", "it hurts", *NOW_OPTION)
+    assert branch.fetch().state.challenger is None
+    log = subprocess.run(
+        ["git", "log", "-1", "--format=%B", "origin/production"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "No evidence: deploy/policy.yaml" in log.stdout

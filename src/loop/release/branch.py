@@ -44,6 +44,7 @@ def fetch() -> Production:
     Raises LoopError when `origin` does not answer, or has no such branch.
     """
     if not remote():
+        _alone()
         return production.read(production.ref())
     done = to_remote("fetch", "--quiet", "--no-tags", "origin", f"+{LOCAL}:{REMOTE}")
     if done.returncode:
@@ -54,6 +55,16 @@ def fetch() -> Production:
             "`loop setup github` makes it; if it is there, look at the network and at your rights",
         )
     return production.read(REMOTE)
+
+
+def _alone() -> None:
+    """Raise LoopError for a clone whose remote has another name, and that has no such branch of its own."""
+    if (others := git("remote").split()) and production.ref() is None:
+        raise LoopError(
+            f"no remote is called origin, only {', '.join(others)}",
+            f"the remote that has {BRANCH}, as origin",
+            f"`git remote rename {others[0]} origin`",
+        )
 
 
 def change(
@@ -150,12 +161,19 @@ def _push(commit: str, now: Production) -> None:
         word in said for word in ("non-fast-forward", "fetch first", "cannot lock ref", "failed to update")
     ):
         raise _MovedError
-    reason = (done.stderr.strip().splitlines() or [said.strip()])[-1]
     raise LoopError(
-        f"{BRANCH} could not be pushed: {reason}",
-        f"the right to push to {BRANCH}; nothing was changed",
-        "look at your rights and at the rules of the branch, then run it again",
+        f"{BRANCH} could not be pushed: {_why(said)}",
+        f"the right to push to {BRANCH}",
+        "look at your rights, the rules of the branch and the network; `loop rollout status` says whether "
+        "it is there all the same. If not, run it again",
     )
+
+
+def _why(said: str) -> str:
+    """What a server said to a push, before git's own last word, which says nothing."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    told = [line for line in lines if line.startswith(("remote:", "!", "fatal:"))]
+    return "; ".join(told or lines[-1:]) or "it said nothing"
 
 
 def to_remote(*arguments: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
