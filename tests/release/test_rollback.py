@@ -418,3 +418,21 @@ def test_it_is_called_from_any_folder_of_the_clone(clone, monkeypatch):
     monkeypatch.chdir(clone / "below")
     assert rollback.main(None, "it hurts", LATER, commit=True, pull_request=False) == 0
     assert production.read("refs/remotes/origin/production").state.champion.version == 1
+
+
+@pytest.mark.parametrize("answer", ["nothing in time", "an error"])
+def test_a_push_that_arrived_without_an_answer_is_one_step_back_and_no_failure(monkeypatch, answer):
+    champion(1, 2, 3)
+    real = branch.to_remote
+
+    def lost(*arguments, **how):
+        done = real(*arguments, **how)
+        if arguments[0] == "push" and answer == "an error":
+            done.returncode, done.stderr = 128, "fatal: the remote end hung up unexpectedly"
+        elif arguments[0] == "push":
+            raise LoopError("origin did not answer within 120 s", "", "run it again")
+        return done
+
+    monkeypatch.setattr(branch, "to_remote", lost)
+    assert back().champion.version == 2
+    assert branch.fetch().state.champion.version == 2

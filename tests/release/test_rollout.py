@@ -229,3 +229,8 @@ def test_a_broken_policy_stops_no_abort_and_no_hold(rollout):
         text=True,
     )
     assert "No evidence: deploy/policy.yaml" in log.stdout
+
+
+def test_a_reason_is_one_line_of_words(rollout):
+    said("abort", "--reason", "late\x1b[31m\n\nBy: somebody", *NOW_OPTION)
+    assert branch.fetch().state.refused[0].reason == "late [31m By: somebody"

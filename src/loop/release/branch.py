@@ -25,6 +25,7 @@ LOCAL = f"refs/heads/{BRANCH}"
 REMOTE = f"refs/remotes/origin/{BRANCH}"
 BOT = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")
 HEAD_OF_STATE = "# What serves. Made by `loop`: change it by `loop rollout` and `loop rollback`.\n"
+AGAIN = "it may be there all the same: look at `loop rollout status` before you run it again"
 TIMEOUT = 120  # seconds, of one call of git to a remote
 _WAY = ("GIT_SSH", "GIT_SSL_", "GIT_ASKPASS", "GIT_PROXY")  # how git gets to a remote
 
@@ -152,7 +153,13 @@ def _push(commit: str, now: Production) -> None:
         except LoopError:
             raise _MovedError from None
         return
-    done = to_remote("push", "--quiet", "--porcelain", "origin", f"{commit}:{LOCAL}")
+    try:
+        done = to_remote("push", "--quiet", "--porcelain", "origin", f"{commit}:{LOCAL}")
+    except LoopError as error:
+        if not _arrived(commit):
+            raise LoopError(error.found, error.expected, AGAIN) from None
+        git("update-ref", REMOTE, commit)
+        return
     if done.returncode == 0:
         git("update-ref", REMOTE, commit)
         return
@@ -161,12 +168,22 @@ def _push(commit: str, now: Production) -> None:
         word in said for word in ("non-fast-forward", "fetch first", "cannot lock ref", "failed to update")
     ):
         raise _MovedError
+    if _arrived(commit):
+        git("update-ref", REMOTE, commit)
+        return
     raise LoopError(
         f"{BRANCH} could not be pushed: {_why(said)}",
         f"the right to push to {BRANCH}",
-        "look at your rights, the rules of the branch and the network; `loop rollout status` says whether "
-        "it is there all the same. If not, run it again",
+        f"look at your rights, the rules of the branch and the network; {AGAIN}",
     )
+
+
+def _arrived(commit: str) -> bool:
+    """Whether a push whose answer was lost has arrived: a rollback made again goes a step further."""
+    try:
+        return commit in to_remote("ls-remote", "origin", LOCAL).stdout.split()
+    except LoopError:
+        return False
 
 
 def _why(said: str) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 from loop import settings
 from loop.errors import LoopError
 from loop.git import git
+from loop.markup import plain
 from loop.production import Production, State
 from loop.release import branch, evidence, moves, policy, predictions, registry, render
 from loop.release.evidence import Evidence
@@ -93,6 +94,7 @@ def advance(at: View) -> None:
 
 def hold(reason: str | None) -> None:
     """Keep the challenger where it is, for a reason; None lets it go on again."""
+    reason = plain(reason) if reason else None
 
     def move(now: Production) -> tuple[State, str, None]:
         state = moves.hold(now.state, reason)
@@ -105,6 +107,7 @@ def hold(reason: str | None) -> None:
 
 def abort(folders: Sequence[Path], at: pd.Timestamp, reason: str) -> None:
     """Take the challenger back, whatever the evidence says; it is told if it can be had, policy and all."""
+    reason = plain(reason)
 
     def move(now: Production) -> tuple[State, str, None]:
         state = moves.abort(now.state, reason, at)
