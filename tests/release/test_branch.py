@@ -79,7 +79,7 @@ def test_a_push_that_is_refused_says_so_and_changes_nothing(clone):
     hook = clone.parent / "origin.git/hooks/pre-receive"
     hook.write_text("#!/bin/sh\necho 'rules of production' >&2\nexit 1\n")
     hook.chmod(0o755)
-    with pytest.raises(LoopError, match="could not be pushed"):
+    with pytest.raises(LoopError, match=r"could not be pushed: .*rules of production"):
         released(version(2))
     assert branch.fetch().state == serving(1)
 
@@ -117,3 +117,19 @@ def test_a_state_that_was_edited_into_what_cannot_serve_is_refused_with_its_plac
     with pytest.raises(LoopError, match=found) as error:
         branch.fetch()
     assert str(STATE) in str(error.value)
+
+
+def test_below_the_root_of_a_clone_the_root_is_asked_for_and_nothing_is_said_to_serve(clone, monkeypatch):
+    released(version(1))
+    (clone / "below").mkdir()
+    monkeypatch.chdir(clone / "below")
+    for ask in (branch.fetch, production.ref):
+        with pytest.raises(LoopError, match="this is below/ of the clone"):
+            ask()
+
+
+def test_a_remote_of_another_name_is_told_and_nothing_is_said_to_serve(clone):
+    released(version(1))
+    git("remote", "rename", "origin", "upstream")
+    with pytest.raises(LoopError, match="only upstream"):
+        branch.fetch()

@@ -389,3 +389,21 @@ def test_the_evidence_is_one_screen():
     assert len(said.splitlines()) < 20
     assert max(map(len, said.splitlines())) < 130
     assert "of 9 days" in said
+
+
+@pytest.mark.parametrize("without", [1, 20])
+def test_a_challenger_that_takes_no_decision_does_not_take_the_comparison_of_decisions_away(without):
+    log = shadowed(20).astype({"decision": object})
+    mine = log.index[log["role"] == "shadow"]
+    log.loc[mine, "decision"] = False
+    log.loc[mine[:without], "decision"] = None
+    found = gather(serving(1, 2), log)
+    assert line(found, "requests decided otherwise").value == 1.0
+    assert line(found, "requests decided otherwise").verdict == "worse"
+
+
+def test_a_row_without_a_decision_does_not_take_the_business_metric_away():
+    log = split(3000, decision=False).astype({"decision": object})
+    log.loc[log.index[0], "decision"] = None
+    found = gather(canary(), log, labels(log))
+    assert line(found, COST).verdict == "worse"

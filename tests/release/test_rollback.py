@@ -376,3 +376,63 @@ def test_a_remote_that_does_not_answer_does_not_hinder(clone, stored, monkeypatc
     monkeypatch.setattr(available, "TIMEOUT_DVC", 0.2)
     available.check(stored)
     assert "no answer within 0.2 s" in capsys.readouterr().out
+
+
+def manifests() -> list[str]:
+    return git("ls-tree", "-r", "--name-only", "origin/production", "--", "kubernetes").split()
+
+
+def settings_on_main(clone) -> str:
+    """deploy/kubernetes.yaml is on main; the commit."""
+    (clone / "deploy/kubernetes.yaml").write_text((ROOT / "deploy/kubernetes.yaml").read_text())
+    git("add", "deploy/kubernetes.yaml")
+    git("commit", "--quiet", "-m", "settings")
+    git("push", "--quiet", "origin", "HEAD:main")
+    return git("rev-parse", "HEAD")
+
+
+def test_a_checkout_without_the_settings_of_main_takes_no_manifest_away(clone):
+    settings_on_main(clone)
+    (clone / "deploy/kubernetes.yaml").unlink()
+    champion(1, 2)
+    back()
+    assert "kubernetes/models/model-v1.yaml" in manifests()
+
+
+def test_broken_settings_of_a_cluster_stop_no_rollback(clone, capsys):
+    sha = settings_on_main(clone)
+    first = version(1, commit=sha)
+    branch.change(
+        lambda now: (moves.enter(now.state, first, policy(), NOW), "Release 1", first), lambda _: {}
+    )
+    champion(2)
+    (clone / "deploy/kubernetes.yaml").write_text("gateway: [")
+    assert back().champion.version == 1
+    assert "kubernetes/models/model-v1.yaml" in manifests()
+    assert "of the champion's commit" in capsys.readouterr().out
+
+
+def test_it_is_called_from_any_folder_of_the_clone(clone, monkeypatch):
+    champion(1, 2)
+    (clone / "below").mkdir()
+    monkeypatch.chdir(clone / "below")
+    assert rollback.main(None, "it hurts", LATER, commit=True, pull_request=False) == 0
+    assert production.read("refs/remotes/origin/production").state.champion.version == 1
+
+
+@pytest.mark.parametrize("answer", ["nothing in time", "an error"])
+def test_a_push_that_arrived_without_an_answer_is_one_step_back_and_no_failure(monkeypatch, answer):
+    champion(1, 2, 3)
+    real = branch.to_remote
+
+    def lost(*arguments, **how):
+        done = real(*arguments, **how)
+        if arguments[0] == "push" and answer == "an error":
+            done.returncode, done.stderr = 128, "fatal: the remote end hung up unexpectedly"
+        elif arguments[0] == "push":
+            raise LoopError("origin did not answer within 120 s", "", "run it again")
+        return done
+
+    monkeypatch.setattr(branch, "to_remote", lost)
+    assert back().champion.version == 2
+    assert branch.fetch().state.champion.version == 2

@@ -216,3 +216,22 @@ def test_whoever_reads_the_state_meanwhile_decides_nothing_twice(rollout, monkey
     monkeypatch.setattr(branch, "fetch", slow)
     assert "may not leave canary-5 yet" in refusal("advance", *NOW_OPTION)
     assert real().state.challenger.stage.name == "canary-5"
+
+
+def test_a_broken_policy_stops_no_abort_and_no_hold(rollout):
+    (rollout / POLICY).write_text("stages: [")
+    said("hold", "--reason", "holidays")
+    said("abort", "--reason", "it hurts", *NOW_OPTION)
+    assert branch.fetch().state.challenger is None
+    log = subprocess.run(
+        ["git", "log", "-1", "--format=%B", "origin/production"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "No evidence: deploy/policy.yaml" in log.stdout
+
+
+def test_a_reason_is_one_line_of_words(rollout):
+    said("abort", "--reason", "late\x1b[31m\n\nBy: somebody", *NOW_OPTION)
+    assert branch.fetch().state.refused[0].reason == "late [31m By: somebody"

@@ -517,7 +517,8 @@ class _Handler(BaseHTTPRequestHandler):
         author, tree, parents, message = git(repo, "log", "-1", "--format=%an%x00%T%x00%P%x00%B", sha).split(
             "\0"
         )
-        files = git(repo, "diff-tree", "--no-commit-id", "--name-only", "-r", sha).split()
+        changed = git(repo, "diff-tree", "--no-commit-id", "--name-status", "-M", "-r", sha).splitlines()
+        files = [one.split("\t")[1:] for one in changed]
         return {
             "sha": sha,
             "author": user(author),
@@ -527,7 +528,10 @@ class _Handler(BaseHTTPRequestHandler):
                 "verification": {"verified": sha in self.double.signed},
             },
             "parents": [{"sha": parent} for parent in parents.split()],
-            "files": [{"filename": name} for name in files],
+            "files": [
+                {"filename": names[-1], **({"previous_filename": names[0]} if len(names) > 1 else {})}
+                for names in files
+            ],
         }
 
     # What a release asks and makes

@@ -361,6 +361,20 @@ def test_the_bots_commit_of_results_on_an_approved_head_needs_no_second_approval
         plan.main()
 
 
+def test_a_bots_commit_that_moves_code_among_the_results_needs_an_approval(house):
+    number = house.propose(model("1"))
+    house.github.review(number, "bob")
+    name = house.github.pull(number)["head"]["ref"]
+    house.work.git("mv", "src/loop/serve/personal.py", "reports/personal.py")
+    house.work.git("-c", f"user.name={BOT}", "commit", "-qm", "Bring dvc.lock and metrics up to date")
+    house.work.git("push", "--quiet", "origin", f"HEAD:{name}")
+    house.github.sync()
+    house.judged(number)
+    house.github.signed.add(house.github.pull(number)["head"]["sha"])
+    house.merge(number)
+    refused(house, "of an older commit")
+
+
 def test_a_merge_commit_is_as_good_as_a_squash(house):
     house.good(model("1"), squash=False)
     assert house.plan()["go"] == "true"
@@ -415,6 +429,16 @@ def test_after_the_revert_nothing_is_to_do_and_the_next_model_goes_forward(house
     house.good(model("2"))
     assert house.plan()["go"] == "false"
     assert roles(house.release(model("3"))) == {"champion": 1, "challenger": 3}
+
+
+def test_what_serves_and_was_taken_back_is_not_brought_up_below_another_change(house):
+    house.release(model("1"))
+    house.release(serving)
+    branch.change(lambda now: (moves.abort(now.state, "answers too late", NOW), "Abort", None), lambda _: {})
+    house.good(lambda repo: repo.set_param("serve.threshold", 0.3))
+    assert house.plan()["go"] == "false"
+    house.good(lambda repo: repo.append("src/loop/serve/service.py", "\n# mended\n"))
+    assert house.plan()["go"] == "true"
 
 
 # The model card

@@ -25,6 +25,7 @@ LOCAL = f"refs/heads/{BRANCH}"
 REMOTE = f"refs/remotes/origin/{BRANCH}"
 BOT = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")
 HEAD_OF_STATE = "# What serves. Made by `loop`: change it by `loop rollout` and `loop rollback`.\n"
+AGAIN = "it may be there all the same: look at `loop rollout status` before you run it again"
 TIMEOUT = 120  # seconds, of one call of git to a remote
 _WAY = ("GIT_SSH", "GIT_SSL_", "GIT_ASKPASS", "GIT_PROXY")  # how git gets to a remote
 
@@ -44,6 +45,7 @@ def fetch() -> Production:
     Raises LoopError when `origin` does not answer, or has no such branch.
     """
     if not remote():
+        _alone()
         return production.read(production.ref())
     done = to_remote("fetch", "--quiet", "--no-tags", "origin", f"+{LOCAL}:{REMOTE}")
     if done.returncode:
@@ -54,6 +56,16 @@ def fetch() -> Production:
             "`loop setup github` makes it; if it is there, look at the network and at your rights",
         )
     return production.read(REMOTE)
+
+
+def _alone() -> None:
+    """Raise LoopError for a clone whose remote has another name, and that has no such branch of its own."""
+    if (others := git("remote").split()) and production.ref() is None:
+        raise LoopError(
+            f"no remote is called origin, only {', '.join(others)}",
+            f"the remote that has {BRANCH}, as origin",
+            f"`git remote rename {others[0]} origin`",
+        )
 
 
 def change(
@@ -141,7 +153,13 @@ def _push(commit: str, now: Production) -> None:
         except LoopError:
             raise _MovedError from None
         return
-    done = to_remote("push", "--quiet", "--porcelain", "origin", f"{commit}:{LOCAL}")
+    try:
+        done = to_remote("push", "--quiet", "--porcelain", "origin", f"{commit}:{LOCAL}")
+    except LoopError as error:
+        if not _arrived(commit):
+            raise LoopError(error.found, error.expected, AGAIN) from None
+        git("update-ref", REMOTE, commit)
+        return
     if done.returncode == 0:
         git("update-ref", REMOTE, commit)
         return
@@ -150,12 +168,29 @@ def _push(commit: str, now: Production) -> None:
         word in said for word in ("non-fast-forward", "fetch first", "cannot lock ref", "failed to update")
     ):
         raise _MovedError
-    reason = (done.stderr.strip().splitlines() or [said.strip()])[-1]
+    if _arrived(commit):
+        git("update-ref", REMOTE, commit)
+        return
     raise LoopError(
-        f"{BRANCH} could not be pushed: {reason}",
-        f"the right to push to {BRANCH}; nothing was changed",
-        "look at your rights and at the rules of the branch, then run it again",
+        f"{BRANCH} could not be pushed: {_why(said)}",
+        f"the right to push to {BRANCH}",
+        f"look at your rights, the rules of the branch and the network; {AGAIN}",
     )
+
+
+def _arrived(commit: str) -> bool:
+    """Whether a push whose answer was lost has arrived: a rollback made again goes a step further."""
+    try:
+        return commit in to_remote("ls-remote", "origin", LOCAL).stdout.split()
+    except LoopError:
+        return False
+
+
+def _why(said: str) -> str:
+    """What a server said to a push, before git's own last word, which says nothing."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    told = [line for line in lines if line.startswith(("remote:", "!", "fatal:"))]
+    return "; ".join(told or lines[-1:]) or "it said nothing"
 
 
 def to_remote(*arguments: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":

@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import Annotated
 
+import yaml
 from pydantic import Field, model_validator
 
+from loop.errors import LoopError
+from loop.git import git
 from loop.params import Section, parse
 from loop.yaml_file import load
 
@@ -57,3 +60,18 @@ class Settings(Section):
 def read(path: Path = SETTINGS) -> Settings:
     """The settings of this checkout. Raises LoopError that names every wrong key."""
     return parse("kubernetes", load(path), Settings, path)
+
+
+def of_commit(commit: str) -> Settings | None:
+    """The settings of a commit; None where it, or the file in it, is not there. Raises LoopError."""
+    try:
+        text = git("show", f"{commit}:{SETTINGS.as_posix()}")
+    except LoopError:
+        return None
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise LoopError(
+            f"{SETTINGS} of {commit} is not YAML", "valid YAML", f"mend {SETTINGS} on main"
+        ) from None
+    return parse("kubernetes", values, Settings, SETTINGS)

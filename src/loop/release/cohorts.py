@@ -70,10 +70,16 @@ def _outcomes(rows: pd.DataFrame, limits: Limits) -> list[tuple[str, Loss, float
     if metric is not None and metric.rows is not None:
         found.append((metric.title, _turned(metric.rows, metric.better, "label", "score"), limits.loss_max))
     business = getattr(metrics, "BUSINESS", None)
-    if business is not None and (rows.empty or rows["decision"].notna().all()):
+    if business is not None and (rows.empty or rows["decision"].notna().any()):
         loss = _turned(business.rows, business.better, "label", "score", "decision")
         found.append((business.title, loss, limits.cost_max))
     return found
+
+
+def _business() -> str | None:
+    """The title of the business metric, of which a row without a decision has none."""
+    found = getattr(metrics, "BUSINESS", None)
+    return found.title if found is not None else None
 
 
 def _turned(rows: Callable[..., np.ndarray], better: str, *names: str) -> Loss:
@@ -89,7 +95,7 @@ def _turned(rows: Callable[..., np.ndarray], better: str, *names: str) -> Loss:
 
 
 def _outcome(rows: pd.DataFrame, title: str, loss: Loss, limit: float, alpha: float, needs: Needed) -> Line:
-    known = rows[rows["label"].notna()]
+    known = rows[rows["label"].notna() & (rows["decision"].notna() | (title != _business()))]
     found = sequential.difference(
         loss(known),
         known["challenger"].to_numpy(),

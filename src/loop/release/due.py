@@ -76,7 +76,8 @@ def _holds(here: Content, now: Production, gone: Version) -> bool:
     was = content.of(gone.commit)
     if base is None or content.of(base.commit).model != was.model:
         return here.model == was.model
-    return here.served == was.served
+    brought = was.differing(content.of(base.commit))
+    return all(here.served.get(path) == was.served.get(path) for path in brought)
 
 
 def _taken_back(one: Refused) -> str:

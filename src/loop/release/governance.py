@@ -132,8 +132,9 @@ def _login(pull: dict[str, Any]) -> str:
 
 def _before_results(head: dict[str, Any]) -> list[str]:
     """The commit that was judged, where `head` is the bot's commit of its results and nothing else."""
-    told, files = head["commit"], [file["filename"] for file in head["files"]]
-    results = all(name == "dvc.lock" or name.startswith(RESULTS) for name in files) and len(files) < LISTED
+    told, files = head["commit"], head["files"]
+    names = {file[key] for file in files for key in ("filename", "previous_filename") if key in file}
+    results = all(name == "dvc.lock" or name.startswith(RESULTS) for name in names) and len(files) < LISTED
     by_the_bot = (head.get("author") or {}).get("login") == BOT and told["verification"]["verified"]
     named = told["message"].split("\n")[0] == HEADLINE
     return [one["sha"] for one in head["parents"]] if results and by_the_bot and named else []

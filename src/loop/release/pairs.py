@@ -75,11 +75,12 @@ def _difference(both: pd.DataFrame) -> np.ndarray:
 
 
 def _decided_otherwise(both: pd.DataFrame) -> list[np.ndarray]:
-    """1 where the decisions differ; nothing where no decisions are taken."""
-    taken = both["decision"].notna() & both["decision_theirs"].notna()
-    if len(both) and not taken.all():
+    """1 where the decisions differ, or one takes none; nothing where neither takes any."""
+    taken, theirs = both["decision"].notna(), both["decision_theirs"].notna()
+    if len(both) and not (taken | theirs).any():
         return []
-    return [(both["decision"].astype(bool) != both["decision_theirs"].astype(bool)).to_numpy(np.float64)]
+    differ = both["decision"].astype(bool) != both["decision_theirs"].astype(bool)
+    return [np.where(taken & theirs, differ, taken != theirs).astype(np.float64)]
 
 
 def _by_day(part: np.ndarray, at: pd.Series) -> tuple[float, float, float]:

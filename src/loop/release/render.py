@@ -9,18 +9,33 @@ from loop import production, settings
 from loop.errors import LoopError
 from loop.files import write_text
 from loop.production import State, Version
-from loop.release import branch, cluster, compose, history, kubernetes, nginx, policy
+from loop.release import branch, cluster, compose, history, issue, kubernetes, nginx, policy
+
+MAIN = "refs/remotes/origin/main"
 
 
 def rendered(state: State) -> dict[str, str]:
     """What a commit on `production` holds besides the state: manifests, where there are images.
 
-    The champion before keeps its pods, so that going back starts none. Without deploy/kubernetes.yaml there
-    is no cluster to render for.
+    The champion before keeps its pods, so that going back starts none. Without deploy/kubernetes.yaml, here
+    and on main, there is no cluster to render for: a checkout of another time takes no manifests away.
     """
-    if not cluster.SETTINGS.is_file() or not any(one.image for one in state.models):
+    if not any(one.image for one in state.models):
         return {}
-    return kubernetes.files(state, cluster.read(), _spare(state))
+    settings = cluster.read() if cluster.SETTINGS.is_file() else cluster.of_commit(MAIN)
+    return kubernetes.files(state, settings, _spare(state)) if settings else {}
+
+
+def rescued(state: State) -> dict[str, str]:
+    """As `rendered`, for a move that nothing may stop: settings that are broken are the champion's own."""
+    try:
+        return rendered(state)
+    except LoopError as error:
+        settings = cluster.of_commit(state.champion.commit) if state.champion else None
+        if settings is None:
+            raise
+        issue.warn(f"{error.found}; manifests are made with {cluster.SETTINGS} of the champion's commit")
+        return kubernetes.files(state, settings, _spare(state))
 
 
 def _spare(state: State) -> Version | None:

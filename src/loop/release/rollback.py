@@ -24,6 +24,7 @@ def main(to: int | None, reason: str | None, now: pd.Timestamp, *, commit: bool,
 
     Raises LoopError, with nothing changed, when there is nothing to go back to or it cannot serve.
     """
+    os.chdir(git("rev-parse", "--show-toplevel"))  # whoever is on call may be anywhere in the clone
     if not commit:
         return take_back.main(branch.fetch())
     after = back(to, plain(reason or "") or UNSAID, now)
@@ -57,7 +58,7 @@ def back(to: int | None, reason: str, now: pd.Timestamp) -> Production:
             available.check(target)
         return state, _message(there.state, target, reason, run), None
 
-    return branch.change(move, render.rendered)
+    return branch.change(move, render.rescued)
 
 
 def _target(there: Production, to: int | None) -> Version:

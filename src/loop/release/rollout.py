@@ -12,6 +12,7 @@ import pandas as pd
 from loop import settings
 from loop.errors import LoopError
 from loop.git import git
+from loop.markup import plain
 from loop.production import Production, State
 from loop.release import branch, evidence, follow, moves, policy, predictions, render
 from loop.release.evidence import Evidence
@@ -88,11 +89,12 @@ def advance(at: View) -> None:
         body = shown.text() if shown else ""
         return state, _message(f"Make version {number} {goal}", body, number, goal), None
 
-    _change(move, at)
+    _change(move)
 
 
-def hold(at: View, reason: str | None) -> None:
+def hold(reason: str | None) -> None:
     """Keep the challenger where it is, for a reason; None lets it go on again."""
+    reason = plain(reason) if reason else None
 
     def move(now: Production) -> tuple[State, str, None]:
         state = moves.hold(now.state, reason)
@@ -100,19 +102,20 @@ def hold(at: View, reason: str | None) -> None:
         subject = f"Hold version {number} in {stage}" if reason else f"Let version {number} leave {stage}"
         return state, _message(subject, reason or "", number, stage), None
 
-    _change(move, at)
+    _change(move)
 
 
-def abort(at: View, reason: str) -> None:
-    """Take the challenger back, whatever the evidence says; it is told if it can be had."""
+def abort(folders: Sequence[Path], at: pd.Timestamp, reason: str) -> None:
+    """Take the challenger back, whatever the evidence says; it is told if it can be had, policy and all."""
+    reason = plain(reason)
 
     def move(now: Production) -> tuple[State, str, None]:
-        state = moves.abort(now.state, reason, at.now)
+        state = moves.abort(now.state, reason, at)
         number, stage = _where(now.state)
-        body = f"{reason}\n\n{_told(now.state, at)}"
+        body = f"{reason}\n\n{_told(now.state, folders, at)}"
         return state, _message(f"Abort version {number} in {stage}", body, number, stage), None
 
-    _change(move, at)
+    _change(move, render.rescued)
 
 
 def by() -> str:
@@ -125,9 +128,12 @@ def by() -> str:
         return "unknown"
 
 
-def _change(move: Callable[[Production], tuple[State, str, None]], at: View) -> None:
+def _change(
+    move: Callable[[Production], tuple[State, str, None]],
+    files: Callable[[State], dict[str, str]] = render.rendered,
+) -> None:
     """Make the commit and say what serves now. What must follow every move is called here."""
-    after = branch.change(move, render.rendered)
+    after = branch.change(move, files)
     print("\n".join(_models(after.state)), flush=True)
     follow.follow(after)
 
@@ -149,10 +155,12 @@ def _sufficient(shown: Evidence) -> None:
         )
 
 
-def _told(state: State, at: View) -> str:
+def _told(state: State, folders: Sequence[Path], at: pd.Timestamp) -> str:
     try:
-        shown = seen(state, at)
-    except Exception as error:  # a broken log, source or metric may not keep a bad model in production
+        shown = seen(state, view(folders, at))
+    except (
+        Exception
+    ) as error:  # a broken log, source, metric or policy may not keep a bad model in production
         return f"No evidence: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
     return shown.text() if shown else ""
 

@@ -15,13 +15,13 @@ from loop.errors import LoopError
 from loop.git import git
 from loop.markup import prose
 from loop.production import Production, Refused, Version
-from loop.release import branch, issue, pull_request
+from loop.release import branch, content, issue, pull_request
 from loop.release.pull_request import Change
 
 MAIN = "refs/remotes/origin/main"
 SERVED = (  # what a model is, and what serves it
-    *("src", "params.yaml", "dvc.yaml", "dvc.lock", "uv.lock", "models", "reports"),
-    *("bentofile.yaml", "deploy/Dockerfile.j2"),
+    *("src", "params.yaml", "dvc.yaml", "dvc.lock", "models", "reports"),
+    *content.BUILD,
 )
 LABEL = "rollback"
 

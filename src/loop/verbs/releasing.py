@@ -88,7 +88,6 @@ def advance(predictions: Predictions = None, now: Now = None) -> None:
 def hold(
     reason: Annotated[str | None, typer.Option(help="Why it may not go on.")] = None,
     release: Annotated[bool, typer.Option("--release", help="Let it go on again.")] = False,
-    now: Now = None,
 ) -> None:
     """Keep the challenger where it is, for a reason, until it is released.
 
@@ -98,7 +97,7 @@ def hold(
 
     if (reason is None or not reason.strip()) != release:
         raise typer.BadParameter("give either --reason TEXT or --release")
-    rollout.hold(rollout.view([], instant(now)), reason)
+    rollout.hold(reason)
 
 
 @rolling.command()
@@ -115,7 +114,7 @@ def abort(
 
     if not reason.strip():
         raise typer.BadParameter("--reason is empty")
-    rollout.abort(rollout.view(predictions or [], instant(now)), reason)
+    rollout.abort(predictions or [], instant(now), reason)
 
 
 @verbs.command()
