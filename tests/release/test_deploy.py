@@ -1,5 +1,6 @@
 """A host brings about what production says: in order, all or nothing, and without a lost request."""
 
+import errno
 import fcntl
 import json
 import os
@@ -299,6 +300,20 @@ def test_a_record_that_a_power_cut_left_empty_is_passed_over(host):
     Path(".deploy/servers/1-champion-20100.json").touch()
     assert host.deploy() == 0
     assert host.answers() == {"model 1"}
+
+
+def test_a_server_whose_record_cannot_be_written_does_not_run_on(host, monkeypatch):
+    host.release(1)
+    started = []
+
+    def full(path, value):
+        started.append(value["process"]["pid"])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(servers, "write_json", full)
+    with pytest.raises(OSError, match="No space left"):
+        host.deploy()
+    assert not [pid for pid in started if servers.Process.of(pid).started]
 
 
 def test_an_environment_that_is_gone_is_made_again(host):

@@ -123,10 +123,10 @@ class Servers:
             server = Server(**{**_values(server), "container": _run_container(model, server, where)})
         else:
             server = Server(**{**_values(server), "process": self._spawn(own, server, where)})
-        write_json(self._records / f"{_name(server)}.json", asdict(server))
         try:
+            write_json(self._records / f"{_name(server)}.json", asdict(server))
             _fill(own, where)
-        except LoopError:
+        except BaseException:  # a full disk too: what has no record would run for ever
             self.stop(server)
             raise
         return server
