@@ -58,9 +58,10 @@ class Process:
     def orphans(self, folder: Path) -> list["Process"]:
         """Once it was killed: what it had started in a folder, and what still runs.
 
-        The session that it led keeps its id, and `folder` tells it from another that took the id over.
+        The session that it led keeps its id: nobody else is given it meanwhile, so that whoever has it now
+        is the process itself, or shows that nothing was left. `folder` tells it from a later session.
         """
-        if self.alive():
+        if self.pid in _running():
             return []
         return [Process(pid, start) for pid, start in _in_session(self.pid) if _works_in(pid, folder)]
 
