@@ -11,8 +11,9 @@ from loop.release import branch, moves
 from release.conftest import NOW, at, version
 
 SERVER = '''
-"""Serves as it is told by files beside it: `fails` ends at the start, `hangs` is never ready."""
-import http.server, hashlib, json, os, pathlib, signal, sys, threading, time
+"""Serves as it is told by files beside it: `fails` ends at the start, `hangs` is never ready, `falls` starts
+workers that end, `leads` has a worker."""
+import http.server, hashlib, json, os, pathlib, signal, subprocess, sys, threading, time
 
 port = int(sys.argv[sys.argv.index("--port") + 1])
 home = pathlib.Path.cwd()
@@ -20,6 +21,10 @@ if (home / "fails").exists():
     sys.exit("Traceback: this version cannot be loaded")
 if (home / "hangs").exists():
     time.sleep(600)
+while (home / "falls").exists():
+    subprocess.run([sys.executable, "-S", "-c", "import time; time.sleep(0.3)"])
+if (home / "leads").exists():
+    subprocess.Popen(["sleep", "600"])
 model = hashlib.sha256((home / "models/model.skops").read_bytes()).hexdigest()
 said = {name: os.environ.get(name) for name in os.environ if name.startswith("LOOP_")}
 

@@ -1,16 +1,20 @@
 """A host brings about what production says: in order, all or nothing, and without a lost request."""
 
+import errno
 import fcntl
 import json
 import os
 import shutil
+import signal
+import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from loop.errors import LoopError
-from loop.release import deploy, moves, policy, servers
+from loop.release import branch, deploy, moves, policy, servers
 from loop.release.nginx import Proxy
 from loop.release.servers import Servers
 from release import site
@@ -225,6 +229,107 @@ def test_a_server_that_died_is_started_again_and_one_that_took_its_id_is_not_tou
     us = {**values, "process": {"pid": os.getpid(), "started": values["process"]["started"]}}
     record.with_name("1-champion-1.json").write_text(json.dumps({**us, "port": 1}))
     assert len(host.servers()) == 1  # we are still here
+
+
+def test_a_server_that_hangs_is_replaced(host, monkeypatch):
+    monkeypatch.setattr(servers, "PATIENCE", 0.5)
+    monkeypatch.setattr(servers, "STOP", 0.5)
+    host.release(1)
+    host.deploy()
+    hung = host.servers()[1, "champion"].process
+    hung.send(signal.SIGSTOP)
+    assert host.deploy() == 0
+    assert host.servers()[1, "champion"].process != hung
+    assert not hung.alive()
+    assert host.answers() == {"model 1"}
+
+
+def test_a_champion_that_a_killed_deploy_left_unready_takes_over_from_nobody(host, monkeypatch):
+    monkeypatch.setattr(servers, "PATIENCE", 0.5)
+    monkeypatch.setattr(servers, "READY", 2.0)
+    host.release(1)
+    hangs = site.commit(2, hangs="")
+    host.deploy()
+    host.release_at_once(hangs)
+    Servers(deploy.FOLDER).start(branch.fetch().state.champion, "champion", containers=False)
+    with pytest.raises(LoopError, match="is not ready"):
+        host.deploy()
+    assert host.answers() == {"model 1"}
+
+
+def test_workers_that_end_as_they_start_are_not_waited_for(host):
+    host.release(1)
+    host.deploy()
+    host.release(2, falls="")
+    began = time.monotonic()
+    assert host.deploy() == 1
+    assert time.monotonic() - began < servers.READY
+    assert set(host.servers()) == {(1, "champion")}
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="what a killed process leaves is told by /proc")
+def test_what_a_killed_server_leaves_ends_when_another_serves(host):
+    host.release(1, leads="")
+    host.deploy()
+    server = host.servers()[1, "champion"].process
+    (worker,) = server.children()
+    os.kill(server.pid, signal.SIGKILL)
+    assert host.deploy() == 0
+    assert not worker.alive()
+    assert host.answers() == {"model 1"}
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="what a killed process leaves is told by /proc")
+@pytest.mark.parametrize("down", [True, False])
+def test_workers_of_a_killed_nginx_hold_neither_the_port_nor_production(host, down):
+    host.release(1)
+    host.deploy()
+    master = Proxy(deploy.FOLDER / "nginx").process()
+    workers = master.children()
+    os.kill(master.pid, signal.SIGKILL)
+    assert eventually(lambda: not master.alive())
+    assert deploy.main(None, None, None, down) == 0
+    assert eventually(lambda: not [one for one in workers if one.alive()])
+    if not down:
+        assert host.answers() == {"model 1"}
+
+
+def test_a_record_that_a_power_cut_left_empty_is_passed_over(host):
+    host.release(1)
+    Path(".deploy/servers").mkdir(parents=True)
+    Path(".deploy/servers/1-champion-20100.json").touch()
+    assert host.deploy() == 0
+    assert host.answers() == {"model 1"}
+
+
+def test_a_server_whose_record_cannot_be_written_does_not_run_on(host, monkeypatch):
+    host.release(1)
+    started = []
+
+    def full(path, value):
+        started.append(value["process"]["pid"])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(servers, "write_json", full)
+    with pytest.raises(OSError, match="No space left"):
+        host.deploy()
+    assert not [pid for pid in started if servers.Process.of(pid).started]
+
+
+def test_an_environment_that_is_gone_is_made_again(host):
+    host.release(1)
+    shutil.rmtree(".deploy/environments")
+    with pytest.raises(LoopError, match="environment of version 1 cannot be made"):  # it was tried
+        host.deploy()
+
+
+def test_a_port_that_another_has_is_told_as_such(host):
+    host.release(1)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", host.port))
+        taken.listen()
+        with pytest.raises(LoopError, match="nginx cannot listen"):
+            host.deploy()
 
 
 def test_a_model_with_another_hash_than_was_released_does_not_serve(host):

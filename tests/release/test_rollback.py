@@ -94,6 +94,15 @@ def test_going_back_twice_goes_further_back_and_skips_what_was_refused():
         back()
 
 
+def test_with_a_challenger_alone_it_names_the_command_that_takes_that_back():
+    champion(1)
+    challenge(2)
+    with pytest.raises(LoopError, match="no version before 1 was champion") as raised:
+        back()
+    assert "`loop rollout abort` takes back version 2" in raised.value.todo
+    assert "--to" not in raised.value.todo
+
+
 def test_a_refused_version_can_be_gone_forth_to_by_its_number():
     champion(1, 2)
     back()

@@ -58,7 +58,7 @@ def main(listen: str | None, containers: bool | None, watch: float | None, down:
     while True:
         try:
             _, said = _once(Options.given(listen, containers), said)
-        except LoopError as error:
+        except (LoopError, OSError) as error:  # a full disk may be mended; who watches goes on
             print(f"error: {error}", file=sys.stderr, flush=True)
         time.sleep(watch)
 
@@ -121,6 +121,7 @@ def bring_about(
         _stop(servers, keep=before)
         raise
     _stop(servers, keep=serving)
+    servers.clear()
     home.prune(servers.folder, {one.version for one in state.models})
     return serving, faults
 
@@ -138,6 +139,7 @@ def take_down(servers: Servers, proxy: Proxy) -> None:
     """Stop the proxy, when its open requests are answered, and all servers."""
     proxy.stop()
     _stop(servers, keep=[])
+    servers.clear()
 
 
 def told(state: State, running: list[Server], listen: str) -> str:
@@ -157,8 +159,8 @@ def told(state: State, running: list[Server], listen: str) -> str:
 
 def _one(model: Model, role: str, servers: Servers, there: list[Server], containers: bool) -> Server:
     key = (model.version, role, model.commit, containers)
-    found = next((server for server in there if server.key == key), None)
-    return found or servers.start(model, role, containers=containers)
+    found = (server for server in there if server.key == key and servers.answers(server, model))
+    return next(found, None) or servers.start(model, role, containers=containers)
 
 
 def _stop(servers: Servers, keep: list[Server]) -> None:

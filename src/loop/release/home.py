@@ -99,7 +99,7 @@ def _python(path: Path, folder: Path) -> Path:
     """
     environment, mark = folder / "environments" / _lock(path), folder / "complete" / _lock(path)
     python = environment / "bin/python"
-    if mark.is_file():
+    if mark.is_file() and python.exists():
         return python
     uv = shutil.which("uv") or str(Path(".tools/bin/uv").absolute())
     sync = ("sync", "--locked", "--quiet", "--no-dev", "--no-install-project", "--python", sys.executable)

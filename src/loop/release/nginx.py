@@ -95,11 +95,22 @@ class Proxy:
 
     def process(self) -> Process | None:
         """The nginx that runs here, if one does."""
+        found = self._recorded()
+        return found if found is not None and found.alive() else None
+
+    def _recorded(self) -> Process | None:
         try:
-            found = Process(**json.loads((self.folder / "process.json").read_text()))
+            return Process(**json.loads((self.folder / "process.json").read_text()))
         except (OSError, ValueError, TypeError):
             return None
-        return found if found.alive() else None
+
+    def _end_orphans(self) -> None:
+        """End the workers of an nginx that was killed: they hold its port, and answer by what it ran by."""
+        last = self._recorded()
+        orphans = last.orphans(self.folder) if last is not None else []
+        for worker in orphans:
+            worker.send(signal.SIGQUIT)  # it listens no more, and answers what it was asked
+        time.sleep(PAUSE * bool(orphans))
 
     def config(self) -> str | None:
         """What it runs by."""
@@ -131,12 +142,15 @@ class Proxy:
         running = self.process()
         if running is not None:
             running.stop(GRACE, signal.SIGQUIT)
+        else:
+            self._end_orphans()
         (self.folder / "process.json").unlink(missing_ok=True)
 
     def _start(self) -> None:
         for left in ("relay.sock", "answered.sock", "draining", "nginx.pid"):
             (self.folder / left).unlink(missing_ok=True)
         (self.folder / "next.conf").replace(self.folder / "nginx.conf")
+        self._end_orphans()
         done = self._nginx("-c", "nginx.conf")
         if done.returncode:
             raise self._refused(done.stderr)
@@ -206,6 +220,12 @@ class Proxy:
     def _refused(self, said: str) -> LoopError:
         lines = [line for line in said.strip().splitlines() if "[emerg]" in line] or said.strip().splitlines()
         what = lines[-1] if lines else "it said nothing"
+        if taken := [line for line in lines if "bind()" in line and "failed" in line]:
+            return LoopError(
+                f"nginx cannot listen: {taken[-1][:300]}",
+                "a port that nobody has; what ran before goes on",
+                "end what has it; to go to another address of the same port, `loop deploy --down` first",
+            )
         return LoopError(
             f"nginx does not take the new configuration: {what[:300]}",
             "one that it can run; what ran before goes on",

@@ -55,6 +55,16 @@ class Process:
             found.extend(one.children())
         return found
 
+    def orphans(self, folder: Path) -> list["Process"]:
+        """Once it was killed: what it had started in a folder, and what still runs.
+
+        The session that it led keeps its id: nobody else is given it meanwhile, so that whoever has it now
+        is the process itself, or shows that nothing was left. `folder` tells it from a later session.
+        """
+        if self.pid in _running():
+            return []
+        return [Process(pid, start) for pid, start in _in_session(self.pid) if _works_in(pid, folder)]
+
     def plain(self) -> dict[str, Any]:
         """As values for JSON."""
         return asdict(self)
@@ -86,6 +96,24 @@ def _of_proc() -> dict[int, tuple[int, str]]:
         if fields[0] not in "ZX":
             found[int(path.name)] = (int(fields[1]), fields[19])
     return found
+
+
+def _in_session(number: int) -> list[tuple[int, str]]:
+    """Id and start of what runs in a session; nothing where there is no /proc to tell."""
+    found = []
+    for pid, (_, start) in _of_proc().items() if PROC.is_dir() else ():
+        with suppress(OSError):
+            if os.getsid(pid) == number:
+                found.append((pid, start))
+    return found
+
+
+def _works_in(pid: int, folder: Path) -> bool:
+    try:
+        where = (PROC / str(pid) / "cwd").readlink()
+    except OSError:
+        return False
+    return str(where).removesuffix(" (deleted)") == str(folder.resolve())
 
 
 def _of_ps() -> dict[int, tuple[int, str]]:

@@ -79,11 +79,14 @@ def _target(there: Production, to: int | None) -> Version:
     for number in history.champions(there.commit):
         if number not in passed and number in there.versions:
             return there.versions[number]
-    known = ", ".join(str(number) for number in sorted(there.versions) if number != champion.version)
+    once = set(history.champions(there.commit)) & set(there.versions) - {champion.version}
+    known = ", ".join(map(str, sorted(once)))
+    todo = f"name one by --to: {known}" if known else "no other version was ever champion"
+    if there.state.challenger is not None:
+        number = there.state.challenger.version
+        todo = f"`loop rollout abort` takes back version {number}, the challenger; {todo}"
     raise LoopError(
-        f"no version before {champion.version} was champion and was not refused",
-        "an earlier champion",
-        f"name one by --to: {known or 'there is no other version'}",
+        f"no version before {champion.version} was champion and was not refused", "an earlier champion", todo
     )
 
 

@@ -28,6 +28,8 @@ from loop.settings import Place, place
 
 PORTS = range(20100, 21000)  # below those that a system gives to callers
 READY = 120.0  # seconds in which a server must be ready
+PATIENCE = 10.0  # seconds in which one that was ready must say so again, or it is replaced
+FALLEN = 3  # workers that may end as they start; bentoml starts another for each, for ever
 STOP = 15  # seconds in which it may end by itself
 SECRETS = ("LOOP_TOKEN", "LOOP_PERSONAL_KEY")  # each a value, or a file by NAME_FILE
 SAID = 15  # last lines of a server's log in an error
@@ -76,17 +78,37 @@ class Servers:
         self._records = self.folder / "servers"
 
     def running(self) -> list[Server]:
-        """Those that run. Records of others are removed."""
+        """Those that run. Records of others are removed, unless workers of theirs still answer."""
         found = []
-        for path in sorted(self._records.glob("*.json")):
-            values = json.loads(path.read_text())
-            process = Process(**values["process"]) if values["process"] else None
-            server = Server(**{**values, "process": process})
-            if server.alive():
+        for path, server in self._recorded():
+            if server is None:
+                path.unlink()  # a power cut left it half-written
+            elif server.alive():
                 found.append(server)
-            else:
+            elif not self._orphans(server):
                 self._forget(server)
         return found
+
+    def clear(self) -> None:
+        """End the workers of servers that were killed: they went on answering, and nobody needs them now."""
+        for _, server in self._recorded():
+            if server is not None and not server.alive():
+                for worker in self._orphans(server):
+                    worker.stop(STOP)
+                self._forget(server)
+
+    def answers(self, server: Server, model: Model) -> bool:
+        """Whether one that runs is ready with the model, and does not hang or end again and again."""
+        until = time.monotonic() + PATIENCE
+        while _get(f"{server.url}/readyz")[0] != 200:
+            if time.monotonic() > until or not server.alive():
+                return False
+            time.sleep(0.1)
+        try:
+            self._check(server, model)
+        except LoopError:
+            return False
+        return True
 
     def start(self, model: Model, role: str, *, containers: bool) -> Server:
         """Start a server of a model in a role; it is not ready yet. Raises LoopError."""
@@ -101,10 +123,10 @@ class Servers:
             server = Server(**{**_values(server), "container": _run_container(model, server, where)})
         else:
             server = Server(**{**_values(server), "process": self._spawn(own, server, where)})
-        write_json(self._records / f"{_name(server)}.json", asdict(server))
         try:
+            write_json(self._records / f"{_name(server)}.json", asdict(server))
             _fill(own, where)
-        except LoopError:
+        except BaseException:  # a full disk too: what has no record would run for ever
             self.stop(server)
             raise
         return server
@@ -112,11 +134,16 @@ class Servers:
     def wait(self, server: Server, model: Model) -> None:
         """Until it is ready, and seen to serve the model. Raises LoopError with the end of its log."""
         until = time.monotonic() + READY
+        workers: set[Process] = set()
         while time.monotonic() < until and server.alive():
             if _get(f"{server.url}/readyz")[0] == 200:
                 return self._check(server, model)
+            workers |= set(server.process.children()) if server.process else set()
+            if sum(not worker.alive() for worker in workers) >= FALLEN:
+                break
             time.sleep(0.1)
-        how = f"is not ready after {READY:.0f} seconds" if server.alive() else "ended as it started"
+        late = server.alive() and time.monotonic() >= until
+        how = f"is not ready after {READY:.0f} seconds" if late else "ended as it started"
         raise LoopError(
             f"the server of version {server.version} as {server.role} {how}:\n{self._said(server)}",
             "a server that gets ready",
@@ -157,6 +184,22 @@ class Servers:
                 f"{model.model[:12]}, as it was released",
                 "release it again",
             )
+
+    def _recorded(self) -> list[tuple[Path, Server | None]]:
+        """Each record, and what it says; None for one that cannot be read."""
+        found: list[tuple[Path, Server | None]] = []
+        for path in sorted(self._records.glob("*.json")):
+            try:
+                values = json.loads(path.read_text())
+                process = Process(**values["process"]) if values["process"] else None
+                found.append((path, Server(**{**values, "process": process})))
+            except (ValueError, TypeError, KeyError):
+                found.append((path, None))
+        return found
+
+    def _orphans(self, server: Server) -> list[Process]:
+        home = self.folder / "versions" / str(server.version)
+        return server.process.orphans(home) if server.process else []
 
     def _said(self, server: Server) -> str:
         if server.container:
