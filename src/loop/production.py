@@ -7,7 +7,7 @@ The log of the branch is the history of every deployment. Only loop.release writ
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import AfterValidator, Field, model_validator
@@ -22,7 +22,11 @@ REFS = (
     f"refs/remotes/origin/{BRANCH}",
     f"refs/heads/{BRANCH}",
 )  # a clone of one that has it, or the only one
-MEND = f"`git log -p origin/{BRANCH} -- {STATE}` shows who changed it; put back the last one that was right"
+RECORD = re.compile(rf"{VERSIONS}/([1-9][0-9]*)\.yaml")
+
+
+def _mend(path: Path) -> str:
+    return f"`git log -p origin/{BRANCH} -- {path}` shows who changed it; put back the last right one there"
 
 
 def _hex(length: int) -> Any:
@@ -147,10 +151,16 @@ class State(Section):
 
 
 class Production:
-    """The branch at one commit: its state, and every version that was ever released, by number."""
+    """The branch at one commit: its state, and every version that was ever released, by number.
 
-    def __init__(self, commit: str | None, state: State, versions: dict[int, Version]) -> None:
+    `newest` is the highest number that has a record, also one that cannot be read.
+    """
+
+    def __init__(
+        self, commit: str | None, state: State, versions: dict[int, Version], newest: int = 0
+    ) -> None:
         self.commit, self.state, self.versions = commit, state, versions
+        self.newest = max(newest, *versions, 0)
 
     def version(self, number: int) -> Version:
         """The record of a version. Raises LoopError with the versions that there are."""
@@ -195,14 +205,32 @@ def read(at: str | None) -> Production:
     listed = git("ls-tree", "-r", "--name-only", commit, "--", str(STATE), str(VERSIONS)).split("\n")
     if str(STATE) not in listed:
         return Production(commit, EMPTY, {})
-    state = parse("rollout", _yaml(commit, STATE), State, STATE)
+    state = _parsed(commit, STATE, "rollout", State)
+    numbers = [int(found[1]) for found in map(RECORD.fullmatch, listed) if found]
+    serving = {one.version for one in state.models}
     versions = {}
-    for name in filter(None, listed):
-        if name != str(STATE):
-            one = parse("version", _yaml(commit, Path(name)), Version, Path(name))
-            versions[one.version] = one
+    for number in numbers:
+        try:
+            one = _parsed(commit, VERSIONS / f"{number}.yaml", "version", Version)
+        except LoopError:
+            if number in serving:
+                raise
+            continue  # what was broken of another version stands in nobody's way
+        if one.version == number:
+            versions[number] = one
     _consistent(state, versions)
-    return Production(commit, state, versions)
+    return Production(commit, state, versions, max(numbers, default=0))
+
+
+P = TypeVar("P", State, Version)
+
+
+def _parsed(commit: str, path: Path, name: str, model: type[P]) -> P:
+    """A file of the branch. Raises LoopError that says where to mend it."""
+    try:
+        return parse(name, _yaml(commit, path), model, path)
+    except LoopError as error:
+        raise LoopError(f"on the branch {BRANCH}, {error.found}", error.expected, _mend(path)) from None
 
 
 def _yaml(commit: str, path: Path) -> Any:
@@ -211,7 +239,7 @@ def _yaml(commit: str, path: Path) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        raise LoopError(f"{path} on {BRANCH}{where} is not YAML", "valid YAML", MEND) from None
+        raise LoopError(f"{path}{where} is not YAML", "valid YAML", _mend(path)) from None
 
 
 def _consistent(state: State, versions: dict[int, Version]) -> None:
@@ -222,12 +250,12 @@ def _consistent(state: State, versions: dict[int, Version]) -> None:
             raise LoopError(
                 f"{STATE} on {BRANCH} names version {one.version}, which was never released",
                 f"a version with a file in {VERSIONS}/",
-                MEND,
+                _mend(STATE),
             )
         if (one.commit, one.model, one.image) != (known.commit, known.model, known.image):
             raise LoopError(
                 f"{STATE} on {BRANCH} says of version {one.version} another commit, model or image "
                 f"than {VERSIONS}/{one.version}.yaml",
                 "the ones that were released",
-                MEND,
+                _mend(STATE),
             )

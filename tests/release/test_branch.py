@@ -90,6 +90,21 @@ def test_a_remote_without_the_branch_names_the_command_that_makes_it(clone):
         branch.fetch()
 
 
+def test_a_broken_record_of_another_version_stands_in_nobodys_way_and_is_kept(clone):
+    released(version(1), version(2), version(3))
+    branch.change(lambda now: (moves.abort(now.state, "it hurts", NOW), "Abort", None), lambda _: {})
+    git("switch", "--quiet", "production")
+    (clone / "versions/3.yaml").write_text("version: [")
+    (clone / "versions/README.md").write_text("by hand")
+    git("add", "--all")
+    git("commit", "--quiet", "-m", "by hand")
+    git("push", "--quiet", "origin", "production")
+    now = branch.fetch()
+    assert (sorted(now.versions), now.newest) == ([1, 2], 3)
+    released(version(4))
+    assert git("show", "origin/production:versions/3.yaml") == "version: ["
+
+
 @pytest.mark.parametrize(
     ("old", "new", "found"),
     [

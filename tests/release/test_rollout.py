@@ -14,9 +14,19 @@ from loop.release import branch, moves, predictions
 from loop.release.policy import POLICY
 from release.conftest import NOW, STAGED, released, version
 from release.log import labels, rows, write
+from release.test_branch import git
 
 NOW_OPTION = ["--now", "2026-01-08T12:00Z"]
 NEEDS = {"days_min": 2, "rows_min": 100, "labels_min": 0}
+
+
+def on_main(clone, policy: dict) -> None:
+    """Let this be the policy of main at origin."""
+    (clone / POLICY).parent.mkdir(exist_ok=True)
+    (clone / POLICY).write_text(yaml.safe_dump(policy))
+    git("add", str(POLICY))
+    git("commit", "--quiet", "-m", "policy")
+    git("push", "--quiet", "origin", "HEAD:main")
 
 
 @pytest.fixture
@@ -28,8 +38,7 @@ def rollout(clone, monkeypatch):
     for stage in asked["stages"]:
         stage["needs"] = NEEDS
     monkeypatch.setattr("loop.release.registry.follow", lambda _: None)
-    (clone / POLICY).parent.mkdir()
-    (clone / POLICY).write_text(yaml.safe_dump(asked))
+    on_main(clone, asked)
     monkeypatch.setattr(predictions, "known_labels", lambda log, now: labels(log).iloc[:0])
     released(version(1), version(2))
     return clone
@@ -101,7 +110,7 @@ def test_with_evidence_it_goes_on_by_one_commit_that_carries_it(rollout):
 
 def test_after_the_last_stage_it_is_champion(rollout):
     needless = STAGED.model_dump()
-    (rollout / POLICY).write_text(yaml.safe_dump(needless))
+    on_main(rollout, needless)
     for _ in range(3):
         said("advance", *NOW_OPTION)
     assert [(one.role, one.version) for one in branch.fetch().state.models] == [("champion", 2)]
@@ -188,7 +197,7 @@ def test_nothing_can_be_done_to_a_challenger_that_is_not_there(rollout):
 def test_a_stage_that_the_policy_no_longer_has_can_be_left(rollout):
     asked = STAGED.model_dump()
     asked["stages"] = [{**asked["stages"][2], "needs": NEEDS}]
-    (rollout / POLICY).write_text(yaml.safe_dump(asked))
+    on_main(rollout, asked)
     assert "0 of 100 rows" in refusal("advance", *NOW_OPTION)
     shadow(rollout)
     said("advance", *NOW_OPTION)
@@ -219,7 +228,7 @@ def test_whoever_reads_the_state_meanwhile_decides_nothing_twice(rollout, monkey
 
 
 def test_a_broken_policy_stops_no_abort_and_no_hold(rollout):
-    (rollout / POLICY).write_text("stages: [")
+    on_main(rollout, {"stages": "none"})
     said("hold", "--reason", "holidays")
     said("abort", "--reason", "it hurts", *NOW_OPTION)
     assert branch.fetch().state.challenger is None
@@ -235,3 +244,9 @@ def test_a_broken_policy_stops_no_abort_and_no_hold(rollout):
 def test_a_reason_is_one_line_of_words(rollout):
     said("abort", "--reason", "late\x1b[31m\n\nBy: somebody", *NOW_OPTION)
     assert branch.fetch().state.refused[0].reason == "late [31m By: somebody"
+
+
+def test_the_policy_is_mains_whatever_is_edited_here(rollout):
+    loose = STAGED.model_dump()
+    (rollout / POLICY).write_text(yaml.safe_dump(loose))
+    assert "yet: it has" in refusal("advance", *NOW_OPTION)

@@ -57,6 +57,7 @@ class Double:
     writes: list[tuple[str, str, int]] = field(default_factory=list)
     settings: Settings = field(default_factory=Settings)
     reviews: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    rights: dict[str, str] = field(default_factory=dict)  # by login; whoever is not named may write
     releases: list[dict[str, Any]] = field(default_factory=list)
     signed: set[str] = field(default_factory=set)  # commits that GitHub itself made
     home: Path = Path()
@@ -160,7 +161,7 @@ class Double:
         made = git(repo, "commit-tree", tree, *parents, text=f"{pull['title']} (#{number})")
         git(repo, "update-ref", "refs/heads/main", made, main)
         found = next(one for one in self.pulls if one["number"] == number)
-        found["merged"], found["state"] = made, "closed"
+        found["merged"], found["before"], found["state"] = made, main, "closed"
         return made
 
     def run(self, number: int, conclusion: str | None = None, **more: Any) -> int:
@@ -522,6 +523,7 @@ class _Handler(BaseHTTPRequestHandler):
         return {
             "sha": sha,
             "author": user(author),
+            "committer": user("web-flow" if sha in self.double.signed else author),
             "commit": {
                 "message": message,
                 "tree": {"sha": tree},
@@ -549,9 +551,15 @@ class _Handler(BaseHTTPRequestHandler):
         self._permitted("pull-requests", "read")
         return 200, self._page(self.double.reviews[int(number)], query)
 
+    def permission(self, _query, _body, login):
+        self._permitted("contents", "read")  # any token may: it is metadata
+        level = self.double.rights.get(login, "write")
+        return (200, {"permission": level}) if level else (404, {"message": f"{login} is not a user"})
+
     def list_commits(self, query, _body, number):
         self._permitted("pull-requests", "read")
-        span = f"refs/heads/main..refs/pull/{number}/head"
+        pull = next(one for one in self.double.pulls if one["number"] == int(number))
+        span = f"{pull.get('before', 'refs/heads/main')}..refs/pull/{number}/head"
         shas = git(self.double.repo(), "rev-list", "--reverse", span).split()
         return 200, self._page([self._commit(sha) for sha in shas], query)
 
@@ -651,6 +659,7 @@ _ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("GET", rf"{_REPO}/commits/(\w+)/statuses", _Handler.list_statuses),
     ("GET", rf"{_REPO}/commits/(\w+)/pulls", _Handler.pulls_of_commit),
     ("GET", rf"{_REPO}/pulls/(\d+)/reviews", _Handler.list_reviews),
+    ("GET", rf"{_REPO}/collaborators/([\w\[\]-]+)/permission", _Handler.permission),
     ("GET", rf"{_REPO}/pulls/(\d+)/commits", _Handler.list_commits),
     ("GET", f"{_REPO}/releases", _Handler.list_releases),
     ("POST", f"{_REPO}/releases", _Handler.add_release),

@@ -256,8 +256,9 @@ def test_an_unapproved_change_is_refused_with_commit_and_pull_request(house):
 @pytest.mark.parametrize(
     ("review", "why"),
     [
-        ({"login": "ann"}, "only by its author"),
-        ({"login": "eve", "role": "CONTRIBUTOR"}, "by nobody who may write"),
+        ({"login": "ann"}, "only by who made it"),
+        ({"login": "eve"}, "by nobody who may write"),
+        ({"login": "zoe", "role": "COLLABORATOR"}, "by nobody who may write"),
         ({"login": BOT, "role": "COLLABORATOR"}, "by nobody who may write"),
         ({"login": "bob", "state": "COMMENTED"}, "by nobody who may write"),
         ({"login": "bob", "commit_id": "0" * 40}, "of an older commit"),
@@ -265,11 +266,28 @@ def test_an_unapproved_change_is_refused_with_commit_and_pull_request(house):
     ],
 )
 def test_an_approval_that_is_none_is_refused(house, review, why):
+    house.github.rights |= {"eve": "read", "zoe": ""}
     number = house.propose(model("1"))
     house.judged(number)
     house.github.review(number, **review)
     house.merge(number)
     refused(house, why)
+
+
+def test_a_member_of_whom_github_does_not_tell_may_approve_if_they_may_write(house):
+    number = house.propose(model("1"))
+    house.judged(number)
+    house.github.review(number, "bob", role="NONE")
+    house.merge(number)
+    assert house.plan()["go"] == "true"
+
+
+def test_who_made_a_commit_of_somebody_elses_pull_request_does_not_approve_it(house):
+    number = house.propose(model("1"), author="ann")
+    house.judged(number)
+    house.github.review(number, "t")  # the name under which the test commits
+    house.merge(number)
+    refused(house, "only by who made it")
 
 
 @pytest.mark.parametrize(
@@ -289,7 +307,7 @@ def test_a_bots_pull_request_is_not_approved_by_whoever_made_its_commits(house):
     house.judged(number)
     house.github.review(number, "t")  # the name under which the test commits
     house.merge(number)
-    refused(house, "only by its author")
+    refused(house, "only by who made it")
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,12 @@ def _alone() -> None:
         )
 
 
+def fetch_main() -> None:
+    """Bring what origin has as main; one that does not answer leaves what this clone knows of it."""
+    if remote():
+        to_remote("fetch", "--quiet", "--no-tags", "origin", "+refs/heads/main:refs/remotes/origin/main")
+
+
 def change(
     move: Callable[[Production], tuple[State, str, Version | None]], files: Callable[[State], dict[str, str]]
 ) -> Production:
@@ -113,14 +119,15 @@ def _plain(value: Any) -> Any:
 def _commit(
     now: Production, state: State, message: str, version: Version | None, files: dict[str, str]
 ) -> str:
-    """A commit that holds the state, every version and the rendered files, and nothing else."""
+    """A commit of the state, the records as they are, a new one and what is rendered, and nothing else."""
     texts = {str(STATE): HEAD_OF_STATE + dump(state), **files}
-    for number, one in now.versions.items():
-        texts[f"{VERSIONS}/{number}.yaml"] = dump(one)
     if version is not None:
         texts[f"{VERSIONS}/{version.version}.yaml"] = dump(version)
     with tempfile.TemporaryDirectory() as folder:
         index = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
+        records = git("ls-tree", "-r", "--full-tree", now.commit, "--", str(VERSIONS)) if now.commit else ""
+        if records:
+            _plumb("update-index", "--index-info", text=records + "\n", env=index)
         for path, text in sorted(texts.items()):
             blob = _plumb("hash-object", "-w", "--stdin", text=text)
             _plumb("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", env=index)

@@ -40,7 +40,14 @@ class Options:
         last: dict[str, Any] = {"listen": LISTEN, "containers": False}
         path = FOLDER / "options.json"
         if path.is_file():
-            last |= json.loads(path.read_text())
+            try:
+                last |= json.loads(path.read_text())
+            except ValueError:
+                raise LoopError(
+                    f"{path} is damaged",
+                    "what was said last",
+                    f"remove it, and say --listen again ({LISTEN})",
+                ) from None
         now = {"listen": listen, "containers": containers}
         return cls(**{**last, **{name: value for name, value in now.items() if value is not None}})
 

@@ -34,11 +34,11 @@ def due(now: Production, commit: str) -> Due:
     if here.model is None:
         return Due(None, "there is no model on main yet")
     for one in now.state.refused:
-        if _holds(here, now, now.version(one.version)):
+        if one.version in now.versions and _holds(here, now, now.version(one.version)):
             return Due(None, _taken_back(one), last)
     if (same := _serving(now, commit, here)) is not None:
         return Due(None, f"neither the model nor what serves it differs from version {same.version}", last)
-    return Due(max(now.versions, default=0) + 1, _changed(here, last), last)
+    return Due(now.newest + 1, _changed(here, last), last)
 
 
 def before(now: Production, commit: str) -> Version | None:

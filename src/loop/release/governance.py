@@ -17,7 +17,8 @@ from loop.production import Version
 from loop.release import content
 
 MAIN, GATE = "main", "gate"
-WRITERS = ("OWNER", "MEMBER", "COLLABORATOR")
+WRITERS = ("admin", "write")  # "maintain" is told as write
+FORGE = "web-flow"  # GitHub itself, as for its button "Update branch"
 RESULTS = ("models/", "reports/")
 LISTED = 300  # files of a commit that GitHub lists at once
 
@@ -100,7 +101,7 @@ def _approver(github: GitHub, pull: dict[str, Any], head: dict[str, Any]) -> tup
     says = {
         login: one
         for login, one in newest.items()
-        if one["author_association"] in WRITERS and one["user"].get("type") != "Bot"
+        if one["user"].get("type") != "Bot" and _may_write(github, login)
     }
     if refuses := [login for login, one in says.items() if one["state"] == "CHANGES_REQUESTED"]:
         return None, [f"{refuses[0]} asked for changes"]
@@ -108,7 +109,7 @@ def _approver(github: GitHub, pull: dict[str, Any], head: dict[str, Any]) -> tup
     approved = {login: one for login, one in says.items() if one["state"] == "APPROVED"}
     others = {login: one for login, one in approved.items() if login not in authors}
     if not others:
-        whose = "only by its author" if approved else "by nobody who may write"
+        whose = "only by who made it" if approved else "by nobody who may write"
         return None, [f"it was approved {whose}"]
     heads = {head["sha"], *_before_results(head)}
     for login, one in others.items():
@@ -117,12 +118,25 @@ def _approver(github: GitHub, pull: dict[str, Any], head: dict[str, Any]) -> tup
     return None, ["the approval is of an older commit than the one that was merged"]
 
 
+def _may_write(github: GitHub, login: str) -> bool:
+    """Whether somebody may write here. How GitHub calls them beside a review tells it neither way."""
+    path = f"collaborators/{login}/permission"
+    try:
+        return github.get(path)["permission"] in WRITERS
+    except LoopError as error:
+        if f"{path}: 404" in error.found:  # nobody of this repository
+            return False
+        raise
+
+
 def _authors(github: GitHub, pull: dict[str, Any], path: str) -> set[str]:
-    """Whose change it is: who opened it; if that was a bot, whoever made a commit of it too."""
-    if (pull["user"] or {}).get("type") != "Bot":
-        return {_login(pull)}
-    made = [one["author"]["login"] for one in github.pages(f"{path}/commits") if one.get("author")]
-    return {_login(pull), *made}
+    """Whose change it is: who opened it, and whoever made a commit of it; of main merged in, nobody."""
+    made = {_login(pull)}
+    for one in github.pages(f"{path}/commits"):
+        by_the_forge = (one.get("committer") or {}).get("login") == FORGE and len(one["parents"]) > 1
+        if one.get("author") and not by_the_forge:
+            made.add(one["author"]["login"])
+    return made - {BOT} | {_login(pull)}
 
 
 def _login(pull: dict[str, Any]) -> str:

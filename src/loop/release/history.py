@@ -214,4 +214,4 @@ def _yaml(commit: str | None, path: Path) -> object:
     try:
         return yaml.safe_load(git("show", f"{commit}:{path.as_posix()}"))
     except yaml.YAMLError:
-        raise LoopError(f"{path} is not YAML", "valid YAML", production.MEND) from None
+        raise LoopError(f"{path} is not YAML", "valid YAML", "see the log of the branch") from None

@@ -6,12 +6,16 @@ mirrors nothing it is registered and built, and serves nobody until a person say
 
 from pathlib import Path
 
+import yaml
 from pydantic import Field, model_validator
 
+from loop.errors import LoopError
+from loop.git import git
 from loop.params import Section, parse
 from loop.yaml_file import load
 
 POLICY = Path("deploy/policy.yaml")
+MAIN = "refs/remotes/origin/main"
 
 
 class Needed(Section):
@@ -61,6 +65,23 @@ class Policy(Section):
         if weights != sorted(weights):
             raise ValueError(f"stages with weights {weights}: a later stage has no smaller weight")
         return self
+
+
+def in_force() -> Policy:
+    """The policy of main as this clone knows it from `origin`, whatever is checked out or edited here.
+
+    The judge does not belong to the judged. Without origin's main it is that of the checkout.
+    """
+    if not git("for-each-ref", "--format=%(refname)", MAIN):
+        return read()
+    where = Path(f"{POLICY} on origin/main")
+    try:
+        values = yaml.safe_load(git("show", f"{MAIN}:{POLICY.as_posix()}"))
+    except (LoopError, yaml.YAMLError):
+        raise LoopError(
+            f"there is no {where} that can be read", "the policy of main", "mend it there"
+        ) from None
+    return parse("policy", values, Policy, where)
 
 
 def read(path: Path = POLICY) -> Policy:

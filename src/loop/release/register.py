@@ -14,6 +14,7 @@ import yaml
 from loop import lock, production
 from loop.errors import LoopError
 from loop.github import GitHub
+from loop.markup import prose
 from loop.paths import CARD, CARD_JSON, PARAMS, PIPELINE_LOCK
 from loop.production import Challenger, Production, State, Version
 from loop.release import branch, content, follow, moves, outputs, page, plan, policy, render
@@ -128,7 +129,7 @@ def notes(now: Production, version: Version) -> str:
     """What GitHub's page says of a version: what changed, where it comes from, and its model card."""
     last = before(now, version.commit)
     since = f"## Since version {last.version}" if last else "## What it is"
-    who = f"#{version.pull} by @{version.author}, approved by @{version.approver}: {version.verdict}"
+    who = f"#{version.pull} by @{version.author}, approved by @{version.approver}: {prose(version.verdict)}"
     came = f"{who}\n\nCommit {version.commit} · model `{version.model}` · image `{version.image}`"
     return "\n\n".join([came, since, _since(last, version), _bytes(version.commit, CARD).decode()])
 

@@ -24,7 +24,7 @@ END = "`loop rollout abort --reason TEXT`"
 
 @dataclass(frozen=True)
 class View:
-    """What a verb looks at: the policy of this checkout, the folders of the prediction log, the instant."""
+    """What a verb looks at: the policy of main, the folders of the prediction log, the instant."""
 
     policy: Policy
     folders: Sequence[Path]
@@ -32,8 +32,9 @@ class View:
 
 
 def view(folders: Sequence[Path], now: pd.Timestamp) -> View:
-    """The view of this checkout; without folders that of LOOP_PREDICTIONS."""
-    return View(policy.read(), folders or [settings.place().predictions], now)
+    """The view by main's policy; without folders that of LOOP_PREDICTIONS."""
+    branch.fetch_main()
+    return View(policy.in_force(), folders or [settings.place().predictions], now)
 
 
 def seen(state: State, at: View) -> Evidence | None:

@@ -14,7 +14,9 @@ def champion(base: Base) -> tuple[Base, list[str]]:
     Raises LoopError for a branch `production` that cannot be read.
     """
     now = production.read(production.ref())
-    taken_back = {now.version(one.version).model: one for one in now.state.refused}
+    taken_back = {
+        now.versions[one.version].model: one for one in now.state.refused if one.version in now.versions
+    }
     serving, held = now.state.champion, _model(base)
     if serving is None or held == serving.model or held not in taken_back:
         return base, []
