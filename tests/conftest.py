@@ -28,6 +28,7 @@ from closure import closure, imports
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 WHOLE = {"finished", "working_copy", "bare_copy", "browser"}  # fixtures of whole pipelines and of a browser
+COMMAND_LINE = {"loop.cli", "loop.cli.app"}  # what its verbs import when they run, a test need not reach
 EVERYTHING = {"uv.lock", "pyproject.toml", "tests/conftest.py", "tests/closure.py"}
 
 
@@ -83,7 +84,12 @@ def _touched(test: Path, changed: frozenset[str]) -> bool:
     helpers = [ROOT / path for path in changed if path.startswith("tests/") and "/test_" not in path]
     if any(helper.parent in test.parents for helper in helpers):
         return True
-    modules = imports(ast.parse(text))
+    found = imports(ast.parse(text))
+    if COMMAND_LINE & set(found) and any(
+        path.startswith(("src/loop/cli", "src/loop/verbs/")) for path in changed
+    ):
+        return True
+    modules = [name for name in found if name not in COMMAND_LINE]
     return any(path in changed for module in modules for path in closure(module, ROOT / "src", ROOT))
 
 

@@ -196,7 +196,7 @@ def test_a_champion_that_needs_another_python_is_not_passed_over(change):
     code, verdict, _ = review(change, PATH=f"{BIN}:{ROOT}/.tools/bin:{os.environ['PATH']}")
     assert (code, verdict["verdict"]) == (2, "cannot tell")
     assert "environment" in verdict["sentence"]
-    assert "review with a Python that both commits allow" in verdict["todo"]
+    assert "use a Python that both commits allow" in verdict["todo"]
 
 
 def test_results_that_are_out_of_date_are_not_judged(change):

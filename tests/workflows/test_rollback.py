@@ -258,7 +258,7 @@ def test_the_workflow_takes_production_back_and_opens_the_pull_request(home, run
     assert home.champion() == 1
     told = git(home.double.repo(), "log", "-1", "--format=%an%n%(trailers:only,unfold)", "production")
     assert told.startswith("github-actions[bot]")
-    assert "run: https://" in told
+    assert "Run: https://" in told
     assert "$(touch pwned)" in told
     assert opened(home.double) == [("rollback-v2-to-v1", "main")]
     assert not list(runner.folder.rglob("pwned*"))
