@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, Repo, commands_in
-from loop.production import State, Version
+from loop.production import State
 from loop.release import branch, moves, policy
 from problem import schema
 from release.backends import free_port
-from release.conftest import NOW, version
+from release.conftest import NOW
 
 ROLLBACK = 60.0  # seconds
 CALLERS, PAUSE = 3, 0.01
@@ -75,13 +75,17 @@ def host(finished: Repo, changed: Repo, tmp_path_factory) -> Repo:
     return repo
 
 
-def released(repo: Repo, number: int, commit: str) -> Version:
-    model = json.loads(repo.git("show", f"{commit}:models/lineage.json"))["model"]["sha256"]
-    return version(number, commit=repo.git("rev-parse", commit), model=model, image=None)
+def propose_and_merge(repo: Repo) -> None:
+    """The change as a branch that the review lets pass, merged into main."""
+    repo.git("switch", "--quiet", "change")
+    repo.run("dvc", "checkout", "--force")
+    repo.run("loop", "review")
+    repo.git("switch", "--quiet", "main")
+    repo.git("merge", "--quiet", "--no-edit", "change")
 
 
-def moved(how, *more, number: Version | None = None) -> State:
-    return branch.change(lambda now: (how(now.state, *more), how.__name__, number), lambda _: {}).state
+def moved(how, *more) -> State:
+    return branch.change(lambda now: (how(now.state, *more), how.__name__, None), lambda _: {}).state
 
 
 def test_a_model_takes_over_and_is_taken_back_while_requests_flow(host, monkeypatch):
@@ -90,8 +94,6 @@ def test_a_model_takes_over_and_is_taken_back_while_requests_flow(host, monkeypa
         monkeypatch.setenv(name, "t")
     for name in ("GIT_COMMITTER_EMAIL", "GIT_AUTHOR_EMAIL"):
         monkeypatch.setenv(name, "t@t")
-    first, second = released(host, 1, "main"), released(host, 2, "change")
-    assert first.model != second.model
     rules, port = policy.read(), free_port()
     search = f"{ROOT / '.tools/bin'}{os.pathsep}{host.environment()['PATH']}"
 
@@ -100,15 +102,19 @@ def test_a_model_takes_over_and_is_taken_back_while_requests_flow(host, monkeypa
 
     load, seen = None, []
     try:
-        moved(moves.enter, first, rules, NOW, number=first)
+        host.run("loop", "release", "record", PATH=search)
         deploy()
         load = Load(port)
-        steps = [(moves.enter, second, rules, NOW)] + [(moves.advance, rules, NOW)] * 3
-        for how, *more in steps:
-            moved(how, *more, number=second if how is moves.enter else None)
+        propose_and_merge(host)
+        host.run("loop", "release", "record", PATH=search)
+        first, second = (branch.fetch().version(number) for number in (1, 2))
+        assert first.model != second.model
+        seen.append(deploy())
+        for _ in range(3):
+            moved(moves.advance, rules, NOW)
             seen.append(deploy())
         before = time.monotonic()
-        moved(moves.back, first, "it is worse", NOW)
+        host.run("loop", "rollback", "--reason", "it is worse", "--no-pull-request", PATH=search)
         seen.append(deploy())
         back = time.monotonic()
         time.sleep(1)
