@@ -74,7 +74,9 @@ def _row_groups(path: Any, wanted: list[str]) -> list[Piece]:
     with pq.ParquetFile(path) as file:
         metadata, types = file.metadata, {field.name: field.type for field in file.schema_arrow}
     there = [name for name in wanted if name in types]
-    texts = [name for name in there if pa.types.is_string(types[name]) or pa.types.is_large_string(types[name])]
+    texts = [
+        name for name in there if pa.types.is_string(types[name]) or pa.types.is_large_string(types[name])
+    ]
 
     def piece(group: int) -> Piece:
         def read() -> Iterator[Any]:

@@ -9,10 +9,9 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from loop.stats import batches
+from loop.stats import arrays, batches
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.uint8]
@@ -51,7 +50,7 @@ class Bins:
 
     def codes(self, column: Any) -> Codes:
         """The bin of each row of an arrow array: (rows,)."""
-        return self._of_numbers(numbers(column)) if self.ordered else self._of_categories(column)
+        return self._of_numbers(arrays.numbers(column)) if self.ordered else self._of_categories(column)
 
     def as_json(self) -> dict[str, Any]:
         """A mapping that JSON can hold."""
@@ -83,7 +82,7 @@ class Bins:
         return codes
 
     def _search(self, values: Floats) -> Codes:
-        """`np.searchsorted(edges, values)`, by a table of cells instead of a binary search: 15 times as fast."""
+        """`np.searchsorted(edges, values)`, by a table of cells: 15 times as fast as by halves."""
         edges, (starts, rounds) = self.edges, self._table
         assert edges is not None  # noqa: S101 - only numbers come here
         if rounds > NEAR:
@@ -109,7 +108,9 @@ class Bins:
     @cached_property
     def _grid(self) -> tuple[float, float]:
         edges = np.asarray(self.edges)
-        low, high = (edges[1], edges[-2]) if len(edges) > 3 else (edges[0], edges[-1]) if len(edges) else (0, 0)
+        low, high = (
+            (edges[1], edges[-2]) if len(edges) > 3 else (edges[0], edges[-1]) if len(edges) else (0, 0)
+        )
         width = float(high) - float(low)
         return float(low), GRID / width if 0 < width < np.inf and GRID / width < np.inf else 1.0
 
@@ -120,14 +121,10 @@ class Bins:
         return (np.cumsum(within) - within).astype(np.uint8), int(within.max())
 
     def _of_categories(self, column: Any) -> Codes:
-        encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-        names = encoded.dictionary.to_pylist()
+        names, where = arrays.categories(column)
         other, missing = self.known - 1, self.known
-        place = [missing if name is None else self._places.get(str(name), other) for name in names]
-        where = encoded.indices.to_numpy(zero_copy_only=False)
-        if encoded.indices.null_count:
-            where = np.where(np.isnan(where), len(names), where).astype(np.int32)
-        return np.array([*place, missing], np.uint8).take(where)
+        place = [self._places.get(name, other) if name is not None else missing for name in names]
+        return np.array(place, np.uint8).take(where)
 
     @cached_property
     def _places(self) -> dict[str, int]:
@@ -148,47 +145,24 @@ def bins(source: Any, columns: Sequence[str]) -> dict[str, Bins]:
     return {name: _bins(schema.field(name).type, [part[name] for part in sizes]) for name in wanted}
 
 
-def numbers(column: Any) -> Floats:
-    """An arrow array as float64 (rows,), missing as NaN."""
-    kind = column.type
-    if pa.types.is_temporal(kind):
-        column = column.cast(pa.int64())
-    elif not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
-        column = column.cast(pa.float64())
-    found: Floats = column.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
-    return found
-
-
-def is_number(kind: Any) -> bool:
-    """Whether a column of this arrow type has edges, not values."""
-    of = pa.types
-    return bool(
-        of.is_integer(kind)
-        or of.is_floating(kind)
-        or of.is_boolean(kind)
-        or of.is_decimal(kind)
-        or of.is_temporal(kind)
-    )
-
-
 def _strided(batch: Any, parts: int) -> dict[str, Any]:
     step = max(1, batch.num_rows * parts // SAMPLE)
     return {name: _every(batch.column(name), step) for name in batch.schema.names}
 
 
 def _every(column: Any, step: int) -> Any:
-    if is_number(column.type):
-        return numbers(column)[::step].copy()
-    where = np.arange(0, len(column), step)
-    return Counter(None if name is None else str(name) for name in column.take(pa.array(where)).to_pylist())
+    if arrays.is_number(column.type):
+        return arrays.numbers(column)[::step].copy()
+    names, where = arrays.categories(column)
+    rows = np.bincount(where[::step], minlength=len(names))
+    return Counter({name: int(count) for name, count in zip(names, rows, strict=True) if name is not None})
 
 
 def _bins(kind: Any, found: list[Any]) -> Bins:
-    if is_number(kind):
+    if arrays.is_number(kind):
         values = np.concatenate([np.empty(0), *found])
         return _of_numbers(np.sort(values[~np.isnan(values)]))
-    together: Counter[str | None] = sum(found, Counter())
-    del together[None]
+    together: Counter[str] = sum(found, Counter())
     return _of_values(together)
 
 

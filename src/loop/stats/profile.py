@@ -5,6 +5,7 @@ Any window, any set of past windows and any resampling of days is a sum of days 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from loop.errors import LoopError
-from loop.stats import batches
+from loop.stats import arrays, batches
 from loop.stats.binning import Bins, Floats, bins
 
 __all__ = ["Bins", "Profile", "bins", "past", "profile"]
@@ -38,7 +39,9 @@ class Profile:
 
     def window(self, first_day: str, until_day: str) -> dict[str, NDArray[Any]]:
         """The counts of each column, (bins,), over the days from `first_day` to before `until_day`."""
-        return {name: counts.sum(axis=0) for name, counts in self.between(first_day, until_day).counts.items()}
+        return {
+            name: counts.sum(axis=0) for name, counts in self.between(first_day, until_day).counts.items()
+        }
 
     def between(self, first_day: str, until_day: str) -> "Profile":
         """The days from `first_day` to before `until_day`."""
@@ -111,7 +114,9 @@ class Profile:
         if found["moments"] is not None:
             rows, columns = np.triu_indices(size)
             moments = np.zeros((len(days), size, size))
-            moments[:, rows, columns] = moments[:, columns, rows] = np.reshape(found["moments"], (len(days), -1))
+            moments[:, rows, columns] = moments[:, columns, rows] = np.reshape(
+                found["moments"], (len(days), -1)
+            )
         counts = {
             name: np.array(counts, np.int64).reshape(len(days), of[name].known + 1)
             for name, counts in found["counts"].items()
@@ -209,7 +214,7 @@ def _moments(scores: NDArray[np.float32], number: Ints, days: int) -> Floats:
         order = np.argsort(number.astype(np.uint16), kind="stable")
         scores, number = scores[:, order], number[order]
     ends = np.searchsorted(number, np.arange(days + 1))
-    parts = [scores[:, start:end] for start, end in zip(ends[:-1], ends[1:], strict=True)]
+    parts = [scores[:, start:end] for start, end in pairwise(ends)]
     return np.array([part @ part.T for part in parts], np.float64)
 
 
@@ -231,16 +236,17 @@ def _days(column: Any, name: str) -> Ints:
         if kind.tz is None:
             raise _no_day(name, "times without a time zone")
         ticks = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit] * 86_400
-        return np.asarray(column.view(pa.int64()).to_numpy() // ticks)
+        return np.asarray(arrays.plain(column)[0] // ticks, np.int64)
     if pa.types.is_date(kind):
-        return np.asarray(column.to_numpy(zero_copy_only=False).astype("datetime64[D]").astype(np.int64))
-    encoded = column if pa.types.is_dictionary(kind) else column.dictionary_encode()
-    texts = encoded.dictionary.to_pylist()
+        ticks = 1 if kind.bit_width == 32 else 86_400_000
+        return np.asarray(arrays.plain(column)[0] // ticks, np.int64)
+    names, where = arrays.categories(column)
+    texts = names[:-1]
     try:
         days = np.array(texts, "datetime64[D]").astype(np.int64)
     except (ValueError, TypeError):
         raise _no_day(name, f"`{texts[0]}`") from None
-    return np.asarray(days.take(encoded.indices.to_numpy()))
+    return np.asarray(days.take(where))
 
 
 def _no_day(name: str, found: str) -> LoopError:
@@ -259,7 +265,8 @@ def _product(weight: NDArray[Any], counts: NDArray[Any]) -> NDArray[Any]:
 
 
 def _places(days: list[str], among: list[str]) -> Ints:
-    return (np.array(among)[:, None] == np.array(days, dtype=np.str_)[None, :]).astype(np.int64)
+    same = np.equal(np.array(among, np.str_)[:, None], np.array(days, np.str_)[None, :])
+    return np.asarray(same, np.int64)
 
 
 def _same(one: Profile, other: Profile, name: str) -> bool:
