@@ -1,0 +1,85 @@
+"""A rise of a daily series, and the day it began: the one-sided cumulative sum (Page 1954, Biometrika 41).
+
+    path[t] = max(0, path[t-1] + z[t] - slack)        z: the day's value, standardised by the reference
+
+How high the path may go is taken from the reference itself, its days drawn again in blocks, not from a table
+for independent normal days.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+SLACK = 0.5  # in standard deviations: a shift of twice this is found soonest
+BLOCK = 7  # days that are drawn together, so that a week's pattern and its autocorrelation stay
+
+
+@dataclass(frozen=True, eq=False)
+class Cusum:
+    """The path (days,), NaN where the day was; the first day over the limit and that of the rise, or None.
+
+    Days are places in the series. `since` is the day after the path was last zero before it crossed.
+    """
+
+    path: Floats
+    alarm: int | None
+    since: int | None
+
+
+def cusum(series: ArrayLike, reference: ArrayLike, limit: float, slack: float = SLACK) -> Cusum:
+    """The path of a daily series, oldest first, standardised by the mean and deviation of reference days.
+
+    NaN days are skipped. No alarm where the reference has fewer than two days, or does not vary.
+    """
+    place = _standard(series, reference)
+    path = _paths(place[None, :], slack)[0]
+    over = np.flatnonzero(path > limit)
+    if not len(over):
+        return Cusum(path, None, None)
+    alarm = int(over[0])
+    zeros = np.flatnonzero(path[:alarm] == 0)
+    rising = np.flatnonzero(path[: alarm + 1] > 0)
+    since = rising[rising > (zeros[-1] if len(zeros) else -1)][0]
+    return Cusum(path, alarm, int(since))
+
+
+def limit(
+    reference: ArrayLike, run_length: int, *, seed: int, replicates: int = 500, slack: float = SLACK
+) -> float:
+    """How high the path may go so that false alarms come every `run_length` days on average.
+
+    Long series of reference days, drawn in weeks that begin on any day (circular block bootstrap: Politis and
+    Romano 1992), give the chance of a first crossing by day `run_length`: for the memoryless wait that a
+    false alarm is, 1 - 1/e of them, so the limit is the 1/e quantile of their highest points. Infinite where
+    the reference has fewer than two weeks of days.
+    """
+    known = np.asarray(reference, np.float64)
+    known = known[np.isfinite(known)]
+    if len(known) < 2 * BLOCK:
+        return float("inf")
+    blocks = -(-run_length // BLOCK)
+    starts = np.random.default_rng(seed).integers(0, len(known), (replicates, blocks))
+    days = ((starts[:, :, None] + np.arange(BLOCK)) % len(known)).reshape(replicates, -1)[:, :run_length]
+    highest = _paths(_standard(known, known)[days], slack).max(axis=1)
+    return float(np.quantile(highest, np.exp(-1)))
+
+
+def _standard(series: ArrayLike, reference: ArrayLike) -> Floats:
+    values, known = (np.asarray(side, np.float64) for side in (series, reference))
+    known = known[np.isfinite(known)]
+    spread = known.std(ddof=1) if len(known) > 1 else 0.0
+    return (values - known.mean()) / spread if spread > 0 else np.full_like(values, np.nan)
+
+
+def _paths(place: Floats, slack: float) -> Floats:
+    """Paths of many series at once: (series, days)."""
+    height = np.zeros(len(place))
+    paths = np.full_like(place, np.nan)
+    for day in range(place.shape[1]):
+        known = np.isfinite(place[:, day])
+        height = np.where(known, np.maximum(0, height + place[:, day] - slack), height)
+        paths[:, day] = np.where(known, height, np.nan)
+    return paths
