@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from loop import settings
+from loop import predictions, settings
 from loop.errors import LoopError
 from loop.git import git
 from loop.markup import plain
 from loop.production import Production, State
-from loop.release import branch, evidence, follow, moves, policy, predictions, render
+from loop.release import branch, evidence, follow, moves, policy, render
 from loop.release.evidence import Evidence
 from loop.release.policy import Policy
 
