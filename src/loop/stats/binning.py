@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from loop import batches
 from loop.errors import LoopError
-from loop.stats import arrays, batches
+from loop.stats import arrays
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.uint8]

@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from loop import batches
 from loop.errors import LoopError
-from loop.stats import arrays, batches
+from loop.stats import arrays
 from loop.stats.binning import Bins, Floats, bins
 
 __all__ = ["Bins", "Profile", "bins", "past", "profile"]
