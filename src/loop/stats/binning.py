@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.stats import arrays, batches
+from loop import batches
+from loop.errors import LoopError
+from loop.stats import arrays
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.uint8]
@@ -136,12 +138,19 @@ def bins(source: Any, columns: Sequence[str]) -> dict[str, Bins]:
 
     From at most about 50,000 of its rows: every n-th row of 32 row groups at even steps, so the same
     source gives the same bins. Numbers, booleans and times get edges at 128 quantiles, equal ones once; all
-    else is categories. A column without a value has one bin for whatever comes.
+    else is categories. A column without a value has one bin for whatever comes. Raises
+    LoopError for a column that the reference lacks.
     """
     wanted = list(columns)
     parts = batches.spread(batches.pieces(source, wanted))
     sizes = list(batches.each(parts, lambda batch: _strided(batch, len(parts))))
     schema = batches.schema(source)
+    if absent := [name for name in wanted if name not in schema.names]:
+        raise LoopError(
+            f"the reference has no column {', '.join(absent)}",
+            "every column that is to be compared",
+            f"name columns that it has: {', '.join(schema.names)}",
+        )
     return {name: _bins(schema.field(name).type, [part[name] for part in sizes]) for name in wanted}
 
 
@@ -170,7 +179,9 @@ def _of_numbers(ordered: Floats) -> Bins:
     if not len(ordered):
         return Bins(np.empty(0), None, np.zeros(1))
     inner = ordered[np.ceil(np.arange(1, FINE) / FINE * len(ordered)).astype(int) - 1]
-    edges = np.unique([np.nextafter(ordered[0], -np.inf), *inner, ordered[-1]])
+    with np.errstate(over="ignore"):
+        below = np.nextafter(ordered[0], -np.inf)
+    edges = np.unique([below, *inner, ordered[-1]])
     edges = edges[np.isfinite(edges)]
     shares = np.diff(np.searchsorted(ordered, edges, "right"), prepend=0, append=len(ordered)) / len(ordered)
     return Bins(edges, None, _scores(shares))

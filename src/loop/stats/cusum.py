@@ -54,11 +54,11 @@ def limit(
     Long series of reference days, drawn in weeks that begin on any day (circular block bootstrap: Politis and
     Romano 1992), give the chance of a first crossing by day `run_length`: for the memoryless wait that a
     false alarm is, 1 - 1/e of them, so the limit is the 1/e quantile of their highest points. Infinite where
-    the reference has fewer than two weeks of days.
+    the reference has fewer than two weeks of days, or does not vary.
     """
     known = np.asarray(reference, np.float64)
     known = known[np.isfinite(known)]
-    if len(known) < 2 * BLOCK:
+    if len(known) < 2 * BLOCK or known.std() == 0:
         return float("inf")
     blocks = -(-run_length // BLOCK)
     starts = np.random.default_rng(seed).integers(0, len(known), (replicates, blocks))

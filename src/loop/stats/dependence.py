@@ -16,6 +16,8 @@ from loop.stats.profile import Profile
 
 Floats = NDArray[np.float64]
 
+ROUNDING = 1e-6  # a standard deviation below this is zero
+
 
 def correlations(profile: Profile) -> Floats:
     """Correlations of normal scores within each day or window: (windows, columns, columns).
@@ -29,12 +31,13 @@ def correlations(profile: Profile) -> Floats:
             "profile the rows again",
         )
     rows = np.where(profile.rows > 0, profile.rows, np.nan)[:, None]
-    sums = [profile.counts[name][:, :-1] @ of.scores for name, of in profile.bins.items()]
-    means = np.stack(sums, axis=1) / rows
+    known = [(profile.counts[name][:, :-1], of.scores) for name, of in profile.bins.items()]
+    means = np.stack([counts @ scores for counts, scores in known], axis=1) / rows
+    squares = np.stack([counts @ scores**2 for counts, scores in known], axis=1) / rows
     covariance = profile.moments / rows[:, :, None] - means[:, :, None] * means[:, None, :]
-    spread = np.sqrt(np.maximum(np.diagonal(covariance, axis1=1, axis2=2), 0))
+    spread = np.sqrt(np.maximum(squares - means**2, 0))  # not the diagonal: its sums are of float32
     scale = spread[:, :, None] * spread[:, None, :]
-    varies = ~(spread < 1e-3)  # sums of float32: less than this is rounding
+    varies = ~(spread < ROUNDING)
     there = varies[:, :, None] & varies[:, None, :]
     return np.asarray(np.divide(covariance, scale, out=np.zeros_like(covariance), where=there))
 

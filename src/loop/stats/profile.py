@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from loop import batches
 from loop.errors import LoopError
-from loop.stats import arrays, batches
+from loop.stats import arrays
 from loop.stats.binning import Bins, Floats, bins
 
 __all__ = ["Bins", "Profile", "bins", "past", "profile"]
@@ -60,8 +61,8 @@ class Profile:
 
     def weighted(self, weight: NDArray[Any], names: Sequence[str]) -> "Profile":
         """Sums over days by `weight` (windows, days): a profile of windows with these names."""
-        flat = None if self.moments is None else self.moments.reshape(len(self.days), -1)
         size = len(self.bins)
+        flat = None if self.moments is None else self.moments.reshape(len(self.days), size * size)
         return replace(
             self,
             days=list(names),
@@ -195,7 +196,7 @@ def _tally(batch: Any, bins: dict[str, Bins], day: str, dependence: bool) -> _Ta
     for place, (name, of) in enumerate(bins.items()):
         width = of.known + 1
         if name in batch.schema.names:
-            codes = of.codes(batch.column(name))
+            codes = _codes(of, batch.column(name), name)
         else:
             codes = np.full(batch.num_rows, of.known, np.uint8)
         cells = number * width + codes if days > 1 else codes
@@ -244,9 +245,20 @@ def _days(column: Any, name: str) -> Ints:
     texts = names[:-1]
     try:
         days = np.array(texts, "datetime64[D]").astype(np.int64)
-    except (ValueError, TypeError):
-        raise _no_day(name, f"`{texts[0]}`") from None
+    except ValueError as error:
+        raise _no_day(name, f"what is no day ({error})") from None
     return np.asarray(days.take(where))
+
+
+def _codes(bins: Bins, column: Any, name: str) -> NDArray[np.uint8]:
+    try:
+        return bins.codes(column)
+    except pa.ArrowInvalid as error:
+        raise LoopError(
+            f"column {name} holds what is no number ({error})",
+            f"numbers, as {name} held in the reference",
+            "mend the feed: check the rows against their contract first",
+        ) from None
 
 
 def _no_day(name: str, found: str) -> LoopError:
