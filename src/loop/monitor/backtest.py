@@ -23,16 +23,25 @@ def gain(
     are there to tell.
     """
     decided = rows[DECIDED_AT]
-    judged = rows[(decided >= max(windows.holdout.since, champion.windows.train.until)) & (decided < windows.holdout.until)]
+    judged = rows[
+        (decided >= max(windows.holdout.since, champion.windows.train.until))
+        & (decided < windows.holdout.until)
+    ]
     train = rows[
         (decided >= windows.train.since)
         & (decided < windows.train.until)
         & (rows["label_known_at"] <= windows.train.until)
     ]
     days = judged[DECIDED_AT].dt.floor("D")
-    if windows.train.until <= champion.windows.train.until or len(judged) < settings.rows_min or days.nunique() < 2:
+    if (
+        windows.train.until <= champion.windows.train.until
+        or len(judged) < settings.rows_min
+        or days.nunique() < 2
+    ):
         return None
-    challenger = champion.refit(train.drop(columns=["score"]), judged.drop(columns=["score"])).to_numpy(np.float64)
+    challenger = champion.refit(train.drop(columns=["score"]), judged.drop(columns=["score"])).to_numpy(
+        np.float64
+    )
     codes, names = pd.factorize(days)
     found = paired.gain(
         metrics.METRICS[metrics.PRIMARY],

@@ -64,7 +64,9 @@ def decide(case: Case, gain: Gain | None, looks: list[str], settings: Settings) 
         found = f"{case.rows:,} rows in the newest {settings.window_days} days"
         return Decision("no data", f"{found}, fewer than {settings.rows_min:,} (monitor.rows_min)", looks[-1])
     if case.stuck:
-        return Decision("page", f"the model uses {_names(case.stuck)}, which hold one value or none now", looks[-1])
+        return Decision(
+            "page", f"the model uses {_names(case.stuck)}, which hold one value or none now", looks[-1]
+        )
     if case.minima:
         return Decision("page", "; ".join(case.minima), looks[-1])
     if not suspects(case, settings):
@@ -74,7 +76,9 @@ def decide(case: Case, gain: Gain | None, looks: list[str], settings: Settings) 
     if (last := cooling(case, settings)) is not None:
         return Decision("watch", f"{what}: beyond past windows; the last retrain was on {last}", first)
     if gain is None:
-        return Decision("watch", f"{what}: beyond past windows; a retrain has nothing new to learn from yet", first)
+        return Decision(
+            "watch", f"{what}: beyond past windows; a retrain has nothing new to learn from yet", first
+        )
     ends = f"{gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]"
     if gain.low > 0:
         return Decision("retrain", f"it hurts: a retrain would have gained {ends}; {what}", first)

@@ -4,46 +4,21 @@ Everything is taken as known at `now`. Nothing is written but monitor/.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from loop import files, params, settings, watch
-from loop.errors import LoopError
-from loop.features import DECIDED_AT
+from loop import files
 from loop.monitor import (
-    attempts,
-    backtest,
-    champion,
-    decide,
-    drift,
-    estimate,
-    feed,
-    finding,
-    outcomes,
     page,
-    performance,
-    reference,
     report,
-    served,
     tell,
-    use,
-    windows,
 )
-from loop.monitor.champion import Champion
-from loop.monitor.decide import Case, Decision
-from loop.monitor.feed import Feed
-from loop.monitor.finding import EXIT_CODES, FINDING, FOLDER, Breach, Event, Finding, Gain, Model, Point, Window
-from loop.monitor.outcomes import Joined
-from loop.monitor.performance import Daily
-from loop.monitor.series import Series
-from loop.params import Resampling
-from loop.policy import Policy
-from loop.stats import bootstrap
-from loop.watch import Settings
-from problem import metrics, schema, source
+from loop.monitor.finding import (
+    EXIT_CODES,
+    FINDING,
+    FOLDER,
+)
 
 DAY = pd.Timedelta(days=1)
 LOOKS_MAX = 60
