@@ -1,4 +1,4 @@
-"""What a retrain would have gained: a model fitted on what was known then, judged on the newest matured rows."""
+"""What a retrain would have gained: fitted on what was known then, judged on the newest matured rows."""
 
 import numpy as np
 import pandas as pd
@@ -19,8 +19,7 @@ def gain(
     """The gain in the primary metric on the retrain's holdout, with an interval by days.
 
     `rows` are labelled examples, with the champion's score and `label_known_at`; `windows` those that a
-    retrain would have. None where it would train on what the champion has seen already, or too few rows
-    are there to tell.
+    retrain would have. None where too few rows are there to tell.
     """
     decided = rows[DECIDED_AT]
     judged = rows[

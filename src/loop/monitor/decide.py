@@ -21,7 +21,7 @@ TODO: dict[Word, str] = {
 
 @dataclass(frozen=True)
 class Case:
-    """What is known at an instant; `alarms` holds per look whether anything was seen, newest last."""
+    """What is known at an instant."""
 
     breaches: int
     rows: int
@@ -57,32 +57,37 @@ def cooling(case: Case, settings: Settings) -> str | None:
 
 def decide(case: Case, gain: Gain | None, looks: list[str], settings: Settings) -> Decision:
     """The decision; what comes first rules: a broken feed says nothing of the model, harm outranks drift."""
-    if case.breaches:
-        rules = "1 rule" if case.breaches == 1 else f"{case.breaches} rules"
-        return Decision("broken feed", f"the newest rows break {rules} of their contract", looks[-1])
-    if case.rows < settings.rows_min:
-        found = f"{case.rows:,} rows in the newest {settings.window_days} days"
-        return Decision("no data", f"{found}, fewer than {settings.rows_min:,} (monitor.rows_min)", looks[-1])
-    if case.stuck:
-        return Decision(
-            "page", f"the model uses {_names(case.stuck)}, which hold one value or none now", looks[-1]
-        )
-    if case.minima:
-        return Decision("page", "; ".join(case.minima), looks[-1])
+    if (first := _first(case, settings)) is not None:
+        return Decision(*first, looks[-1])
     if not suspects(case, settings):
         return Decision("nothing", "no look beyond what past windows showed, or one alone", None)
-    first = since(seen(case.series), looks)
-    what = _names([one.title for one in case.series if one.alarm[-1]])
+    word, reason = _drifted(case, gain, settings)
+    return Decision(word, reason, since(seen(case.series), looks))
+
+
+def _first(case: Case, settings: Settings) -> tuple[Word, str] | None:
+    """What is said whatever drifted."""
+    if case.breaches:
+        rules = "1 rule" if case.breaches == 1 else f"{case.breaches} rules"
+        return "broken feed", f"the newest rows break {rules} of their contract"
+    if case.rows < settings.rows_min:
+        found = f"{case.rows:,} rows in the newest {settings.window_days} days"
+        return "no data", f"{found}, fewer than {settings.rows_min:,} (monitor.rows_min)"
+    if case.stuck:
+        return "page", f"the model uses {_names(case.stuck)}, where one value or none is left now"
+    return ("page", "; ".join(case.minima)) if case.minima else None
+
+
+def _drifted(case: Case, gain: Gain | None, settings: Settings) -> tuple[Word, str]:
+    beyond = f"{_names([one.title for one in case.series if one.alarm[-1]])}: beyond past windows"
     if (last := cooling(case, settings)) is not None:
-        return Decision("watch", f"{what}: beyond past windows; the last retrain was on {last}", first)
+        return "watch", f"{beyond}; the last retrain was on {last}, too lately for another"
     if gain is None:
-        return Decision(
-            "watch", f"{what}: beyond past windows; a retrain has nothing new to learn from yet", first
-        )
-    ends = f"{gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]"
+        return "watch", f"{beyond}; a retrain has nothing new to learn from yet"
+    told = f"a retrain would have gained {gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]"
     if gain.low > 0:
-        return Decision("retrain", f"it hurts: a retrain would have gained {ends}; {what}", first)
-    return Decision("watch", f"{what}: beyond past windows, but a retrain would have gained {ends}", first)
+        return "retrain", f"it hurts: {told}; {beyond}"
+    return "watch", f"{beyond}, but nothing certain is to be gained: {told}"
 
 
 def seen(series: list[Series]) -> np.ndarray:

@@ -48,7 +48,7 @@ class Drift:
         rows = {name: self.adjusted[place] for place, name in enumerate(self.use)}
         return [self._feature(name, rows[name]) for name in names]
 
-    def series(self, ends: list[str]) -> list[Series]:
+    def series(self) -> list[Series]:
         """What is watched of inputs and of scores."""
         least = _least(self.adjusted)
         return [

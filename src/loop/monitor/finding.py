@@ -85,7 +85,7 @@ class Statistic(Part):
 
 
 class Feature(Part):
-    """A feature in the newest window, most measures first beside their limits."""
+    """A feature in the newest window, its measures beside their limits."""
 
     name: str
     use: float  # share of the model's use of all features, 0 to 1
@@ -113,7 +113,7 @@ class Signal(Part):
 
 
 class Point(Part):
-    """A window that ends on `until`: metrics of matured rows with intervals by days, and the estimate."""
+    """A look: metrics of the newest window whose labels were final then, intervals by days, and the estimate."""
 
     until: str
     reference: bool  # of the past that limits come from, not of what is watched

@@ -81,10 +81,9 @@ def outcomes(joined: Joined, since: pd.Timestamp) -> Outcomes:
     rows = joined.rows[joined.rows[DECIDED_AT] >= since]
     known = rows[KNOWN_AT].notna()
     final = rows[DECIDED_AT] < joined.now - joined.wait
-    delay = (rows[KNOWN_AT] - rows[DECIDED_AT]).dropna() / pd.Timedelta(hours=1)
-    age = ((joined.now - rows[DECIDED_AT]) // DAY).astype("int64")
-    ages = pd.DataFrame({"age": age, "known": known}).groupby("age")["known"]
-    by_age = zip(ages.size().items(), ages.sum(), strict=True)
+    delay = (rows[KNOWN_AT] - rows[DECIDED_AT]).dropna().dt.total_seconds() / 3600
+    age = ((joined.now - rows[DECIDED_AT]) // DAY).astype("int64")  # type: ignore[operator]
+    sizes, sums = (known.groupby(age).agg(how) for how in ("size", "sum"))
     return Outcomes(
         rows=len(rows),
         known=int(known.sum()),
@@ -96,7 +95,5 @@ def outcomes(joined: Joined, since: pd.Timestamp) -> Outcomes:
         ahead=joined.ahead,
         delay_hours_median=round(float(delay.median()), 2) if len(delay) else None,
         delay_hours_99=round(float(delay.quantile(0.99)), 2) if len(delay) else None,
-        ages=[
-            Age(days=int(day), rows=int(one["size"]), known=int(one["sum"])) for day, one in ages.iterrows()
-        ],
+        ages=[Age(days=day, rows=int(sizes[day]), known=int(sums[day])) for day in sizes.index.tolist()],
     )

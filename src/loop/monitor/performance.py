@@ -69,7 +69,8 @@ def daily(matured: pd.DataFrame, since: str, until: str) -> Daily:
     label, score = (matured[name].to_numpy(np.float64)[inside] for name in ("label", "score"))
     of_rows = loss_metric().rows
     loss = of_rows(label, score) if of_rows else np.full(len(label), np.nan)
-    sums = [np.bincount(place, part, len(days)) for part in (np.ones(len(label)), loss, score - label, label)]
+    parts = (np.ones(len(label)), loss, score - label, label)
+    sums = [np.bincount(place, part, len(days)).astype(np.float64) for part in parts]
     return Daily(days, *sums)
 
 
@@ -89,7 +90,7 @@ def windowed(total: Floats, days: Daily, inside: np.ndarray, seed: int) -> Windo
 
 
 def performance(days: Daily, until: str, ends: list[str], settings: Settings) -> Performance:
-    """What is watched of matured labels: windows that end before the days `ends`, against those before `until`."""
+    """What is watched of matured labels: windows that end before `ends`, against those before `until`."""
     width, step = settings.window_days, settings.step_days
     inside = _windows(days.days, np.array(ends, "datetime64[D]"), width)
     reference = days.days < np.datetime64(until, "D")

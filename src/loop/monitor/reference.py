@@ -1,7 +1,7 @@
 """The past that limits come from: how the champion's kind of model did on days that it was not trained on.
 
 The days of training are scored out of fold: in blocks of a window each, by a model fitted on the other days.
-The holdout is scored by the champion itself. Made once for each champion, and kept in monitor/.
+Made once for each champion, and kept in monitor/.
 """
 
 from pathlib import Path
@@ -19,18 +19,18 @@ BLOCKS_MAX = 12  # fits that a reference costs at most
 SAME_MAX = 0.5  # share of scores that a model fitted on other rows may have in common with the champion
 
 
-def scores(champion: Champion, train: pd.DataFrame, holdout: pd.DataFrame, window_days: int) -> pd.Series:
-    """A score for each row of `train` (labelled examples) and `holdout`, indexed as they are.
+def scores(champion: Champion, train: pd.DataFrame, window_days: int) -> pd.Series:
+    """A score of each training row (labelled examples), by models that were not trained on it.
 
-    Raises LoopError when the kept reference holds the champion's scores of its own training rows.
+    Raises LoopError when what was kept are the champion's scores of its own training rows.
     """
     path = FOLDER / f"reference-{champion.sha256[:12]}-{window_days}.parquet"
-    folds = _kept(path, champion, train)
+    folds = _kept(path, train)
     if folds is None:
         folds = out_of_fold(champion, train, window_days)
         files.write_table(path, train[[*source.KEY, DECIDED_AT]].assign(score=folds))
     refuse_in_sample(train, folds, champion)
-    return pd.concat([folds, champion.score(holdout)]) if len(holdout) else folds
+    return folds
 
 
 def out_of_fold(champion: Champion, train: pd.DataFrame, window_days: int) -> pd.Series:
@@ -65,7 +65,7 @@ def refuse_in_sample(train: pd.DataFrame, folds: pd.Series, champion: Champion) 
         )
 
 
-def _kept(path: Path, champion: Champion, train: pd.DataFrame) -> pd.Series | None:
+def _kept(path: Path, train: pd.DataFrame) -> pd.Series | None:
     """The reference as it was kept, where it is of these very rows."""
     if not path.is_file():
         return None

@@ -83,7 +83,7 @@ def _log(values: ArrayLike, floor: float) -> Floats:
 
 
 def two_sided(past: ArrayLike, value: ArrayLike, independent: float) -> Floats:
-    """The p-value of a value that may be off either way, such as a bias: as `p_value`, not on the log scale."""
+    """The p-value of a value that may be off either way, such as a bias: as `p_value`, but not of logs."""
     from scipy.special import stdtr
 
     mean, spread = _normal_plain(past, independent)
