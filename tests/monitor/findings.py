@@ -91,8 +91,8 @@ def retrain() -> Finding:
     return found.model_copy(
         update={
             "decision": "retrain",
-            "reason": "calibration bias is beyond its limit in 2 of the last 3 looks, and a retrain on all rows "
-            "until 2013-08-31 would have gained 0.0180 of log loss, its interval above zero",
+            "reason": "calibration bias is beyond its limit in 2 of the last 3 looks, and a retrain on all "
+            "rows until 2013-08-31 would have gained 0.0180 of log loss, its interval above zero",
             "since": "2013-08-20",
             "todo": "review the pull request that moves the training window; a person merges it",
             "runbook": "docs/runbooks/retrain.md",
@@ -192,7 +192,7 @@ ALL = {
 
 
 def outcomes() -> Outcomes:
-    """28 days of decisions: of today few labels are known, of the day before yesterday all but the cancelled."""
+    """28 days of decisions: of today few labels are known, of the day before most."""
     known = [0.31, 0.93, 0.972, *[0.974] * 25]
     ages = [Age(days=days, rows=940, known=round(940 * share)) for days, share in enumerate(known)]
     rows = sum(age.rows for age in ages)

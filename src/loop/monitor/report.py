@@ -8,26 +8,19 @@ import re
 from textwrap import wrap
 
 from loop.markup import code, figure, plain, prose
-from loop.monitor.finding import FOLDER, Breach, Feature, Finding, Gain, Outcomes, Signal, Window, Word
+from loop.monitor.finding import FOLDER, Breach, Feature, Finding, Outcomes, Signal, Window
+from loop.monitor.words import HEADLINES, alarms, gained, labels, moved, sentence, value
 
 PAGE = FOLDER / "report.html"
 LONGEST = 8_000  # bytes of markdown
 WIDE, HIGH = 100, 24  # of a terminal
 FIRST = 10  # rows of a table that are shown
-HEADLINES: dict[Word, str] = {
-    "nothing": "Nothing to do: production looks as it did",
-    "watch": "Watch: something moved, and no harm is shown",
-    "retrain": "Retrain: the model is overtaken, and a new one would do better",
-    "page": "Page: production needs a person now",
-    "broken feed": "Broken feed: the data breaks its contract, so nothing was judged",
-    "no data": "No data: nothing can be said",
-}
-_PATH = re.compile(r"[\w./-]+")
+_PATH = re.compile(r"[\w./-]+", re.ASCII)
 
 
 def terminal(finding: Finding) -> str:
     """One screen, at most 24 lines of 100 columns: the decision, what speaks for it, and what to do."""
-    head = [HEADLINES[finding.decision], *_wrapped("", finding.reason, 3)]
+    head = [HEADLINES[finding.decision], *_wrapped("", sentence(finding.reason), 3)]
     told = [
         *_wrapped("since", finding.since or "", 1),
         *_wrapped("to do", finding.todo, 2),
@@ -58,48 +51,6 @@ def markdown(finding: Finding, files: str = "") -> str:
             return text + "\n" + note
         text += "\n\n" + section
     return text + "\n"
-
-
-def alarms(finding: Finding) -> list[Signal]:
-    """Signals beyond their limits."""
-    return [signal for signal in finding.signals if signal.alarm]
-
-
-def labels(found: Outcomes) -> str:
-    """Of how many decisions the label is known, how late labels come, and what is odd of them."""
-    late = ""
-    if found.delay_hours_median is not None and found.delay_hours_99 is not None:
-        late = (
-            f"; half come within {found.delay_hours_median:.1f} h, 99 % within {found.delay_hours_99:.1f} h"
-        )
-    counted = {
-        "came twice (the first counts)": found.twice,
-        "for no prediction": found.strange,
-        "known before their decision": found.before,
-        "of decisions after now": found.ahead,
-    }
-    odd = ", ".join(f"{count:,} {what}" for what, count in counted.items() if count)
-    return (
-        f"{found.known:,} of {found.rows:,} known, {found.pending:,} pending, {found.never:,} never to come"
-        f"{late}{f'; odd: {odd}' if odd else ''}"
-    )
-
-
-def gained(gain: Gain, primary: str) -> str:
-    """What a retrain would have gained, with its interval, the rows and the window it would train on."""
-    return (
-        f"{figure(gain.value, '+.4f')} [{figure(gain.low, '+.4f')}, {figure(gain.high, '+.4f')}] of {primary}, "
-        f"{gain.confidence:.0%} interval, on {gain.rows:,} matured rows"
-    )
-
-
-def moved(feature: Feature) -> str:
-    """The statistic of a feature that is furthest beyond its limit, as "psi 0.0800, limit 0.0500"."""
-    known = [one for one in feature.statistics if one.value is not None and one.limit]
-    if not known:
-        return ""
-    most = max(known, key=lambda one: (one.value or 0.0) / (one.limit or 1.0))
-    return f"{most.name} {figure(most.value)}, limit {figure(most.limit)}"
 
 
 def _wrapped(name: str, text: str, most: int) -> list[str]:
@@ -155,13 +106,6 @@ def _model(finding: Finding) -> str:
     )
 
 
-def value(signal: Signal) -> str:
-    """A signal's newest value, with its interval where it has one."""
-    if signal.low is None or signal.high is None:
-        return figure(signal.value)
-    return f"{figure(signal.value)} [{figure(signal.low)}, {figure(signal.high)}]"
-
-
 def _head(finding: Finding, files: str) -> str:
     path = plain(finding.runbook, 100)
     linked = files and _PATH.fullmatch(path)
@@ -170,17 +114,10 @@ def _head(finding: Finding, files: str) -> str:
     return "\n\n".join(
         [
             f"## {HEADLINES[finding.decision]}",
-            f"{since}{_sentence(finding.reason, 400)}",
-            f"**To do:** {_sentence(finding.todo, 300)} Runbook: {runbook}",
+            f"{since}{prose(sentence(finding.reason, 400))}",
+            f"**To do:** {prose(sentence(finding.todo, 300))} Runbook: {runbook}",
         ]
     )
-
-
-def _sentence(text: str, longest: int) -> str:
-    """Words that begin as a sentence and end as one."""
-    said = plain(text, longest)
-    end = "" if said[-1:] in (".", "!", "?", "…") else "."
-    return f"{prose(said[:1].upper() + said[1:])}{end}"
 
 
 def _sections(finding: Finding) -> list[str]:
