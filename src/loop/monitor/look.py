@@ -147,7 +147,8 @@ def _rows(
     known = served.with_decision(train.assign(score=folds), threshold)
     batch = served.in_batch(champion, later, threshold)
     answered = served.with_decision(answered, threshold) if len(answered) else answered
-    others = fed.labels.merge(train[source.KEY], on=source.KEY, how="left", indicator="of")
+    before = fed.examples.loc[decided < own.train.until, source.KEY]
+    others = fed.labels.merge(before, on=source.KEY, how="left", indicator="of")
     others = others[others.pop("of") == "left_only"]
     joined = outcomes.join(pd.concat([batch, answered], ignore_index=True), others, now, setup)
     matured = joined.matured()
