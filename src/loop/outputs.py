@@ -29,6 +29,12 @@ def run_url() -> str | None:
     return f"{server}/{repository}/actions/runs/{number}"
 
 
+def files_url() -> str:
+    """The address of main's files, for links; empty outside of a workflow."""
+    run = run_url()
+    return f"{run.partition('/actions/')[0]}/blob/main" if run else ""
+
+
 def _append(variable: str, text: str) -> None:
     if path := os.environ.get(variable):
         with Path(path).open("a", encoding="utf-8") as stream:

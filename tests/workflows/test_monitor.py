@@ -124,10 +124,10 @@ def test_the_pull_request_holds_why_and_the_review_and_the_comment_the_review(si
     site.retrain()
     (pull,) = site.open()
     for text in (
-        "**Retrain** since 2013-08-05: the newest rows are scored too high",
-        "gains +0.0180 (90% interval +0.0090 to +0.0260) in log loss on the newest 25,000 rows",
-        "| `temperature` | 12% | 2013-07-29 | psi | 5.0000 | 2.5000 |",
-        "calibration bias: scores are 0.044 above",
+        "Since **2013-08-05**. The newest rows are scored too high",
+        "A retrain would have gained +0.0180 &#91;+0.0090, +0.0260&#93; of log loss",
+        "- `temperature`: 12% of the model's use, PSI 5.0000, limit 2.5000, since 2013-07-29",
+        f"[docs/runbook/retrain.md]({site.double.url}/{NAME}/blob/main/docs/runbook/retrain.md)",
         "git fetch origin retrain/2013-09-02-77-1\ngit switch --detach FETCH_HEAD\nmake review",
         REPORT.strip(),
         "/actions/runs/77",

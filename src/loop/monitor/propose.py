@@ -16,7 +16,7 @@ from loop.errors import LoopError
 from loop.git import git
 from loop.github import GitHub
 from loop.markup import plain, prose
-from loop.monitor import attempts, challenger, evidence
+from loop.monitor import attempts, challenger, report
 from loop.monitor.attempts import LABEL, PREFIX
 from loop.monitor.challenger import Challenger
 from loop.monitor.finding import Finding
@@ -25,6 +25,7 @@ from loop.paths import PARAMS
 from loop.pull_request import Change
 from loop.status import Gate
 
+LONGEST = 60_000  # bytes; GitHub refuses a body of more than 65,536 signs, and CML gets it as one argument
 FORBIDDEN = "not permitted to create"  # GitHub's words where the setting is off
 MAY_NOT = "A retrain is ready, and Actions may not open its pull request"
 
@@ -145,7 +146,7 @@ def _refused(github: GitHub, retrain: Retrain, made: Challenger) -> str:
         *_evidence(retrain, made, ""),
     ]
     title = attempts.refused_title(f"{retrain.at:%Y-%m-%d}")
-    return issue.open_once(github, title, evidence.capped("\n\n".join(parts)), LABEL)
+    return issue.open_once(github, title, _capped("\n\n".join(parts)), LABEL)
 
 
 def _body(retrain: Retrain, made: Challenger, branch: str) -> str:
@@ -155,7 +156,7 @@ def _body(retrain: Retrain, made: Challenger, branch: str) -> str:
         "`params.yaml` and carries what the pipeline made of them. A person merges it, or closes it.",
         *_evidence(retrain, made, branch),
     ]
-    return evidence.capped("\n\n".join(parts))
+    return _capped("\n\n".join(parts))
 
 
 def _may_not(retrain: Retrain, made: Challenger) -> str:
@@ -168,7 +169,7 @@ def _may_not(retrain: Retrain, made: Challenger) -> str:
         "```sh\ngh workflow run monitor.yml\n```",
         *_evidence(retrain, made, ""),
     ]
-    return evidence.capped("\n\n".join(parts))
+    return _capped("\n\n".join(parts))
 
 
 def _evidence(retrain: Retrain, made: Challenger, branch: str) -> list[str]:
@@ -177,9 +178,17 @@ def _evidence(retrain: Retrain, made: Challenger, branch: str) -> list[str]:
     if branch:
         again = f"git fetch origin {branch}\ngit switch --detach FETCH_HEAD\nmake review"
     return [
-        "## Why",
-        evidence.markdown(retrain.finding),
+        report.markdown(retrain.finding, outputs.files_url()).strip(),
         f"To make it again:\n\n```sh\n{again}\n```",
         f"Made by {outputs.run_url()}." if outputs.run_url() else "",
         made.report.strip(),
     ]
+
+
+def _capped(text: str) -> str:
+    """A text that GitHub takes, cut after a line and said so."""
+    raw = text.encode()
+    if len(raw) <= LONGEST:
+        return text
+    whole = raw[:LONGEST].decode(errors="ignore").rpartition("\n")[0]
+    return f"{whole}\n\n_Cut here, because it would be too long; the run's artifacts have all of it._\n"

@@ -9,8 +9,8 @@ import re
 from loop import issue, outputs
 from loop.errors import LoopError
 from loop.github import BOT, GitHub
-from loop.markup import code, plain, prose
-from loop.monitor import evidence
+from loop.markup import plain
+from loop.monitor import report
 from loop.monitor.finding import Finding, Word
 
 LABEL = "drift"
@@ -57,24 +57,10 @@ def _say(github: GitHub, title: str, finding: Finding) -> str:
 
 
 def _body(finding: Finding) -> str:
-    """What the issue says: the reason and its evidence, what to do, and the page for on-call."""
-    parts = [evidence.markdown(finding)]
-    if finding.breaches:
-        parts.append(evidence.breaches(finding.breaches))
-    parts.append(f"**To do:** {prose(finding.todo)}")
-    parts.append(f"The page for on-call: {_runbook(finding)}")
-    if run := outputs.run_url():
-        parts.append(f"[The run]({run}), with the report as its artifact `monitor`.")
-    return evidence.capped("\n\n".join(parts)) + f"\n\n<!-- told {_fingerprint(finding)} -->\n"
-
-
-def _runbook(finding: Finding) -> str:
-    """A link where this is a workflow: an issue knows no files."""
+    """What the issue says: the report, and where it came from."""
     run = outputs.run_url()
-    if run is None or not re.fullmatch(r"docs/runbook/[a-z-]+\.md", finding.runbook):
-        return code(finding.runbook)
-    home = run.partition("/actions/")[0]
-    return f"[{finding.runbook}]({home}/blob/main/{finding.runbook})"
+    where = f"\n[The run]({run}), with the page as its artifact `monitor`.\n" if run else ""
+    return f"{report.markdown(finding, outputs.files_url())}{where}\n<!-- told {_fingerprint(finding)} -->\n"
 
 
 def _fingerprint(finding: Finding) -> str:
