@@ -1,9 +1,10 @@
 """An issue about what a workflow could not do, opened once, and a warning on the run's page."""
 
 import os
+from typing import Any
 
 from loop.errors import LoopError
-from loop.github import GitHub
+from loop.github import BOT, GitHub
 from loop.markup import plain
 
 
@@ -22,12 +23,19 @@ def here() -> GitHub | None:
         return None
 
 
+def find(github: GitHub, title: str) -> dict[str, Any] | None:
+    """The open issue with that title that a workflow opened: a stranger's own may not silence ours."""
+    for one in github.pages("issues", state="open"):
+        if one["title"] == title and "pull_request" not in one and one["user"]["login"] == BOT:
+            return dict(one)
+    return None
+
+
 def open_once(github: GitHub, title: str, body: str, *labels: str) -> str:
     """The address of the open issue with that title, made if there is none.
 
     Raises LoopError when GitHub refuses it.
     """
-    for one in github.pages("issues", state="open"):
-        if one["title"] == title and "pull_request" not in one:
-            return str(one["html_url"])
-    return str(github.post_once("issues", title=title, body=body, labels=list(labels))["html_url"])
+    found = find(github, title)
+    made = found or github.post_once("issues", title=title, body=body, labels=list(labels))
+    return str(made["html_url"])

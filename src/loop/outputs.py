@@ -5,6 +5,8 @@ from pathlib import Path
 
 from loop.markup import plain
 
+_RUN = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
+
 
 def put(**values: object) -> None:
     """Outputs of this step, each a line; booleans as GitHub compares them. Nothing outside of a workflow."""
@@ -17,6 +19,20 @@ def put(**values: object) -> None:
 def summary(markdown: str) -> None:
     """Markdown for the page of the run."""
     _append("GITHUB_STEP_SUMMARY", f"{markdown}\n")
+
+
+def run_url() -> str | None:
+    """The address of the workflow's run, if this is one."""
+    if not all(os.environ.get(name) for name in _RUN):
+        return None
+    server, repository, number = (os.environ[name] for name in _RUN)
+    return f"{server}/{repository}/actions/runs/{number}"
+
+
+def files_url() -> str:
+    """The address of main's files, for links; empty outside of a workflow."""
+    run = run_url()
+    return f"{run.partition('/actions/')[0]}/blob/main" if run else ""
 
 
 def _append(variable: str, text: str) -> None:

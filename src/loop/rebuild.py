@@ -44,9 +44,9 @@ def small_results(stage: dict[str, Any]) -> list[str]:
     ]
 
 
-def made() -> list[str]:
-    """Files in git that the pipeline writes: dvc.lock, and results that are not cached."""
-    stages = (load(PIPELINE).get("stages") or {}).values()
+def made(home: Path = Path()) -> list[str]:
+    """Files in git that the pipeline of a checkout writes: dvc.lock, and results that are not cached."""
+    stages = (load(home / PIPELINE).get("stages") or {}).values()
     return [str(PIPELINE_LOCK), *(path for stage in stages for path in small_results(stage))]
 
 

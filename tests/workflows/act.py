@@ -27,6 +27,7 @@ STANDINS = {
     "actions/setup-python": "setup-python",
     "actions/cache": "cache",
     "actions/upload-artifact": "upload-artifact",
+    "actions/download-artifact": "download-artifact",
     "iterative/setup-cml": "setup-cml",
     "docker/login-action": "docker-login",
     "actions/attest": "attest",

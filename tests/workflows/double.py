@@ -298,6 +298,8 @@ class _Handler(BaseHTTPRequestHandler):
             status, answer = refusal.status, {"message": str(refusal)}
         if self.command != "GET":
             self.double.writes.append((self.command, where.path, status))
+        if status == 0:  # it is sent already
+            return
         if status == 302:
             self._send(302, b"", Location=answer)
         else:
@@ -390,7 +392,9 @@ class _Handler(BaseHTTPRequestHandler):
         _short(given["body"], 65_536)
         number = self.double.next()
         where = f"{self.double.url}/{NAME}/issues/{number}"
-        self.double.issues.append({"number": number, "state": "open", "html_url": where, **given})
+        self.double.issues.append(
+            {"number": number, "state": "open", "html_url": where, "user": user(BOT), **given}
+        )
         self.double.comments[number] = []
         return 201, self.double.issues[-1]
 
@@ -484,6 +488,14 @@ class _Handler(BaseHTTPRequestHandler):
     def upload(self, _query, body, run, name):
         self.double.artifacts.setdefault(int(run), []).append((name, body))
         return 201, {}
+
+    def give(self, _query, _body, run, name):
+        """To a later job of the same run."""
+        found = [content for one, content in self.double.artifacts.get(int(run), []) if one == name]
+        if not found:
+            raise Refusal(404, "Not Found")
+        self._send(200, found[-1])
+        return 0, None
 
     def _blob(self, path: str) -> None:
         """Where artifacts lie: another host, to which a token must not be sent."""
@@ -688,4 +700,5 @@ _ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("GET", rf"{_REPO}/git/matching-refs/tags/([\w.]+)", _Handler.matching_tags),
     ("POST", "/api/graphql", _Handler.graphql),
     ("POST", r"/_artifacts/(\d+)/(\w+)", _Handler.upload),
+    ("GET", r"/_artifacts/(\d+)/(\w+)", _Handler.give),
 ]

@@ -66,6 +66,17 @@ def day_of(branch: str) -> str | None:
     return named[1] if named else None
 
 
+def room() -> None:
+    """Raise LoopError where a branch has the name that git needs as the folder of those of retrains."""
+    for ref in ("refs/heads/", "refs/remotes/origin/"):
+        if git("for-each-ref", "--format=%(refname)", f"{ref}{LABEL}") == f"{ref}{LABEL}":
+            raise LoopError(
+                f"a branch is called {LABEL}, {'here' if 'heads' in ref else 'at origin'}",
+                f"room for branches {PREFIX}DAY",
+                f"rename it: `git branch --move {LABEL} another-name`",
+            )
+
+
 def of_a_run(branch: str) -> bool:
     """Whether a branch is one that a run of a workflow made for its retrain."""
     return bool(_BY_A_RUN.fullmatch(branch))

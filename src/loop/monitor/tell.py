@@ -1,7 +1,68 @@
-"""Issues where somebody must act."""
+"""What a look found, told to people: an issue for what no retrain mends, opened once while it is open.
 
-from loop.monitor.finding import Finding
+Nobody but a person closes it. A retrain tells by itself, and "nothing" and "watch" are the report's alone.
+"""
+
+import hashlib
+import re
+
+from loop import issue, outputs
+from loop.errors import LoopError
+from loop.github import BOT, GitHub
+from loop.markup import plain
+from loop.monitor import report
+from loop.monitor.finding import Finding, Word
+
+LABEL = "drift"
+TITLES: dict[Word, str] = {
+    "broken feed": "The feed breaks its contract: nothing is retrained on it",
+    "page": "The model needs a person now",
+    "no data": "There is nothing new to look at",
+}
+_MARK = re.compile(r"<!-- told ([0-9a-f]{12}) -->")
 
 
-def tell(found: Finding) -> None:
-    """Open an issue about it."""
+def tell(finding: Finding) -> None:
+    """Leave the decision to the next job, and open its issue, or say there that the reason is another now.
+
+    Outside of a workflow it prints what it would say. What GitHub refuses is a warning: the exit code says
+    the same.
+    """
+    outputs.put(decision=finding.decision)
+    title = TITLES.get(finding.decision)
+    if title is None:
+        return
+    github = issue.here()
+    if github is None:
+        print(f"in a workflow an issue would say:\n\n{title}\n\n{_body(finding)}")
+        return
+    try:
+        print(f"an issue says so: {_say(github, title, finding)}", flush=True)
+    except LoopError as error:
+        issue.warn(f"{title}, and no issue could say so: {error.found}")
+
+
+def _say(github: GitHub, title: str, finding: Finding) -> str:
+    """The address of the issue; a comment is added to one that is open where the reason changed."""
+    found = issue.find(github, title)
+    if found is None:
+        return issue.open_once(github, title, _body(finding), LABEL)
+    talk = f"issues/{found['number']}/comments"
+    told = [str(found["body"] or "")]
+    told += [str(one["body"] or "") for one in github.pages(talk) if one["user"]["login"] == BOT]
+    marks = [mark for text in told for mark in _MARK.findall(text)]
+    if marks[-1:] != [_fingerprint(finding)]:
+        github.post_once(talk, body=_body(finding))
+    return str(found["html_url"])
+
+
+def _body(finding: Finding) -> str:
+    """What the issue says: the report, and where it came from."""
+    run = outputs.run_url()
+    where = f"\n[The run]({run}), with the page as its artifact `monitor`.\n" if run else ""
+    return f"{report.markdown(finding, outputs.files_url())}{where}\n<!-- told {_fingerprint(finding)} -->\n"
+
+
+def _fingerprint(finding: Finding) -> str:
+    """Of the reason alone: figures of another day are not news."""
+    return hashlib.sha256(plain(f"{finding.decision}: {finding.reason}").encode()).hexdigest()[:12]

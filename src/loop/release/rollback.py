@@ -9,7 +9,7 @@ import os
 
 import pandas as pd
 
-from loop import origin
+from loop import origin, outputs
 from loop.errors import LoopError
 from loop.git import git
 from loop.markup import plain
@@ -17,7 +17,6 @@ from loop.production import STATE, Production, State, Version
 from loop.release import available, branch, follow, history, moves, render, take_back
 
 UNSAID = "not said"
-_RUN = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
 
 
 def main(to: int | None, reason: str | None, now: pd.Timestamp, *, commit: bool, pull_request: bool) -> int:
@@ -41,7 +40,7 @@ def back(to: int | None, reason: str, now: pd.Timestamp) -> Production:
     Raises LoopError when the champion is another than at the first look: somebody else was faster.
     """
     seen: list[int | None] = []
-    run = _run()
+    run = outputs.run_url()
 
     def move(there: Production) -> tuple[State, str, None]:
         champion = there.state.champion
@@ -107,14 +106,6 @@ def _who() -> str:
         return plain(git("var", "GIT_AUTHOR_IDENT").rpartition(" <")[0])
     except LoopError:
         return plain(getpass.getuser())
-
-
-def _run() -> str | None:
-    """The address of the workflow's run, if this is one."""
-    if not all(os.environ.get(name) for name in _RUN):
-        return None
-    server, repository, number = (os.environ[name] for name in _RUN)
-    return f"{server}/{repository}/actions/runs/{number}"
 
 
 def _once(there: Production, run: str | None) -> None:

@@ -29,3 +29,23 @@ def monitor(
 
     folders = predictions or [settings.place().predictions]
     raise typer.Exit(watching.main(folders, instant(now), issue))
+
+
+@verbs.command()
+def retrain(
+    now: Annotated[str | None, typer.Option(help="The instant that the look must be of.")] = None,
+    proposed: Annotated[
+        bool, typer.Option("--open", help="In a workflow: open the pull request, or the issue why not.")
+    ] = False,
+) -> None:
+    """Make the retrain that `loop monitor` asked for: a branch with one commit, reviewed as any change.
+
+    Reads monitor/finding.json. The working tree stays as it is. Exit codes: 0 done, nothing to do, or the
+    review refused it; 1 it could not be made or told.
+
+    Example: loop retrain
+    """
+    from loop.monitor import retrain as retraining
+    from loop.params import instant_option
+
+    raise typer.Exit(retraining.main(instant_option("--now", now), proposed=proposed))

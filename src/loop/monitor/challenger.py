@@ -1,0 +1,134 @@
+"""A challenger on newer rows: made in a worktree of main by main's own code, as one commit, and judged there.
+
+The working tree is never touched. DVC's cache is shared with it, so that whoever merges finds the results.
+"""
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from pydantic import BaseModel, ValidationError
+
+from loop import origin, rebuild
+from loop.checkout import Checkout, checkout
+from loop.errors import LoopError
+from loop.git import git
+from loop.monitor import windows
+from loop.monitor.attempts import TRAILER
+from loop.monitor.finding import FOLDER
+from loop.params import Windows
+from loop.paths import PARAMS, REVIEW
+
+REPORTS = FOLDER / REVIEW  # a copy of what the review wrote
+PASSING = ("better", "equivalent")
+_LOOP = ("-c", "from loop.cli import main; main()")
+
+
+class Verdict(BaseModel):
+    """What of review/verdict.json a retrain goes by."""
+
+    verdict: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Challenger:
+    """One commit on top of main, its windows, and the review's verdict with its report in markdown."""
+
+    commit: str
+    windows: Windows
+    verdict: Verdict
+    report: str
+
+    @property
+    def passes(self) -> bool:
+        """Whether it may become the champion."""
+        return self.verdict.verdict in PASSING
+
+
+def make(main: str, moved: Windows, now: pd.Timestamp) -> Challenger:
+    """Move the windows of the ref `main`, run the pipeline, commit, and review it against `main`.
+
+    The commit belongs to no branch yet. Raises LoopError when the pipeline fails, or nothing was judged.
+    """
+    with checkout(git("rev-parse", main), Path.cwd()) as home:
+        _share_cache(home)
+        path = home.path / PARAMS
+        path.write_bytes(windows.edit(path.read_bytes().decode(), moved).encode())
+        _run(home)
+        commit = _commit(home, moved, now)
+        verdict = _review(home, against(main))
+        report = (home.path / REVIEW / "report.md").read_text(encoding="utf-8")
+        shutil.rmtree(REPORTS, ignore_errors=True)
+        shutil.copytree(home.path / REVIEW, REPORTS)
+    return Challenger(commit, moved, verdict, report)
+
+
+def subject(moved: Windows) -> str:
+    """Of the commit, and of its pull request."""
+    return f"Retrain on rows until {moved.train.until:%Y-%m-%d}"
+
+
+def against(main: str) -> str:
+    """The shortest name by which a review finds the ref `main`: its report repeats it."""
+    if main != origin.MAIN:
+        return "main"
+    local = git("for-each-ref", "--format=%(objectname)", "refs/heads/main")
+    return "main" if local in ("", git("rev-parse", main)) else "origin/main"
+
+
+def _share_cache(home: Checkout) -> None:
+    """Let DVC there use the cache and the private settings of this clone."""
+    private = Path(".dvc/config.local")
+    if private.is_file():
+        shutil.copy(private, home.path / private)
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "cache", "dir"], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise LoopError(f"DVC has no cache here: {said}", "a repository of DVC", "run from a clone's root")
+    place = str(Path(done.stdout.strip()).absolute())
+    home.run(str(home.python), "-m", "dvc", "config", "--local", "cache.dir", place)
+
+
+def _run(home: Checkout) -> None:
+    try:
+        home.run(str(home.python), "-c", "from loop import rebuild; rebuild.run()")
+    except LoopError as error:
+        raise LoopError(
+            f"the pipeline does not run on the new windows: {error.found.partition(' failed: ')[2]}",
+            "rows that keep their contract, and a main that runs",
+            "`loop monitor` says whether the feed is broken; `loop run` on main whether main is",
+        ) from None
+
+
+def _commit(home: Checkout, moved: Windows, now: pd.Timestamp) -> str:
+    """The one commit: the windows, and what the pipeline made of them."""
+    first, last = moved.holdout.since, moved.holdout.until
+    judged = f"Judged on {first:%Y-%m-%d} to {last:%Y-%m-%d}, the newest days whose labels are final."
+    told = origin.message(subject(moved), judged, **{TRAILER: f"{now:%Y-%m-%dT%H:%MZ}"})
+    name, mail = origin.committer()
+    who = ("-c", f"user.name={name}", "-c", f"user.email={mail}", "-c", "core.hooksPath=/dev/null")
+    git("add", "--", str(PARAMS), *rebuild.made(home.path), cwd=home.path)
+    git(*who, "commit", "--quiet", "-m", told, cwd=home.path)
+    return git("rev-parse", "HEAD", cwd=home.path)
+
+
+def _review(home: Checkout, base: str) -> Verdict:
+    """The verdict of the commit's own `loop review`, whose exit code is not zero where it refuses."""
+    failed: LoopError | None = None
+    try:
+        home.run(str(home.python), *_LOOP, "review", "--against", base)
+    except LoopError as error:
+        failed = error
+    path = home.path / REVIEW / "verdict.json"
+    if not path.is_file():
+        raise failed or LoopError(f"the review wrote no {path.name}", "a verdict", "`loop review` shows why")
+    try:
+        return Verdict.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError:
+        raise LoopError(f"{path.name} is no verdict", "what `loop review` writes", "run it again") from None

@@ -1,0 +1,194 @@
+"""A retrain brought to GitHub: a pull request with its evidence, or an issue that says why there is none.
+
+GitHub starts no checks for what a workflow opens, so the comment and the status `gate` come from here. `gate`
+is set last: a pull request without it was cut short, counts for nothing, and gives way to the next one.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from loop import comment, issue, origin, outputs, pull_request, status
+from loop.errors import LoopError
+from loop.git import git
+from loop.github import GitHub
+from loop.markup import plain, prose
+from loop.monitor import attempts, challenger, report
+from loop.monitor.attempts import LABEL, PREFIX
+from loop.monitor.challenger import Challenger
+from loop.monitor.finding import Finding
+from loop.params import Windows, parse
+from loop.paths import PARAMS
+from loop.pull_request import Change
+from loop.status import Gate
+
+LONGEST = 60_000  # bytes; GitHub refuses a body of more than 65,536 signs, and CML gets it as one argument
+FORBIDDEN = "not permitted to create"  # GitHub's words where the setting is off
+MAY_NOT = "A retrain is ready, and Actions may not open its pull request"
+
+
+@dataclass(frozen=True)
+class Retrain:
+    """What is to be retrained: the ref of main, the windows that it moves to, and why, as of when."""
+
+    main: str
+    windows: Windows
+    finding: Finding
+    at: pd.Timestamp
+
+
+@dataclass(frozen=True)
+class Pull:
+    """The pull request of a retrain: number, and the commit that was judged."""
+
+    number: int
+    sha: str
+
+
+def main(github: GitHub, retrain: Retrain) -> None:
+    """Retrain and propose it, unless the same is open already.
+
+    Raises LoopError when it cannot be made or GitHub refuses something; the next run then mends it.
+    """
+    older = [one for _, one in attempts.pulls(github, "open") if one["base"]["ref"] == "main"]
+    for one in older:
+        if _same(one, retrain.windows) and attempts.has_gate(github, one["head"]["sha"]):
+            print(f"nothing to do: the same retrain is open already, {one['html_url']}")
+            return
+    _sweep(github)
+    print(challenger.subject(retrain.windows), flush=True)
+    made = challenger.make(retrain.main, retrain.windows, retrain.at)
+    print(f"{made.verdict.verdict}: {plain(made.verdict.sentence)}", flush=True)
+    if not made.passes:
+        print(f"an issue says so: {_refused(github, retrain, made)}")
+        return
+    url = _open(github, retrain, made)
+    if url is None:
+        return
+    pull = Pull(int(url.rpartition("/")[2]), made.commit)
+    pull_request.label(github, url, LABEL)
+    for one in older:
+        _supersede(github, one, url)
+    _judge(github, pull, made)
+    print(f"a person may merge it: {url}")
+
+
+def _same(pull: dict[str, Any], moved: Windows) -> bool:
+    """Whether an open pull request moves the windows to where this one would."""
+    origin.to_remote("fetch", "--quiet", "--no-tags", "origin", f"refs/heads/{pull['head']['ref']}")
+    try:
+        values = yaml.safe_load(git("show", f"{pull['head']['sha']}:{PARAMS}"))
+        return parse("windows", values["windows"], Windows) == moved
+    except (LoopError, yaml.YAMLError, KeyError, TypeError):  # it cannot be read: it is another
+        return False
+
+
+def _sweep(github: GitHub) -> None:
+    """Take away branches that a run left without a pull request: it was cut short."""
+    known = {one["head"]["ref"] for _, one in attempts.pulls(github, "all")}
+    told = origin.to_remote("ls-remote", "origin", f"refs/heads/{PREFIX}*").stdout.split()[1::2]
+    for name in (ref.removeprefix("refs/heads/") for ref in told):
+        if attempts.of_a_run(name) and name not in known:
+            _delete(name)
+
+
+def _delete(name: str) -> None:
+    done = origin.to_remote("push", "--quiet", "origin", f":refs/heads/{name}")
+    if done.returncode:
+        issue.warn(f"the branch {name} has no pull request and could not be deleted")
+
+
+def _open(github: GitHub, retrain: Retrain, made: Challenger) -> str | None:
+    """The address of the new pull request; None where the repository lets Actions open none."""
+    run = f"{os.environ.get('GITHUB_RUN_ID', '0')}-{os.environ.get('GITHUB_RUN_ATTEMPT', '1')}"
+    name = f"{PREFIX}{retrain.at:%Y-%m-%d}-{run}"
+    change = Change(name, challenger.subject(retrain.windows), _body(retrain, made, name))
+    try:
+        with pull_request.clone(made.commit) as place:
+            return pull_request.open(github, place, change)
+    except LoopError as error:
+        if url := pull_request.find(github, name):  # only the answer was lost
+            return url
+        _delete(name)
+        if FORBIDDEN not in error.found:
+            raise
+    issue.warn("Actions may not open pull requests: an issue says which setting to turn on")
+    print(f"an issue says so: {issue.open_once(github, MAY_NOT, _may_not(retrain, made), LABEL)}")
+    return None
+
+
+def _supersede(github: GitHub, older: dict[str, Any], url: str) -> None:
+    """Close an older one with a word about the newer."""
+    told = f"Superseded by {url}, which is trained on newer rows. This branch is left as it is."
+    github.post_once(f"issues/{older['number']}/comments", body=told)
+    github.patch(f"pulls/{older['number']}", state="closed")
+    print(f"#{older['number']} is superseded")
+
+
+def _judge(github: GitHub, pull: Pull, made: Challenger) -> None:
+    """The review's comment, then `gate`: there is no success without its evidence."""
+    run = outputs.run_url() or ""
+    told = f"`{status.NAME}` is **success** for {pull.sha[:12]} · [the run]({run})"
+    comment.put(github, pull, f"{made.report.rstrip()}\n\n{told}\n")
+    gate = Gate("success", f"{made.verdict.verdict}: {made.verdict.sentence}")
+    status.put(github, pull.sha, gate, run)
+
+
+def _refused(github: GitHub, retrain: Retrain, made: Challenger) -> str:
+    """The address of the issue about a retrain that is not proposed."""
+    parts = [
+        f"A retrain was due, and the review says **{prose(made.verdict.verdict)}**: "
+        f"{prose(made.verdict.sentence)}. No pull request was opened, and none will be during the cool-down "
+        "(`monitor.retrain.cool_down_days`). The champion goes on: see docs/runbook/retrain.md.",
+        *_evidence(retrain, made, ""),
+    ]
+    title = attempts.refused_title(f"{retrain.at:%Y-%m-%d}")
+    return issue.open_once(github, title, _capped("\n\n".join(parts)), LABEL)
+
+
+def _body(retrain: Retrain, made: Challenger, branch: str) -> str:
+    """What the pull request says, evidence first."""
+    parts = [
+        "Production drifted, and a model on newer rows does no worse. One commit moves the windows in "
+        "`params.yaml` and carries what the pipeline made of them. A person merges it, or closes it.",
+        *_evidence(retrain, made, branch),
+    ]
+    return _capped("\n\n".join(parts))
+
+
+def _may_not(retrain: Retrain, made: Challenger) -> str:
+    parts = [
+        "A retrain is due and passes its review, but GitHub Actions is not permitted to create pull requests "
+        "here. As an administrator, once:",
+        "```sh\nloop setup github --apply\n```",
+        "or *Settings, Actions, General: Allow GitHub Actions to create and approve pull requests*. "
+        "Then start it again, or wait for the next look:",
+        "```sh\ngh workflow run monitor.yml\n```",
+        *_evidence(retrain, made, ""),
+    ]
+    return _capped("\n\n".join(parts))
+
+
+def _evidence(retrain: Retrain, made: Challenger, branch: str) -> list[str]:
+    """Why, how to make it again, and the review's own report."""
+    again = f"loop monitor --now {retrain.at:%Y-%m-%dT%H:%MZ}\nloop retrain"
+    if branch:
+        again = f"git fetch origin {branch}\ngit switch --detach FETCH_HEAD\nmake review"
+    return [
+        report.markdown(retrain.finding, outputs.files_url()).strip(),
+        f"To make it again:\n\n```sh\n{again}\n```",
+        f"Made by {outputs.run_url()}." if outputs.run_url() else "",
+        made.report.strip(),
+    ]
+
+
+def _capped(text: str) -> str:
+    """A text that GitHub takes, cut after a line and said so."""
+    raw = text.encode()
+    if len(raw) <= LONGEST:
+        return text
+    whole = raw[:LONGEST].decode(errors="ignore").rpartition("\n")[0]
+    return f"{whole}\n\n_Cut here, because it would be too long; the run's artifacts have all of it._\n"

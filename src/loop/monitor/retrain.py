@@ -1,0 +1,125 @@
+"""`loop retrain`: what a look asked for, as an ordinary change: a branch with one commit, judged as any.
+
+It acts on `monitor/finding.json` alone, at the finding's own instant. With `--open`, in a workflow, it
+becomes a pull request that a person merges; else a local branch.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pandas as pd
+import yaml
+from pydantic import ValidationError
+
+from loop import origin, params, watch
+from loop.errors import LoopError
+from loop.git import git
+from loop.github import GitHub
+from loop.markup import plain
+from loop.monitor import attempts, challenger, propose, windows
+from loop.monitor.challenger import Challenger
+from loop.monitor.finding import FINDING, Finding
+from loop.params import Windows
+from loop.paths import LINEAGE, PARAMS
+
+LOOK = "`loop monitor` looks anew, then run it again"
+
+
+def main(now: pd.Timestamp | None, *, proposed: bool) -> int:
+    """Retrain as the finding asks; 0 when all was done and told, whatever the review said.
+
+    `now`, if given, must be the finding's. Raises LoopError for a finding that is not to be acted on, a
+    pipeline that fails, and what GitHub refuses.
+    """
+    os.chdir(git("rev-parse", "--show-toplevel"))
+    finding = read(FINDING)
+    at = params.instant(finding.now)
+    if now is not None and now != at:
+        raise LoopError(
+            f"{FINDING} is of {finding.now}",
+            f"a look at {now:%Y-%m-%dT%H:%MZ}",
+            f"`loop monitor --now {now}`",
+        )
+    if finding.decision != "retrain":
+        print(f"nothing to do: {finding.decision}: {plain(finding.reason)}")
+        return 0
+    github = GitHub.of_this_run() if proposed else None
+    origin.fetch_main()
+    main = attempts.main_ref()
+    if main is None:
+        raise LoopError("there is no branch main", "main, here or at origin", "`git fetch origin main`")
+    attempts.room()
+    moved = _windows(main, finding, at)
+    if github is not None:
+        propose.main(github, propose.Retrain(main, moved, finding, at))
+        return 0
+    _here(main, moved, at)
+    return 0
+
+
+def read(path: Path) -> Finding:
+    """The finding as `loop monitor` wrote it. Raises LoopError when it is missing or not one."""
+    try:
+        return Finding.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise LoopError(f"{path} is missing", "what `loop monitor` found", LOOK) from None
+    except (ValidationError, UnicodeDecodeError) as error:
+        first = str(error).splitlines()[0]
+        raise LoopError(f"{path} is no finding: {first}", "what `loop monitor` writes", LOOK) from None
+
+
+def _windows(main: str, finding: Finding, at: pd.Timestamp) -> Windows:
+    """Where main's windows move to. Raises LoopError for a finding of another model than main's."""
+    here = _champion(main)
+    if here != finding.model.sha256:
+        raise LoopError(
+            f"{FINDING} speaks of {plain(finding.model.name, 80)}, model {finding.model.sha256[:12]}, "
+            f"and main's champion is {here[:12]}",
+            "a look at the model that main holds",
+            f"{LOOK}; after a rollback, first merge the pull request that takes the refused change back",
+        )
+    where, values = Path(f"{PARAMS} on main"), yaml.safe_load(git("show", f"{main}:{PARAMS}"))
+    champion = params.parse("windows", values.get("windows"), Windows, where)
+    settings = params.parse("monitor", values.get("monitor"), watch.Settings, where)
+    return windows.at(at, settings, champion)
+
+
+def _champion(main: str) -> str:
+    try:
+        return str(json.loads(git("show", f"{main}:{LINEAGE.as_posix()}"))["model"]["sha256"])
+    except (ValueError, KeyError, TypeError):
+        raise LoopError(f"{LINEAGE} on main names no model", "its lineage", "`loop run` on main") from None
+
+
+def _here(main: str, moved: Windows, at: pd.Timestamp) -> None:
+    """The retrain as a branch of this clone; a refused one is kept by another name, and remembered."""
+    branch = f"{attempts.PREFIX}{at:%Y-%m-%d}"
+    for name in (branch, f"{branch}{attempts.REFUSED}"):
+        if git("for-each-ref", f"refs/heads/{name}"):
+            print(
+                f"nothing to do: the branch {name} is there already; `git branch -D {name}` to make it anew"
+            )
+            return
+    print(f"{challenger.subject(moved)}, in a worktree of {main.rpartition('/')[2]}", flush=True)
+    made = challenger.make(main, moved, at)
+    name = branch if made.passes else f"{branch}{attempts.REFUSED}"
+    git("update-ref", f"refs/heads/{name}", made.commit, "0" * 40)
+    print(f"{made.verdict.verdict}: {plain(made.verdict.sentence)}")
+    print(f"  report      {challenger.REPORTS}/report.html")
+    print(_next(name, made))
+
+
+def _next(name: str, made: Challenger) -> str:
+    if not made.passes:
+        return f"  not to be proposed; kept as the branch {name}, so that it is not tried again soon"
+    lines = [
+        f"  branch      {name}, one commit, {made.commit[:12]}",
+        "  next        a person reads and merges it:",
+    ]
+    if origin.remote():
+        lines.append(f"              git push origin {name}")
+        lines.append(f"              gh pr create --base main --head {name} --label {attempts.LABEL} --fill")
+    else:
+        lines.append(f"              git switch main && git merge {name} && dvc checkout")
+    return "\n".join(lines)
