@@ -13,13 +13,13 @@ from loop.yaml_file import load
 
 
 class Stored:
-    """Outputs of a commit in DVC's cache or remote; its pipeline is read once."""
+    """Outputs of a commit of a clone (this one by default) in DVC's cache or remote; its pipeline is read once."""
 
-    def __init__(self, commit: str, home: Checkout) -> None:
+    def __init__(self, commit: str, home: Checkout, here: Path | None = None) -> None:
         from dvc.api import DVCFileSystem
 
         logging.getLogger("dvc").setLevel(logging.CRITICAL)
-        self.home, self._files = home, DVCFileSystem(rev=commit)
+        self.home, self._files = home, DVCFileSystem(str(here) if here else None, rev=commit)
 
     def bring(self, path: Path) -> bool:
         """Bring an output into the checkout, if it can be had whole."""

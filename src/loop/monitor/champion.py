@@ -56,10 +56,12 @@ def which() -> tuple[str, str]:
 
 
 @contextmanager
-def champion() -> Iterator[Champion]:
-    """The champion, ready to score. Raises LoopError when its model cannot be had or made again."""
-    name, commit = which()
-    with checkout(commit, Path.cwd()) as home:
+def of(name: str, commit: str, here: Path) -> Iterator[Champion]:
+    """The model of a commit of the clone `here`, ready to score.
+
+    Raises LoopError when it cannot be had or made again.
+    """
+    with checkout(commit, here) as home:
         lock = home.path / PIPELINE_LOCK
         md5 = outs(load(lock)).get(str(MODEL)) if lock.is_file() else None
         if md5 is None:
@@ -68,7 +70,7 @@ def champion() -> Iterator[Champion]:
                 "a model to look after",
                 "`loop run`, and commit what it writes",
             )
-        there = Stored(commit, home)
+        there = Stored(commit, home, here)
         if not there.bring(MODEL):
             stored.rebuild(there, md5, name)
         windows = params.section("windows", params.Windows, home.path / PARAMS)

@@ -40,7 +40,7 @@ def find(folders: Sequence[Path], now: pd.Timestamp) -> Finding:
     """The finding at `now` (UTC). Raises LoopError for what cannot be looked at."""
     setup = watch.read()
     earlier = retrains.attempts(now)
-    with champions.champion() as champion:
+    with champions.of(*champions.which(), Path.cwd()) as champion:
         when = looking.days(champion, now, setup)
         fed = feed.read(champion.windows.since, now.floor("D"), now, setup.window_days)
         seen = None if fed.breaches else looking.look(champion, fed, folders, now, setup)

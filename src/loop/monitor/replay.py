@@ -1,0 +1,192 @@
+"""`loop replay`: a year lived in minutes in a scratch clone, week by week, as if nothing later were known.
+
+Every week `loop monitor` looks; where it says so, `loop retrain` makes the branch, and a rule in place of a
+person merges what its review let pass. Beside it two others live through the same days: the first champion,
+never replaced, and one that is retrained each month whatever happened.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from loop import files, params
+from loop.errors import LoopError
+from loop.features import DECIDED_AT
+from loop.monitor import champion as champions
+from loop.monitor import feed, windows
+from loop.monitor.champion import Champion
+from loop.monitor.finding import FINDING
+from loop.monitor.scratch import Scratch, scratch
+from loop.params import Windows
+from loop.paths import PARAMS
+from loop.watch import Settings
+from problem import metrics, source
+
+DAY = pd.Timedelta(days=1)
+LIVES = ("frozen", "monthly", "loop")  # who lives through the same days
+ENDS = (0, 3, 4, 5)  # of `loop monitor`: a decision, whichever
+
+
+@dataclass(frozen=True)
+class Week:
+    """One look: the decision and its reason, and what became of a retrain (merged, refused, or none)."""
+
+    now: str
+    decision: str
+    reason: str
+    since: str | None
+    gain: float | None
+    retrain: str | None
+    commit: str  # of the champion from this look on
+
+
+@dataclass(frozen=True)
+class Story:
+    """What was lived: the weeks, the days on which the monthly one was retrained, and the loss of each row."""
+
+    weeks: list[Week]
+    monthly: list[str]
+    rows: pd.DataFrame = field(repr=False)  # decided_at, and the loss of each of LIVES
+
+
+def live(here: Path, since: pd.Timestamp | None, until: pd.Timestamp, say: Callable[[str], None]) -> Story:
+    """Live from `since` (UTC; the newest instant of params.yaml if None) until `until`, a look at each step.
+
+    Raises LoopError when a verb fails.
+    """
+    with scratch(here) as place:
+        start = _begin(place, since, say)
+        setup = params.section("monitor", Settings, place.path / PARAMS)
+        first = place.git("rev-parse", "HEAD")
+        looks = list(pd.date_range(start, until, freq=f"{setup.step_days}D", inclusive="left"))
+        weeks = [_week(place, now, say) for now in looks]
+        return Story(weeks, *_losses(place, first, weeks, until, setup))
+
+
+def _begin(place: Scratch, since: pd.Timestamp | None, say: Callable[[str], None]) -> pd.Timestamp:
+    """The first look; where it lies before the champion's own time, the champion is one of that day."""
+    own = params.section("windows", Windows, place.path / PARAMS)
+    if since is None or since >= own.as_of:
+        return (since or own.as_of).ceil("D")
+    setup = params.section("monitor", Settings, place.path / PARAMS)
+    until = (since - setup.wait_days * DAY).floor("D")
+    split = until - setup.window_days * DAY
+    values = {
+        "since": own.since,
+        "train": {"from": own.train.since, "until": split},
+        "holdout": {"from": split, "until": until},
+        "as_of": since,
+    }
+    moved = params.parse("windows", values, Windows)
+    path = place.path / PARAMS
+    files.write_text(path, windows.edit(path.read_text(encoding="utf-8"), moved))
+    say(f"the first champion is trained on {own.train.since:%Y-%m-%d} until {split:%Y-%m-%d}")
+    place.loop("run")
+    place.git("add", "--update")
+    place.git("commit", "--quiet", "-m", "Start with the champion of that day")
+    return since
+
+
+def _week(place: Scratch, now: pd.Timestamp, say: Callable[[str], None]) -> Week:
+    told = f"{now:%Y-%m-%dT%H:%MZ}"
+    place.loop("monitor", "--now", told, may_end=ENDS)
+    found = json.loads((place.path / FINDING).read_text(encoding="utf-8"))
+    became = _retrain(place, now) if found["decision"] == "retrain" else None
+    say(f"{now:%Y-%m-%d}  {found['decision']}{f', {became}' if became else ''}: {found['reason']}")
+    return Week(
+        now=f"{now:%Y-%m-%d}",
+        decision=found["decision"],
+        reason=found["reason"],
+        since=found["since"],
+        gain=found["gain"]["value"] if found["gain"] else None,
+        retrain=became,
+        commit=place.git("rev-parse", "HEAD"),
+    )
+
+
+def _retrain(place: Scratch, now: pd.Timestamp) -> str:
+    """Make the retrain, and merge it where its review let it pass: the rule in place of a person."""
+    place.loop("retrain")
+    name = f"retrain/{now:%Y-%m-%d}"
+    if not place.git("for-each-ref", f"refs/heads/{name}"):
+        return "refused"
+    place.git("merge", "--quiet", "--no-ff", "-m", f"Merge {name}", name)
+    return "merged"
+
+
+def _losses(
+    place: Scratch, first: str, weeks: list[Week], until: pd.Timestamp, setup: Settings
+) -> tuple[list[str], pd.DataFrame]:
+    """The days of the monthly retrains, and the loss of each row by each of LIVES, labels as known in the end."""
+    start = pd.Timestamp(weeks[0].now, tz="UTC")
+    with _at(place, first) as champion:
+        fed = feed.read(champion.windows.since, until, until + setup.wait_days * DAY, setup.window_days)
+        if fed.breaches:
+            raise LoopError(
+                "the last weeks of the replay break their contract", "a whole feed", "end it earlier"
+            )
+        rows = fed.examples.merge(fed.labels, on=source.KEY, how="inner", validate="1:1")
+        lived = rows[rows[DECIDED_AT] >= start].reset_index(drop=True)
+        scores = {"frozen": champion.score(lived)}
+        days, scores["monthly"] = _monthly(champion, rows, lived, weeks, setup)
+    scores["loop"] = pd.concat(_served(place, lived, weeks)).reindex(lived.index)
+    metric = metrics.METRICS[metrics.PRIMARY]
+    of_rows = metric.rows
+    if of_rows is None:
+        raise LoopError(
+            f"{metric.title} is no mean of rows", "a primary metric that is one", "choose another"
+        )
+    label = lived["label"].to_numpy(np.float64)
+    losses = {name: of_rows(label, scores[name].to_numpy(np.float64)) for name in LIVES}
+    return days, lived[[DECIDED_AT]].assign(**losses)
+
+
+def _monthly(
+    champion: Champion, rows: pd.DataFrame, lived: pd.DataFrame, weeks: list[Week], setup: Settings
+) -> tuple[list[str], pd.Series]:
+    """The blind one: at the first look of each month the model of that day's retrain, whatever it is worth."""
+    scores, days = champion.score(lived), []
+    seen: set[str] = set()
+    for week in weeks:
+        now = pd.Timestamp(week.now, tz="UTC")
+        month = week.now[:7]
+        if month in seen:
+            continue
+        seen.add(month)
+        try:
+            moved = windows.at(now, setup, champion.windows)
+        except LoopError:
+            continue  # it would learn nothing new
+        decided = rows[DECIDED_AT]
+        train = rows[
+            (decided >= moved.train.since)
+            & (decided < moved.train.until)
+            & (rows["label_known_at"] <= moved.train.until)
+        ]
+        later = lived[DECIDED_AT] >= now
+        scores[later] = champion.refit(train, lived[later])
+        days.append(week.now)
+    return days, scores
+
+
+def _served(place: Scratch, lived: pd.DataFrame, weeks: list[Week]) -> Iterator[pd.Series]:
+    """The scores of what served: each champion's on the rows between its merge and the next one's."""
+    changes = [
+        week for place_, week in enumerate(weeks) if not place_ or week.commit != weeks[place_ - 1].commit
+    ]
+    starts = [pd.Timestamp(week.now, tz="UTC") for week in changes]
+    for week, start, end in zip(
+        changes, starts, [*starts[1:], pd.Timestamp.max.tz_localize("UTC")], strict=True
+    ):
+        part = lived[(lived[DECIDED_AT] >= start) & (lived[DECIDED_AT] < end)]
+        with _at(place, week.commit) as champion:
+            yield champion.score(part)
+
+
+def _at(place: Scratch, commit: str) -> AbstractContextManager[Champion]:
+    return champions.of("replay", commit, place.path)

@@ -1,0 +1,89 @@
+"""A clone to live in: real commits, branches and pipelines, and not a trace in the repository it came from."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from loop.errors import LoopError
+from loop.git import git
+
+_LOOP = (sys.executable, "-c", "from loop.cli import main; main()")
+_STRANGE = ("GITHUB_", "GIT_", "MLFLOW_", "LOOP_", "CML_", "PYTHONPATH")  # no replay speaks to anyone
+TIMEOUT = 1800  # seconds, of one verb
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """The clone's folder; its branch main is the one that lives on."""
+
+    path: Path
+
+    def loop(self, *verb: str, may_end: tuple[int, ...] = (0,)) -> str:
+        """What a verb prints there, by the clone's own code. Raises LoopError for another exit code."""
+        done = self._run(*_LOOP, *verb)
+        if done.returncode not in may_end:
+            said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+            gist = [line for line in said if line.startswith("error: ")] or said[-1:] or ["it said nothing"]
+            raise LoopError(
+                f"`loop {' '.join(verb)}` ended with {done.returncode}: {gist[0][:300]}",
+                "a verb that does what it does in life",
+                "run that verb in a clone to see more",
+            )
+        return done.stdout
+
+    def git(self, *arguments: str) -> str:
+        """What git prints there; commits are made in the name of the replay."""
+        who = (
+            "-c",
+            "user.name=replay",
+            "-c",
+            "user.email=replay@localhost",
+            "-c",
+            "core.hooksPath=/dev/null",
+        )
+        return git(*who, *arguments, cwd=self.path)
+
+    def _run(self, *command: str) -> "subprocess.CompletedProcess[str]":
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_STRANGE)}
+        own = {"PYTHONPATH": str(self.path / "src"), "MLFLOW_DISABLE_TELEMETRY": "true"}
+        return subprocess.run(
+            command,
+            cwd=self.path,
+            env=kept | own,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+
+
+@contextmanager
+def scratch(here: Path) -> Iterator[Scratch]:
+    """A clone of what is committed in `here`, without a remote, with a copy of DVC's cache; gone at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="loop-replay-"))
+    try:
+        place = Scratch(folder / "repo")
+        git("clone", "--quiet", "--no-tags", str(here), str(place.path))
+        place.git("remote", "remove", "origin")
+        place.git("switch", "--quiet", "--force-create", "main")
+        cache = here / ".dvc/cache"
+        if cache.is_dir():
+            shutil.copytree(cache, place.path / ".dvc/cache", copy_function=_link, dirs_exist_ok=True)
+        yield place
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _link(source: str, target: str) -> None:
+    """A file of the cache, which nothing ever writes again: linked where the disk is the same."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
