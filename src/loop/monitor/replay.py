@@ -149,7 +149,7 @@ def _losses(
 def _monthly(
     champion: Champion, rows: pd.DataFrame, lived: pd.DataFrame, weeks: list[Week], setup: Settings
 ) -> tuple[list[str], pd.Series]:
-    """The blind one: at the first look of each month the model of that day's retrain, whatever it is worth."""
+    """The blind one: at the first look of each month that day's retrain, whatever it is worth."""
     scores, days = champion.score(lived), []
     seen: set[str] = set()
     for week in weeks:
