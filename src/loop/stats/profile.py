@@ -20,7 +20,6 @@ from loop.stats.binning import Bins, Floats, bins
 __all__ = ["Bins", "Profile", "bins", "past", "profile"]
 
 Ints = NDArray[np.int64]
-SPAN = 4096  # days in one batch, above which only those that occur are counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,43 +188,35 @@ class _Tally:
 
 def _tally(batch: Any, bins: dict[str, Bins], day: str, dependence: bool) -> _Tally:
     found = _Tally(bins, dependence)
-    found.days, number = _numbered(_days(batch.column(day), day))
-    days = len(found.days)
-    columns = [np.bincount(number, minlength=days)[:, None]]
+    found.days, order, ends = _by_day(_days(batch.column(day), day))
+    columns = [np.diff(ends)[:, None]]
     scores = np.empty((len(bins), batch.num_rows), np.float32) if dependence else None
     for place, (name, of) in enumerate(bins.items()):
-        width = of.known + 1
-        if name in batch.schema.names:
-            codes = _codes(of, batch.column(name), name)
-        else:
-            codes = np.full(batch.num_rows, of.known, np.uint8)
-        cells = number * width + codes if days > 1 else codes
-        columns.append(np.bincount(cells, minlength=days * width).reshape(days, width))
+        codes = _codes(of, batch, name)
+        if order is not None:
+            codes = codes[order]
+        columns.append(np.array([np.bincount(codes[rows], minlength=of.known + 1) for rows in _slices(ends)]))
         if scores is not None:
             np.append(of.scores, 0).astype(np.float32).take(codes, out=scores[place], mode="clip")
     found.counts = np.concatenate(columns, axis=1)
     if scores is not None:
-        found.moments = _moments(scores, number, days)
+        parts = [scores[:, rows] for rows in _slices(ends)]
+        found.moments = np.array([part @ part.T for part in parts], np.float64)
     return found
 
 
-def _moments(scores: NDArray[np.float32], number: Ints, days: int) -> Floats:
-    """Sums of products by day: (days, columns, columns)."""
-    if days > 1 and (np.diff(number) < 0).any():
-        order = np.argsort(number.astype(np.uint16), kind="stable")
-        scores, number = scores[:, order], number[order]
-    ends = np.searchsorted(number, np.arange(days + 1))
-    parts = [scores[:, start:end] for start, end in pairwise(ends)]
-    return np.array([part @ part.T for part in parts], np.float64)
+def _by_day(days: Ints) -> tuple[Ints, Ints | None, Ints]:
+    """The days that occur, sorted; the order that sorts the rows, None if they are; where each day ends."""
+    order = None
+    if (days[1:] < days[:-1]).any():
+        order = np.argsort(days, kind="stable")
+        days = days[order]
+    starts = np.flatnonzero(np.diff(days, prepend=days[0] - 1))
+    return days[starts], order, np.append(starts, len(days))
 
 
-def _numbered(days: Ints) -> tuple[Ints, Ints]:
-    """The days that occur, sorted, and for each row the place of its day among them."""
-    first, last = days.min(), days.max()
-    if last - first >= SPAN:
-        return np.unique(days, return_inverse=True)
-    there = np.bincount(days - first) > 0
-    return np.flatnonzero(there) + first, (np.cumsum(there) - 1)[days - first]
+def _slices(ends: Ints) -> list[slice]:
+    return [slice(start, end) for start, end in pairwise(ends.tolist())]
 
 
 def _days(column: Any, name: str) -> Ints:
@@ -250,9 +241,11 @@ def _days(column: Any, name: str) -> Ints:
     return np.asarray(days.take(where))
 
 
-def _codes(bins: Bins, column: Any, name: str) -> NDArray[np.uint8]:
+def _codes(bins: Bins, batch: Any, name: str) -> NDArray[np.uint8]:
+    if name not in batch.schema.names:
+        return np.full(batch.num_rows, bins.known, np.uint8)
     try:
-        return bins.codes(column)
+        return bins.codes(batch.column(name))
     except pa.ArrowInvalid as error:
         raise LoopError(
             f"column {name} holds what is no number ({error})",
