@@ -244,14 +244,7 @@ def _days(column: Any, name: str) -> Ints:
 def _codes(bins: Bins, batch: Any, name: str) -> NDArray[np.uint8]:
     if name not in batch.schema.names:
         return np.full(batch.num_rows, bins.known, np.uint8)
-    try:
-        return bins.codes(batch.column(name))
-    except pa.ArrowInvalid as error:
-        raise LoopError(
-            f"column {name} holds what is no number ({error})",
-            f"numbers, as {name} held in the reference",
-            "mend the feed: check the rows against their contract first",
-        ) from None
+    return bins.codes(batch, name)
 
 
 def _no_day(name: str, found: str) -> LoopError:

@@ -35,6 +35,10 @@ def rows(seed: int = 0, size: int = 2800, days: int = 28) -> pd.DataFrame:
     )
 
 
+def batch(**columns) -> pa.RecordBatch:
+    return pa.record_batch({name: pa.array(values) for name, values in columns.items()})
+
+
 def profiled(frame: pd.DataFrame, columns: list[str] = COLUMNS) -> Profile:
     return profile(frame, bins(frame, columns), "at")
 
@@ -53,7 +57,7 @@ def same(one: Profile, other: Profile) -> bool:
 )
 def test_the_bin_of_a_number_is_that_of_a_binary_search(reference, values):
     of = bins(pd.DataFrame({"x": pd.Series(reference, dtype=float)}), ["x"])["x"]
-    found = of.codes(pa.array(np.array(values, float)))
+    found = of.codes(batch(x=np.array(values, float)), "x")
     expected = [of.known if np.isnan(value) else np.searchsorted(of.edges, value) for value in values]
     assert found.tolist() == expected
 
@@ -62,7 +66,7 @@ def test_a_skewed_column_is_binned_right_too():
     values = np.exp(np.random.default_rng(0).normal(0, 6, 5000))
     of = bins(pd.DataFrame({"x": values}), ["x"])["x"]
     assert of._table[1] > binning.NEAR, "the table of cells would serve here"
-    assert np.array_equal(of.codes(pa.array(values)), np.searchsorted(of.edges, values))
+    assert np.array_equal(of.codes(batch(x=values), "x"), np.searchsorted(of.edges, values))
 
 
 def test_no_bin_of_a_continuous_column_holds_more_than_a_hundredth():
@@ -74,7 +78,7 @@ def test_no_bin_of_a_continuous_column_holds_more_than_a_hundredth():
 
 def test_below_and_above_all_that_the_reference_saw_are_bins_of_their_own():
     of = bins(pd.DataFrame({"x": [3.0, 3.0, 3.0]}), ["x"])["x"]
-    below, same, above = of.codes(pa.array([2.9, 3.0, 3.1]))
+    below, same, above = of.codes(batch(x=[2.9, 3.0, 3.1]), "x")
     assert (below, above) == (0, of.known - 1)
     assert below < same < above
 
@@ -84,19 +88,27 @@ def test_a_category_beyond_the_most_frequent_counts_as_other():
     of = bins(frame, ["x"])["x"]
     assert of.values is not None
     assert set(of.values) == {f"v{n}" for n in range(100)}
-    assert of.codes(pa.array(["v149", "new", None])).tolist() == [100, 100, 101]
+    assert of.codes(batch(x=["v149", "new", None]), "x").tolist() == [100, 100, 101]
 
 
 def test_a_column_without_a_value_has_one_bin_for_whatever_comes():
     frame = pd.DataFrame({"x": [np.nan, np.nan], "y": pd.Series([None, None], dtype="str")})
     found = bins(frame, ["x", "y"])
-    assert found["x"].codes(pa.array([1.0, None])).tolist() == [0, 1]
-    assert found["y"].codes(pa.array(["a", None])).tolist() == [0, 1]
+    assert found["x"].codes(batch(x=[1.0, None]), "x").tolist() == [0, 1]
+    assert found["y"].codes(batch(x=["a", None]), "x").tolist() == [0, 1]
 
 
 def test_bins_of_a_column_that_the_reference_lacks_are_refused():
     with pytest.raises(LoopError, match="no column nowhere"):
         bins(rows(), ["number", "nowhere"])
+
+
+def test_a_file_without_a_value_takes_its_type_from_the_others(tmp_path):
+    pq.write_table(pa.table({"x": pa.nulls(3)}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"x": [1.0, 2.0]}), tmp_path / "b.parquet")
+    of = bins([tmp_path / "a.parquet", tmp_path / "b.parquet"], ["x"])["x"]
+    assert of.ordered
+    assert of.codes(batch(x=pa.nulls(2)), "x").tolist() == [of.known] * 2
 
 
 def test_bins_survive_json():
@@ -124,10 +136,8 @@ def test_the_counts_of_each_day_are_its_rows():
 
 def test_moments_are_the_sums_of_products_of_normal_scores():
     frame = rows(size=300, days=3)
-    found = profiled(frame)
-    scores = np.stack(
-        [np.append(of.scores, 0)[of.codes(pa.array(frame[name]))] for name, of in found.bins.items()]
-    )
+    found, table = profiled(frame), batch(**frame[COLUMNS])
+    scores = np.stack([np.append(of.scores, 0)[of.codes(table, name)] for name, of in found.bins.items()])
     of_day = scores[:, (frame["at"].dt.day == 2).to_numpy()]
     assert found.moments is not None
     assert np.allclose(found.moments[1], of_day @ of_day.T, atol=1e-3)
