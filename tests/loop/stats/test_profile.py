@@ -1,6 +1,8 @@
 """A profile: counts by day that any window is a sum of, from any kind of source, in fixed bins."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -285,3 +287,22 @@ def test_past_windows_are_of_calendar_days_whatever_days_have_rows():
     assert (
         windows.rows[windows.days.index("2024-01-06")] == (gap["at"].dt.strftime("%F") == "2024-01-12").sum()
     )
+
+
+def test_a_file_is_profiled_without_the_start_up_cost_of_pandas_scipy_or_an_engine(tmp_path):
+    rows().to_parquet(tmp_path / "a.parquet")
+    script = """
+import sys
+from loop.stats import dependence, distance
+from loop.stats.profile import bins, past, profile
+path = sys.argv[1]
+found = profile(path, bins(path, ["number", "whole", "category"]), "at")
+windows, rest = past(found, 7, 7)
+for name, of in found.bins.items():
+    distance.distances(rest.counts[name], windows.counts[name], ordered=of.ordered)
+dependence.distance(rest, windows)
+print(sorted({"pandas", "scipy", "duckdb"} & set(sys.modules)))
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "a.parquet")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
