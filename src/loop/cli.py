@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from loop.errors import guard
-from loop.verbs import change, history, machine, pipeline, releasing, serving
+from loop.verbs import change, history, machine, monitoring, pipeline, releasing, serving
 
 app = typer.Typer(
     name="loop",
@@ -21,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (pipeline, change, serving, releasing, history, machine):
+for part in (pipeline, change, serving, releasing, monitoring, history, machine):
     app.add_typer(part.verbs)
 
 

@@ -3,7 +3,8 @@
 The contract between commits: whatever runs this module reads only what it writes, so a champion
 is scored by its own code in its own environment. One JSON object a line, in and out:
 {"score": EXAMPLES, "to": PREDICTIONS} writes key, decided_at and score of each example;
-{"time": EXAMPLES, "rows": N} gives the seconds of each of N single predictions.
+{"fit": ROWS, "on": EXAMPLES, "to": PREDICTIONS} does the same by a model fitted on ROWS instead, which is
+then forgotten; {"time": EXAMPLES, "rows": N} gives the seconds of each of N single predictions.
 """
 
 import json
@@ -14,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from loop import features, files, lineage, model_file
+from loop import features, files, lineage, model_file, params
 from loop.errors import guard
 from loop.paths import MODEL
 from problem import model as problem_model
@@ -25,6 +26,13 @@ def score(model: Any, examples: pd.DataFrame) -> pd.DataFrame:
     """The predictions for the examples, one row each: key, decided_at, score."""
     keys = examples[[*source.KEY, features.DECIDED_AT]]
     return keys.assign(score=problem_model.score(model, features.known(examples)))
+
+
+def refit(rows: pd.DataFrame) -> Any:
+    """Another model by the code and params of this checkout, fitted on `rows` with their labels."""
+    from loop.pipeline import train as training
+
+    return training.train(rows, params.section("train", training.Params))
 
 
 def seconds(model: Any, examples: pd.DataFrame, rows: int) -> list[float]:
@@ -47,10 +55,14 @@ def main() -> None:
     print(json.dumps({"ready": 1}), file=answers, flush=True)
     for line in sys.stdin:
         asked = json.loads(line)
-        if "score" in asked:
-            found = score(model, files.read_table(Path(asked["score"])))
+        if "fit" in asked:
+            found = score(refit(files.read_table(Path(asked["fit"]))), files.read_table(Path(asked["on"])))
             files.write_table(Path(asked["to"]), found)
             answer: dict[str, Any] = {"rows": len(found)}
+        elif "score" in asked:
+            found = score(model, files.read_table(Path(asked["score"])))
+            files.write_table(Path(asked["to"]), found)
+            answer = {"rows": len(found)}
         else:
             answer = {"seconds": seconds(model, files.read_table(Path(asked["time"])), asked["rows"])}
         print(json.dumps(answer), file=answers, flush=True)

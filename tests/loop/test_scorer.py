@@ -34,3 +34,11 @@ def test_it_scores_as_the_pipeline_does_and_times_what_was_asked(finished, tmp_p
     assert scored == {"rows": len(stored)}
     assert len(timed["seconds"]) == 7
     assert all(0 < seconds < 5 for seconds in timed["seconds"])
+
+
+def test_a_refit_on_the_training_rows_is_the_model_itself(finished, tmp_path):
+    train, holdout = (str(finished.path / f"data/examples/{name}.parquet") for name in ("train", "holdout"))
+    _, fitted = ask(finished, {"fit": train, "on": holdout, "to": str(tmp_path / "found.parquet")})
+    stored = files.read_table(finished.path / "data/predictions.parquet")
+    pd.testing.assert_frame_equal(files.read_table(tmp_path / "found.parquet"), stored, check_exact=True)
+    assert fitted == {"rows": len(stored)}

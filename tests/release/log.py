@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loop.release import predictions
+from loop import predictions
 from problem import source
 from release.conftest import NOW, version
 

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from loop import production
+from loop import origin, production
 from loop.errors import LoopError
 from loop.release import audit, branch, history, moves
 from release.conftest import NOW, STAGED, at, released, version
@@ -28,7 +28,7 @@ def dated(clone, monkeypatch):
     on("2026-01-08T09:00:00Z")
     released(version(2, author=HOSTILE, verdict="equivalent"))
     on("2026-01-08T18:00:00Z")
-    text = branch.message(f"Advance {HOSTILE}", f"shift 0.001\n{HOSTILE}", Verdict=HOSTILE)
+    text = origin.message(f"Advance {HOSTILE}", f"shift 0.001\n{HOSTILE}", Verdict=HOSTILE)
     branch.change(lambda now: (moves.advance(now.state, STAGED, NOW), text, None), lambda _: {})
     return clone
 
@@ -95,7 +95,7 @@ class Tags(HTMLParser):
 
 
 def test_who_asked_a_workflow_is_named_beside_whose_commit_it_is(dated):
-    text = branch.message("Abort 2", By="dora", Approver="eve", Verdict="equivalent", Pull_request="#7")
+    text = origin.message("Abort 2", By="dora", Approver="eve", Verdict="equivalent", Pull_request="#7")
     branch.change(lambda now: (moves.abort(now.state, "why", NOW), text, None), lambda _: {})
     audit.main(None, None, None, at("2026-01-10"))
     page = (dated / audit.PAGE).read_text()

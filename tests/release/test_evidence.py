@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop import params
+from loop import params, predictions
 from loop.errors import LoopError
-from loop.release import evidence, moves, predictions
+from loop.release import evidence, moves
 from loop.release.policy import Needed, Policy
 from loop.serve import collect
 from loop.stats import sequential

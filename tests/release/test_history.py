@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop import production
+from loop import origin, production
 from loop.errors import LoopError
 from loop.production import EMPTY, STATE
 from loop.release import branch, history, moves
@@ -135,7 +135,7 @@ def test_the_log_of_main_below_the_branch_is_no_part_of_it(clone):
 
 
 def test_evidence_and_trailers_are_read_apart(clone):
-    text = branch.message("Advance 2", "two lines\nof evidence: 3 days", Verdict="better", Pull_request="#7")
+    text = origin.message("Advance 2", "two lines\nof evidence: 3 days", Verdict="better", Pull_request="#7")
     branch.change(
         lambda now: (moves.enter(now.state, version(1), STAGED, NOW), text, version(1)), lambda _: {}
     )

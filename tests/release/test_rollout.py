@@ -8,9 +8,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from loop import predictions
 from loop.cli import app
 from loop.errors import LoopError
-from loop.release import branch, moves, predictions
+from loop.release import branch, moves
 from loop.release.policy import POLICY
 from release.conftest import NOW, STAGED, released, version
 from release.log import labels, rows, write

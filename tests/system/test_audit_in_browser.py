@@ -4,6 +4,7 @@ import pytest
 from selenium.common.exceptions import NoAlertPresentException
 from selenium.webdriver.common.by import By
 
+from loop import origin
 from loop.release import audit, branch, moves
 from release.conftest import NOW, STAGED, at, clone, released, version  # noqa: F401 - clone is a fixture
 from release.test_history import by_hand, replace
@@ -24,7 +25,7 @@ def page(browser, clone, monkeypatch, request):  # noqa: F811
     released(version(1))
     on("2026-01-08T09:00:00Z")
     released(version(2, author=HOSTILE))
-    text = branch.message(f"Advance {HOSTILE}", HOSTILE, Because=HOSTILE)
+    text = origin.message(f"Advance {HOSTILE}", HOSTILE, Because=HOSTILE)
     branch.change(lambda now: (moves.advance(now.state, STAGED, NOW), text, None), lambda _: {})
     monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-01-09T09:00:00Z")
     by_hand(clone, lambda: replace(clone / "rollout.yaml", "weight: 95", f"weight: '{HOSTILE}'"), HOSTILE)

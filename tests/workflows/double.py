@@ -352,7 +352,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def list_pulls(self, query, _body):
         self._permitted("pull-requests", "read")
-        found = [self.double.pull(p["number"]) for p in self.double.pulls if p["state"] == query.get("state")]
+        found = [self.double.pull(p["number"]) for p in self.double.pulls if _in(query, p)]
         if "head" in query:
             found = [pull for pull in found if pull["head"]["label"] == query["head"]]
         return 200, self._page(found, query)
@@ -378,7 +378,10 @@ class _Handler(BaseHTTPRequestHandler):
     def list_issues(self, query, _body):
         self._permitted("issues", "read")
         pulls = [{**self.double.pull(p["number"]), "pull_request": {}} for p in self.double.pulls]
-        found = [one for one in [*pulls, *self.double.issues] if one["state"] == query.get("state", "open")]
+        labelled = {p["number"]: p.get("labels", []) for p in [*self.double.pulls, *self.double.issues]}
+        asked = set(query["labels"].split(",")) if "labels" in query else set()
+        found = [one for one in [*pulls, *self.double.issues] if _in(query, one)]
+        found = [one for one in found if asked <= set(labelled[one["number"]])]
         return 200, self._page(found, query)
 
     def open_issue(self, _query, given):
@@ -388,6 +391,7 @@ class _Handler(BaseHTTPRequestHandler):
         number = self.double.next()
         where = f"{self.double.url}/{NAME}/issues/{number}"
         self.double.issues.append({"number": number, "state": "open", "html_url": where, **given})
+        self.double.comments[number] = []
         return 201, self.double.issues[-1]
 
     def add_labels(self, _query, given, number):
@@ -398,12 +402,23 @@ class _Handler(BaseHTTPRequestHandler):
                 return 200, [{"name": name} for name in pull["labels"]]
         raise Refusal(404, "Not Found")
 
+    def edit_pull(self, _query, given, number):
+        self._permitted("pull-requests", "write")
+        found = next(one for one in self.double.pulls if one["number"] == int(number))
+        assert given.keys() <= {"state", "title", "body"}
+        found.update(given)
+        return 200, self.double.pull(int(number))
+
+    def _of(self, number: str) -> str:
+        """By which permission somebody may talk there."""
+        return "issues" if int(number) in {one["number"] for one in self.double.issues} else "pull-requests"
+
     def list_comments(self, query, _body, number):
-        self._permitted("pull-requests", "read")
+        self._permitted(self._of(number), "read")
         return 200, self._page(self.double.comments[int(number)], query)
 
     def add_comment(self, _query, given, number):
-        self._permitted("pull-requests", "write")
+        self._permitted(self._of(number), "write")
         _short(given["body"], 65_536)
         if int(number) not in self.double.comments:
             raise Refusal(404, "Not Found")
@@ -634,6 +649,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.double.sync()
 
 
+def _in(query: dict[str, str], one: dict[str, Any]) -> bool:
+    return query.get("state", "open") in (one["state"], "all")
+
+
 def _short(text: str, most: int) -> None:
     if len(text) > most:
         raise Refusal(422, f"body is too long (maximum is {most} characters)")
@@ -643,6 +662,7 @@ _REPO = rf"/api/v3/repos/{NAME}"
 _ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("GET", f"{_REPO}/pulls", _Handler.list_pulls),
     ("POST", f"{_REPO}/pulls", _Handler.open_pull),
+    ("PATCH", rf"{_REPO}/pulls/(\d+)", _Handler.edit_pull),
     ("GET", f"{_REPO}/issues", _Handler.list_issues),
     ("POST", f"{_REPO}/issues", _Handler.open_issue),
     ("POST", rf"{_REPO}/issues/(\d+)/labels", _Handler.add_labels),

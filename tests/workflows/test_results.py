@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from conftest import Repo
+from loop import status
 from loop.errors import LoopError
-from loop.publish import artifact, branch, publish, status
+from loop.publish import artifact, branch, publish
 from workflows.double import ALL, BOT, FORK, archive, git
 from workflows.test_publish import VERDICT
 

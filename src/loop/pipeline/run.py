@@ -12,7 +12,7 @@ from loop.errors import LoopError
 from loop.paths import CARD_JSON, EVALUATION, PARAMS, PIPELINE_LOCK
 from loop.yaml_file import load
 
-SECTIONS = ["windows", "validate", "examples", "train", "evaluate", "review", "serve", "card"]
+SECTIONS = ["windows", "validate", "examples", "train", "evaluate", "review", "serve", "monitor", "card"]
 
 
 def check_params() -> None:
@@ -30,12 +30,13 @@ def check_params() -> None:
                 f"the sections {', '.join(SECTIONS)}",
                 f"mend {PARAMS} and run again",
             )
-    if "review" in values and "serve" in values:  # no stage reads these two
-        from loop import params, settings
+    if {"review", "serve", "monitor"} <= set(values):  # no stage reads these
+        from loop import params, settings, watch
         from loop.policy import Policy
 
         params.section("review", Policy)
         settings.params()
+        watch.read()
     if any(values.get(name) != accepted for name, accepted in _accepted().items()) or not _accepted():
         _parse_all()
 
@@ -54,7 +55,7 @@ def _accepted() -> dict[str, Any]:
 
 
 def _parse_all() -> None:
-    from loop import facts, params, settings
+    from loop import facts, params, settings, watch
     from loop.pipeline import card, evaluate, examples, train
     from loop.policy import Policy
 
@@ -66,6 +67,7 @@ def _parse_all() -> None:
         "evaluate": evaluate.Params,
         "review": Policy,
         "serve": settings.Params,
+        "monitor": watch.Settings,
         "card": card.Params,
     }
     for name in SECTIONS:

@@ -9,17 +9,18 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
+from loop import comment, status
 from loop.errors import LoopError
 from loop.github import GitHub
 from loop.markup import plain, prose
-from loop.publish import artifact, branch, comment, head, pull, status
+from loop.publish import artifact, branch, head, pull
 from loop.publish.artifact import Artifact
 from loop.publish.case import Case, named
 from loop.publish.head import Head
 from loop.publish.pull import NothingToDo, Run
-from loop.publish.status import Gate
 from loop.review import report
 from loop.review.verdict import EXIT_CODES, Verdict
+from loop.status import Gate
 
 # What a change may hold that the review does not run; and what it runs, but every team changes.
 INERT = ("docs/", "data/", "models/", "reports/")
@@ -55,7 +56,7 @@ def _guarded(github: GitHub, run: Run) -> list[LoopError]:
         with suppress(LoopError):
             for sha in {run.sha: 0, case.pull.sha if case else run.sha: 0}:
                 if case or not status.final(github, sha):  # without a case nothing was judged anew
-                    status.put(github, run, sha, Gate("error", mistake.found))
+                    status.put(github, sha, Gate("error", mistake.found), run.url)
         raise LoopError(plain(mistake.found), plain(mistake.expected), plain(mistake.todo)) from None
     return case.errors
 
@@ -88,7 +89,7 @@ def _publish(case: Case) -> None:
         if moved:
             raise moved
         cancelled = Gate("error", "the review was cancelled: run it again")
-        case.attempt(status.put, case.github, case.run, case.run.sha, cancelled)
+        case.attempt(status.put, case.github, case.run.sha, cancelled, case.run.url)
         return
     try:
         found = _artifact(case)
@@ -106,7 +107,7 @@ def _publish(case: Case) -> None:
     if len(case.errors) > failures and gate.state == "success":
         gate = Gate("error", "the report could not be written: run publish again")
     for sha in {case.run.sha: 0, case.pull.sha: 0}:
-        case.attempt(status.put, case.github, case.run, sha, gate)
+        case.attempt(status.put, case.github, sha, gate, case.run.url)
     print(f"#{case.pull.number} {case.run.sha[:12]}: {status.NAME} is {gate.state}: {plain(gate.why)}")
 
 

@@ -4,7 +4,6 @@ Where `origin` has the branch, that one counts; without a remote, the local one.
 came before is not forced: the move is made again on the state that is there now, or refused by it.
 """
 
-import os
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -17,26 +16,18 @@ import yaml
 from loop import production
 from loop.errors import LoopError
 from loop.git import environment, git
-from loop.github import to_git
+from loop.origin import identity, remote, to_remote
 from loop.production import BRANCH, STATE, VERSIONS, Production, State, Version
 
 TRIES = 5
 LOCAL = f"refs/heads/{BRANCH}"
 REMOTE = f"refs/remotes/origin/{BRANCH}"
-BOT = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")
 HEAD_OF_STATE = "# What serves. Made by `loop`: change it by `loop rollout` and `loop rollback`.\n"
 AGAIN = "it may be there all the same: look at `loop rollout status` before you run it again"
-TIMEOUT = 120  # seconds, of one call of git to a remote
-_WAY = ("GIT_SSH", "GIT_SSL_", "GIT_ASKPASS", "GIT_PROXY")  # how git gets to a remote
 
 
 class _MovedError(Exception):
     """Another commit came first."""
-
-
-def remote() -> bool:
-    """Whether there is an `origin`."""
-    return "origin" in git("remote").split()
 
 
 def fetch() -> Production:
@@ -68,12 +59,6 @@ def _alone() -> None:
         )
 
 
-def fetch_main() -> None:
-    """Bring what origin has as main; one that does not answer leaves what this clone knows of it."""
-    if remote():
-        to_remote("fetch", "--quiet", "--no-tags", "origin", "+refs/heads/main:refs/remotes/origin/main")
-
-
 def change(
     move: Callable[[Production], tuple[State, str, Version | None]], files: Callable[[State], dict[str, str]]
 ) -> Production:
@@ -93,12 +78,6 @@ def change(
     raise LoopError(
         f"{BRANCH} moved {TRIES} times while it was to be changed", "a branch at rest", "run it again"
     )
-
-
-def message(subject: str, body: str = "", **trailers: Any) -> str:
-    """A commit message: subject, body, and trailers by name, those that are None left out."""
-    told = [f"{name.replace('_', '-')}: {value}" for name, value in trailers.items() if value is not None]
-    return "\n\n".join(filter(None, [subject, body.strip(), "\n".join(told)]))
 
 
 def dump(section: State | Version) -> str:
@@ -134,23 +113,6 @@ def _commit(
         tree = _plumb("write-tree", env=index)
     parents = ["-p", now.commit] if now.commit else []
     return _plumb("commit-tree", tree, *parents, text=message + "\n", env=identity())
-
-
-def identity() -> dict[str, str]:
-    """Variables that say who commits: none for the user of git; the bot in a workflow, or for nobody."""
-    try:
-        if not os.environ.get("GITHUB_ACTIONS"):
-            git("var", "GIT_COMMITTER_IDENT")
-            return {}
-    except LoopError:
-        pass
-    name, mail = BOT
-    return {
-        "GIT_AUTHOR_NAME": name,
-        "GIT_AUTHOR_EMAIL": mail,
-        "GIT_COMMITTER_NAME": name,
-        "GIT_COMMITTER_EMAIL": mail,
-    }
 
 
 def _push(commit: str, now: Production) -> None:
@@ -198,29 +160,6 @@ def _why(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     told = [line for line in lines if line.startswith(("remote:", "!", "fatal:"))]
     return "; ".join(told or lines[-1:]) or "it said nothing"
-
-
-def to_remote(*arguments: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
-    """A call of git that talks to origin; a workflow's token goes by the environment."""
-    way = {name: value for name, value in os.environ.items() if name.startswith(_WAY)}
-    env = {**environment(), **way, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-    token, server = os.environ.get("GITHUB_TOKEN"), os.environ.get("GITHUB_SERVER_URL")
-    if os.environ.get("GITHUB_ACTIONS") and token and server:
-        env |= to_git(token, server)
-    try:
-        return subprocess.run(
-            ["git", *arguments],
-            cwd=cwd,
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise LoopError(
-            f"origin did not answer within {TIMEOUT} s", "a remote that answers", "run it again"
-        ) from None
 
 
 def _plumb(*arguments: str, text: str = "", env: dict[str, str] | None = None) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from loop import predictions
 from loop.production import Challenger, Champion
-from loop.release import cohorts, pairs, predictions
+from loop.release import cohorts, pairs
 from loop.release.line import Line, number
 from loop.release.policy import Needed, Policy
 

@@ -1,8 +1,9 @@
 """What comes after every move on `production`: this host if it serves, then MLflow. Neither undoes a move."""
 
+from loop import issue
 from loop.errors import LoopError
 from loop.production import Production
-from loop.release import deploy, issue, registry
+from loop.release import deploy, registry
 
 
 def follow(after: Production) -> None:

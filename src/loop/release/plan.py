@@ -3,12 +3,12 @@
 import os
 from dataclasses import dataclass, field
 
-from loop import production
+from loop import origin, outputs, production
 from loop.git import git
 from loop.github import GitHub
 from loop.markup import prose
 from loop.production import Production, Version
-from loop.release import branch, card, content, governance, outputs, page, policy
+from loop.release import branch, card, content, governance, page, policy
 from loop.release.due import Due, due
 from loop.release.governance import Evidence
 
@@ -71,7 +71,7 @@ def make() -> Plan:
     if now is None:
         return Plan(commit, Due(None, NO_BRANCH))
     found = due(now, commit)
-    if not branch.remote():
+    if not origin.remote():
         return _trial(commit, found)
     if found.again is not None:
         told = page.find(GitHub.of_this_run(), found.again.version) is not None
@@ -98,7 +98,7 @@ def image() -> str:
 
 def _production() -> Production | None:
     """The branch as it is now; None where `origin` has none yet."""
-    return branch.fetch() if production.ref() is not None or not branch.remote() else None
+    return branch.fetch() if production.ref() is not None or not origin.remote() else None
 
 
 def _model_changed(plan: Plan) -> bool:

@@ -11,13 +11,13 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from loop import lock, production
+from loop import lock, origin, outputs, production
 from loop.errors import LoopError
 from loop.github import GitHub
 from loop.markup import prose
 from loop.paths import CARD, CARD_JSON, PARAMS, PIPELINE_LOCK
 from loop.production import Challenger, Production, State, Version
-from loop.release import branch, content, follow, moves, outputs, page, plan, policy, render
+from loop.release import branch, content, follow, moves, page, plan, policy, render
 from loop.release.changelog import Facts, changelog
 from loop.release.due import before, due
 from loop.release.plan import Plan
@@ -57,7 +57,7 @@ def main(image: str, now: pd.Timestamp) -> int:
         return 0
     there = branch.fetch()
     follow.follow(there)
-    if not branch.remote():
+    if not origin.remote():
         print(f"version {version.version} is on this clone's own `{production.BRANCH}`, approved by nobody")
         return 0
     text = notes(there, version)
@@ -70,7 +70,7 @@ def main(image: str, now: pd.Timestamp) -> int:
 
 def _write(release: Release) -> Version:
     """One commit on `production`; the version as it is there."""
-    if not release.image and branch.remote():
+    if not release.image and origin.remote():
         raise LoopError("no --image is given", "NAME@sha256:… of what was pushed", "`loop image --push`")
     after = branch.change(lambda now: _move(now, release), render.rendered)
     written = after.of_commit(release.plan.commit)
@@ -89,7 +89,7 @@ def _move(now: Production, release: Release) -> tuple[State, str, Version]:
     state = moves.enter(now.state, version, release.policy, release.now)
     entered = next(one for one in state.models if one.version == version.version)
     role = f"challenger, {entered.stage.name}" if isinstance(entered, Challenger) else "champion"
-    text = branch.message(
+    text = origin.message(
         f"Release version {version.version}: {role}",
         _since(found.last, version),
         Version=version.version,

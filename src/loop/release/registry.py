@@ -16,14 +16,14 @@ from typing import Any
 
 import yaml
 
-from loop import tracking
+from loop import issue, tracking
 from loop.errors import LoopError
 from loop.files import digest
 from loop.git import git
 from loop.markup import plain
 from loop.paths import CARD, LINEAGE, METRICS, MODEL, PARAMS
 from loop.production import Production, Version
-from loop.release import branch, issue
+from loop.release import branch
 
 DATA = "data "
 LOCAL = "sqlite:///mlflow.db"  # where nothing else is set

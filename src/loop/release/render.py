@@ -5,11 +5,11 @@ The branch holds those of a cluster, made anew with each move; `loop render` wri
 
 from pathlib import Path
 
-from loop import production, settings
+from loop import issue, production, settings
 from loop.errors import LoopError
 from loop.files import write_text
 from loop.production import State, Version
-from loop.release import branch, cluster, compose, history, issue, kubernetes, nginx, policy
+from loop.release import branch, cluster, compose, history, kubernetes, nginx, policy
 
 MAIN = "refs/remotes/origin/main"
 

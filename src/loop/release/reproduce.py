@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from loop import lock, production
+from loop import issue, lock, production
 from loop.checkout import Checkout, checkout
 from loop.errors import LoopError
 from loop.files import digest
@@ -21,7 +21,7 @@ from loop.git import git
 from loop.markup import code, prose
 from loop.paths import MODEL, PIPELINE_LOCK
 from loop.production import VERSIONS, Production, Version
-from loop.release import branch, issue
+from loop.release import branch
 
 CHAMPION = "champion"
 HEAD = ("stage", "output", "recorded", "rebuilt", "same")

@@ -9,6 +9,7 @@ import os
 
 import pandas as pd
 
+from loop import origin
 from loop.errors import LoopError
 from loop.git import git
 from loop.markup import plain
@@ -95,7 +96,7 @@ def _message(state: State, target: Version, reason: str, run: str | None) -> str
     gone = state.challenger.version if state.challenger else None
     body = "" if gone in (None, target.version) else f"Version {gone}, the challenger, is refused too."
     told = {"Reason": reason, "From": champion, "To": target.version, "By": _who(), "Run": run}
-    return branch.message(f"Roll back to version {target.version} from {champion}", body, **told)
+    return origin.message(f"Roll back to version {target.version} from {champion}", body, **told)
 
 
 def _who() -> str:

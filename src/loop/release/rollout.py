@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from loop import settings
+from loop import origin, predictions, settings
 from loop.errors import LoopError
 from loop.git import git
 from loop.markup import plain
 from loop.production import Production, State
-from loop.release import branch, evidence, follow, moves, policy, predictions, render
+from loop.release import branch, evidence, follow, moves, policy, render
 from loop.release.evidence import Evidence
 from loop.release.policy import Policy
 
@@ -33,7 +33,7 @@ class View:
 
 def view(folders: Sequence[Path], now: pd.Timestamp) -> View:
     """The view by main's policy; without folders that of LOOP_PREDICTIONS."""
-    branch.fetch_main()
+    origin.fetch_main()
     return View(policy.in_force(), folders or [settings.place().predictions], now)
 
 
@@ -167,7 +167,7 @@ def _told(state: State, folders: Sequence[Path], at: pd.Timestamp) -> str:
 
 
 def _message(subject: str, body: str, version: int, stage: str) -> str:
-    return branch.message(subject, body, Version=version, Stage=stage, By=by())
+    return origin.message(subject, body, Version=version, Stage=stage, By=by())
 
 
 def _where(state: State) -> tuple[int, str]:

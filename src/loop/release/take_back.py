@@ -4,21 +4,17 @@ It reverts what main took since the version that serves, newest first. It is mad
 which is gone afterwards: CML writes the token and a name of its own into the git settings of where it runs.
 """
 
-import re
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from loop import issue, origin, pull_request
 from loop.errors import LoopError
 from loop.git import git
 from loop.markup import prose
 from loop.production import Production, Refused, Version
-from loop.release import branch, content, issue, pull_request
-from loop.release.pull_request import Change
+from loop.pull_request import Change
+from loop.release import content
 
-MAIN = "refs/remotes/origin/main"
 SERVED = (  # what a model is, and what serves it
     *("src", "params.yaml", "dvc.yaml", "dvc.lock", "models", "reports"),
     *content.BUILD,
@@ -56,7 +52,7 @@ class Back:
 
 def main(there: Production) -> int:
     """Open the pull request, or say what to do by hand; 0 either way, for production is back already."""
-    if not branch.remote():
+    if not origin.remote():
         print("no origin: take the refused change back from main yourself, by `git revert`")
         return 0
     back = None
@@ -72,14 +68,14 @@ def main(there: Production) -> int:
 
 def _what(there: Production) -> Back | None:
     """What main has that production refused; None, and a word about it, where there is nothing to do."""
-    done = branch.to_remote("fetch", "--quiet", "--no-tags", "origin", f"+refs/heads/main:{MAIN}")
+    done = origin.to_remote("fetch", "--quiet", "--no-tags", "origin", f"+refs/heads/main:{origin.MAIN}")
     if done.returncode:
         raise LoopError(f"main cannot be fetched: {done.stderr.strip()[-200:]}", "a branch main", "fetch it")
     champion = there.state.champion
     if champion is None:
         print("nothing serves yet: there is nothing to take back from main")
         return None
-    if not git("diff", "--name-only", champion.commit, MAIN, "--", *SERVED):
+    if not git("diff", "--name-only", champion.commit, origin.MAIN, "--", *SERVED):
         print(f"main holds what version {champion.version} holds: there is nothing to take back")
         return None
     later = [one for one in there.state.refused if one.version > champion.version]
@@ -97,7 +93,7 @@ def _bring(back: Back) -> None:
     if github and (url := pull_request.find(github, back.branch)):
         print(f"main gives it back by {url}, which is open already")
         return
-    with _clone() as place:
+    with pull_request.clone(git("rev-parse", origin.MAIN)) as place:
         if not _revert(back, place):
             print("main has given it back already")
             return
@@ -109,19 +105,6 @@ def _bring(back: Back) -> None:
         url = pull_request.open(github, place, change)
     print(f"main gives it back by {url}")
     pull_request.label(github, url, LABEL)
-
-
-@contextmanager
-def _clone() -> Iterator[Path]:
-    """A clone with the objects of this one, at origin's main, that pushes to where this one does."""
-    url = git("config", "remote.origin.url")
-    with tempfile.TemporaryDirectory(prefix="loop-rollback-") as folder:
-        place = Path(folder, "main")
-        common = git("rev-parse", "--path-format=absolute", "--git-common-dir")
-        git("clone", "--quiet", "--shared", "--no-checkout", "--no-tags", common, str(place))
-        git("remote", "set-url", "origin", url, cwd=place)
-        git("-c", "advice.detachedHead=false", "checkout", "--quiet", git("rev-parse", MAIN), cwd=place)
-        yield place
 
 
 def _revert(back: Back, place: Path) -> bool:
@@ -143,18 +126,10 @@ def _revert(back: Back, place: Path) -> bool:
         return False
     told = "\n".join(f"This reverts commit {commit}." for commit in back.commits)
     why = f"Production went back to version {back.to.version}; its log says why."  # words could skip checks
-    name, mail = _identity()
+    name, mail = origin.committer()
     who = ("-c", f"user.name={name}", "-c", f"user.email={mail}", "-c", "core.hooksPath=/dev/null")
-    git(*who, "commit", "--quiet", "-m", branch.message(back.title, f"{why}\n\n{told}"), cwd=place)
+    git(*who, "commit", "--quiet", "-m", origin.message(back.title, f"{why}\n\n{told}"), cwd=place)
     return True
-
-
-def _identity() -> tuple[str, str]:
-    """Name and mail of who commits, as in this clone, which the one of its own does not know."""
-    if bot := branch.identity():
-        return bot["GIT_COMMITTER_NAME"], bot["GIT_COMMITTER_EMAIL"]
-    found = re.match(r"(.*) <(.*)> ", git("var", "GIT_COMMITTER_IDENT"))
-    return (found[1], found[2]) if found else branch.BOT
 
 
 def _merge(commit: str) -> bool:

@@ -5,10 +5,7 @@ it is what the review needs. What is not is made again in the checkout: the mode
 comes out with the hash that dvc.lock names.
 """
 
-import logging
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -18,8 +15,9 @@ from loop import files, lineage, params
 from loop.checkout import Checkout
 from loop.errors import LoopError
 from loop.lock import outs
-from loop.paths import HOLDOUT, MODEL, PARAMS, PIPELINE, PIPELINE_LOCK, PREDICTIONS, RAW, TRAIN
+from loop.paths import HOLDOUT, MODEL, PARAMS, PIPELINE_LOCK, PREDICTIONS, RAW, TRAIN
 from loop.review.base import Base
+from loop.stored import Stored, rebuild, run
 from loop.yaml_file import load
 
 
@@ -51,8 +49,8 @@ def bring(base: Base, home: Checkout, windows: params.Windows) -> Champion:
         )
     own = params.section("windows", params.Windows, home.path / PARAMS)
     _as_trained(base, lock)
-    stored = _Stored(base, home)
-    how = [] if stored.bring(MODEL) else [_rebuild(base, home, md5, stored)]
+    stored = Stored(base.commit, home)
+    how = [] if stored.bring(MODEL) else [rebuild(stored, md5, base.name)]
     judged = _judged(windows, own)
     same_data = outs(lock).get(str(RAW)) == outs(load(PIPELINE_LOCK)).get(str(RAW))
     usable = judged == own and same_data and _as_locked(home, lock)
@@ -101,41 +99,6 @@ def _as_trained(base: Base, lock: dict[str, Any]) -> None:
                 )
 
 
-def upstream(
-    pipeline: dict[str, Any], target: Path, have: Callable[[str], bool] = lambda _: False
-) -> list[str]:
-    """The commands of the stages that `target` needs, in an order in which they can run.
-
-    A stage whose output is needed and `have` says is there is not run, nor what it needs.
-    """
-    made = {_path(out): name for name, spec in pipeline.items() for out in _written(spec)}
-    order: list[str] = []
-
-    def maker(path: str) -> str | None:
-        parts = [path, *(str(parent) for parent in Path(path).parents)]
-        return next((made[part] for part in parts if part in made), None)
-
-    def visit(path: str) -> None:
-        name = maker(path)
-        if name is None or name in order:
-            return
-        for dep in pipeline[name].get("deps", []):
-            if maker(dep) and not have(dep):
-                visit(dep)
-        order.append(name)
-
-    visit(target.as_posix())
-    return [pipeline[name]["cmd"] for name in order]
-
-
-def _written(spec: dict[str, Any]) -> list[Any]:
-    return [entry for kind in ("outs", "metrics", "plots") for entry in spec.get(kind, [])]
-
-
-def _path(out: Any) -> str:
-    return str(next(iter(out))) if isinstance(out, dict) else str(out)
-
-
 def _judged(windows: params.Windows, own: params.Windows) -> params.Windows:
     """The champion's windows with the candidate's holdout, less what the champion was trained on."""
     since = max(windows.holdout.since, own.train.until)
@@ -161,26 +124,6 @@ def _as_locked(home: Checkout, lock: dict[str, Any]) -> bool:
     )
 
 
-def _rebuild(base: Base, home: Checkout, md5: str, stored: "_Stored") -> str:
-    """Train the champion again from its own data, code, params and lock; what is stored is not made again."""
-    try:
-        _run(home, MODEL, lambda path: stored.bring(Path(path)))
-    except LoopError as error:
-        raise LoopError(
-            f"the champion's model is in no cache or remote, and it cannot be rebuilt: {error.found}",
-            f"{MODEL} with md5 {md5}, or the means to make it",
-            "`dvc push` it from where it was made, or look why its commit no longer runs",
-        ) from None
-    found = lineage.md5(home.path / MODEL)
-    if found != md5:
-        raise LoopError(
-            f"the champion's model is in no cache or remote, and its rebuild has md5 {found[:12]}…",
-            f"{md5[:12]}…, which {PIPELINE_LOCK} on {base.name} names",
-            "`dvc push` it from where it was made, or train it again in a pull request of its own",
-        )
-    return "rebuilt from its commit, to the bit"
-
-
 def _examples(home: Checkout, windows: params.Windows | None) -> None:
     """Make the examples of the judged windows, or of its own."""
     if windows:
@@ -189,7 +132,7 @@ def _examples(home: Checkout, windows: params.Windows | None) -> None:
         values = {**load(path), "windows": _texts(dumped)}
         path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
     model = (home.path / MODEL).read_bytes()
-    _run(home, HOLDOUT)
+    run(home, HOLDOUT)
     (home.path / MODEL).write_bytes(model)
 
 
@@ -202,30 +145,3 @@ def _texts(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _texts(part) for key, part in value.items()}
     return value.isoformat()
-
-
-def _run(home: Checkout, target: Path, have: Callable[[str], bool] = lambda _: False) -> None:
-    for command in upstream(load(home.path / PIPELINE)["stages"], target, have):
-        home.run("sh", "-c", command)
-
-
-class _Stored:
-    """Outputs of the base in DVC's cache or remote; its pipeline is read once."""
-
-    def __init__(self, base: Base, home: Checkout) -> None:
-        from dvc.api import DVCFileSystem
-
-        logging.getLogger("dvc").setLevel(logging.CRITICAL)
-        self._home, self._files = home, DVCFileSystem(rev=base.commit)
-
-    def bring(self, path: Path) -> bool:
-        """Bring an output into the checkout, if it can be had whole."""
-        from dvc.exceptions import DvcException
-
-        target = self._home.path / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._files.get_file(path.as_posix(), str(target))
-            return bool(self._files.info(path.as_posix()).get("md5") == lineage.md5(target))
-        except (OSError, DvcException):
-            return False

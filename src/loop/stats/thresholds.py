@@ -80,3 +80,31 @@ def _normal(past: ArrayLike, independent: float, floor: float) -> tuple[Floats, 
 
 def _log(values: ArrayLike, floor: float) -> Floats:
     return np.asarray(np.log(np.abs(np.asarray(values, np.float64)) + floor))
+
+
+def two_sided(past: ArrayLike, value: ArrayLike, independent: float) -> Floats:
+    """The p-value of a value that may be off either way, such as a bias: as `p_value`, but not of logs."""
+    from scipy.special import stdtr
+
+    mean, spread = _normal_plain(past, independent)
+    place = np.abs(np.asarray(value, np.float64) - mean) / spread
+    if independent < FEWEST:
+        return np.full_like(place, np.nan)
+    return np.asarray(2 * stdtr(independent - 1, -place))
+
+
+def two_sided_limit(past: ArrayLike, independent: float, alpha: float) -> float:
+    """How far from the past mean a value may lie until its two-sided p-value is `alpha`."""
+    from scipy.special import stdtrit
+
+    _, spread = _normal_plain(past, independent)
+    return float(-stdtrit(independent - 1, alpha / 2) * spread) if independent >= FEWEST else float("nan")
+
+
+def _normal_plain(past: ArrayLike, independent: float) -> tuple[float, float]:
+    known = np.asarray(past, np.float64)
+    known = known[np.isfinite(known)]
+    if not len(known):
+        return float("nan"), float("nan")
+    wider = independent / max(independent - 1, 1) * (1 + 1 / max(independent, 1))
+    return float(known.mean()), max(float(np.sqrt(known.var() * wider)), 1e-12)

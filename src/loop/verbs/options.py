@@ -1,5 +1,6 @@
 """Options that several verbs have."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     import pandas as pd
 
-Now = Annotated[str | None, typer.Option(help="An instant in UTC; the clock's by default.")]
+Now = Annotated[str | None, typer.Option(help="An instant in UTC, or a day; the clock's by default.")]
 Predictions = Annotated[
     list[Path] | None,
     typer.Option(help="A folder of the prediction log, may repeat; else LOOP_PREDICTIONS."),
@@ -21,4 +22,6 @@ def instant(now: str | None) -> "pd.Timestamp":
 
     from loop.params import instant_option
 
+    if now and re.fullmatch(r"\d{4}-\d\d-\d\d", now):
+        now += "T00:00Z"  # a day is its start
     return instant_option("--now", now) or pd.Timestamp.now("UTC").floor("s")

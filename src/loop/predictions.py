@@ -1,10 +1,10 @@
-"""The prediction log as the evidence reads it, and the labels that were known of its rows.
+"""The prediction log, read back, and the labels that were known of its rows.
 
-The log is what `loop collect` makes: Parquet by day. Both phases know its columns; a test holds them equal.
+The log is what `loop collect` makes: Parquet by day. The server knows its columns; a test holds them equal.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,23 +32,28 @@ TYPES = {
 AGAIN = "`loop collect` writes it; take the broken file away, or bring it back from a copy"
 
 
-def read(folders: Sequence[Path], since: pd.Timestamp, until: pd.Timestamp) -> pd.DataFrame:
+def read(
+    folders: Sequence[Path], since: pd.Timestamp, until: pd.Timestamp, more: Mapping[str, str] | None = None
+) -> pd.DataFrame:
     """Rows answered in [since, until] (UTC) in the order of time; none where nothing was collected.
+
+    `more` names further columns of the log, and their types.
 
     Raises LoopError that names a file which cannot be read, or holds what no server writes.
     """
     first, last = str(since.date()), str(until.date())
     paths = [path for folder in folders for path in sorted((folder / DAYS).glob("*.parquet"))]
-    frames = [_read(path) for path in paths if first <= path.stem <= last]
-    whole = pd.concat([empty(), *frames], ignore_index=True) if frames else empty()
+    types = TYPES | dict(more or {})
+    frames = [_read(path, types) for path in paths if first <= path.stem <= last]
+    whole = pd.concat(frames, ignore_index=True) if frames else empty(types)
     here = whole[(whole["at"] >= since) & (whole["at"] <= until)]
     in_order: pd.DataFrame = here.sort_values(["at", "id"], ignore_index=True)
     return in_order
 
 
-def empty() -> pd.DataFrame:
+def empty(types: Mapping[str, str] = TYPES) -> pd.DataFrame:
     """A log without rows."""
-    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in TYPES.items()})
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()})
 
 
 def known_labels(log: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
@@ -76,10 +81,10 @@ def with_labels(log: pd.DataFrame, labels: pd.DataFrame) -> tuple[pd.DataFrame, 
     return log.assign(label=label), {"twice": len(labels) - len(once), "for no row": int(strange.sum())}
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read(path: Path, types: Mapping[str, str]) -> pd.DataFrame:
     try:
-        frame: pd.DataFrame = pq.ParquetFile(path).read(columns=list(TYPES)).to_pandas()
-        frame = frame[list(TYPES)].astype({name: kind for name, kind in TYPES.items() if kind != "object"})
+        frame: pd.DataFrame = pq.ParquetFile(path).read(columns=list(types)).to_pandas()
+        frame = frame[list(types)].astype({name: kind for name, kind in types.items() if kind != "object"})
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
         said = (str(error).splitlines() or [type(error).__name__])[0]
         raise LoopError(f"{path} cannot be read: {said}", "a day of the prediction log", AGAIN) from None

@@ -9,18 +9,29 @@ import re
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from loop.errors import LoopError
 from loop.github import BOT, GitHub
 from loop.markup import plain
-from loop.publish.pull import Pull
 
 MARK = "review"
 FIRST = 30  # comments that CML reads
 TRIES = 3
 _MARKED = re.compile(rf'!\[\]\(https://cml\.dev/watermark\.png#[0-9a-fA-F]+ "CML watermark {MARK}"\)')
 _OURS = ("PATH", "HOME", "CI", "LANG", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "HTTPS_PROXY", "NO_PROXY")
+
+
+class Pull(Protocol):
+    """A pull request by its number, and the commit that is spoken of."""
+
+    @property
+    def number(self) -> int:
+        """Its number."""
+
+    @property
+    def sha(self) -> str:
+        """The commit."""
 
 
 def put(github: GitHub, pull: Pull, body: str) -> None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from loop.github import GitHub
 from loop.markup import plain
-from loop.publish.pull import Run
 
 NAME = "gate"
 LONGEST = 140  # characters of a description that GitHub allows
@@ -26,12 +25,12 @@ def final(github: GitHub, sha: str) -> bool:
     return any(one["context"] == NAME and one["state"] != "pending" for one in found)
 
 
-def put(github: GitHub, run: Run, sha: str, gate: Gate) -> None:
-    """Set the status of a commit. Raises LoopError when GitHub refuses it."""
+def put(github: GitHub, sha: str, gate: Gate, url: str) -> None:
+    """Set the status of a commit; `url` is that of the run. Raises LoopError when GitHub refuses it."""
     github.post(
         f"statuses/{sha}",
         state=gate.state,
         context=NAME,
         description=_FAR.sub("?", plain(gate.why, LONGEST)),
-        target_url=run.url,
+        target_url=url,
     )

@@ -8,13 +8,17 @@ settings of the place where it runs, so that place must be one that vanishes.
 import os
 import re
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from loop import issue, origin
 from loop.errors import LoopError
+from loop.git import git
 from loop.github import GitHub
 from loop.markup import plain
-from loop.release import branch, issue
 
 TIMEOUT = 180  # seconds, for CML
 _OURS = ("PATH", "HOME", "CI", "LANG", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "HTTPS_PROXY", "NO_PROXY")
@@ -38,6 +42,19 @@ def find(github: GitHub, name: str) -> str | None:
     return None
 
 
+@contextmanager
+def clone(commit: str) -> Iterator[Path]:
+    """A clone with the objects of this one, at a commit, that pushes to where this one does."""
+    url = git("config", "remote.origin.url")
+    with tempfile.TemporaryDirectory(prefix="loop-pull-request-") as folder:
+        place = Path(folder, "clone")
+        common = git("rev-parse", "--path-format=absolute", "--git-common-dir")
+        git("clone", "--quiet", "--shared", "--no-checkout", "--no-tags", common, str(place))
+        git("remote", "set-url", "origin", url, cwd=place)
+        git("-c", "advice.detachedHead=false", "checkout", "--quiet", commit, cwd=place)
+        yield place
+
+
 def open(github: GitHub, place: Path, change: Change) -> str:  # noqa: A001 - as in pull_request.open
     """The address of the pull request of the commit that is checked out in `place`.
 
@@ -56,10 +73,10 @@ def open(github: GitHub, place: Path, change: Change) -> str:  # noqa: A001 - as
 
 def push(place: Path, name: str) -> None:
     """The commit that is checked out in `place` as a branch at origin; one that is there stays as it is."""
-    if branch.to_remote("ls-remote", "--exit-code", "origin", f"refs/heads/{name}").returncode == 0:
+    if origin.to_remote("ls-remote", "--exit-code", "origin", f"refs/heads/{name}").returncode == 0:
         print(f"note: the branch {name} is at origin already")
         return
-    done = branch.to_remote("push", "--quiet", "origin", f"HEAD:refs/heads/{name}", cwd=place)
+    done = origin.to_remote("push", "--quiet", "origin", f"HEAD:refs/heads/{name}", cwd=place)
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise LoopError(

@@ -1,0 +1,69 @@
+"""What a retrain would have gained: fitted on what was known then, judged on the newest matured rows."""
+
+import numpy as np
+import pandas as pd
+
+from loop import files
+from loop.features import DECIDED_AT
+from loop.monitor.champion import Champion
+from loop.monitor.finding import Gain
+from loop.params import Resampling, Windows
+from loop.stats import bootstrap, paired
+from loop.watch import Settings
+from problem import metrics
+
+
+def gain(
+    champion: Champion, rows: pd.DataFrame, windows: Windows, settings: Settings, resampling: Resampling
+) -> Gain | None:
+    """The gain in the primary metric on the retrain's holdout, with an interval by days.
+
+    `rows` are labelled examples, with the champion's score and `label_known_at`; `windows` those that a
+    retrain would have. None where too few rows are there to tell.
+    """
+    decided = rows[DECIDED_AT]
+    judged = rows[
+        (decided >= max(windows.holdout.since, champion.windows.train.until))
+        & (decided < windows.holdout.until)
+    ]
+    train = rows[
+        (decided >= windows.train.since)
+        & (decided < windows.train.until)
+        & (rows["label_known_at"] <= windows.train.until)
+    ]
+    days = judged[DECIDED_AT].dt.floor("D")
+    if (
+        windows.train.until <= champion.windows.train.until
+        or len(judged) < settings.rows_min
+        or days.nunique() < 2
+    ):
+        return None
+    challenger = champion.refit(train.drop(columns=["score"]), judged.drop(columns=["score"])).to_numpy(
+        np.float64
+    )
+    codes, names = pd.factorize(days)
+    found = paired.gain(
+        metrics.METRICS[metrics.PRIMARY],
+        judged["label"].to_numpy(np.float64),
+        (judged["score"].to_numpy(np.float64), challenger),
+        codes,
+        bootstrap.weights(len(names), resampling.replicates, resampling.seed),
+        settings.retrain.confidence,
+    )
+    if not np.isfinite([found.gain, found.low, found.high]).all():
+        return None
+    return Gain(
+        value=_rounded(found.gain),
+        low=_rounded(found.low),
+        high=_rounded(found.high),
+        confidence=settings.retrain.confidence,
+        rows=found.rows,
+        train_from=f"{windows.train.since:%Y-%m-%d}",
+        train_until=f"{windows.train.until:%Y-%m-%d}",
+        champion=_rounded(found.champion),
+        challenger=_rounded(found.candidate),
+    )
+
+
+def _rounded(value: float) -> float:
+    return files.rounded(value) or 0.0

@@ -1,0 +1,77 @@
+"""The champion: which commit's model serves, and that model at hand in a worktree of its own."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from loop import files, params, production, stored
+from loop.checkout import Checkout, Scorer, checkout
+from loop.errors import LoopError
+from loop.git import git
+from loop.lock import outs
+from loop.paths import LINEAGE, MODEL, PARAMS, PIPELINE_LOCK
+from loop.stored import Stored
+from loop.yaml_file import load
+
+
+@dataclass(frozen=True)
+class Champion:
+    """A model by its commit; `windows` are those that its params name."""
+
+    name: str
+    commit: str
+    sha256: str
+    windows: params.Windows
+    home: Checkout
+    scorer: Scorer
+
+    def score(self, examples: pd.DataFrame) -> pd.Series:
+        """The model's score of each example, by the code of its commit."""
+        return self._ask(examples, {"score": "asked"})
+
+    def refit(self, rows: pd.DataFrame, examples: pd.DataFrame) -> pd.Series:
+        """The scores of another model, by the same code and params, fitted on `rows` with their labels."""
+        files.write_table(self.home.path.parent / "fit.parquet", rows)
+        return self._ask(examples, {"fit": str(self.home.path.parent / "fit.parquet"), "on": "asked"})
+
+    def _ask(self, examples: pd.DataFrame, question: dict[str, str]) -> pd.Series:
+        asked, to = (self.home.path.parent / name for name in ("asked.parquet", "scores.parquet"))
+        files.write_table(asked, examples.reset_index(drop=True))
+        paths = {key: str(asked) if value == "asked" else value for key, value in question.items()}
+        self.scorer.ask(**paths, to=str(to))
+        scores = files.read_table(to, ["score"])["score"]
+        return scores.set_axis(examples.index)
+
+
+def which() -> tuple[str, str]:
+    """Name and commit of the model that serves: production's champion, else that of what is checked out."""
+    serving = production.read(production.ref()).state.champion
+    if serving is not None:
+        return f"version {serving.version}", serving.commit
+    return git("rev-parse", "--abbrev-ref", "HEAD"), git("rev-parse", "HEAD")
+
+
+@contextmanager
+def champion() -> Iterator[Champion]:
+    """The champion, ready to score. Raises LoopError when its model cannot be had or made again."""
+    name, commit = which()
+    with checkout(commit, Path.cwd()) as home:
+        lock = home.path / PIPELINE_LOCK
+        md5 = outs(load(lock)).get(str(MODEL)) if lock.is_file() else None
+        if md5 is None:
+            raise LoopError(
+                f"{PIPELINE_LOCK} of {name} ({commit[:12]}) names no {MODEL}",
+                "a model to look after",
+                "`loop run`, and commit what it writes",
+            )
+        there = Stored(commit, home)
+        if not there.bring(MODEL):
+            stored.rebuild(there, md5, name)
+        windows = params.section("windows", params.Windows, home.path / PARAMS)
+        made = json.loads((home.path / LINEAGE).read_text(encoding="utf-8"))
+        with home.scorer() as scorer:
+            yield Champion(name, commit, made["model"]["sha256"], windows, home, scorer)

@@ -1,0 +1,99 @@
+"""From what was seen to one word, with the reason: pure, so that it can be simulated."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from loop.monitor.finding import Gain, Word
+from loop.monitor.series import Series, since, told
+from loop.watch import Settings
+
+TODO: dict[Word, str] = {
+    "nothing": "nothing to do",
+    "watch": "look at the report; nothing is to be done until it hurts",
+    "retrain": "`loop retrain` makes the pull request; a person merges it",
+    "page": "decide now whether to go back: `loop rollback`, or take the feature's feed up with its owner",
+    "broken feed": "mend the feed at its source; do not retrain on it",
+    "no data": "find out why nothing comes: the source, or the prediction log",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is known at an instant."""
+
+    breaches: int
+    rows: int
+    series: list[Series]
+    stuck: list[str]
+    minima: list[str]  # limits of the gate that are broken for certain, in words
+    attempts: list[str]  # days of earlier retrains, ISO
+    now: pd.Timestamp
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One word, why, and the first day of it."""
+
+    word: Word
+    reason: str
+    since: str | None
+
+
+def suspects(case: Case, settings: Settings) -> bool:
+    """Whether enough of the last looks saw something: then it is worth asking what a retrain would gain."""
+    return told(seen(case.series), settings.hysteresis)
+
+
+def cooling(case: Case, settings: Settings) -> str | None:
+    """The day of the last retrain where that was too lately for another; None else."""
+    recent = [day for day in case.attempts if pd.Timestamp(day, tz="UTC") <= case.now]
+    if not recent:
+        return None
+    age = case.now.floor("D") - pd.Timestamp(max(recent), tz="UTC")
+    return max(recent) if age < pd.Timedelta(days=settings.retrain.cool_down_days) else None
+
+
+def decide(case: Case, gain: Gain | None, looks: list[str], settings: Settings) -> Decision:
+    """The decision; what comes first rules: a broken feed says nothing of the model, harm outranks drift."""
+    if (first := _first(case, settings)) is not None:
+        return Decision(*first, looks[-1])
+    if not suspects(case, settings):
+        return Decision("nothing", "no look beyond what past windows showed, or one alone", None)
+    word, reason = _drifted(case, gain, settings)
+    return Decision(word, reason, since(seen(case.series), looks))
+
+
+def _first(case: Case, settings: Settings) -> tuple[Word, str] | None:
+    """What is said whatever drifted."""
+    if case.breaches:
+        rules = "1 rule" if case.breaches == 1 else f"{case.breaches} rules"
+        return "broken feed", f"the newest rows break {rules} of their contract"
+    if case.rows < settings.rows_min:
+        found = f"{case.rows:,} rows in the newest {settings.window_days} days"
+        return "no data", f"{found}, fewer than {settings.rows_min:,} (monitor.rows_min)"
+    if case.stuck:
+        return "page", f"the model uses {_names(case.stuck)}, where one value or none is left now"
+    return ("page", "; ".join(case.minima)) if case.minima else None
+
+
+def _drifted(case: Case, gain: Gain | None, settings: Settings) -> tuple[Word, str]:
+    beyond = f"{_names([one.title for one in case.series if one.alarm[-1]])}: beyond past windows"
+    if (last := cooling(case, settings)) is not None:
+        return "watch", f"{beyond}; the last retrain was on {last}, too lately for another"
+    if gain is None:
+        return "watch", f"{beyond}; a retrain has nothing new to learn from yet"
+    told = f"a retrain would have gained {gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]"
+    if gain.low > 0:
+        return "retrain", f"it hurts: {told}; {beyond}"
+    return "watch", f"{beyond}, but nothing certain is to be gained: {told}"
+
+
+def seen(series: list[Series]) -> np.ndarray:
+    """Per look, whether anything was beyond its limit: (looks,)."""
+    return np.any([one.alarm for one in series], axis=0) if series else np.zeros(0, bool)
+
+
+def _names(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,0 +1,129 @@
+"""The loss to expect before labels come, from scores alone.
+
+The reference tells how often a label follows a score; if that still holds, the mean loss of new scores
+follows. It sees what a shift of inputs does to the loss. It cannot see a change of the concept, when the same
+score comes to mean another share: only labels tell that.
+"""
+
+import numpy as np
+import pandas as pd
+
+from loop.features import DECIDED_AT
+from loop.monitor.performance import CONFIDENCE, Windowed, loss_metric
+from loop.monitor.series import Floats, Series
+from loop.stats import bootstrap, thresholds
+from loop.watch import Settings
+
+BINS = 100
+REPLICATES = 200
+NOTE = (
+    "the expected loss holds while a score means what it meant in the reference; a change of the concept "
+    "shows only in labels"
+)
+
+
+def possible(reference: pd.DataFrame) -> bool:
+    """Whether scores are probabilities of a label that is 0 or 1, and the loss is a mean of rows."""
+    score, label = reference["score"], reference["label"].dropna()
+    return bool(
+        len(label)
+        and loss_metric().rows
+        and label.isin([0, 1]).all()
+        and score.between(0, 1).all()
+        and label.nunique() == 2
+    )
+
+
+class Estimate:
+    """Daily counts of scores in bins of the reference, and the share of labels that each bin had.
+
+    Confidence-based performance estimation (NannyML's CBPE) with logistic recalibration (Platt 1999); the
+    interval resamples days of the reference and of the window, and so holds both errors.
+    """
+
+    def __init__(self, reference: pd.DataFrame, rows: pd.DataFrame, since: str, until: str) -> None:
+        edges = np.unique(np.quantile(reference["score"], np.linspace(0, 1, BINS + 1)[1:-1]))
+        labelled = reference[reference["label"].notna()]
+        self._positive, self._known = (
+            _by_day(labelled, edges, weight) for weight in (labelled["label"].to_numpy(np.float64), None)
+        )
+        self.days = np.arange(np.datetime64(since, "D"), np.datetime64(until, "D"))
+        self._counts = _by_day(rows, edges, None, self.days)
+        self._score = _means(rows, edges)
+        of_rows = loss_metric().rows
+        ones, zeros = np.ones(len(self._score)), np.zeros(len(self._score))
+        self._if = (of_rows(ones, self._score), of_rows(zeros, self._score)) if of_rows else (ones, ones)
+
+    def of(self, inside: np.ndarray, seed: int) -> Windowed:
+        """The expected loss of windows (windows, days), with intervals."""
+        weight = bootstrap.weights(len(self._known), REPLICATES, seed)
+        shares = [self._share(np.ones(len(self._known))), *(self._share(one) for one in weight)]
+        expected = np.array([share * self._if[0] + (1 - share) * self._if[1] for share in shares])
+        found = [self._window(self._counts[window], expected, seed) for window in inside]
+        return Windowed(*np.array(found, np.float64).reshape(len(inside), 3).T)
+
+    def _window(self, counts: Floats, expected: Floats, seed: int) -> tuple[float, float, float]:
+        counts = counts[counts.sum(axis=1) > 0]
+        if not len(counts):
+            return np.nan, np.nan, np.nan
+        weight = bootstrap.weights(len(counts), REPLICATES, seed + 1)
+        drawn_counts = weight @ counts
+        drawn = (drawn_counts * expected[1:]).sum(axis=1) / drawn_counts.sum(axis=1)
+        low, high = bootstrap.interval(drawn, len(counts), CONFIDENCE)
+        total = counts.sum(axis=0)
+        return float(total @ expected[0] / total.sum()), low, high
+
+    def _share(self, weight: Floats) -> Floats:
+        """The share of labels at each bin's score: logistic in the score's logit, by Newton's method."""
+        known, positive = weight @ self._known, weight @ self._positive
+        score = np.clip(self._score, 1e-6, 1 - 1e-6)
+        design = np.column_stack([np.ones(len(score)), np.log(score / (1 - score))])
+        beta = np.array([0.0, 1.0])
+        for _ in range(20):
+            share = 1 / (1 + np.exp(-design @ beta))
+            curve = design.T @ (design * (known * share * (1 - share))[:, None]) + 1e-6 * np.eye(2)
+            step = np.linalg.solve(curve, design.T @ (positive - known * share))
+            beta = beta + np.clip(step, -2, 2)
+            if np.abs(step).max() < 1e-9:
+                break
+        return np.asarray(1 / (1 + np.exp(-design @ beta)))
+
+
+def series(expected: Windowed, past: Floats, independent: float, settings: Settings) -> Series:
+    """The expected loss at each look beside that of windows of the reference."""
+    p = thresholds.p_value(past, expected.value, independent)
+    return Series(
+        kind="predictions",
+        name="expected_loss",
+        title=f"{loss_metric().title} to expect from the scores",
+        value=expected.value,
+        low=expected.low,
+        high=expected.high,
+        limit=float(thresholds.limit(past, independent, settings.alpha)),
+        p=p,
+        alarm=p < settings.alpha,
+    )
+
+
+def _by_day(
+    rows: pd.DataFrame, edges: Floats, weight: Floats | None, days: np.ndarray | None = None
+) -> Floats:
+    """Sums of `weight`, or counts, by day and bin of score: (days, bins)."""
+    day = rows[DECIDED_AT].dt.tz_localize(None).to_numpy("datetime64[D]")
+    days = np.unique(day) if days is None else days
+    inside = (day >= days[0]) & (day <= days[-1])
+    place = np.searchsorted(days, day[inside])
+    width = len(edges) + 1
+    cell = place * width + np.searchsorted(edges, rows["score"].to_numpy(np.float64)[inside])
+    part = None if weight is None else weight[inside]
+    return np.bincount(cell, part, len(days) * width).reshape(len(days), width).astype(np.float64)
+
+
+def _means(rows: pd.DataFrame, edges: Floats) -> Floats:
+    """The mean score of each bin; between its edges where no row lies in it."""
+    score = rows["score"].to_numpy(np.float64)
+    place = np.searchsorted(edges, score)
+    count = np.bincount(place, minlength=len(edges) + 1)
+    middle = (np.r_[0, edges] + np.r_[edges, 1]) / 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(count > 0, np.bincount(place, score, len(edges) + 1) / count, middle)

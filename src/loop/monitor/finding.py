@@ -1,0 +1,200 @@
+"""What a look at production found, as plain values: `monitor/finding.json`.
+
+The reports and the retrain are functions of this file alone. Its texts come from data and branch
+names: hostile until escaped. Days and instants are ISO 8601 texts in UTC.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+FOLDER = Path("monitor")
+FINDING = FOLDER / "finding.json"
+
+Word = Literal["nothing", "watch", "retrain", "page", "broken feed", "no data"]
+Kind = Literal["inputs", "predictions", "concept"]
+EXIT_CODES: dict[Word, int] = {
+    "nothing": 0,
+    "watch": 0,
+    "retrain": 0,
+    "broken feed": 3,
+    "page": 4,
+    "no data": 5,
+}
+
+
+class Part(BaseModel):
+    """A part of the finding: unknown keys, wrong types and numbers that are none are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Model(Part):
+    """The champion, and what it was trained on: [train_from, train_until)."""
+
+    name: str  # "version 3", or the branch whose model it is
+    commit: str
+    sha256: str
+    train_from: str
+    train_until: str
+
+
+class Window(Part):
+    """Decisions in [since, until), whole days of UTC, and how many rows they are."""
+
+    since: str
+    until: str
+    rows: int
+
+
+class Age(Part):
+    """Of the decisions that are `days` days old: how many there are, and of how many the label is known."""
+
+    days: int
+    rows: int
+    known: int
+
+
+class Outcomes(Part):
+    """The newest decisions and their labels, as known at `now`; what is odd of them is counted, not used.
+
+    pending: the label may still come. never: it did not come in time, and the row leaves every figure.
+    """
+
+    rows: int
+    known: int
+    pending: int
+    never: int
+    twice: int  # labels that came again: the first counts
+    strange: int  # labels for no prediction
+    before: int  # labels known before their decision: a clock is wrong
+    ahead: int  # decisions after `now`: a clock is wrong
+    delay_hours_median: float | None
+    delay_hours_99: float | None
+    ages: list[Age]
+
+
+class Statistic(Part):
+    """One measure of how far a feature moved, beside the value that past windows stay below."""
+
+    name: str  # psi, ks, jensen_shannon, chi_square, missing
+    value: float | None
+    limit: float | None
+    p: float | None
+
+
+class Feature(Part):
+    """A feature in the newest window, its measures beside their limits."""
+
+    name: str
+    use: float  # share of the model's use of all features, 0 to 1
+    p: float | None  # corrected over features, weighed by use
+    alarm: bool
+    since: str | None  # first day of the run of looks that saw it
+    statistics: list[Statistic]
+    heat: list[float | None]  # PSI over its limit, for each of Finding.looks
+
+
+class Signal(Part):
+    """One thing that is watched: its newest value beside its limit, and which of the last looks saw it."""
+
+    kind: Kind
+    name: str
+    title: str
+    value: float | None
+    low: float | None
+    high: float | None
+    limit: float | None
+    p: float | None
+    alarm: bool  # at the newest look
+    since: str | None  # first day of the run of looks that saw it
+    said: str  # one sentence with the numbers
+
+
+class Point(Part):
+    """A look: metrics of the newest window whose labels were final then, intervals by days, and the estimate."""
+
+    until: str
+    reference: bool  # of the past that limits come from, not of what is watched
+    rows: int
+    loss: float | None
+    loss_low: float | None
+    loss_high: float | None
+    bias: float | None
+    bias_low: float | None
+    bias_high: float | None
+    estimate: float | None  # expected loss without labels
+    estimate_low: float | None
+    estimate_high: float | None
+    score_mean: float | None
+    decision_share: float | None
+    label_mean: float | None
+
+
+class Cusum(Part):
+    """The path of the sum of daily excess loss, a value per day; it alarms above `limit`."""
+
+    days: list[str]
+    path: list[float | None]
+    limit: float | None
+
+
+class Gain(Part):
+    """What a retrain would have gained in the primary metric on the newest matured rows."""
+
+    value: float
+    low: float
+    high: float
+    confidence: float
+    rows: int
+    train_from: str
+    train_until: str
+    champion: float
+    challenger: float
+
+
+class Event(Part):
+    """Something that happened, and the day: training ended, a release, a retrain proposed."""
+
+    day: str
+    what: str
+
+
+class Breach(Part):
+    """A broken rule of the feed's contract."""
+
+    table: str
+    rule: str
+    column: str
+    rows: int
+    examples: list[str]
+    todo: str
+
+
+class Finding(Part):
+    """A decision with all that speaks for it."""
+
+    schema_version: Literal[1]
+    now: str
+    decision: Word
+    reason: str
+    since: str | None  # first day of it
+    todo: str
+    runbook: str  # path of the page for on-call
+    features_that_matter: list[str]  # three at most
+    model: Model
+    source: str  # "prediction log" or "scored in batch"
+    primary: str  # title of the primary metric
+    inputs: Window | None
+    matured: Window | None
+    outcomes: Outcomes | None
+    signals: list[Signal]
+    looks: list[str]  # the last day of each look, oldest first: the heat map's columns
+    features: list[Feature]  # most used first
+    points: list[Point]
+    cusum: Cusum | None
+    gain: Gain | None
+    breaches: list[Breach]
+    events: list[Event]
+    notes: list[str]

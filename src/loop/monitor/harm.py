@@ -1,0 +1,38 @@
+"""Whether the model is so bad by now that somebody must be told at once: the gate's own minima, broken."""
+
+import numpy as np
+import pandas as pd
+
+from loop import params
+from loop.features import DECIDED_AT
+from loop.params import Resampling
+from loop.policy import Policy
+from loop.stats import bootstrap
+from loop.watch import Settings
+from problem import metrics
+
+
+def broken_minima(matured: pd.DataFrame, settings: Settings) -> list[str]:
+    """The minima of the policy that the newest matured rows break for certain, in words.
+
+    For certain: the whole interval by days lies beyond the limit. Too few rows break nothing.
+    """
+    if len(matured) < settings.rows_min:
+        return []
+    resampling = params.section("evaluate", Resampling)
+    policy = params.section("review", Policy)
+    codes, names = pd.factorize(matured[DECIDED_AT].dt.floor("D"))
+    weight = bootstrap.weights(len(names), resampling.replicates, resampling.seed)
+    label, score = (matured[name].to_numpy(np.float64) for name in ("label", "score"))
+    told = []
+    for name, minimum in policy.minima.items():
+        metric = metrics.METRICS[name]
+        of = bootstrap.statistic(metric, label, score, codes, len(names))
+        found = bootstrap.estimate(of, codes, weight, resampling.confidence)
+        beyond = found.high < minimum.limit if metric.better == "higher" else found.low > minimum.limit
+        if beyond:
+            told.append(
+                f"{metric.title} is {found.value:.3f} [{found.low:.3f}, {found.high:.3f}], "
+                f"and worse than {minimum.limit:g} no model may ship ({minimum.reason})"
+            )
+    return told

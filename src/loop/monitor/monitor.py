@@ -1,0 +1,164 @@
+"""monitor: what arrived since training, whether it hurts, and what to do: one decision with its evidence.
+
+Everything is taken as known at `now`. Nothing is written but monitor/.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from loop import contract, files, production, watch
+from loop.features import DECIDED_AT
+from loop.monitor import attempts as retrains
+from loop.monitor import champion as champions
+from loop.monitor import decide, estimate, feed, outcomes, page, report, tell
+from loop.monitor import look as looking
+from loop.monitor.attempts import Attempt
+from loop.monitor.champion import Champion
+from loop.monitor.decide import TODO, Case
+from loop.monitor.finding import EXIT_CODES, FINDING, FOLDER, Breach, Event, Finding, Model, Window
+from loop.monitor.look import DAY, Days, Look
+from loop.watch import Settings
+from problem import metrics
+
+
+def main(folders: Sequence[Path], now: pd.Timestamp, with_issue: bool) -> int:
+    """Look, write monitor/, print one screen; the exit code is the decision's."""
+    found = find(folders, now)
+    files.write_text(FINDING, found.model_dump_json(indent=2) + "\n")
+    files.write_text(FOLDER / "report.md", report.markdown(found))
+    files.write_text(FOLDER / "report.html", page.page(found))
+    print(report.terminal(found))
+    if with_issue:
+        tell.tell(found)
+    return EXIT_CODES[found.decision]
+
+
+def find(folders: Sequence[Path], now: pd.Timestamp) -> Finding:
+    """The finding at `now` (UTC). Raises LoopError for what cannot be looked at."""
+    setup = watch.read()
+    earlier = retrains.attempts(now)
+    with champions.champion() as champion:
+        when = looking.days(champion, now, setup)
+        fed = feed.read(champion.windows.since, now.floor("D"), now, setup.window_days)
+        seen = None if fed.breaches else looking.look(champion, fed, folders, now, setup)
+        case = _case(fed.breaches, seen, earlier, now, setup)
+        asks = decide.suspects(case, setup) and decide.cooling(case, setup) is None
+        gain = looking.expected_gain(champion, seen, now, setup) if seen and asks else None
+    decision = decide.decide(case, gain, when.looks, setup)
+    return Finding(
+        schema_version=1,
+        now=now.isoformat(),
+        decision=decision.word,
+        reason=decision.reason,
+        since=decision.since,
+        todo=TODO[decision.word],
+        runbook=f"docs/runbook/{decision.word.replace(' ', '-')}.md",
+        model=_model(champion),
+        primary=metrics.METRICS[metrics.PRIMARY].title,
+        gain=gain,
+        breaches=[_breach(one) for one in fed.breaches],
+        events=_events(champion, earlier, when),
+        looks=when.looks,
+        **(_seen(seen, setup) if seen else _NOTHING_SEEN),
+    )
+
+
+_NOTHING_SEEN = {
+    "features_that_matter": [],
+    "source": "",
+    "inputs": None,
+    "matured": None,
+    "outcomes": None,
+    "signals": [],
+    "features": [],
+    "points": [],
+    "cusum": None,
+    "notes": [],
+}
+
+
+def _case(
+    breaches: list[contract.Breach],
+    seen: Look | None,
+    earlier: list[Attempt],
+    now: pd.Timestamp,
+    setup: Settings,
+) -> Case:
+    return Case(
+        breaches=len(breaches),
+        rows=_newest(seen, seen.days.until, setup) if seen else 0,
+        series=seen.series if seen else [],
+        stuck=seen.drift.stuck if seen else [],
+        minima=seen.minima if seen else [],
+        attempts=[one.day for one in earlier],
+        now=now,
+    )
+
+
+def _seen(seen: Look, setup: Settings) -> dict[str, object]:
+    """What a look holds, as parts of the finding."""
+    when = seen.days
+    features = seen.drift.features()
+    beyond = [one for one in features if one.alarm] or [one for one in features if (one.heat or [None])[-1]]
+    first = pd.Timestamp(when.until, tz="UTC") - setup.window_days * DAY
+    expects = any(one.name == "expected_loss" for one in seen.series)
+    return {
+        "features_that_matter": [one.name for one in sorted(beyond, key=_weight)[:3]],
+        "source": seen.source,
+        "inputs": _window(when.until, _newest(seen, when.until, setup), setup),
+        "matured": _window(when.ends[-1], int(seen.performance.rows[-1]), setup),
+        "outcomes": outcomes.outcomes(seen.joined, first),
+        "signals": [one.signal(when.looks) for one in seen.series],
+        "features": features,
+        "points": seen.points,
+        "cusum": seen.performance.cusum,
+        "notes": [*seen.notes, *([estimate.NOTE] if expects else [])],
+    }
+
+
+def _weight(feature: "looking.drift.Feature") -> float:
+    """What matters most comes first: how far beyond its limit, times how much the model uses it."""
+    heat = feature.heat[-1] if feature.heat else None
+    return -(heat or 0.0) * feature.use
+
+
+def _newest(seen: Look, until: str, setup: Settings) -> int:
+    end = pd.Timestamp(until, tz="UTC")
+    decided = seen.rows[DECIDED_AT]
+    return int(((decided < end) & (decided >= end - setup.window_days * DAY)).sum())
+
+
+def _window(until: str, rows: int, setup: Settings) -> Window:
+    end = pd.Timestamp(until, tz="UTC")
+    return Window(since=f"{end - setup.window_days * DAY:%Y-%m-%d}", until=until, rows=rows)
+
+
+def _model(champion: Champion) -> Model:
+    return Model(
+        name=champion.name,
+        commit=champion.commit,
+        sha256=champion.sha256,
+        train_from=f"{champion.windows.train.since:%Y-%m-%d}",
+        train_until=f"{champion.windows.train.until:%Y-%m-%d}",
+    )
+
+
+def _breach(one: contract.Breach) -> Breach:
+    return Breach(**one.as_json())
+
+
+def _events(champion: Champion, earlier: list[Attempt], when: Days) -> list[Event]:
+    """What happened on the days that the report shows, oldest first."""
+    own = champion.windows
+    found = [
+        Event(day=f"{own.train.until:%Y-%m-%d}", what="training ends"),
+        Event(day=f"{own.holdout.until:%Y-%m-%d}", what="holdout ends"),
+        *(Event(day=one.day, what=f"retrain {one.outcome}") for one in earlier),
+        *(
+            Event(day=f"{one.released:%Y-%m-%d}", what=f"version {one.version} released")
+            for one in production.read(production.ref()).versions.values()
+        ),
+    ]
+    return sorted((one for one in found if when.since <= one.day <= when.until), key=lambda one: one.day)

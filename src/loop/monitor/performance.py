@@ -1,0 +1,174 @@
+"""Concept: what the matured labels say of the model, window by window, with intervals by days."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from loop.features import DECIDED_AT
+from loop.monitor.finding import Cusum
+from loop.monitor.series import Floats, Series
+from loop.stats import bootstrap, cusum, thresholds
+from loop.watch import Settings
+from problem import metrics
+
+REPLICATES = 1000
+CONFIDENCE = 0.95
+RUN_LENGTH = 730  # days between false alarms of the sum of daily losses, on average
+
+
+@dataclass(frozen=True)
+class Daily:
+    """Sums over the matured rows of each day: (days,) each."""
+
+    days: np.ndarray  # datetime64[D], in order, without gaps
+    rows: Floats
+    loss: Floats
+    bias: Floats
+    label: Floats
+
+
+@dataclass(frozen=True)
+class Windowed:
+    """A mean over each window with its interval by days: (windows,) each; NaN where there are no rows."""
+
+    value: Floats
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True)
+class Performance:
+    """Loss and bias at each look, beside those of windows of the reference."""
+
+    rows: Floats
+    loss: Windowed
+    bias: Windowed
+    label: Floats
+    series: list[Series]
+    cusum: Cusum | None
+
+
+def loss_metric() -> metrics.Metric:
+    """The metric of the daily loss: the primary one if it is a plain mean of rows, else the first that is."""
+    first = metrics.METRICS[metrics.PRIMARY]
+    plain = [
+        one
+        for one in [first, *metrics.METRICS.values()]
+        if one.rows and not one.value and one.better == "lower"
+    ]
+    return (plain or [first])[0]
+
+
+def daily(matured: pd.DataFrame, since: str, until: str) -> Daily:
+    """Sums by day of [since, until) over rows with `label` and `score`; a day without rows counts zero."""
+    days = np.arange(np.datetime64(since, "D"), np.datetime64(until, "D"))
+    day = matured[DECIDED_AT].dt.tz_localize(None).to_numpy("datetime64[D]")
+    inside = (day >= days[0]) & (day < np.datetime64(until, "D")) if len(days) else np.zeros(len(day), bool)
+    place = (day[inside] - days[0]).astype(int) if len(days) else np.zeros(0, int)
+    label, score = (matured[name].to_numpy(np.float64)[inside] for name in ("label", "score"))
+    of_rows = loss_metric().rows
+    loss = of_rows(label, score) if of_rows else np.full(len(label), np.nan)
+    parts = (np.ones(len(label)), loss, score - label, label)
+    sums = [np.bincount(place, part, len(days)).astype(np.float64) for part in parts]
+    return Daily(days, *sums)
+
+
+def windowed(total: Floats, days: Daily, inside: np.ndarray, seed: int) -> Windowed:
+    """Means of `total` (days,) per row over windows, `inside` (windows, days), resampling days."""
+    found = []
+    for window in inside:
+        there = np.flatnonzero(window & (days.rows > 0))
+        if not len(there):
+            found.append((np.nan, np.nan, np.nan))
+            continue
+        weight = bootstrap.weights(len(there), REPLICATES, seed)
+        drawn = (weight @ total[there]) / (weight @ days.rows[there])
+        low, high = bootstrap.interval(drawn, len(there), CONFIDENCE)
+        found.append((total[there].sum() / days.rows[there].sum(), low, high))
+    return Windowed(*np.array(found, np.float64).reshape(len(inside), 3).T)
+
+
+def performance(days: Daily, until: str, ends: list[str], settings: Settings) -> Performance:
+    """What is watched of matured labels: windows that end before `ends`, against those before `until`."""
+    width, step = settings.window_days, settings.step_days
+    inside = _windows(days.days, np.array(ends, "datetime64[D]"), width)
+    reference = days.days < np.datetime64(until, "D")
+    first = days.days[0] + width
+    past_ends = np.arange(first, np.datetime64(until, "D") + 1, step)
+    past = _windows(days.days, past_ends, width)
+    independent = reference.sum() / width
+    loss, bias = (windowed(total, days, inside, settings.seed) for total in (days.loss, days.bias))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rows = inside @ days.rows
+        label = (inside @ days.label) / rows
+        past_loss, past_bias = ((past @ total) / (past @ days.rows) for total in (days.loss, days.bias))
+        loss_p = thresholds.p_value(past_loss, loss.value, independent)
+        bias_p = thresholds.two_sided(past_bias, bias.value, independent)
+        certain = (bias.low > 0) | (bias.high < 0)
+    enough = rows >= settings.rows_min
+    path, path_alarm = _cusum(days, reference, ends, settings)
+    title = loss_metric().title
+    series = [
+        Series(
+            kind="concept",
+            name="loss",
+            title=title,
+            value=loss.value,
+            low=loss.low,
+            high=loss.high,
+            limit=float(thresholds.limit(past_loss, independent, settings.alpha)),
+            p=loss_p,
+            alarm=(loss_p < settings.alpha) & enough,
+        ),
+        Series(
+            kind="concept",
+            name="bias",
+            title="mean score less mean label",
+            value=bias.value,
+            low=bias.low,
+            high=bias.high,
+            limit=thresholds.two_sided_limit(past_bias, independent, settings.alpha),
+            p=bias_p,
+            alarm=(bias_p < settings.alpha) & certain & enough,
+        ),
+        path_alarm,
+    ]
+    return Performance(rows, loss, bias, label, series, path)
+
+
+def _windows(days: np.ndarray, ends: np.ndarray, width: int) -> np.ndarray:
+    end = ends[:, None]
+    return np.asarray((days < end) & (days >= end - width))
+
+
+def _cusum(days: Daily, reference: np.ndarray, ends: list[str], settings: Settings) -> tuple[Cusum, Series]:
+    """The sum of daily losses above the reference's; at each look, whether the path is over its limit."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(days.rows > 0, days.loss / days.rows, np.nan)
+    limit = cusum.limit(mean[reference], RUN_LENGTH, seed=settings.seed)
+    after = ~reference
+    path = cusum.cusum(mean[after], mean[reference], limit).path
+    named = [str(day) for day in days.days[after]]
+    at = np.array([_before(named, path, end) for end in ends])
+    finite = limit if np.isfinite(limit) else None
+    told = Cusum(
+        days=named,
+        path=[None if not np.isfinite(value) else round(float(value), 3) for value in path],
+        limit=None if finite is None else round(finite, 3),
+    )
+    series = Series(
+        kind="concept",
+        name="cusum",
+        title="sum of daily losses above the reference's",
+        value=at,
+        limit=float("nan") if finite is None else finite,
+        alarm=np.nan_to_num(at) > limit,
+    )
+    return told, series
+
+
+def _before(days: list[str], path: Floats, end: str) -> float:
+    """The path on the last day before `end` that has one."""
+    known = [value for day, value in zip(days, path, strict=True) if day < end and np.isfinite(value)]
+    return float(known[-1]) if known else float("nan")

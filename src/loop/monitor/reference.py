@@ -1,0 +1,79 @@
+"""The past that limits come from: how the champion's kind of model did on days that it was not trained on.
+
+The days of training are scored out of fold: in blocks of a window each, by a model fitted on the other days.
+Made once for each champion, and kept in monitor/.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from loop import files
+from loop.errors import LoopError
+from loop.features import DECIDED_AT
+from loop.monitor.champion import Champion
+from loop.monitor.finding import FOLDER
+from problem import source
+
+BLOCKS_MAX = 12  # fits that a reference costs at most
+SAME_MAX = 0.5  # share of scores that a model fitted on other rows may have in common with the champion
+
+
+def scores(champion: Champion, train: pd.DataFrame, window_days: int) -> pd.Series:
+    """A score of each training row (labelled examples), by models that were not trained on it.
+
+    Raises LoopError when what was kept are the champion's scores of its own training rows.
+    """
+    path = FOLDER / f"reference-{champion.sha256[:12]}-{window_days}.parquet"
+    folds = _kept(path, train)
+    if folds is None:
+        folds = out_of_fold(champion, train, window_days)
+        files.write_table(path, train[[*source.KEY, DECIDED_AT]].assign(score=folds))
+    refuse_in_sample(train, folds, champion)
+    return folds
+
+
+def out_of_fold(champion: Champion, train: pd.DataFrame, window_days: int) -> pd.Series:
+    """Scores of training rows, each block of days by a model that was fitted on the other blocks."""
+    since, until = train[DECIDED_AT].min().floor("D"), train[DECIDED_AT].max()
+    days = max(window_days, -(-((until - since).days + 1) // BLOCKS_MAX))
+    block = (until.floor("D") - train[DECIDED_AT].dt.floor("D")).dt.days // days
+    block = block.clip(upper=max(int(block.max()) - 1, 0))  # the oldest is not a mere rest
+    if block.nunique() < 2:
+        raise LoopError(
+            f"the champion was trained on {(until - since).days + 1} days",
+            f"more than monitor.window_days ({window_days}), to see how windows differ",
+            "choose shorter windows in params.yaml",
+        )
+    parts = [
+        champion.refit(train[block != number], train[block == number]) for number in sorted(block.unique())
+    ]
+    scores: pd.Series = pd.concat(parts).reindex(train.index)
+    return scores
+
+
+def refuse_in_sample(train: pd.DataFrame, folds: pd.Series, champion: Champion) -> None:
+    """Raise LoopError when a reference's scores are those of a model that saw these rows."""
+    step = max(1, len(train) // 2000)
+    own = champion.score(train.iloc[::step])
+    same = float((own == folds.iloc[::step]).mean())
+    if same > SAME_MAX:
+        raise LoopError(
+            f"the reference holds the champion's scores of its own training rows ({same:.0%} are the same)",
+            "a reference out of sample: training makes any model look better than it is",
+            f"delete {FOLDER}/reference-*.parquet; it is made again",
+        )
+
+
+def _kept(path: Path, train: pd.DataFrame) -> pd.Series | None:
+    """The reference as it was kept, where it is of these very rows."""
+    if not path.is_file():
+        return None
+    try:
+        kept = files.read_table(path)
+        rows = train[[*source.KEY]].merge(kept, on=source.KEY, how="left", validate="1:1")
+    except (LoopError, KeyError, ValueError, pd.errors.MergeError):
+        return None  # half a file, or another's: made again
+    if len(kept) != len(train) or rows["score"].isna().any():
+        return None
+    return rows["score"].set_axis(train.index)

@@ -1,0 +1,64 @@
+"""What is watched, look by look: a value beside its limit, and when it counts as seen."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loop import files
+from loop.monitor.finding import Kind, Signal
+from loop.watch import Hysteresis
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Series:
+    """One thing that is watched; arrays hold a value per look, oldest first, NaN where nobody can tell."""
+
+    kind: Kind
+    name: str
+    title: str
+    value: Floats
+    alarm: NDArray[np.bool_]
+    limit: float = float("nan")
+    p: Floats | None = None
+    low: Floats | None = None
+    high: Floats | None = None
+    unit: str = field(default="")
+
+    def signal(self, looks: list[str]) -> Signal:
+        """The newest look's value as plain numbers, with the first day of the run of looks that saw it."""
+        value, limit = float(self.value[-1]), self.limit
+        beside = "" if np.isnan(limit) else f", past windows stay below {limit:.3g}"
+        said = f"{self.title} is {value:.3g}{self.unit}{beside}" if np.isfinite(value) else "cannot be told"
+        return Signal(
+            kind=self.kind,
+            name=self.name,
+            title=self.title,
+            value=files.rounded(value),
+            low=_last(self.low),
+            high=_last(self.high),
+            limit=files.rounded(limit),
+            p=_last(self.p),
+            alarm=bool(self.alarm[-1]),
+            since=since(self.alarm, looks),
+            said=said,
+        )
+
+
+def told(alarm: NDArray[np.bool_], hysteresis: Hysteresis) -> bool:
+    """Whether enough of the last looks saw it, the newest among them."""
+    return bool(len(alarm) and alarm[-1] and alarm[-hysteresis.of :].sum() >= hysteresis.looks)
+
+
+def since(alarm: NDArray[np.bool_], looks: list[str]) -> str | None:
+    """The first day of the unbroken run of looks up to the newest that saw it; None if that did not."""
+    run = 0
+    while run < len(alarm) and alarm[-1 - run]:
+        run += 1
+    return looks[-run] if run else None
+
+
+def _last(values: Floats | None) -> float | None:
+    return None if values is None else files.rounded(float(values[-1]))

@@ -1,0 +1,65 @@
+"""What the champion answered since its training: from the prediction log, or scored in batch without one."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from loop import columns, predictions
+from loop.errors import LoopError
+from loop.features import DECIDED_AT
+from loop.monitor.champion import Champion
+from problem import schema, source
+
+LOG, BATCH = "prediction log", "scored in batch"
+
+
+def of_log(
+    folders: Sequence[Path], champion: Champion, since: pd.Timestamp, now: pd.Timestamp
+) -> tuple[pd.DataFrame, int]:
+    """The champion's own answers decided from `since` on, a row per prediction, and how many keys repeat.
+
+    Columns: those of a request, the features that the server looked up, score and decision. Of a key that
+    was asked again the first answer counts. Raises LoopError for a log that cannot be read.
+    """
+    more = {"request": "object", "features": "object"}
+    log = predictions.read(folders, since, max(now, since), more)
+    ours = log[(log["role"] == "champion") & (log["commit"] == champion.commit) & (log[DECIDED_AT] >= since)]
+    if ours.empty:
+        return pd.DataFrame(), 0
+    rows = _requests(ours)
+    looked_up = pd.DataFrame([dict(one or []) for one in ours["features"]]).astype("float64")
+    rows = pd.concat([rows, looked_up, ours[["score", "decision"]].reset_index(drop=True)], axis="columns")
+    once = rows.drop_duplicates(source.KEY, ignore_index=True)
+    return once, len(rows) - len(once)
+
+
+def in_batch(champion: Champion, examples: pd.DataFrame, threshold: float | None) -> pd.DataFrame:
+    """The same for every request of the feed, as the champion scores it now."""
+    rows = examples.assign(score=champion.score(examples) if len(examples) else pd.Series(dtype="float64"))
+    return with_decision(rows, threshold)
+
+
+def with_decision(rows: pd.DataFrame, threshold: float | None) -> pd.DataFrame:
+    """The rows with the decision of their score, as text; without one where there is no threshold."""
+    if threshold is None:
+        return rows.drop(columns="decision", errors="ignore")
+    return rows.assign(decision=(rows["score"] >= threshold).map({True: "yes", False: "no"}))
+
+
+def _requests(log: pd.DataFrame) -> pd.DataFrame:
+    """The requests as columns, of the types that the contract gives them; what the log dropped is missing."""
+    kinds = {name: columns.kind(column) for name, column in schema.REQUEST.columns.items()}
+    try:
+        asked: list[dict[str, Any]] = json.loads(f"[{','.join(log['request'])}]")
+        kept = {name: kind for name, kind in kinds.items() if any(name in one for one in asked)}
+        rows = columns.of_rows([{name: one.get(name) for name in kept} for one in asked], kept)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise LoopError(
+            f"the prediction log holds a request that cannot be read: {error}",
+            "requests as `loop collect` writes them",
+            "look at the newest days of the log; `loop collect` sets broken lines aside",
+        ) from None
+    return columns.to_frame(rows)

@@ -1,0 +1,6 @@
+"""tell"""
+
+from loop.monitor.finding import Finding
+
+
+def tell(found: Finding) -> None: ...

@@ -1,0 +1,97 @@
+"""The windows of a retrain, and params.yaml moved to them as a text: comments and layout stay.
+
+The newest matured days judge, and everything before them trains. Times are UTC.
+"""
+
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from loop import params, watch
+from loop.errors import LoopError
+from loop.params import Windows
+from loop.paths import PARAMS
+
+MOVED = (("train", "from"), ("train", "until"), ("holdout", "from"), ("holdout", "until"), ("as_of",))
+
+
+def at(now: pd.Timestamp, settings: watch.Settings, champion: Windows) -> Windows:
+    """The windows of a retrain at `now`: holdout is the newest `window_days` whose labels are final.
+
+    Training ends where the holdout starts, and begins as the champion's (expanding) or `days` before its end
+    (rolling), never before windows.since. Raises LoopError where that is no newer than the champion.
+    """
+    until = (now - pd.Timedelta(days=settings.wait_days)).floor("D")
+    split = until - pd.Timedelta(days=settings.window_days)
+    if split <= champion.train.until:
+        raise LoopError(
+            f"at {now:%Y-%m-%d} a retrain would train until {split:%Y-%m-%d}, "
+            f"and the champion was trained until {champion.train.until:%Y-%m-%d}",
+            "rows that are newer, and newer ones yet to judge them",
+            "wait for more labels",
+        )
+    since = champion.train.since
+    if settings.retrain.days is not None:
+        since = max(champion.since, split - pd.Timedelta(days=settings.retrain.days))
+    values = {
+        "since": champion.since,
+        "train": {"from": since, "until": split},
+        "holdout": {"from": split, "until": until},
+        "as_of": now,
+    }
+    return params.parse("windows", values, Windows)
+
+
+def texts(windows: Windows) -> dict[tuple[str, ...], str]:
+    """The values that move, by their keys below `windows`, as params.yaml writes instants."""
+    moved = (windows.train.since, windows.train.until, windows.holdout.since, windows.holdout.until)
+    return dict(zip(MOVED, map(_iso, (*moved, windows.as_of)), strict=True))
+
+
+def edit(text: str, windows: Windows) -> str:
+    """params.yaml with these windows, and not another sign changed.
+
+    Raises LoopError where the file is written in a way that cannot be edited so.
+    """
+    told = texts(windows)
+    try:
+        spans = {keys: _span(yaml.compose(text, yaml.SafeLoader), ("windows", *keys)) for keys in told}
+        changed = text
+        for keys, (start, end) in sorted(spans.items(), key=lambda item: item[1], reverse=True):
+            changed = f'{changed[:start]}"{told[keys]}"{changed[end:]}'
+        if yaml.safe_load(changed) == _expected(yaml.safe_load(text), told):
+            return changed
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError):
+        pass
+    values = "; ".join(f"{'.'.join(('windows', *keys))}: {value}" for keys, value in told.items())
+    raise LoopError(
+        f"the windows in {PARAMS} cannot be moved without changing more of it",
+        "five plain instants below `windows`, without anchors or aliases",
+        f"write them by hand, on a branch, and open its pull request: {values}",
+    )
+
+
+def _iso(instant: pd.Timestamp) -> str:
+    seconds = ":%S" if instant.second else ""
+    return instant.tz_convert("UTC").strftime(f"%Y-%m-%dT%H:%M{seconds}Z")
+
+
+def _span(node: yaml.Node | None, keys: tuple[str, ...]) -> tuple[int, int]:
+    """Where the plain value of dotted keys starts and ends in its text. Raises KeyError without one."""
+    for key in keys:
+        if not isinstance(node, yaml.MappingNode):
+            raise KeyError(key)
+        node = next((value for name, value in node.value if name.value == key), None)
+    if not isinstance(node, yaml.ScalarNode):
+        raise KeyError(keys)
+    return node.start_mark.index, node.end_mark.index
+
+
+def _expected(values: Any, told: dict[tuple[str, ...], str]) -> Any:
+    for (*above, last), value in told.items():
+        here = values["windows"]
+        for key in above:
+            here = here[key]
+        here[last] = value
+    return values

@@ -1,0 +1,81 @@
+"""origin, and who commits: what git does there, with a workflow's token where there is one."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from loop.errors import LoopError
+from loop.git import environment, git
+from loop.github import to_git
+
+MAIN = "refs/remotes/origin/main"
+BOT = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")
+TIMEOUT = 120  # seconds, of one call of git to a remote
+_WAY = ("GIT_SSH", "GIT_SSL_", "GIT_ASKPASS", "GIT_PROXY")  # how git gets to a remote
+
+
+def remote() -> bool:
+    """Whether there is an `origin`."""
+    return "origin" in git("remote").split()
+
+
+def fetch_main() -> None:
+    """Bring what origin has as main; one that does not answer leaves what this clone knows of it."""
+    if remote():
+        to_remote("fetch", "--quiet", "--no-tags", "origin", f"+refs/heads/main:{MAIN}")
+
+
+def to_remote(*arguments: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    """A call of git that talks to origin; a workflow's token goes by the environment."""
+    way = {name: value for name, value in os.environ.items() if name.startswith(_WAY)}
+    env = {**environment(), **way, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    token, server = os.environ.get("GITHUB_TOKEN"), os.environ.get("GITHUB_SERVER_URL")
+    if os.environ.get("GITHUB_ACTIONS") and token and server:
+        env |= to_git(token, server)
+    try:
+        return subprocess.run(
+            ["git", *arguments],
+            cwd=cwd,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise LoopError(
+            f"origin did not answer within {TIMEOUT} s", "a remote that answers", "run it again"
+        ) from None
+
+
+def identity() -> dict[str, str]:
+    """Variables that say who commits: none for the user of git; the bot in a workflow, or for nobody."""
+    try:
+        if not os.environ.get("GITHUB_ACTIONS"):
+            git("var", "GIT_COMMITTER_IDENT")
+            return {}
+    except LoopError:
+        pass
+    name, mail = BOT
+    return {
+        "GIT_AUTHOR_NAME": name,
+        "GIT_AUTHOR_EMAIL": mail,
+        "GIT_COMMITTER_NAME": name,
+        "GIT_COMMITTER_EMAIL": mail,
+    }
+
+
+def committer() -> tuple[str, str]:
+    """Name and mail of who commits, as in this clone: one that is made of it does not know."""
+    if bot := identity():
+        return bot["GIT_COMMITTER_NAME"], bot["GIT_COMMITTER_EMAIL"]
+    found = re.match(r"(.*) <(.*)> ", git("var", "GIT_COMMITTER_IDENT"))
+    return (found[1], found[2]) if found else BOT
+
+
+def message(subject: str, body: str = "", **trailers: Any) -> str:
+    """A commit message: subject, body, and trailers by name, those that are None left out."""
+    told = [f"{name.replace('_', '-')}: {value}" for name, value in trailers.items() if value is not None]
+    return "\n\n".join(filter(None, [subject, body.strip(), "\n".join(told)]))

@@ -1,0 +1,99 @@
+"""What a commit's pipeline made: from DVC's cache or remote, or made again in a checkout of that commit."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from loop import lineage
+from loop.checkout import Checkout
+from loop.errors import LoopError
+from loop.paths import MODEL, PIPELINE, PIPELINE_LOCK
+from loop.yaml_file import load
+
+
+class Stored:
+    """Outputs of a commit in DVC's cache or remote; its pipeline is read once."""
+
+    def __init__(self, commit: str, home: Checkout) -> None:
+        from dvc.api import DVCFileSystem
+
+        logging.getLogger("dvc").setLevel(logging.CRITICAL)
+        self.home, self._files = home, DVCFileSystem(rev=commit)
+
+    def bring(self, path: Path) -> bool:
+        """Bring an output into the checkout, if it can be had whole."""
+        from dvc.exceptions import DvcException
+
+        target = self.home.path / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._files.get_file(path.as_posix(), str(target))
+            return bool(self._files.info(path.as_posix()).get("md5") == lineage.md5(target))
+        except (OSError, DvcException):
+            return False
+
+
+def rebuild(stored: "Stored", md5: str, base: str) -> str:
+    """Train the model again from its own data, code, params and lock; what is stored is not made again.
+
+    Raises LoopError when that fails, or when it comes out with another md5 than the lock on `base` names.
+    """
+    home = stored.home
+    try:
+        run(home, MODEL, lambda path: stored.bring(Path(path)))
+    except LoopError as error:
+        raise LoopError(
+            f"the champion's model is in no cache or remote, and it cannot be rebuilt: {error.found}",
+            f"{MODEL} with md5 {md5}, or the means to make it",
+            "`dvc push` it from where it was made, or look why its commit no longer runs",
+        ) from None
+    found = lineage.md5(home.path / MODEL)
+    if found != md5:
+        raise LoopError(
+            f"the champion's model is in no cache or remote, and its rebuild has md5 {found[:12]}…",
+            f"{md5[:12]}…, which {PIPELINE_LOCK} on {base} names",
+            "`dvc push` it from where it was made, or train it again in a pull request of its own",
+        )
+    return "rebuilt from its commit, to the bit"
+
+
+def run(home: Checkout, target: Path, have: Callable[[str], bool] = lambda _: False) -> None:
+    """Run the stages that make `target` in a checkout, as its dvc.yaml says."""
+    for command in upstream(load(home.path / PIPELINE)["stages"], target, have):
+        home.run("sh", "-c", command)
+
+
+def upstream(
+    pipeline: dict[str, Any], target: Path, have: Callable[[str], bool] = lambda _: False
+) -> list[str]:
+    """The commands of the stages that `target` needs, in an order in which they can run.
+
+    A stage whose output is needed and `have` says is there is not run, nor what it needs.
+    """
+    made = {_path(out): name for name, spec in pipeline.items() for out in _written(spec)}
+    order: list[str] = []
+
+    def maker(path: str) -> str | None:
+        parts = [path, *(str(parent) for parent in Path(path).parents)]
+        return next((made[part] for part in parts if part in made), None)
+
+    def visit(path: str) -> None:
+        name = maker(path)
+        if name is None or name in order:
+            return
+        for dep in pipeline[name].get("deps", []):
+            if maker(dep) and not have(dep):
+                visit(dep)
+        order.append(name)
+
+    visit(target.as_posix())
+    return [pipeline[name]["cmd"] for name in order]
+
+
+def _written(spec: dict[str, Any]) -> list[Any]:
+    return [entry for kind in ("outs", "metrics", "plots") for entry in spec.get(kind, [])]
+
+
+def _path(out: Any) -> str:
+    return str(next(iter(out))) if isinstance(out, dict) else str(out)

@@ -1,0 +1,69 @@
+"""`monitor` of params.yaml: what is looked at, and from when on somebody is told."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from loop import params
+from loop.params import Section
+
+
+class Labels(Section):
+    """When a label counts as known: `delay_days` is added to what the source says.
+
+    A label that has not come `final_after_days` (plus the delay) after its decision never will.
+    """
+
+    final_after_days: float = Field(gt=0)
+    delay_days: float = Field(ge=0)
+
+
+class Hysteresis(Section):
+    """Something is told when `looks` of the last `of` looks saw it, the newest among them."""
+
+    looks: int = Field(ge=1)
+    of: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Hysteresis":
+        if self.looks > self.of:
+            raise ValueError(f"asks for {self.looks} of {self.of} looks")
+        return self
+
+
+class Retrain(Section):
+    """When a retrain is proposed, and on which rows it trains: all (expanding), or the last `days`."""
+
+    window: Literal["expanding", "rolling"]
+    days: int | None = Field(default=None, ge=1)
+    confidence: float = Field(gt=0, lt=1)
+    cool_down_days: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _rolls(self) -> "Retrain":
+        if (self.window == "rolling") != (self.days is not None):
+            raise ValueError("needs `days` where its window is rolling, and only there")
+        return self
+
+
+class Settings(Section):
+    """`monitor` of params.yaml; days are whole days of UTC."""
+
+    seed: int = Field(ge=0)
+    window_days: int = Field(ge=1)
+    step_days: int = Field(ge=1)
+    rows_min: int = Field(ge=1)
+    labels: Labels
+    alpha: float = Field(gt=0, lt=1)
+    hysteresis: Hysteresis
+    retrain: Retrain
+
+    @property
+    def wait_days(self) -> float:
+        """How old a decision must be for its label to be final."""
+        return self.labels.final_after_days + self.labels.delay_days
+
+
+def read() -> Settings:
+    """The section as it is in the working tree. Raises LoopError that names every wrong key."""
+    return params.section("monitor", Settings)

@@ -1,0 +1,55 @@
+"""What a commit made: which stages make a file, and that a rebuild must come out with its hash."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+from conftest import ROOT
+from loop import stored
+from loop.errors import LoopError
+from loop.paths import HOLDOUT, MODEL
+
+PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+
+
+def stages(target: Path) -> list[str]:
+    return [command.split()[-1] for command in stored.upstream(PIPELINE, target)]
+
+
+def test_a_file_is_made_by_the_stages_before_it_and_no_other():
+    assert stages(HOLDOUT) == ["ingest", "validate", "examples"]
+    assert stages(MODEL) == ["ingest", "validate", "examples", "train"]
+    assert stages(Path("README.md")) == []
+
+
+def test_stages_run_in_the_order_of_their_needs_however_they_are_listed():
+    turned = dict(reversed(PIPELINE.items()))
+    assert stored.upstream(turned, MODEL) == stored.upstream(PIPELINE, MODEL)
+
+
+def test_a_stage_whose_output_is_stored_is_not_run_nor_what_it_needs():
+    found = stored.upstream(PIPELINE, MODEL, lambda path: path.startswith("data/examples"))
+    assert [command.split()[-1] for command in found] == ["train"]
+    found = stored.upstream(PIPELINE, MODEL, lambda path: path == "data/valid")
+    assert [command.split()[-1] for command in found] == ["examples", "train"]
+
+
+def test_a_rebuild_with_another_hash_is_not_the_champion(tmp_path, monkeypatch):
+    (tmp_path / "models").mkdir()
+    monkeypatch.setattr(
+        stored, "run", lambda home, target, have: (home.path / target).write_text("other bits")
+    )
+    with pytest.raises(LoopError, match="its rebuild has md5") as refused:
+        stored.rebuild(SimpleNamespace(home=SimpleNamespace(path=tmp_path)), "0" * 32, "main")
+    assert "dvc push" in str(refused.value)
+
+
+def test_a_rebuild_that_fails_says_why(tmp_path, monkeypatch):
+    def fails(home, target, have):
+        raise LoopError("train failed: no disk", "", "")
+
+    monkeypatch.setattr(stored, "run", fails)
+    with pytest.raises(LoopError, match="cannot be rebuilt: train failed: no disk"):
+        stored.rebuild(SimpleNamespace(home=SimpleNamespace(path=tmp_path)), "0" * 32, "main")
