@@ -140,7 +140,7 @@ def drift(days: Profile, until: str, looks: list[str], use: dict[str, float], se
         adjusted=adjusted,
         alpha=settings.alpha,
         dependence=now,
-        dependence_p=thresholds.p_value(past, now, independent),
+        dependence_p=thresholds.p_value(now, past, independent),
         dependence_limit=float(thresholds.limit(past, independent, settings.alpha)),
         stuck=_stuck(days, whole, [name for name in use if use[name] >= 0.01], looks[-1], settings.step_days),
     )
@@ -157,8 +157,8 @@ def _moved(
     ordered = whole.bins[name].edges is not None
     now = distance.distances(whole.counts[name], windows.counts[name], ordered=ordered)
     then = distance.distances(past[0].counts[name], past[1].counts[name], ordered=ordered)
-    p = {test: thresholds.p_value(then[test], np.abs(now[test]), independent) for test in TESTS}
-    limits = {test: float(thresholds.limit(np.abs(then[test]), independent, alpha)) for test in TESTS}
+    p = {test: thresholds.p_value(now[test], then[test], independent) for test in TESTS}
+    limits = {test: float(thresholds.limit(then[test], independent, alpha)) for test in TESTS}
     return Moved(now, limits, simes(np.array([p[test] for test in TESTS])))
 
 

@@ -91,7 +91,7 @@ class Estimate:
 
 def series(expected: Windowed, past: Floats, independent: float, settings: Settings) -> Series:
     """The expected loss at each look beside that of windows of the reference."""
-    p = thresholds.p_value(past, expected.value, independent)
+    p = thresholds.above(expected.value, past, independent)
     return Series(
         kind="predictions",
         name="expected_loss",
@@ -99,7 +99,7 @@ def series(expected: Windowed, past: Floats, independent: float, settings: Setti
         value=expected.value,
         low=expected.low,
         high=expected.high,
-        limit=float(thresholds.limit(past, independent, settings.alpha)),
+        limit=sum(thresholds.band(past, independent, settings.alpha)),
         p=p,
         alarm=p < settings.alpha,
     )

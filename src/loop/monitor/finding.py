@@ -113,7 +113,7 @@ class Signal(Part):
 
 
 class Point(Part):
-    """A look: metrics of the newest window whose labels were final then, intervals by days, and the estimate."""
+    """A look: metrics of the newest window with final labels, intervals by days, and the estimate."""
 
     until: str
     reference: bool  # of the past that limits come from, not of what is watched

@@ -73,7 +73,7 @@ def days(champion: Champion, now: pd.Timestamp, setup: Settings) -> Days:
     own, until = champion.windows, now.floor("D")
     if until < own.holdout.until:
         raise LoopError(
-            f"--now {now:%Y-%m-%d %H:%MZ} is before {own.holdout.until:%Y-%m-%d}, when the champion's holdout ended",
+            f"--now {now:%Y-%m-%d %H:%MZ}: the champion's holdout ended on {own.holdout.until:%Y-%m-%d}",
             "an instant after the champion was trained and judged",
             f"--now {own.as_of:%Y-%m-%d} or later",
         )
@@ -117,7 +117,7 @@ def look(champion: Champion, fed: Feed, folders: Sequence[Path], now: pd.Timesta
 
 
 def expected_gain(champion: Champion, seen: Look, now: pd.Timestamp, setup: Settings) -> Gain | None:
-    """What a retrain at `now` would have gained; None where it would learn nothing new, or too little is known."""
+    """What a retrain at `now` would have gained; None where it would learn nothing new."""
     try:
         moved = windows.at(now, setup, champion.windows)
     except LoopError:
@@ -147,7 +147,9 @@ def _rows(
     known = served.with_decision(train.assign(score=folds), threshold)
     batch = served.in_batch(champion, later, threshold)
     answered = served.with_decision(answered, threshold) if len(answered) else answered
-    joined = outcomes.join(pd.concat([batch, answered], ignore_index=True), fed.labels, now, setup)
+    others = fed.labels.merge(train[source.KEY], on=source.KEY, how="left", indicator="of")
+    others = others[others.pop("of") == "left_only"]
+    joined = outcomes.join(pd.concat([batch, answered], ignore_index=True), others, now, setup)
     matured = joined.matured()
     final = joined.rows.assign(label=joined.rows["label"].where(joined.rows.index.isin(matured.index)))
     return pd.concat([known, final], ignore_index=True), joined, told, notes

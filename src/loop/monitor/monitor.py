@@ -5,6 +5,7 @@ Everything is taken as known at `now`. Nothing is written but monitor/.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -17,7 +18,7 @@ from loop.monitor import look as looking
 from loop.monitor.attempts import Attempt
 from loop.monitor.champion import Champion
 from loop.monitor.decide import TODO, Case
-from loop.monitor.finding import EXIT_CODES, FINDING, FOLDER, Breach, Event, Finding, Model, Window
+from loop.monitor.finding import EXIT_CODES, FINDING, FOLDER, Breach, Event, Feature, Finding, Model, Window
 from loop.monitor.look import DAY, Days, Look
 from loop.watch import Settings
 from problem import metrics
@@ -65,7 +66,7 @@ def find(folders: Sequence[Path], now: pd.Timestamp) -> Finding:
     )
 
 
-_NOTHING_SEEN = {
+_NOTHING_SEEN: dict[str, Any] = {
     "features_that_matter": [],
     "source": "",
     "inputs": None,
@@ -97,7 +98,7 @@ def _case(
     )
 
 
-def _seen(seen: Look, setup: Settings) -> dict[str, object]:
+def _seen(seen: Look, setup: Settings) -> dict[str, Any]:
     """What a look holds, as parts of the finding."""
     when = seen.days
     features = seen.drift.features()
@@ -118,7 +119,7 @@ def _seen(seen: Look, setup: Settings) -> dict[str, object]:
     }
 
 
-def _weight(feature: "looking.drift.Feature") -> float:
+def _weight(feature: Feature) -> float:
     """What matters most comes first: how far beyond its limit, times how much the model uses it."""
     heat = feature.heat[-1] if feature.heat else None
     return -(heat or 0.0) * feature.use

@@ -103,8 +103,8 @@ def performance(days: Daily, until: str, ends: list[str], settings: Settings) ->
         rows = inside @ days.rows
         label = (inside @ days.label) / rows
         past_loss, past_bias = ((past @ total) / (past @ days.rows) for total in (days.loss, days.bias))
-        loss_p = thresholds.p_value(past_loss, loss.value, independent)
-        bias_p = thresholds.two_sided(past_bias, bias.value, independent)
+        loss_p = thresholds.above(loss.value, past_loss, independent)
+        bias_p = thresholds.either(bias.value, past_bias, independent)
         certain = (bias.low > 0) | (bias.high < 0)
     enough = rows >= settings.rows_min
     path, path_alarm = _cusum(days, reference, ends, settings)
@@ -117,7 +117,7 @@ def performance(days: Daily, until: str, ends: list[str], settings: Settings) ->
             value=loss.value,
             low=loss.low,
             high=loss.high,
-            limit=float(thresholds.limit(past_loss, independent, settings.alpha)),
+            limit=sum(thresholds.band(past_loss, independent, settings.alpha)),
             p=loss_p,
             alarm=(loss_p < settings.alpha) & enough,
         ),
@@ -128,7 +128,7 @@ def performance(days: Daily, until: str, ends: list[str], settings: Settings) ->
             value=bias.value,
             low=bias.low,
             high=bias.high,
-            limit=thresholds.two_sided_limit(past_bias, independent, settings.alpha),
+            limit=thresholds.band(past_bias, independent, settings.alpha / 2)[1],
             p=bias_p,
             alarm=(bias_p < settings.alpha) & certain & enough,
         ),

@@ -82,23 +82,37 @@ def _log(values: ArrayLike, floor: float) -> Floats:
     return np.asarray(np.log(np.abs(np.asarray(values, np.float64)) + floor))
 
 
-def two_sided(past: ArrayLike, value: ArrayLike, independent: float) -> Floats:
-    """The p-value of a value that may be off either way, such as a bias: as `p_value`, but not of logs."""
-    from scipy.special import stdtr
-
-    mean, spread = _normal_plain(past, independent)
-    place = np.abs(np.asarray(value, np.float64) - mean) / spread
-    if independent < FEWEST:
-        return np.full_like(place, np.nan)
-    return np.asarray(2 * stdtr(independent - 1, -place))
+def above(value: ArrayLike, past: ArrayLike, independent: float) -> Floats:
+    """As `p_value`, on the scale of the values themselves: for a mean, such as a loss."""
+    return _tail(_place(value, past, independent), independent)
 
 
-def two_sided_limit(past: ArrayLike, independent: float, alpha: float) -> float:
-    """How far from the past mean a value may lie until its two-sided p-value is `alpha`."""
+def either(value: ArrayLike, past: ArrayLike, independent: float) -> Floats:
+    """The two-sided p-value of a mean that may be off either way, such as a bias."""
+    return 2 * _tail(np.abs(_place(value, past, independent)), independent)
+
+
+def band(past: ArrayLike, independent: float, tail: float) -> tuple[float, float]:
+    """The mean of past windows, and how far above it a value has `tail` as its chance, by `above`."""
     from scipy.special import stdtrit
 
-    _, spread = _normal_plain(past, independent)
-    return float(-stdtrit(independent - 1, alpha / 2) * spread) if independent >= FEWEST else float("nan")
+    if independent < FEWEST:
+        return float("nan"), float("nan")
+    mean, spread = _normal_plain(past, independent)
+    return mean, float(-stdtrit(independent - 1, tail) * spread)
+
+
+def _place(value: ArrayLike, past: ArrayLike, independent: float) -> Floats:
+    mean, spread = _normal_plain(past, independent)
+    return (np.asarray(value, np.float64) - mean) / spread
+
+
+def _tail(place: Floats, independent: float) -> Floats:
+    from scipy.special import stdtr
+
+    if independent < FEWEST:
+        return np.full_like(place, np.nan)
+    return np.asarray(stdtr(independent - 1, -place))
 
 
 def _normal_plain(past: ArrayLike, independent: float) -> tuple[float, float]:

@@ -1,0 +1,174 @@
+"""Figures of a finding, each an SVG text: what moved, what is beyond its limit, which labels are known."""
+
+import io
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import MaxNLocator
+
+from loop.drawing import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
+from loop.markup import figure, plain
+from loop.monitor import timeline
+from loop.monitor.finding import Age, Feature, Finding, Signal
+from loop.monitor.layout import settle
+
+ROWS = 30  # features of the heat map; the table has all
+MOST = 3.0  # limits at which a bar is cut
+DOT: dict[str, Any] = {"marker": "o", "color": "white", "markeredgecolor": INK, "linestyle": "none"}
+UNKNOWN: dict[str, Any] = {"facecolor": "#eef0f3", "edgecolor": "#b5bcc9", "hatch": "////", "linewidth": 0}
+ORDER = ("concept", "predictions", "inputs")
+TINTS = ["#ffffff", "#b9d2ec", "#5b93cf", BLUE, "#123a6b"]  # lightness falls evenly
+SCALE = LinearSegmentedColormap.from_list("heat", TINTS, N=40)  # of more, the scale would be a bitmap
+
+
+def draw(finding: Finding) -> dict[str, str]:
+    """Each figure's name and its SVG; a figure that would be empty is left out, and a broken feed has none.
+
+    signals: value beside limit. timeline: what was known when. heat: features by looks. ages: labels known.
+    """
+    if finding.decision == "broken feed":
+        return {}
+    measured = any(heat is not None for feature in finding.features for heat in feature.heat)
+    heated = shown(finding.features) if finding.looks and measured else []
+    aged = [age for age in finding.outcomes.ages if age.rows > 0] if finding.outcomes else []
+    drawn = {
+        "signals": _signals(finding.signals) if finding.signals else "",
+        "timeline": timeline.draw(finding) if timeline.days(finding) else "",
+        "heat": _heat(heated, finding.looks, finding.since) if heated else "",
+        "ages": _ages(aged) if aged else "",
+    }
+    return {name: svg for name, svg in drawn.items() if svg}
+
+
+def shown(features: list[Feature]) -> list[Feature]:
+    """The features of the heat map, most used first: those that alarm before those that do not."""
+    chosen = sorted(range(len(features)), key=lambda place: (not features[place].alarm, place))[:ROWS]
+    return [features[place] for place in sorted(chosen)]
+
+
+def _heat(features: list[Feature], looks: list[str], since: str | None) -> str:
+    """PSI over its limit: a row per feature, a column per look."""
+    cells = np.array([_row(feature, len(looks)) for feature in features])
+    svg = io.StringIO()
+    with canvas(10.6, 1.5 + 0.28 * len(features), svg) as (drawing, axes):
+        axes.remove()
+        use, heat = drawing.subplots(1, 2, width_ratios=[1, 6], sharey=True)
+        _uses(use, features)
+        heat.set_facecolor("#eef0f3")
+        mesh = heat.pcolormesh(np.ma.masked_invalid(cells), cmap=SCALE, vmin=0, vmax=2)
+        mesh.set(edgecolor="#d5dae2", linewidth=0.4)
+        for y, x in np.argwhere(np.isnan(cells)):
+            heat.add_patch(Rectangle((x, y), 1, 1, **UNKNOWN))
+        y, x = np.nonzero(cells > 1)
+        heat.plot(x + 0.5, y + 0.5, **DOT)
+        _columns(heat, looks, since)
+        bar = drawing.colorbar(mesh, ax=heat, pad=0.01, label="PSI over its limit")
+        bar.set_ticks([0, 1, 2], labels=["0", "limit", "2+"])
+        heat.legend(handles=_legend(), loc="lower left", bbox_to_anchor=(0, 1.01), ncols=2, borderaxespad=0)
+        settle(drawing)
+    return picture(svg, "how far each feature moved at each look, in times of its limit")
+
+
+def _row(feature: Feature, looks: int) -> list[float]:
+    """A value per look, newest last; not a number where there is none."""
+    told = [np.nan if heat is None else heat for heat in feature.heat][-looks:]
+    return [np.nan] * (looks - len(told)) + told
+
+
+def _uses(axes: Any, features: list[Feature]) -> None:
+    """How much the model uses each feature: a bar beside its name; names of those that alarm are bold."""
+    place, uses = np.arange(len(features)) + 0.5, [feature.use for feature in features]
+    widest = max(uses) or 1.0
+    axes.barh(place, uses, height=0.6, color=BAND, edgecolor=BLUE, linewidth=0.6)
+    axes.set_yticks(place, [plain(feature.name, 28) for feature in features])
+    for name, spot, feature in zip(axes.get_yticklabels(), place, features, strict=True):
+        name.set_fontweight("bold" if feature.alarm else "normal")
+        axes.text(feature.use + 0.04 * widest, spot, f"{feature.use:.0%}", va="center", fontsize=8)
+    axes.set(xlim=(0, 1.45 * widest), ylim=(len(features), 0), xticks=[])
+    axes.set_title("use", fontsize=10)
+    axes.tick_params(length=0)
+    axes.spines[["left", "bottom"]].set_visible(False)
+
+
+def _columns(axes: Any, looks: list[str], since: str | None) -> None:
+    """Days under the columns; a line before the first look at which the decision's reason was seen."""
+    step = max(1, -(-len(looks) // 8))
+    places = list(range(len(looks)))[::-1][::step][::-1]
+    axes.set_xticks([place + 0.5 for place in places], [plain(looks[place], 10) for place in places])
+    axes.tick_params(axis="y", length=0)
+    axes.spines[["left", "bottom"]].set_visible(False)
+    first = next((place for place, look in enumerate(looks) if since and look >= since), None)
+    if first is not None:
+        axes.axvline(first, color=INK, linewidth=1.6, linestyle="--")
+
+
+def _legend() -> list[Any]:
+    return [Line2D([], [], **DOT, label="beyond its limit"), Patch(**UNKNOWN, label="not measured")]
+
+
+def _signals(signals: list[Signal]) -> str:
+    """Each signal's newest value in times of its limit, with its interval; what hurts comes first."""
+    signals = sorted(signals, key=lambda one: ORDER.index(one.kind))
+    svg = io.StringIO()
+    with canvas(10.6, 1.2 + 0.36 * len(signals), svg) as (_, axes):
+        axes.axvspan(0, 1, color=BAND, label="as the past was")
+        axes.axvline(1, color=INK, linewidth=2)
+        for place, signal in enumerate(signals):
+            _bullet(axes, place, signal)
+        axes.set_yticks(range(len(signals)), [f"{one.kind}: {plain(one.title, 44)}" for one in signals])
+        axes.set_xticks([0, 1, 2, MOST], ["0", "limit", "2 limits", f"{MOST:g} limits"])
+        axes.set(xlim=(0, MOST * 1.32), ylim=(len(signals) - 0.4, -0.6))
+        axes.tick_params(axis="y", length=0)
+        axes.spines[["left", "bottom"]].set_visible(False)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
+    return picture(svg, "each signal beside its limit")
+
+
+def _bullet(axes: Any, place: int, signal: Signal) -> None:
+    """A bar that ends at the value over its limit, and the numbers in words to the right."""
+    told = f"{figure(signal.value)} of {figure(signal.limit)}"
+    if signal.value is not None and signal.limit and signal.limit > 0:
+        scale = (-1 if signal.value < 0 else 1) / signal.limit
+        size = signal.value * scale
+        colour = ORANGE if signal.alarm else BLUE
+        axes.barh(place, min(size, MOST), height=0.36, color=colour)
+        if signal.low is not None and signal.high is not None:
+            ends = [min(max(end * scale, 0), MOST) for end in (signal.low, signal.high)]
+            axes.plot(ends, [place, place], color=INK, linewidth=1.2, marker="|", markersize=7)
+        if size > MOST:
+            axes.plot(MOST, place, color=colour, marker=">", markersize=11, clip_on=False)
+    else:
+        told = f"{figure(signal.value)}, no limit" if signal.value is not None else "not measured"
+    axes.annotate(
+        f"{'ALARM  ' if signal.alarm else ''}{told}",
+        (MOST * 1.05, place),
+        va="center",
+        fontsize=9,
+        fontweight="bold" if signal.alarm else "normal",
+    )
+
+
+def _ages(ages: list[Age]) -> str:
+    """Of the decisions that are so many days old, the share whose label is known."""
+    svg = io.StringIO()
+    with canvas(10.6, 2.8, svg) as (_, axes):
+        days = [age.days for age in ages]
+        axes.bar(
+            days,
+            [1.0] * len(ages),
+            color="white",
+            edgecolor=GREY,
+            hatch="////",
+            linewidth=0.6,
+            label="not known",
+        )
+        shares = [age.known / age.rows for age in ages]
+        axes.bar(days, shares, color=BAND, edgecolor=BLUE, linewidth=0.8, label="label known")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set(xlabel="age of the decision, in days", ylim=(0, 1.02))
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0)
+    return picture(svg, "share of labels that are known, by age of the decision")

@@ -1,0 +1,189 @@
+"""What a look found, for people: one screen for the terminal, short markdown for summaries, issues, PRs.
+
+Both are made of the finding alone. Whatever came from data, params or branch names passes through
+`plain`, `prose` or `code`; what is left are words and figures of our own.
+"""
+
+import re
+from textwrap import wrap
+
+from loop.markup import code, figure, plain, prose
+from loop.monitor.finding import FOLDER, Breach, Feature, Finding, Outcomes, Signal, Window
+from loop.monitor.words import HEADLINES, alarms, gained, labels, moved, sentence, value
+
+PAGE = FOLDER / "report.html"
+LONGEST = 8_000  # bytes of markdown
+WIDE, HIGH = 100, 24  # of a terminal
+FIRST = 10  # rows of a table that are shown
+_PATH = re.compile(r"[\w./-]+", re.ASCII)
+
+
+def terminal(finding: Finding) -> str:
+    """One screen, at most 24 lines of 100 columns: the decision, what speaks for it, and what to do."""
+    head = [HEADLINES[finding.decision], *_wrapped("", sentence(finding.reason), 3)]
+    told = [
+        *_wrapped("since", finding.since or "", 1),
+        *_wrapped("to do", finding.todo, 2),
+        *_wrapped("matters", ", ".join(_used(finding, name) for name in finding.features_that_matter), 2),
+        *_wrapped("gain", _gain(finding), 2),
+        *_wrapped("inputs", _window(finding.inputs, finding.source), 1),
+        *_wrapped("labels", _outcomes(finding.outcomes), 2),
+    ]
+    tail = [
+        *_wrapped("model", _model(finding), 1),
+        *_wrapped("report", f"{PAGE}, runbook {finding.runbook}", 1),
+    ]
+    seen = _seen(finding, HIGH - len(head) - len(told) - len(tail))
+    notes = [line for note in finding.notes for line in _wrapped("note", note, 2)]
+    room = HIGH - len(head) - len(told) - len(seen) - len(tail)
+    return "\n".join([*head, *told, *seen, *notes[:room], *tail])
+
+
+def markdown(finding: Finding, files: str = "") -> str:
+    """The finding in at most 8,000 bytes; what does not fit is left to the page, and said so.
+
+    `files` is the address of the branch's files, for a link to the runbook; without it, its path is said.
+    """
+    note = f"\n_Cut here, because it would be too long; `{PAGE}` has all of it._\n"
+    text = _head(finding, files)
+    for section in filter(None, _sections(finding)):
+        if len(f"{text}{section}{note}".encode()) + 2 > LONGEST:
+            return text + "\n" + note
+        text += "\n\n" + section
+    return text + "\n"
+
+
+def _wrapped(name: str, text: str, most: int) -> list[str]:
+    """A named text in at most so many lines of the terminal; none where there is nothing to say."""
+    room = WIDE - 11
+    lines = wrap(plain(text), room, max_lines=most, placeholder=" …") if text else []
+    return [f"  {name if place == 0 else '':<8} {line}" for place, line in enumerate(lines)]
+
+
+def _seen(finding: Finding, room: int) -> list[str]:
+    """Broken rules and alarms, a line each, in so many lines."""
+    rows = [
+        f"{plain(one.table, 20)}.{plain(one.column, 24)}: {plain(one.rule, 24)} broken by {one.rows:,} rows"
+        for one in finding.breaches
+    ]
+    rows += [
+        f"{one.kind}: {plain(one.title, 36)} {value(one)}, limit {figure(one.limit)}"
+        f"{f', since {plain(one.since, 10)}' if one.since else ''}"
+        for one in alarms(finding)
+    ]
+    if finding.signals and not rows:
+        rows = [f"none of {len(finding.signals)} signals"]
+    if len(rows) > room:
+        rows = [*rows[: room - 1], f"and {len(rows) - room + 1} more"]
+    return [f"  {'alarms' if place == 0 else '':<8} {row}"[:WIDE] for place, row in enumerate(rows)]
+
+
+def _used(finding: Finding, name: str) -> str:
+    """A feature's name, how much the model uses it, and its statistic furthest beyond the limit."""
+    found = next((one for one in finding.features if one.name == name), None)
+    return plain(name, 60) if found is None else f"{plain(name, 60)} (use {found.use:.0%})"
+
+
+def _gain(finding: Finding) -> str:
+    return "" if finding.gain is None else gained(finding.gain, finding.primary)
+
+
+def _window(window: Window | None, source: str) -> str:
+    if window is None:
+        return ""
+    return f"{window.since[:10]} until {window.until[:10]}, {window.rows:,} rows ({plain(source, 30)})"
+
+
+def _outcomes(found: Outcomes | None) -> str:
+    return "" if found is None else labels(found)
+
+
+def _model(finding: Finding) -> str:
+    model = finding.model
+    return (
+        f"{plain(model.name, 30)} ({model.commit[:12]}), trained on {model.train_from[:10]} until "
+        f"{model.train_until[:10]}"
+    )
+
+
+def _head(finding: Finding, files: str) -> str:
+    path = plain(finding.runbook, 100)
+    linked = files and _PATH.fullmatch(path)
+    runbook = f"[{path}]({files.rstrip('/')}/{path})" if linked else code(path, 100)
+    since = f"Since **{prose(plain(finding.since, 30))}**. " if finding.since else ""
+    return "\n\n".join(
+        [
+            f"## {HEADLINES[finding.decision]}",
+            f"{since}{prose(sentence(finding.reason, 400))}",
+            f"**To do:** {prose(sentence(finding.todo, 300))} Runbook: {runbook}",
+        ]
+    )
+
+
+def _sections(finding: Finding) -> list[str]:
+    outcomes = finding.outcomes
+    return [
+        _breaches(finding.breaches),
+        _matter(finding),
+        prose(f"A retrain would have gained {_gain(finding)}.") if finding.gain else "",
+        _signals(finding.signals),
+        f"**Labels:** {labels(outcomes)}." if outcomes else "",
+        "\n\n".join(f"**Note:** {prose(plain(note, 300))}" for note in finding.notes[:5]),
+        _where(finding),
+    ]
+
+
+def _breaches(breaches: list[Breach]) -> str:
+    if not breaches:
+        return ""
+    head = ["| table | column | rule | rows | such as | to do |", "|---|---|---|--:|---|---|"]
+    rows = [
+        f"| {code(one.table, 40)} | {code(one.column, 40)} | {code(one.rule, 60)} | {one.rows:,} "
+        f"| {', '.join(code(value, 30) for value in one.examples[:2])} | {prose(plain(one.todo, 120))} |"
+        for one in breaches[:FIRST]
+    ]
+    return "\n".join([*head, *rows, *_more(len(breaches) - FIRST)])
+
+
+def _matter(finding: Finding) -> str:
+    """The features that matter, a line each."""
+    by_name = {one.name: one for one in finding.features}
+    lines = [_feature(name, by_name.get(name)) for name in finding.features_that_matter[:3]]
+    return "\n".join(["**What matters most**", "", *lines]) if lines else ""
+
+
+def _feature(name: str, found: Feature | None) -> str:
+    if found is None:
+        return f"- {code(name, 60)}"
+    told = [f"{found.use:.0%} of the model's use", prose(moved(found))]
+    if found.since:
+        told.append(f"since {prose(plain(found.since, 30))}")
+    return f"- {code(name, 60)}: {', '.join(filter(None, told))}"
+
+
+def _signals(signals: list[Signal]) -> str:
+    """Alarms first, each beside its limit."""
+    if not signals:
+        return ""
+    head = ["| | signal | value | limit | since |", "|---|---|--:|--:|---|"]
+    ordered = sorted(signals, key=lambda one: not one.alarm)
+    rows = [
+        f"| {'**alarm**' if one.alarm else 'quiet'} | {one.kind}: {prose(plain(one.title, 60))} "
+        f"| {value(one)} | {figure(one.limit)} | {prose(plain(one.since or '', 30))} |"
+        for one in ordered[:FIRST]
+    ]
+    return "\n".join([*head, *rows, *_more(len(signals) - FIRST)])
+
+
+def _more(rest: int) -> list[str]:
+    return ["", f"And {rest:,} more: see `{PAGE}`."] if rest > 0 else []
+
+
+def _where(finding: Finding) -> str:
+    """What was looked at, and when."""
+    told = [
+        _model(finding),
+        f"inputs of {_window(finding.inputs, finding.source)}" if finding.inputs else "",
+        f"matured {_window(finding.matured, 'labels are final')}" if finding.matured else "",
+    ]
+    return f"Looked at {code(finding.now, 30)}: {prose('; '.join(filter(None, told)))}. Figures: `{PAGE}`."

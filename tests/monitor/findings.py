@@ -1,0 +1,312 @@
+"""Findings written by hand: one of each decision, of a model that was trained on January to April."""
+
+from datetime import date, timedelta
+
+from loop.monitor.finding import (
+    Age,
+    Breach,
+    Cusum,
+    Event,
+    Feature,
+    Finding,
+    Gain,
+    Model,
+    Outcomes,
+    Point,
+    Signal,
+    Statistic,
+    Window,
+)
+
+TRAINED = date(2013, 5, 1)
+NAMES = (
+    "mean_delay_3h", "hour", "late_share_3h", "distance_miles", "rain_inches", "visibility_miles",
+    "temperature_f", "wind_mph", "pressure_mb", "operator", "destination", "weekday",
+)  # fmt: skip
+SIZES = {"psi": 0.05, "ks": 0.03, "jensen_shannon": 0.02, "chi_square": 12.0, "missing": 0.01}
+
+
+def quiet(now: date = date(2013, 7, 2)) -> Finding:
+    """Nothing to do: a look at June, of which the labels of the last two days are not known yet."""
+    looks = _weekly(TRAINED + timedelta(28), now)
+    return Finding(
+        schema_version=1,
+        now=f"{now}T06:00:00Z",
+        decision="nothing",
+        reason="no signal is beyond what past windows differed among themselves",
+        since=None,
+        todo="nothing",
+        runbook="docs/runbooks/nothing.md",
+        features_that_matter=[],
+        model=Model(
+            name="version 1",
+            commit="3f9c2a7d" * 5,
+            sha256="ab" * 32,
+            train_from="2013-01-01",
+            train_until=str(TRAINED),
+        ),
+        source="prediction log",
+        primary="log loss",
+        inputs=Window(since=str(now - timedelta(28)), until=str(now), rows=26_412),
+        matured=Window(since=str(now - timedelta(30)), until=str(now - timedelta(2)), rows=25_804),
+        outcomes=outcomes(),
+        signals=signals(),
+        looks=looks,
+        features=[feature(place, looks) for place in range(len(NAMES))],
+        points=points(now),
+        cusum=cusum(now, 0.0),
+        gain=None,
+        breaches=[],
+        events=[
+            Event(day="2013-05-01", what="training ended"),
+            Event(day="2013-05-03", what="version 1 released"),
+        ],
+        notes=["The estimate without labels cannot see that the same inputs now mean another outcome."],
+    )
+
+
+def watch() -> Finding:
+    """Inputs moved in a feature that the model hardly uses."""
+    found = quiet()
+    moved = feature(6, found.looks, 1.7)
+    return found.model_copy(
+        update={
+            "decision": "watch",
+            "reason": "temperature_f moved beyond its limit in 2 of the last 3 looks; the loss did not",
+            "since": "2013-06-18",
+            "todo": "look again next week; there is nothing to do now",
+            "runbook": "docs/runbooks/watch.md",
+            "features_that_matter": ["temperature_f"],
+            "features": [moved if one.name == moved.name else one for one in found.features],
+            "signals": signals(inputs=2.0),
+        }
+    )
+
+
+def retrain() -> Finding:
+    """August: the labels that came say that the model expects too much, and a retrain would have helped."""
+    now = date(2013, 9, 3)
+    found = quiet(now)
+    features = [feature(place, found.looks, 1.6 if place in (0, 2, 6) else 0.0) for place in range(12)]
+    return found.model_copy(
+        update={
+            "decision": "retrain",
+            "reason": "calibration bias is beyond its limit in 2 of the last 3 looks, and a retrain on all "
+            "rows until 2013-08-31 would have gained 0.0180 of log loss, its interval above zero",
+            "since": "2013-08-20",
+            "todo": "review the pull request that moves the training window; a person merges it",
+            "runbook": "docs/runbooks/retrain.md",
+            "features_that_matter": ["mean_delay_3h", "late_share_3h", "temperature_f"],
+            "features": features,
+            "signals": signals(inputs=1.6, loss=1.2, bias=1.25),
+            "points": points(now, hurt=date(2013, 8, 6)),
+            "cusum": cusum(now, 0.05),
+            "gain": Gain(
+                value=0.018,
+                low=0.009,
+                high=0.026,
+                confidence=0.9,
+                rows=25_804,
+                train_from="2013-01-01",
+                train_until="2013-08-04",
+                champion=0.4312,
+                challenger=0.4132,
+            ),
+            "events": [*found.events, Event(day="2013-06-18", what="retrain proposed, refused by the gate")],
+        }
+    )
+
+
+def page() -> Finding:
+    """What a retrain does not mend: the loss left everything known, and a new model would not be better."""
+    found = retrain()
+    gain = found.gain.model_copy(update={"value": 0.001, "low": -0.006, "high": 0.008, "challenger": 0.4302})
+    return found.model_copy(
+        update={
+            "decision": "page",
+            "reason": "log loss is far beyond its limit, and a retrain would not help",
+            "todo": "roll back with `loop rollback`, then find out which input changed its meaning",
+            "runbook": "docs/runbooks/page.md",
+            "gain": gain,
+            "signals": signals(inputs=1.6, loss=4.2, bias=2.4),
+        }
+    )
+
+
+def broken_feed() -> Finding:
+    """The newest window breaks the contract of its tables: nothing else was looked at."""
+    return no_data().model_copy(
+        update={
+            "decision": "broken feed",
+            "reason": "2 rules of the contract are broken in the rows of 2013-06-25 until 2013-07-02",
+            "since": "2013-06-27",
+            "todo": "mend the feed; do not retrain on it",
+            "runbook": "docs/runbooks/broken-feed.md",
+            "inputs": Window(since="2013-06-04", until="2013-07-02", rows=26_412),
+            "breaches": [
+                Breach(
+                    table="weather",
+                    rule="in_range(-40, 130)",
+                    column="temperature_f",
+                    rows=311,
+                    examples=["999.0", "-999.0"],
+                    todo="ask the source which station sends 999",
+                ),
+                Breach(
+                    table="requests",
+                    rule="unique",
+                    column="request_id",
+                    rows=12,
+                    examples=["7f3a", "91bc"],
+                    todo="load the day again",
+                ),
+            ],
+        }
+    )
+
+
+def no_data() -> Finding:
+    """Nothing arrived: no window, no row, no figure."""
+    nothing = dict.fromkeys(("inputs", "matured", "outcomes", "cusum", "gain", "since"))
+    empty = {key: [] for key in ("signals", "looks", "features", "points", "events", "notes")}
+    return quiet().model_copy(
+        update={
+            **nothing,
+            **empty,
+            "decision": "no data",
+            "reason": "no prediction of the last 28 days, and 10,000 are asked for",
+            "todo": "see whether the prediction log is collected: `loop collect`",
+            "runbook": "docs/runbooks/no-data.md",
+        }
+    )
+
+
+ALL = {
+    "quiet": quiet,
+    "watch": watch,
+    "retrain": retrain,
+    "page": page,
+    "broken feed": broken_feed,
+    "no data": no_data,
+}
+
+
+def outcomes() -> Outcomes:
+    """28 days of decisions: of today few labels are known, of the day before most."""
+    known = [0.31, 0.93, 0.972, *[0.974] * 25]
+    ages = [Age(days=days, rows=940, known=round(940 * share)) for days, share in enumerate(known)]
+    rows = sum(age.rows for age in ages)
+    kept = sum(age.known for age in ages)
+    return Outcomes(
+        rows=rows,
+        known=kept,
+        pending=rows - kept - 637,
+        never=637,
+        twice=3,
+        strange=0,
+        before=0,
+        ahead=0,
+        delay_hours_median=4.6,
+        delay_hours_99=21.5,
+        ages=ages,
+    )
+
+
+def feature(place: int, looks: list[str], heat: float = 0.0) -> Feature:
+    """One of NAMES; where `heat` is above 1, its last looks rise to so many limits."""
+    alarm = heat > 1
+    calm = [round(0.15 + 0.1 * ((place * 7 + look * 3) % 5), 3) for look in range(len(looks))]
+    rising = [heat * part for part in (0.5, 0.8, 1.0)] if alarm else []
+    told = [*calm[: len(calm) - len(rising)], *rising]
+    return Feature(
+        name=NAMES[place],
+        use=round(0.3 * 0.72**place, 4),
+        p=0.0004 if alarm else 0.41,
+        alarm=alarm,
+        since=looks[-2] if alarm else None,
+        statistics=[
+            Statistic(name=name, value=limit * told[-1], limit=limit, p=None) for name, limit in SIZES.items()
+        ],
+        heat=list(told),
+    )
+
+
+def signals(*, inputs: float = 0.4, loss: float = 0.6, bias: float = 0.5) -> list[Signal]:
+    """Every signal, each at so many times its limit."""
+    return [
+        _signal("inputs", "features", "features that moved, by use", 0.2 * inputs, 0.2),
+        _signal("inputs", "multivariate", "two samples told apart, AUC", 0.05 * inputs * 0.8, 0.05),
+        _signal("predictions", "score", "PSI of the score", 0.021, 0.06),
+        _signal("predictions", "decision_share", "share of decisions, change", 0.011, 0.04),
+        _signal("concept", "estimate", "loss estimated without labels", 0.401, 0.45, 0.01),
+        _signal("concept", "loss", "log loss", 0.4312 if loss > 1 else 0.39, 0.42, 0.012),
+        _signal("concept", "bias", "calibration bias", 0.035 * bias, 0.035, 0.008),
+        _signal("concept", "cusum", "sum of daily excess loss", 0.9 * loss, 0.9),
+    ]
+
+
+def points(now: date, hurt: date | None = None) -> list[Point]:
+    """A point a week: the past from March on, then what is watched; the loss rises after `hurt`."""
+    return [_point(day, now, hurt) for day in _weekly(date(2013, 3, 5), now)]
+
+
+def cusum(now: date, excess: float) -> Cusum:
+    """A value per day since training ended: it rises by `excess` a day in the last three weeks."""
+    days = [str(TRAINED + timedelta(i)) for i in range((now - TRAINED).days - 2)]
+    ripple = [0.05 * ((i * 13) % 7) / 7 for i in range(len(days))]
+    late = len(days) - 25
+    return Cusum(days=days, path=[r + max(0, i - late) * excess for i, r in enumerate(ripple)], limit=0.9)
+
+
+def _weekly(first: date, now: date) -> list[str]:
+    """Days a week apart, the last one `now`, the first not before `first`."""
+    weeks = (now - first).days // 7
+    return [str(now - timedelta(7 * back)) for back in range(weeks, -1, -1)]
+
+
+def _point(until: str, now: date, hurt: date | None) -> Point:
+    day = date.fromisoformat(until)
+    wave = 0.008 * ((day.toordinal() // 7) % 4 - 1.5)
+    harm = 0.012 * max(0, (day - hurt).days // 7) if hurt else 0.0
+    known = day <= now - timedelta(2)
+    loss, bias, score = 0.4 + wave + harm / 2, wave / 2 + harm, 0.23 + wave
+
+    def known_by(value: float) -> float | None:
+        return value if known else None
+
+    return Point(
+        until=until,
+        reference=day <= TRAINED,
+        rows=26_000,
+        loss=known_by(loss),
+        loss_low=known_by(loss - 0.013),
+        loss_high=known_by(loss + 0.013),
+        bias=known_by(bias),
+        bias_low=known_by(bias - 0.009),
+        bias_high=known_by(bias + 0.009),
+        estimate=0.398 + wave,
+        estimate_low=0.39 + wave,
+        estimate_high=0.406 + wave,
+        score_mean=score,
+        decision_share=score - 0.09,
+        label_mean=known_by(score - bias),
+    )
+
+
+def _signal(
+    kind: str, name: str, title: str, value: float, limit: float, half: float | None = None
+) -> Signal:
+    alarm = value > limit
+    return Signal(
+        kind=kind,
+        name=name,
+        title=title,
+        value=value,
+        low=None if half is None else value - half,
+        high=None if half is None else value + half,
+        limit=limit,
+        p=None,
+        alarm=alarm,
+        since="2013-08-20" if alarm else None,
+        said=f"{title} is {value:.4f}, and past windows stay below {limit:.4f}",
+    )

@@ -1,0 +1,256 @@
+"""What a look found, for people: it fits a screen, a comment, a page, and nothing foreign in it acts."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from loop.monitor import report
+from loop.monitor.finding import Event, Finding
+from loop.monitor.page import page
+from monitor import findings
+
+RENDERER = MarkdownIt("gfm-like", {"html": True, "linkify": True})
+HOSTILE = "<img src=x> [a](http://evil.example) @team #1 | `x` www.evil.example **b** $x_1$ </svg>\n## head"
+DAYS = ("since", "until", "day", "train_from", "train_until", "looks", "days")
+FIGURES = re.compile(r'data-figure="(\w+)"')
+OURS = {"h2", "p", "strong", "em", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "code"}
+made = pytest.mark.parametrize("decision", findings.ALL)
+
+
+def said(finding: Finding, text: str) -> Finding:
+    """The finding with `text` in place of every text that data, params or branches may choose."""
+
+    def changed(value, key=""):
+        if isinstance(value, dict):
+            return {name: changed(part, name) for name, part in value.items()}
+        if isinstance(value, list):
+            return [changed(part, key) for part in value]
+        ours = key in (*DAYS, "decision", "kind", "now")
+        return text if isinstance(value, str) and not ours else value
+
+    return Finding(**changed(finding.model_dump()))
+
+
+def emptied(finding: Finding) -> Finding:
+    """The finding in which every number that may be unknown is."""
+
+    def changed(value):
+        return {key: None if part is None or key in unknown else part for key, part in value.items()}
+
+    unknown = {"value", "low", "high", "limit", "p", "delay_hours_median", "delay_hours_99", "since"}
+    told = finding.model_dump()
+    for point in told["points"]:
+        point.update({key: None for key in point if key not in ("until", "reference", "rows")})
+    told["signals"] = [changed(one) for one in told["signals"]]
+    for feature in told["features"]:
+        feature["statistics"] = [changed(one) for one in feature["statistics"]]
+        feature.update(p=None, since=None, heat=[None] * len(feature["heat"]))
+    if told["cusum"]:
+        told["cusum"].update(path=[None] * len(told["cusum"]["path"]), limit=None)
+    return Finding(**told)
+
+
+def many(finding: Finding) -> Finding:
+    """The finding with 200 features of long names, as many signals, events, notes and breaches."""
+    name, looks = "a_rather_long_name_of_a_feature_" * 4, findings.retrain().looks
+    signals = findings.signals(inputs=3, loss=3, bias=3)
+    features = [
+        findings.feature(place % 12, looks, 1.5 * (place % 40 == 39)).model_copy(
+            update={"name": f"{place}_{name}", "use": 0.02 / (1 + place)}
+        )
+        for place in range(200)
+    ]
+    return finding.model_copy(
+        update={
+            "looks": looks,
+            "features": features,
+            "features_that_matter": [one.name for one in features if one.alarm][:3],
+            "signals": [one.model_copy(update={"title": "|" * 60}) for one in signals] * 10,
+            "events": findings.quiet().events * 20,
+            "notes": ["a note of many words " * 30] * 20,
+            "breaches": findings.broken_feed().breaches * 40,
+        }
+    )
+
+
+def first_look(finding: Finding) -> Finding:
+    """The finding after one look: one column, one point, one day."""
+    told = finding.model_dump()
+    told["looks"], told["points"] = told["looks"][-1:], told["points"][-1:]
+    told["features"] = [one | {"heat": one["heat"][-1:]} for one in told["features"]]
+    told["cusum"] = told["cusum"] and told["cusum"] | {
+        key: told["cusum"][key][:1] for key in ("days", "path")
+    }
+    return Finding(**told)
+
+
+BENT = {"as it is": lambda found: found, "unknown": emptied, "many": many, "first look": first_look}
+bent = pytest.mark.parametrize("bend", BENT.values(), ids=BENT)
+
+
+@made
+@bent
+def test_every_finding_fits_one_screen_eight_kilobytes_and_a_page(decision, bend):
+    finding = bend(findings.ALL[decision]())
+    screen, text, html = report.terminal(finding), report.markdown(finding), page(finding)
+    assert len(screen.splitlines()) <= 24
+    assert max(len(line) for line in screen.splitlines()) <= 100
+    assert len(text.encode()) <= 8_000
+    for shown in (screen, text.removeprefix("## "), re.search("<h1>(.*)</h1>", html)[1]):
+        assert shown.lower().startswith(finding.decision)
+
+
+@made
+def test_the_same_finding_gives_the_same_bytes(decision):
+    one, two = findings.ALL[decision](), findings.ALL[decision]()
+    assert [report.terminal(one), report.markdown(one), page(one)] == [
+        report.terminal(two),
+        report.markdown(two),
+        page(two),
+    ]
+
+
+@given(st.one_of(st.text(max_size=80), st.just(HOSTILE), st.just("W" * 500)))
+@settings(deadline=None, max_examples=60)
+def test_foreign_text_is_only_words(text):
+    for finding in (findings.retrain(), findings.broken_feed()):
+        told = report.markdown(said(finding, text), "https://example.test/blob/main")
+        assert len(told.encode()) <= 8_000
+        html = RENDERER.render(told)
+        link = r'<a href="https://example.test/blob/main/[\w./-]+">'
+        tags = set(re.findall(r"<(\w+)", re.sub(link, "", html)))
+        assert tags <= OURS
+        words = re.sub(r"<code.*?</code>", "", re.sub(link, "", html), flags=re.DOTALL)
+        assert not re.search(r"(?<!\w)@\w|(?<!&)#\d|<[^>]*(href|src)=", words)
+        for line in report.terminal(said(finding, text)).split("\n"):
+            assert len(line) <= 100
+            assert not re.search("[\u0000-\u001f\u007f-\u009f\u202e]", line)
+
+
+def test_a_table_has_as_many_cells_in_each_row():
+    for finding in (findings.retrain(), findings.broken_feed()):
+        for block in report.markdown(said(finding, HOSTILE)).split("\n\n"):
+            rows = [line for line in block.splitlines() if line.startswith("|")]
+            assert len({line.count("|") for line in rows}) <= 1, rows
+
+
+@pytest.mark.parametrize("text", [HOSTILE, "$", "\\frac{1}{2}$", "{{ 7 * 7 }}", "&lt;b&gt;", "]]>"])
+def test_the_page_shows_foreign_text_as_words_and_is_well_formed(text):
+    for decision in ("retrain", "broken feed"):
+        html = page(said(findings.ALL[decision](), text))
+        seen = Tags()
+        seen.feed(html)
+        assert not seen.open
+        assert not {"img", "script", "a", "iframe", "object", "image", "foreignobject"} & seen.names
+        assert not [link for link in seen.links if not link.startswith(("#", "url(#"))]
+        assert "49" not in re.findall(r"<code>(.*?)</code>", html)
+
+
+class Tags(HTMLParser):
+    """The names of all tags, what they link to, and those that were left open."""
+
+    def __init__(self):
+        super().__init__()
+        self.names, self.links, self.open = set(), [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.handle_startendtag(tag, attrs)
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.names.add(tag)
+        self.links += [value for name, value in attrs if name.split(":")[-1] in ("href", "src")]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_a_page_with_news_has_every_figure():
+    assert FIGURES.findall(page(findings.retrain())) == ["signals", "timeline", "heat", "ages"]
+
+
+@pytest.mark.parametrize("decision", ["broken feed", "no data"])
+def test_what_was_not_judged_has_no_figure(decision):
+    assert not FIGURES.findall(page(findings.ALL[decision]()))
+
+
+def test_a_broken_feed_has_no_figure_even_where_there_are_numbers():
+    finding = findings.retrain().model_copy(update={"decision": "broken feed"})
+    assert not FIGURES.findall(page(finding))
+
+
+def test_a_broken_feed_opens_with_its_rules_and_what_to_do_about_each():
+    finding = findings.broken_feed()
+    for text in (report.markdown(finding), page(finding)):
+        places = [text.index(part) for part in ("To do:", "in_range(-40, 130)", "311", "which station")]
+        assert places == sorted(places)
+    assert "temperature_f: in_range(-40, 130) broken by 311 rows" in report.terminal(finding)
+
+
+def test_numbers_stand_beside_their_limits_and_alarms_come_first():
+    rows = [line for line in report.markdown(findings.retrain()).splitlines() if line.startswith("| ")]
+    marks = [row.split("|")[1].strip() for row in rows[1:]]
+    assert marks == ["**alarm**"] * 5 + ["quiet"] * 3
+    assert "| 0.0438 [0.0358, 0.0518] | 0.0350 | 2013-08-20 |" in report.markdown(findings.retrain())
+    assert "calibration bias 0.0438 [0.0358, 0.0518], limit 0.0350" in report.terminal(findings.retrain())
+
+
+def test_a_quiet_look_says_that_it_saw_nothing_of_so_many():
+    assert "none of 8 signals" in report.terminal(findings.quiet())
+    assert "alarm**" not in report.markdown(findings.quiet())
+
+
+def test_a_retrain_says_since_when_why_and_what_it_would_gain():
+    for text in (report.terminal(findings.retrain()), report.markdown(findings.retrain())):
+        assert "2013-08-20" in text
+        assert "+0.0180" in text
+        assert "mean_delay_3h" in text
+        assert "637 never to come" in text
+
+
+def test_a_gain_that_may_be_none_is_said_to_be_not_shown():
+    assert "that it would help is not shown" in page(findings.page())
+    assert "that it would help is not shown" not in page(findings.retrain())
+
+
+def test_the_runbook_is_a_link_only_where_the_address_of_the_files_is_known():
+    finding = findings.watch()
+    assert "`docs/runbooks/watch.md`" in report.markdown(finding)
+    there = "https://example.test/blob/main"
+    assert f"[docs/runbooks/watch.md]({there}/docs/runbooks/watch.md)" in report.markdown(finding, there)
+    hostile = finding.model_copy(update={"runbook": "x](http://evil.example) y"})
+    assert "](" not in report.markdown(hostile, there).replace("`x](http://evil.example) y`", "")
+
+
+def test_what_is_too_long_is_cut_after_a_section_and_said_to_be():
+    text = report.markdown(many(findings.retrain()))
+    assert "Cut here" in text
+    assert "Cut here" not in report.markdown(findings.retrain())
+
+
+def test_of_many_features_those_that_alarm_are_drawn_and_the_table_has_all():
+    html = page(many(findings.retrain()))
+    drawn = html[html.index('data-figure="heat"') : html.index('data-table="features"')]
+    assert all(f"{place}_a_rather" in drawn for place in (39, 79, 119, 159, 199))
+    assert "30 of 200 features are shown" in html
+    assert html[html.index('data-table="features"') :].count("<tr><td>") == 200
+
+
+def test_days_without_labels_are_marked_and_so_is_a_training_that_began_before_the_axis():
+    html = page(findings.retrain())
+    drawn = html[html.index('data-figure="timeline"') : html.index('data-table="events"')]
+    assert all(name in drawn for name in ("labels not known yet", "limits come from", "trained on"))
+    known = findings.retrain().model_copy(update={"matured": findings.retrain().inputs})
+    assert "labels not known yet" not in page(known)
+
+
+@pytest.mark.parametrize("text", ["retrain proposed", "$1", "&"])
+def test_an_event_is_a_row_of_the_figure_and_of_the_table(text):
+    finding = findings.retrain().model_copy(update={"events": [Event(day="2013-07-01", what=text)]})
+    shown = text.replace("&", "&amp;")
+    assert page(finding).count(f">{shown}<") == 2
