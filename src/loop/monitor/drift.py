@@ -21,10 +21,11 @@ STUCK = 0.995  # share of one value from which on a column says nothing
 
 @dataclass(frozen=True)
 class Moved:
-    """One column at each look: its statistics, their limits, and one p-value of all (Simes 1986)."""
+    """One column at each look: its statistics, their limits and p-values, and one p-value of all."""
 
     values: dict[str, Floats]  # (looks,)
     limits: dict[str, float]
+    tests: dict[str, Floats]
     p: Floats
 
 
@@ -79,9 +80,8 @@ class Drift:
 
     def _of(self, name: str, shown: str, title: str) -> Series:
         one = self.moved[name]
-        return Series(
-            "predictions", name, title, one.values[shown], one.p < self.alpha, one.limits[shown], one.p
-        )
+        p = one.tests[shown]
+        return Series("predictions", name, title, one.values[shown], p < self.alpha, one.limits[shown], p)
 
     def _feature(self, name: str, adjusted: Floats) -> Feature:
         one = self.moved[name]
@@ -97,7 +97,7 @@ class Drift:
                     name=test,
                     value=files.rounded(float(one.values[test][-1])),
                     limit=files.rounded(one.limits[test]),
-                    p=None,
+                    p=files.rounded(float(one.tests[test][-1])),
                 )
                 for test in TESTS
                 if np.isfinite(one.values[test][-1])
@@ -159,7 +159,7 @@ def _moved(
     then = distance.distances(past[0].counts[name], past[1].counts[name], ordered=ordered)
     p = {test: thresholds.p_value(now[test], then[test], independent) for test in TESTS}
     limits = {test: float(thresholds.limit(then[test], independent, alpha)) for test in TESTS}
-    return Moved(now, limits, simes(np.array([p[test] for test in TESTS])))
+    return Moved(now, limits, p, simes(np.array([p[test] for test in TESTS])))
 
 
 def simes(p: Floats) -> Floats:

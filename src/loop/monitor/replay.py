@@ -47,7 +47,7 @@ class Week:
 
 @dataclass(frozen=True)
 class Story:
-    """What was lived: the weeks, the days on which the monthly one was retrained, and the loss of each row."""
+    """What was lived: the weeks, the days of the monthly retrains, and the loss of each row."""
 
     weeks: list[Week]
     monthly: list[str]
@@ -122,7 +122,7 @@ def _retrain(place: Scratch, now: pd.Timestamp) -> str:
 def _losses(
     place: Scratch, first: str, weeks: list[Week], until: pd.Timestamp, setup: Settings
 ) -> tuple[list[str], pd.DataFrame]:
-    """The days of the monthly retrains, and the loss of each row by each of LIVES, labels as known in the end."""
+    """The days of the monthly retrains, and the loss of each row by each of LIVES."""
     start = pd.Timestamp(weeks[0].now, tz="UTC")
     with _at(place, first) as champion:
         fed = feed.read(champion.windows.since, until, until + setup.wait_days * DAY, setup.window_days)
@@ -176,13 +176,11 @@ def _monthly(
 
 def _served(place: Scratch, lived: pd.DataFrame, weeks: list[Week]) -> Iterator[pd.Series]:
     """The scores of what served: each champion's on the rows between its merge and the next one's."""
-    changes = [
-        week for place_, week in enumerate(weeks) if not place_ or week.commit != weeks[place_ - 1].commit
-    ]
+    before = [None, *(week.commit for week in weeks)]
+    changes = [week for was, week in zip(before, weeks, strict=False) if week.commit != was]
     starts = [pd.Timestamp(week.now, tz="UTC") for week in changes]
-    for week, start, end in zip(
-        changes, starts, [*starts[1:], pd.Timestamp.max.tz_localize("UTC")], strict=True
-    ):
+    ends = [*starts[1:], lived[DECIDED_AT].max() + DAY]
+    for week, start, end in zip(changes, starts, ends, strict=True):
         part = lived[(lived[DECIDED_AT] >= start) & (lived[DECIDED_AT] < end)]
         with _at(place, week.commit) as champion:
             yield champion.score(part)
