@@ -17,6 +17,7 @@ from loop.watch import Settings
 SCORE, DECISION = "score", "decision"
 TESTS = ("psi", "ks", "jensen_shannon", "chi_square", "missing")
 STUCK = 0.995  # share of one value from which on a column says nothing
+USED = 0.01  # share of the model's use below which nobody is called for that
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def drift(days: Profile, until: str, looks: list[str], use: dict[str, float], se
         dependence=now,
         dependence_p=thresholds.p_value(now, past, independent),
         dependence_limit=float(thresholds.limit(past, independent, settings.alpha)),
-        stuck=_stuck(days, whole, [name for name in use if use[name] >= 0.01], looks[-1], settings.step_days),
+        stuck=_stuck(days, reference, [name for name in use if use[name] >= USED], looks[-1], settings),
     )
 
 
@@ -180,17 +181,27 @@ def _inside(days: list[str], looks: list[str], window_days: int) -> NDArray[np.i
     return ((day < end) & (day >= end - window_days)).astype(np.int64)
 
 
-def _stuck(days: Profile, whole: Profile, names: list[str], end: str, step: int) -> list[str]:
-    """Features that hold one value alone, or none, in the last days, and did not before."""
-    newest = days.weighted(_inside(days.days, [end], step), [end])
-    if not newest.rows[0]:
-        return []
+def _stuck(days: Profile, reference: Profile, names: list[str], end: str, settings: Settings) -> list[str]:
+    """Features that were missing in all of the newest step, or held one value in the whole window.
+
+    Not those which did so in a past window too: it does not rain every week.
+    """
     return [
         name
         for name in names
-        if newest.counts[name][0].max() >= STUCK * newest.rows[0]
-        and whole.counts[name][0].max() < STUCK * whole.rows[0]
+        if _one_value(days, reference, name, end, settings.window_days, slice(None))
+        or _one_value(days, reference, name, end, settings.step_days, slice(-1, None))
     ]
+
+
+def _one_value(days: Profile, reference: Profile, name: str, end: str, width: int, among: slice) -> bool:
+    """Whether one of some bins holds almost every row of the last `width` days, and never did in the past."""
+    newest = days.weighted(_inside(days.days, [end], width), [end])
+    past, _ = profile.past(reference, width, 1)
+    now, then = (
+        one.counts[name][:, among].max(axis=1) >= STUCK * np.maximum(one.rows, 1) for one in (newest, past)
+    )
+    return bool(now[0] and newest.rows[0] and not then.any())
 
 
 def _least(adjusted: Floats) -> Floats:
