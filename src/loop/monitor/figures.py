@@ -15,7 +15,7 @@ from loop.monitor import timeline
 from loop.monitor.finding import Age, Feature, Finding, Signal
 from loop.monitor.layout import settle
 
-ROWS = 30  # features of the heat map; the table has all
+ROWS = 30  # of the heat map and of the signals; their tables have all
 MOST = 3.0  # limits at which a bar is cut
 DOT: dict[str, Any] = {"marker": "o", "color": "white", "markeredgecolor": INK, "linestyle": "none"}
 UNKNOWN: dict[str, Any] = {"facecolor": "#eef0f3", "edgecolor": "#b5bcc9", "hatch": "////", "linewidth": 0}
@@ -110,8 +110,9 @@ def _legend() -> list[Any]:
 
 
 def _signals(signals: list[Signal]) -> str:
-    """Each signal's newest value in times of its limit, with its interval; what hurts comes first."""
-    signals = sorted(signals, key=lambda one: ORDER.index(one.kind))
+    """Each signal's newest value in times of its limit, with its interval; what may hurt comes first."""
+    alarming = sorted(signals, key=lambda one: not one.alarm)[:ROWS]
+    signals = sorted(alarming, key=lambda one: ORDER.index(one.kind))
     svg = io.StringIO()
     with canvas(10.6, 1.2 + 0.36 * len(signals), svg) as (_, axes):
         axes.axvspan(0, 1, color=BAND, label="as the past was")
