@@ -15,6 +15,9 @@ from loop.monitor.page import page
 from monitor import findings
 
 RENDERER = MarkdownIt("gfm-like", {"html": True, "linkify": True})
+RENDERER.linkify.set(
+    {"fuzzy_link": False}
+)  # GitHub makes no link of a bare "0.al", only of "www.": see below
 HOSTILE = "<img src=x> [a](http://evil.example) @team #1 | `x` www.evil.example **b** $x_1$ </svg>\n## head"
 DAYS = ("since", "until", "day", "train_from", "train_until", "looks", "days")
 FIGURES = re.compile(r'data-figure="(\w+)"')
@@ -134,7 +137,7 @@ def test_foreign_text_is_only_words(text):
         tags = set(re.findall(r"<(\w+)", re.sub(link, "", html)))
         assert tags <= OURS
         words = re.sub(r"<code.*?</code>", "", re.sub(link, "", html), flags=re.DOTALL)
-        assert not re.search(r"(?<!\w)@\w|(?<!&)#\d|<[^>]*(href|src)=", words)
+        assert not re.search(r"(?<!\w)@\w|(?<!&)#\d|\bwww\.\w|<[^>]*(href|src)=", words)
         for line in report.terminal(said(finding, text)).split("\n"):
             assert len(line) <= 100
             assert not re.search("[\u0000-\u001f\u007f-\u009f\u202e]", line)
