@@ -15,9 +15,7 @@ from loop.monitor.page import page
 from monitor import findings
 
 RENDERER = MarkdownIt("gfm-like", {"html": True, "linkify": True})
-RENDERER.linkify.set(
-    {"fuzzy_link": False}
-)  # GitHub makes no link of a bare "0.al", only of "www.": see below
+RENDERER.linkify.set({"fuzzy_link": False})  # GitHub links no bare "0.al"; "www." is looked for
 HOSTILE = "<img src=x> [a](http://evil.example) @team #1 | `x` www.evil.example **b** $x_1$ </svg>\n## head"
 DAYS = ("since", "until", "day", "train_from", "train_until", "looks", "days")
 FIGURES = re.compile(r'data-figure="(\w+)"')
