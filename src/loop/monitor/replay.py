@@ -6,6 +6,7 @@ never replaced, and one that is retrained each month whatever happened.
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import pandas as pd
 from loop import files, params
 from loop.errors import LoopError
 from loop.features import DECIDED_AT
+from loop.git import git
 from loop.monitor import champion as champions
 from loop.monitor import feed, windows
 from loop.monitor.champion import Champion
@@ -52,6 +54,22 @@ class Story:
     weeks: list[Week]
     monthly: list[str]
     rows: pd.DataFrame = field(repr=False)  # decided_at, and the loss of each of LIVES
+
+
+def main(since: pd.Timestamp | None, until: pd.Timestamp, judged_from: str | None, to: Path) -> int:
+    """Live, then write replay.json, replay.md and replay.svg into the folder `to`."""
+    from loop.monitor import replayed
+
+    os.chdir(git("rev-parse", "--show-toplevel"))
+    resampling = params.section("evaluate", params.Resampling)
+    story = live(Path.cwd(), since, until, lambda told: print(told, flush=True))
+    found = replayed.record(story, judged_from or story.weeks[0].now, resampling)
+    files.write_json(to / "replay.json", found)
+    files.write_text(to / "replay.md", replayed.table(found))
+    files.write_text(to / "replay.svg", replayed.draw(found))
+    print(replayed.table(found))
+    print(f"  figure      {to}/replay.svg; table {to}/replay.md; record {to}/replay.json")
+    return 0
 
 
 def live(here: Path, since: pd.Timestamp | None, until: pd.Timestamp, say: Callable[[str], None]) -> Story:

@@ -58,8 +58,8 @@ def table(found: dict[str, Any]) -> str:
     lines = [head, ["---", *["--:"] * (len(head) - 1)]]
     for month, one in found["months"].items():
         lines.append([month, *(f"{one[name]:.4f}" for name in LIVES), *_counts(found, month)])
-    for span, title in (("set", f"before {found['judged_from']}"), ("judged", f"**from {found['judged_from']}**"),
-                        ("all", "**all days**")):  # fmt: skip
+    spans = {"set": f"before {found['judged_from']}", "judged": f"**from {found['judged_from']}**"}
+    for span, title in (spans | {"all": "**all days**"}).items():
         if found["means"][span]:
             one = found["means"][span]
             lines.append(
@@ -147,9 +147,9 @@ def _gain(less: pd.Series, rows: pd.DataFrame, resampling: Resampling) -> list[f
 
 
 def _harm(story: Story, resampling: Resampling) -> list[dict[str, Any]]:
-    """For each merge: the first look at which its champion was certainly worse than the monthly one, in hindsight.
+    """For each merge: the first look at which its champion was certainly worse than the monthly one.
 
-    Certainly: over the days since the champion took over, or the last SMOOTH of them, by an interval by days.
+    Certainly: with hindsight, over the last SMOOTH days of its own, by an interval by days.
     `days` from there to the merge; none where the merge came first.
     """
     told, since = [], story.weeks[0].now
@@ -196,22 +196,20 @@ def _within(found: dict[str, Any], span: str) -> tuple[str, str]:
 def _sentences(found: dict[str, Any]) -> list[str]:
     told = []
     for span, title in (("judged", f"From {found['judged_from']} on"), ("all", "Over all days")):
-        if gains := found["gains"][span]:
-            parts = [
-                f"{gain:+.4f} [{low:+.4f}, {high:+.4f}] against the {NAMES[name]}"
-                for name, (gain, low, high) in gains.items()
-            ]
-            told.append(
-                f"- {title} the loop's {found['metric']} is better by {' and '.join(parts)} (95 % intervals by days)."
-            )
+        parts = [
+            f"{gain:+.4f} [{low:+.4f}, {high:+.4f}] better than the {NAMES[name]}"
+            for name, (gain, low, high) in found["gains"][span].items()
+        ]
+        if parts:
+            told.append(f"- {title} the loop's {found['metric']} is {', '.join(parts)} (intervals by days).")
     days = [one["days"] for one in found["harm"] if one["days"] is not None]
     late = f"{', '.join(map(str, days))} days" if days else "none could be told"
+    earlier = f"{len(found['harm']) - len(days)} of {len(found['harm'])} merges came before any"
     told.append(
-        f"- From harm, the first look with hindsight at which the champion was certainly worse than the monthly one, "
-        f"to the merge: {late}; {len(found['harm']) - len(days)} of {len(found['harm'])} merges came before it."
+        "- From harm, the first look at which hindsight says that the champion was certainly worse than the "
+        f"monthly one, to the merge: {late}; {earlier}."
     )
-    told.append(f"- {CAVEAT}")
-    return told
+    return [*told, f"- {CAVEAT}"]
 
 
 def _number(day: str) -> float:
