@@ -25,6 +25,7 @@ def small(tmp_path_factory) -> Repo:
     text = (SECOND / "params.yaml").read_text()
     text = text.replace('until: "2020-03-22T00:00Z"', 'until: "2020-03-07T00:00Z"')
     text = text.replace("final_after_days: 7", "final_after_days: 31")
+    text = text.replace("window_days: 14", "window_days: 28")
     (repo.path / "params.yaml").write_text(text)
     repo.run("loop", "run")
     repo.commit()
@@ -51,13 +52,13 @@ def test_a_retrain_is_one_commit_on_a_branch_and_the_working_tree_stays(repo):
     assert (repo.git("status", "--porcelain"), repo.git("rev-parse", "HEAD")) == before
     assert repo.git("rev-list", "--count", "main..retrain/2020-05-20") == "1"
     told = repo.git("log", "-1", "--format=%s%n%(trailers)", "retrain/2020-05-20").split("\n")
-    assert told[:2] == ["Retrain on rows until 2020-04-05", "Retrain: 2020-05-20T00:00Z"]
+    assert told[:2] == ["Retrain on rows until 2020-03-22", "Retrain: 2020-05-20T00:00Z"]
     assert len(repo.git("worktree", "list").split("\n")) == 1
     # the windows moved, the lock follows, and the champion's results are new
     assert windows(repo, "retrain/2020-05-20") == {
         "since": "2020-01-01T00:00Z",
-        "train": {"from": "2020-01-06T00:00Z", "until": "2020-04-05T00:00Z"},
-        "holdout": {"from": "2020-04-05T00:00Z", "until": "2020-04-19T00:00Z"},
+        "train": {"from": "2020-01-01T00:00Z", "until": "2020-03-22T00:00Z"},
+        "holdout": {"from": "2020-03-22T00:00Z", "until": "2020-04-19T00:00Z"},
         "as_of": NOW,
     }
     changed = set(repo.git("diff", "--name-only", "main", "retrain/2020-05-20").split())

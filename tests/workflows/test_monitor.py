@@ -10,8 +10,9 @@ import yaml
 
 from conftest import ROOT, Repo, copy_sources
 from loop.errors import LoopError
-from loop.monitor import attempts, challenger, retrain, windows
+from loop.monitor import attempts, challenger, retrain, tell, windows
 from loop.monitor.challenger import Challenger, Verdict
+from loop.monitor.finding import EXIT_CODES, Finding
 from monitor import literal
 from workflows.conftest import STANDINS
 from workflows.double import BOT, NAME, Double, git, serve
@@ -298,3 +299,103 @@ def test_a_report_that_is_too_long_is_cut_and_says_so(site, verdict):
     (text,) = [one["body"] for one in (site.open() or site.double.issues)]
     assert len(text.encode()) < 65_536
     assert "Cut here, because it would be too long" in text
+
+
+def look(**changed: object) -> Finding:
+    """A finding, as the job `monitor` tells it."""
+    return Finding.model_validate(literal.finding(**changed))
+
+
+BREACH = {
+    "table": HOSTILE,
+    "rule": "wind",
+    "column": HOSTILE,
+    "rows": 12,
+    "examples": [HOSTILE],
+    "todo": HOSTILE,
+}
+BROKEN = {"decision": "broken feed", "breaches": [BREACH], "runbook": "docs/runbook/broken-feed.md"}
+
+
+@pytest.fixture
+def looking(site) -> Site:
+    """The job `monitor`, with the rights that the workflow gives it."""
+    site.double.tokens[site.token] = dict(WORKFLOW["jobs"]["monitor"]["permissions"])
+    return site
+
+
+@pytest.mark.parametrize("decision", ["broken feed", "page", "no data"])
+def test_what_no_retrain_mends_is_one_issue_with_its_runbook(looking, decision):
+    runbook = f"docs/runbook/{decision.replace(' ', '-')}.md"
+    assert (ROOT / runbook).is_file()
+    for _ in range(2):
+        tell.tell(look(decision=decision, runbook=runbook))
+    (issue,) = looking.double.issues
+    assert (issue["title"], issue["labels"]) == (tell.TITLES[decision], ["drift"])
+    assert f"({looking.double.url}/{NAME}/blob/main/{runbook})" in issue["body"]
+    assert "/actions/runs/77)" in issue["body"]
+    assert not looking.double.said(issue["number"])
+
+
+def test_another_reason_is_a_comment_in_the_open_issue_and_the_same_again_is_none(looking):
+    for reason in ("wind is broken", "wind is broken", "rain is broken", "rain is broken"):
+        tell.tell(look(**BROKEN, reason=reason))
+    (issue,) = looking.double.issues
+    (said,) = looking.double.said(issue["number"])
+    assert "Rain is broken" in said
+
+
+def test_after_a_person_closed_it_the_same_opens_another(looking):
+    tell.tell(look(**BROKEN))
+    looking.double.issues[0]["state"] = "closed"
+    tell.tell(look(**BROKEN))
+    assert len(looking.double.issues) == 2
+
+
+def test_a_strangers_issue_of_that_title_silences_nothing(looking):
+    title = tell.TITLES["page"]
+    stranger = {"number": 5, "title": title, "state": "open", "html_url": "u", "user": {"login": "eve"}}
+    looking.double.issues.append(stranger)
+    tell.tell(look(decision="page"))
+    assert [one["user"]["login"] for one in looking.double.issues] == ["eve", BOT]
+
+
+def test_the_broken_rules_are_a_table_in_which_nothing_acts(looking):
+    tell.tell(look(**BROKEN, reason=HOSTILE))
+    (issue,) = looking.double.issues
+    acts = re.sub(r"`[^`\n]*`", "", issue["body"])
+    assert "| 12 |" in issue["body"]
+    assert "<img" not in acts
+    assert "@team" not in acts
+    assert "](https://evil" not in acts
+
+
+@pytest.mark.parametrize("decision", ["nothing", "watch", "retrain"])
+def test_other_decisions_are_no_issue_and_the_next_job_knows_them(looking, decision, tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "outputs"))
+    tell.tell(look(decision=decision))
+    assert not looking.double.writes
+    assert (tmp_path / "outputs").read_text() == f"decision={decision}\n"
+
+
+def test_an_issue_that_github_refuses_is_a_warning(looking, capfd):
+    looking.double.tokens[looking.token] = {"contents": "read"}
+    tell.tell(look(**BROKEN))
+    assert "::warning::The feed breaks its contract" in capfd.readouterr().out
+
+
+def test_outside_of_a_workflow_the_issue_is_printed(monkeypatch, capfd):
+    monkeypatch.delenv("GITHUB_TOKEN", raising=False)
+    tell.tell(look(**BROKEN))
+    assert capfd.readouterr().out.startswith("in a workflow an issue would say:\n\nThe feed breaks")
+
+
+def test_every_decision_has_a_page_for_whoever_is_called():
+    pages = {path.stem.replace("-", " ") for path in (ROOT / "docs/runbook").glob("*.md")}
+    assert pages == set(EXIT_CODES)
+
+
+def test_the_workflow_starts_on_schedule_and_by_hand_and_one_at_a_time():
+    assert WORKFLOW[True].keys() == {"schedule", "workflow_dispatch"}
+    assert WORKFLOW["concurrency"] == {"group": "monitor", "cancel-in-progress": False}
+    assert WORKFLOW["jobs"]["retrain"]["if"] == "needs.monitor.outputs.decision == 'retrain'"
