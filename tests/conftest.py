@@ -211,19 +211,23 @@ def copy(repo: Repo, target: Path) -> Repo:
     return Repo(target)
 
 
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Repo:
-    """A copy in which `loop run` has run from nothing; all workers share it, and leave it as it is."""
-    base = tmp_path_factory.getbasetemp()
-    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+def shared(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Repo:
+    """The repository that the first worker to ask makes in a folder; all use it, and leave it as it is."""
+    base = factory.getbasetemp()
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
     home.mkdir(exist_ok=True)
     with (home / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (home / "done").exists():
-            repo = copy_sources(home / "repo")
-            repo.run("loop", "run")
+            make(home / "repo")
             (home / "done").touch()
     return Repo(home / "repo")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    """A copy in which `loop run` has run from nothing."""
+    return shared(tmp_path_factory, "finished", lambda path: copy_sources(path).run("loop", "run"))
 
 
 @pytest.fixture
