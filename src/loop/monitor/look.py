@@ -90,8 +90,8 @@ def days(champion: Champion, now: pd.Timestamp, setup: Settings) -> Days:
 def look(champion: Champion, fed: Feed, folders: Sequence[Path], now: pd.Timestamp, setup: Settings) -> Look:
     """Everything that is known at `now` of the champion's inputs, scores and labels."""
     when = days(champion, now, setup)
-    rows, joined, told, notes = _rows(champion, fed, folders, now, setup)
-    features = _features(rows)
+    rows, joined, told, notes = scored(champion, fed, folders, now, setup)
+    features = model_columns(rows)
     weights = use.use(champion, rows[rows[DECIDED_AT] < _at(when.reference)], features, setup.seed)
     used = {name: share for name, share in weights.items() if share > 0}
     profile = drift.profiled(rows, when.reference, list(used))
@@ -127,7 +127,7 @@ def expected_gain(champion: Champion, seen: Look, now: pd.Timestamp, setup: Sett
     return backtest.gain(champion, labelled, moved, setup, resampling)
 
 
-def _rows(
+def scored(
     champion: Champion, fed: Feed, folders: Sequence[Path], now: pd.Timestamp, setup: Settings
 ) -> tuple[pd.DataFrame, Joined, str, list[str]]:
     """All rows with score, decision and label: training rows out of fold, the others by the champion."""
@@ -156,7 +156,7 @@ def _rows(
     return pd.concat([known, final], ignore_index=True), joined, told, notes
 
 
-def _features(rows: pd.DataFrame) -> list[str]:
+def model_columns(rows: pd.DataFrame) -> list[str]:
     """The columns of an example that a model may look at: neither times, nor outcome."""
     told = [name for name, column in schema.EXAMPLE.columns.items() if "datetime" not in str(column.dtype)]
     return [name for name in told if name in rows and name != "label"]
@@ -169,12 +169,12 @@ def _expected(
     past = rows[rows[DECIDED_AT] < _at(when.reference)]
     if not estimate.possible(past):
         return None, None
-    model = estimate.Estimate(past, rows, when.since, when.until)
-    before, now = (
-        _windows(model.days, _past_ends(when, setup), setup),
-        _windows(model.days, when.looks, setup),
+    model = estimate.Estimate(past, rows, setup.seed)
+    days = np.arange(np.datetime64(when.since), np.datetime64(when.until))
+    counts = model.daily(rows, days)
+    then, at_looks = (
+        model.of(counts, _windows(days, ends, setup)) for ends in (_past_ends(when, setup), when.looks)
     )
-    then, at_looks = model.of(before, setup.seed), model.of(now, setup.seed)
     independent = (np.datetime64(when.reference) - np.datetime64(when.since)).astype(int) / setup.window_days
     return estimate.series(at_looks, then.value, independent, setup), (then, at_looks)
 
