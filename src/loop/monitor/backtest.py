@@ -18,8 +18,7 @@ def gain(
 ) -> Gain | None:
     """The gain in the primary metric on the retrain's holdout, with an interval by days.
 
-    `rows` are labelled examples, with the champion's score and `label_known_at`; `windows` those that a
-    retrain would have. None where too few rows are there to tell.
+    `rows` are labelled examples with `label_known_at`; `windows` those that a retrain would have. None where too few rows are there to tell.
     """
     decided = rows[DECIDED_AT]
     judged = rows[
@@ -45,7 +44,7 @@ def gain(
     found = paired.gain(
         metrics.METRICS[metrics.PRIMARY],
         judged["label"].to_numpy(np.float64),
-        (judged["score"].to_numpy(np.float64), challenger),
+        (scores[0].to_numpy(np.float64), scores[1].to_numpy(np.float64)),
         codes,
         bootstrap.weights(len(names), resampling.replicates, resampling.seed),
         settings.retrain.confidence,

@@ -29,6 +29,7 @@ from loop.monitor.finding import Gain, Point
 from loop.monitor.outcomes import Joined
 from loop.monitor.performance import Daily, Performance, Windowed
 from loop.monitor.series import Series
+from loop.reference import personal
 from loop.watch import Settings
 from problem import schema, source
 
@@ -91,7 +92,7 @@ def look(champion: Champion, fed: Feed, folders: Sequence[Path], now: pd.Timesta
     """Everything that is known at `now` of the champion's inputs, scores and labels."""
     when = days(champion, now, setup)
     rows, joined, told, notes = scored(champion, fed, folders, now, setup)
-    features = model_columns(rows)
+    features = model_columns(rows, logged=told == served.LOG)
     weights = use.use(champion, rows[rows[DECIDED_AT] < _at(when.reference)], features, setup.seed)
     used = {name: share for name, share in weights.items() if share > 0}
     profile = drift.profiled(rows, when.reference, list(used))
@@ -116,14 +117,17 @@ def look(champion: Champion, fed: Feed, folders: Sequence[Path], now: pd.Timesta
     )
 
 
-def expected_gain(champion: Champion, seen: Look, now: pd.Timestamp, setup: Settings) -> Gain | None:
-    """What a retrain at `now` would have gained; None where it would learn nothing new."""
+def expected_gain(champion: Champion, fed: Feed, now: pd.Timestamp, setup: Settings) -> Gain | None:
+    """What a retrain at `now` would have gained; None where it would learn nothing new.
+
+    From the source's rows, as a retrain has them, whatever the log holds.
+    """
     try:
         moved = windows.at(now, setup, champion.windows)
     except LoopError:
         return None
     resampling = params.section("evaluate", params.Resampling)
-    labelled = seen.matured[[*schema.EXAMPLE.columns, "score"]]
+    labelled = fed.examples.merge(fed.labels, on=source.KEY, how="inner", validate="1:1")
     return backtest.gain(champion, labelled, moved, setup, resampling)
 
 
@@ -156,10 +160,14 @@ def scored(
     return pd.concat([known, final], ignore_index=True), joined, told, notes
 
 
-def model_columns(rows: pd.DataFrame) -> list[str]:
-    """The columns of an example that a model may look at: neither times, nor outcome."""
+def model_columns(rows: pd.DataFrame, *, logged: bool = False) -> list[str]:
+    """The columns of an example that a model may look at: neither times, nor outcome.
+
+    Nor, in the log's rows, what the contract calls personal: the log has dropped or hashed it.
+    """
+    hidden = {"label", *(personal() if logged else ())}
     told = [name for name, column in schema.EXAMPLE.columns.items() if "datetime" not in str(column.dtype)]
-    return [name for name in told if name in rows and name != "label"]
+    return [name for name in told if name in rows and name not in hidden]
 
 
 def _expected(
