@@ -32,11 +32,15 @@ class Hysteresis(Section):
 
 
 class Retrain(Section):
-    """When a retrain is proposed, and on which rows it trains: all (expanding), or the last `days`."""
+    """When a retrain is proposed, and on which rows it trains: all (expanding), or the last `days`.
+
+    What it would gain is asked when something is suspicious, and every `check_up_days` anyway.
+    """
 
     window: Literal["expanding", "rolling"]
     days: int | None = Field(default=None, ge=1)
     confidence: float = Field(gt=0, lt=1)
+    check_up_days: int = Field(ge=1)
     cool_down_days: int = Field(ge=0)
 
     @model_validator(mode="after")

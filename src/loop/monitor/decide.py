@@ -29,6 +29,7 @@ class Case:
     stuck: list[str]
     minima: list[str]  # limits of the gate that are broken for certain, in words
     attempts: list[str]  # days of earlier retrains, ISO
+    trained: pd.Timestamp  # windows.as_of of the champion
     now: pd.Timestamp
 
 
@@ -46,6 +47,19 @@ def suspects(case: Case, settings: Settings) -> bool:
     return told(seen(case.series), settings.hysteresis)
 
 
+def due(case: Case, settings: Settings) -> bool:
+    """Whether a check-up falls on this look: its gain is asked though nothing is suspicious."""
+    every = pd.Timedelta(days=settings.retrain.check_up_days)
+    age = case.now - case.trained
+    return age >= every and age % every < pd.Timedelta(days=settings.step_days)
+
+
+def asks(case: Case, settings: Settings) -> bool:
+    """Whether it is to be found out what a retrain would gain."""
+    usable = _first(case, settings) is None and cooling(case, settings) is None
+    return usable and (suspects(case, settings) or due(case, settings))
+
+
 def cooling(case: Case, settings: Settings) -> str | None:
     """The day of the last retrain where that was too lately for another; None else."""
     recent = [day for day in case.attempts if pd.Timestamp(day, tz="UTC") <= case.now]
@@ -60,9 +74,20 @@ def decide(case: Case, gain: Gain | None, looks: list[str], settings: Settings) 
     if (first := _first(case, settings)) is not None:
         return Decision(*first, looks[-1])
     if not suspects(case, settings):
-        return Decision("nothing", "no look beyond what past windows showed, or one alone", None)
+        return _quiet(gain, looks, settings)
     word, reason = _drifted(case, gain, settings)
     return Decision(word, reason, since(seen(case.series), looks))
+
+
+def _quiet(gain: Gain | None, looks: list[str], settings: Settings) -> Decision:
+    """Nothing, but for a check-up that finds what no signal shows."""
+    quiet = "no look beyond what past windows showed, or one alone"
+    if gain is None:
+        return Decision("nothing", quiet, None)
+    if gain.low > 0:
+        found = f"the check-up of every {settings.retrain.check_up_days} days: {_gained(gain)}; {quiet}"
+        return Decision("retrain", found, looks[-1])
+    return Decision("nothing", f"{quiet}; at the check-up {_gained(gain)}", None)
 
 
 def _first(case: Case, settings: Settings) -> tuple[Word, str] | None:
@@ -84,10 +109,13 @@ def _drifted(case: Case, gain: Gain | None, settings: Settings) -> tuple[Word, s
         return "watch", f"{beyond}; the last retrain was on {last}, too lately for another"
     if gain is None:
         return "watch", f"{beyond}; a retrain has nothing new to learn from yet"
-    told = f"a retrain would have gained {gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]"
     if gain.low > 0:
-        return "retrain", f"it hurts: {told}; {beyond}"
-    return "watch", f"{beyond}, but nothing certain is to be gained: {told}"
+        return "retrain", f"it hurts: {_gained(gain)}; {beyond}"
+    return "watch", f"{beyond}, but nothing certain is to be gained: {_gained(gain)}"
+
+
+def _gained(gain: Gain) -> str:
+    return f"a retrain would have gained {gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]"
 
 
 def seen(series: list[Series]) -> np.ndarray:

@@ -61,6 +61,7 @@ class Look:
     matured: pd.DataFrame
     joined: Joined
     drift: Drift
+    stuck: list[str]
     performance: Performance
     points: list[Point]
     series: list[Series]
@@ -97,6 +98,7 @@ def look(champion: Champion, fed: Feed, folders: Sequence[Path], now: pd.Timesta
     used = {name: share for name, share in weights.items() if share > 0}
     profile = drift.profiled(rows, when.reference, list(used))
     moved = drift.drift(profile, when.reference, when.looks, used, setup)
+    stuck = [name for name in moved.stuck if _is_stuck(rows[name], rows[DECIDED_AT], when, setup)]
     matured = rows[rows["label"].notna()]
     daily = performance.daily(matured, when.since, max(when.ends[-1], when.reference))
     concept = performance.performance(daily, when.reference, when.ends, setup)
@@ -108,6 +110,7 @@ def look(champion: Champion, fed: Feed, folders: Sequence[Path], now: pd.Timesta
         matured=matured,
         joined=joined,
         drift=moved,
+        stuck=stuck,
         performance=concept,
         points=_points(rows, daily, when, setup, more),
         series=series,
@@ -158,6 +161,12 @@ def scored(
     matured = joined.matured()
     final = joined.rows.assign(label=joined.rows["label"].where(joined.rows.index.isin(matured.index)))
     return pd.concat([known, final], ignore_index=True), joined, told, notes
+
+
+def _is_stuck(values: pd.Series, at: pd.Series, when: Days, setup: Settings) -> bool:
+    """Whether what lies in one bin is one value indeed, or none: a bin may be wide."""
+    newest = values[at >= _at(when.until) - setup.step_days * DAY]
+    return bool(newest.value_counts(normalize=True, dropna=False).max() >= drift.STUCK)
 
 
 def model_columns(rows: pd.DataFrame, *, logged: bool = False) -> list[str]:

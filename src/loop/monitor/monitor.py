@@ -44,9 +44,9 @@ def find(folders: Sequence[Path], now: pd.Timestamp) -> Finding:
         when = looking.days(champion, now, setup)
         fed = feed.read(champion.windows.since, now.floor("D"), now, setup.window_days)
         seen = None if fed.breaches else looking.look(champion, fed, folders, now, setup)
-        case = _case(fed.breaches, seen, earlier, now, setup)
-        asks = decide.suspects(case, setup) and decide.cooling(case, setup) is None
-        gain = looking.expected_gain(champion, fed, now, setup) if seen and asks else None
+        case = _case(champion, fed.breaches, seen, earlier, now, setup)
+        asks = seen is not None and decide.asks(case, setup)
+        gain = looking.expected_gain(champion, fed, now, setup) if asks else None
     decision = decide.decide(case, gain, when.looks, setup)
     return Finding(
         schema_version=1,
@@ -81,6 +81,7 @@ _NOTHING_SEEN: dict[str, Any] = {
 
 
 def _case(
+    champion: Champion,
     breaches: list[contract.Breach],
     seen: Look | None,
     earlier: list[Attempt],
@@ -91,9 +92,10 @@ def _case(
         breaches=len(breaches),
         rows=_newest(seen, seen.days.until, setup) if seen else 0,
         series=seen.series if seen else [],
-        stuck=seen.drift.stuck if seen else [],
+        stuck=seen.stuck if seen else [],
         minima=seen.minima if seen else [],
         attempts=[one.day for one in earlier],
+        trained=champion.windows.as_of,
         now=now,
     )
 
