@@ -16,7 +16,6 @@ from loop.watch import Settings
 
 SCORE, DECISION = "score", "decision"
 TESTS = ("psi", "ks", "jensen_shannon", "chi_square", "missing")
-STUCK = 0.995  # share of one value from which on a column says nothing
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,6 @@ class Drift:
     dependence: Floats
     dependence_p: Floats
     dependence_limit: float
-    stuck: list[str]
 
     def features(self) -> list[Feature]:
         """The newest look, most used first; a heat of 1 is a PSI at its limit."""
@@ -142,7 +140,6 @@ def drift(days: Profile, until: str, looks: list[str], use: dict[str, float], se
         dependence=now,
         dependence_p=thresholds.p_value(now, past, independent),
         dependence_limit=float(thresholds.limit(past, independent, settings.alpha)),
-        stuck=_stuck(days, whole, [name for name in use if use[name] >= 0.01], looks[-1], settings.step_days),
     )
 
 
@@ -178,19 +175,6 @@ def _inside(days: list[str], looks: list[str], window_days: int) -> NDArray[np.i
     day = np.array(days, "datetime64[D]")
     end = np.array(looks, "datetime64[D]")[:, None]
     return ((day < end) & (day >= end - window_days)).astype(np.int64)
-
-
-def _stuck(days: Profile, whole: Profile, names: list[str], end: str, step: int) -> list[str]:
-    """Features that hold one value alone, or none, in the last days, and did not before."""
-    newest = days.weighted(_inside(days.days, [end], step), [end])
-    if not newest.rows[0]:
-        return []
-    return [
-        name
-        for name in names
-        if newest.counts[name][0].max() >= STUCK * newest.rows[0]
-        and whole.counts[name][0].max() < STUCK * whole.rows[0]
-    ]
 
 
 def _least(adjusted: Floats) -> Floats:

@@ -19,6 +19,7 @@ from loop.monitor import (
     performance,
     reference,
     served,
+    stuck,
     use,
     windows,
 )
@@ -29,11 +30,14 @@ from loop.monitor.finding import Gain, Point
 from loop.monitor.outcomes import Joined
 from loop.monitor.performance import Daily, Performance, Windowed
 from loop.monitor.series import Series
+from loop.reference import personal
+from loop.stats import thresholds
 from loop.watch import Settings
 from problem import schema, source
 
 DAY = pd.Timedelta(days=1)
 LOOKS_MAX = 60
+RELIED_ON = 0.01  # share of the model's use from which on a feature that is gone matters at once
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class Look:
     performance: Performance
     points: list[Point]
     series: list[Series]
+    stuck: list[str]
     minima: list[str]
     source: str
     notes: list[str] = field(default_factory=list)
@@ -78,6 +83,13 @@ def days(champion: Champion, now: pd.Timestamp, setup: Settings) -> Days:
             f"--now {own.as_of:%Y-%m-%d} or later",
         )
     first = own.train.since.ceil("D")
+    past = (own.holdout.until - first) / (setup.window_days * DAY)
+    if past < thresholds.FEWEST:
+        raise LoopError(
+            f"the champion's train and holdout hold {past:.1f} windows of {setup.window_days} days",
+            f"at least {thresholds.FEWEST}, to see how windows differ among themselves",
+            "choose a shorter monitor.window_days in params.yaml",
+        )
     count = min(LOOKS_MAX, max(setup.hysteresis.of, (until - own.holdout.until).days // setup.step_days + 1))
     looks = [until - place * setup.step_days * DAY for place in reversed(range(count))]
     looks = [look for look in looks if look - setup.window_days * DAY >= first]
@@ -91,7 +103,7 @@ def look(champion: Champion, fed: Feed, folders: Sequence[Path], now: pd.Timesta
     """Everything that is known at `now` of the champion's inputs, scores and labels."""
     when = days(champion, now, setup)
     rows, joined, told, notes = _rows(champion, fed, folders, now, setup)
-    features = _features(rows)
+    features = [name for name in _features(rows) if told == served.BATCH or name not in personal()]
     weights = use.use(champion, rows[rows[DECIDED_AT] < _at(when.reference)], features, setup.seed)
     used = {name: share for name, share in weights.items() if share > 0}
     profile = drift.profiled(rows, when.reference, list(used))
@@ -110,6 +122,7 @@ def look(champion: Champion, fed: Feed, folders: Sequence[Path], now: pd.Timesta
         performance=concept,
         points=_points(rows, daily, when, setup, more),
         series=series,
+        stuck=stuck.stuck(rows, _relied_on(used), (_at(when.reference), _at(when.until)), setup),
         minima=harm.broken_minima(_window(matured, when.ends[-1], setup), setup),
         source=told,
         notes=notes,
@@ -134,8 +147,8 @@ def _rows(
     own, threshold = champion.windows, settings.params().threshold
     decided = fed.examples[DECIDED_AT]
     train = fed.examples[(decided >= own.train.since) & (decided < own.train.until)]
-    train = train.merge(fed.labels, on=source.KEY, how="inner", validate="1:1")
-    train = train[train["label_known_at"] <= own.train.until].reset_index(drop=True)
+    learnt = outcomes.known(fed.labels, own.train.until).drop_duplicates(source.KEY)
+    train = train.merge(learnt, on=source.KEY, how="inner", validate="1:1")
     later = fed.examples[decided >= own.train.until].reset_index(drop=True)
     told, notes = served.BATCH, []
     answered, again = served.of_log(folders, champion, own.holdout.until, now)
@@ -160,6 +173,10 @@ def _features(rows: pd.DataFrame) -> list[str]:
     """The columns of an example that a model may look at: neither times, nor outcome."""
     told = [name for name, column in schema.EXAMPLE.columns.items() if "datetime" not in str(column.dtype)]
     return [name for name in told if name in rows and name != "label"]
+
+
+def _relied_on(used: dict[str, float]) -> list[str]:
+    return [name for name, share in used.items() if share >= RELIED_ON]
 
 
 def _expected(

@@ -91,7 +91,7 @@ def _case(
         breaches=len(breaches),
         rows=_newest(seen, seen.days.until, setup) if seen else 0,
         series=seen.series if seen else [],
-        stuck=seen.drift.stuck if seen else [],
+        stuck=seen.stuck if seen else [],
         minima=seen.minima if seen else [],
         attempts=[one.day for one in earlier],
         now=now,
