@@ -1,15 +1,14 @@
 """Inputs and scores: how far each look's window lies from the reference, beside how far past windows did."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loop import files
 from loop.features import DECIDED_AT
 from loop.monitor.finding import Feature, Statistic
-from loop.monitor.series import Floats, Series, since
+from loop.monitor.series import Floats, Series, number, since
 from loop.stats import dependence, distance, profile, thresholds
 from loop.stats.profile import Profile
 from loop.watch import Settings
@@ -87,20 +86,20 @@ class Drift:
         return Feature(
             name=name,
             use=round(self.use[name], 4),
-            p=files.rounded(float(adjusted[-1])),
+            p=number(float(adjusted[-1])),
             alarm=bool(adjusted[-1] < self.alpha),
             since=since(adjusted < self.alpha, self.looks),
             statistics=[
                 Statistic(
                     name=test,
-                    value=files.rounded(float(one.values[test][-1])),
-                    limit=files.rounded(one.limits[test]),
+                    value=number(float(one.values[test][-1])),
+                    limit=number(one.limits[test]),
                     p=None,
                 )
                 for test in TESTS
                 if np.isfinite(one.values[test][-1])
             ],
-            heat=[files.rounded(float(value)) for value in heat],
+            heat=[number(float(value)) for value in heat],
         )
 
 
@@ -130,6 +129,7 @@ def drift(days: Profile, until: str, looks: list[str], use: dict[str, float], se
     adjusted = np.column_stack(
         [thresholds.benjamini_hochberg(p[:, look], weights) for look in range(len(looks))]
     )
+    inside, rest, whole, windows = (_of(part, list(use)) for part in (inside, rest, whole, windows))
     past, now = dependence.distance(rest, inside), dependence.distance(whole, windows)
     return Drift(
         looks=looks,
@@ -140,6 +140,17 @@ def drift(days: Profile, until: str, looks: list[str], use: dict[str, float], se
         dependence=now,
         dependence_p=thresholds.p_value(now, past, independent),
         dependence_limit=float(thresholds.limit(past, independent, settings.alpha)),
+    )
+
+
+def _of(profile: Profile, columns: list[str]) -> Profile:
+    """The same days with these columns alone: scores and decisions are no inputs."""
+    place = [list(profile.bins).index(name) for name in columns]
+    return replace(
+        profile,
+        bins={name: profile.bins[name] for name in columns},
+        counts={name: profile.counts[name] for name in columns},
+        moments=None if profile.moments is None else profile.moments[:, place][:, :, place],
     )
 
 
