@@ -7,6 +7,7 @@ ACTIONLINT := .tools/actionlint-1.7.12/actionlint
 GATEWAY := .tools/gateway-api-1.4.1/httproutes.yaml
 export MLFLOW_DISABLE_TELEMETRY := true
 unexport VIRTUAL_ENV UV_PYTHON
+unexport PYTHONDONTWRITEBYTECODE  # each process would compile its libraries anew: three times the work
 
 .DEFAULT_GOAL := help
 .PHONY: help run review serve image test lint audit setup ui bench clean

@@ -9,7 +9,18 @@ from pathlib import Path
 
 from benchmarks.timing import Row
 
-NAMES = ["pipeline", "features", "intervals", "review", "workflows", "serving", "batch", "rollout", "proxy"]
+NAMES = [
+    "pipeline",
+    "features",
+    "intervals",
+    "review",
+    "workflows",
+    "serving",
+    "batch",
+    "rollout",
+    "proxy",
+    "drift",
+]
 PACKAGES = ["dvc", "mlflow", "scikit-learn", "pandas", "numpy", "duckdb", "ibis-framework", "pandera"]
 RESULTS = Path(__file__).with_name("results.md")
 HEAD = ["what", "median", "least to most", "goal", "note"]

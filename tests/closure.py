@@ -1,6 +1,7 @@
 """Which files of `src` a module runs: read from its imports and templates, not from running it."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 SRC = Path("src")
@@ -14,12 +15,19 @@ def closure(module: str, src: Path = SRC, root: Path = Path()) -> set[str]:
         path = _file(todo.pop(), src)
         if path is None or _name(path, root) in found:
             continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names, templates = _named(path.read_text(encoding="utf-8"))
         if path.name != "__init__.py":
             found.add(_name(path, root))
-        found |= {_name(path.parent / "templates" / name, root) for name in _templates(tree)}
-        todo += imports(tree)
+        found |= {_name(path.parent / "templates" / name, root) for name in templates}
+        todo += names
     return found
+
+
+@cache
+def _named(text: str) -> tuple[list[str], set[str]]:
+    """Modules and templates that a text names; many modules reach the same few, which are parsed once."""
+    tree = ast.parse(text)
+    return imports(tree), _templates(tree)
 
 
 def _name(path: Path, root: Path) -> str:

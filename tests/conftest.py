@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # a worker for each core: threads of one would wait for the other's
+if "PYTEST_XDIST_WORKER" in os.environ:  # no core is idle: threads of one worker would wait for another's
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 import pandas as pd
@@ -29,6 +29,15 @@ ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 WHOLE = {"finished", "working_copy", "bare_copy", "browser"}  # fixtures of whole pipelines and of a browser
 COMMAND_LINE = {"loop.cli", "loop.cli.app"}  # what its verbs import when they run, a test need not reach
+FIRST = (  # what takes longest starts first, and while one worker makes `finished` others need it not
+    "tests/workflows/test_pull_requests.py",
+    "tests/system/test_image.py",
+    "tests/system/test_second_problem.py",
+    "tests/system/test_deploy.py",
+    "tests/workflows/",
+    "tests/system/",
+    "tests/problem/",
+)
 EVERYTHING = {"uv.lock", "pyproject.toml", "tests/conftest.py", "tests/closure.py"}
 
 
@@ -44,8 +53,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    first = {"workflows": 0, "system": 1, "problem": 2}  # the longest start first
-    items.sort(key=lambda item: first.get(item.path.parent.name, 3))
+    items.sort(key=lambda item: [not item.nodeid.startswith(place) for place in FIRST])
     if config.getoption("--touched-by") is None:
         return
     whole = [item for item in items if WHOLE & set(item.fixturenames)]
@@ -53,16 +61,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in whole]
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`: one more than cores, since containers, servers and refused pushes are waited for."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """For `-n`: tests that share a fixture of their file, or of tests/workflows, run in one worker."""
+    """For `-n`: tests that share a fixture of their file run in one worker."""
     from xdist.scheduler import LoadScopeScheduling
 
     class BySharedFixtures(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = Path(nodeid.split("::", maxsplit=1)[0])
-            if file.name in ("test_review.py", "test_pipeline.py"):  # each test has a copy of its own
-                return nodeid
-            return str(file.parent if file.parent.name == "workflows" else file)
+            alone = file.name in ("test_review.py", "test_pipeline.py")  # each test has a copy of its own
+            return nodeid if alone else str(file)
 
     return BySharedFixtures(config, log)
 
@@ -211,19 +223,23 @@ def copy(repo: Repo, target: Path) -> Repo:
     return Repo(target)
 
 
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Repo:
-    """A copy in which `loop run` has run from nothing; all workers share it, and leave it as it is."""
-    base = tmp_path_factory.getbasetemp()
-    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+def shared(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Repo:
+    """The repository that the first worker to ask makes in a folder; all use it, and leave it as it is."""
+    base = factory.getbasetemp()
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
     home.mkdir(exist_ok=True)
     with (home / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (home / "done").exists():
-            repo = copy_sources(home / "repo")
-            repo.run("loop", "run")
+            make(home / "repo")
             (home / "done").touch()
     return Repo(home / "repo")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    """A copy in which `loop run` has run from nothing."""
+    return shared(tmp_path_factory, "finished", lambda path: copy_sources(path).run("loop", "run"))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from loop.yaml_file import load
 
 
 class Stored:
-    """Outputs of a commit of a clone (this one by default) in DVC's cache or remote; its pipeline is read once."""
+    """Outputs of a commit of a clone, this one by default, in DVC's cache or remote."""
 
     def __init__(self, commit: str, home: Checkout, here: Path | None = None) -> None:
         from dvc.api import DVCFileSystem

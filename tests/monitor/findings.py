@@ -1,6 +1,7 @@
 """Findings written by hand: one of each decision, of a model that was trained on January to April."""
 
 from datetime import date, timedelta
+from math import sin
 
 from loop.monitor.finding import (
     Age,
@@ -234,11 +235,19 @@ def feature(place: int, looks: list[str], heat: float = 0.0) -> Feature:
 def signals(*, inputs: float = 0.4, loss: float = 0.6, bias: float = 0.5) -> list[Signal]:
     """Every signal, each at so many times its limit."""
     return [
-        _signal("inputs", "features", "features that moved, by use", 0.2 * inputs, 0.2),
-        _signal("inputs", "multivariate", "two samples told apart, AUC", 0.05 * inputs * 0.8, 0.05),
+        _signal(
+            "inputs",
+            "features",
+            "share of the model's use that lies on features beyond their limit",
+            0.2 * inputs,
+            0.2,
+        ),
+        _signal(
+            "inputs", "dependence", "change of the correlations among features", 0.05 * inputs * 0.8, 0.05
+        ),
         _signal("predictions", "score", "PSI of the score", 0.021, 0.06),
-        _signal("predictions", "decision_share", "share of decisions, change", 0.011, 0.04),
-        _signal("concept", "estimate", "loss estimated without labels", 0.401, 0.45, 0.01),
+        _signal("predictions", "decision", "change of the share of decisions", 0.011, 0.04),
+        _signal("predictions", "expected_loss", "log loss to expect from the scores", 0.401, 0.45, 0.01),
         _signal("concept", "loss", "log loss", 0.4312 if loss > 1 else 0.39, 0.42, 0.012),
         _signal("concept", "bias", "calibration bias", 0.035 * bias, 0.035, 0.008),
         _signal("concept", "cusum", "sum of daily excess loss", 0.9 * loss, 0.9),
@@ -247,7 +256,7 @@ def signals(*, inputs: float = 0.4, loss: float = 0.6, bias: float = 0.5) -> lis
 
 def points(now: date, hurt: date | None = None) -> list[Point]:
     """A point a week: the past from March on, then what is watched; the loss rises after `hurt`."""
-    return [_point(day, now, hurt) for day in _weekly(date(2013, 3, 5), now)]
+    return [_point(day, hurt) for day in _weekly(date(2013, 3, 5), now)]
 
 
 def cusum(now: date, excess: float) -> Cusum:
@@ -264,32 +273,27 @@ def _weekly(first: date, now: date) -> list[str]:
     return [str(now - timedelta(7 * back)) for back in range(weeks, -1, -1)]
 
 
-def _point(until: str, now: date, hurt: date | None) -> Point:
+def _point(until: str, hurt: date | None) -> Point:
     day = date.fromisoformat(until)
-    wave = 0.008 * ((day.toordinal() // 7) % 4 - 1.5)
+    wave = 0.009 * sin(day.toordinal() / 19) + 0.004 * sin(day.toordinal() / 4)
     harm = 0.012 * max(0, (day - hurt).days // 7) if hurt else 0.0
-    known = day <= now - timedelta(2)
     loss, bias, score = 0.4 + wave + harm / 2, wave / 2 + harm, 0.23 + wave
-
-    def known_by(value: float) -> float | None:
-        return value if known else None
-
     return Point(
         until=until,
         reference=day <= TRAINED,
         rows=26_000,
-        loss=known_by(loss),
-        loss_low=known_by(loss - 0.013),
-        loss_high=known_by(loss + 0.013),
-        bias=known_by(bias),
-        bias_low=known_by(bias - 0.009),
-        bias_high=known_by(bias + 0.009),
+        loss=loss,
+        loss_low=loss - 0.013,
+        loss_high=loss + 0.013,
+        bias=bias,
+        bias_low=bias - 0.009,
+        bias_high=bias + 0.009,
         estimate=0.398 + wave,
         estimate_low=0.39 + wave,
         estimate_high=0.406 + wave,
         score_mean=score,
         decision_share=score - 0.09,
-        label_mean=known_by(score - bias),
+        label_mean=score - bias,
     )
 
 

@@ -11,7 +11,7 @@ START = pd.Timestamp("2013-01-01T00:00Z")
 REFERENCE, UNTIL = "2013-06-01", "2013-07-01"
 LOOKS = ["2013-06-17", "2013-06-24", "2013-07-01"]
 PER_DAY = 60
-SETTINGS = settings()
+SETTINGS = settings(rows_min=200)
 
 
 def rows(seed: int = 0, per_day: int = PER_DAY, **newest) -> pd.DataFrame:
@@ -152,6 +152,58 @@ def test_with_less_than_three_windows_of_past_nothing_can_be_told():
     frame = rows(a=lambda values: values + 100)
     young = frame[frame["decided_at"] >= pd.Timestamp(REFERENCE, tz="UTC") - 60 * DAY]
     assert alarms(seen(young)) == set()
+
+
+# Features that stand still
+
+
+def still(days, name="a", change=lambda values: values * 0 + 0.5) -> list[str]:
+    """What is stuck when the newest days hold what `change` makes."""
+    frame = rows()
+    last = frame["decided_at"] >= pd.Timestamp(UNTIL, tz="UTC") - days * DAY
+    changed = pd.Series(change(frame[name]), index=frame.index)
+    return seen(frame.assign(**{name: changed.where(last, frame[name])})).stuck
+
+
+@pytest.mark.parametrize(
+    ("days", "name", "change"),
+    [
+        (7, "a", lambda values: values * np.nan),
+        (7, "c", lambda values: None),
+        (28, "a", lambda values: values * 0 + 0.5),
+        (28, "c", lambda values: "z"),
+    ],
+    ids=["number vanished", "category vanished", "number constant", "category constant"],
+)
+def test_what_vanished_for_a_step_or_stood_still_for_a_window_is_stuck(days, name, change):
+    assert still(days, name, change) == [name]
+
+
+def test_one_value_for_a_week_may_be_the_weather():
+    assert still(7) == []
+
+
+def test_numbers_that_still_vary_are_not_stuck_however_far_they_moved():
+    assert still(28, "a", lambda values: values + 1e6) == []
+    assert still(28, "c", lambda values: values.index.astype(str)) == []
+
+
+def test_a_few_other_values_do_not_hide_that_it_stands_still_and_many_do():
+    assert still(28, change=lambda values: values.where(values.index % 500 == 0, 0.5)) == ["a"]
+    assert still(28, change=lambda values: values.where(values.index % 20 == 0, 0.5)) == []
+
+
+def test_what_the_model_hardly_uses_is_not_called_stuck():
+    frame = rows(a=lambda values: values * np.nan)
+    assert seen(frame, a=0.005, b=0.995).stuck == []
+
+
+def test_five_rows_in_the_newest_days_are_not_stuck():
+    frame = rows(a=lambda values: values * np.nan)
+    last = frame["decided_at"] >= pd.Timestamp(UNTIL, tz="UTC") - 7 * DAY
+    assert seen(frame).stuck == ["a"]
+    assert seen(pd.concat([frame[~last], frame[last].iloc[:5]])).stuck == []
+    assert seen(frame[~last]).stuck == []
 
 
 # One p-value of several

@@ -159,8 +159,13 @@ def examples(per_day: int = 30) -> pd.DataFrame:
     rng = np.random.default_rng(0)
     truth = rng.beta(1, 2, len(days))
     label = (rng.uniform(size=len(days)) < truth).astype(float)
-    rows = keys(len(days)).assign(decided_at=days, truth=truth, label=label, score=0.9)
+    rows = keys(len(days)).assign(decided_at=days, truth=truth, label=label)
     return rows.assign(label_known_at=rows["decided_at"] + DAY)
+
+
+def judge(fitted) -> Model:
+    """A champion that always says 0.9, and what it becomes when it is fitted again."""
+    return Model(scored=lambda rows: rows["truth"] * 0 + 0.9, fitted=fitted)
 
 
 def gained(model, rows, **changed):
@@ -168,16 +173,16 @@ def gained(model, rows, **changed):
 
 
 def test_a_better_model_gains_for_certain_and_the_same_one_gains_nothing():
-    better = gained(Model(fitted=lambda fit, asked: asked["truth"]), examples())
+    better = gained(judge(lambda fit, asked: asked["truth"]), examples())
     assert better.low > 0
     assert better.challenger < better.champion
     assert better.value == pytest.approx(better.champion - better.challenger)
-    same = gained(Model(fitted=lambda fit, asked: asked["truth"] * 0 + 0.9), examples())
+    same = gained(judge(lambda fit, asked: asked["truth"] * 0 + 0.9), examples())
     assert (same.value, same.low, same.high) == (0, 0, 0)
 
 
 def test_it_is_fitted_on_what_was_known_then_and_never_sees_its_judges():
-    model = Model(fitted=lambda fit, asked: asked["truth"])
+    model = judge(lambda fit, asked: asked["truth"])
     found = gained(model, examples())
     (fit,) = model.fits
     assert fit["label_known_at"].max() <= MOVED.train.until

@@ -1,6 +1,7 @@
 """What a look found, for people: it fits a screen, a comment, a page, and nothing foreign in it acts."""
 
 import re
+from functools import cache
 from html.parser import HTMLParser
 
 import pytest
@@ -14,11 +15,18 @@ from loop.monitor.page import page
 from monitor import findings
 
 RENDERER = MarkdownIt("gfm-like", {"html": True, "linkify": True})
+RENDERER.linkify.set({"fuzzy_link": False})  # GitHub links no bare "0.al"; "www." is looked for
 HOSTILE = "<img src=x> [a](http://evil.example) @team #1 | `x` www.evil.example **b** $x_1$ </svg>\n## head"
 DAYS = ("since", "until", "day", "train_from", "train_until", "looks", "days")
 FIGURES = re.compile(r'data-figure="(\w+)"')
 OURS = {"h2", "p", "strong", "em", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "code"}
 made = pytest.mark.parametrize("decision", findings.ALL)
+
+
+@cache
+def shown(decision: str) -> str:
+    """The page of a finding as it is, drawn once for all tests."""
+    return page(findings.ALL[decision]())
 
 
 def said(finding: Finding, text: str) -> Finding:
@@ -89,29 +97,31 @@ def first_look(finding: Finding) -> Finding:
 
 
 BENT = {"as it is": lambda found: found, "unknown": emptied, "many": many, "first look": first_look}
-bent = pytest.mark.parametrize("bend", BENT.values(), ids=BENT)
+KINDS = [
+    *[(decision, "as it is") for decision in findings.ALL],
+    *[("retrain", bend) for bend in BENT if bend != "as it is"],
+    ("broken feed", "many"),
+    ("quiet", "first look"),
+]
 
 
-@made
-@bent
+@pytest.mark.parametrize(("decision", "bend"), KINDS, ids=map(" ".join, KINDS))
 def test_every_finding_fits_one_screen_eight_kilobytes_and_a_page(decision, bend):
-    finding = bend(findings.ALL[decision]())
+    finding = BENT[bend](findings.ALL[decision]())
     screen, text, html = report.terminal(finding), report.markdown(finding), page(finding)
     assert len(screen.splitlines()) <= 24
     assert max(len(line) for line in screen.splitlines()) <= 100
     assert len(text.encode()) <= 8_000
-    for shown in (screen, text.removeprefix("## "), re.search("<h1>(.*)</h1>", html)[1]):
-        assert shown.lower().startswith(finding.decision)
+    for start in (screen, text.removeprefix("## "), re.search("<h1>(.*)</h1>", html)[1]):
+        assert start.lower().startswith(finding.decision)
 
 
 @made
 def test_the_same_finding_gives_the_same_bytes(decision):
     one, two = findings.ALL[decision](), findings.ALL[decision]()
-    assert [report.terminal(one), report.markdown(one), page(one)] == [
-        report.terminal(two),
-        report.markdown(two),
-        page(two),
-    ]
+    assert report.terminal(one) == report.terminal(two)
+    assert report.markdown(one) == report.markdown(two)
+    assert page(one) == shown(decision)
 
 
 @given(st.one_of(st.text(max_size=80), st.just(HOSTILE), st.just("W" * 500)))
@@ -125,7 +135,7 @@ def test_foreign_text_is_only_words(text):
         tags = set(re.findall(r"<(\w+)", re.sub(link, "", html)))
         assert tags <= OURS
         words = re.sub(r"<code.*?</code>", "", re.sub(link, "", html), flags=re.DOTALL)
-        assert not re.search(r"(?<!\w)@\w|(?<!&)#\d|<[^>]*(href|src)=", words)
+        assert not re.search(r"(?<!\w)@\w|(?<!&)#\d|\bwww\.\w|<[^>]*(href|src)=", words)
         for line in report.terminal(said(finding, text)).split("\n"):
             assert len(line) <= 100
             assert not re.search("[\u0000-\u001f\u007f-\u009f\u202e]", line)
@@ -138,7 +148,7 @@ def test_a_table_has_as_many_cells_in_each_row():
             assert len({line.count("|") for line in rows}) <= 1, rows
 
 
-@pytest.mark.parametrize("text", [HOSTILE, "$", "\\frac{1}{2}$", "{{ 7 * 7 }}", "&lt;b&gt;", "]]>"])
+@pytest.mark.parametrize("text", [HOSTILE, "$\\frac{1}{2}$", "{{ 7 * 7 }} &lt;b&gt; ]]>"])
 def test_the_page_shows_foreign_text_as_words_and_is_well_formed(text):
     for decision in ("retrain", "broken feed"):
         html = page(said(findings.ALL[decision](), text))
@@ -171,12 +181,12 @@ class Tags(HTMLParser):
 
 
 def test_a_page_with_news_has_every_figure():
-    assert FIGURES.findall(page(findings.retrain())) == ["signals", "timeline", "heat", "ages"]
+    assert FIGURES.findall(shown("retrain")) == ["signals", "timeline", "heat", "ages"]
 
 
 @pytest.mark.parametrize("decision", ["broken feed", "no data"])
 def test_what_was_not_judged_has_no_figure(decision):
-    assert not FIGURES.findall(page(findings.ALL[decision]()))
+    assert not FIGURES.findall(shown(decision))
 
 
 def test_a_broken_feed_has_no_figure_even_where_there_are_numbers():
@@ -214,8 +224,8 @@ def test_a_retrain_says_since_when_why_and_what_it_would_gain():
 
 
 def test_a_gain_that_may_be_none_is_said_to_be_not_shown():
-    assert "that it would help is not shown" in page(findings.page())
-    assert "that it would help is not shown" not in page(findings.retrain())
+    assert "that it would help is not shown" in shown("page")
+    assert "that it would help is not shown" not in shown("retrain")
 
 
 def test_the_runbook_is_a_link_only_where_the_address_of_the_files_is_known():
@@ -238,19 +248,19 @@ def test_of_many_features_those_that_alarm_are_drawn_and_the_table_has_all():
     drawn = html[html.index('data-figure="heat"') : html.index('data-table="features"')]
     assert all(f"{place}_a_rather" in drawn for place in (39, 79, 119, 159, 199))
     assert "30 of 200 features are shown" in html
+    assert "30 of 80 are shown" in html
+    assert "And 50 more" in html
     assert html[html.index('data-table="features"') :].count("<tr><td>") == 200
 
 
 def test_days_without_labels_are_marked_and_so_is_a_training_that_began_before_the_axis():
-    html = page(findings.retrain())
+    html = shown("retrain")
     drawn = html[html.index('data-figure="timeline"') : html.index('data-table="events"')]
     assert all(name in drawn for name in ("labels not known yet", "limits come from", "trained on"))
     known = findings.retrain().model_copy(update={"matured": findings.retrain().inputs})
     assert "labels not known yet" not in page(known)
 
 
-@pytest.mark.parametrize("text", ["retrain proposed", "$1", "&"])
-def test_an_event_is_a_row_of_the_figure_and_of_the_table(text):
-    finding = findings.retrain().model_copy(update={"events": [Event(day="2013-07-01", what=text)]})
-    shown = text.replace("&", "&amp;")
-    assert page(finding).count(f">{shown}<") == 2
+def test_an_event_is_a_row_of_the_figure_and_of_the_table():
+    finding = findings.retrain().model_copy(update={"events": [Event(day="2013-07-01", what="$1 & more")]})
+    assert page(finding).count(">$1 &amp; more<") == 2

@@ -1,118 +1,119 @@
-"""`loop retrain` on a laptop: a branch with one commit, made and judged in a worktree of main."""
+"""`loop retrain` on a laptop: what it acts on and what it refuses, and where the branch is kept."""
 
 import json
-import shutil
+import os
 
+import pandas as pd
 import pytest
-import yaml
 
-from conftest import ROOT, Repo, copy, copy_sources
+from conftest import Repo, copy, copy_sources
+from loop.errors import LoopError
+from loop.monitor import attempts, challenger, retrain
 from monitor import literal
+from monitor.light import Light
 
-SECOND = ROOT / "tests/second_problem"
-NOW = "2020-05-20T00:00Z"
-MADE = ["dvc.lock", "models/lineage.json", "models/card.json", "models/card.md", "reports"]
+NOW = pd.Timestamp(literal.NOW)
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory) -> Repo:
-    """A repository of the small problem, whose champion was trained until February."""
-    repo = copy_sources(tmp_path_factory.mktemp("small") / "repo")
-    for name in ["src/problem", *MADE]:
-        repo.run("rm", "-rf", name)
-    problem = repo.path / "src/problem"
-    shutil.copytree(SECOND / "problem", problem, ignore=shutil.ignore_patterns("__pycache__"))
-    text = (SECOND / "params.yaml").read_text()
-    text = text.replace('until: "2020-03-22T00:00Z"', 'until: "2020-03-07T00:00Z"')
-    text = text.replace("final_after_days: 7", "final_after_days: 31")
-    (repo.path / "params.yaml").write_text(text)
-    repo.run("loop", "run")
-    repo.commit()
-    return repo
+def sources(tmp_path_factory) -> Repo:
+    """The sources as one commit; its results are those that git has."""
+    return copy_sources(tmp_path_factory.mktemp("sources") / "repo")
 
 
 @pytest.fixture
-def repo(small, tmp_path) -> Repo:
-    """A copy, to change at will."""
-    return copy(small, tmp_path / "repo")
+def laptop(sources, tmp_path, monkeypatch) -> Repo:
+    """A repository without a remote, in which a look asked for a retrain; a light commit is one."""
+    for name in [name for name in os.environ if name.startswith("GITHUB_")]:
+        monkeypatch.delenv(name)
+    repo = copy(sources, tmp_path / "repo")
+    repo.light = Light(repo.path)
+    literal.write(repo.path)
+    monkeypatch.setattr(challenger, "make", repo.light.make)
+    monkeypatch.chdir(repo.path)
+    return repo
 
 
-def windows(repo: Repo, commit: str) -> dict:
-    return yaml.safe_load(repo.git("show", f"{commit}:params.yaml"))["windows"]
+def branches(repo: Repo) -> list[str]:
+    return repo.git("for-each-ref", "--format=%(refname:short)", "refs/heads/retrain/").split()
 
 
-def test_a_retrain_is_one_commit_on_a_branch_and_the_working_tree_stays(repo):
-    repo.append("README.md", "my own edit\n")
-    repo.append("params.yaml", "# my own note\n")
-    literal.write(repo.path, now=NOW)
-    before = repo.git("status", "--porcelain"), repo.git("rev-parse", "HEAD")
-    done = repo.run("loop", "retrain")
-    assert "git merge retrain/2020-05-20" in done.stdout
-    assert (repo.git("status", "--porcelain"), repo.git("rev-parse", "HEAD")) == before
-    assert repo.git("rev-list", "--count", "main..retrain/2020-05-20") == "1"
-    told = repo.git("log", "-1", "--format=%s%n%(trailers)", "retrain/2020-05-20").split("\n")
-    assert told[:2] == ["Retrain on rows until 2020-04-05", "Retrain: 2020-05-20T00:00Z"]
-    assert len(repo.git("worktree", "list").split("\n")) == 1
-    # the windows moved, the lock follows, and the champion's results are new
-    assert windows(repo, "retrain/2020-05-20") == {
-        "since": "2020-01-01T00:00Z",
-        "train": {"from": "2020-01-06T00:00Z", "until": "2020-04-05T00:00Z"},
-        "holdout": {"from": "2020-04-05T00:00Z", "until": "2020-04-19T00:00Z"},
-        "as_of": NOW,
-    }
-    changed = set(repo.git("diff", "--name-only", "main", "retrain/2020-05-20").split())
-    assert {"params.yaml", "dvc.lock", "models/lineage.json", "reports/metrics.json"} <= changed
-    assert all(name.startswith(("params.yaml", "dvc.lock", "models/", "reports/")) for name in changed)
-    assert json.loads(repo.text("monitor/review/verdict.json"))["candidate"]["dirty"] is False
-    # merged, nothing is out of date and the cache has it all
-    repo.git("stash", "--quiet")
-    repo.git("merge", "--quiet", "retrain/2020-05-20")
-    repo.run("dvc", "checkout")
-    assert "up to date" in repo.run("dvc", "status").stdout
-    # the same again is not made twice
-    assert "main's champion is" in repo.run("loop", "retrain", check=False).stderr
+def test_it_is_kept_as_a_branch_named_by_its_day_with_the_next_command(laptop, capfd):
+    assert retrain.main(None, proposed=False) == 0
+    assert branches(laptop) == ["retrain/2013-09-02"]
+    assert "git merge retrain/2013-09-02" in capfd.readouterr().out
 
 
-def test_a_refused_retrain_is_kept_by_a_name_that_remembers_it(repo):
-    repo.set_param("review.minima.mae.limit", 1.0)  # nothing is good enough
-    repo.commit()
-    literal.write(repo.path, now=NOW)
-    done = repo.run("loop", "retrain")
-    assert "worse: minima" in done.stdout
-    assert repo.git("branch", "--list", "retrain/*").split() == ["retrain/2020-05-20-refused"]
-    again = repo.run("loop", "retrain")
-    assert "the branch retrain/2020-05-20-refused is there" in again.stdout
+def test_with_a_remote_the_next_commands_push_it_and_open_its_pull_request(laptop, tmp_path, capfd):
+    laptop.git("clone", "--quiet", "--bare", ".", str(tmp_path / "origin.git"))
+    laptop.git("remote", "add", "origin", str(tmp_path / "origin.git"))
+    retrain.main(None, proposed=False)
+    said = capfd.readouterr().out
+    assert "git push origin retrain/2013-09-02" in said
+    assert "gh pr create --base main --head retrain/2013-09-02 --label retrain" in said
 
 
-def test_a_pipeline_that_fails_leaves_no_branch_and_says_the_stage(repo):
-    repo.set_param("validate.limits.visits_per_day_min", 5)
-    repo.commit()
-    literal.write(repo.path, now=NOW)
-    done = repo.run("loop", "retrain", check=False)
-    assert done.returncode == 1
-    assert "does not run on the new windows: raw data" in done.stderr
-    assert not repo.git("branch", "--list", "retrain/*")
-    assert len(repo.git("worktree", "list").split("\n")) == 1
+def test_a_refused_one_is_kept_by_a_name_that_the_cool_down_remembers(laptop, capfd):
+    laptop.light.verdict = "worse"
+    assert retrain.main(None, proposed=False) == 0
+    assert branches(laptop) == ["retrain/2013-09-02-refused"]
+    assert "not to be proposed" in capfd.readouterr().out
+    assert [one.outcome for one in attempts.attempts(NOW)] == ["refused"]
+
+
+@pytest.mark.parametrize("verdict", ["better", "worse"])
+def test_the_same_is_not_made_twice(laptop, verdict, capfd):
+    laptop.light.verdict = verdict
+    for _ in range(2):
+        assert retrain.main(None, proposed=False) == 0
+    assert laptop.light.made == 1
+    assert "nothing to do" in capfd.readouterr().out
+
+
+def test_it_starts_from_main_whatever_is_checked_out(laptop):
+    laptop.commit("elsewhere")
+    retrain.main(None, proposed=False)
+    assert laptop.git("rev-parse", "retrain/2013-09-02^") == laptop.git("rev-parse", "main")
 
 
 @pytest.mark.parametrize(
-    ("prepare", "arguments", "said"),
+    ("prepare", "now", "said"),
     [
-        (lambda repo: (repo.path / "monitor/finding.json").unlink(), [], "finding.json is missing"),
-        (lambda repo: (repo.path / "monitor/finding.json").write_text("{}"), [], "is no finding"),
-        (lambda _: None, ["--now", "2020-05-27T00:00Z"], "is of 2020-05-20T00:00Z"),
-        (lambda _: None, ["--open"], "not in a workflow"),
-        (lambda repo: repo.git("branch", "retrain"), [], "a branch is called retrain"),
-        (lambda repo: literal.write(repo.path, now="2020-04-06T00:00Z"), [], "rows that are newer"),
+        (lambda repo: (repo.path / "monitor/finding.json").unlink(), None, "finding.json is missing"),
+        (lambda repo: (repo.path / "monitor/finding.json").write_text("{}"), None, "is no finding"),
+        (lambda _: None, NOW + pd.Timedelta(days=7), "is of 2013-09-02T00:00Z"),
+        (lambda repo: repo.git("branch", "retrain"), None, "a branch is called retrain"),
+        (lambda repo: literal.write(repo.path, now="2013-05-20T00:00Z"), None, "trained until 2013-05-01"),
+        (lambda repo: repo.git("branch", "--move", "trunk"), None, "there is no branch main"),
     ],
-    ids=["no finding", "no such schema", "another instant", "no workflow", "no room", "no newer rows"],
+    ids=["no finding", "another schema", "another instant", "no room", "no newer rows", "no main"],
 )
-def test_what_cannot_be_acted_on_says_what_to_do_and_changes_nothing(repo, prepare, arguments, said):
-    literal.write(repo.path, now=NOW)
-    prepare(repo)
-    before = repo.git("for-each-ref")
-    done = repo.run("loop", "retrain", *arguments, check=False, GITHUB_TOKEN="")
-    assert done.returncode == 1
-    assert said in done.stderr
-    assert "to do:" in done.stderr
-    assert repo.git("for-each-ref") == before
+def test_what_cannot_be_acted_on_says_what_to_do_and_changes_nothing(laptop, prepare, now, said):
+    prepare(laptop)
+    before = laptop.git("for-each-ref")
+    with pytest.raises(LoopError, match=said) as caught:
+        retrain.main(now, proposed=False)
+    assert caught.value.todo
+    assert laptop.git("for-each-ref") == before
+
+
+def test_a_finding_about_another_model_than_mains_is_stale(laptop):
+    (laptop.path / "monitor/finding.json").write_text(json.dumps(literal.finding("f" * 64)))
+    with pytest.raises(LoopError, match="main's champion is"):
+        retrain.main(None, proposed=False)
+
+
+def test_a_pull_request_is_opened_in_a_workflow_alone(laptop):
+    with pytest.raises(LoopError, match="not in a workflow"):
+        retrain.main(None, proposed=True)
+
+
+def test_a_pipeline_that_fails_leaves_no_branch_and_no_worktree(laptop, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.chdir(laptop.path)
+    laptop.append("params.yaml", "a_typo: 1\n")
+    laptop.commit()
+    with pytest.raises(LoopError, match=r"does not run on the new windows: .*a_typo"):
+        retrain.main(None, proposed=False)
+    assert branches(laptop) == []
+    assert len(laptop.git("worktree", "list").split("\n")) == 1

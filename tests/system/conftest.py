@@ -2,11 +2,12 @@
 
 import shutil
 import tempfile
+from pathlib import Path
 
 import pytest
 from selenium import webdriver
 
-from conftest import Repo, copy
+from conftest import Repo, copy, shared
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (
@@ -22,20 +23,22 @@ FLAGS = (
 
 @pytest.fixture(scope="session")
 def changed(finished, tmp_path_factory) -> Repo:
-    """A branch on which a param of the model changed and the pipeline has run. Leave it as it is."""
-    repo = copy(finished, tmp_path_factory.mktemp("changed") / "repo")
-    repo.git("switch", "--quiet", "--create", "change")
-    repo.edit("params.yaml", "trees: 200", "trees: 190")
-    repo.run("loop", "run")
-    repo.commit()
-    return repo
+    """A branch on which a param of the model changed and the pipeline has run."""
+
+    def make(path: Path) -> None:
+        repo = copy(finished, path)
+        repo.git("switch", "--quiet", "--create", "change")
+        repo.edit("params.yaml", "trees: 200", "trees: 190")
+        repo.run("loop", "run")
+        repo.commit()
+
+    return shared(tmp_path_factory, "changed", make)
 
 
 @pytest.fixture(scope="session")
-def reviewed(changed) -> Repo:
+def reviewed(changed, tmp_path_factory) -> Repo:
     """The changed branch with its review in review/."""
-    changed.run("loop", "review")
-    return changed
+    return shared(tmp_path_factory, "reviewed", lambda path: copy(changed, path).run("loop", "review"))
 
 
 @pytest.fixture(scope="session")

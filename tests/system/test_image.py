@@ -243,7 +243,7 @@ class Container:
         return self.engine.docker("exec", self.id, "python", "-c", code, check=False)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
     missing = {package.strip() for package, tool in NEEDS.items() if not shutil.which(tool)}
     if missing:
@@ -280,14 +280,14 @@ def make_bases(engine: Engine) -> None:
     engine.docker("build", "--quiet", "--tag=builder", str(context))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def bases(engine) -> Iterator[Future[None]]:
     """The two images, being made: `finished` runs meanwhile."""
     with ThreadPoolExecutor(1) as pool:
         yield pool.submit(make_bases, engine)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def repo(bases, finished, tmp_path_factory) -> Repo:
     """A repository whose pipeline has run and whose tree is clean."""
     path = tmp_path_factory.mktemp("image") / "repo"
@@ -297,7 +297,7 @@ def repo(bases, finished, tmp_path_factory) -> Repo:
     return repo
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def asked(repo) -> list[tuple[str, bool]]:
     """Bodies, and whether answers are to be explained: examples of the contract, and rows of the holdout."""
     example = schema.REQUEST_EXAMPLES[0]
@@ -306,7 +306,7 @@ def asked(repo) -> list[tuple[str, bool]]:
     return [(json.dumps(example), False), (json.dumps([example]), True), (rows, False)]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def local(repo, asked) -> Iterator[Future[list[str]]]:
     """What the model of the repository answers, without a server, once it has filled the feature store."""
 
@@ -324,7 +324,7 @@ def local(repo, asked) -> Iterator[Future[list[str]]]:
         yield pool.submit(answer)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def registry(engine) -> Iterator[Registry]:
     registry = Registry(engine.folder / "registry")
     yield registry
@@ -344,7 +344,7 @@ def push(engine: Engine, repo: Repo, tag: str, output: Path) -> subprocess.Compl
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def built(engine, bases, repo, local, registry) -> str:
     """What `loop image --push` printed; the image is `product:test` as well."""
     bases.result(300)
@@ -355,7 +355,7 @@ def built(engine, bases, repo, local, registry) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cut_off(engine, repo, built, registry) -> Iterator[Future[subprocess.CompletedProcess[str]]]:
     """A push whose way is cut after 20 MB: Docker tries again for a minute, and other tests run meanwhile."""
     dying = Dying(registry.port, after=20_000_000)
@@ -365,7 +365,7 @@ def cut_off(engine, repo, built, registry) -> Iterator[Future[subprocess.Complet
     dying.cut()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pushed(engine, built, cut_off) -> str:
     """The image by its digest, as the outputs of the workflow's step name it."""
     told = dict(line.split("=", 1) for line in (engine.folder / "output").read_text().splitlines())

@@ -61,11 +61,11 @@ def test_a_forged_output_a_forged_input_and_a_forged_record_are_named(working_co
 
 
 def test_a_stage_that_fails_is_named(working_copy):
-    working_copy.append("src/problem/model.py", "\n\nno_such_name\n")
+    working_copy.append("src/loop/pipeline/ingest.py", "\n\nno_such_name\n")
     working_copy.commit()
     done = working_copy.run("loop", "reproduce", "HEAD", check=False)
     assert done.returncode == 1
-    assert "failed to reproduce 'train'" in done.stderr
+    assert "failed to reproduce 'ingest'" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, Repo, copy
+from conftest import ROOT, Repo, copy, shared
 from workflows.act import ACT, Runner
 from workflows.double import ALL, FORK, NAME, Double, git, serve
 
@@ -16,11 +16,15 @@ STANDINS = ROOT / "tests/workflows/actions"
 @pytest.fixture(scope="session")
 def github(finished, tmp_path_factory) -> Iterator[Double]:
     """The double; main's model learns too slowly, so that a pull request can be better or worse."""
-    home = copy(finished, tmp_path_factory.mktemp("home") / "repo")
-    home.edit("params.yaml", "learning_rate: 0.05", "learning_rate: 0.01")
-    home.edit("params.yaml", "limit: 0.2\n", "limit: 0.5\n")  # golden requests may move that far
-    home.run("loop", "run")
-    home.commit()
+
+    def make(path: Path) -> None:
+        repo = copy(finished, path)
+        repo.edit("params.yaml", "learning_rate: 0.05", "learning_rate: 0.01")
+        repo.edit("params.yaml", "limit: 0.2\n", "limit: 0.5\n")  # golden requests may move that far
+        repo.run("loop", "run")
+        repo.commit()
+
+    home = shared(tmp_path_factory, "weak", make)
     with serve(tmp_path_factory.mktemp("github")) as double:
         git(home.path, "push", "--quiet", str(double.repo()), "main")
         git(home.path, "push", "--quiet", str(double.repo(FORK)), "main")

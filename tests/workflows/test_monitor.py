@@ -1,8 +1,9 @@
 """`monitor.yml`, executed; its pull request and its issues in GitHub's good and bad moments."""
 
-import json
+import io
 import os
 import re
+import zipfile
 from contextlib import suppress
 
 import pytest
@@ -10,15 +11,17 @@ import yaml
 
 from conftest import ROOT, Repo, copy_sources
 from loop.errors import LoopError
-from loop.monitor import attempts, challenger, retrain, windows
-from loop.monitor.challenger import Challenger, Verdict
+from loop.monitor import attempts, challenger, retrain, tell
+from loop.monitor.finding import EXIT_CODES, Finding
 from monitor import literal
+from monitor.light import REPORT, Light
+from monitor.small import small
+from workflows.act import ACT, Done, Runner
 from workflows.conftest import STANDINS
 from workflows.double import BOT, NAME, Double, git, serve
 
 WORKFLOW = yaml.safe_load((ROOT / ".github/workflows/monitor.yml").read_text())
 HOSTILE = 'x | <img src=x> @team [a](https://evil.example) `touch pwned` "\n::warning::no'
-REPORT = "## Better: this change may become the champion\n\nlog loss gains 0.0180\n"
 
 
 @pytest.fixture(scope="module")
@@ -31,27 +34,13 @@ class Site:
     """A job of monitor.yml in a checkout of main, on a GitHub of our own."""
 
     def __init__(self, double: Double, place) -> None:
-        self.double, self.place, self.verdict = double, place, "better"
-        self.token, self.made = "", 0
+        self.double, self.place, self.light = double, place, Light(place)
+        self.token = ""
 
     def retrain(self, now: str = literal.NOW, **changed: object) -> int:
         """What the step does with a finding of an instant."""
         literal.write(self.place, now=now, **changed)
         return retrain.main(None, proposed=True)
-
-    def make(self, main, moved, now) -> Challenger:
-        """A light commit in the place of a whole pipeline and its review."""
-        self.made += 1
-        text = git(self.place, "show", f"{main}:params.yaml") + "\n"
-        git(self.place, "checkout", "--quiet", "--detach", main)
-        (self.place / "params.yaml").write_text(windows.edit(text, moved))
-        told = f"{challenger.subject(moved)}\n\nRetrain: {now:%Y-%m-%dT%H:%MZ}"
-        git(self.place, "commit", "--quiet", "--all", "-m", told)
-        sha = git(self.place, "rev-parse", "HEAD")
-        git(self.place, "checkout", "--quiet", "--detach", main)
-        return Challenger(sha, moved, Verdict(verdict=self.verdict, sentence="as it is"), self.report)
-
-    report = REPORT
 
     def open(self) -> list[dict]:
         """The open pull requests."""
@@ -99,7 +88,7 @@ def site(sources, tmp_path, monkeypatch):
         }.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr("urllib3.util.Retry.sleep", lambda *_: None)
-        monkeypatch.setattr(challenger, "make", made.make)
+        monkeypatch.setattr(challenger, "make", made.light.make)
         monkeypatch.chdir(place)
         yield made
 
@@ -148,7 +137,7 @@ def test_the_comment_is_the_one_that_publish_edits_when_a_person_pushes_later(si
 
 @pytest.mark.parametrize("verdict", ["worse", "cannot tell", "nothing to judge"])
 def test_a_retrain_that_is_not_better_is_one_issue_and_no_pull_request(site, verdict):
-    site.verdict = verdict
+    site.light.verdict = verdict
     for _ in range(2):
         assert site.retrain() == 0
     assert not site.double.pulls
@@ -164,7 +153,7 @@ def test_the_same_that_is_open_already_is_not_made_again(site, capfd):
     site.retrain()
     writes = len(site.double.writes)
     assert site.retrain() == 0
-    assert (site.made, len(site.double.writes)) == (1, writes)
+    assert (site.light.made, len(site.double.writes)) == (1, writes)
     assert "open already" in capfd.readouterr().out
 
 
@@ -265,19 +254,9 @@ def test_without_the_decision_to_retrain_there_is_nothing_to_do(site, decision, 
     assert f"nothing to do: {decision}" in capfd.readouterr().out
 
 
-def test_a_finding_about_another_model_than_mains_is_stale(site):
-    literal.write(site.place)
-    path = site.place / "monitor/finding.json"
-    path.write_text(json.dumps(literal.finding("f" * 64)))
-    with pytest.raises(LoopError, match="main's champion is") as caught:
-        retrain.main(None, proposed=True)
-    assert "loop monitor" in caught.value.todo
-    assert not site.double.writes
-
-
 @pytest.mark.parametrize("verdict", ["better", "worse"])
 def test_words_of_strangers_are_words_in_what_is_posted(site, verdict):
-    site.verdict = verdict
+    site.light.verdict = verdict
     feature = {**literal.BASE["features"][0], "name": HOSTILE, "since": HOSTILE}
     changed = {"reason": HOSTILE, "since": HOSTILE, "primary": HOSTILE, "features": [feature]}
     site.retrain(features_that_matter=[HOSTILE], **changed)
@@ -291,10 +270,194 @@ def test_words_of_strangers_are_words_in_what_is_posted(site, verdict):
 
 @pytest.mark.parametrize("verdict", ["better", "worse"])
 def test_a_report_that_is_too_long_is_cut_and_says_so(site, verdict):
-    site.verdict, site.report = verdict, "## Better\n" + "ä line of words\n" * 20_000
+    site.light.verdict, site.light.report = verdict, "## Better\n" + "ä line of words\n" * 20_000
     literal.write(site.place)
     with suppress(LoopError):  # the comment is the review's, which keeps to its own limit
         site.retrain()
     (text,) = [one["body"] for one in (site.open() or site.double.issues)]
     assert len(text.encode()) < 65_536
     assert "Cut here, because it would be too long" in text
+
+
+def look(**changed: object) -> Finding:
+    """A finding, as the job `monitor` tells it."""
+    return Finding.model_validate(literal.finding(**changed))
+
+
+BREACH = {
+    "table": HOSTILE,
+    "rule": "wind",
+    "column": HOSTILE,
+    "rows": 12,
+    "examples": [HOSTILE],
+    "todo": HOSTILE,
+}
+BROKEN = {"decision": "broken feed", "breaches": [BREACH], "runbook": "docs/runbook/broken-feed.md"}
+
+
+@pytest.fixture
+def looking(site) -> Site:
+    """The job `monitor`, with the rights that the workflow gives it."""
+    site.double.tokens[site.token] = dict(WORKFLOW["jobs"]["monitor"]["permissions"])
+    return site
+
+
+@pytest.mark.parametrize("decision", ["broken feed", "page", "no data"])
+def test_what_no_retrain_mends_is_one_issue_with_its_runbook(looking, decision):
+    runbook = f"docs/runbook/{decision.replace(' ', '-')}.md"
+    assert (ROOT / runbook).is_file()
+    for _ in range(2):
+        tell.tell(look(decision=decision, runbook=runbook))
+    (issue,) = looking.double.issues
+    assert (issue["title"], issue["labels"]) == (tell.TITLES[decision], ["drift"])
+    assert f"({looking.double.url}/{NAME}/blob/main/{runbook})" in issue["body"]
+    assert "/actions/runs/77)" in issue["body"]
+    assert not looking.double.said(issue["number"])
+
+
+def test_another_reason_is_a_comment_in_the_open_issue_and_the_same_again_is_none(looking):
+    for reason in ("wind is broken", "wind is broken", "rain is broken", "rain is broken"):
+        tell.tell(look(**BROKEN, reason=reason))
+    (issue,) = looking.double.issues
+    (said,) = looking.double.said(issue["number"])
+    assert "Rain is broken" in said
+
+
+def test_after_a_person_closed_it_the_same_opens_another(looking):
+    tell.tell(look(**BROKEN))
+    looking.double.issues[0]["state"] = "closed"
+    tell.tell(look(**BROKEN))
+    assert len(looking.double.issues) == 2
+
+
+def test_a_strangers_issue_of_that_title_silences_nothing(looking):
+    title = tell.TITLES["page"]
+    stranger = {"number": 5, "title": title, "state": "open", "html_url": "u", "user": {"login": "eve"}}
+    looking.double.issues.append(stranger)
+    tell.tell(look(decision="page"))
+    assert [one["user"]["login"] for one in looking.double.issues] == ["eve", BOT]
+
+
+def test_the_broken_rules_are_a_table_in_which_nothing_acts(looking):
+    tell.tell(look(**BROKEN, reason=HOSTILE))
+    (issue,) = looking.double.issues
+    acts = re.sub(r"`[^`\n]*`", "", issue["body"])
+    assert "| 12 |" in issue["body"]
+    assert "<img" not in acts
+    assert "@team" not in acts
+    assert "](https://evil" not in acts
+
+
+@pytest.mark.parametrize("decision", ["nothing", "watch", "retrain"])
+def test_other_decisions_are_no_issue_and_the_next_job_knows_them(looking, decision, tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "outputs"))
+    tell.tell(look(decision=decision))
+    assert not looking.double.writes
+    assert (tmp_path / "outputs").read_text() == f"decision={decision}\n"
+
+
+def test_an_issue_that_github_refuses_is_a_warning(looking, capfd):
+    looking.double.tokens[looking.token] = {"contents": "read"}
+    tell.tell(look(**BROKEN))
+    assert "::warning::The feed breaks its contract" in capfd.readouterr().out
+
+
+def test_outside_of_a_workflow_the_issue_is_printed(monkeypatch, capfd):
+    monkeypatch.delenv("GITHUB_TOKEN", raising=False)
+    tell.tell(look(**BROKEN))
+    assert capfd.readouterr().out.startswith("in a workflow an issue would say:\n\nThe feed breaks")
+
+
+def test_every_decision_has_a_page_for_whoever_is_called():
+    pages = {path.stem.replace("-", " ") for path in (ROOT / "docs/runbook").glob("*.md")}
+    assert pages == set(EXIT_CODES)
+
+
+def test_the_workflow_starts_on_schedule_and_by_hand_and_one_at_a_time():
+    assert WORKFLOW[True].keys() == {"schedule", "workflow_dispatch"}
+    assert WORKFLOW["concurrency"] == {"group": "monitor", "cancel-in-progress": False}
+    assert WORKFLOW["jobs"]["retrain"]["if"] == "needs.monitor.outputs.decision == 'retrain'"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A small problem on a GitHub of our own: its labels move up for good in July, and its main is of May."""
+    if ACT is None:
+        pytest.skip("no act: the workflows are NOT executed; `make test` builds it, with Go")
+    repo = small(tmp_path_factory.mktemp("small") / "repo")
+    with serve(tmp_path_factory.mktemp("github")) as double:
+        double.settings.workflow["can_approve_pull_request_reviews"] = True
+        git(repo.path, "push", "--quiet", str(double.repo()), "main")
+        double.home = repo.path
+        yield Runner(double, tmp_path_factory.mktemp("runner"), cache=repo.path / ".dvc/cache")
+
+
+def run(world: Runner, now: str, number: int) -> Done:
+    """The workflow, started by hand for an instant."""
+    payload = {"inputs": {"now": now}, "ref": "refs/heads/main", "repository": {"full_name": NAME}}
+    main = world.double.tip("main")
+    given = {"GITHUB_RUN_ID": str(number), "GITHUB_RUN_ATTEMPT": "1"}
+    return world.act("monitor.yml", "workflow_dispatch", payload, sha=main, **given)
+
+
+def held(world: Runner, number: int, name: str) -> set[str]:
+    """The files of an artifact of a run."""
+    contents = [content for one, content in world.double.artifacts[number] if one == name]
+    return {one for content in contents for one in zipfile.ZipFile(io.BytesIO(content)).namelist()}
+
+
+def test_a_quiet_month_without_any_cache_is_a_report_and_nothing_else(world, monkeypatch):
+    monkeypatch.setattr(world, "cache", None)
+    done = run(world, "2020-08-10T00:00Z", 301)
+    assert done.code == 0, done.log[-3000:]
+    assert held(world, 301, "monitor") == {"finding.json", "report.md", "report.html"}
+    assert not world.double.pulls
+    assert not world.double.issues
+
+
+def test_a_broken_feed_is_a_red_run_and_an_issue_with_its_report(world):
+    main, repo = world.double.tip("main"), Repo(world.double.home)
+    repo.edit("params.yaml", "visits_per_day_min: 4", "visits_per_day_min: 5")
+    git(repo.path, "commit", "--quiet", "--all", "-m", "stricter")
+    git(repo.path, "push", "--quiet", str(world.double.repo()), "HEAD:main")
+    done = run(world, "2021-01-04T00:00Z", 302)
+    git(repo.path, "reset", "--quiet", "--hard", main)
+    git(repo.path, "push", "--quiet", "--force", str(world.double.repo()), "HEAD:main")
+    assert done.code != 0
+    (issue,) = world.double.issues
+    assert issue["title"] == tell.TITLES["broken feed"]
+    assert "visits_per_day" in issue["body"]
+    assert held(world, 302, "monitor") >= {"finding.json", "report.md"}
+    assert not world.double.pulls
+
+
+def test_drift_that_hurts_is_a_pull_request_judged_by_the_workflow_and_the_same_week_again_is_none(world):
+    done = run(world, "2021-01-04T00:00Z", 303)
+    assert done.code == 0, done.log[-3000:]
+    double, repo = world.double, world.double.repo()
+    (pull,) = double.pulls
+    assert (pull["branch"], pull["labels"]) == ("retrain/2021-01-04-303-1", ["retrain"])
+    assert git(repo, "log", "-1", "--format=%an", pull["branch"]) == BOT
+    assert git(repo, "rev-list", "--count", f"main..{pull['branch']}") == "1"
+    changed = set(git(repo, "diff", "--name-only", "main", pull["branch"]).split())
+    assert {"params.yaml", "dvc.lock", "models/lineage.json", "reports/metrics.json"} <= changed
+    assert all(
+        one in ("params.yaml", "dvc.lock") or one.startswith(("models/", "reports/")) for one in changed
+    )
+    moved = yaml.safe_load(git(repo, "show", f"{pull['branch']}:params.yaml"))["windows"]
+    assert moved["holdout"] == {"from": "2020-11-06T00:00Z", "until": "2020-12-04T00:00Z"}
+    assert [state for state, _ in double.gates(double.tip(pull["branch"]))] == ["success"]
+    (said,) = double.said(pull["number"])
+    assert said.startswith("## Better")
+    assert held(world, 303, "review") == {"report.html", "report.md", "verdict.json"}
+    assert not [token for token in double.tokens if token in done.log]
+    # run again, the cool-down holds
+    done = run(world, "2021-01-04T00:00Z", 304)
+    assert done.code == 0, done.log[-3000:]
+    assert len(double.pulls) == 1
+
+
+def test_no_new_data_is_a_red_run_and_an_issue(world):
+    done = run(world, "2022-01-03T00:00Z", 305)
+    assert done.code != 0
+    assert tell.TITLES["no data"] in [one["title"] for one in world.double.issues]

@@ -18,34 +18,22 @@ def gain(
 ) -> Gain | None:
     """The gain in the primary metric on the retrain's holdout, with an interval by days.
 
-    `rows` are labelled examples, with the champion's score and `label_known_at`; `windows` those that a
+    `rows` are labelled examples with `label_known_at`; `windows` those that a
     retrain would have. None where too few rows are there to tell.
     """
-    decided = rows[DECIDED_AT]
-    judged = rows[
-        (decided >= max(windows.holdout.since, champion.windows.train.until))
-        & (decided < windows.holdout.until)
-    ]
-    train = rows[
-        (decided >= windows.train.since)
-        & (decided < windows.train.until)
-        & (rows["label_known_at"] <= windows.train.until)
-    ]
+    decided, until = rows[DECIDED_AT], windows.train.until
+    since = max(windows.holdout.since, champion.windows.train.until)
+    judged = rows[(decided >= since) & (decided < windows.holdout.until)]
+    trains = (decided >= windows.train.since) & (decided < until) & (rows["label_known_at"] <= until)
     days = judged[DECIDED_AT].dt.floor("D")
-    if (
-        windows.train.until <= champion.windows.train.until
-        or len(judged) < settings.rows_min
-        or days.nunique() < 2
-    ):
+    if len(judged) < settings.rows_min or days.nunique() < 2:
         return None
-    challenger = champion.refit(train.drop(columns=["score"]), judged.drop(columns=["score"])).to_numpy(
-        np.float64
-    )
+    scores = champion.score(judged), champion.refit(rows[trains], judged)
     codes, names = pd.factorize(days)
     found = paired.gain(
         metrics.METRICS[metrics.PRIMARY],
         judged["label"].to_numpy(np.float64),
-        (judged["score"].to_numpy(np.float64), challenger),
+        (scores[0].to_numpy(np.float64), scores[1].to_numpy(np.float64)),
         codes,
         bootstrap.weights(len(names), resampling.replicates, resampling.seed),
         settings.retrain.confidence,

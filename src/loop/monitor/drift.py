@@ -10,19 +10,22 @@ from loop.features import DECIDED_AT
 from loop.monitor.finding import Feature, Statistic
 from loop.monitor.series import Floats, Series, number, since
 from loop.stats import dependence, distance, profile, thresholds
-from loop.stats.profile import Profile
+from loop.stats.profile import Bins, Profile
 from loop.watch import Settings
 
 SCORE, DECISION = "score", "decision"
 TESTS = ("psi", "ks", "jensen_shannon", "chi_square", "missing")
+STUCK = 0.995  # share of one value from which on a column says nothing
+USED = 0.01  # share of the model's use below which nobody is called for that
 
 
 @dataclass(frozen=True)
 class Moved:
-    """One column at each look: its statistics, their limits, and one p-value of all (Simes 1986)."""
+    """One column at each look: its statistics, their limits and p-values, and one p-value of all."""
 
     values: dict[str, Floats]  # (looks,)
     limits: dict[str, float]
+    tests: dict[str, Floats]
     p: Floats
 
 
@@ -38,6 +41,7 @@ class Drift:
     dependence: Floats
     dependence_p: Floats
     dependence_limit: float
+    stuck: list[str]
 
     def features(self) -> list[Feature]:
         """The newest look, most used first; a heat of 1 is a PSI at its limit."""
@@ -76,9 +80,8 @@ class Drift:
 
     def _of(self, name: str, shown: str, title: str) -> Series:
         one = self.moved[name]
-        return Series(
-            "predictions", name, title, one.values[shown], one.p < self.alpha, one.limits[shown], one.p
-        )
+        p = one.tests[shown]
+        return Series("predictions", name, title, one.values[shown], p < self.alpha, one.limits[shown], p)
 
     def _feature(self, name: str, adjusted: Floats) -> Feature:
         one = self.moved[name]
@@ -94,7 +97,7 @@ class Drift:
                     name=test,
                     value=number(float(one.values[test][-1])),
                     limit=number(one.limits[test]),
-                    p=None,
+                    p=number(float(one.tests[test][-1])),
                 )
                 for test in TESTS
                 if np.isfinite(one.values[test][-1])
@@ -140,6 +143,7 @@ def drift(days: Profile, until: str, looks: list[str], use: dict[str, float], se
         dependence=now,
         dependence_p=thresholds.p_value(now, past, independent),
         dependence_limit=float(thresholds.limit(past, independent, settings.alpha)),
+        stuck=_stuck(days, reference, [name for name in use if use[name] >= USED], looks[-1], settings),
     )
 
 
@@ -167,7 +171,7 @@ def _moved(
     then = distance.distances(past[0].counts[name], past[1].counts[name], ordered=ordered)
     p = {test: thresholds.p_value(now[test], then[test], independent) for test in TESTS}
     limits = {test: float(thresholds.limit(then[test], independent, alpha)) for test in TESTS}
-    return Moved(now, limits, simes(np.array([p[test] for test in TESTS])))
+    return Moved(now, limits, p, simes(np.array([p[test] for test in TESTS])))
 
 
 def simes(p: Floats) -> Floats:
@@ -186,6 +190,39 @@ def _inside(days: list[str], looks: list[str], window_days: int) -> NDArray[np.i
     day = np.array(days, "datetime64[D]")
     end = np.array(looks, "datetime64[D]")[:, None]
     return ((day < end) & (day >= end - window_days)).astype(np.int64)
+
+
+def _stuck(days: Profile, reference: Profile, names: list[str], end: str, settings: Settings) -> list[str]:
+    """Features that were missing in all of the newest step, or held one value in the whole window.
+
+    Not those which did so in a past window too: it does not rain every week. Few rows tell nothing.
+    """
+    newest = days.weighted(_inside(days.days, [end], settings.step_days), [end])
+    if newest.rows[0] < settings.rows_min * settings.step_days / settings.window_days:
+        return []
+    return [
+        name
+        for name in names
+        if _one_value(days, reference, name, end, settings.window_days, slice(None))
+        or _one_value(days, reference, name, end, settings.step_days, slice(-1, None))
+    ]
+
+
+def _one_value(days: Profile, reference: Profile, name: str, end: str, width: int, among: slice) -> bool:
+    """Whether one of some bins holds almost every row of the last `width` days, and never did in the past."""
+    newest = days.weighted(_inside(days.days, [end], width), [end])
+    past, _ = profile.past(reference, width, 1)
+    single = _single(days.bins[name])[among]
+    now, then = (
+        one.counts[name][:, single].max(axis=1, initial=0) >= STUCK * np.maximum(one.rows, 1)
+        for one in (newest, past)
+    )
+    return bool(now[0] and not then.any())
+
+
+def _single(bins: Bins) -> list[int]:
+    """The bins that stand for one value, or nearly: not those of all that the reference never held."""
+    return [*range(1 if bins.ordered else 0, bins.known - 1), bins.known]
 
 
 def _least(adjusted: Floats) -> Floats:

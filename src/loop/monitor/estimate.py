@@ -35,32 +35,38 @@ def possible(reference: pd.DataFrame) -> bool:
 
 
 class Estimate:
-    """Daily counts of scores in bins of the reference, and the share of labels that each bin had.
+    """The loss to expect at a score, learnt from a reference with labels.
 
     Confidence-based performance estimation (NannyML's CBPE) with logistic recalibration (Platt 1999); the
-    interval resamples days of the reference and of the window, and so holds both errors.
+    interval resamples days of the reference and of the window, and so holds both errors. `rows` tell the
+    mean score within each of the reference's bins.
     """
 
-    def __init__(self, reference: pd.DataFrame, rows: pd.DataFrame, since: str, until: str) -> None:
-        edges = np.unique(np.quantile(reference["score"], np.linspace(0, 1, BINS + 1)[1:-1]))
-        labelled = reference[reference["label"].notna()]
-        self._positive, self._known = (
-            _by_day(labelled, edges, weight) for weight in (labelled["label"].to_numpy(np.float64), None)
-        )
-        self.days = np.arange(np.datetime64(since, "D"), np.datetime64(until, "D"))
-        self._counts = _by_day(rows, edges, None, self.days)
-        self._score = _means(rows, edges)
+    def __init__(self, reference: pd.DataFrame, rows: pd.DataFrame, seed: int) -> None:
+        self._seed = seed
+        self._edges = np.unique(np.quantile(reference["score"], np.linspace(0, 1, BINS + 1)[1:-1]))
+        self._score = _means(rows, self._edges)
+        self._expected = self._learn(reference[reference["label"].notna()])
+
+    def daily(self, rows: pd.DataFrame, days: np.ndarray) -> Floats:
+        """Counts of rows by day and bin of score, (days, bins); rows of other days do not count."""
+        return _by_day(rows, self._edges, None, days)
+
+    def of(self, counts: Floats, inside: np.ndarray) -> Windowed:
+        """The expected loss of windows, `inside` (windows, days) of `counts` (days, bins), with intervals."""
+        found = [self._window(counts[window], self._expected, self._seed) for window in inside]
+        return Windowed(*np.array(found, np.float64).reshape(len(inside), 3).T)
+
+    def _learn(self, labelled: pd.DataFrame) -> Floats:
+        """The loss to expect in each bin, then that by each resample of days: (1 + replicates, bins)."""
+        known = _by_day(labelled, self._edges, None)
+        positive = _by_day(labelled, self._edges, labelled["label"].to_numpy(np.float64))
+        weights = np.vstack([np.ones(len(known)), bootstrap.weights(len(known), REPLICATES, self._seed)])
+        share = np.array([self._share(weight @ known, weight @ positive) for weight in weights])
         of_rows = loss_metric().rows
         ones, zeros = np.ones(len(self._score)), np.zeros(len(self._score))
-        self._if = (of_rows(ones, self._score), of_rows(zeros, self._score)) if of_rows else (ones, ones)
-
-    def of(self, inside: np.ndarray, seed: int) -> Windowed:
-        """The expected loss of windows (windows, days), with intervals."""
-        weight = bootstrap.weights(len(self._known), REPLICATES, seed)
-        shares = [self._share(np.ones(len(self._known))), *(self._share(one) for one in weight)]
-        expected = np.array([share * self._if[0] + (1 - share) * self._if[1] for share in shares])
-        found = [self._window(self._counts[window], expected, seed) for window in inside]
-        return Windowed(*np.array(found, np.float64).reshape(len(inside), 3).T)
+        yes, no = (of_rows(ones, self._score), of_rows(zeros, self._score)) if of_rows else (ones, ones)
+        return np.asarray(share * yes + (1 - share) * no)
 
     def _window(self, counts: Floats, expected: Floats, seed: int) -> tuple[float, float, float]:
         counts = counts[counts.sum(axis=1) > 0]
@@ -73,9 +79,8 @@ class Estimate:
         total = counts.sum(axis=0)
         return float(total @ expected[0] / total.sum()), low, high
 
-    def _share(self, weight: Floats) -> Floats:
+    def _share(self, known: Floats, positive: Floats) -> Floats:
         """The share of labels at each bin's score: logistic in the score's logit, by Newton's method."""
-        known, positive = weight @ self._known, weight @ self._positive
         score = np.clip(self._score, 1e-6, 1 - 1e-6)
         design = np.column_stack([np.ones(len(score)), np.log(score / (1 - score))])
         beta = np.array([0.0, 1.0])

@@ -1,6 +1,7 @@
 """Figures of a finding, each an SVG text: what moved, what is beyond its limit, which labels are known."""
 
 import io
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from loop.monitor import timeline
 from loop.monitor.finding import Age, Feature, Finding, Signal
 from loop.monitor.layout import settle
 
-ROWS = 30  # features of the heat map; the table has all
+ROWS = 30  # of the heat map and of the signals; their tables have all
 MOST = 3.0  # limits at which a bar is cut
 DOT: dict[str, Any] = {"marker": "o", "color": "white", "markeredgecolor": INK, "linestyle": "none"}
 UNKNOWN: dict[str, Any] = {"facecolor": "#eef0f3", "edgecolor": "#b5bcc9", "hatch": "////", "linewidth": 0}
@@ -110,21 +111,26 @@ def _legend() -> list[Any]:
 
 
 def _signals(signals: list[Signal]) -> str:
-    """Each signal's newest value in times of its limit, with its interval; what hurts comes first."""
-    signals = sorted(signals, key=lambda one: ORDER.index(one.kind))
+    """Each signal's newest value in times of its limit, with its interval; what may hurt comes first."""
+    alarming = sorted(signals, key=lambda one: not one.alarm)[:ROWS]
+    signals = sorted(alarming, key=lambda one: ORDER.index(one.kind))
     svg = io.StringIO()
-    with canvas(10.6, 1.2 + 0.36 * len(signals), svg) as (_, axes):
+    with canvas(10.6, 1.2 + 0.4 * len(signals), svg) as (_, axes):
         axes.axvspan(0, 1, color=BAND, label="as the past was")
         axes.axvline(1, color=INK, linewidth=2)
         for place, signal in enumerate(signals):
             _bullet(axes, place, signal)
-        axes.set_yticks(range(len(signals)), [f"{one.kind}: {plain(one.title, 44)}" for one in signals])
+        axes.set_yticks(range(len(signals)), [_two_lines(f"{one.kind}: {one.title}") for one in signals])
         axes.set_xticks([0, 1, 2, MOST], ["0", "limit", "2 limits", f"{MOST:g} limits"])
         axes.set(xlim=(0, MOST * 1.32), ylim=(len(signals) - 0.4, -0.6))
         axes.tick_params(axis="y", length=0)
         axes.spines[["left", "bottom"]].set_visible(False)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
     return picture(svg, "each signal beside its limit")
+
+
+def _two_lines(text: str) -> str:
+    return "\n".join(wrap(plain(text, 90), 46, max_lines=2, placeholder="…"))
 
 
 def _bullet(axes: Any, place: int, signal: Signal) -> None:
@@ -141,7 +147,8 @@ def _bullet(axes: Any, place: int, signal: Signal) -> None:
         if size > MOST:
             axes.plot(MOST, place, color=colour, marker=">", markersize=11, clip_on=False)
     else:
-        told = f"{figure(signal.value)}, no limit" if signal.value is not None else "not measured"
+        judged = "no limit" if signal.p is None else f"p {figure(signal.p)}"
+        told = "not measured" if signal.value is None else f"{figure(signal.value)}, {judged}"
     axes.annotate(
         f"{'ALARM  ' if signal.alarm else ''}{told}",
         (MOST * 1.05, place),

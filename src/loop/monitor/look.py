@@ -19,7 +19,6 @@ from loop.monitor import (
     performance,
     reference,
     served,
-    stuck,
     use,
     windows,
 )
@@ -30,6 +29,7 @@ from loop.monitor.finding import Gain, Point
 from loop.monitor.outcomes import Joined
 from loop.monitor.performance import Daily, Performance, Windowed
 from loop.monitor.series import Series
+from loop.params import Windows
 from loop.reference import personal
 from loop.stats import thresholds
 from loop.watch import Settings
@@ -37,7 +37,6 @@ from problem import schema, source
 
 DAY = pd.Timedelta(days=1)
 LOOKS_MAX = 60
-RELIED_ON = 0.01  # share of the model's use from which on a feature that is gone matters at once
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,6 @@ class Look:
     performance: Performance
     points: list[Point]
     series: list[Series]
-    stuck: list[str]
     minima: list[str]
     source: str
     notes: list[str] = field(default_factory=list)
@@ -102,8 +100,8 @@ def days(champion: Champion, now: pd.Timestamp, setup: Settings) -> Days:
 def look(champion: Champion, fed: Feed, folders: Sequence[Path], now: pd.Timestamp, setup: Settings) -> Look:
     """Everything that is known at `now` of the champion's inputs, scores and labels."""
     when = days(champion, now, setup)
-    rows, joined, told, notes = _rows(champion, fed, folders, now, setup)
-    features = [name for name in _features(rows) if told == served.BATCH or name not in personal()]
+    rows, joined, told, notes = scored(champion, fed, folders, now, setup)
+    features = model_columns(rows, logged=told == served.LOG)
     weights = use.use(champion, rows[rows[DECIDED_AT] < _at(when.reference)], features, setup.seed)
     used = {name: share for name, share in weights.items() if share > 0}
     profile = drift.profiled(rows, when.reference, list(used))
@@ -122,34 +120,33 @@ def look(champion: Champion, fed: Feed, folders: Sequence[Path], now: pd.Timesta
         performance=concept,
         points=_points(rows, daily, when, setup, more),
         series=series,
-        stuck=stuck.stuck(rows, _relied_on(used), (_at(when.reference), _at(when.until)), setup),
         minima=harm.broken_minima(_window(matured, when.ends[-1], setup), setup),
         source=told,
         notes=notes,
     )
 
 
-def expected_gain(champion: Champion, seen: Look, now: pd.Timestamp, setup: Settings) -> Gain | None:
-    """What a retrain at `now` would have gained; None where it would learn nothing new."""
+def expected_gain(champion: Champion, fed: Feed, now: pd.Timestamp, setup: Settings) -> Gain | None:
+    """What a retrain at `now` would have gained; None where it would learn nothing new.
+
+    From the source's rows, as a retrain has them, whatever the log holds.
+    """
     try:
         moved = windows.at(now, setup, champion.windows)
     except LoopError:
         return None
     resampling = params.section("evaluate", params.Resampling)
-    labelled = seen.matured[[*schema.EXAMPLE.columns, "score"]]
+    labels = outcomes.known(fed.labels, now).drop_duplicates(source.KEY)
+    labelled = fed.examples.merge(labels, on=source.KEY, how="inner", validate="1:1")
     return backtest.gain(champion, labelled, moved, setup, resampling)
 
 
-def _rows(
+def scored(
     champion: Champion, fed: Feed, folders: Sequence[Path], now: pd.Timestamp, setup: Settings
 ) -> tuple[pd.DataFrame, Joined, str, list[str]]:
-    """All rows with score, decision and label: training rows out of fold, the others by the champion."""
+    """All requests with score, decision and label: training rows out of fold, the others as answered."""
     own, threshold = champion.windows, settings.params().threshold
-    decided = fed.examples[DECIDED_AT]
-    train = fed.examples[(decided >= own.train.since) & (decided < own.train.until)]
-    learnt = outcomes.known(fed.labels, own.train.until).drop_duplicates(source.KEY)
-    train = train.merge(learnt, on=source.KEY, how="inner", validate="1:1")
-    later = fed.examples[decided >= own.train.until].reset_index(drop=True)
+    train, later = _split(fed, own)
     told, notes = served.BATCH, []
     answered, again = served.of_log(folders, champion, own.holdout.until, now)
     if len(answered):
@@ -160,8 +157,7 @@ def _rows(
     known = served.with_decision(train.assign(score=folds), threshold)
     batch = served.in_batch(champion, later, threshold)
     answered = served.with_decision(answered, threshold) if len(answered) else answered
-    before = fed.examples.loc[decided < own.train.until, source.KEY]
-    others = fed.labels.merge(before, on=source.KEY, how="left", indicator="of")
+    others = fed.labels.merge(train[source.KEY], on=source.KEY, how="left", indicator="of")
     others = others[others.pop("of") == "left_only"]
     joined = outcomes.join(pd.concat([batch, answered], ignore_index=True), others, now, setup)
     matured = joined.matured()
@@ -169,14 +165,27 @@ def _rows(
     return pd.concat([known, final], ignore_index=True), joined, told, notes
 
 
-def _features(rows: pd.DataFrame) -> list[str]:
-    """The columns of an example that a model may look at: neither times, nor outcome."""
+def _split(fed: Feed, own: Windows) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What the champion was trained on, with labels, and all requests that it never saw.
+
+    A request of the training window whose label was not known by its end is one of those.
+    """
+    learnt = outcomes.known(fed.labels, own.train.until).drop_duplicates(source.KEY)
+    rows = fed.examples.merge(learnt, on=source.KEY, how="left", validate="1:1")
+    decided = rows[DECIDED_AT]
+    trained = rows["label"].notna() & (decided >= own.train.since) & (decided < own.train.until)
+    train = rows[trained].astype({"label": fed.labels["label"].dtype}).reset_index(drop=True)
+    return train, fed.examples[~trained.to_numpy()].reset_index(drop=True)
+
+
+def model_columns(rows: pd.DataFrame, *, logged: bool = False) -> list[str]:
+    """The columns of an example that a model may look at: neither times, nor outcome.
+
+    Nor, in the log's rows, what the contract calls personal: the log has dropped or hashed it.
+    """
+    hidden = {"label", *(personal() if logged else ())}
     told = [name for name, column in schema.EXAMPLE.columns.items() if "datetime" not in str(column.dtype)]
-    return [name for name in told if name in rows and name != "label"]
-
-
-def _relied_on(used: dict[str, float]) -> list[str]:
-    return [name for name, share in used.items() if share >= RELIED_ON]
+    return [name for name in told if name in rows and name not in hidden]
 
 
 def _expected(
@@ -186,12 +195,12 @@ def _expected(
     past = rows[rows[DECIDED_AT] < _at(when.reference)]
     if not estimate.possible(past):
         return None, None
-    model = estimate.Estimate(past, rows, when.since, when.until)
-    before, now = (
-        _windows(model.days, _past_ends(when, setup), setup),
-        _windows(model.days, when.looks, setup),
+    model = estimate.Estimate(past, rows, setup.seed)
+    days = np.arange(np.datetime64(when.since), np.datetime64(when.until))
+    counts = model.daily(rows, days)
+    then, at_looks = (
+        model.of(counts, _windows(days, ends, setup)) for ends in (_past_ends(when, setup), when.looks)
     )
-    then, at_looks = model.of(before, setup.seed), model.of(now, setup.seed)
     independent = (np.datetime64(when.reference) - np.datetime64(when.since)).astype(int) / setup.window_days
     return estimate.series(at_looks, then.value, independent, setup), (then, at_looks)
 

@@ -46,7 +46,7 @@ def find(folders: Sequence[Path], now: pd.Timestamp) -> Finding:
         seen = None if fed.breaches else looking.look(champion, fed, folders, now, setup)
         case = _case(fed.breaches, seen, earlier, now, setup)
         asks = decide.suspects(case, setup) and decide.cooling(case, setup) is None
-        gain = looking.expected_gain(champion, seen, now, setup) if seen and asks else None
+        gain = looking.expected_gain(champion, fed, now, setup) if seen and asks else None
     decision = decide.decide(case, gain, when.looks, setup)
     return Finding(
         schema_version=1,
@@ -91,7 +91,7 @@ def _case(
         breaches=len(breaches),
         rows=_newest(seen, seen.days.until, setup) if seen else 0,
         series=seen.series if seen else [],
-        stuck=seen.stuck if seen else [],
+        stuck=seen.drift.stuck if seen else [],
         minima=seen.minima if seen else [],
         attempts=[one.day for one in earlier],
         now=now,

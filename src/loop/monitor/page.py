@@ -17,6 +17,7 @@ def page(finding: Finding) -> str:
         "headline": HEADLINES[finding.decision],
         "figures": figures.draw(finding),
         "alarms": alarms(finding),
+        "rows": figures.ROWS,
         "shown": len(figures.shown(finding.features)),
         "used": {one.name: one for one in finding.features},
     }

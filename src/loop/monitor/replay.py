@@ -6,6 +6,7 @@ never replaced, and one that is retrained each month whatever happened.
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import pandas as pd
 from loop import files, params
 from loop.errors import LoopError
 from loop.features import DECIDED_AT
+from loop.git import git
 from loop.monitor import champion as champions
 from loop.monitor import feed, windows
 from loop.monitor.champion import Champion
@@ -47,11 +49,27 @@ class Week:
 
 @dataclass(frozen=True)
 class Story:
-    """What was lived: the weeks, the days on which the monthly one was retrained, and the loss of each row."""
+    """What was lived: the weeks, the days of the monthly retrains, and the loss of each row."""
 
     weeks: list[Week]
     monthly: list[str]
     rows: pd.DataFrame = field(repr=False)  # decided_at, and the loss of each of LIVES
+
+
+def main(since: pd.Timestamp | None, until: pd.Timestamp, judged_from: str | None, to: Path) -> int:
+    """Live, then write replay.json, replay.md and replay.svg into the folder `to`."""
+    from loop.monitor import replayed
+
+    os.chdir(git("rev-parse", "--show-toplevel"))
+    resampling = params.section("evaluate", params.Resampling)
+    story = live(Path.cwd(), since, until, lambda told: print(told, flush=True))
+    found = replayed.record(story, judged_from or story.weeks[0].now, resampling)
+    files.write_json(to / "replay.json", found)
+    files.write_text(to / "replay.md", replayed.table(found))
+    files.write_text(to / "replay.svg", replayed.draw(found))
+    print(replayed.table(found))
+    print(f"  figure      {to}/replay.svg; table {to}/replay.md; record {to}/replay.json")
+    return 0
 
 
 def live(here: Path, since: pd.Timestamp | None, until: pd.Timestamp, say: Callable[[str], None]) -> Story:
@@ -122,7 +140,7 @@ def _retrain(place: Scratch, now: pd.Timestamp) -> str:
 def _losses(
     place: Scratch, first: str, weeks: list[Week], until: pd.Timestamp, setup: Settings
 ) -> tuple[list[str], pd.DataFrame]:
-    """The days of the monthly retrains, and the loss of each row by each of LIVES, labels as known in the end."""
+    """The days of the monthly retrains, and the loss of each row by each of LIVES."""
     start = pd.Timestamp(weeks[0].now, tz="UTC")
     with _at(place, first) as champion:
         fed = feed.read(champion.windows.since, until, until + setup.wait_days * DAY, setup.window_days)
@@ -149,7 +167,7 @@ def _losses(
 def _monthly(
     champion: Champion, rows: pd.DataFrame, lived: pd.DataFrame, weeks: list[Week], setup: Settings
 ) -> tuple[list[str], pd.Series]:
-    """The blind one: at the first look of each month the model of that day's retrain, whatever it is worth."""
+    """The blind one: at the first look of each month that day's retrain, whatever it is worth."""
     scores, days = champion.score(lived), []
     seen: set[str] = set()
     for week in weeks:
@@ -176,13 +194,11 @@ def _monthly(
 
 def _served(place: Scratch, lived: pd.DataFrame, weeks: list[Week]) -> Iterator[pd.Series]:
     """The scores of what served: each champion's on the rows between its merge and the next one's."""
-    changes = [
-        week for place_, week in enumerate(weeks) if not place_ or week.commit != weeks[place_ - 1].commit
-    ]
+    before = [None, *(week.commit for week in weeks)]
+    changes = [week for was, week in zip(before, weeks, strict=False) if week.commit != was]
     starts = [pd.Timestamp(week.now, tz="UTC") for week in changes]
-    for week, start, end in zip(
-        changes, starts, [*starts[1:], pd.Timestamp.max.tz_localize("UTC")], strict=True
-    ):
+    ends = [*starts[1:], lived[DECIDED_AT].max() + DAY]
+    for week, start, end in zip(changes, starts, ends, strict=True):
         part = lived[(lived[DECIDED_AT] >= start) & (lived[DECIDED_AT] < end)]
         with _at(place, week.commit) as champion:
             yield champion.score(part)

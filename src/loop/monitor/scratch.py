@@ -1,4 +1,4 @@
-"""A clone to live in: real commits, branches and pipelines, and not a trace in the repository it came from."""
+"""A clone to live in: real commits, branches, pipelines, and no trace in the repository it came from."""
 
 import os
 import shutil
@@ -66,7 +66,7 @@ class Scratch:
 
 @contextmanager
 def scratch(here: Path) -> Iterator[Scratch]:
-    """A clone of what is committed in `here`, without a remote, with a copy of DVC's cache; gone at the end."""
+    """A clone of what is committed in `here`, without a remote, with DVC's cache; gone at the end."""
     folder = Path(tempfile.mkdtemp(prefix="loop-replay-"))
     try:
         place = Scratch(folder / "repo")

@@ -9,6 +9,7 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from loop import batches
@@ -50,9 +51,13 @@ class Bins:
         """How many bins there are without that of the missing."""
         return len(self.scores)
 
-    def codes(self, column: Any) -> Codes:
-        """The bin of each row of an arrow array: (rows,)."""
-        return self._of_numbers(arrays.numbers(column)) if self.ordered else self._of_categories(column)
+    def codes(self, batch: Any, name: str) -> Codes:
+        """The bin of each row of a column of a record batch or table: (rows,). LoopError as of `numbers`."""
+        return (
+            self._of_numbers(numbers(batch, name))
+            if self.ordered
+            else self._of_categories(batch.column(name))
+        )
 
     def as_json(self) -> dict[str, Any]:
         """A mapping that JSON can hold."""
@@ -136,35 +141,50 @@ class Bins:
 def bins(source: Any, columns: Sequence[str]) -> dict[str, Bins]:
     """Bins of each column of a reference: paths of Parquet, a frame or an arrow table.
 
-    From at most about 50,000 of its rows: every n-th row of 32 row groups at even steps, so the same
+    From about 50,000 of its rows, or all: every n-th row of some row groups at even steps, so the same
     source gives the same bins. Numbers, booleans and times get edges at 128 quantiles, equal ones once; all
     else is categories. A column without a value has one bin for whatever comes. Raises
     LoopError for a column that the reference lacks.
     """
     wanted = list(columns)
-    parts = batches.spread(batches.pieces(source, wanted))
-    sizes = list(batches.each(parts, lambda batch: _strided(batch, len(parts))))
-    schema = batches.schema(source)
-    if absent := [name for name in wanted if name not in schema.names]:
+    kinds = batches.kinds(source)
+    if absent := [name for name in wanted if name not in kinds]:
         raise LoopError(
             f"the reference has no column {', '.join(absent)}",
             "every column that is to be compared",
-            f"name columns that it has: {', '.join(schema.names)}",
+            f"name columns that it has: {', '.join(kinds)}",
         )
-    return {name: _bins(schema.field(name).type, [part[name] for part in sizes]) for name in wanted}
+    of = {name: kinds[name] for name in wanted}
+    parts = batches.spread(batches.pieces(source, wanted), SAMPLE)
+    step = max(1, sum(part.rows for part in parts) // SAMPLE)
+    found = list(batches.each(parts, lambda batch: _strided(batch, of, step)))
+    return {name: _bins(kinds[name], [part[name] for part in found if name in part]) for name in wanted}
 
 
-def _strided(batch: Any, parts: int) -> dict[str, Any]:
-    step = max(1, batch.num_rows * parts // SAMPLE)
-    return {name: _every(batch.column(name), step) for name in batch.schema.names}
+def numbers(batch: Any, name: str) -> Floats:
+    """A column of a batch as numbers, missing as NaN; text is read. Raises LoopError where that fails."""
+    try:
+        return arrays.numbers(batch.column(name))
+    except pa.ArrowInvalid as error:
+        raise LoopError(
+            f"column {name} holds what is no number ({error})",
+            f"numbers, as {name} held before",
+            "mend the feed: check the rows against their contract first",
+        ) from None
 
 
-def _every(column: Any, step: int) -> Any:
-    if arrays.is_number(column.type):
-        return arrays.numbers(column)[::step].copy()
-    names, where = arrays.categories(column)
+def _strided(batch: Any, kinds: dict[str, Any], step: int) -> dict[str, Any]:
+    return {
+        name: _every(batch, name, kind, step) for name, kind in kinds.items() if name in batch.schema.names
+    }
+
+
+def _every(batch: Any, name: str, kind: Any, step: int) -> Any:
+    if arrays.is_number(kind):
+        return numbers(batch, name)[::step].copy()
+    names, where = arrays.categories(batch.column(name))
     rows = np.bincount(where[::step], minlength=len(names))
-    return Counter({name: int(count) for name, count in zip(names, rows, strict=True) if name is not None})
+    return Counter({one: int(count) for one, count in zip(names, rows, strict=True) if one is not None})
 
 
 def _bins(kind: Any, found: list[Any]) -> Bins:

@@ -7,6 +7,7 @@ for independent normal days.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -57,7 +58,12 @@ def limit(
     the reference has fewer than two weeks of days, or does not vary.
     """
     known = np.asarray(reference, np.float64)
-    known = known[np.isfinite(known)]
+    return _limit(known[np.isfinite(known)].tobytes(), run_length, seed, replicates, slack)
+
+
+@lru_cache(maxsize=16)  # the same reference is asked for at every look
+def _limit(reference: bytes, run_length: int, seed: int, replicates: int, slack: float) -> float:
+    known = np.frombuffer(reference)
     if len(known) < 2 * BLOCK or known.std() == 0:
         return float("inf")
     blocks = -(-run_length // BLOCK)

@@ -5,22 +5,17 @@ Any window, any set of past windows and any resampling of days is a sum of days 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from loop import batches
 from loop.errors import LoopError
-from loop.stats import arrays
 from loop.stats.binning import Bins, Floats, bins
+from loop.stats.tally import Ints, Tally, tally
 
-__all__ = ["Bins", "Profile", "bins", "past", "profile"]
-
-Ints = NDArray[np.int64]
-SPAN = 4096  # days in one batch, above which only those that occur are counted
+__all__ = ["Bins", "Profile", "bins", "past", "profile", "thinned"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,10 +128,11 @@ def profile(source: Any, bins: dict[str, Bins], day: str, *, dependence: bool = 
     `dependence` the moments are left out. Raises LoopError for a day that cannot be told.
     """
     parts = batches.pieces(source, [*bins, day])
-    found = _Tally(bins, dependence)
-    for part in batches.each(parts, lambda batch: _tally(batch, bins, day, dependence)):
+    found = Tally(bins, dependence)
+    for part in batches.each(parts, lambda batch: tally(batch, bins, day, dependence)):
         found.add(part)
-    return found.profile()
+    days = np.array(found.days, "datetime64[D]").astype(str).tolist()
+    return Profile(bins, days, found.counts[:, 0], found.of_columns(), found.moments)
 
 
 def past(profile: Profile, window_days: int, step_days: int) -> tuple[Profile, Profile]:
@@ -156,117 +152,17 @@ def past(profile: Profile, window_days: int, step_days: int) -> tuple[Profile, P
     return profile.weighted(weight, names), profile.weighted(1 - weight, names)
 
 
-class _Tally:
-    """Counts by day, all columns side by side in one array, added up in place."""
+def thinned(windows: Profile, rows: int, *, seed: int) -> Profile:
+    """The same windows as they look with so many rows each: drawn from their shares, without moments.
 
-    def __init__(self, bins: dict[str, Bins], dependence: bool) -> None:
-        self.bins = bins
-        self.edges = np.cumsum([1, *(of.known + 1 for of in bins.values())])  # column 0: the rows
-        self.days: Ints = np.empty(0, np.int64)
-        self.counts: Ints = np.empty((0, int(self.edges[-1])), np.int64)
-        self.moments = np.empty((0, len(bins), len(bins))) if dependence else None
-
-    def add(self, other: "_Tally") -> None:
-        """Add the days of another; its days are sorted, as these are."""
-        days = np.union1d(self.days, other.days)
-        if len(days) > len(self.days):
-            where = np.searchsorted(days, self.days)
-            self.counts = _spread(self.counts, where, len(days))
-            if self.moments is not None:
-                self.moments = _spread(self.moments, where, len(days))
-            self.days = days
-        where = np.searchsorted(self.days, other.days)
-        self.counts[where] += other.counts
-        if self.moments is not None and other.moments is not None:
-            self.moments[where] += other.moments
-
-    def profile(self) -> Profile:
-        days = np.array(self.days, "datetime64[D]").astype(str).tolist()
-        ends = zip(self.bins, self.edges[:-1], self.edges[1:], strict=True)
-        counts = {name: self.counts[:, start:end] for name, start, end in ends}
-        return Profile(self.bins, days, self.counts[:, 0], counts, self.moments)
-
-
-def _tally(batch: Any, bins: dict[str, Bins], day: str, dependence: bool) -> _Tally:
-    found = _Tally(bins, dependence)
-    found.days, number = _numbered(_days(batch.column(day), day))
-    days = len(found.days)
-    columns = [np.bincount(number, minlength=days)[:, None]]
-    scores = np.empty((len(bins), batch.num_rows), np.float32) if dependence else None
-    for place, (name, of) in enumerate(bins.items()):
-        width = of.known + 1
-        if name in batch.schema.names:
-            codes = _codes(of, batch.column(name), name)
-        else:
-            codes = np.full(batch.num_rows, of.known, np.uint8)
-        cells = number * width + codes if days > 1 else codes
-        columns.append(np.bincount(cells, minlength=days * width).reshape(days, width))
-        if scores is not None:
-            np.append(of.scores, 0).astype(np.float32).take(codes, out=scores[place], mode="clip")
-    found.counts = np.concatenate(columns, axis=1)
-    if scores is not None:
-        found.moments = _moments(scores, number, days)
-    return found
-
-
-def _moments(scores: NDArray[np.float32], number: Ints, days: int) -> Floats:
-    """Sums of products by day: (days, columns, columns)."""
-    if days > 1 and (np.diff(number) < 0).any():
-        order = np.argsort(number.astype(np.uint16), kind="stable")
-        scores, number = scores[:, order], number[order]
-    ends = np.searchsorted(number, np.arange(days + 1))
-    parts = [scores[:, start:end] for start, end in pairwise(ends)]
-    return np.array([part @ part.T for part in parts], np.float64)
-
-
-def _numbered(days: Ints) -> tuple[Ints, Ints]:
-    """The days that occur, sorted, and for each row the place of its day among them."""
-    first, last = days.min(), days.max()
-    if last - first >= SPAN:
-        return np.unique(days, return_inverse=True)
-    there = np.bincount(days - first) > 0
-    return np.flatnonzero(there) + first, (np.cumsum(there) - 1)[days - first]
-
-
-def _days(column: Any, name: str) -> Ints:
-    """Days since 1970 in UTC."""
-    kind = column.type
-    if column.null_count:
-        raise _no_day(name, f"{column.null_count} rows without a value")
-    if pa.types.is_timestamp(kind):
-        if kind.tz is None:
-            raise _no_day(name, "times without a time zone")
-        ticks = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit] * 86_400
-        return np.asarray(arrays.plain(column)[0] // ticks, np.int64)
-    if pa.types.is_date(kind):
-        ticks = 1 if kind.bit_width == 32 else 86_400_000
-        return np.asarray(arrays.plain(column)[0] // ticks, np.int64)
-    names, where = arrays.categories(column)
-    texts = names[:-1]
-    try:
-        days = np.array(texts, "datetime64[D]").astype(np.int64)
-    except ValueError as error:
-        raise _no_day(name, f"what is no day ({error})") from None
-    return np.asarray(days.take(where))
-
-
-def _codes(bins: Bins, column: Any, name: str) -> NDArray[np.uint8]:
-    try:
-        return bins.codes(column)
-    except pa.ArrowInvalid as error:
-        raise LoopError(
-            f"column {name} holds what is no number ({error})",
-            f"numbers, as {name} held in the reference",
-            "mend the feed: check the rows against their contract first",
-        ) from None
-
-
-def _no_day(name: str, found: str) -> LoopError:
-    return LoopError(
-        f"column {name}, which says the day of a row, holds {found}",
-        "instants with a time zone, dates, or ISO days such as 2026-01-31",
-        f"write {name} in UTC, with its zone, in every row",
-    )
+    A window of few rows lies far from any reference by chance alone, so it is to be set against past windows
+    that are as small. A window without a row stays so.
+    """
+    random = np.random.default_rng(seed)
+    size = np.where(windows.rows > 0, rows, 0)
+    shares = {name: of / np.maximum(of.sum(axis=1, keepdims=True), 1) for name, of in windows.counts.items()}
+    counts = {name: random.multinomial(size, share) * (size > 0)[:, None] for name, share in shares.items()}
+    return replace(windows, rows=size, counts=counts, moments=None)
 
 
 def _product(weight: NDArray[Any], counts: NDArray[Any]) -> NDArray[Any]:
@@ -283,9 +179,3 @@ def _places(days: list[str], among: list[str]) -> Ints:
 
 def _same(one: Profile, other: Profile, name: str) -> bool:
     return one.bins[name] is other.bins[name] or one.bins[name].same(other.bins[name])
-
-
-def _spread(rows: NDArray[Any], where: Ints, size: int) -> NDArray[Any]:
-    found = np.zeros((size, *rows.shape[1:]), rows.dtype)
-    found[where] = rows
-    return found

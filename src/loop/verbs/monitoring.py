@@ -1,5 +1,6 @@
 """What is done on schedule: look at production, and propose a retrain."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -55,3 +56,30 @@ def retrain(
     from loop.params import instant_option
 
     raise typer.Exit(retraining.main(instant_option("--now", now), proposed=proposed))
+
+
+@verbs.command()
+def replay(
+    until: Annotated[str, typer.Option(help="The day on which it ends, in UTC.")],
+    since: Annotated[
+        str | None, typer.Option(help="The first look; when the champion was judged by default.")
+    ] = None,
+    judged_from: Annotated[
+        str | None, typer.Option(help="The day from which the rule is judged; the first look by default.")
+    ] = None,
+    to: Annotated[Path, typer.Option(help="The folder of the figure, the table and the record.")] = Path(
+        "monitor/replay"
+    ),
+) -> None:
+    """Live through past weeks in minutes, in a scratch clone: looks, retrains, reviews, merges by rule.
+
+    Beside it live a champion that is never replaced, and one that is retrained each month. A rule merges
+    what its review let pass; here, a person does.
+
+    Example: loop replay --since 2013-04-01 --until 2014-01-01 --judged-from 2013-07-01
+    """
+    from loop.monitor import replay as living
+
+    start = instant(since) if since else None
+    judged = f"{instant(judged_from):%Y-%m-%d}" if judged_from else None
+    raise typer.Exit(living.main(start, instant(until), judged, to))

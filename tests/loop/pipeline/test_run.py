@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from loop.errors import LoopError
 from loop.paths import PARAMS
 from loop.pipeline import run
 from loop.pipeline.run import summary
@@ -42,13 +43,22 @@ TYPOS = {
 
 
 @pytest.mark.parametrize(("changes", "said"), TYPOS.values(), ids=TYPOS)
-def test_a_typo_is_refused_before_anything_runs(working_copy, changes, said):
+def test_a_typo_is_refused_before_anything_runs(working_copy, monkeypatch, changes, said):
+    monkeypatch.chdir(working_copy.path)
+    monkeypatch.setattr("subprocess.Popen", lambda *_, **__: pytest.fail("DVC was started"))
     for key, value in changes.items():
         working_copy.set_param(key, value)
+    with pytest.raises(LoopError) as refused:
+        run.run([])
+    assert refused.value.found.startswith("params.yaml")
+    assert said in str(refused.value)
+
+
+def test_a_typo_is_one_message_and_an_exit_code(working_copy):
+    working_copy.set_param("evaluate.replicate", 5)
     done = working_copy.run("loop", "run", check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("error: params.yaml")
-    assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert "Running stage" not in done.stdout
 

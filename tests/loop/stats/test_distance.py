@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.spatial.distance import jensenshannon
@@ -44,11 +44,13 @@ def test_ks_of_counts_is_within_a_hundredth_of_that_of_values(before, after):
     assert distance.ks(*counted(before, after)) == pytest.approx(ks_2samp(before, after).statistic, abs=0.01)
 
 
+@settings(deadline=None)
 @given(counts, counts)
 def test_jensen_shannon_is_that_of_scipy(before, after):
     assert distance.jensen_shannon(before, after) == pytest.approx(jensenshannon(before, after, 2), abs=1e-6)
 
 
+@settings(deadline=None)
 @given(counts)
 def test_cramers_v_is_that_of_a_table_with_as_many_rows_on_both_sides(before):
     table = np.stack([before, before[::-1]])
@@ -67,41 +69,48 @@ def test_missing_is_the_rise_of_the_share():
 
 
 @pytest.mark.parametrize("of", ALL)
+@settings(deadline=None)
 @given(counts, st.integers(2, 1000))
 def test_the_same_shares_have_not_moved(of, before, times):
     assert of(before, before * times) == pytest.approx(0, abs=1e-7)
 
 
 @pytest.mark.parametrize("of", ALL)
+@settings(deadline=None)
 @given(counts, counts, st.integers(2, 1000))
 def test_a_distance_does_not_grow_with_rows(of, before, after, times):
     assert of(before * times, after) == pytest.approx(of(before, after), abs=1e-7)
 
 
 @pytest.mark.parametrize("of", UNSIGNED)
+@settings(deadline=None)
 @given(counts, counts)
 def test_a_distance_is_the_same_both_ways(of, before, after):
     assert of(before, after) == pytest.approx(of(after, before))
 
 
+@settings(deadline=None)
 @given(counts, counts)
 def test_missing_turns_its_sign_both_ways(before, after):
     assert distance.missing(before, after) == pytest.approx(-distance.missing(after, before))
 
 
 @pytest.mark.parametrize("of", [distance.psi, distance.jensen_shannon, distance.chi_square])
+@settings(deadline=None)
 @given(counts, counts, st.permutations(range(6)))
 def test_the_order_of_bins_does_not_matter(of, before, after, order):
     assert of(before[order], after[order]) == pytest.approx(of(before, after))
 
 
 @pytest.mark.parametrize("of", [distance.ks, distance.jensen_shannon, distance.chi_square])
+@settings(deadline=None)
 @given(counts, counts)
 def test_a_share_of_all_is_between_zero_and_one(of, before, after):
     assert 0 <= of(before, after) <= 1 + 1e-9
 
 
 @pytest.mark.parametrize("of", UNSIGNED)
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=5))
 def test_the_more_rows_move_the_larger_it_is(of, moves):
     shift = np.sort(moves)
@@ -111,6 +120,7 @@ def test_the_more_rows_move_the_larger_it_is(of, moves):
 
 
 @pytest.mark.parametrize("of", ALL)
+@settings(deadline=None)
 @given(counts, arrays.arrays(np.int64, (3, 6), elements=st.integers(1, 1000)))
 def test_many_windows_at_once_give_what_each_gives(of, before, windows):
     assert of(before, windows) == pytest.approx([float(of(before, window)) for window in windows])

@@ -1,18 +1,20 @@
 """A profile: counts by day that any window is a sum of, from any kind of source, in fixed bins."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loop.errors import LoopError
 from loop.stats import binning
-from loop.stats.profile import Bins, Profile, bins, past, profile
+from loop.stats.profile import Bins, Profile, bins, past, profile, thinned
 
 COLUMNS = ["number", "whole", "category", "flag"]
 
@@ -35,6 +37,10 @@ def rows(seed: int = 0, size: int = 2800, days: int = 28) -> pd.DataFrame:
     )
 
 
+def batch(**columns) -> pa.RecordBatch:
+    return pa.record_batch({name: pa.array(values) for name, values in columns.items()})
+
+
 def profiled(frame: pd.DataFrame, columns: list[str] = COLUMNS) -> Profile:
     return profile(frame, bins(frame, columns), "at")
 
@@ -47,13 +53,14 @@ def same(one: Profile, other: Profile) -> bool:
     return one.days == other.days and np.array_equal(one.rows, other.rows) and counts and moments
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.floats(allow_nan=False, width=64), max_size=60),
     st.lists(st.floats(width=64), min_size=1, max_size=60),
 )
 def test_the_bin_of_a_number_is_that_of_a_binary_search(reference, values):
     of = bins(pd.DataFrame({"x": pd.Series(reference, dtype=float)}), ["x"])["x"]
-    found = of.codes(pa.array(np.array(values, float)))
+    found = of.codes(batch(x=np.array(values, float)), "x")
     expected = [of.known if np.isnan(value) else np.searchsorted(of.edges, value) for value in values]
     assert found.tolist() == expected
 
@@ -62,7 +69,7 @@ def test_a_skewed_column_is_binned_right_too():
     values = np.exp(np.random.default_rng(0).normal(0, 6, 5000))
     of = bins(pd.DataFrame({"x": values}), ["x"])["x"]
     assert of._table[1] > binning.NEAR, "the table of cells would serve here"
-    assert np.array_equal(of.codes(pa.array(values)), np.searchsorted(of.edges, values))
+    assert np.array_equal(of.codes(batch(x=values), "x"), np.searchsorted(of.edges, values))
 
 
 def test_no_bin_of_a_continuous_column_holds_more_than_a_hundredth():
@@ -74,7 +81,7 @@ def test_no_bin_of_a_continuous_column_holds_more_than_a_hundredth():
 
 def test_below_and_above_all_that_the_reference_saw_are_bins_of_their_own():
     of = bins(pd.DataFrame({"x": [3.0, 3.0, 3.0]}), ["x"])["x"]
-    below, same, above = of.codes(pa.array([2.9, 3.0, 3.1]))
+    below, same, above = of.codes(batch(x=[2.9, 3.0, 3.1]), "x")
     assert (below, above) == (0, of.known - 1)
     assert below < same < above
 
@@ -84,19 +91,27 @@ def test_a_category_beyond_the_most_frequent_counts_as_other():
     of = bins(frame, ["x"])["x"]
     assert of.values is not None
     assert set(of.values) == {f"v{n}" for n in range(100)}
-    assert of.codes(pa.array(["v149", "new", None])).tolist() == [100, 100, 101]
+    assert of.codes(batch(x=["v149", "new", None]), "x").tolist() == [100, 100, 101]
 
 
 def test_a_column_without_a_value_has_one_bin_for_whatever_comes():
     frame = pd.DataFrame({"x": [np.nan, np.nan], "y": pd.Series([None, None], dtype="str")})
     found = bins(frame, ["x", "y"])
-    assert found["x"].codes(pa.array([1.0, None])).tolist() == [0, 1]
-    assert found["y"].codes(pa.array(["a", None])).tolist() == [0, 1]
+    assert found["x"].codes(batch(x=[1.0, None]), "x").tolist() == [0, 1]
+    assert found["y"].codes(batch(x=["a", None]), "x").tolist() == [0, 1]
 
 
 def test_bins_of_a_column_that_the_reference_lacks_are_refused():
     with pytest.raises(LoopError, match="no column nowhere"):
         bins(rows(), ["number", "nowhere"])
+
+
+def test_a_file_without_a_value_takes_its_type_from_the_others(tmp_path):
+    pq.write_table(pa.table({"x": pa.nulls(3)}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"x": [1.0, 2.0]}), tmp_path / "b.parquet")
+    of = bins([tmp_path / "a.parquet", tmp_path / "b.parquet"], ["x"])["x"]
+    assert of.ordered
+    assert of.codes(batch(x=pa.nulls(2)), "x").tolist() == [of.known] * 2
 
 
 def test_bins_survive_json():
@@ -124,10 +139,8 @@ def test_the_counts_of_each_day_are_its_rows():
 
 def test_moments_are_the_sums_of_products_of_normal_scores():
     frame = rows(size=300, days=3)
-    found = profiled(frame)
-    scores = np.stack(
-        [np.append(of.scores, 0)[of.codes(pa.array(frame[name]))] for name, of in found.bins.items()]
-    )
+    found, table = profiled(frame), batch(**frame[COLUMNS])
+    scores = np.stack([np.append(of.scores, 0)[of.codes(table, name)] for name, of in found.bins.items()])
     of_day = scores[:, (frame["at"].dt.day == 2).to_numpy()]
     assert found.moments is not None
     assert np.allclose(found.moments[1], of_day @ of_day.T, atol=1e-3)
@@ -275,3 +288,36 @@ def test_past_windows_are_of_calendar_days_whatever_days_have_rows():
     assert (
         windows.rows[windows.days.index("2024-01-06")] == (gap["at"].dt.strftime("%F") == "2024-01-12").sum()
     )
+
+
+def test_thinned_windows_have_so_many_rows_in_each_column():
+    windows, _ = past(profiled(rows()), 7, 7)
+    small = thinned(windows, 50, seed=0)
+    assert small.days == windows.days
+    assert small.moments is None
+    assert small.rows.tolist() == [50] * 4
+    for counts in small.counts.values():
+        assert counts.sum(axis=1).tolist() == [50] * 4
+
+
+def test_a_window_without_a_row_stays_so_when_thinned():
+    assert thinned(profiled(rows()).take([]).total(), 50, seed=0).counts["whole"].sum() == 0
+
+
+def test_a_file_is_profiled_without_the_start_up_cost_of_pandas_scipy_or_an_engine(tmp_path):
+    rows().to_parquet(tmp_path / "a.parquet")
+    script = """
+import sys
+from loop.stats import dependence, distance
+from loop.stats.profile import bins, past, profile
+path = sys.argv[1]
+found = profile(path, bins(path, ["number", "whole", "category"]), "at")
+windows, rest = past(found, 7, 7)
+for name, of in found.bins.items():
+    distance.distances(rest.counts[name], windows.counts[name], ordered=of.ordered)
+dependence.distance(rest, windows)
+print(sorted({"pandas", "scipy", "duckdb"} & set(sys.modules)))
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "a.parquet")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")

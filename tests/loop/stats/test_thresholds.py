@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control, t
 
 from loop.stats import distance
-from loop.stats.profile import Bins, Profile, past
+from loop.stats.profile import Bins, Profile, past, thinned
 from loop.stats.thresholds import benjamini_hochberg, limit, p_value
 
 BINS = {"x": Bins(np.arange(1.0, 12.0), None, np.zeros(12))}
@@ -51,12 +51,30 @@ def test_few_past_windows_make_the_test_careful_not_loud():
     assert (p < 0.05).mean() <= 0.08
 
 
+@pytest.mark.parametrize("rows", [5, 50])
+def test_a_window_of_few_rows_is_no_alarm_beside_past_windows_as_small(rows):
+    alarms, loud = [], []
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        reference = days(random, 112)
+        new = thinned(days(random, WINDOW).total(), rows, seed=seed)
+        windows, rest = past(reference, WINDOW, 2)
+        small = thinned(windows, rows, seed=seed)
+        value = distance.psi(reference.total().counts["x"], new.counts["x"])[0]
+        known, large = (distance.psi(rest.counts["x"], side.counts["x"]) for side in (small, windows))
+        alarms.append(p_value(value, known, 16) < 0.05)
+        loud.append(p_value(value, large, 16) < 0.05)
+    assert np.mean(alarms) <= 0.08
+    assert np.mean(loud) > 0.3
+
+
 def test_p_is_that_of_students_t_predictive():
     known = np.exp([-3.0, -2.0, -1.0, -2.0])
     spread = np.std([-3, -2, -1, -2], ddof=1) * np.sqrt(1 + 1 / 4)
     assert p_value(np.exp(-1), known, 4, floor=0) == pytest.approx(t.sf(1 / spread, 3))
 
 
+@settings(deadline=None)
 @given(st.floats(3, 60), st.floats(1e-4, 0.5))
 def test_the_limit_is_the_value_whose_p_is_alpha(independent, alpha):
     known = np.random.default_rng(0).gamma(2, 0.01, (2, 30))
@@ -99,6 +117,7 @@ def test_past_windows_that_were_all_alike_do_not_make_a_trifle_an_alarm():
 p_values = st.lists(st.floats(0, 1), min_size=1, max_size=20)
 
 
+@settings(deadline=None)
 @given(p_values)
 def test_equal_weights_give_the_adjustment_of_scipy(p):
     assert benjamini_hochberg(p, np.full(len(p), 3.0)) == pytest.approx(false_discovery_control(p))

@@ -1,0 +1,32 @@
+"""A retrain without its pipeline and its review: a light commit, and a verdict of the test's own."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from loop.monitor import challenger, windows
+from loop.monitor.challenger import Challenger, Verdict
+from loop.params import Windows
+from workflows.double import git
+
+REPORT = "## Better: this change may become the champion\n\nlog loss gains 0.0180\n"
+
+
+class Light:
+    """Stands in for `challenger.make` in a repository."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.verdict, self.report, self.made = home, "better", REPORT, 0
+
+    def make(self, main: str, moved: Windows, now: pd.Timestamp) -> Challenger:
+        """A commit on top of `main` that moves the windows and makes nothing of them."""
+        self.made += 1
+        place = self.home.parent / f"light{self.made}"
+        git(self.home, "worktree", "add", "--quiet", "--detach", str(place), main)
+        path = place / "params.yaml"
+        path.write_text(windows.edit(path.read_text(), moved))
+        told = f"{challenger.subject(moved)}\n\nRetrain: {now:%Y-%m-%dT%H:%MZ}"
+        git(place, "commit", "--quiet", "--all", "-m", told)
+        sha = git(place, "rev-parse", "HEAD")
+        git(self.home, "worktree", "remove", "--force", str(place))
+        return Challenger(sha, moved, Verdict(verdict=self.verdict, sentence="as it is"), self.report)

@@ -1,0 +1,36 @@
+"""The second problem over fourteen months, whose outcomes move up for good in July."""
+
+import shutil
+from pathlib import Path
+
+from conftest import ROOT, Repo, copy_sources
+
+SECOND = ROOT / "tests/second_problem"
+MADE = ["dvc.lock", "models/lineage.json", "models/card.json", "models/card.md", "reports"]
+WINDOWS = {
+    'until: "2020-03-22T00:00Z"': 'until: "2020-06-01T00:00Z"',
+    'from: "2020-03-22T00:00Z"': 'from: "2020-06-01T00:00Z"',
+    'until: "2020-04-20T00:00Z"': 'until: "2020-06-29T00:00Z"',
+    'as_of: "2020-05-20T12:00Z"': 'as_of: "2020-08-01T00:00Z"',
+    "final_after_days: 7": "final_after_days: 31",
+    "window_days: 14": "window_days: 28",
+}
+
+
+def small(target: Path) -> Repo:
+    """A repository in which the pipeline has run, as one commit on main; its champion is of May."""
+    repo = copy_sources(target)
+    for name in ["src/problem", *MADE]:
+        repo.run("rm", "-rf", name)
+    problem = repo.path / "src/problem"
+    shutil.copytree(SECOND / "problem", problem, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy2(SECOND / "params.yaml", repo.path)
+    for old, new in WINDOWS.items():
+        repo.edit("params.yaml", old, new)
+    year = "found = pd.concat([load_diabetes(as_frame=True, scaled=False).frame] * 4, ignore_index=True)"
+    repo.edit("src/problem/source.py", "found = load_diabetes(as_frame=True, scaled=False).frame", year)
+    moved = 'found["target"] + 40 * (visited_at >= "2020-07-15")'
+    repo.edit("src/problem/source.py", '"progression": found["target"]', f'"progression": {moved}')
+    repo.run("loop", "run")
+    repo.commit()
+    return repo
