@@ -11,7 +11,7 @@ from loop.monitor import look as looking
 from loop.monitor.series import Series, since, told
 from loop.params import Resampling
 from loop.watch import Hysteresis
-from monitor.case import DAY, NOW, Model, keys, settings, windows
+from monitor.case import DAY, NOW, Model, keys, labelled, settings, windows
 from problem import metrics, source
 
 SETTINGS = settings()
@@ -87,6 +87,31 @@ def test_only_the_newest_window_is_held_to_its_contract(here, monkeypatch):
     feed.read(since, until, now, 28)
     feed.read(since, until, now, 99)
     assert asked == [(until - 28 * DAY, until, now), (since, until, now)]
+
+
+# What the champion was trained on
+
+
+def test_rows_of_the_training_window_without_a_label_by_its_end_are_as_new_to_the_champion_as_later_ones():
+    own = windows()
+    at = pd.Series(
+        [own.train.since + 5 * DAY, own.train.until - DAY, own.train.until + DAY, own.train.until + DAY]
+    )
+    rows = keys(4).assign(decided_at=at.astype("datetime64[us, UTC]"), x=1.0)
+    labels = labelled(rows.iloc[:3], 3, 1)
+    train, later = looking._split(feed.Feed(rows, labels.astype({"label": "int64"}), []), own)
+    assert train[source.KEY[0]].tolist() == ["0"]
+    assert train["label"].dtype == "int64"
+    assert later[source.KEY[0]].tolist() == ["1", "2", "3"]
+    assert "label" not in later
+
+
+def test_a_label_that_came_twice_trains_once_by_the_first():
+    own = windows()
+    rows = keys(1).assign(decided_at=pd.Series([own.train.since], dtype="datetime64[us, UTC]"), x=1.0)
+    labels = pd.concat([labelled(rows, 2, 0), labelled(rows, 1, 1)])
+    train, later = looking._split(feed.Feed(rows, labels, []), own)
+    assert (train["label"].tolist(), len(later)) == ([1], 0)
 
 
 # What the model uses
