@@ -5,10 +5,11 @@ import re
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
-from conftest import ROOT, Repo, copy_sources
+from conftest import ROOT, Repo, copy, copy_sources
 from loop import files
 from problem import metrics, source
 
@@ -86,6 +87,33 @@ def test_the_contract_suite_holds_and_the_stages_name_the_code_that_they_run(ado
     ]
     done = adopted.run("python", "-m", "pytest", "-q", *statements, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.fixture(scope="module")
+def watched(adopted, tmp_path_factory) -> Repo:
+    """A copy of it that is committed, to be looked after."""
+    repo = copy(adopted, tmp_path_factory.mktemp("watched") / "repo")
+    repo.commit()
+    return repo
+
+
+@pytest.mark.parametrize(
+    ("now", "code", "decisions"),
+    [("2020-04-20", 0, {"nothing", "watch"}), ("2020-05-20", 5, {"no data"})],
+)
+def test_it_is_looked_after_though_labels_take_a_month(watched, now, code, decisions):
+    done = watched.run("loop", "monitor", "--now", now, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    found = json.loads(watched.text("monitor/finding.json"))
+    assert found["decision"] in decisions
+    assert found["matured"]["until"] == f"{pd.Timestamp(now) - pd.Timedelta(days=31):%Y-%m-%d}"
+    assert found["matured"]["rows"] > 0
+    assert {one["estimate"] for one in found["points"]} == {None}, "no probabilities, no expected loss"
+    loss = next(one for one in found["signals"] if one["name"] == "loss")
+    assert loss["title"] == "mean absolute error"
+    for name in ("finding.json", "report.md", "report.html"):
+        said = watched.text(f"monitor/{name}")
+        assert not [word for word in words_of_the_first() if spoken(word, said)]
 
 
 def test_a_change_of_it_is_reviewed_like_any_other(adopted, tmp_path):

@@ -1,17 +1,16 @@
 """Inputs and scores: how far each look's window lies from the reference, beside how far past windows did."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loop import files
 from loop.features import DECIDED_AT
 from loop.monitor.finding import Feature, Statistic
-from loop.monitor.series import Floats, Series, since
+from loop.monitor.series import Floats, Series, number, since
 from loop.stats import dependence, distance, profile, thresholds
-from loop.stats.profile import Profile
+from loop.stats.profile import Bins, Profile
 from loop.watch import Settings
 
 SCORE, DECISION = "score", "decision"
@@ -90,20 +89,20 @@ class Drift:
         return Feature(
             name=name,
             use=round(self.use[name], 4),
-            p=files.rounded(float(adjusted[-1])),
+            p=number(float(adjusted[-1])),
             alarm=bool(adjusted[-1] < self.alpha),
             since=since(adjusted < self.alpha, self.looks),
             statistics=[
                 Statistic(
                     name=test,
-                    value=files.rounded(float(one.values[test][-1])),
-                    limit=files.rounded(one.limits[test]),
-                    p=files.rounded(float(one.tests[test][-1])),
+                    value=number(float(one.values[test][-1])),
+                    limit=number(one.limits[test]),
+                    p=number(float(one.tests[test][-1])),
                 )
                 for test in TESTS
                 if np.isfinite(one.values[test][-1])
             ],
-            heat=[files.rounded(float(value)) for value in heat],
+            heat=[number(float(value)) for value in heat],
         )
 
 
@@ -133,6 +132,7 @@ def drift(days: Profile, until: str, looks: list[str], use: dict[str, float], se
     adjusted = np.column_stack(
         [thresholds.benjamini_hochberg(p[:, look], weights) for look in range(len(looks))]
     )
+    inside, rest, whole, windows = (_of(part, list(use)) for part in (inside, rest, whole, windows))
     past, now = dependence.distance(rest, inside), dependence.distance(whole, windows)
     return Drift(
         looks=looks,
@@ -144,6 +144,17 @@ def drift(days: Profile, until: str, looks: list[str], use: dict[str, float], se
         dependence_p=thresholds.p_value(now, past, independent),
         dependence_limit=float(thresholds.limit(past, independent, settings.alpha)),
         stuck=_stuck(days, reference, [name for name in use if use[name] >= USED], looks[-1], settings),
+    )
+
+
+def _of(profile: Profile, columns: list[str]) -> Profile:
+    """The same days with these columns alone: scores and decisions are no inputs."""
+    place = [list(profile.bins).index(name) for name in columns]
+    return replace(
+        profile,
+        bins={name: profile.bins[name] for name in columns},
+        counts={name: profile.counts[name] for name in columns},
+        moments=None if profile.moments is None else profile.moments[:, place][:, :, place],
     )
 
 
@@ -184,8 +195,11 @@ def _inside(days: list[str], looks: list[str], window_days: int) -> NDArray[np.i
 def _stuck(days: Profile, reference: Profile, names: list[str], end: str, settings: Settings) -> list[str]:
     """Features that were missing in all of the newest step, or held one value in the whole window.
 
-    Not those which did so in a past window too: it does not rain every week.
+    Not those which did so in a past window too: it does not rain every week. Few rows tell nothing.
     """
+    newest = days.weighted(_inside(days.days, [end], settings.step_days), [end])
+    if newest.rows[0] < settings.rows_min * settings.step_days / settings.window_days:
+        return []
     return [
         name
         for name in names
@@ -198,10 +212,17 @@ def _one_value(days: Profile, reference: Profile, name: str, end: str, width: in
     """Whether one of some bins holds almost every row of the last `width` days, and never did in the past."""
     newest = days.weighted(_inside(days.days, [end], width), [end])
     past, _ = profile.past(reference, width, 1)
+    single = _single(days.bins[name])[among]
     now, then = (
-        one.counts[name][:, among].max(axis=1) >= STUCK * np.maximum(one.rows, 1) for one in (newest, past)
+        one.counts[name][:, single].max(axis=1, initial=0) >= STUCK * np.maximum(one.rows, 1)
+        for one in (newest, past)
     )
-    return bool(now[0] and newest.rows[0] and not then.any())
+    return bool(now[0] and not then.any())
+
+
+def _single(bins: Bins) -> list[int]:
+    """The bins that stand for one value, or nearly: not those of all that the reference never held."""
+    return [*range(1 if bins.ordered else 0, bins.known - 1), bins.known]
 
 
 def _least(adjusted: Floats) -> Floats:

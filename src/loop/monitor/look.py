@@ -29,7 +29,9 @@ from loop.monitor.finding import Gain, Point
 from loop.monitor.outcomes import Joined
 from loop.monitor.performance import Daily, Performance, Windowed
 from loop.monitor.series import Series
+from loop.params import Windows
 from loop.reference import personal
+from loop.stats import thresholds
 from loop.watch import Settings
 from problem import schema, source
 
@@ -80,6 +82,13 @@ def days(champion: Champion, now: pd.Timestamp, setup: Settings) -> Days:
             f"--now {own.as_of:%Y-%m-%d} or later",
         )
     first = own.train.since.ceil("D")
+    past = (own.holdout.until - first) / (setup.window_days * DAY)
+    if past < thresholds.FEWEST:
+        raise LoopError(
+            f"the champion's train and holdout hold {past:.1f} windows of {setup.window_days} days",
+            f"at least {thresholds.FEWEST}, to see how windows differ among themselves",
+            "choose a shorter monitor.window_days in params.yaml",
+        )
     count = min(LOOKS_MAX, max(setup.hysteresis.of, (until - own.holdout.until).days // setup.step_days + 1))
     looks = [until - place * setup.step_days * DAY for place in reversed(range(count))]
     looks = [look for look in looks if look - setup.window_days * DAY >= first]
@@ -130,20 +139,17 @@ def expected_gain(champion: Champion, fed: Feed, now: pd.Timestamp, setup: Setti
     except LoopError:
         return None
     resampling = params.section("evaluate", params.Resampling)
-    labelled = fed.examples.merge(fed.labels, on=source.KEY, how="inner", validate="1:1")
+    labels = outcomes.known(fed.labels, now).drop_duplicates(source.KEY)
+    labelled = fed.examples.merge(labels, on=source.KEY, how="inner", validate="1:1")
     return backtest.gain(champion, labelled, moved, setup, resampling)
 
 
 def scored(
     champion: Champion, fed: Feed, folders: Sequence[Path], now: pd.Timestamp, setup: Settings
 ) -> tuple[pd.DataFrame, Joined, str, list[str]]:
-    """All rows with score, decision and label: training rows out of fold, the others by the champion."""
+    """All requests with score, decision and label: training rows out of fold, the others as answered."""
     own, threshold = champion.windows, settings.params().threshold
-    decided = fed.examples[DECIDED_AT]
-    train = fed.examples[(decided >= own.train.since) & (decided < own.train.until)]
-    train = train.merge(fed.labels, on=source.KEY, how="inner", validate="1:1")
-    train = train[train["label_known_at"] <= own.train.until].reset_index(drop=True)
-    later = fed.examples[decided >= own.train.until].reset_index(drop=True)
+    train, later = _split(fed, own)
     told, notes = served.BATCH, []
     answered, again = served.of_log(folders, champion, own.holdout.until, now)
     if len(answered):
@@ -154,8 +160,7 @@ def scored(
     known = served.with_decision(train.assign(score=folds), threshold)
     batch = served.in_batch(champion, later, threshold)
     answered = served.with_decision(answered, threshold) if len(answered) else answered
-    before = fed.examples.loc[decided < own.train.until, source.KEY]
-    others = fed.labels.merge(before, on=source.KEY, how="left", indicator="of")
+    others = fed.labels.merge(train[source.KEY], on=source.KEY, how="left", indicator="of")
     others = others[others.pop("of") == "left_only"]
     joined = outcomes.join(pd.concat([batch, answered], ignore_index=True), others, now, setup)
     matured = joined.matured()
@@ -167,6 +172,19 @@ def _is_stuck(values: pd.Series, at: pd.Series, when: Days, setup: Settings) -> 
     """Whether what lies in one bin is one value indeed, or none: a bin may be wide."""
     newest = values[at >= _at(when.until) - setup.step_days * DAY]
     return bool(newest.value_counts(normalize=True, dropna=False).max() >= drift.STUCK)
+
+
+def _split(fed: Feed, own: Windows) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What the champion was trained on, with labels, and all requests that it never saw.
+
+    A request of the training window whose label was not known by its end is one of those.
+    """
+    learnt = outcomes.known(fed.labels, own.train.until).drop_duplicates(source.KEY)
+    rows = fed.examples.merge(learnt, on=source.KEY, how="left", validate="1:1")
+    decided = rows[DECIDED_AT]
+    trained = rows["label"].notna() & (decided >= own.train.since) & (decided < own.train.until)
+    train = rows[trained].astype({"label": fed.labels["label"].dtype}).reset_index(drop=True)
+    return train, fed.examples[~trained.to_numpy()].reset_index(drop=True)
 
 
 def model_columns(rows: pd.DataFrame, *, logged: bool = False) -> list[str]:

@@ -48,47 +48,60 @@ def join(predictions: pd.DataFrame, labels: pd.DataFrame, now: pd.Timestamp, set
     predictions: KEY, decided_at and whatever else, a row per prediction; labels: KEY, label, label_known_at.
     Raises LoopError for times without a zone.
     """
-    for frame, name in ((predictions, DECIDED_AT), (labels, KNOWN_AT)):
-        if not isinstance(frame[name].dtype, pd.DatetimeTZDtype):
-            raise LoopError(
-                f"`{name}` has no time zone ({frame[name].dtype})",
-                "instants in UTC",
-                "convert it to UTC in src/problem/source.py",
-            )
+    _zoned(predictions, DECIDED_AT)
     ahead = predictions[DECIDED_AT] > now
     kept = predictions[~ahead]
-    late = labels.assign(**{KNOWN_AT: labels[KNOWN_AT] + settings.labels.delay_days * DAY})
-    late = late[late[KNOWN_AT] <= now].sort_values(KNOWN_AT, kind="stable")
-    once = late.drop_duplicates(source.KEY)
-    asked = predictions[source.KEY].drop_duplicates()
-    strange = len(once) - len(once.merge(asked, on=source.KEY))
-    rows = kept.merge(once, on=source.KEY, how="left", validate="m:1").set_axis(kept.index)
-    before = rows[KNOWN_AT] <= rows[DECIDED_AT]
-    rows.loc[before, ["label", KNOWN_AT]] = None
+    delay = settings.labels.delay_days * DAY
+    due = known(labels, now - delay)
+    asked = predictions[[*source.KEY, DECIDED_AT]].drop_duplicates(source.KEY)
+    found = due.merge(asked, on=source.KEY, how="left", validate="m:1")
+    before = found[KNOWN_AT] <= found[DECIDED_AT]
+    strange = found[DECIDED_AT].isna()
+    right = found[~before & ~strange].drop(columns=DECIDED_AT)
+    once = right.drop_duplicates(source.KEY)
+    late = once.assign(**{KNOWN_AT: once[KNOWN_AT] + delay})
+    rows = kept.merge(late, on=source.KEY, how="left", validate="m:1").set_axis(kept.index)
     return Joined(
         rows=rows.assign(label=rows["label"].astype("float64")),
         now=now,
         wait=settings.wait_days * DAY,
-        twice=len(late) - len(once),
-        strange=strange,
+        twice=len(right) - len(once),
+        strange=int(strange.sum()),
         before=int(before.sum()),
         ahead=int(ahead.sum()),
     )
 
 
+def known(labels: pd.DataFrame, until: pd.Timestamp) -> pd.DataFrame:
+    """The labels known by `until` (UTC), in that order. Raises LoopError for times without a zone."""
+    _zoned(labels, KNOWN_AT)
+    there = labels[(labels[KNOWN_AT] <= until) & labels["label"].notna()]
+    in_order: pd.DataFrame = there.sort_values(KNOWN_AT, kind="stable")
+    return in_order
+
+
+def _zoned(frame: pd.DataFrame, name: str) -> None:
+    if not isinstance(frame[name].dtype, pd.DatetimeTZDtype):
+        raise LoopError(
+            f"`{name}` has no time zone ({frame[name].dtype})",
+            "instants in UTC",
+            "convert it to UTC in src/problem/source.py",
+        )
+
+
 def outcomes(joined: Joined, since: pd.Timestamp) -> Outcomes:
     """What became of the predictions decided from `since` on (UTC), and the share known by age in days."""
     rows = joined.rows[joined.rows[DECIDED_AT] >= since]
-    known = rows[KNOWN_AT].notna()
-    final = rows[DECIDED_AT] < joined.now - joined.wait
+    came = rows[KNOWN_AT].notna()
+    final = rows[DECIDED_AT] <= joined.now - joined.wait
     delay = (rows[KNOWN_AT] - rows[DECIDED_AT]).dropna().dt.total_seconds() / 3600
     age = ((joined.now - rows[DECIDED_AT]) // DAY).astype("int64")  # type: ignore[operator]
-    sizes, sums = (known.groupby(age).agg(how) for how in ("size", "sum"))
+    sizes, sums = (came.groupby(age).agg(how) for how in ("size", "sum"))
     return Outcomes(
         rows=len(rows),
-        known=int(known.sum()),
-        pending=int((~known & ~final).sum()),
-        never=int((~known & final).sum()),
+        known=int(came.sum()),
+        pending=int((~came & ~final).sum()),
+        never=int((~came & final).sum()),
         twice=joined.twice,
         strange=joined.strange,
         before=joined.before,

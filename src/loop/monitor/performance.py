@@ -1,6 +1,6 @@
 """Concept: what the matured labels say of the model, window by window, with intervals by days."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -50,14 +50,17 @@ class Performance:
 
 
 def loss_metric() -> metrics.Metric:
-    """The metric of the daily loss: the primary one if it is a plain mean of rows, else the first that is."""
+    """The metric of the daily loss: the primary one if it is a plain mean of rows, else the first that is.
+
+    Where none is, the primary one without `rows`: then no daily loss is watched.
+    """
     first = metrics.METRICS[metrics.PRIMARY]
     plain = [
         one
         for one in [first, *metrics.METRICS.values()]
         if one.rows and not one.value and one.better == "lower"
     ]
-    return (plain or [first])[0]
+    return plain[0] if plain else replace(first, rows=None)
 
 
 def daily(matured: pd.DataFrame, since: str, until: str) -> Daily:

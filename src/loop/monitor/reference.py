@@ -36,13 +36,14 @@ def scores(champion: Champion, train: pd.DataFrame, window_days: int) -> pd.Seri
 def out_of_fold(champion: Champion, train: pd.DataFrame, window_days: int) -> pd.Series:
     """Scores of training rows, each block of days by a model that was fitted on the other blocks."""
     since, until = train[DECIDED_AT].min().floor("D"), train[DECIDED_AT].max()
-    days = max(window_days, -(-((until - since).days + 1) // BLOCKS_MAX))
+    whole = (until - since).days + 1
+    days = max(window_days, -(-whole // BLOCKS_MAX))
     block = (until.floor("D") - train[DECIDED_AT].dt.floor("D")).dt.days // days
-    block = block.clip(upper=max(int(block.max()) - 1, 0))  # the oldest is not a mere rest
+    block = block.clip(upper=max(whole // days - 1, 0))  # the oldest is not a mere rest
     if block.nunique() < 2:
         raise LoopError(
-            f"the champion was trained on {(until - since).days + 1} days",
-            f"more than monitor.window_days ({window_days}), to see how windows differ",
+            f"the champion was trained on {whole} days",
+            f"twice monitor.window_days ({window_days}) or more, to see how windows differ",
             "choose shorter windows in params.yaml",
         )
     parts = [
@@ -70,7 +71,7 @@ def _kept(path: Path, train: pd.DataFrame) -> pd.Series | None:
     if not path.is_file():
         return None
     try:
-        kept = files.read_table(path)
+        kept = files.read_table(path)[[*source.KEY, "score"]]
         rows = train[[*source.KEY]].merge(kept, on=source.KEY, how="left", validate="1:1")
     except (LoopError, KeyError, ValueError, pd.errors.MergeError):
         return None  # half a file, or another's: made again

@@ -36,10 +36,10 @@ class Series:
             kind=self.kind,
             name=self.name,
             title=self.title,
-            value=files.rounded(value),
+            value=number(value),
             low=_last(self.low),
             high=_last(self.high),
-            limit=files.rounded(limit),
+            limit=number(limit),
             p=_last(self.p),
             alarm=bool(self.alarm[-1]),
             since=since(self.alarm, looks),
@@ -61,4 +61,9 @@ def since(alarm: NDArray[np.bool_], looks: list[str]) -> str | None:
 
 
 def _last(values: Floats | None) -> float | None:
-    return None if values is None else files.rounded(float(values[-1]))
+    return None if values is None else number(float(values[-1]))
+
+
+def number(value: float) -> float | None:
+    """Six decimals; None for what is no finite number, which a finding does not hold."""
+    return files.rounded(value) if np.isfinite(value) else None

@@ -11,6 +11,7 @@ from loop import columns, predictions
 from loop.errors import LoopError
 from loop.features import DECIDED_AT
 from loop.monitor.champion import Champion
+from loop.reference import personal
 from problem import schema, source
 
 LOG, BATCH = "prediction log", "scored in batch"
@@ -22,8 +23,11 @@ def of_log(
     """The champion's own answers decided from `since` on, a row per prediction, and how many keys repeat.
 
     Columns: those of a request, the features that the server looked up, score and decision. Of a key that
-    was asked again the first answer counts. Raises LoopError for a log that cannot be read.
+    was asked again the first answer counts. None where the log hides a part of the key (personal), by which
+    labels are joined. Raises LoopError for a log that cannot be read.
     """
+    if personal().keys() & set(source.KEY):
+        return pd.DataFrame(), 0
     more = {"request": "object", "features": "object"}
     log = predictions.read(folders, since, max(now, since), more)
     ours = log[(log["role"] == "champion") & (log["commit"] == champion.commit) & (log[DECIDED_AT] >= since)]
@@ -55,6 +59,8 @@ def _requests(log: pd.DataFrame) -> pd.DataFrame:
     try:
         asked: list[dict[str, Any]] = json.loads(f"[{','.join(log['request'])}]")
         kept = {name: kind for name, kind in kinds.items() if any(name in one for one in asked)}
+        if lost := [name for name in source.KEY if name not in kept]:
+            raise ValueError(f"it has no {', '.join(lost)}")
         rows = columns.of_rows([{name: one.get(name) for name in kept} for one in asked], kept)
     except (ValueError, TypeError, AttributeError) as error:
         raise LoopError(

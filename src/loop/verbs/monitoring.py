@@ -26,8 +26,14 @@ def monitor(
     Example: loop monitor --now 2013-07-01
     """
     from loop import settings
+    from loop.errors import LoopError
     from loop.monitor import monitor as watching
 
+    for folder in predictions or []:
+        if not folder.is_dir():
+            raise LoopError(
+                f"--predictions {folder}: no such folder", "one of `loop collect`", "mend the path"
+            )
     folders = predictions or [settings.place().predictions]
     raise typer.Exit(watching.main(folders, instant(now), issue))
 

@@ -1,0 +1,156 @@
+"""One word from what was seen: what outranks what, who waits for how long, and why."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import settings as tried
+from hypothesis import strategies as st
+
+from loop.monitor.decide import TODO, Case, cooling, decide, suspects
+from loop.monitor.finding import EXIT_CODES, Gain
+from loop.monitor.series import Series
+from monitor.case import NOW, settings
+
+LOOKS = ["2013-06-10", "2013-06-17", "2013-06-24", "2013-07-01"]
+SETTINGS = settings()  # told by 2 of the last 3 looks; 28 days of cool-down
+DRIFTED, QUIET = [0, 0, 1, 1], [0, 0, 0, 0]
+
+
+def series(alarm, name="loss") -> Series:
+    seen = np.array(alarm, bool)
+    return Series("concept", name, f"the {name}", seen * 1.0, seen)
+
+
+def case(*alarms, **changed) -> Case:
+    watched = [series(alarm, f"s{place}") for place, alarm in enumerate(alarms or [QUIET])]
+    made = Case(breaches=0, rows=20_000, series=watched, stuck=[], minima=[], attempts=[], now=NOW)
+    return replace(made, **changed)
+
+
+def gain(low: float) -> Gain:
+    return Gain(
+        value=low + 0.01, low=low, high=low + 0.02, confidence=0.9, rows=20_000,
+        train_from="2013-01-01", train_until="2013-06-01", champion=0.45, challenger=0.44,
+    )  # fmt: skip
+
+
+def word(found: Case, gained: Gain | None = None) -> str:
+    return decide(found, gained, LOOKS, SETTINGS).word
+
+
+HURTS, NO_USE = gain(0.001), gain(-0.001)
+
+
+@pytest.mark.parametrize(
+    ("found", "gained", "expected"),
+    [
+        (case(QUIET), None, "nothing"),
+        (case(QUIET), HURTS, "nothing"),
+        (case(DRIFTED), HURTS, "retrain"),
+        (case(DRIFTED), NO_USE, "watch"),
+        (case(DRIFTED), gain(0.0), "watch"),
+        (case(DRIFTED), None, "watch"),
+        (case(DRIFTED, attempts=["2013-06-20"]), HURTS, "watch"),
+        (case(QUIET, minima=["AUC is bad"]), None, "page"),
+        (case(DRIFTED, minima=["AUC is bad"]), HURTS, "page"),
+        (case(QUIET, stuck=["wind"]), None, "page"),
+        (case(DRIFTED, stuck=["wind"], attempts=["2013-06-20"]), HURTS, "page"),
+        (case(DRIFTED, rows=5, stuck=["wind"], minima=["AUC is bad"]), HURTS, "no data"),
+        (case(QUIET, rows=0), None, "no data"),
+        (case(DRIFTED, breaches=1, rows=0, stuck=["wind"], minima=["AUC is bad"]), HURTS, "broken feed"),
+        (replace(case(), series=[], breaches=2, rows=0), None, "broken feed"),
+        (replace(case(), series=[]), None, "nothing"),
+    ],
+)
+def test_what_comes_first_rules(found, gained, expected):
+    assert word(found, gained) == expected
+
+
+def test_every_decision_says_what_to_do_and_has_an_exit_code():
+    assert TODO.keys() == EXIT_CODES.keys()
+    assert len({EXIT_CODES[one] for one in ("nothing", "page", "broken feed", "no data")}) == 4
+
+
+@pytest.mark.parametrize(
+    ("alarm", "told"),
+    [
+        ([0, 0, 0, 1], False),  # one look alone
+        ([0, 0, 1, 1], True),
+        ([0, 1, 0, 1], True),
+        ([1, 0, 0, 1], False),  # the other is too old
+        ([1, 1, 1, 0], False),  # the newest does not see it
+        ([1, 1, 1, 1], True),
+    ],
+)
+def test_it_is_told_when_two_of_the_last_three_looks_saw_it_the_newest_among_them(alarm, told):
+    assert suspects(case(alarm), SETTINGS) is told
+    assert (word(case(alarm), HURTS) == "retrain") is told
+
+
+def test_fewer_looks_than_are_asked_for_tell_what_they_can():
+    assert not suspects(case([1]), SETTINGS)
+    assert suspects(case([1, 1]), SETTINGS)
+    assert not suspects(case([]), SETTINGS)
+
+
+def test_since_is_the_first_day_of_the_unbroken_run():
+    assert decide(case(DRIFTED), HURTS, LOOKS, SETTINGS).since == "2013-06-24"
+    assert decide(case([0, 1, 0, 1]), HURTS, LOOKS, SETTINGS).since == "2013-07-01"
+    assert decide(case([1, 1, 1, 1]), HURTS, LOOKS, SETTINGS).since == "2013-06-10"
+    assert decide(case([1, 1, 1, 0], [0, 0, 0, 1]), HURTS, LOOKS, SETTINGS).since == "2013-06-10"
+    assert decide(case(QUIET), None, LOOKS, SETTINGS).since is None
+
+
+@pytest.mark.parametrize(
+    ("attempts", "last"),
+    [
+        ([], None),
+        (["2013-06-03"], None),  # 28 days ago
+        (["2013-06-04"], "2013-06-04"),
+        (["2013-07-01"], "2013-07-01"),
+        (["2013-06-20", "2013-02-01"], "2013-06-20"),
+        (["2013-07-02"], None),  # a run of another day says nothing of this one
+        (["2013-06-20", "2013-07-02"], "2013-06-20"),
+    ],
+)
+def test_after_a_retrain_there_is_none_for_28_days(attempts, last):
+    assert cooling(case(attempts=attempts), SETTINGS) == last
+    assert cooling(case(attempts=attempts, now=NOW + pd.Timedelta(hours=23)), SETTINGS) == last
+
+
+def test_without_a_cool_down_only_the_drift_decides():
+    eager = settings(retrain__cool_down_days=0)
+    assert decide(case(DRIFTED, attempts=["2013-07-01"]), HURTS, LOOKS, eager).word == "retrain"
+
+
+def test_the_reason_names_what_was_seen_and_counts_the_rest():
+    seen = decide(case(*[DRIFTED] * 5, QUIET), HURTS, LOOKS, SETTINGS).reason
+    assert "the s0, the s1, the s2 and 2 more" in seen
+    assert "+0.0110 [+0.0010, +0.0210]" in seen
+    assert "the s1" not in decide(case(DRIFTED, QUIET), HURTS, LOOKS, SETTINGS).reason
+
+
+def test_one_broken_rule_is_one_rule():
+    assert "1 rule " in decide(case(breaches=1), None, LOOKS, SETTINGS).reason
+    assert "3 rules " in decide(case(breaches=3), None, LOOKS, SETTINGS).reason
+
+
+ORDER = ["nothing", "watch", "retrain", "page", "no data", "broken feed"]
+alarm = st.lists(st.booleans(), min_size=4, max_size=4)
+
+
+@tried(deadline=None)
+@given(
+    st.lists(alarm, min_size=1, max_size=4),
+    st.lists(alarm, min_size=1, max_size=4),
+    st.sampled_from([None, HURTS, NO_USE]),
+    st.booleans(),
+)
+def test_more_alarms_never_turn_a_decision_into_a_lesser_one(some, more, gained, tried_lately):
+    attempts = ["2013-06-20"] * tried_lately
+    before = word(case(*some, attempts=attempts), gained)
+    after = word(case(*some, *more, attempts=attempts), gained)
+    assert ORDER.index(after) >= ORDER.index(before)

@@ -1,0 +1,121 @@
+"""The past that limits come from is out of sample, kept, and made again where it is not of these rows."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from loop import files
+from loop.errors import LoopError
+from loop.monitor import reference
+from loop.monitor.finding import FOLDER
+from monitor.case import Model, keys
+from problem import source
+
+DAYS = 56
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def train(days: int = DAYS, per_day: int = 3) -> pd.DataFrame:
+    """Labelled rows of so many days, in no order."""
+    at = pd.Timestamp("2013-01-01T06:00Z").as_unit("us") + pd.to_timedelta(
+        np.arange(days * per_day) // per_day, "D"
+    )
+    rows = keys(days * per_day).assign(decided_at=at, x=np.arange(days * per_day) / 7, label=1)
+    return rows.sample(frac=1, random_state=1, ignore_index=True)
+
+
+def kept():
+    return sorted(FOLDER.glob("reference-*.parquet"))
+
+
+def test_no_row_is_scored_by_a_model_that_was_fitted_on_it():
+    rows, seen = train(), []
+
+    def fitted(fit, asked):
+        assert not set(fit[source.KEY[0]]) & set(asked[source.KEY[0]])
+        gap = fit["decided_at"].dt.floor("D").isin(asked["decided_at"].dt.floor("D"))
+        assert not gap.any(), "a day is on both sides"
+        seen.extend(asked[source.KEY[0]])
+        return asked["x"] + 100
+
+    found = reference.out_of_fold(Model(fitted=fitted), rows, 14)
+    assert sorted(seen) == sorted(rows[source.KEY[0]])
+    assert found.tolist() == (rows["x"] + 100).tolist(), "in the order of the rows"
+
+
+def test_scores_out_of_fold_are_not_those_of_the_champion():
+    rows, model = train(), Model()
+    assert (reference.scores(model, rows, 14) != model.score(rows)).all()
+    assert len(model.fits) == 4
+
+
+def test_a_long_past_costs_no_more_than_twelve_fits():
+    model = Model()
+    reference.out_of_fold(model, train(400, 1), 7)
+    assert len(model.fits) <= 12
+
+
+def test_it_is_made_once_and_kept():
+    rows, model = train(), Model()
+    first = reference.scores(model, rows, 14)
+    again = reference.scores(model, rows.sample(frac=1, random_state=2), 14)
+    assert len(model.fits) == 4
+    pd.testing.assert_series_equal(first, again.sort_index(), check_names=False)
+    assert len(kept()) == 1
+
+
+def test_one_that_is_older_than_the_model_is_made_again():
+    rows = train()
+    reference.scores(Model(), rows, 14)
+    newer = Model(sha256="cd" * 32, fitted=lambda fit, asked: asked["x"] + 7)
+    assert reference.scores(newer, rows, 14).tolist() == (rows["x"] + 7).tolist()
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda path: path.write_bytes(path.read_bytes()[:-50]),
+        lambda path: path.write_bytes(b""),
+        lambda path: files.write_table(path, files.read_table(path).iloc[:-1]),
+        lambda path: files.write_table(path, files.read_table(path).drop(columns="score")),
+        lambda path: files.write_table(path, files.read_table(path).assign(score=np.nan)),
+        lambda path: files.write_table(path, pd.concat([files.read_table(path)] * 2)),
+    ],
+    ids=["cut short", "empty", "a row less", "no score", "null scores", "rows twice"],
+)
+def test_one_that_is_not_whole_is_made_again(harm):
+    rows, model = train(), Model()
+    first = reference.scores(model, rows, 14)
+    harm(kept()[0])
+    assert reference.scores(model, rows, 14).tolist() == first.tolist()
+    assert len(model.fits) == 8
+
+
+def test_one_of_other_rows_is_made_again():
+    model = Model()
+    reference.scores(model, train(), 14)
+    reference.scores(model, train(DAYS - 1), 14)
+    assert len(model.fits) == 4 + 3
+
+
+def test_one_that_holds_the_champions_own_scores_of_its_training_rows_is_refused():
+    rows, model = train(), Model()
+    reference.scores(model, rows, 14)
+    (path,) = kept()
+    table = files.read_table(path)
+    inside = table[source.KEY].merge(rows.assign(score=model.score(rows)), on=source.KEY)["score"]
+    files.write_table(path, table.assign(score=inside))
+    with pytest.raises(LoopError, match=r"own training rows \(100% are the same\)") as refused:
+        reference.scores(model, rows, 14)
+    assert "reference-" in refused.value.todo
+
+
+@pytest.mark.parametrize("days", [1, 14])
+def test_a_training_window_too_short_for_two_blocks_is_refused(days):
+    with pytest.raises(LoopError, match=f"trained on {days} days"):
+        reference.out_of_fold(Model(), train(days), 14)
+    assert not kept()

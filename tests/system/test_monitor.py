@@ -1,0 +1,146 @@
+"""`loop monitor` on the real year: one look, its files, its exit codes, and what is wrong with a feed."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from conftest import Repo, copy
+from loop.serve import collect
+from loop.serve.prediction_log import line
+from problem import source
+
+FILES = ("finding.json", "report.md", "report.html")
+
+
+@pytest.fixture(scope="module")
+def watched(finished, tmp_path_factory) -> Repo:
+    """A copy that has looked at the first of July, and so holds its reference."""
+    repo = copy(finished, tmp_path_factory.mktemp("watched") / "repo")
+    repo.commit()
+    repo.first = repo.run("loop", "monitor", "--now", "2013-07-01", check=False)
+    return repo
+
+
+@pytest.fixture
+def another(watched, tmp_path) -> Repo:
+    return copy(watched, tmp_path / "repo")
+
+
+def finding(repo: Repo) -> dict:
+    return json.loads(repo.text("monitor/finding.json"))
+
+
+def look(repo: Repo, now: str = "2013-07-01", *more: str):
+    return repo.run("loop", "monitor", "--now", now, *more, check=False)
+
+
+def test_a_look_writes_its_three_files_and_says_one_screen(watched):
+    assert watched.first.returncode == 0, watched.first.stderr
+    found = finding(watched)
+    assert found["decision"] in ("nothing", "watch", "retrain")
+    assert found["source"] == "scored in batch"
+    assert found["inputs"]["until"] == "2013-07-01"
+    assert found["matured"]["until"] == "2013-06-29"
+    outcomes = found["outcomes"]
+    assert outcomes["known"] + outcomes["pending"] + outcomes["never"] == outcomes["rows"]
+    assert min(outcomes["known"], outcomes["pending"], outcomes["never"]) > 0
+    assert len(watched.first.stdout.splitlines()) <= 24
+    for name in FILES:
+        assert watched.text(f"monitor/{name}")
+    assert watched.git("status", "--porcelain") == ""
+
+
+def test_the_same_look_again_gives_the_same_finding_to_the_byte(another, watched):
+    assert look(another).returncode == 0
+    assert another.text("monitor/finding.json") == watched.text("monitor/finding.json")
+
+
+def test_before_the_model_was_trained_there_is_nothing_to_look_at(another, watched):
+    done = look(another, "2013-01-05")
+    assert done.returncode == 1
+    assert "--now 2013-01-05" in done.stderr
+    assert "holdout ended on 2013-06-01" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert another.text("monitor/finding.json") == watched.text("monitor/finding.json")
+
+
+@pytest.mark.parametrize("now", ["2013-07-01T00:00", "July", "2013-13-01"])
+def test_an_instant_without_a_zone_or_sense_is_refused(watched, now):
+    done = look(watched, now)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert f"--now '{now}" in done.stderr
+
+
+def test_a_folder_of_predictions_that_is_not_there_is_refused(watched):
+    done = look(watched, "2013-07-01", "--predictions", "nowhere")
+    assert (done.returncode, "nowhere: no such folder" in done.stderr) == (1, True)
+
+
+BROKEN = """
+
+_whole = tables
+
+
+def tables(since, until, as_of):
+    found = _whole(since, until, as_of)
+    weather = found["weather"]
+    old = weather["observed_at"] < as_of - pd.Timedelta(days=7)
+    return found | {"weather": weather.assign(humidity_percent=weather["humidity_percent"].where(old, 300.0))}
+"""
+
+
+def test_a_broken_feed_is_told_with_its_rules_and_nothing_else_is_looked_at(another):
+    another.append("src/problem/source.py", BROKEN)
+    done = look(another)
+    assert done.returncode == 3, done.stderr
+    found = finding(another)
+    assert found["decision"] == "broken feed"
+    assert {(one["table"], one["column"]) for one in found["breaches"]} == {("weather", "humidity_percent")}
+    assert found["breaches"][0]["examples"] == ["300.0"]
+    assert (found["features"], found["signals"], found["points"], found["gain"]) == ([], [], [], None)
+
+
+def test_months_after_the_last_row_there_is_no_data_and_no_failure(another):
+    done = look(another, "2014-03-01")
+    assert (done.returncode, "Traceback" in done.stderr) == (5, False), done.stderr
+    found = finding(another)
+    assert (found["decision"], found["inputs"]["rows"]) == ("no data", 0)
+
+
+def test_labels_that_take_three_weeks_longer_end_the_matured_window_that_much_earlier(another):
+    another.set_param("monitor.labels.delay_days", 21)
+    assert look(another).returncode in (0, 4)
+    found = finding(another)
+    assert found["matured"]["until"] == "2013-06-08"
+    assert found["inputs"]["until"] == "2013-07-01"
+    assert found["outcomes"]["pending"] > found["outcomes"]["known"]
+    assert found["outcomes"]["never"] < 500
+
+
+def test_what_the_champion_answered_is_taken_from_the_prediction_log(another, watched):
+    since, now = (pd.Timestamp(day, tz="UTC") for day in ("2013-06-28", "2013-07-01"))
+    requests = source.requests(source.tables(since, now, now))
+    folder = another.path / "data/predictions"
+    (folder / "log").mkdir(parents=True)
+    commit = another.git("rev-parse", "HEAD")
+    head = {"version": "1", "commit": commit, "role": "champion", "threshold": 0.4, "features": []}
+    lines = [json.dumps(head).encode() + b"\n"]
+    for day, asked in requests.groupby(requests["decided_at"].dt.floor("D")):
+        body = asked.to_json(orient="records", date_format="iso").encode()
+        at = (day + pd.Timedelta(hours=23)).to_pydatetime()
+        lines.append(
+            line(f"{day:%d}", at, body, asked[[]].to_numpy(float), [0.25] * len(asked), 1.0, many=True)
+        )
+    (folder / "log/20130628T000000-1.jsonl").write_bytes(b"".join(lines))
+    assert collect.collect(folder, now, 400).rows == len(requests)
+    assert look(another).returncode == 0
+    found, batch = finding(another), finding(watched)
+    assert found["source"] == "prediction log"
+    assert found["inputs"] == batch["inputs"], "each request counts once"
+    assert found["outcomes"] == batch["outcomes"]
+    assert found["points"][-1]["score_mean"] != batch["points"][-1]["score_mean"]
+    (day,) = sorted((folder / "days").iterdir())[-1:]
+    day.write_bytes(day.read_bytes()[:-100])
+    done = look(another)
+    assert (done.returncode, day.name in done.stderr, "Traceback" in done.stderr) == (1, True, False)
