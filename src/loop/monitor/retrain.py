@@ -77,7 +77,8 @@ def _windows(main: str, finding: Finding, at: pd.Timestamp) -> Windows:
             f"{FINDING} speaks of {plain(finding.model.name, 80)}, model {finding.model.sha256[:12]}, "
             f"and main's champion is {here[:12]}",
             "a look at the model that main holds",
-            f"{LOOK}; after a rollback, first merge the pull request that takes the refused change back",
+            f"{LOOK}. If main's is on its way to production, wait for it (`loop rollout status`); after a "
+            "rollback, merge the pull request that takes the refused change back",
         )
     where, values = Path(f"{PARAMS} on main"), yaml.safe_load(git("show", f"{main}:{PARAMS}"))
     champion = params.parse("windows", values.get("windows"), Windows, where)
