@@ -112,7 +112,12 @@ def profiled(rows: pd.DataFrame, until: str, features: list[str]) -> Profile:
     columns = [*features, *(name for name in (SCORE, DECISION) if name in rows)]
     table = rows[[DECIDED_AT, *columns]]
     bins = profile.bins(table[rows[DECIDED_AT] < pd.Timestamp(until, tz="UTC")], columns)
-    return profile.profile(table, bins, DECIDED_AT)
+    return counted(table, bins)
+
+
+def counted(rows: pd.DataFrame, bins: dict[str, profile.Bins]) -> Profile:
+    """Daily counts of rows in bins that are known."""
+    return profile.profile(rows[[DECIDED_AT, *bins]], bins, DECIDED_AT)
 
 
 def drift(days: Profile, until: str, looks: list[str], use: dict[str, float], settings: Settings) -> Drift:

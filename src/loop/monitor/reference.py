@@ -35,6 +35,16 @@ def scores(champion: Champion, train: pd.DataFrame, window_days: int) -> pd.Seri
 
 def out_of_fold(champion: Champion, train: pd.DataFrame, window_days: int) -> pd.Series:
     """Scores of training rows, each block of days by a model that was fitted on the other blocks."""
+    block = blocks(train, window_days)
+    parts = [
+        champion.refit(train[block != number], train[block == number]) for number in sorted(block.unique())
+    ]
+    scores: pd.Series = pd.concat(parts).reindex(train.index)
+    return scores
+
+
+def blocks(train: pd.DataFrame, window_days: int) -> pd.Series:
+    """The block of days that each training row lies in, 0 the newest; a block is a window at least."""
     since, until = train[DECIDED_AT].min().floor("D"), train[DECIDED_AT].max()
     days = max(window_days, -(-((until - since).days + 1) // BLOCKS_MAX))
     block = (until.floor("D") - train[DECIDED_AT].dt.floor("D")).dt.days // days
@@ -45,11 +55,7 @@ def out_of_fold(champion: Champion, train: pd.DataFrame, window_days: int) -> pd
             f"more than monitor.window_days ({window_days}), to see how windows differ",
             "choose shorter windows in params.yaml",
         )
-    parts = [
-        champion.refit(train[block != number], train[block == number]) for number in sorted(block.unique())
-    ]
-    scores: pd.Series = pd.concat(parts).reindex(train.index)
-    return scores
+    return block
 
 
 def refuse_in_sample(train: pd.DataFrame, folds: pd.Series, champion: Champion) -> None:
