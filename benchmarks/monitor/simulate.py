@@ -86,9 +86,7 @@ class Monitor:
         found = drift.counted(rows, self._bins)
         return Days(found, performance.daily(rows, self._first, until), self._estimate.daily(rows, days))
 
-    def see(
-        self, stretches: list[Days], after: list[int], reference: Days | None = None
-    ) -> list[Seen]:
+    def see(self, stretches: list[Days], after: list[int], reference: Days | None = None) -> list[Seen]:
         """What looks so many days `after` the start of each stretch see."""
         found: list[Seen] = []
         past = reference or self.reference
@@ -104,7 +102,9 @@ class Monitor:
             [str(every.daily.days[size] + place * length + day) for day in after]
             for place in range(len(stretches))
         ]
-        moved = drift.drift(every.profile, until, [day for one in ends for day in one], self.use, self.settings)
+        moved = drift.drift(
+            every.profile, until, [day for one in ends for day in one], self.use, self.settings
+        )
         psi = np.array([moved.moved[name].values["psi"] for name in self.use])
         shared = moved.series()
         found = []
@@ -112,7 +112,9 @@ class Monitor:
             part = slice(place * len(after), (place + 1) * len(after))
             looks = ends[0]
             series = [_part(one, part) for one in shared]
-            found.append(Seen(looks, [*series, *self._labelled(past.then(stretch), until, looks)], psi[:, part]))
+            found.append(
+                Seen(looks, [*series, *self._labelled(past.then(stretch), until, looks)], psi[:, part])
+            )
         return found
 
     def _labelled(self, every: Days, until: str, looks: list[str]) -> list[Series]:
@@ -150,3 +152,9 @@ def _inside(days: np.ndarray, ends: np.ndarray, width: int) -> np.ndarray:
 
 def _parts(daily: Daily) -> tuple[Floats, ...]:
     return daily.rows, daily.loss, daily.bias, daily.label
+
+
+def after(settings: Settings) -> list[int]:
+    """Days after the start of a stretch that its looks come; the last is its end."""
+    first = settings.window_days + int(np.ceil(settings.wait_days))
+    return [first + look * settings.step_days for look in range(settings.hysteresis.of)]
