@@ -191,22 +191,18 @@ def _stuck(days: Profile, reference: Profile, names: list[str], end: str, settin
 
     Not those which did so in a past window too: it does not rain every week.
     """
-    return [
-        name
-        for name in names
-        if _one_value(days, reference, name, end, settings.window_days, slice(None))
-        or _one_value(days, reference, name, end, settings.step_days, slice(-1, None))
-    ]
+    found = set()
+    for width, among in ((settings.window_days, slice(None)), (settings.step_days, slice(-1, None))):
+        newest = days.weighted(_inside(days.days, [end], width), [end])
+        held = [name for name in names if newest.rows[0] and _one_value(newest, name, among)[0]]
+        past = profile.past(reference, width, 1)[0] if held else newest
+        found |= {name for name in held if not _one_value(past, name, among).any()}
+    return [name for name in names if name in found]
 
 
-def _one_value(days: Profile, reference: Profile, name: str, end: str, width: int, among: slice) -> bool:
-    """Whether one of some bins holds almost every row of the last `width` days, and never did in the past."""
-    newest = days.weighted(_inside(days.days, [end], width), [end])
-    past, _ = profile.past(reference, width, 1)
-    now, then = (
-        one.counts[name][:, among].max(axis=1) >= STUCK * np.maximum(one.rows, 1) for one in (newest, past)
-    )
-    return bool(now[0] and newest.rows[0] and not then.any())
+def _one_value(windows: Profile, name: str, among: slice) -> NDArray[np.bool_]:
+    """Whether one of some bins holds almost every row of a window: (windows,)."""
+    return np.asarray(windows.counts[name][:, among].max(axis=1) >= STUCK * np.maximum(windows.rows, 1))
 
 
 def _least(adjusted: Floats) -> Floats:
