@@ -19,8 +19,8 @@ from loop.policy import Policy
 from loop.stats import bootstrap
 from problem import metrics
 
-SEED, STRETCHES, TEN = 1, 1000, 10
-BLOCKS = {"days": 1, "weeks": 7, "four weeks": 28}
+SEED, TEN = 1, 10
+DRAWN = {"days": (1, 1000), "weeks": (7, 300), "four weeks": (28, 300)}  # block of days, stretches
 DAY = pd.Timedelta(days=1)
 KNOWN = "label_known_at"
 
@@ -40,12 +40,12 @@ def measure(world: World) -> dict[str, Any]:
     """Words by how days are drawn, with a real retrain wherever there is suspicion; then days held out."""
     monitor, training = Monitor(world), world.before(world.trained)
     days = int(_day(training).max()) + 1
-    found: dict[str, Any] = {"seed": SEED, "stretches": STRETCHES, "days": days}
+    found: dict[str, Any] = {"seed": SEED, "days": days}
     length = after(world.settings)[-1]
     with champion.of(*champion.which(), Path.cwd()) as model:
-        for name, block in BLOCKS.items():
+        for name, (block, stretches) in DRAWN.items():
             rng = np.random.default_rng(SEED)
-            places = [draw(rng, days, length, block) for _ in range(STRETCHES)]
+            places = [draw(rng, days, length, block) for _ in range(stretches)]
             seen = monitor.see([monitor.reference.take(one) for one in places], after(world.settings))
             minima = _minima(world, training, places)
             words = [
@@ -135,10 +135,17 @@ def _minima(world: World, training: pd.DataFrame, places: list[Ints]) -> list[li
         metric = metrics.METRICS[name]
         value = bootstrap.statistic(metric, label, score, day, weight.shape[1])(weight)
         near |= value < minimum.limit if metric.better == "higher" else value > minimum.limit
-    return [
-        harm.broken_minima(lived(world, where)[0], setup) if close else []
-        for where, close in zip(places, near, strict=True)
-    ]
+    return [_broken(world, where) if close else [] for where, close in zip(places, near, strict=True)]
+
+
+def _broken(world: World, places: Ints) -> list[str]:
+    """The minima that the newest matured window breaks for certain."""
+    rows, scores = lived(world, places)
+    days = np.sort(rows[DECIDED_AT].dt.floor("D").unique())
+    end = pd.Timestamp(days[-1]) + DAY - int(np.ceil(world.settings.wait_days)) * DAY
+    at = rows[DECIDED_AT]
+    newest = (at < end) & (at >= end - world.settings.window_days * DAY)
+    return harm.broken_minima(rows.assign(score=scores)[newest], world.settings)
 
 
 def _suspected(seen: Seen, monitor: Monitor) -> bool:

@@ -131,7 +131,7 @@ class Monitor:
 
 
 def draw(rng: np.random.Generator, days: int, length: int, block: int) -> Ints:
-    """Places of `length` days among `days`, drawn in blocks of days that follow each other, wrapping round."""
+    """Places of `length` days among `days`, drawn in blocks that follow each other, wrapping round."""
     starts = rng.integers(0, days, -(-length // block))
     return np.asarray(((starts[:, None] + np.arange(block)) % days).ravel()[:length])
 

@@ -47,7 +47,7 @@ def blocks(train: pd.DataFrame, window_days: int) -> pd.Series:
     """The block of days that each training row lies in, 0 the newest; a block is a window at least."""
     since, until = train[DECIDED_AT].min().floor("D"), train[DECIDED_AT].max()
     days = max(window_days, -(-((until - since).days + 1) // BLOCKS_MAX))
-    block = (until.floor("D") - train[DECIDED_AT].dt.floor("D")).dt.days // days
+    block: pd.Series = (until.floor("D") - train[DECIDED_AT].dt.floor("D")).dt.days // days
     block = block.clip(upper=max(int(block.max()) - 1, 0))  # the oldest is not a mere rest
     if block.nunique() < 2:
         raise LoopError(
