@@ -1,1 +1,2 @@
-def draw(found): pass
+def draw(found):
+    pass
