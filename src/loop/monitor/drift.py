@@ -10,7 +10,7 @@ from loop.features import DECIDED_AT
 from loop.monitor.finding import Feature, Statistic
 from loop.monitor.series import Floats, Series, number, since
 from loop.stats import dependence, distance, profile, thresholds
-from loop.stats.profile import Bins, Profile
+from loop.stats.profile import Profile
 from loop.watch import Settings
 
 SCORE, DECISION = "score", "decision"
@@ -111,7 +111,12 @@ def profiled(rows: pd.DataFrame, until: str, features: list[str]) -> Profile:
     columns = [*features, *(name for name in (SCORE, DECISION) if name in rows)]
     table = rows[[DECIDED_AT, *columns]]
     bins = profile.bins(table[rows[DECIDED_AT] < pd.Timestamp(until, tz="UTC")], columns)
-    return profile.profile(table, bins, DECIDED_AT)
+    return counted(table, bins)
+
+
+def counted(rows: pd.DataFrame, bins: dict[str, profile.Bins]) -> Profile:
+    """Daily counts of rows in bins that are known."""
+    return profile.profile(rows[[DECIDED_AT, *bins]], bins, DECIDED_AT)
 
 
 def drift(days: Profile, until: str, looks: list[str], use: dict[str, float], settings: Settings) -> Drift:
@@ -200,29 +205,18 @@ def _stuck(days: Profile, reference: Profile, names: list[str], end: str, settin
     newest = days.weighted(_inside(days.days, [end], settings.step_days), [end])
     if newest.rows[0] < settings.rows_min * settings.step_days / settings.window_days:
         return []
-    return [
-        name
-        for name in names
-        if _one_value(days, reference, name, end, settings.window_days, slice(None))
-        or _one_value(days, reference, name, end, settings.step_days, slice(-1, None))
-    ]
+    found = set()
+    for width, among in ((settings.window_days, slice(None)), (settings.step_days, slice(-1, None))):
+        newest = days.weighted(_inside(days.days, [end], width), [end])
+        held = [name for name in names if newest.rows[0] and _one_value(newest, name, among)[0]]
+        past = profile.past(reference, width, 1)[0] if held else newest
+        found |= {name for name in held if not _one_value(past, name, among).any()}
+    return [name for name in names if name in found]
 
 
-def _one_value(days: Profile, reference: Profile, name: str, end: str, width: int, among: slice) -> bool:
-    """Whether one of some bins holds almost every row of the last `width` days, and never did in the past."""
-    newest = days.weighted(_inside(days.days, [end], width), [end])
-    past, _ = profile.past(reference, width, 1)
-    single = _single(days.bins[name])[among]
-    now, then = (
-        one.counts[name][:, single].max(axis=1, initial=0) >= STUCK * np.maximum(one.rows, 1)
-        for one in (newest, past)
-    )
-    return bool(now[0] and not then.any())
-
-
-def _single(bins: Bins) -> list[int]:
-    """The bins that stand for one value, or nearly: not those of all that the reference never held."""
-    return [*range(1 if bins.ordered else 0, bins.known - 1), bins.known]
+def _one_value(windows: Profile, name: str, among: slice) -> NDArray[np.bool_]:
+    """Whether one of some bins holds almost every row of a window: (windows,)."""
+    return np.asarray(windows.counts[name][:, among].max(axis=1) >= STUCK * np.maximum(windows.rows, 1))
 
 
 def _least(adjusted: Floats) -> Floats:

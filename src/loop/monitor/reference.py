@@ -35,10 +35,20 @@ def scores(champion: Champion, train: pd.DataFrame, window_days: int) -> pd.Seri
 
 def out_of_fold(champion: Champion, train: pd.DataFrame, window_days: int) -> pd.Series:
     """Scores of training rows, each block of days by a model that was fitted on the other blocks."""
+    block = blocks(train, window_days)
+    parts = [
+        champion.refit(train[block != number], train[block == number]) for number in sorted(block.unique())
+    ]
+    scores: pd.Series = pd.concat(parts).reindex(train.index)
+    return scores
+
+
+def blocks(train: pd.DataFrame, window_days: int) -> pd.Series:
+    """The block of days that each training row lies in, 0 the newest; a block is a window at least."""
     since, until = train[DECIDED_AT].min().floor("D"), train[DECIDED_AT].max()
     whole = (until - since).days + 1
     days = max(window_days, -(-whole // BLOCKS_MAX))
-    block = (until.floor("D") - train[DECIDED_AT].dt.floor("D")).dt.days // days
+    block: pd.Series = (until.floor("D") - train[DECIDED_AT].dt.floor("D")).dt.days // days
     block = block.clip(upper=max(whole // days - 1, 0))  # the oldest is not a mere rest
     if block.nunique() < 2:
         raise LoopError(
@@ -46,11 +56,7 @@ def out_of_fold(champion: Champion, train: pd.DataFrame, window_days: int) -> pd
             f"twice monitor.window_days ({window_days}) or more, to see how windows differ",
             "choose shorter windows in params.yaml",
         )
-    parts = [
-        champion.refit(train[block != number], train[block == number]) for number in sorted(block.unique())
-    ]
-    scores: pd.Series = pd.concat(parts).reindex(train.index)
-    return scores
+    return block
 
 
 def refuse_in_sample(train: pd.DataFrame, folds: pd.Series, champion: Champion) -> None:

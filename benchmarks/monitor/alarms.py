@@ -1,0 +1,158 @@
+"""False alarms: what the monitor decides on days of its own training months, where nothing changed."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.monitor.simulate import Ints, Monitor, Seen, after, bare, draw
+from benchmarks.monitor.world import World
+from benchmarks.verdicts.data import share
+from loop import params
+from loop.features import DECIDED_AT
+from loop.monitor import backtest, champion, decide, harm, windows
+from loop.monitor.champion import Champion
+from loop.monitor.decide import Case
+from loop.policy import Policy
+from loop.stats import bootstrap
+from problem import metrics
+
+SEED, TEN = 1, 10
+DRAWN = {"days": (1, 1000), "weeks": (7, 300), "four weeks": (28, 300)}  # block of days, stretches
+DAY = pd.Timedelta(days=1)
+KNOWN = "label_known_at"
+
+
+@dataclass(frozen=True)
+class OutOfFold(Champion):
+    """The champion whose score of a training row is that of a model which did not see its day."""
+
+    scores: pd.Series
+
+    def score(self, examples: pd.DataFrame) -> pd.Series:
+        """The kept score of each row, by its index."""
+        return self.scores.loc[examples.index]
+
+
+def measure(world: World) -> dict[str, Any]:
+    """Words by how days are drawn, with a real retrain wherever there is suspicion; then days held out."""
+    monitor, training = Monitor(world), world.before(world.trained)
+    days = int(_day(training).max()) + 1
+    found: dict[str, Any] = {"seed": SEED, "days": days}
+    length = after(world.settings)[-1]
+    with champion.of(*champion.which(), Path.cwd()) as model:
+        for name, (block, stretches) in DRAWN.items():
+            rng = np.random.default_rng(SEED)
+            places = [draw(rng, days, length, block) for _ in range(stretches)]
+            seen = monitor.see([monitor.reference.take(one) for one in places], after(world.settings))
+            minima = _minima(world, training, places)
+            words = [
+                word(one, where, worst, model, world)
+                for one, where, worst in zip(seen, places, minima, strict=True)
+            ]
+            found[name] = summary(monitor, seen) | {
+                "words": {said: share(words.count(said), len(words)) for said in sorted({*words, *_WORDS})}
+            }
+    starts = range(days - length + 1)
+    found["held out"] = summary(monitor, [_held_out(monitor, start, length) for start in starts])
+    return found
+
+
+_WORDS = ("nothing", "watch", "retrain", "page")
+
+
+def summary(monitor: Monitor, seen: list[Seen]) -> dict[str, Any]:
+    """Shares of suspicion, signal by signal, and those of the bare rule at the newest look."""
+    of, rule = len(seen), monitor.settings.hysteresis
+    signals = {
+        one.name: share(sum(decide.told(each.series[place].alarm, rule) for each in seen), of)
+        for place, one in enumerate(seen[0].series)
+    }
+    most = np.argsort([-use for use in monitor.use.values()]).tolist()
+    return {
+        "suspected": share(sum(_suspected(one, monitor) for one in seen), of),
+        "one look": share(sum(bool(decide.seen(one.series)[-1]) for one in seen), of),
+        "signals": signals,
+        "bare, any feature": share(sum(bare(one, most) for one in seen), of),
+        "bare, ten most used": share(sum(bare(one, most[:TEN]) for one in seen), of),
+    }
+
+
+def word(seen: Seen, places: Ints, minima: list[str], model: Champion, world: World) -> str:
+    """The decision; where there is suspicion, a real retrain says whether one would gain."""
+    now = pd.Timestamp(seen.looks[-1], tz="UTC")
+    case = Case(0, world.settings.rows_min, seen.series, [], minima, [], now)
+    gain = None
+    if decide.suspects(case, world.settings):
+        rows, kept = lived(world, places)
+        outside = OutOfFold(**{one.name: getattr(model, one.name) for one in fields(model)}, scores=kept)
+        moved = windows.at(now, world.settings, model.windows)
+        resampling = params.section("evaluate", params.Resampling)
+        gain = backtest.gain(outside, rows, moved, world.settings, resampling)
+    return decide.decide(case, gain, seen.looks, world.settings).word
+
+
+def lived(world: World, places: Ints) -> tuple[pd.DataFrame, pd.Series]:
+    """The rows that a retrain would have at the end of a stretch, and the champion's scores of them.
+
+    Days that are drawn into the stretch are left out where they came from: a retrain would know them.
+    """
+    past = world.before(world.reference)
+    day = _day(past)
+    first = past[DECIDED_AT].min().floor("D")
+    drawn = [
+        past[day == place].pipe(_moved, (int(day.max()) + 1 + later - place) * DAY)
+        for later, place in enumerate(places)
+    ]
+    rows = pd.concat([past[~np.isin(day, places)], *drawn], ignore_index=True)
+    rows = rows[rows["label"].notna() & (rows[DECIDED_AT] >= first)].reset_index(drop=True)
+    return rows.drop(columns=["score", "decision"], errors="ignore"), rows["score"]
+
+
+def _moved(rows: pd.DataFrame, by: pd.Timedelta) -> pd.DataFrame:
+    return rows.assign(**{name: rows[name] + by for name in (DECIDED_AT, KNOWN)})
+
+
+def _held_out(monitor: Monitor, start: int, length: int) -> Seen:
+    """Days that follow each other, looked at with limits from all other days of the reference."""
+    inside = np.arange(start, start + length)
+    others = np.setdiff1d(np.arange(len(monitor.reference.profile.days)), inside)
+    stretch = monitor.reference.take(inside)
+    return monitor.see([stretch], after(monitor.settings), monitor.reference.take(others))[0]
+
+
+def _minima(world: World, training: pd.DataFrame, places: list[Ints]) -> list[list[str]]:
+    """The minima that each stretch's newest matured window breaks; most are far from them."""
+    setup, day = world.settings, _day(training)
+    wait = int(np.ceil(setup.wait_days))
+    newest = [where[len(where) - wait - setup.window_days : len(where) - wait] for where in places]
+    weight = np.array([np.bincount(where, minlength=int(day.max()) + 1) for where in newest], np.float64)
+    label, score = (training[name].to_numpy(np.float64) for name in ("label", "score"))
+    near = np.zeros(len(places), bool)
+    for name, minimum in params.section("review", Policy).minima.items():
+        metric = metrics.METRICS[name]
+        value = bootstrap.statistic(metric, label, score, day, weight.shape[1])(weight)
+        near |= value < minimum.limit if metric.better == "higher" else value > minimum.limit
+    return [_broken(world, where) if close else [] for where, close in zip(places, near, strict=True)]
+
+
+def _broken(world: World, places: Ints) -> list[str]:
+    """The minima that the newest matured window breaks for certain."""
+    rows, scores = lived(world, places)
+    days = np.sort(rows[DECIDED_AT].dt.floor("D").unique())
+    end = pd.Timestamp(days[-1]) + DAY - int(np.ceil(world.settings.wait_days)) * DAY
+    at = rows[DECIDED_AT]
+    newest = (at < end) & (at >= end - world.settings.window_days * DAY)
+    return harm.broken_minima(rows.assign(score=scores)[newest], world.settings)
+
+
+def _suspected(seen: Seen, monitor: Monitor) -> bool:
+    return decide.told(decide.seen(seen.series), monitor.settings.hysteresis)
+
+
+def _day(rows: pd.DataFrame) -> Ints:
+    """The number of each row's day, from the first."""
+    day = rows[DECIDED_AT].dt.floor("D")
+    return np.asarray((day - day.min()) // DAY, np.int64)

@@ -1,0 +1,160 @@
+"""The monitor in process: its own statistics and rules on resampled days, without files or a model.
+
+A stretch is days drawn from the training months and dated after the reference, long enough for the looks that
+hysteresis asks for. Labels are known when they are final, as in production.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.monitor.world import World
+from loop.monitor import drift, estimate, performance
+from loop.monitor.performance import Daily
+from loop.monitor.series import Floats, Series
+from loop.stats.profile import Profile
+from loop.watch import Settings
+
+Ints = NDArray[np.int64]
+TOGETHER = 20  # stretches in one table: limits are learnt once for all
+BLOCK = 7
+BARE = 0.25  # the usual limit of a PSI
+
+
+@dataclass(frozen=True)
+class Days:
+    """What the monitor keeps of rows, day by day: columns in bins, sums of matured rows, scores in bins."""
+
+    profile: Profile
+    daily: Daily
+    counts: Floats
+
+    def take(self, places: Sequence[int] | Ints) -> "Days":
+        """These days, with repeats if they repeat."""
+        where = np.asarray(places, np.int64)
+        daily = Daily(self.daily.days[where], *(part[where] for part in _parts(self.daily)))
+        return Days(self.profile.take(where), daily, self.counts[where])
+
+    def then(self, *others: "Days") -> "Days":
+        """These days and then the others, dated one after the other."""
+        every = (self, *others)
+        profiles = [one.profile for one in every]
+        counts = {name: np.concatenate([one.counts[name] for one in profiles]) for name in profiles[0].counts}
+        rows = np.concatenate([one.rows for one in profiles])
+        dates = np.arange(len(rows)) + np.datetime64(self.profile.days[0])
+        moments = [one.moments for one in profiles if one.moments is not None]
+        return Days(
+            replace(
+                profiles[0],
+                days=[str(day) for day in dates],
+                rows=rows,
+                counts=counts,
+                moments=np.concatenate(moments),
+            ),
+            Daily(dates, *map(np.concatenate, zip(*(_parts(one.daily) for one in every), strict=True))),
+            np.concatenate([one.counts for one in every]),
+        )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What each look of a stretch saw: series of the monitor, and each feature's PSI, (features, looks)."""
+
+    looks: list[str]
+    series: list[Series]
+    psi: Floats
+
+
+class Monitor:
+    """The monitor with the limits of a reference; `reference` are its days, in order."""
+
+    def __init__(self, world: World) -> None:
+        self.settings: Settings = world.settings
+        self.use = world.use
+        past = world.before(world.reference)
+        self._first = f"{past['decided_at'].min():%Y-%m-%d}"
+        self._bins = drift.profiled(past, world.reference, list(world.use)).bins
+        self._estimate = estimate.Estimate(past, past, world.settings.seed)
+        self.reference = self.table(past, world.reference)
+
+    def table(self, rows: pd.DataFrame, until: str) -> Days:
+        """Rows of the days before `until` as the monitor keeps them; every row's label is known."""
+        days = np.arange(np.datetime64(self._first), np.datetime64(until))
+        found = drift.counted(rows, self._bins)
+        return Days(found, performance.daily(rows, self._first, until), self._estimate.daily(rows, days))
+
+    def see(self, stretches: list[Days], after: list[int], reference: Days | None = None) -> list[Seen]:
+        """What looks so many days `after` the start of each stretch see."""
+        found: list[Seen] = []
+        past = reference or self.reference
+        for start in range(0, len(stretches), TOGETHER):
+            found += self._see(past, stretches[start : start + TOGETHER], after)
+        return found
+
+    def _see(self, past: Days, stretches: list[Days], after: list[int]) -> list[Seen]:
+        size, length = len(past.profile.days), len(stretches[0].profile.days)
+        every = past.then(*stretches)
+        until = str(every.daily.days[size])
+        ends = [
+            [str(every.daily.days[size] + place * length + day) for day in after]
+            for place in range(len(stretches))
+        ]
+        moved = drift.drift(
+            every.profile, until, [day for one in ends for day in one], self.use, self.settings
+        )
+        psi = np.array([moved.moved[name].values["psi"] for name in self.use])
+        shared = moved.series()
+        found = []
+        for place, stretch in enumerate(stretches):
+            part = slice(place * len(after), (place + 1) * len(after))
+            looks = ends[0]
+            series = [_part(one, part) for one in shared]
+            found.append(
+                Seen(looks, [*series, *self._labelled(past.then(stretch), until, looks)], psi[:, part])
+            )
+        return found
+
+    def _labelled(self, every: Days, until: str, looks: list[str]) -> list[Series]:
+        """The expected loss at these looks, and what matured labels say then."""
+        setup, days = self.settings, every.daily.days
+        wait = np.timedelta64(int(np.ceil(setup.wait_days)), "D")
+        ends = [str(np.datetime64(day) - wait) for day in looks]
+        size = int((days < np.datetime64(until)).sum())
+        past = np.arange(days[0] + setup.window_days, np.datetime64(until) + 1, setup.step_days)
+        inside = [_inside(days, np.array(some, "datetime64[D]"), setup.window_days) for some in (past, looks)]
+        then, now = (self._estimate.of(every.counts, windows) for windows in inside)
+        expected = estimate.series(now, then.value, size / setup.window_days, setup)
+        return [expected, *performance.performance(every.daily, until, ends, setup).series]
+
+
+def draw(rng: np.random.Generator, days: int, length: int, block: int) -> Ints:
+    """Places of `length` days among `days`, drawn in blocks that follow each other, wrapping round."""
+    starts = rng.integers(0, days, -(-length // block))
+    return np.asarray(((starts[:, None] + np.arange(block)) % days).ravel()[:length])
+
+
+def bare(seen: Seen, rows: list[int]) -> bool:
+    """Whether the newest look has a PSI beyond the usual limit in any of these features."""
+    return bool((seen.psi[rows, -1] > BARE).any())
+
+
+def _part(one: Series, part: slice) -> Series:
+    p = None if one.p is None else one.p[part]
+    return replace(one, value=one.value[part], alarm=one.alarm[part], p=p)
+
+
+def _inside(days: np.ndarray, ends: np.ndarray, width: int) -> np.ndarray:
+    return np.asarray((days < ends[:, None]) & (days >= ends[:, None] - width))
+
+
+def _parts(daily: Daily) -> tuple[Floats, ...]:
+    return daily.rows, daily.loss, daily.bias, daily.label
+
+
+def after(settings: Settings) -> list[int]:
+    """Days after the start of a stretch that its looks come; the last is its end."""
+    first = settings.window_days + int(np.ceil(settings.wait_days))
+    return [first + look * settings.step_days for look in range(settings.hysteresis.of)]
