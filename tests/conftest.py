@@ -19,12 +19,15 @@ from typing import Any
 if "PYTEST_XDIST_WORKER" in os.environ:  # no core is idle: threads of one worker would wait for another's
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
+import hypothesis
 import pandas as pd
 import pytest
 import yaml
 
 from closure import closure, imports
 
+hypothesis.settings.register_profile("loop", deadline=None)  # a machine may be busy: no test is timed
+hypothesis.settings.load_profile("loop")
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 WHOLE = {"finished", "working_copy", "bare_copy", "browser"}  # fixtures of whole pipelines and of a browser
