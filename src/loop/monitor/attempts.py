@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import pandas as pd
-import yaml
 
 from loop import issue, origin, params
 from loop.errors import LoopError
@@ -139,10 +138,11 @@ def _merged() -> list[Attempt]:
         commit, _, message = told.strip().partition("\n")
         if day := _SAID.search(message):
             found.append(Attempt(day[1], "merged", commit))
-    for commit in git(*line, "--format=%H", "-G", "as_of:", "--", str(PARAMS)).split():
-        before, after = _as_of(f"{commit}^"), _as_of(commit)
+    moved = git(*line, "--format=%x00%H", "-p", "--unified=0", "-G", r"^\s+as_of:", "--", str(PARAMS))
+    for told in moved.split("\0")[1:]:
+        before, after = (_as_of(told, sign) for sign in "-+")
         if before is not None and after is not None and before < after:
-            found.append(Attempt(f"{after:%Y-%m-%d}", "merged", commit))
+            found.append(Attempt(f"{after:%Y-%m-%d}", "merged", told.partition("\n")[0]))
     return found
 
 
@@ -154,9 +154,10 @@ def main_ref() -> str | None:
     return None
 
 
-def _as_of(commit: str) -> pd.Timestamp | None:
-    """windows.as_of of a commit; None where there is none that can be read."""
+def _as_of(patch: str, sign: str) -> pd.Timestamp | None:
+    """The windows.as_of that a patch of params.yaml takes away or puts there; None where it has none."""
+    said = re.search(rf"""^\{sign}\s+as_of:\s*["']?([^"'\s#]+)""", patch, re.MULTILINE)
     try:
-        return params.instant(yaml.safe_load(git("show", f"{commit}:{PARAMS}"))["windows"]["as_of"])
-    except (LoopError, yaml.YAMLError, KeyError, TypeError, ValueError):
+        return params.instant(said[1]) if said else None
+    except ValueError:
         return None
