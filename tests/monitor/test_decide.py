@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import settings as tried
 from hypothesis import strategies as st
 
-from loop.monitor.decide import TODO, Case, cooling, decide, suspects
+from loop.monitor.decide import TODO, Case, asks, cooling, decide, due, suspects
 from loop.monitor.finding import EXIT_CODES, Gain
 from loop.monitor.series import Series
 from monitor.case import NOW, settings
 
+TRAINED = NOW - pd.Timedelta(days=21)  # so that no check-up falls on NOW
 LOOKS = ["2013-06-10", "2013-06-17", "2013-06-24", "2013-07-01"]
 SETTINGS = settings()  # told by 2 of the last 3 looks; 28 days of cool-down
 DRIFTED, QUIET = [0, 0, 1, 1], [0, 0, 0, 0]
@@ -26,7 +27,9 @@ def series(alarm, name="loss") -> Series:
 
 def case(*alarms, **changed) -> Case:
     watched = [series(alarm, f"s{place}") for place, alarm in enumerate(alarms or [QUIET])]
-    made = Case(breaches=0, rows=20_000, series=watched, stuck=[], minima=[], attempts=[], now=NOW)
+    made = Case(
+        breaches=0, rows=20_000, series=watched, stuck=[], minima=[], attempts=[], trained=TRAINED, now=NOW
+    )  # fmt: skip
     return replace(made, **changed)
 
 
@@ -38,7 +41,7 @@ def gain(low: float) -> Gain:
 
 
 def word(found: Case, gained: Gain | None = None) -> str:
-    return decide(found, gained, LOOKS, SETTINGS).word
+    return decide(found, gained if asks(found, SETTINGS) else None, LOOKS, SETTINGS).word
 
 
 HURTS, NO_USE = gain(0.001), gain(-0.001)
@@ -126,6 +129,37 @@ def test_without_a_cool_down_only_the_drift_decides():
     assert decide(case(DRIFTED, attempts=["2013-07-01"]), HURTS, LOOKS, eager).word == "retrain"
 
 
+def month(days: int, *alarms, **changed) -> Case:
+    """A case so many days after training."""
+    return case(*alarms, trained=NOW - pd.Timedelta(days=days), **changed)
+
+
+@pytest.mark.parametrize(
+    ("days", "falls"), [(0, False), (27, False), (28, True), (34, True), (35, False), (55, False), (56, True)]
+)
+def test_every_four_weeks_a_look_is_a_check_up(days, falls):
+    assert due(month(days), SETTINGS) is falls
+    assert asks(month(days), SETTINGS) is falls
+    assert word(month(days), HURTS) == ("retrain" if falls else "nothing")
+    assert word(month(days), NO_USE) == "nothing"
+
+
+def test_a_check_up_that_would_gain_says_so_and_since_today():
+    found = decide(month(28), HURTS, LOOKS, SETTINGS)
+    assert "check-up" in found.reason
+    assert found.since == LOOKS[-1]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"breaches": 1}, {"rows": 5}, {"stuck": ["wind"]}, {"minima": ["x"]}, {"attempts": ["2013-06-20"]}],
+)
+def test_no_fit_is_spent_where_its_gain_would_not_count(changed):
+    assert asks(case(DRIFTED), SETTINGS)
+    assert not asks(case(DRIFTED, **changed), SETTINGS)
+    assert not asks(month(28, **changed), SETTINGS)
+
+
 def test_the_reason_names_what_was_seen_and_counts_the_rest():
     seen = decide(case(*[DRIFTED] * 5, QUIET), HURTS, LOOKS, SETTINGS).reason
     assert "the s0, the s1, the s2 and 2 more" in seen
@@ -148,9 +182,10 @@ alarm = st.lists(st.booleans(), min_size=4, max_size=4)
     st.lists(alarm, min_size=1, max_size=4),
     st.sampled_from([None, HURTS, NO_USE]),
     st.booleans(),
+    st.integers(0, 60),
 )
-def test_more_alarms_never_turn_a_decision_into_a_lesser_one(some, more, gained, tried_lately):
+def test_more_alarms_never_turn_a_decision_into_a_lesser_one(some, more, gained, tried_lately, days):
     attempts = ["2013-06-20"] * tried_lately
-    before = word(case(*some, attempts=attempts), gained)
-    after = word(case(*some, *more, attempts=attempts), gained)
+    before = word(month(days, *some, attempts=attempts), gained)
+    after = word(month(days, *some, *more, attempts=attempts), gained)
     assert ORDER.index(after) >= ORDER.index(before)

@@ -47,10 +47,10 @@ def luck(rows) -> float:
     return float(np.std(loss_metric().rows(label, score)) / np.sqrt(len(label)))
 
 
-def expected(rows, labels_of=None):
+def expected(rows):
     """The estimate of the last 28 days, whose labels it does not get."""
     unknown = rows.assign(label=np.nan)
-    model = Estimate(past(rows if labels_of is None else labels_of), unknown, seed=1)
+    model = Estimate(past(rows), unknown, seed=1)
     days = np.arange(np.datetime64(SINCE), np.datetime64(UNTIL))
     return model.of(model.daily(unknown, days), (days >= np.datetime64(REFERENCE))[None, :])
 

@@ -114,6 +114,26 @@ def test_a_label_that_came_twice_trains_once_by_the_first():
     assert (train["label"].tolist(), len(later)) == ([1], 0)
 
 
+# Features that stand still
+
+
+@pytest.mark.parametrize(
+    ("values", "still"),
+    [
+        ([5.0] * 4, True),
+        ([np.nan] * 4, True),
+        ([None] * 4, True),
+        ([1e6, 2e6, 3e6, 4e6], False),
+        (list("abcd"), False),
+    ],
+)
+def test_what_lies_in_one_bin_is_stuck_only_if_it_is_one_value(values, still):
+    when = looking.days(Model(), NOW, SETTINGS)
+    at = pd.Series([NOW - age * DAY for age in (30, 20, 10, 8, 6, 4, 2, 1)])
+    column = pd.Series([1.5, 2.5, 3.5, 4.5, *values], dtype=object).infer_objects()
+    assert looking._is_stuck(column, at, when, SETTINGS) is still
+
+
 # What the model uses
 
 
