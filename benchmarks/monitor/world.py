@@ -14,7 +14,8 @@ import pandas as pd
 from benchmarks.monitor.faults import Fault, columns, faults
 from loop import facts, files, params, settings, watch
 from loop.features import DECIDED_AT
-from loop.monitor import champion, feed, look, reference, served, use
+from loop.monitor import champion, feed, reference, served, use
+from loop.monitor import rows as of_rows
 from loop.monitor.champion import Champion
 from loop.paths import LINEAGE
 from loop.watch import Settings
@@ -76,9 +77,9 @@ def world() -> World:
 
 def _make(model: Champion, setup: Settings, home: Path) -> None:
     own = model.windows
-    rows = look.scored(model, feed.read(own.since, UNTIL, NOW, setup.window_days), [], NOW, setup)[0]
+    rows = of_rows.scored(model, feed.read(own.since, UNTIL, NOW, setup.window_days), [], NOW, setup)[0]
     past = rows[rows[DECIDED_AT] < own.holdout.until]
-    used = use.use(model, past, look.model_columns(rows), setup.seed)
+    used = use.use(model, past, of_rows.model_columns(rows), setup.seed)
     used = {name: share for name, share in used.items() if share > 0}
     readings = facts.repair("weather", source.tables(own.since, UNTIL, NOW)["weather"])[0]
     train = rows[rows[DECIDED_AT] < own.train.until].reset_index(drop=True)

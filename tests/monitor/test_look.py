@@ -7,7 +7,9 @@ import pytest
 from conftest import ROOT
 from loop.errors import LoopError
 from loop.monitor import backtest, feed, harm, use
+from loop.monitor import days as daily
 from loop.monitor import look as looking
+from loop.monitor import rows as of_rows
 from loop.monitor.series import Series, since, told
 from loop.params import Resampling
 from loop.watch import Hysteresis
@@ -21,38 +23,36 @@ SETTINGS = settings()
 
 
 def test_looks_are_a_week_apart_and_end_today():
-    when = looking.days(Model(), NOW, SETTINGS)
+    when = daily.days(Model(), NOW, SETTINGS)
     assert when.looks[-1] == when.until == "2013-07-01"
     assert when.looks[-2] == "2013-06-24"
     assert (when.since, when.reference) == ("2013-01-01", "2013-06-01")
 
 
 def test_windows_of_labels_end_as_long_ago_as_labels_take():
-    assert looking.days(Model(), NOW, SETTINGS).ends[-1] == "2013-06-29"
-    assert looking.days(Model(), NOW, settings(labels__delay_days=21)).ends[-1] == "2013-06-08"
+    assert daily.days(Model(), NOW, SETTINGS).ends[-1] == "2013-06-29"
+    assert daily.days(Model(), NOW, settings(labels__delay_days=21)).ends[-1] == "2013-06-08"
 
 
 def test_the_hour_of_a_look_does_not_matter():
-    assert looking.days(Model(), NOW + pd.Timedelta(hours=23), SETTINGS) == looking.days(
-        Model(), NOW, SETTINGS
-    )
+    assert daily.days(Model(), NOW + pd.Timedelta(hours=23), SETTINGS) == daily.days(Model(), NOW, SETTINGS)
 
 
 def test_years_later_only_the_newest_looks_are_shown():
-    when = looking.days(Model(), NOW + 2000 * DAY, SETTINGS)
-    assert len(when.looks) == len(when.ends) == looking.LOOKS_MAX
+    when = daily.days(Model(), NOW + 2000 * DAY, SETTINGS)
+    assert len(when.looks) == len(when.ends) == daily.LOOKS_MAX
 
 
 @pytest.mark.parametrize("now", ["2013-01-05", "2013-05-31T23:59"])
 def test_before_the_champion_was_judged_there_is_nothing_to_look_at(now):
     with pytest.raises(LoopError, match=f"{now[:10]}.*holdout ended on 2013-06-01"):
-        looking.days(Model(), pd.Timestamp(now, tz="UTC"), SETTINGS)
+        daily.days(Model(), pd.Timestamp(now, tz="UTC"), SETTINGS)
 
 
 def test_a_window_so_long_that_the_past_holds_fewer_than_three_is_refused():
-    assert looking.days(Model(), NOW, settings(window_days=50))
+    assert daily.days(Model(), NOW, settings(window_days=50))
     with pytest.raises(LoopError, match=r"hold 2\.5 windows of 60 days"):
-        looking.days(Model(), NOW, settings(window_days=60))
+        daily.days(Model(), NOW, settings(window_days=60))
 
 
 # The feed
@@ -99,7 +99,7 @@ def test_rows_of_the_training_window_without_a_label_by_its_end_are_as_new_to_th
     )
     rows = keys(4).assign(decided_at=at.astype("datetime64[us, UTC]"), x=1.0)
     labels = labelled(rows.iloc[:3], 3, 1)
-    train, later = looking._split(feed.Feed(rows, labels.astype({"label": "int64"}), []), own)
+    train, later = of_rows.split(feed.Feed(rows, labels.astype({"label": "int64"}), []), own)
     assert train[source.KEY[0]].tolist() == ["0"]
     assert train["label"].dtype == "int64"
     assert later[source.KEY[0]].tolist() == ["1", "2", "3"]
@@ -110,7 +110,7 @@ def test_a_label_that_came_twice_trains_once_by_the_first():
     own = windows()
     rows = keys(1).assign(decided_at=pd.Series([own.train.since], dtype="datetime64[us, UTC]"), x=1.0)
     labels = pd.concat([labelled(rows, 2, 0), labelled(rows, 1, 1)])
-    train, later = looking._split(feed.Feed(rows, labels, []), own)
+    train, later = of_rows.split(feed.Feed(rows, labels, []), own)
     assert (train["label"].tolist(), len(later)) == ([1], 0)
 
 
@@ -128,7 +128,7 @@ def test_a_label_that_came_twice_trains_once_by_the_first():
     ],
 )
 def test_what_lies_in_one_bin_is_stuck_only_if_it_is_one_value(values, still):
-    when = looking.days(Model(), NOW, SETTINGS)
+    when = daily.days(Model(), NOW, SETTINGS)
     at = pd.Series([NOW - age * DAY for age in (30, 20, 10, 8, 6, 4, 2, 1)])
     column = pd.Series([1.5, 2.5, 3.5, 4.5, *values], dtype=object).infer_objects()
     assert looking._is_stuck(column, at, when, SETTINGS) is still

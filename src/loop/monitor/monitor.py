@@ -13,13 +13,15 @@ from loop import contract, files, production, watch
 from loop.features import DECIDED_AT
 from loop.monitor import attempts as retrains
 from loop.monitor import champion as champions
+from loop.monitor import days as daily
 from loop.monitor import decide, estimate, feed, outcomes, page, report, tell
 from loop.monitor import look as looking
 from loop.monitor.attempts import Attempt
 from loop.monitor.champion import Champion
+from loop.monitor.days import DAY, Days
 from loop.monitor.decide import TODO, Case
 from loop.monitor.finding import EXIT_CODES, FINDING, FOLDER, Breach, Event, Feature, Finding, Model, Window
-from loop.monitor.look import DAY, Days, Look
+from loop.monitor.look import Look
 from loop.watch import Settings
 from problem import metrics
 
@@ -41,7 +43,7 @@ def find(folders: Sequence[Path], now: pd.Timestamp) -> Finding:
     setup = watch.read()
     earlier = retrains.attempts(now)
     with champions.of(*champions.which(), Path.cwd()) as champion:
-        when = looking.days(champion, now, setup)
+        when = daily.days(champion, now, setup)
         fed = feed.read(champion.windows.since, now.floor("D"), now, setup.window_days)
         seen = None if fed.breaches else looking.look(champion, fed, folders, now, setup)
         case = _case(champion, fed.breaches, seen, earlier, now, setup)

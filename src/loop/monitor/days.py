@@ -1,0 +1,79 @@
+"""Which days a look is made of: whole days of UTC, and the windows among them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from loop.errors import LoopError
+from loop.features import DECIDED_AT
+from loop.monitor.champion import Champion
+from loop.stats import thresholds
+from loop.watch import Settings
+
+DAY = pd.Timedelta(days=1)
+LOOKS_MAX = 60
+
+
+@dataclass(frozen=True)
+class Days:
+    """The days that are looked at: all from `since`, limits from those before `reference`, until `until`.
+
+    `looks` are the days that windows of inputs end before, oldest first; `ends` those of matured labels,
+    which lag behind by the time that labels take.
+    """
+
+    since: str
+    reference: str
+    until: str
+    looks: list[str]
+    ends: list[str]
+
+
+def days(champion: Champion, now: pd.Timestamp, setup: Settings) -> Days:
+    """Whole days of UTC up to `now`. Raises LoopError where the champion was not even judged yet."""
+    own, until = champion.windows, now.floor("D")
+    if until < own.holdout.until:
+        raise LoopError(
+            f"--now {now:%Y-%m-%d %H:%MZ}: the champion's holdout ended on {own.holdout.until:%Y-%m-%d}",
+            "an instant after the champion was trained and judged",
+            f"--now {own.as_of:%Y-%m-%d} or later",
+        )
+    first = own.train.since.ceil("D")
+    past = (own.holdout.until - first) / (setup.window_days * DAY)
+    if past < thresholds.FEWEST:
+        raise LoopError(
+            f"the champion's train and holdout hold {past:.1f} windows of {setup.window_days} days",
+            f"at least {thresholds.FEWEST}, to see how windows differ among themselves",
+            "choose a shorter monitor.window_days in params.yaml",
+        )
+    count = min(LOOKS_MAX, max(setup.hysteresis.of, (until - own.holdout.until).days // setup.step_days + 1))
+    looks = [until - place * setup.step_days * DAY for place in reversed(range(count))]
+    looks = [look for look in looks if look - setup.window_days * DAY >= first]
+    wait = setup.wait_days * DAY
+    ends = [(look - wait).floor("D") for look in looks]
+    named = [[f"{day:%Y-%m-%d}" for day in part] for part in (looks, ends)]
+    return Days(f"{first:%Y-%m-%d}", f"{own.holdout.until:%Y-%m-%d}", f"{until:%Y-%m-%d}", *named)
+
+
+def past_ends(when: Days, setup: Settings) -> list[str]:
+    """The days that past windows end before: one each step of the reference."""
+    first = np.datetime64(when.since) + setup.window_days
+    return [str(day) for day in np.arange(first, np.datetime64(when.reference) + 1, setup.step_days)]
+
+
+def inside(days: np.ndarray, ends: list[str], setup: Settings) -> np.ndarray:
+    """Which of `days` lie in the windows that end before `ends`: (windows, days)."""
+    end = np.array(ends, "datetime64[D]")[:, None]
+    return np.asarray((days < end) & (days >= end - setup.window_days))
+
+
+def window(rows: pd.DataFrame, until: str, setup: Settings) -> pd.DataFrame:
+    """The rows decided in the window that ends before a day."""
+    at = rows[DECIDED_AT]
+    return rows[(at < start(until)) & (at >= start(until) - setup.window_days * DAY)]
+
+
+def start(day: str) -> pd.Timestamp:
+    """The first instant of a day, in UTC."""
+    return pd.Timestamp(day, tz="UTC")

@@ -1,0 +1,55 @@
+"""The curves of a report: a point for each past window and each look."""
+
+import numpy as np
+import pandas as pd
+
+from loop.monitor import performance
+from loop.monitor.days import Days, inside, past_ends, window
+from loop.monitor.finding import Point
+from loop.monitor.performance import Daily, Windowed
+from loop.watch import Settings
+
+
+def points(
+    rows: pd.DataFrame, daily: Daily, when: Days, setup: Settings, expected: tuple[Windowed, ...] | None
+) -> list[Point]:
+    """A point per past window of the reference, then one per look."""
+    told = []
+    past = past_ends(when, setup)
+    for is_past, ends, looks in ((True, past, past), (False, when.ends, when.looks)):
+        within = inside(daily.days, ends, setup)
+        loss, bias = (
+            performance.windowed(total, daily, within, setup.seed) for total in (daily.loss, daily.bias)
+        )
+        guess = None if expected is None else expected[0 if is_past else 1]
+        for place, (end, upto) in enumerate(zip(ends, looks, strict=True)):
+            newest = window(rows, upto, setup)
+            told.append(
+                Point(
+                    until=upto,
+                    reference=is_past,
+                    rows=int((within[place] * daily.rows).sum()),
+                    **_three("loss", loss, place),
+                    **_three("bias", bias, place),
+                    **_three("estimate", guess, place),
+                    score_mean=_mean(newest["score"]),
+                    decision_share=_mean(newest["decision"] == "yes") if "decision" in newest else None,
+                    label_mean=_mean(window(rows, end, setup)["label"].dropna()),
+                )
+            )
+    return told
+
+
+def _three(name: str, found: Windowed | None, place: int) -> dict[str, float | None]:
+    if found is None:
+        return {name: None, f"{name}_low": None, f"{name}_high": None}
+    values = zip((name, f"{name}_low", f"{name}_high"), (found.value, found.low, found.high), strict=True)
+    return {key: _number(float(value[place])) for key, value in values}
+
+
+def _mean(values: pd.Series) -> float | None:
+    return _number(float(values.mean())) if len(values) else None
+
+
+def _number(value: float) -> float | None:
+    return round(value, 6) if np.isfinite(value) else None

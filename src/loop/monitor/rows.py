@@ -1,0 +1,64 @@
+"""Every request with what the model said of it and what came true: the rows that a look is made of."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from loop import settings
+from loop.features import DECIDED_AT
+from loop.monitor import outcomes, reference, served
+from loop.monitor.champion import Champion
+from loop.monitor.feed import Feed
+from loop.monitor.outcomes import Joined
+from loop.params import Windows
+from loop.reference import personal
+from loop.watch import Settings
+from problem import schema, source
+
+
+def scored(
+    champion: Champion, fed: Feed, folders: Sequence[Path], now: pd.Timestamp, setup: Settings
+) -> tuple[pd.DataFrame, Joined, str, list[str]]:
+    """All requests with score, decision and label: training rows out of fold, the others as answered."""
+    own, threshold = champion.windows, settings.params().threshold
+    train, later = split(fed, own)
+    told, notes = served.BATCH, []
+    answered, again = served.of_log(folders, champion, own.holdout.until, now)
+    if len(answered):
+        told = served.LOG
+        later = later[later[DECIDED_AT] < answered[DECIDED_AT].min()]
+        notes += [f"{again:,} predictions were asked for again: the first counts"] if again else []
+    folds = reference.scores(champion, train, setup.window_days)
+    known = served.with_decision(train.assign(score=folds), threshold)
+    batch = served.in_batch(champion, later, threshold)
+    answered = served.with_decision(answered, threshold) if len(answered) else answered
+    others = fed.labels.merge(train[source.KEY], on=source.KEY, how="left", indicator="of")
+    others = others[others.pop("of") == "left_only"]
+    joined = outcomes.join(pd.concat([batch, answered], ignore_index=True), others, now, setup)
+    matured = joined.matured()
+    final = joined.rows.assign(label=joined.rows["label"].where(joined.rows.index.isin(matured.index)))
+    return pd.concat([known, final], ignore_index=True), joined, told, notes
+
+
+def model_columns(rows: pd.DataFrame, *, logged: bool = False) -> list[str]:
+    """The columns of an example that a model may look at: neither times, nor outcome.
+
+    Nor, in the log's rows, what the contract calls personal: the log has dropped or hashed it.
+    """
+    hidden = {"label", *(personal() if logged else ())}
+    told = [name for name, column in schema.EXAMPLE.columns.items() if "datetime" not in str(column.dtype)]
+    return [name for name in told if name in rows and name not in hidden]
+
+
+def split(fed: Feed, own: Windows) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What the champion was trained on, with labels, and all requests that it never saw.
+
+    A request of the training window whose label was not known by its end is one of those.
+    """
+    learnt = outcomes.known(fed.labels, own.train.until).drop_duplicates(source.KEY)
+    rows = fed.examples.merge(learnt, on=source.KEY, how="left", validate="1:1")
+    decided = rows[DECIDED_AT]
+    trained = rows["label"].notna() & (decided >= own.train.since) & (decided < own.train.until)
+    train = rows[trained].astype({"label": fed.labels["label"].dtype}).reset_index(drop=True)
+    return train, fed.examples[~trained.to_numpy()].reset_index(drop=True)
