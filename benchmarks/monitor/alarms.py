@@ -15,6 +15,7 @@ from loop.features import DECIDED_AT
 from loop.monitor import backtest, champion, decide, harm, windows
 from loop.monitor.champion import Champion
 from loop.monitor.decide import Case
+from loop.monitor.finding import Gain
 from loop.policy import Policy
 from loop.stats import bootstrap
 from problem import metrics
@@ -81,17 +82,19 @@ def summary(monitor: Monitor, seen: list[Seen]) -> dict[str, Any]:
 
 
 def word(seen: Seen, places: Ints, minima: list[str], model: Champion, world: World) -> str:
-    """The decision; where there is suspicion, a real retrain says whether one would gain."""
+    """The decision at a look without a check-up; where there is suspicion, a model is really fitted again."""
     now = pd.Timestamp(seen.looks[-1], tz="UTC")
-    case = Case(0, world.settings.rows_min, seen.series, [], minima, [], now)
-    gain = None
-    if decide.suspects(case, world.settings):
-        rows, kept = lived(world, places)
-        outside = OutOfFold(**{one.name: getattr(model, one.name) for one in fields(model)}, scores=kept)
-        moved = windows.at(now, world.settings, model.windows)
-        resampling = params.section("evaluate", params.Resampling)
-        gain = backtest.gain(outside, rows, moved, world.settings, resampling)
+    case = Case(0, world.settings.rows_min, seen.series, [], minima, [], trained=now, now=now)
+    gain = gained(places, now, model, world) if decide.asks(case, world.settings) else None
     return decide.decide(case, gain, seen.looks, world.settings).word
+
+
+def gained(places: Ints, now: pd.Timestamp, model: Champion, world: World) -> Gain | None:
+    """What a retrain at the end of a stretch would have gained."""
+    rows, kept = lived(world, places)
+    outside = OutOfFold(**{one.name: getattr(model, one.name) for one in fields(model)}, scores=kept)
+    moved = windows.at(now, world.settings, model.windows)
+    return backtest.gain(outside, rows, moved, world.settings, params.section("evaluate", params.Resampling))
 
 
 def lived(world: World, places: Ints) -> tuple[pd.DataFrame, pd.Series]:

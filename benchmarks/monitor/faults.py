@@ -72,6 +72,7 @@ def late(rows: pd.DataFrame, readings: pd.DataFrame, size: float) -> pd.DataFram
     joined = pd.merge_asof(
         asked, known, left_on=DECIDED_AT, right_on="known_at", tolerance=TOLERANCE + pd.Timedelta(hours=size)
     ).set_axis(asked.index)
+    joined = joined[joined["known_at"].notna()]  # before the first reading a row keeps its own
     planted = rows.copy()
     planted.loc[joined.index, list(WEATHER)] = joined[list(WEATHER)]
     return planted

@@ -13,7 +13,7 @@ from benchmarks.monitor.world import World
 from benchmarks.verdicts.data import share
 from loop.monitor import decide
 
-SEED, STRETCHES, WEEKS, FOUR = 2, 20, 8, 28
+SEED, STRETCHES, WEEKS, FOUR = 2, 40, 8, 28
 
 
 def measure(world: World) -> dict[str, Any]:

@@ -106,27 +106,34 @@ class Monitor:
             every.profile, until, [day for one in ends for day in one], self.use, self.settings
         )
         psi = np.array([moved.moved[name].values["psi"] for name in self.use])
-        shared = moved.series()
+        shared, before = moved.series(), self._expected_before(past)
         found = []
         for place, stretch in enumerate(stretches):
             part = slice(place * len(after), (place + 1) * len(after))
             looks = ends[0]
             series = [_part(one, part) for one in shared]
             found.append(
-                Seen(looks, [*series, *self._labelled(past.then(stretch), until, looks)], psi[:, part])
+                Seen(
+                    looks, [*series, *self._labelled(past.then(stretch), until, looks, before)], psi[:, part]
+                )
             )
         return found
 
-    def _labelled(self, every: Days, until: str, looks: list[str]) -> list[Series]:
+    def _expected_before(self, past: Days) -> Floats:
+        """The expected loss of each past window."""
+        days, setup = past.daily.days, self.settings
+        ends = np.arange(days[0] + setup.window_days, days[-1] + 2, setup.step_days)
+        return self._estimate.of(past.counts, _inside(days, ends, setup.window_days)).value
+
+    def _labelled(self, every: Days, until: str, looks: list[str], before: Floats) -> list[Series]:
         """The expected loss at these looks, and what matured labels say then."""
         setup, days = self.settings, every.daily.days
         wait = np.timedelta64(int(np.ceil(setup.wait_days)), "D")
         ends = [str(np.datetime64(day) - wait) for day in looks]
-        size = int((days < np.datetime64(until)).sum())
-        past = np.arange(days[0] + setup.window_days, np.datetime64(until) + 1, setup.step_days)
-        inside = [_inside(days, np.array(some, "datetime64[D]"), setup.window_days) for some in (past, looks)]
-        then, now = (self._estimate.of(every.counts, windows) for windows in inside)
-        expected = estimate.series(now, then.value, size / setup.window_days, setup)
+        inside = _inside(days, np.array(looks, "datetime64[D]"), setup.window_days)
+        now = self._estimate.of(every.counts, inside)
+        independent = float((days < np.datetime64(until)).sum()) / setup.window_days
+        expected = estimate.series(now, before, independent, setup)
         return [expected, *performance.performance(every.daily, until, ends, setup).series]
 
 
