@@ -6,7 +6,7 @@ import zipfile
 import pytest
 import yaml
 
-from conftest import ROOT, Repo, copy
+from conftest import ROOT, Repo, copy, shared
 from loop.monitor import challenger, retrain, tell
 from loop.monitor.challenger import Verdict
 from monitor import literal
@@ -28,7 +28,7 @@ def world(tmp_path_factory):
     """A small problem on a GitHub of our own: its labels move up for good in July, and its main is of May."""
     if ACT is None:
         pytest.skip("no act: the workflows are NOT executed; `make test` builds it, with Go")
-    repo = small(tmp_path_factory.mktemp("small") / "repo")
+    repo = copy(shared(tmp_path_factory, "small", small), tmp_path_factory.mktemp("small") / "repo")
     with serve(tmp_path_factory.mktemp("github")) as double:
         double.settings.workflow["can_approve_pull_request_reviews"] = True
         git(repo.path, "push", "--quiet", str(double.repo()), "main")

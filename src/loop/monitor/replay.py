@@ -82,6 +82,10 @@ def live(here: Path, since: pd.Timestamp | None, until: pd.Timestamp, say: Calla
         setup = params.section("monitor", Settings, place.path / PARAMS)
         first = place.git("rev-parse", "HEAD")
         looks = list(pd.date_range(start, until, freq=f"{setup.step_days}D", inclusive="left"))
+        if not looks:
+            raise LoopError(
+                f"--until {until:%Y-%m-%d} is no day after {start:%Y-%m-%d}", "a span", "end it later"
+            )
         weeks = [_week(place, now, say) for now in looks]
         return Story(weeks, *_losses(place, first, weeks, until, setup))
 
