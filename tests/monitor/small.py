@@ -12,7 +12,6 @@ WINDOWS = {
     'from: "2020-03-22T00:00Z"': 'from: "2020-06-01T00:00Z"',
     'until: "2020-04-20T00:00Z"': 'until: "2020-06-29T00:00Z"',
     'as_of: "2020-05-20T12:00Z"': 'as_of: "2020-08-01T00:00Z"',
-    "final_after_days: 7": "final_after_days: 31",
     "window_days: 14": "window_days: 28",
     "days: 90": "days: 150",
 }
