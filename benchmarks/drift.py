@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 MILLION = 1_000_000
 LARGE = [10, 100]  # million rows
 PINNED = ["pandas==2.3.3", "numpy==2.4.6", "pyarrow==25.0.1", "scikit-learn==1.9.1", "scipy==1.17.1"]
-PEERS = {  # both as of November 2026, when neither ran on pandas 3
+PEERS = {  # both as of November 2026, when Evidently did not run on pandas 3
     "evidently": ["evidently==0.7.23", *PINNED],
     "nannyml": ["nannyml==0.13.1", "statsmodels==0.15.0", *PINNED],
 }
@@ -134,7 +134,8 @@ def _rows(what: str, found: list[tuple[float, float]], note: str, goal: float | 
 
 def _run(name: str, python: str | Path, reference: Path, window: Path, kept: str) -> tuple[float, float]:
     arguments = [str(reference), str(window), kept, ",".join(NAMES)]
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "src")} if name == "ours" else dict(os.environ)
+    quiet = {"NML_DISABLE_USAGE_LOGGING": "1", "DO_NOT_TRACK": "1"}  # a peer would send what it is used for
+    env = {**os.environ, **quiet} | ({"PYTHONPATH": str(ROOT / "src")} if name == "ours" else {})
     return spent([str(python), "-c", SCRIPTS[name], *arguments], ROOT, env)
 
 
@@ -148,7 +149,9 @@ def _environment(place: Path, name: str) -> Path:
         env = {key: value for key, value in os.environ.items() if key != "UV_PYTHON"}
         install = [uv, "pip", "install", "--quiet", "--python", python, *PEERS[name]]
         subprocess.run(install, env={**env, "VIRTUAL_ENV": str(home)}, check=True)
-        spent([str(python), "-c", f"import {name}"], ROOT, dict(os.environ))  # compiled before it is timed
+        spent(
+            [str(python), "-c", f"import {name}"], ROOT, {**os.environ, "NML_DISABLE_USAGE_LOGGING": "1"}
+        )  # compiled before it is timed
     return python
 
 
