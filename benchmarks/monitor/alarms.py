@@ -84,7 +84,7 @@ def summary(monitor: Monitor, seen: list[Seen]) -> dict[str, Any]:
 def word(seen: Seen, places: Ints, minima: list[str], model: Champion, world: World) -> str:
     """The decision at a look without a check-up; where there is suspicion, a model is really fitted again."""
     now = pd.Timestamp(seen.looks[-1], tz="UTC")
-    case = Case(0, world.settings.rows_min, seen.series, [], minima, [], trained=now, now=now)
+    case = Case(0, world.settings.rows_min, None, seen.series, [], minima, [], trained=now, now=now)
     gain = gained(places, now, model, world) if decide.asks(case, world.settings) else None
     return decide.decide(case, gain, seen.looks, world.settings).word
 

@@ -16,7 +16,7 @@ from monitor.case import NOW, settings
 
 TRAINED = NOW - pd.Timedelta(days=21)  # so that no check-up falls on NOW
 LOOKS = ["2013-06-10", "2013-06-17", "2013-06-24", "2013-07-01"]
-SETTINGS = settings()  # told by 2 of the last 3 looks; 28 days of cool-down
+SETTINGS = settings(retrain__check_up_days=28)  # told by 2 of the last 3 looks; 28 days of cool-down
 DRIFTED, QUIET = [0, 0, 1, 1], [0, 0, 0, 0]
 
 
@@ -28,7 +28,8 @@ def series(alarm, name="loss") -> Series:
 def case(*alarms, **changed) -> Case:
     watched = [series(alarm, f"s{place}") for place, alarm in enumerate(alarms or [QUIET])]
     made = Case(
-        breaches=0, rows=20_000, series=watched, stuck=[], minima=[], attempts=[], trained=TRAINED, now=NOW
+        breaches=0, rows=20_000, labels=20_000, series=watched, stuck=[], minima=[], attempts=[],
+        trained=TRAINED, now=NOW,
     )  # fmt: skip
     return replace(made, **changed)
 
@@ -99,9 +100,9 @@ def test_fewer_looks_than_are_asked_for_tell_what_they_can():
     assert not suspects(case([]), SETTINGS)
 
 
-def test_since_is_the_first_day_of_the_unbroken_run():
+def test_since_is_the_first_day_of_the_unbroken_run_or_of_the_looks_that_count():
     assert decide(case(DRIFTED), HURTS, LOOKS, SETTINGS).since == "2013-06-24"
-    assert decide(case([0, 1, 0, 1]), HURTS, LOOKS, SETTINGS).since == "2013-07-01"
+    assert decide(case([0, 1, 0, 1]), HURTS, LOOKS, SETTINGS).since == "2013-06-17"
     assert decide(case([1, 1, 1, 1]), HURTS, LOOKS, SETTINGS).since == "2013-06-10"
     assert decide(case([1, 1, 1, 0], [0, 0, 0, 1]), HURTS, LOOKS, SETTINGS).since == "2013-06-10"
     assert decide(case(QUIET), None, LOOKS, SETTINGS).since is None
@@ -142,6 +143,18 @@ def test_every_four_weeks_a_look_is_a_check_up(days, falls):
     assert asks(month(days), SETTINGS) is falls
     assert word(month(days), HURTS) == ("retrain" if falls else "nothing")
     assert word(month(days), NO_USE) == "nothing"
+
+
+def test_the_hour_at_which_a_schedule_starts_moves_no_check_up():
+    trained = NOW - pd.Timedelta(days=28) + pd.Timedelta(minutes=37)
+    assert due(case(trained=trained), SETTINGS)
+    assert not due(case(trained=trained + pd.Timedelta(days=-7)), SETTINGS)
+
+
+def test_labels_that_stop_coming_are_no_data():
+    found = decide(case(QUIET, labels=0), None, LOOKS, SETTINGS)
+    assert found.word == "no data"
+    assert "labels" in found.reason
 
 
 def test_a_check_up_that_would_gain_says_so_and_since_today():

@@ -163,3 +163,10 @@ def test_without_a_plain_mean_the_bias_is_watched_alone_and_nothing_breaks(monke
     assert np.isnan(found.loss.value).all()
     assert not alarms(found) & {"loss", "cusum"}
     assert np.isfinite(found.bias.value).all()
+
+
+def test_a_day_of_which_one_bad_row_is_left_does_not_move_the_sum_of_days():
+    frame = rows()
+    thin = frame["decided_at"].dt.strftime("%Y-%m-%d") == "2013-06-20"
+    one = frame[thin].head(1).assign(score=0.01, label=1.0)
+    assert "cusum" not in alarms(seen(pd.concat([frame[~thin], one])))

@@ -114,6 +114,15 @@ def test_one_that_holds_the_champions_own_scores_of_its_training_rows_is_refused
     assert "reference-" in refused.value.todo
 
 
+def test_coarse_scores_that_are_the_same_by_chance_are_not_refused():
+    rows, model = (
+        train(),
+        Model(scored=lambda rows: rows["x"] * 0 + 0.3, fitted=lambda _, rows: rows["x"] * 0 + 0.3),
+    )
+    reference.scores(model, rows, 14)
+    assert (reference.scores(model, rows, 14) == 0.3).all()
+
+
 @pytest.mark.parametrize("days", [1, 14])
 def test_a_training_window_too_short_for_two_blocks_is_refused(days):
     with pytest.raises(LoopError, match=f"trained on {days} days"):

@@ -50,7 +50,8 @@ def collected(folder, *lines: bytes, **head):
 def read(*folders):
     for folder in folders:
         collect.collect(folder, NOW, 400)
-    return served.of_log(folders, Model(), FROM, NOW)
+    found = served.of_log(folders, Model(), FROM, NOW)
+    return found.rows, found.again
 
 
 def test_a_row_is_an_answer_with_its_request_its_features_and_its_score(tmp_path):
@@ -90,9 +91,24 @@ def test_answers_from_before_the_watch_or_after_now_are_left_out(tmp_path):
     assert len(rows) == 1
 
 
+def test_an_answer_to_a_request_of_long_ago_is_no_answer_of_that_day(tmp_path):
+    old = (AT - timedelta(days=9)).isoformat()
+    collect.collect(collected(tmp_path, answer(1), answer(2, decided_at=old)), NOW, 400)
+    found = served.of_log([tmp_path], Model(), FROM, NOW)
+    assert (len(found.rows), found.late, found.since) == (1, 1, pd.Timestamp(AT))
+
+
+def test_a_personal_number_that_the_log_hashed_is_left_out(tmp_path, monkeypatch):
+    name = next(n for n, c in schema.REQUEST.columns.items() if "int" in str(c.dtype) and n not in source.KEY)
+    monkeypatch.setattr(served, "personal", lambda: {name: "hash"})
+    rows, _ = read(collected(tmp_path, answer(1, **{name: "ab" * 32})))
+    assert len(rows) == 1
+    assert name not in rows
+
+
 def test_without_a_log_there_is_none(tmp_path):
     assert read(tmp_path / "nowhere")[0].empty
-    assert served.of_log([], Model(), FROM, NOW)[0].empty
+    assert served.of_log([], Model(), FROM, NOW).rows.empty
 
 
 def test_a_column_that_the_log_drops_as_personal_is_missing(tmp_path):

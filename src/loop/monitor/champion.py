@@ -61,6 +61,14 @@ def of(name: str, commit: str, here: Path) -> Iterator[Champion]:
 
     Raises LoopError when it cannot be had or made again.
     """
+    try:
+        git("cat-file", "-e", f"{commit}^{{commit}}", cwd=here)
+    except LoopError:
+        raise LoopError(
+            f"{name} is commit {commit[:12]}, which this clone does not have",
+            "the history of main, whole",
+            "`git fetch --unshallow origin`, or `git fetch origin`",
+        ) from None
     with checkout(commit, here) as home:
         lock = home.path / PIPELINE_LOCK
         md5 = outs(load(lock)).get(str(MODEL)) if lock.is_file() else None

@@ -25,6 +25,7 @@ class Case:
 
     breaches: int
     rows: int
+    labels: int | None  # matured rows in the newest window with final labels; None where nothing was seen
     series: list[Series]
     stuck: list[str]
     minima: list[str]  # limits of the gate that are broken for certain, in words
@@ -50,7 +51,7 @@ def suspects(case: Case, settings: Settings) -> bool:
 def due(case: Case, settings: Settings) -> bool:
     """Whether a check-up falls on this look: its gain is asked though nothing is suspicious."""
     every = pd.Timedelta(days=settings.retrain.check_up_days)
-    age = case.now - case.trained
+    age = case.now.floor("D") - case.trained.floor("D")  # the hour at which a schedule starts is chance
     return age >= every and age % every < pd.Timedelta(days=settings.step_days)
 
 
@@ -72,11 +73,17 @@ def cooling(case: Case, settings: Settings) -> str | None:
 def decide(case: Case, gain: Gain | None, looks: list[str], settings: Settings) -> Decision:
     """The decision; what comes first rules: a broken feed says nothing of the model, harm outranks drift."""
     if (first := _first(case, settings)) is not None:
-        return Decision(*first, looks[-1])
+        return Decision(*first, None)
     if not suspects(case, settings):
         return _quiet(gain, looks, settings)
     word, reason = _drifted(case, gain, settings)
-    return Decision(word, reason, since(seen(case.series), looks))
+    return Decision(word, reason, _since(seen(case.series), looks, settings))
+
+
+def _since(alarms: np.ndarray, looks: list[str], settings: Settings) -> str | None:
+    """The oldest look of those that count, or of the unbroken run that reaches further back."""
+    counted = looks[-settings.hysteresis.of :][int(np.argmax(alarms[-settings.hysteresis.of :]))]
+    return min(counted, since(alarms, looks) or counted)
 
 
 def _quiet(gain: Gain | None, looks: list[str], settings: Settings) -> Decision:
@@ -98,6 +105,9 @@ def _first(case: Case, settings: Settings) -> tuple[Word, str] | None:
     if case.rows < settings.rows_min:
         found = f"{case.rows:,} rows in the newest {settings.window_days} days"
         return "no data", f"{found}, fewer than {settings.rows_min:,} (monitor.rows_min)"
+    if case.labels is not None and case.labels < settings.rows_min:
+        found = f"{case.labels:,} labels of {settings.window_days} days that must have them by now"
+        return "no data", f"{found}, fewer than {settings.rows_min:,} (monitor.rows_min): do they still come?"
     if case.stuck:
         return "page", f"the model uses {_names(case.stuck)}, where one value or none is left now"
     return ("page", "; ".join(case.minima)) if case.minima else None

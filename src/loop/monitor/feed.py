@@ -1,16 +1,26 @@
-"""What the source says at an instant: every request with its features, labels as known, and broken rules."""
+"""What the source says at an instant: every request with its features, labels as known, and broken rules.
 
+`python -m loop.monitor.feed SINCE UNTIL NOW FOLDER` writes what this checkout's code makes of it, so that
+a champion is asked about features as its own commit defines them.
+"""
+
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
-from loop import facts, features, params
+from loop import facts, features, files, params
 from loop.contract import Breach
+from loop.errors import LoopError, guard
 from loop.facts import Params
+from loop.git import git
+from loop.monitor.champion import Champion
 from problem import source
 from problem.features import VIEWS
 
 DAY = pd.Timedelta(days=1)
+CODE = ("src/problem", "src/loop/features.py", "src/loop/facts.py")  # what makes a request and its features
 
 
 @dataclass(frozen=True)
@@ -30,10 +40,42 @@ def read(since: pd.Timestamp, until: pd.Timestamp, now: pd.Timestamp, window_day
     breaches = broken(max(since, until - window_days * DAY), until, now)
     if breaches:
         return Feed(pd.DataFrame(), pd.DataFrame(), breaches)
+    return Feed(*made(since, until, now), [])
+
+
+def by(champion: Champion, until: pd.Timestamp, now: pd.Timestamp, window_days: int) -> Feed:
+    """The feed for a champion: where its code differs, requests and features are as that code makes them.
+
+    The contract is that of this tree. Raises LoopError where the champion's code cannot make them.
+    """
+    since = champion.windows.since
+    if not git("diff", "--name-only", champion.commit, "--", *CODE):
+        return read(since, until, now, window_days)
+    if breaches := broken(max(since, until - window_days * DAY), until, now):
+        return Feed(pd.DataFrame(), pd.DataFrame(), breaches)
+    place = champion.home.path.parent / "feed"
+    told = (*(at.isoformat() for at in (since, until, now)), str(place))
+    champion.home.run(str(champion.home.python), "-m", "loop.monitor.feed", *told)
+    examples, labels = (files.read_table(place / f"{name}.parquet") for name in ("examples", "labels"))
+    return Feed(examples, labels, [])
+
+
+def made(since: pd.Timestamp, until: pd.Timestamp, now: pd.Timestamp) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Requests decided in [since, until) with features, and the labels known at `now`, by this tree's code.
+
+    Raises LoopError where a request comes twice.
+    """
     tables = source.tables(since, until, now)
     valid = {name: facts.repair(name, frame)[0] for name, frame in tables.items()}
     requests = source.requests(valid).sort_values([features.DECIDED_AT, *source.KEY], ignore_index=True)
-    return Feed(features.join(requests, valid, VIEWS), source.labels(valid, now), [])
+    if (again := requests.duplicated(source.KEY)).any():
+        first = " ".join(map(str, requests.loc[again, source.KEY].iloc[0]))
+        raise LoopError(
+            f"{int(again.sum()):,} requests come twice, such as {first}",
+            f"one request per {', '.join(source.KEY)}",
+            "drop the repeated rows in src/problem/source.py, or name the column that tells them apart",
+        )
+    return features.join(requests, valid, VIEWS), source.labels(valid, now)
 
 
 def broken(since: pd.Timestamp, until: pd.Timestamp, now: pd.Timestamp) -> list[Breach]:
@@ -46,3 +88,15 @@ def broken(since: pd.Timestamp, until: pd.Timestamp, now: pd.Timestamp) -> list[
     if not len(source.requests(tables)):
         return []
     return facts.validate(tables, limits, since=since, until=until, as_of=now)[2]
+
+
+def main() -> None:
+    """Write examples.parquet and labels.parquet."""
+    *told, folder = sys.argv[1:]
+    since, until, now = map(pd.Timestamp, told)
+    for name, frame in zip(("examples", "labels"), made(since, until, now), strict=True):
+        files.write_table(Path(folder) / f"{name}.parquet", frame)
+
+
+if __name__ == "__main__":
+    guard(main)

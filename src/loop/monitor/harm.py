@@ -29,7 +29,11 @@ def broken_minima(matured: pd.DataFrame, settings: Settings) -> list[str]:
         metric = metrics.METRICS[name]
         of = bootstrap.statistic(metric, label, score, codes, len(names))
         found = bootstrap.estimate(of, codes, weight, resampling.confidence)
-        beyond = found.high < minimum.limit if metric.better == "higher" else found.low > minimum.limit
+        beyond = {
+            "higher": found.high < minimum.limit,
+            "lower": found.low > minimum.limit,
+            "zero": found.low > minimum.limit or found.high < -minimum.limit,
+        }[metric.better]
         if beyond:
             told.append(
                 f"{metric.title} is {found.value:.3f} [{found.low:.3f}, {found.high:.3f}], "

@@ -51,6 +51,12 @@ def look(champion: Champion, fed: Feed, folders: Sequence[Path], now: pd.Timesta
     features = of_rows.model_columns(rows, logged=told == served.LOG)
     weights = use.use(champion, rows[rows[DECIDED_AT] < start(when.reference)], features, setup.seed)
     used = {name: share for name, share in weights.items() if share > 0}
+    if not used:
+        raise LoopError(
+            "the champion's score moves with no feature: it says the same whatever it is asked",
+            "a model that looks at its features",
+            "`loop rollback`, then look at src/problem/model.py of its commit",
+        )
     profile = drift.profiled(rows, when.reference, list(used))
     moved = drift.drift(profile, when.reference, when.looks, used, setup)
     stuck = [name for name in moved.stuck if _is_stuck(rows[name], rows[DECIDED_AT], when, setup)]
@@ -85,7 +91,8 @@ def expected_gain(champion: Champion, fed: Feed, now: pd.Timestamp, setup: Setti
     except LoopError:
         return None
     resampling = params.section("evaluate", params.Resampling)
-    labels = outcomes.known(fed.labels, now).drop_duplicates(source.KEY)
+    known_by = now - setup.labels.delay_days * DAY
+    labels = outcomes.known(fed.labels, known_by).drop_duplicates(source.KEY)
     labelled = fed.examples.merge(labels, on=source.KEY, how="inner", validate="1:1")
     return backtest.gain(champion, labelled, moved, setup, resampling)
 

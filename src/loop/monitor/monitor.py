@@ -44,7 +44,7 @@ def find(folders: Sequence[Path], now: pd.Timestamp) -> Finding:
     earlier = retrains.attempts(now)
     with champions.of(*champions.which(), Path.cwd()) as champion:
         when = daily.days(champion, now, setup)
-        fed = feed.read(champion.windows.since, now.floor("D"), now, setup.window_days)
+        fed = feed.by(champion, now.floor("D"), now, setup.window_days)
         seen = None if fed.breaches else looking.look(champion, fed, folders, now, setup)
         case = _case(champion, fed.breaches, seen, earlier, now, setup)
         asks = seen is not None and decide.asks(case, setup)
@@ -93,6 +93,7 @@ def _case(
     return Case(
         breaches=len(breaches),
         rows=_newest(seen, seen.days.until, setup) if seen else 0,
+        labels=int(seen.performance.rows[-1]) if seen else None,
         series=seen.series if seen else [],
         stuck=seen.stuck if seen else [],
         minima=seen.minima if seen else [],

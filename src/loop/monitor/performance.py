@@ -14,6 +14,7 @@ from problem import metrics
 
 REPLICATES = 1000
 CONFIDENCE = 0.95
+THIN = 0.25  # of the usual rows: a day with fewer is no day of the sum
 RUN_LENGTH = 730  # days between false alarms of the sum of daily losses, on average
 
 
@@ -110,7 +111,7 @@ def performance(days: Daily, until: str, ends: list[str], settings: Settings) ->
         bias_p = thresholds.either(bias.value, past_bias, independent)
         certain = (bias.low > 0) | (bias.high < 0)
     enough = rows >= settings.rows_min
-    path, path_alarm = _cusum(days, reference, ends, settings)
+    path, path_alarm = _cusum(days, reference, ends, settings, enough)
     title = loss_metric().title
     series = [
         Series(
@@ -145,10 +146,13 @@ def _windows(days: np.ndarray, ends: np.ndarray, width: int) -> np.ndarray:
     return np.asarray((days < end) & (days >= end - width))
 
 
-def _cusum(days: Daily, reference: np.ndarray, ends: list[str], settings: Settings) -> tuple[Cusum, Series]:
+def _cusum(
+    days: Daily, reference: np.ndarray, ends: list[str], settings: Settings, enough: np.ndarray
+) -> tuple[Cusum, Series]:
     """The sum of daily losses above the reference's; at each look, whether the path is over its limit."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(days.rows > 0, days.loss / days.rows, np.nan)
+        usual = np.median(days.rows[reference & (days.rows > 0)]) if reference.any() else 0
+        mean = np.where(days.rows > THIN * usual, days.loss / days.rows, np.nan)
     limit = cusum.limit(mean[reference], RUN_LENGTH, seed=settings.seed)
     after = ~reference
     path = cusum.cusum(mean[after], mean[reference], limit).path
@@ -166,7 +170,7 @@ def _cusum(days: Daily, reference: np.ndarray, ends: list[str], settings: Settin
         title="sum of daily losses above the reference's",
         value=at,
         limit=float("nan") if finite is None else finite,
-        alarm=np.nan_to_num(at) > limit,
+        alarm=(np.nan_to_num(at) > limit) & enough,
     )
     return told, series
 

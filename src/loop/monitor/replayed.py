@@ -209,6 +209,15 @@ def _sentences(found: dict[str, Any]) -> list[str]:
         "- From harm, the first look at which hindsight says that the champion was certainly worse than the "
         f"monthly one, to the merge: {late}; {earlier}."
     )
+    waits = [
+        (pd.Timestamp(week["now"]) - pd.Timestamp(week["since"])).days
+        for week in found["weeks"]
+        if week["retrain"] == "merged" and week["since"]
+    ]
+    if waits:
+        told.append(
+            f"- From the first look beyond its limits to the merge: {', '.join(map(str, waits))} days."
+        )
     return [*told, f"- {CAVEAT}"]
 
 

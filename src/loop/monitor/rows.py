@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from loop import settings
+from loop import predictions, settings
 from loop.features import DECIDED_AT
 from loop.monitor import outcomes, reference, served
 from loop.monitor.champion import Champion
@@ -24,11 +24,16 @@ def scored(
     own, threshold = champion.windows, settings.params().threshold
     train, later = split(fed, own)
     told, notes = served.BATCH, []
-    answered, again = served.of_log(folders, champion, own.holdout.until, now)
-    if len(answered):
+    log = served.of_log(folders, champion, own.holdout.until, now)
+    answered = log.rows
+    if log.since is not None:
         told = served.LOG
-        later = later[later[DECIDED_AT] < answered[DECIDED_AT].min()]
-        notes += [f"{again:,} predictions were asked for again: the first counts"] if again else []
+        later = later[later[DECIDED_AT] < log.since]
+        answered = answered[answered[DECIDED_AT] >= log.since]
+    elif any((folder / predictions.DAYS).is_dir() for folder in folders):
+        notes.append("the prediction log holds no answer of this champion that can be used")
+    notes += [f"{log.again:,} predictions were asked for again: the first counts"] if log.again else []
+    notes += [f"{log.late:,} answers came long after they were due: left out"] if log.late else []
     folds = reference.scores(champion, train, setup.window_days)
     known = served.with_decision(train.assign(score=folds), threshold)
     batch = served.in_batch(champion, later, threshold)

@@ -73,6 +73,8 @@ def scratch(here: Path) -> Iterator[Scratch]:
         git("clone", "--quiet", "--no-tags", str(here), str(place.path))
         place.git("remote", "remove", "origin")
         place.git("switch", "--quiet", "--force-create", "main")
+        only = place.git("commit-tree", "HEAD^{tree}", "-m", "What is replayed")  # and nothing of before
+        place.git("reset", "--quiet", "--soft", only)
         cache = here / ".dvc/cache"
         if cache.is_dir():
             shutil.copytree(cache, place.path / ".dvc/cache", copy_function=_link, dirs_exist_ok=True)

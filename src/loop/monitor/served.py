@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +15,45 @@ from loop.monitor.champion import Champion
 from loop.reference import personal
 from problem import schema, source
 
+LATE = pd.Timedelta(days=2)  # an answer that came so long after its decision was due is a try, or a replay
 LOG, BATCH = "prediction log", "scored in batch"
 
 
-def of_log(
-    folders: Sequence[Path], champion: Champion, since: pd.Timestamp, now: pd.Timestamp
-) -> tuple[pd.DataFrame, int]:
-    """The champion's own answers decided from `since` on, a row per prediction, and how many keys repeat.
+@dataclass(frozen=True)
+class Answers:
+    """The champion's answers, a row per prediction, and since when the log has them (UTC; None: it has none).
 
-    Columns: those of a request, the features that the server looked up, score and decision. Of a key that
-    was asked again the first answer counts. None where the log hides a part of the key (personal), by which
-    labels are joined. Raises LoopError for a log that cannot be read.
+    again: answers to a key that was asked before, of which the first counts. late: answers to requests that
+    were due long before they came, such as a try with an old example: left out.
+    """
+
+    rows: pd.DataFrame
+    since: pd.Timestamp | None = None
+    again: int = 0
+    late: int = 0
+
+
+def of_log(folders: Sequence[Path], champion: Champion, since: pd.Timestamp, now: pd.Timestamp) -> Answers:
+    """The champion's own answers decided from `since` on.
+
+    Columns: those of a request, the features that the server looked up, score and decision. None where the
+    log hides a part of the key (personal), by which labels are joined. Raises LoopError for a log that
+    cannot be read.
     """
     if personal().keys() & set(source.KEY):
-        return pd.DataFrame(), 0
+        return Answers(pd.DataFrame())
     more = {"request": "object", "features": "object"}
     log = predictions.read(folders, since, max(now, since), more)
-    ours = log[(log["role"] == "champion") & (log["commit"] == champion.commit) & (log[DECIDED_AT] >= since)]
+    its = (log["role"] == "champion") & (log["commit"] == champion.commit)
+    all_of = log[its & (log[DECIDED_AT] >= since)]
+    ours = all_of[all_of["at"] - all_of[DECIDED_AT] <= LATE].reset_index(drop=True)
     if ours.empty:
-        return pd.DataFrame(), 0
+        return Answers(pd.DataFrame(), late=len(all_of))
     rows = _requests(ours)
     looked_up = pd.DataFrame([dict(one or []) for one in ours["features"]]).astype("float64")
     rows = pd.concat([rows, looked_up, ours[["score", "decision"]].reset_index(drop=True)], axis="columns")
     once = rows.drop_duplicates(source.KEY, ignore_index=True)
-    return once, len(rows) - len(once)
+    return Answers(once, ours["at"].min(), len(rows) - len(once), len(all_of) - len(ours))
 
 
 def in_batch(champion: Champion, examples: pd.DataFrame, threshold: float | None) -> pd.DataFrame:
@@ -54,8 +70,9 @@ def with_decision(rows: pd.DataFrame, threshold: float | None) -> pd.DataFrame:
 
 
 def _requests(log: pd.DataFrame) -> pd.DataFrame:
-    """The requests as columns, of the types that the contract gives them; what the log dropped is missing."""
-    kinds = {name: columns.kind(column) for name, column in schema.REQUEST.columns.items()}
+    """The requests as columns, of the types that the contract gives them, but for those that are personal."""
+    told = {name: column for name, column in schema.REQUEST.columns.items() if name not in personal()}
+    kinds = {name: columns.kind(column) for name, column in told.items()}
     try:
         asked: list[dict[str, Any]] = json.loads(f"[{','.join(log['request'])}]")
         kept = {name: kind for name, kind in kinds.items() if any(name in one for one in asked)}

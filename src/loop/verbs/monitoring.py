@@ -76,7 +76,7 @@ def replay(
     Beside it live a champion that is never replaced, and one that is retrained each month. A rule merges
     what its review let pass; here, a person does.
 
-    Example: loop replay --since 2013-04-01 --until 2014-01-01 --judged-from 2013-07-01
+    Example: loop replay --until 2014-01-01 --judged-from 2013-07-01
     """
     from loop.monitor import replay as living
 
