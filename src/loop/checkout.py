@@ -70,8 +70,9 @@ class Checkout:
             )
 
     def environment(self) -> dict[str, str]:
-        """Variables under which the checkout's own code runs; no tracker, no thread that is not asked for."""
-        strange = ("MLFLOW_", "GIT_", "LOOP_", "VIRTUAL_ENV", "UV_PROJECT", "UV_PYTHON", "PYTHONPATH")
+        """Variables under which the checkout's own code runs; no tracker, no token of a workflow."""
+        ours = ("MLFLOW_", "GIT_", "LOOP_", "GITHUB_", "ACTIONS_")
+        strange = (*ours, "VIRTUAL_ENV", "UV_PROJECT", "UV_PYTHON", "PYTHONPATH")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(strange)}
         path = os.pathsep.join([str(self.python.parent), os.environ.get("PATH", "")])
         own = {"PATH": path, "PYTHONPATH": str(self.path / "src"), "MLFLOW_DISABLE_TELEMETRY": "true"}

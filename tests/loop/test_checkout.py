@@ -100,6 +100,14 @@ def test_its_work_sees_no_secret_tracker_and_no_git_of_another(monkeypatch):
     assert found["PATH"].startswith("/venv/bin:")
 
 
+def test_its_work_inherits_no_token_of_a_workflow(repo, monkeypatch):
+    for name in ("GITHUB_TOKEN", "GITHUB_OUTPUT", "ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"):
+        monkeypatch.setenv(name, "secret")
+    with checkout("HEAD", repo.path) as home:
+        home.run("sh", "-c", "env > seen")
+        assert "secret" not in (home.path / "seen").read_text()
+
+
 def test_a_model_that_cannot_be_asked_says_so(repo):
     refused = pytest.raises(LoopError, match="the model could not be asked")
     with checkout("HEAD", repo.path) as home, home.scorer() as scorer, refused:

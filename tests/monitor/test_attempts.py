@@ -8,7 +8,7 @@ import pytest
 
 from loop.monitor import attempts
 from loop.monitor.attempts import Attempt
-from workflows.double import ALL, NAME, serve
+from workflows.double import ALL, BOT, NAME, serve
 
 NOW = pd.Timestamp("2013-08-05T00:00Z")
 PARAMS = 'windows:\n  as_of: "{}"  # nothing known later\nseed: {}\n'
@@ -189,6 +189,13 @@ def test_one_that_a_person_closed_counts_as_closed_and_a_merged_one_as_merged(gi
     assert found() == [("2013-07-01", "closed"), ("2013-07-15", "merged")]
 
 
+def test_one_that_was_cut_short_counts_for_nothing_closed_too(github):
+    commit("one", "2013-07-01T00:00Z")
+    proposed(github, "retrain/2013-07-01-7-1", gate=False)
+    github.pulls[0]["state"] = "closed"
+    assert found() == []
+
+
 def test_one_of_a_fork_is_nobodys_retrain(github):
     github.repo("stranger/model")
     git("push", "--quiet", str(github.repo("stranger/model")), "HEAD:refs/heads/retrain/2013-07-01-7-1")
@@ -197,24 +204,27 @@ def test_one_of_a_fork_is_nobodys_retrain(github):
 
 
 @pytest.mark.parametrize(
-    ("title", "labels", "expected"),
+    ("title", "labels", "login", "expected"),
     [
-        (attempts.refused_title("2013-07-01"), ["retrain"], [("2013-07-01", "refused")]),
-        (attempts.refused_title("2013-07-01"), [], []),
-        ("A retrain cannot be proposed", ["retrain"], []),
+        (attempts.refused_title("2013-07-01"), ["retrain"], BOT, [("2013-07-01", "refused")]),
+        (attempts.refused_title("2013-07-01"), ["retrain"], "eve", []),
+        (attempts.refused_title("2013-07-01"), [], BOT, []),
+        ("A retrain cannot be proposed", ["retrain"], BOT, []),
     ],
 )
-def test_an_issue_about_a_refused_retrain_counts_open_or_closed(github, title, labels, expected):
+def test_a_workflows_issue_about_a_refused_retrain_counts_open_or_closed(
+    github, title, labels, login, expected
+):
     for number, state in enumerate(("open", "closed")):
-        github.issues = [
-            {"number": 900 + number, "state": state, "html_url": "u", "title": title, "labels": labels}
-        ]
+        told = {"title": title, "labels": labels, "user": {"login": login}}
+        github.issues = [{"number": 900 + number, "state": state, "html_url": "u", **told}]
         assert found() == expected
 
 
 def test_of_one_day_what_became_of_it_in_the_end_counts(github):
     commit("one", "2013-07-01T00:00Z")
     title = attempts.refused_title("2013-07-01")
-    github.issues = [{"number": 9, "state": "open", "html_url": "u", "title": title, "labels": ["retrain"]}]
+    told = {"title": title, "labels": ["retrain"], "user": {"login": BOT}}
+    github.issues = [{"number": 9, "state": "open", "html_url": "u", **told}]
     proposed(github, "retrain/2013-07-01-7-2")
     assert found() == [("2013-07-01", "open")]

@@ -5,8 +5,10 @@ import os
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from conftest import Repo, copy, copy_sources
+from loop.cli import app
 from loop.errors import LoopError
 from loop.monitor import attempts, challenger, retrain
 from monitor import literal
@@ -59,6 +61,13 @@ def test_a_refused_one_is_kept_by_a_name_that_the_cool_down_remembers(laptop, ca
     assert branches(laptop) == ["retrain/2013-09-02-refused"]
     assert "not to be proposed" in capfd.readouterr().out
     assert [one.outcome for one in attempts.attempts(NOW)] == ["refused"]
+
+
+def test_a_day_is_the_instant_at_which_it_starts(laptop):
+    assert CliRunner().invoke(app, ["retrain", "--now", "2013-09-02"]).exit_code == 0
+    assert branches(laptop) == ["retrain/2013-09-02"]
+    refused = CliRunner().invoke(app, ["retrain", "--now", "2013-09-09"]).exception
+    assert refused.todo == "`loop monitor --now 2013-09-09T00:00Z`"
 
 
 @pytest.mark.parametrize("verdict", ["better", "worse"])

@@ -165,6 +165,49 @@ def test_an_older_one_is_superseded_not_doubled(site, monkeypatch):
     assert [state for state, _ in site.gates(new)] == ["success"]
 
 
+def test_the_look_of_an_earlier_day_leaves_the_newer_one_alone_and_makes_nothing(site, monkeypatch, capfd):
+    site.retrain("2013-10-07T00:00Z")
+    (newer,) = site.open()
+    writes = len(site.double.writes)
+    monkeypatch.setenv("GITHUB_RUN_ID", "78")
+    assert site.retrain() == 0
+    assert site.open() == [newer]
+    assert (site.light.made, len(site.double.writes)) == (1, writes)
+    told = f"a newer one is open: {site.double.url}/{NAME}/pull/{newer['number']}"
+    assert told in capfd.readouterr().out
+
+
+def test_a_newer_one_that_was_cut_short_is_in_no_ones_way(site, monkeypatch):
+    monkeypatch.setattr("loop.status.put", lambda *_: None)
+    site.retrain("2013-10-07T00:00Z")
+    monkeypatch.setenv("GITHUB_RUN_ID", "78")
+    site.retrain()
+    assert [one["branch"] for one in site.open()] == ["retrain/2013-10-07-77-1", "retrain/2013-09-02-78-1"]
+
+
+def test_a_persons_own_older_one_is_left_open_and_named_in_the_new_one(site):
+    repo = site.double.repo()
+    git(repo, "branch", "retrain/2013-08-05", "main")
+    number = site.double.open_pull("retrain/2013-08-05")
+    site.retrain()
+    own, new = site.open()
+    assert (own["number"], site.double.said(number)) == (number, [])
+    assert f"Open as well, a person's own: {site.double.url}/{NAME}/pull/{number}" in new["body"]
+
+
+@pytest.mark.parametrize(
+    ("alarm", "heading"),
+    [
+        (True, "Production drifted, and a model"),
+        (False, "No signal is beyond its limit now, but a retrain gains, and a model"),
+    ],
+)
+def test_the_pull_request_says_drifted_where_a_signal_alarms_alone(site, alarm, heading):
+    site.retrain(signals=[{**literal.BASE["signals"][0], "alarm": alarm}])
+    (pull,) = site.open()
+    assert pull["body"].startswith(heading)
+
+
 def test_one_that_was_merged_or_closed_is_left_alone(site, monkeypatch):
     site.retrain()
     (old,) = site.double.pulls
@@ -317,6 +360,31 @@ def test_another_reason_is_a_comment_in_the_open_issue_and_the_same_again_is_non
     (issue,) = looking.double.issues
     (said,) = looking.double.said(issue["number"])
     assert "Rain is broken" in said
+
+
+@pytest.mark.parametrize(
+    ("decision", "reason"),
+    [
+        ("no data", "{} rows in the newest 28 days, fewer than 1,000 (monitor.rows_min)"),
+        ("page", "the loss_7 is {}, and 0.6931 is the most"),
+    ],
+)
+def test_figures_of_another_day_are_no_news_and_digits_of_a_name_are(looking, decision, reason):
+    for figure in ("987", "1,012", "-0.25"):
+        tell.tell(look(decision=decision, reason=reason.format(figure)))
+    (issue,) = looking.double.issues
+    assert not looking.double.said(issue["number"])
+    tell.tell(look(decision=decision, reason=f"{reason} of wind_2"))
+    tell.tell(look(decision=decision, reason=f"{reason} of wind_3"))
+    assert len(looking.double.said(issue["number"])) == 2
+
+
+def test_another_broken_rule_is_news(looking):
+    tell.tell(look(**BROKEN, reason="the newest rows break 1 rule of their contract"))
+    other = {**BROKEN, "breaches": [{**BREACH, "rule": "rain"}]}
+    tell.tell(look(**other, reason="the newest rows break 1 rule of their contract"))
+    (issue,) = looking.double.issues
+    assert len(looking.double.said(issue["number"])) == 1
 
 
 def test_after_a_person_closed_it_the_same_opens_another(looking):

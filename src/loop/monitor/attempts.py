@@ -13,7 +13,7 @@ import pandas as pd
 from loop import issue, origin, params
 from loop.errors import LoopError
 from loop.git import git
-from loop.github import GitHub
+from loop.github import BOT, GitHub
 from loop.paths import PARAMS
 from loop.status import NAME as GATE
 
@@ -107,10 +107,12 @@ def _on_github(github: GitHub) -> list[Attempt]:
     found = []
     for day, one in pulls(github, "all"):
         outcome: Outcome = "merged" if one["merged_at"] else "open" if one["state"] == "open" else "closed"
-        if outcome != "open" or has_gate(github, one["head"]["sha"]):
+        if outcome == "merged" or has_gate(github, one["head"]["sha"]):
             found.append(Attempt(day, outcome, str(one["html_url"])))
     for one in github.pages("issues", state="all", labels=LABEL):
-        if "pull_request" not in one and (named := _NOT_BETTER.match(one["title"])):
+        if "pull_request" in one or one["user"]["login"] != BOT:  # a stranger's own silences nothing
+            continue
+        if named := _NOT_BETTER.match(one["title"]):
             found.append(Attempt(named[1], "refused", str(one["html_url"])))
     return found
 

@@ -49,15 +49,26 @@ class Pull:
 
 
 def main(github: GitHub, retrain: Retrain) -> None:
-    """Retrain and propose it, unless the same is open already.
+    """Retrain and propose it, unless the same or one of a later day is open already.
 
     Raises LoopError when it cannot be made or GitHub refuses something; the next run then mends it.
     """
-    older = [one for _, one in attempts.pulls(github, "open") if one["base"]["ref"] == "main"]
-    for one in older:
-        if _same(one, retrain.windows) and attempts.has_gate(github, one["head"]["sha"]):
-            print(f"nothing to do: the same retrain is open already, {one['html_url']}")
+    older = []
+    for day, one in attempts.pulls(github, "open"):
+        if one["base"]["ref"] != "main":
+            continue
+        newer = day > f"{retrain.at:%Y-%m-%d}"
+        if (newer or _same(one, retrain.windows)) and attempts.has_gate(github, one["head"]["sha"]):
+            found = "a newer one is open:" if newer else "the same retrain is open already,"
+            print(f"nothing to do: {found} {one['html_url']}")
             return
+        if not newer:
+            older.append(one)
+    _propose(github, retrain, older)
+
+
+def _propose(github: GitHub, retrain: Retrain, older: list[dict[str, Any]]) -> None:
+    """Make it, judge it, and open it in place of older ones, or say why it is not opened."""
     _sweep(github)
     print(challenger.subject(retrain.windows), flush=True)
     made = challenger.make(retrain.main, retrain.windows, retrain.at)
@@ -65,12 +76,14 @@ def main(github: GitHub, retrain: Retrain) -> None:
     if not made.passes:
         print(f"an issue says so: {_refused(github, retrain, made)}")
         return
-    url = _open(github, retrain, made)
+    runs = [one for one in older if attempts.of_a_run(one["head"]["ref"])]
+    own = [str(one["html_url"]) for one in older if one not in runs]
+    url = _open(github, retrain, made, own)
     if url is None:
         return
     pull = Pull(int(url.rpartition("/")[2]), made.commit)
     pull_request.label(github, url, LABEL)
-    for one in older:
+    for one in runs:
         _supersede(github, one, url)
     _judge(github, pull, made)
     print(f"a person may merge it: {url}")
@@ -101,11 +114,11 @@ def _delete(name: str) -> None:
         issue.warn(f"the branch {name} has no pull request and could not be deleted")
 
 
-def _open(github: GitHub, retrain: Retrain, made: Challenger) -> str | None:
-    """The address of the new pull request; None where the repository lets Actions open none."""
+def _open(github: GitHub, retrain: Retrain, made: Challenger, own: list[str]) -> str | None:
+    """The address of the new pull request, which links people's own; None where Actions may open none."""
     run = f"{os.environ.get('GITHUB_RUN_ID', '0')}-{os.environ.get('GITHUB_RUN_ATTEMPT', '1')}"
     name = f"{PREFIX}{retrain.at:%Y-%m-%d}-{run}"
-    change = Change(name, challenger.subject(retrain.windows), _body(retrain, made, name))
+    change = Change(name, challenger.subject(retrain.windows), _body(retrain, made, name, own))
     try:
         with pull_request.clone(made.commit) as place:
             return pull_request.open(github, place, change)
@@ -149,11 +162,14 @@ def _refused(github: GitHub, retrain: Retrain, made: Challenger) -> str:
     return issue.open_once(github, title, _capped("\n\n".join(parts)), LABEL)
 
 
-def _body(retrain: Retrain, made: Challenger, branch: str) -> str:
+def _body(retrain: Retrain, made: Challenger, branch: str, own: list[str]) -> str:
     """What the pull request says, evidence first."""
+    drifted = any(one.alarm for one in retrain.finding.signals)
     parts = [
-        "Production drifted, and a model on newer rows does no worse. One commit moves the windows in "
-        "`params.yaml` and carries what the pipeline made of them. A person merges it, or closes it.",
+        f"{'Production drifted' if drifted else 'No signal is beyond its limit now, but a retrain gains'}, "
+        "and a model on newer rows does no worse. One commit moves the windows in `params.yaml` and carries "
+        "what the pipeline made of them. A person merges it, or closes it.",
+        *(f"Open as well, a person's own: {url}" for url in own),
         *_evidence(retrain, made, branch),
     ]
     return _capped("\n\n".join(parts))

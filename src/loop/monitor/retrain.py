@@ -39,7 +39,7 @@ def main(now: pd.Timestamp | None, *, proposed: bool) -> int:
         raise LoopError(
             f"{FINDING} is of {finding.now}",
             f"a look at {now:%Y-%m-%dT%H:%MZ}",
-            f"`loop monitor --now {now}`",
+            f"`loop monitor --now {now:%Y-%m-%dT%H:%MZ}`",
         )
     if finding.decision != "retrain":
         print(f"nothing to do: {finding.decision}: {plain(finding.reason)}")

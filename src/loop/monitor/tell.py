@@ -20,6 +20,7 @@ TITLES: dict[Word, str] = {
     "no data": "There is nothing new to look at",
 }
 _MARK = re.compile(r"<!-- told ([0-9a-f]{12}) -->")
+_FIGURE = re.compile(r"(?<!\w)[-+]?\d[\d,.]*")  # not the digits of a name
 
 
 def tell(finding: Finding) -> None:
@@ -64,5 +65,7 @@ def _body(finding: Finding) -> str:
 
 
 def _fingerprint(finding: Finding) -> str:
-    """Of the reason alone: figures of another day are not news."""
-    return hashlib.sha256(plain(f"{finding.decision}: {finding.reason}").encode()).hexdigest()[:12]
+    """Of the reason and the broken rules alone: figures of another day are not news."""
+    reason = _FIGURE.sub("", plain(f"{finding.decision}: {finding.reason}"))
+    rules = sorted(f"{one.table} {one.column} {one.rule}" for one in finding.breaches)
+    return hashlib.sha256("\n".join([reason, *rules]).encode()).hexdigest()[:12]

@@ -40,7 +40,7 @@ def monitor(
 
 @verbs.command()
 def retrain(
-    now: Annotated[str | None, typer.Option(help="The instant that the look must be of.")] = None,
+    now: Annotated[str | None, typer.Option(help="The instant that the look must be of, or a day.")] = None,
     proposed: Annotated[
         bool, typer.Option("--open", help="In a workflow: open the pull request, or the issue why not.")
     ] = False,
@@ -53,9 +53,8 @@ def retrain(
     Example: loop retrain
     """
     from loop.monitor import retrain as retraining
-    from loop.params import instant_option
 
-    raise typer.Exit(retraining.main(instant_option("--now", now), proposed=proposed))
+    raise typer.Exit(retraining.main(instant(now) if now else None, proposed=proposed))
 
 
 @verbs.command()
