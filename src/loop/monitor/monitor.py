@@ -3,6 +3,7 @@
 Everything is taken as known at `now`. Nothing is written but monitor/.
 """
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from loop.monitor.days import DAY, Days
 from loop.monitor.decide import TODO, Case
 from loop.monitor.finding import EXIT_CODES, FINDING, FOLDER, Breach, Event, Feature, Finding, Model, Window
 from loop.monitor.look import Look
+from loop.paths import LINEAGE
 from loop.watch import Settings
 from problem import metrics
 
@@ -47,7 +49,8 @@ def find(folders: Sequence[Path], now: pd.Timestamp) -> Finding:
         fed = feed.by(champion, now.floor("D"), now, setup.window_days)
         seen = None if fed.breaches else looking.look(champion, fed, folders, now, setup)
         case = _case(champion, fed.breaches, seen, earlier, now, setup)
-        asks = seen is not None and decide.asks(case, setup)
+        on_its_way = _newer(champion)
+        asks = seen is not None and not on_its_way and decide.asks(case, setup)
         gain = looking.expected_gain(champion, fed, now, setup) if asks else None
     decision = decide.decide(case, gain, when.looks, setup)
     return Finding(
@@ -64,7 +67,7 @@ def find(folders: Sequence[Path], now: pd.Timestamp) -> Finding:
         breaches=[_breach(one) for one in fed.breaches],
         events=_events(champion, earlier, when),
         looks=when.looks,
-        **(_seen(seen, setup) if seen else _NOTHING_SEEN),
+        **(_seen(seen, setup, on_its_way) if seen else _NOTHING_SEEN),
     )
 
 
@@ -80,6 +83,17 @@ _NOTHING_SEEN: dict[str, Any] = {
     "cusum": None,
     "notes": [],
 }
+
+
+def _newer(champion: Champion) -> list[str]:
+    """A note where main holds another model than serves: it is on its way, and no retrain outruns it."""
+    try:
+        held = json.loads(LINEAGE.read_text(encoding="utf-8"))["model"]["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    if held == champion.sha256:
+        return []
+    return [f"this tree holds model {held[:12]}, which does not serve yet: no retrain is proposed beside it"]
 
 
 def _case(
@@ -103,7 +117,7 @@ def _case(
     )
 
 
-def _seen(seen: Look, setup: Settings) -> dict[str, Any]:
+def _seen(seen: Look, setup: Settings, notes: list[str]) -> dict[str, Any]:
     """What a look holds, as parts of the finding."""
     when = seen.days
     features = seen.drift.features()
@@ -120,7 +134,7 @@ def _seen(seen: Look, setup: Settings) -> dict[str, Any]:
         "features": features,
         "points": seen.points,
         "cusum": seen.performance.cusum,
-        "notes": [*seen.notes, *([estimate.NOTE] if expects else [])],
+        "notes": [*notes, *seen.notes, *([estimate.NOTE] if expects else [])],
     }
 
 
