@@ -76,7 +76,7 @@ def test_an_edit_of_the_gates_policy_runs_nothing_and_is_judged_at_once(working_
 def test_sections_that_the_stages_took_are_not_parsed_again(finished, monkeypatch):
     monkeypatch.chdir(finished.path)
     values = load(PARAMS)
-    unread = ("review", "serve")  # by any stage
+    unread = ("review", "serve", "monitor")  # by any stage
     assert run._accepted() == {name: values[name] for name in run.SECTIONS if name not in unread}
     monkeypatch.setattr(run, "_parse_all", lambda: pytest.fail("parsed again"))
     run.check_params()
