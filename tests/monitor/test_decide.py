@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import settings as tried
 from hypothesis import strategies as st
 
-from loop.monitor.decide import TODO, Case, asks, cooling, decide, due, suspects
+from loop.monitor.decide import NEXT, Case, asks, cooling, decide, due, suspects
 from loop.monitor.finding import EXIT_CODES, Gain
 from loop.monitor.series import Series
 from monitor.case import NOW, settings
@@ -74,7 +74,7 @@ def test_what_comes_first_rules(found, gained, expected):
 
 
 def test_every_decision_says_what_to_do_and_has_an_exit_code():
-    assert TODO.keys() == EXIT_CODES.keys()
+    assert NEXT.keys() == EXIT_CODES.keys()
     assert len({EXIT_CODES[one] for one in ("nothing", "page", "broken feed", "no data")}) == 4
 
 

@@ -9,7 +9,7 @@ from loop.monitor.finding import Gain, Word
 from loop.monitor.series import Series, since, told
 from loop.watch import Settings
 
-TODO: dict[Word, str] = {
+NEXT: dict[Word, str] = {
     "nothing": "nothing to do",
     "watch": "look at the report; nothing is to be done until it hurts",
     "retrain": "`loop retrain` makes the pull request; a person merges it",

@@ -20,7 +20,7 @@ from loop.monitor import look as looking
 from loop.monitor.attempts import Attempt
 from loop.monitor.champion import Champion
 from loop.monitor.days import DAY, Days
-from loop.monitor.decide import TODO, Case
+from loop.monitor.decide import NEXT, Case
 from loop.monitor.finding import EXIT_CODES, FINDING, FOLDER, Breach, Event, Feature, Finding, Model, Window
 from loop.monitor.look import Look
 from loop.paths import LINEAGE
@@ -59,7 +59,7 @@ def find(folders: Sequence[Path], now: pd.Timestamp) -> Finding:
         decision=decision.word,
         reason=decision.reason,
         since=decision.since,
-        todo=TODO[decision.word],
+        todo=NEXT[decision.word],
         runbook=f"docs/runbook/{decision.word.replace(' ', '-')}.md",
         model=_model(champion),
         primary=metrics.METRICS[metrics.PRIMARY].title,

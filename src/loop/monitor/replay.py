@@ -84,7 +84,9 @@ def live(here: Path, since: pd.Timestamp | None, until: pd.Timestamp, say: Calla
         looks = list(pd.date_range(start, until, freq=f"{setup.step_days}D", inclusive="left"))
         if not looks:
             raise LoopError(
-                f"--until {until:%Y-%m-%d} is no day after {start:%Y-%m-%d}", "a span", "end it later"
+                f"--until {until:%Y-%m-%d} is no day after {start:%Y-%m-%d}",
+                "an end after the first look",
+                "end it later, or begin earlier by --since",
             )
         weeks = [_week(place, now, say) for now in looks]
         return Story(weeks, *_losses(place, first, weeks, until, setup))
