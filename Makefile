@@ -10,7 +10,7 @@ unexport VIRTUAL_ENV UV_PYTHON
 unexport PYTHONDONTWRITEBYTECODE  # each process would compile its libraries anew: three times the work
 
 .DEFAULT_GOAL := help
-.PHONY: help run review serve image test lint audit setup ui bench clean
+.PHONY: help run review serve image test lint audit setup ui docs bench clean
 
 help:  ## list the tasks
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -49,6 +49,9 @@ audit: setup  ## known vulnerabilities of the locked packages
 
 ui: setup  ## look at the runs in MLflow, on http://127.0.0.1:5000
 	@$(RUN)/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db} --host 127.0.0.1 --port 5000
+
+docs: setup  ## write the pages that are made from the code
+	@$(RUN)/python -m docs.make
 
 bench: setup  ## measure speed, beside peers
 	@$(RUN)/python -m benchmarks

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.timing import Row, spent
-from loop.paths import HOLDOUT
+from loop.settings.paths import HOLDOUT
 
 ROOT = Path(__file__).parent.parent
 MILLION = 1_000_000
@@ -22,7 +22,7 @@ PEER = """
 import sys
 import pandas as pd
 from loop import lineage, model_file
-from loop.paths import MODEL
+from loop.settings.paths import MODEL
 from problem import model
 pipeline = model_file.read(MODEL, lineage.load()["model"]["sha256"], model.TRUSTED)
 frame = pd.read_parquet(sys.argv[1])

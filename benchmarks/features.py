@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.timing import Row, timed
-from loop import features
+from loop.data import features
 from problem import source
 from problem.features import VIEWS
 

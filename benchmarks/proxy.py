@@ -24,11 +24,11 @@ SECONDS, WARM_UP = 5, 2
 SETUP = """
 import json, sys
 import pandas as pd
-from loop.production import Version
+from loop.production.state import Version
 from loop.release import branch, moves, policy
 now, what = pd.Timestamp("2026-01-05T12:00Z"), json.loads(sys.argv[1])
 def version(number):
-    text = __import__("loop.git").git.git("show", f"{what['commits'][number - 1]}:models/lineage.json")
+    text = __import__("loop.repo.git").git.git("show", f"{what['commits'][number - 1]}:models/lineage.json")
     return Version.model_validate({
         "version": number, "commit": what["commits"][number - 1], "image": None,
         "model": json.loads(text)["model"]["sha256"],

@@ -10,10 +10,11 @@ import pandas as pd
 from sklearn.metrics import log_loss, roc_auc_score
 
 from benchmarks.timing import Row, timed
-from loop import files, params
-from loop.paths import HOLDOUT
-from loop.policy import Policy
+from loop.base import files
 from loop.review import compare
+from loop.settings import params
+from loop.settings.paths import HOLDOUT
+from loop.settings.review_policy import Policy
 from loop.stats import bootstrap
 from problem import metrics
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from benchmarks.canary.simulate import ALPHA, simulate
 from benchmarks.timing import Row
-from loop import files
-from loop.drawing import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
+from loop.base import files
+from loop.base.plotting import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
 
 RESULTS = Path(__file__).with_name("rollout.json")
 FIGURE = Path(__file__).parent.parent / "docs/figures/rollout-error.svg"

@@ -183,10 +183,11 @@ def _servers(mlflow_model: str) -> list[Server]:
 
 def _requests(place: Path) -> tuple[list[dict[str, Any]], np.ndarray]:
     """Requests for which the store's features are fresh, with these; and the Pipeline's scores."""
-    from loop import columns, lineage, model_file
-    from loop.paths import HOLDOUT, MODEL
+    from loop.data import columns
+    from loop.model import lineage, model_file
     from loop.serve import online
     from loop.serve.store import open_store
+    from loop.settings.paths import HOLDOUT, MODEL
     from problem import model, schema
 
     number = max(rows * BODIES[rows] for rows in SIZES)

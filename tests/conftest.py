@@ -24,7 +24,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from closure import closure, imports
+from support.closure import closure, imports
+from support.states import clone  # noqa: F401 - a fixture for every room
 
 hypothesis.settings.register_profile("loop", deadline=None)  # a machine may be busy: no test is timed
 hypothesis.settings.load_profile("loop")
@@ -41,7 +42,7 @@ FIRST = (  # what takes longest starts first, and while one worker makes `finish
     "tests/system/",
     "tests/problem/",
 )
-EVERYTHING = {"uv.lock", "pyproject.toml", "tests/conftest.py", "tests/closure.py"}
+EVERYTHING = {"uv.lock", "pyproject.toml", "tests/conftest.py", "tests/support/closure.py"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -101,7 +102,7 @@ def _touched(test: Path, changed: frozenset[str]) -> bool:
         return True
     found = imports(ast.parse(text))
     if COMMAND_LINE & set(found) and any(
-        path.startswith(("src/loop/cli", "src/loop/verbs/")) for path in changed
+        path.startswith(("src/loop/cli", "src/loop/commands/")) for path in changed
     ):
         return True
     modules = [name for name in found if name not in COMMAND_LINE]

@@ -6,7 +6,7 @@ import subprocess
 import pandas as pd
 
 from conftest import BIN
-from loop import files
+from loop.base import files
 
 
 def ask(repo, *questions: dict) -> list[dict]:

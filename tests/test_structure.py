@@ -7,18 +7,19 @@ from pathlib import Path
 
 import pytest
 import yaml
+from docs.make import architecture
 from typer.main import get_command
 
-from closure import closure, imports
-from loop import paths
 from loop.cli import app
+from loop.settings import paths
+from support.closure import closure, imports
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted(ROOT.glob("src/**/*.py"))
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 LINKED = {"train": {"windows"}}  # not read, but named in the lineage: what the model was trained on
-PHASES = {"pipeline", "review", "publish", "release", "serve", "monitor"}
-SPOKEN = ("loop.review.verdict", "loop.review.report", "loop.review.rerun")  # what publish says, in its words
+RANK = {room: place for place, rooms in enumerate(architecture.ORDER) for room in rooms}
+LOOSE = set(architecture.LOOSE)
 
 
 def named(path: Path) -> str:
@@ -35,19 +36,49 @@ def test_the_problem_imports_nothing_of_the_machinery(path):
     assert not [name for name in imports(ast.parse(path.read_text())) if name.split(".")[0] == "loop"]
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if PHASES & set(p.parts)], ids=named)
-def test_a_phase_imports_no_other_phase(path):
-    own = (PHASES & set(path.parts)).pop()
-    others = {f"loop.{phase}" for phase in PHASES - {own}}
-    found = [n for n in imports(ast.parse(path.read_text())) if ".".join(n.split(".")[:2]) in others]
-    if own == "publish":
-        found = [name for name in found if name != "loop.review" and not name.startswith(SPOKEN)]
-    assert not found
+def room(module: str) -> str:
+    return module.split(".")[1]
+
+
+def local(path: Path) -> set[str]:
+    """Modules and rooms of `loop` that a file imports."""
+    found = imports(ast.parse(path.read_text()))
+    return {name for name in found if name.startswith("loop.")}
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if "loop" in p.parts], ids=named)
+def test_a_room_imports_only_from_rooms_to_its_left(path):
+    parts = path.relative_to(ROOT / "src").with_suffix("").parts
+    if parts == ("loop", "__init__"):
+        return
+    own = parts[1]
+    others = {room(name) for name in local(path)} - {own}
+    assert not {name for name in others if RANK[name] >= RANK[own]}
+
+
+def test_every_room_has_its_place_and_nothing_lies_loose():
+    rooms = {path.name for path in (ROOT / "src/loop").iterdir() if path.is_dir() and path.name[0] != "_"}
+    loose = {path.stem for path in (ROOT / "src/loop").glob("*.py")} - {"__init__"}
+    assert loose == LOOSE
+    assert rooms | LOOSE == set(RANK)
+
+
+def test_no_two_modules_of_the_machinery_share_a_name():
+    """A traceback, an editor's tab and a search by name each point at one file."""
+    names = [path.name for path in MODULES if "loop" in path.parts and path.name != "__init__.py"]
+    assert not {name for name in names if names.count(name) > 1}
+
+
+def test_tests_lie_where_the_code_lies():
+    mirrored = {path.parent.name for path in MODULES if path.parent.parent == ROOT / "src/loop"}
+    own = {"contract", "problem", "system", "workflows", "benchmarks", "support", "second_problem"}
+    folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name[0] != "_"}
+    assert folders <= mirrored | own
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if "stats" in p.parts], ids=named)
 def test_statistics_touch_no_file_no_tracker_and_no_clock(path):
-    forbidden = {"os", "pathlib", "time", "datetime", "mlflow", "loop.files", "loop.tracking"}
+    forbidden = {"os", "pathlib", "time", "datetime", "mlflow", "loop.base.files", "loop.model.tracking"}
     assert not forbidden & set(imports(ast.parse(path.read_text())))
 
 
@@ -101,10 +132,8 @@ def test_every_file_of_the_stages_is_named_in_paths():
     }
 
 
-def test_the_readme_maps_every_module():
-    readme = (ROOT / "README.md").read_text()
-    missing = [path.name for path in MODULES if path.name != "__init__.py" and path.name not in readme]
-    assert not missing
+def test_the_map_of_modules_is_that_of_the_code():
+    assert (ROOT / architecture.PAGE).read_text() == architecture.page(), "`make docs` writes it anew"
 
 
 def test_the_readme_names_every_task_and_verb():

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.canary import worlds
 from benchmarks.canary.looks import HOURS, Looks, looks, shortfall
 from benchmarks.verdicts.data import share as wilson
-from loop.release import policy
+from loop.production import rollout_policy
 from loop.stats import sequential
 
 DAYS, ALPHA, TESTS = 30, 0.05, 3  # tests of one canary: the primary metric, the business metric, errors
@@ -64,7 +64,7 @@ def _rollout(case: tuple[str, int, str], seed: tuple[int, int]) -> dict[str, boo
     if world == "alike":
         ours, other = worlds.drawn(rng, DAYS, rows, "log loss", "other")
         one = looks(np.where(cohort == 1, other, ours), cohort, share)
-        limit = policy.read().limits.loss_max
+        limit = rollout_policy.read().limits.loss_max
         return {"worse": one.worse(ALPHA).any(), "beyond the limit": one.worse(ALPHA, limit).any()}
     made = {"normal": worlds.normal, "rare": worlds.rare}.get(world)
     loss = made(rng, DAYS, rows) if made else worlds.drawn(rng, DAYS, rows, world)[0]
@@ -82,7 +82,7 @@ def _rollout(case: tuple[str, int, str], seed: tuple[int, int]) -> dict[str, boo
 
 def _whole(losses: list[np.ndarray], cohort: np.ndarray, share: np.ndarray) -> dict[str, bool]:
     """All tests of a canary as the rollout makes them, with limits of zero, and with those of the policy."""
-    limits = policy.read().limits
+    limits = rollout_policy.read().limits
     tests = [*(looks(loss, cohort, share) for loss in losses), shortfall(cohort, share)]
     most = (limits.loss_max, limits.cost_max, limits.error_share_max)
     return {

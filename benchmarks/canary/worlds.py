@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.canary.looks import HOURS
 from benchmarks.verdicts.data import drawn_days, fit, holdout, score, trained_on
-from loop.settings import params
+from loop.settings.serve_settings import params
 from problem.metrics import BUSINESS, log_loss
 
 MONTH, TRAIN = 5, (1, 5)

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 
-from loop import files
+from loop.base import files
 
 PARTS = ["alarms", "power", "months", "peers"]
 RESULTS = Path(__file__).parent.parent / "monitor.json"

@@ -10,13 +10,15 @@ import pandas as pd
 from benchmarks.monitor.simulate import Ints, Monitor, Seen, after, bare, draw
 from benchmarks.monitor.world import World
 from benchmarks.verdicts.data import share
-from loop import params
-from loop.features import DECIDED_AT
-from loop.monitor import backtest, champion, decide, harm, windows
-from loop.monitor.champion import Champion
+from loop.data.features import DECIDED_AT
+from loop.monitor import backtest, decide
 from loop.monitor.decide import Case
-from loop.monitor.finding import Gain
-from loop.policy import Policy
+from loop.monitor.inputs import champion_model
+from loop.monitor.inputs.champion_model import Champion
+from loop.monitor.schema import Gain
+from loop.monitor.signals import minima as harm
+from loop.settings import params, retrain_windows
+from loop.settings.review_policy import Policy
 from loop.stats import bootstrap
 from problem import metrics
 
@@ -43,7 +45,7 @@ def measure(world: World) -> dict[str, Any]:
     days = int(_day(training).max()) + 1
     found: dict[str, Any] = {"seed": SEED, "days": days}
     length = after(world.settings)[-1]
-    with champion.of(*champion.which(), Path.cwd()) as model:
+    with champion_model.of(*champion_model.which(), Path.cwd()) as model:
         for name, (block, stretches) in DRAWN.items():
             rng = np.random.default_rng(SEED)
             places = [draw(rng, days, length, block) for _ in range(stretches)]
@@ -93,7 +95,7 @@ def gained(places: Ints, now: pd.Timestamp, model: Champion, world: World) -> Ga
     """What a retrain at the end of a stretch would have gained."""
     rows, kept = lived(world, places)
     outside = OutOfFold(**{one.name: getattr(model, one.name) for one in fields(model)}, scores=kept)
-    moved = windows.at(now, world.settings, model.windows)
+    moved = retrain_windows.at(now, world.settings, model.windows)
     return backtest.gain(outside, rows, moved, world.settings, params.section("evaluate", params.Resampling))
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from loop.drawing import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
-from loop.files import write_text
+from loop.base.files import write_text
+from loop.base.plotting import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
 
 FOLDER = Path(__file__).parent.parent.parent / "docs/figures"
 DRAWN = {"days": "days, one by one", "weeks": "weeks", "four weeks": "four weeks at a time"}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from loop.features import DECIDED_AT
+from loop.data.features import DECIDED_AT
 from problem import schema
 from problem.features import WEATHER
 from problem.source import WEATHER_PUBLISHED_AFTER

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.monitor.world import World
-from loop.features import DECIDED_AT
-from loop.monitor import estimate, performance
+from loop.data.features import DECIDED_AT
+from loop.monitor.signals import estimate, performance
 
 
 def measure(world: World) -> dict[str, Any]:

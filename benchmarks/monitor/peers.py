@@ -20,7 +20,7 @@ from benchmarks.drift import PEERS, ROOT, _environment
 from benchmarks.monitor.simulate import Monitor, after, draw
 from benchmarks.monitor.world import World
 from benchmarks.verdicts.data import share
-from loop.features import DECIDED_AT
+from loop.data.features import DECIDED_AT
 
 SEED, TURNS, UNCHANGED, EVERY = 3, 8, 3, 10
 LIMIT = 270  # seconds for each peer; windows that it did not reach are left out

@@ -12,11 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.monitor.world import World
-from loop.monitor import drift, estimate, performance
-from loop.monitor.performance import Daily
-from loop.monitor.series import Floats, Series
+from loop.monitor.signals import drift, estimate, performance
+from loop.monitor.signals.performance import Daily
+from loop.monitor.signals.series import Floats, Series
+from loop.settings.monitor_settings import Settings
 from loop.stats.profile import Profile
-from loop.watch import Settings
 
 Ints = NDArray[np.int64]
 TOGETHER = 20  # stretches in one table: limits are learnt once for all

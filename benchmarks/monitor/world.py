@@ -12,13 +12,18 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.monitor.faults import Fault, columns, faults
-from loop import facts, files, params, settings, watch
-from loop.features import DECIDED_AT
-from loop.monitor import champion, feed, reference, served, use
-from loop.monitor import rows as of_rows
-from loop.monitor.champion import Champion
-from loop.paths import LINEAGE
-from loop.watch import Settings
+from loop.base import files
+from loop.data import raw
+from loop.data.features import DECIDED_AT
+from loop.monitor.inputs import answers, champion_model, feed
+from loop.monitor.inputs import baseline as reference
+from loop.monitor.inputs import importance as use
+from loop.monitor.inputs import rows as of_rows
+from loop.monitor.inputs.champion_model import Champion
+from loop.settings import monitor_settings, params
+from loop.settings import serve_settings as settings
+from loop.settings.monitor_settings import Settings
+from loop.settings.paths import LINEAGE
 from problem import source
 
 UNTIL = pd.Timestamp("2014-01-01", tz="UTC")
@@ -55,16 +60,16 @@ class World:
         if not fault.scored:
             return rows
         changed = rows.assign(score=self.scores[_key(fault, size)].to_numpy())
-        return served.with_decision(changed, settings.params().threshold)
+        return answers.with_decision(changed, settings.params().threshold)
 
 
 def world() -> World:
     """Made by the champion of this checkout, or read where it was kept for that champion."""
-    setup, own = watch.read(), params.section("windows", params.Windows)
+    setup, own = monitor_settings.read(), params.section("windows", params.Windows)
     made = json.loads(LINEAGE.read_text(encoding="utf-8"))["model"]["sha256"]
     home = Path("monitor") / f"judged-{made[:12]}-{setup.window_days}"
     if not (home / "use.json").is_file():
-        with champion.of(*champion.which(), Path.cwd()) as model:
+        with champion_model.of(*champion_model.which(), Path.cwd()) as model:
             _make(model, setup, home)
     return World(
         *(files.read_table(home / f"{name}.parquet") for name in ("rows", "scores", "readings")),
@@ -81,7 +86,7 @@ def _make(model: Champion, setup: Settings, home: Path) -> None:
     past = rows[rows[DECIDED_AT] < own.holdout.until]
     used = use.use(model, past, of_rows.model_columns(rows), setup.seed)
     used = {name: share for name, share in used.items() if share > 0}
-    readings = facts.repair("weather", source.tables(own.since, UNTIL, NOW)["weather"])[0]
+    readings = raw.repair("weather", source.tables(own.since, UNTIL, NOW)["weather"])[0]
     train = rows[rows[DECIDED_AT] < own.train.until].reset_index(drop=True)
     scores = _out_of_fold(model, train, _faults(rows, used, readings), setup)
     for name, table in {"rows": rows, "scores": scores, "readings": readings}.items():

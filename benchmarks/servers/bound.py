@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import orjson
 
-from loop import columns
-from loop.serve import champion
+from loop.data import columns
+from loop.serve import loaded_model
 from problem.schema import EXAMPLE
 
-MODEL = champion.load().pipeline  # its compiled form: `engine` says so
+MODEL = loaded_model.load().pipeline  # its compiled form: `engine` says so
 KINDS = {
     name: columns.kind(column)
     for name, column in EXAMPLE.columns.items()

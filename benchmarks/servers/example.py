@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, create_model
 
-from loop import columns
+from loop.data import columns
 from problem import schema
 
 TYPES = {"object": str, "int64": int, "float64": float, columns.TIME: datetime}

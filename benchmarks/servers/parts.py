@@ -14,13 +14,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from loop import settings
 from loop.serve import online
 from loop.serve.answer import Answers
-from loop.serve.champion import Model
 from loop.serve.compiled import Compiled, _After
+from loop.serve.loaded_model import Model
 from loop.serve.request import Contract
 from loop.serve.server import Server
+from loop.settings import serve_settings
 
 SECONDS = 2.0
 PARTS: dict[str, list[tuple[type, str]]] = {
@@ -64,7 +64,7 @@ class Clock:
 
 def main(bodies: list[bytes]) -> dict[str, float]:
     """The median of each part over the requests of a few seconds; and of the whole, unwatched."""
-    server = Server.start(settings.params(), settings.place())
+    server = Server.start(serve_settings.params(), serve_settings.place())
     whole = median(spent["whole"] for spent in _rounds(server, bodies, Clock()))
     clock = Clock()
     for part, methods in PARTS.items():

@@ -3,8 +3,8 @@
 import joblib
 import mlflow
 
-from loop import lineage, model_file
-from loop.paths import MODEL
+from loop.model import lineage, model_file
+from loop.settings.paths import MODEL
 from problem.model import TRUSTED
 
 

@@ -11,7 +11,7 @@ import platform
 from importlib import import_module
 from pathlib import Path
 
-from loop import files
+from loop.base import files
 
 PARTS = ["coverage", "aa", "power", "months"]
 RESULTS = Path(__file__).parent.parent / "verdicts.json"

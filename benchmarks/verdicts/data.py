@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loop import facts, params
+from loop.data import raw
 from loop.pipeline import train
 from loop.pipeline.examples import examples
-from loop.policy import Policy
-from loop.review import compare, contest
+from loop.review import champion_comparison, compare
 from loop.review.verdict import decide
+from loop.settings import params
+from loop.settings.review_policy import Policy
 from loop.stats import paired
 from problem import model as problem_model
 from problem import source
@@ -41,9 +42,7 @@ def month(number: int) -> pd.Timestamp:
 def year() -> pd.DataFrame:
     """Every labelled example of 2013, as the pipeline makes them."""
     since, until, as_of = month(1), month(13), pd.Timestamp("2014-02-01", tz="UTC").as_unit("us")
-    tables = {
-        name: facts.repair(name, frame)[0] for name, frame in source.tables(since, until, as_of).items()
-    }
+    tables = {name: raw.repair(name, frame)[0] for name, frame in source.tables(since, until, as_of).items()}
     return examples(tables, params.Window.model_validate({"from": since, "until": until}), as_of)[0]
 
 
@@ -78,9 +77,9 @@ def judge(rows: pd.DataFrame, champion: np.ndarray, candidate: np.ndarray) -> Ju
     slices = compare.slices(both, POLICY, SETTINGS)
     primary = gains[POLICY.primary.metric]
     gates = [
-        contest.primary(POLICY, primary),
-        *(contest.guard(name, margin, gains[name]) for name, margin in POLICY.guards.items()),
-        contest.slices(POLICY, slices),
+        champion_comparison.primary(POLICY, primary),
+        *(champion_comparison.guard(name, margin, gains[name]) for name, margin in POLICY.guards.items()),
+        champion_comparison.slices(POLICY, slices),
     ]
     word = decide(gates, None)[0]
     verdict = paired.verdict(primary, POLICY.primary.margin) if word == "better" else word

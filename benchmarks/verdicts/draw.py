@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.verdicts.data import POLICY
-from loop.drawing import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
-from loop.files import write_text
+from loop.base.files import write_text
+from loop.base.plotting import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
 
 FOLDER = Path(__file__).parent.parent.parent / "docs/figures"
 MARKS = {"better": "o", "equivalent": "s", "worse": "X", "cannot tell": "d"}

@@ -1,1 +1,1 @@
-"""MACHINERY: one package per moment of a model's life. You never need to open it."""
+"""MACHINERY: one room per moment of a model's life. You never need to open it."""

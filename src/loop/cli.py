@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from loop.errors import guard
-from loop.verbs import change, history, machine, monitoring, pipeline, releasing, serving
+from loop.base.errors import guard
+from loop.commands import change, history, monitoring, pipeline, releasing, serving, setup
 
 app = typer.Typer(
     name="loop",
@@ -21,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (pipeline, change, serving, releasing, monitoring, history, machine):
+for part in (pipeline, change, serving, releasing, monitoring, history, setup):
     app.add_typer(part.verbs)
 
 
@@ -37,3 +37,7 @@ def options(
 def main() -> None:
     """The console script: every mistake of the user ends as one message."""
     guard(app)
+
+
+if __name__ == "__main__":
+    main()

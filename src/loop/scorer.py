@@ -15,9 +15,12 @@ from typing import Any
 
 import pandas as pd
 
-from loop import features, files, lineage, model_file, params
-from loop.errors import guard
-from loop.paths import MODEL
+from loop.base import files
+from loop.base.errors import guard
+from loop.data import features
+from loop.model import lineage, model_file
+from loop.settings import params
+from loop.settings.paths import MODEL
 from problem import model as problem_model
 from problem import source
 

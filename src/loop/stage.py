@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-from loop.errors import guard
+from loop.base.errors import guard
 
 
 def run(name: str) -> None:

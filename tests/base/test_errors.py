@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from loop.errors import LoopError, guard
+from loop.base.errors import LoopError, guard
 
 
 def raising(error):

@@ -5,8 +5,8 @@ import math
 import pandas as pd
 import pytest
 
-from loop import files
-from loop.errors import LoopError
+from loop.base import files
+from loop.base.errors import LoopError
 
 FRAME = pd.DataFrame({"id": [1, 2], "at": pd.to_datetime(["2020-01-01T00:00Z", None]).as_unit("us")})
 

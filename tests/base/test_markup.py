@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 from markdown_it import MarkdownIt
 
-from loop.markup import code, figure, plain, prose, render
+from loop.base.markup import code, figure, plain, prose, render
 
 RENDERER = MarkdownIt("gfm-like", {"html": True, "linkify": True})
 ACTING = re.compile(r"<(a|img|script|details|table|h\d|ul|ol|strong|em|s|blockquote|hr|pre|br)\b")

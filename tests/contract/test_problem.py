@@ -11,11 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop import contract, facts, files, model_file, params
-from loop.features import DECIDED_AT, change_log, join
+from loop.base import files
+from loop.data import contract
+from loop.data import raw as facts
+from loop.data.features import DECIDED_AT, change_log, join
+from loop.model import model_file
 from loop.pipeline import evaluate, train
 from loop.pipeline.examples import examples
-from loop.policy import Policy
+from loop.settings import params
+from loop.settings.review_policy import Policy
 from loop.stats import bootstrap
 from problem import metrics, model, schema, source
 from problem.features import VIEWS

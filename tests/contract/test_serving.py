@@ -15,13 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loop import columns, contract, facts, features, params, reference
-from loop.features import DECIDED_AT, change_log
+from loop.data import columns, contract, features, raw
+from loop.data.features import DECIDED_AT, change_log
+from loop.model import reference_rows
 from loop.pipeline import train
 from loop.pipeline.examples import examples
-from loop.serve import champion, explain, materialize, online, predict
+from loop.serve import explain, loaded_model, materialize, online, predict
 from loop.serve.request import Contract, RefusedError
 from loop.serve.store import SqliteStore
+from loop.settings import params
 from problem import model as problem_model
 from problem import schema, source
 from problem.features import VIEWS
@@ -39,7 +41,7 @@ def windows() -> params.Windows:
 @pytest.fixture(scope="module")
 def tables(windows) -> dict[str, pd.DataFrame]:
     found = source.tables(windows.since, windows.train.until, windows.train.until)
-    return {name: facts.repair(name, frame)[0] for name, frame in found.items()}
+    return {name: raw.repair(name, frame)[0] for name, frame in found.items()}
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +56,15 @@ def pipeline(trained_on) -> Any:
 
 
 @pytest.fixture(scope="module")
-def model(pipeline, trained_on, tmp_path_factory) -> champion.Model:
+def model(pipeline, trained_on, tmp_path_factory) -> loaded_model.Model:
     """The model as a server has it, whatever of it can be compiled."""
     folder = tmp_path_factory.mktemp("compiled")
-    reference.write(folder / "reference.json", reference.of(pipeline, trained_on.head(3), trained_on, 1))
-    return champion.prepare(pipeline, "0" * 64, reference.read(folder / "reference.json"), folder=folder)
+    reference_rows.write(
+        folder / "reference.json", reference_rows.of(pipeline, trained_on.head(3), trained_on, 1)
+    )
+    return loaded_model.prepare(
+        pipeline, "0" * 64, reference_rows.read(folder / "reference.json"), folder=folder
+    )
 
 
 @pytest.fixture(scope="module")

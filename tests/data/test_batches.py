@@ -4,7 +4,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from loop import batches
+from loop.data import batches
 
 
 def frame(rows=1000):

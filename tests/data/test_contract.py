@@ -4,7 +4,7 @@ import pandas as pd
 import pandera.pandas as pa
 import pytest
 
-from loop import contract
+from loop.data import contract
 
 SCHEMA = pa.DataFrameSchema(
     {

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from loop.features import join
+from loop.data.features import join
 
 TIMES = pd.date_range("2020-01-01", periods=10, freq="h", tz="UTC", unit="us")
 

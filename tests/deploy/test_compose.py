@@ -9,15 +9,18 @@ import yaml
 from hypothesis import given
 
 from conftest import BIN
-from loop.errors import LoopError
-from loop.production import EMPTY
-from loop.release import compose, instances, moves, nginx
-from loop.release.instances import PORT
-from release.conftest import NOW, STAGED, policy, serving, version
-from release.test_kubernetes import BOTH, FEW, STATES
+from deploy.test_kubernetes import BOTH, FEW, STATES
+from loop.base.errors import LoopError
+from loop.deploy import compose, instances, nginx
+from loop.deploy.instances import PORT
+from loop.production import transitions
+from loop.production.state import EMPTY
+from support.states import NOW, STAGED, policy, serving, version
 
 SITE = nginx.Site(f"0.0.0.0:{compose.LISTEN}", 64)
-BUSY = moves.advance(moves.advance(moves.enter(serving(1), version(2), BOTH, NOW), BOTH, NOW), BOTH, NOW)
+BUSY = transitions.advance(
+    transitions.advance(transitions.enter(serving(1), version(2), BOTH, NOW), BOTH, NOW), BOTH, NOW
+)
 
 
 def services(state) -> dict:
@@ -59,7 +62,7 @@ def test_a_state_that_no_container_can_serve_is_refused():
     with pytest.raises(LoopError, match="nothing serves yet"):
         compose.files(EMPTY, "")
     with pytest.raises(LoopError, match="version 1 has no image"):
-        compose.files(moves.enter(EMPTY, version(1, image=None), STAGED, NOW), "")
+        compose.files(transitions.enter(EMPTY, version(1, image=None), STAGED, NOW), "")
 
 
 def schema(text: str, folder) -> str:
@@ -96,7 +99,7 @@ def test_what_is_broken_is_refused_by_the_same_schema(good, broken, tmp_path):
 @pytest.mark.skipif(not shutil.which("nginx"), reason="no nginx: on Debian, apt install nginx-light")
 @pytest.mark.parametrize("rules", [STAGED, BOTH, policy()], ids=["staged", "both", "none"])
 def test_nginx_takes_its_configuration_in_the_folder_that_is_mounted(rules, tmp_path):
-    state = moves.enter(serving(1), version(2), rules, NOW)
+    state = transitions.enter(serving(1), version(2), rules, NOW)
     where = dict.fromkeys(compose.addresses(state), f"127.0.0.1:{PORT}")  # names are those of a network
     (tmp_path / "temporary").mkdir()
     (tmp_path / "nginx.conf").write_text(nginx.render(state, rules, where, SITE))

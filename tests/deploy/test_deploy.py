@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from loop.errors import LoopError
-from loop.release import branch, deploy, moves, policy, servers
-from loop.release.nginx import Proxy
-from loop.release.servers import Servers
-from release import site
-from release.backends import Client, eventually, free_port
-from release.conftest import NOW
+from loop.base.errors import LoopError
+from loop.deploy import deploy, servers
+from loop.deploy.nginx import Proxy
+from loop.deploy.servers import Servers
+from loop.production import branch, rollout_policy, transitions
+from support import audit_site
+from support.backends import Client, eventually, free_port
+from support.states import NOW
 
 pytestmark = pytest.mark.skipif(not shutil.which("nginx"), reason="on Debian, apt install nginx-light")
 
@@ -30,7 +31,7 @@ def host(clone, monkeypatch):
     for name in [name for name in os.environ if name.startswith("LOOP_")]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(servers, "READY", 15.0)
-    site.environment()
+    audit_site.environment()
     yield Host(free_port())
     deploy.take_down(Servers(deploy.FOLDER), Proxy(deploy.FOLDER / "nginx"))
 
@@ -41,22 +42,22 @@ class Host:
 
     @property
     def rules(self):
-        return policy.read()
+        return rollout_policy.read()
 
     def deploy(self, containers=False) -> int:
         return deploy.main(f"127.0.0.1:{self.port}", containers, None, False)
 
     def release(self, number: int, **more: str):
-        made = site.commit(number, **more)
-        site.released(made, self.rules)
+        made = audit_site.commit(number, **more)
+        audit_site.released(made, self.rules)
         return made
 
     def release_at_once(self, made):
         straight = self.rules.model_copy(update={"stages": []})
-        site.released(made, straight)
+        audit_site.released(made, straight)
 
     def advance(self):
-        site.move(moves.advance, self.rules, NOW)
+        audit_site.move(transitions.advance, self.rules, NOW)
 
     def servers(self):
         return {(one.version, one.role): one for one in Servers(deploy.FOLDER).running()}
@@ -123,7 +124,7 @@ def test_a_version_goes_all_the_way_and_back_without_a_lost_request(host, load, 
         host.advance()
         assert host.deploy() == 0
         roles.append(set(host.servers()))
-    site.move(moves.back, first, "it is worse", site.LATER)
+    audit_site.move(transitions.back, first, "it is worse", audit_site.LATER)
     assert host.deploy() == 0
     roles.append(set(host.servers()))
     assert host.answers() == {"model 1"}
@@ -138,10 +139,10 @@ def test_a_version_goes_all_the_way_and_back_without_a_lost_request(host, load, 
         {(1, "champion")},
     ]
     assert {(version, model) for _, version, model in asking.answers} == {("1", "model 1"), ("2", "model 2")}
-    on_record = {(name, model): role for name, role, model in site.logged()}
+    on_record = {(name, model): role for name, role, model in audit_site.logged()}
     for name, _, model in asking.answers:
         assert on_record[name, model] in ("champion", "challenger")
-    assert {(role, model) for _, role, model in site.logged()} == {
+    assert {(role, model) for _, role, model in audit_site.logged()} == {
         ("champion", "model 1"),
         ("shadow", "model 2"),
         ("challenger", "model 2"),
@@ -193,7 +194,7 @@ def test_a_challenger_that_cannot_be_started_leaves_the_champion_alone(host, fau
 
 def test_a_champion_that_cannot_be_started_leaves_all_as_it_was(host):
     host.release(1)
-    broken = site.commit(2, fails="")
+    broken = audit_site.commit(2, fails="")
     host.deploy()
     before, config = host.servers(), Proxy(deploy.FOLDER / "nginx").config()
     host.release_at_once(broken)
@@ -248,7 +249,7 @@ def test_a_champion_that_a_killed_deploy_left_unready_takes_over_from_nobody(hos
     monkeypatch.setattr(servers, "PATIENCE", 0.5)
     monkeypatch.setattr(servers, "READY", 2.0)
     host.release(1)
-    hangs = site.commit(2, hangs="")
+    hangs = audit_site.commit(2, hangs="")
     host.deploy()
     host.release_at_once(hangs)
     Servers(deploy.FOLDER).start(branch.fetch().state.champion, "champion", containers=False)
@@ -333,8 +334,8 @@ def test_a_port_that_another_has_is_told_as_such(host):
 
 
 def test_a_model_with_another_hash_than_was_released_does_not_serve(host):
-    made = site.commit(1)
-    site.released(made.model_copy(update={"model": "0" * 64}), host.rules)
+    made = audit_site.commit(1)
+    audit_site.released(made.model_copy(update={"model": "0" * 64}), host.rules)
     with pytest.raises(LoopError, match="version 1 is in no cache"):
         host.deploy()
     assert not host.servers()
@@ -410,7 +411,7 @@ def test_two_deploys_are_not_at_work_at_once(host):
 
 
 def test_before_the_first_release_it_says_what_is_missing(host):
-    site.commit(1)
+    audit_site.commit(1)
     with pytest.raises(LoopError, match="nothing was released yet"):
         host.deploy()
 
@@ -471,8 +472,8 @@ def test_containers_run_the_image_by_its_digest_without_rights_and_on_loopback_a
     host, docker, monkeypatch
 ):
     monkeypatch.setenv("LOOP_TOKEN", "correct-horse-battery-staple")
-    made = image(site.commit(1))
-    site.released(made, host.rules)
+    made = image(audit_site.commit(1))
+    audit_site.released(made, host.rules)
     assert host.deploy(containers=True) == 0
     assert host.answers() == {"model 1"}
     ((run, told),) = [call for call in docker() if call[0][0] == "run"]
@@ -489,7 +490,7 @@ def test_containers_run_the_image_by_its_digest_without_rights_and_on_loopback_a
 
 
 def test_from_processes_to_containers_no_request_is_lost(host, docker, load):
-    site.released(image(site.commit(1)), host.rules)
+    audit_site.released(image(audit_site.commit(1)), host.rules)
     host.deploy()
     asking = load()
     assert host.deploy(containers=True) == 0
@@ -501,8 +502,8 @@ def test_from_processes_to_containers_no_request_is_lost(host, docker, load):
 
 @pytest.mark.parametrize("fault", ["none", "gone"])
 def test_without_its_image_a_champion_leaves_all_as_it_was(host, docker, fault):
-    made = site.commit(1)
-    site.released(made if fault == "none" else image(made, "ghcr.io/team/gone"), host.rules)
+    made = audit_site.commit(1)
+    audit_site.released(made if fault == "none" else image(made, "ghcr.io/team/gone"), host.rules)
     host.deploy(containers=False)
     with pytest.raises(LoopError, match={"none": "without an image", "gone": "manifest unknown"}[fault]):
         host.deploy(containers=True)

@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from conftest import ROOT
-from loop.errors import LoopError
-from loop.production import EMPTY, State
-from loop.release import cluster, kubernetes, moves
-from release.conftest import NOW, STAGED, policy, serving, version
+from loop.base.errors import LoopError
+from loop.deploy import cluster_settings, kubernetes
+from loop.production import transitions
+from loop.production.state import EMPTY, State
+from support.states import NOW, STAGED, policy, serving, version
 
 ROUTE = ROOT / ".tools/gateway-api-1.4.1/httproutes.yaml"
-SET = cluster.read(ROOT / cluster.SETTINGS)
+SET = cluster_settings.read(ROOT / cluster_settings.SETTINGS)
 SECURED = SET.model_copy(update={"token": True, "personal_key": True, "hostnames": ["model.example.com"]})
 BOTH = policy(("off", 0, False), ("shadow", 0, True), ("both", 10, True), ("half", 50, False))
 
@@ -34,13 +35,13 @@ def reached(steps: list[str], rules) -> State:
         try:
             if step == "enter":
                 newest += 1
-                state = moves.enter(state, version(newest), rules, NOW)
+                state = transitions.enter(state, version(newest), rules, NOW)
             elif step == "advance":
-                state = moves.advance(state, rules, NOW)
+                state = transitions.advance(state, rules, NOW)
             elif step == "abort":
-                state = moves.abort(state, "why", NOW)
+                state = transitions.abort(state, "why", NOW)
             else:
-                state = moves.back(state, version(max(1, newest - 1)), "why", NOW)
+                state = transitions.back(state, version(max(1, newest - 1)), "why", NOW)
         except LoopError:
             continue
     return state
@@ -145,10 +146,10 @@ def roles(state: State) -> dict[str, str]:
 
 
 def test_from_stage_to_stage_a_version_keeps_its_name():
-    state, seen = moves.enter(serving(1), version(2), BOTH, NOW), []
+    state, seen = transitions.enter(serving(1), version(2), BOTH, NOW), []
     for _ in range(5):
         seen.append(roles(state))
-        state = moves.advance(state, BOTH, NOW) if state.challenger else state
+        state = transitions.advance(state, BOTH, NOW) if state.challenger else state
     champion = {"model-v1": "champion"}
     assert seen == [
         champion,  # behind a flag it does not run
@@ -160,7 +161,7 @@ def test_from_stage_to_stage_a_version_keeps_its_name():
 
 
 def test_the_champion_that_was_stays_as_it_was_and_gets_no_requests():
-    before, after = serving(1), moves.enter(serving(1), version(2), policy(), NOW)
+    before, after = serving(1), transitions.enter(serving(1), version(2), policy(), NOW)
     spared = kubernetes.files(after, SET, spare=version(1))
     path = "kubernetes/models/model-v1.yaml"
     assert spared[path] == kubernetes.files(before, SET)[path]
@@ -175,11 +176,11 @@ def test_who_serves_already_is_not_spared_twice_and_one_without_an_image_not_at_
 
 
 def test_without_images_nothing_is_rendered_and_with_some_only_it_is_refused():
-    bare = moves.enter(EMPTY, version(1, image=None), STAGED, NOW)
+    bare = transitions.enter(EMPTY, version(1, image=None), STAGED, NOW)
     assert kubernetes.files(EMPTY, SET) == {}
     assert kubernetes.files(bare, SET) == {}
     with pytest.raises(LoopError, match="version 1 has no image"):
-        kubernetes.files(moves.enter(bare, version(2), STAGED, NOW), SET)
+        kubernetes.files(transitions.enter(bare, version(2), STAGED, NOW), SET)
 
 
 def test_secrets_are_named_and_mounted_only_if_they_are_used():
@@ -195,7 +196,7 @@ def test_secrets_are_named_and_mounted_only_if_they_are_used():
 
 @pytest.mark.parametrize("commit", ["0" * 39 + "9", "12345678" * 5, "1e" + "3" * 38])
 def test_a_hash_that_looks_like_a_number_is_quoted(commit):
-    state = moves.enter(EMPTY, version(1, commit=commit), STAGED, NOW)
+    state = transitions.enter(EMPTY, version(1, commit=commit), STAGED, NOW)
     assert f"loop/commit: '{commit}'" in kubernetes.files(state, SET)["kubernetes/models/model-v1.yaml"]
 
 
@@ -209,11 +210,11 @@ def test_a_hash_that_looks_like_a_number_is_quoted(commit):
     ],
 )
 def test_settings_that_cannot_be_are_refused_with_their_key(tmp_path, change, found):
-    text = (ROOT / cluster.SETTINGS).read_text()
+    text = (ROOT / cluster_settings.SETTINGS).read_text()
     assert change[0] in text
     (tmp_path / "kubernetes.yaml").write_text(text.replace(*change))
     with pytest.raises(LoopError, match=found):
-        cluster.read(tmp_path / "kubernetes.yaml")
+        cluster_settings.read(tmp_path / "kubernetes.yaml")
 
 
 @pytest.fixture(scope="module")

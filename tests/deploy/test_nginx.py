@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from loop.errors import LoopError
-from loop.release import moves, nginx
-from loop.release.nginx import Proxy, Site, render
-from release.backends import Backend, Client, eventually, free_port
-from release.conftest import NOW, policy, serving, version
+from loop.base.errors import LoopError
+from loop.deploy import nginx
+from loop.deploy.nginx import Proxy, Site, render
+from loop.production import transitions
+from support.backends import Backend, Client, eventually, free_port
+from support.states import NOW, policy, serving, version
 
 ENTITIES = 4000
 HANG = 5.0  # seconds, which a hanging shadow takes at the least
@@ -64,7 +65,7 @@ def serve(backends, proxy):
         state = serving(1)
         ports = {(1, "champion"): backends("champion").port}
         if stage:
-            state = moves.enter(state, version(number), stages, NOW)
+            state = transitions.enter(state, version(number), stages, NOW)
             ports |= {(number, role): backends(role).port for role in nginx.roles(stage[1], stage[2])}
         proxy.apply(render(state, stages, ports, Site(f"127.0.0.1:{port}", 64, grace=10)))
         return Client(port)
@@ -343,7 +344,7 @@ def test_what_is_no_address_is_refused(listen):
 
 def test_a_challenger_that_does_not_run_is_left_out():
     stages = staged(("canary", 25, False))
-    state = moves.enter(serving(1), version(2), stages, NOW)
+    state = transitions.enter(serving(1), version(2), stages, NOW)
     site = Site("127.0.0.1:8080", 64)
     alone = render(state, stages, {(1, "champion"): 2001}, site)
     assert "challenger" not in alone

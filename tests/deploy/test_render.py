@@ -7,9 +7,10 @@ import pytest
 import yaml
 
 from conftest import ROOT
-from loop.errors import LoopError
-from loop.release import branch, moves, render
-from release.conftest import NOW, STAGED, released, version
+from loop.base.errors import LoopError
+from loop.deploy import render
+from loop.production import branch, transitions
+from support.states import NOW, STAGED, released, version
 
 
 @pytest.fixture
@@ -42,7 +43,9 @@ def test_compose_gets_nginx_beside_it_which_another_user_can_read(checkout):
 
 def test_without_an_image_nothing_is_written_and_said_why(checkout):
     bare = version(1, image=None)
-    branch.change(lambda now: (moves.enter(now.state, bare, STAGED, NOW), "Release 1", bare), lambda _: {})
+    branch.change(
+        lambda now: (transitions.enter(now.state, bare, STAGED, NOW), "Release 1", bare), lambda _: {}
+    )
     for what in ("kubernetes", "compose"):
         with pytest.raises(LoopError, match=r"has an image|has no image"):
             render.main(what, checkout / "out")

@@ -5,11 +5,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from loop import origin, production
-from loop.errors import LoopError
-from loop.release import audit, branch, history, moves
-from release.conftest import NOW, STAGED, at, released, version
-from release.test_history import by_hand, replace
+from loop.base.errors import LoopError
+from loop.history import audit
+from loop.production import branch, log, state, transitions
+from loop.repo import remote
+from production.test_log import by_hand, replace
+from support.states import NOW, STAGED, at, released, version
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\u202e{{ 7*7 }}"
 
@@ -28,8 +29,8 @@ def dated(clone, monkeypatch):
     on("2026-01-08T09:00:00Z")
     released(version(2, author=HOSTILE, verdict="equivalent"))
     on("2026-01-08T18:00:00Z")
-    text = origin.message(f"Advance {HOSTILE}", f"shift 0.001\n{HOSTILE}", Verdict=HOSTILE)
-    branch.change(lambda now: (moves.advance(now.state, STAGED, NOW), text, None), lambda _: {})
+    text = remote.message(f"Advance {HOSTILE}", f"shift 0.001\n{HOSTILE}", Verdict=HOSTILE)
+    branch.change(lambda now: (transitions.advance(now.state, STAGED, NOW), text, None), lambda _: {})
     return clone
 
 
@@ -42,7 +43,7 @@ NAMES = {
 
 
 def found(since: str, until: str):
-    return list(audit.days(history.moves(production.ref()), at(since), at(until)))
+    return list(audit.days(log.moves(state.ref()), at(since), at(until)))
 
 
 def test_every_day_says_what_moved_and_what_served_when_it_ended(dated):
@@ -95,8 +96,8 @@ class Tags(HTMLParser):
 
 
 def test_who_asked_a_workflow_is_named_beside_whose_commit_it_is(dated):
-    text = origin.message("Abort 2", By="dora", Approver="eve", Verdict="equivalent", Pull_request="#7")
-    branch.change(lambda now: (moves.abort(now.state, "why", NOW), text, None), lambda _: {})
+    text = remote.message("Abort 2", By="dora", Approver="eve", Verdict="equivalent", Pull_request="#7")
+    branch.change(lambda now: (transitions.abort(now.state, "why", NOW), text, None), lambda _: {})
     audit.main(None, None, None, at("2026-01-10"))
     page = (dated / audit.PAGE).read_text()
     assert "by <b>dora</b>" in page

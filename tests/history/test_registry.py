@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from loop import tracking
-from loop.errors import LoopError
-from loop.release import branch, moves, registry
-from release.conftest import NOW, STAGED, released, version
+from loop.base.errors import LoopError
+from loop.history import registry
+from loop.model import tracking
+from loop.production import branch, transitions
+from support.states import NOW, STAGED, released, version
 
 
 def git(*arguments: str) -> str:
@@ -61,7 +62,7 @@ def three(clone):
     """Three versions, of which the third is on its way."""
     released(version(1, commit=merged(1)), version(2, commit=merged(2)))
     for _ in STAGED.stages:
-        step(lambda state: moves.advance(state, STAGED, NOW))
+        step(lambda state: transitions.advance(state, STAGED, NOW))
     released(version(3, commit=merged(3), pull=None, approver=None))
     return clone
 
@@ -143,7 +144,7 @@ def test_a_second_time_changes_nothing(three, mlflow):
 
 def test_a_lost_registry_is_drawn_again_the_same(three, mlflow, monkeypatch):
     registry.sync(branch.fetch())
-    step(lambda state: moves.abort(state, "it crashes", NOW))
+    step(lambda state: transitions.abort(state, "it crashes", NOW))
     registry.sync(branch.fetch())
     before = picture(mlflow)
     anew = use(monkeypatch, three.parent / "another.db")
@@ -154,14 +155,14 @@ def test_a_lost_registry_is_drawn_again_the_same(three, mlflow, monkeypatch):
 def test_aliases_and_tags_follow_a_rollback_and_the_way_forth_again(three, mlflow):
     registry.sync(branch.fetch())
     first = branch.fetch().versions[1]
-    step(lambda state: moves.back(state, first, "it hurts", NOW))
+    step(lambda state: transitions.back(state, first, "it hurts", NOW))
     registry.sync(branch.fetch())
     seen = picture(mlflow)
     assert seen["aliases"] == {"champion": 1}
     assert [(seen["tags"][number]["state"]) for number in (1, 2, 3)] == ["champion", "refused", "refused"]
     assert seen["tags"][2]["refused_because"] == "it hurts"
     second = branch.fetch().versions[2]
-    step(lambda state: moves.back(state, second, "it did not", NOW))
+    step(lambda state: transitions.back(state, second, "it did not", NOW))
     registry.sync(branch.fetch())
     seen = picture(mlflow)
     assert seen["aliases"] == {"champion": 2}
@@ -196,7 +197,7 @@ def test_a_version_that_another_made_is_left_alone_and_named(three, mlflow):
 def test_a_version_that_git_does_not_know_is_named_after_all_else_is_done(three, mlflow):
     registry.sync(branch.fetch())
     mlflow.create_model_version("loop", "s3://somewhere/model")
-    step(lambda state: moves.abort(state, "it crashes", NOW))
+    step(lambda state: transitions.abort(state, "it crashes", NOW))
     with pytest.raises(LoopError, match="version 4 of loop in MLflow was never released"):
         registry.sync(branch.fetch())
     assert "challenger" not in mlflow.get_registered_model("loop").aliases

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from loop.errors import LoopError
-from loop.release import branch, moves, trace
-from release.conftest import NOW, STAGED, released, version
+from loop.base.errors import LoopError
+from loop.history import trace
+from loop.production import branch, transitions
+from support.states import NOW, STAGED, released, version
 
 
 def git(*arguments: str) -> str:
@@ -29,7 +30,7 @@ def served(clone):
     git("commit", "--quiet", "-m", "More trees (#7)")
     commit = git("rev-parse", "HEAD")
     released(version(1, commit=commit), version(2, commit=commit, model=f"{2:012x}" + "a" * 52))
-    branch.change(lambda now: (moves.advance(now.state, STAGED, NOW), "Advance 2", None), lambda _: {})
+    branch.change(lambda now: (transitions.advance(now.state, STAGED, NOW), "Advance 2", None), lambda _: {})
     return commit
 
 
@@ -79,7 +80,9 @@ def test_a_version_leads_to_moves_people_commit_data_params_locks_and_verdict(se
 
 
 def test_a_version_that_went_says_when_and_why(served):
-    branch.change(lambda now: (moves.abort(now.state, "it crashes", NOW), "Abort 2", None), lambda _: {})
+    branch.change(
+        lambda now: (transitions.abort(now.state, "it crashes", NOW), "Abort 2", None), lambda _: {}
+    )
     said = asked("2")
     assert "version   2, refused: it crashes" in said
     gone = [line for line in said.splitlines() if "0 % gone" in line]
@@ -149,7 +152,7 @@ def test_the_short_form_names_request_version_and_people(served):
 
 def test_what_others_wrote_moves_no_terminal(served):
     reason = "\x1b[31mred\u202e"
-    branch.change(lambda now: (moves.abort(now.state, reason, NOW), "Abort 2", None), lambda _: {})
+    branch.change(lambda now: (transitions.abort(now.state, reason, NOW), "Abort 2", None), lambda _: {})
     said = asked("2")
     assert "refused: " in said
     assert not {"\x1b", "\u202e"} & set(said)

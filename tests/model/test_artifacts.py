@@ -7,15 +7,15 @@ import pytest
 import yaml
 
 from conftest import ROOT
-from loop import stored
-from loop.errors import LoopError
-from loop.paths import HOLDOUT, MODEL
+from loop.base.errors import LoopError
+from loop.model import artifacts
+from loop.settings.paths import HOLDOUT, MODEL
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
 
 def stages(target: Path) -> list[str]:
-    return [command.split()[-1] for command in stored.upstream(PIPELINE, target)]
+    return [command.split()[-1] for command in artifacts.upstream(PIPELINE, target)]
 
 
 def test_a_file_is_made_by_the_stages_before_it_and_no_other():
@@ -26,23 +26,23 @@ def test_a_file_is_made_by_the_stages_before_it_and_no_other():
 
 def test_stages_run_in_the_order_of_their_needs_however_they_are_listed():
     turned = dict(reversed(PIPELINE.items()))
-    assert stored.upstream(turned, MODEL) == stored.upstream(PIPELINE, MODEL)
+    assert artifacts.upstream(turned, MODEL) == artifacts.upstream(PIPELINE, MODEL)
 
 
 def test_a_stage_whose_output_is_stored_is_not_run_nor_what_it_needs():
-    found = stored.upstream(PIPELINE, MODEL, lambda path: path.startswith("data/examples"))
+    found = artifacts.upstream(PIPELINE, MODEL, lambda path: path.startswith("data/examples"))
     assert [command.split()[-1] for command in found] == ["train"]
-    found = stored.upstream(PIPELINE, MODEL, lambda path: path == "data/valid")
+    found = artifacts.upstream(PIPELINE, MODEL, lambda path: path == "data/valid")
     assert [command.split()[-1] for command in found] == ["examples", "train"]
 
 
 def test_a_rebuild_with_another_hash_is_not_the_champion(tmp_path, monkeypatch):
     (tmp_path / "models").mkdir()
     monkeypatch.setattr(
-        stored, "run", lambda home, target, have: (home.path / target).write_text("other bits")
+        artifacts, "run", lambda home, target, have: (home.path / target).write_text("other bits")
     )
     with pytest.raises(LoopError, match="its rebuild has md5") as refused:
-        stored.rebuild(SimpleNamespace(home=SimpleNamespace(path=tmp_path)), "0" * 32, "main")
+        artifacts.rebuild(SimpleNamespace(home=SimpleNamespace(path=tmp_path)), "0" * 32, "main")
     assert "dvc push" in str(refused.value)
 
 
@@ -50,6 +50,6 @@ def test_a_rebuild_that_fails_says_why(tmp_path, monkeypatch):
     def fails(home, target, have):
         raise LoopError("train failed: no disk", "", "")
 
-    monkeypatch.setattr(stored, "run", fails)
+    monkeypatch.setattr(artifacts, "run", fails)
     with pytest.raises(LoopError, match="cannot be rebuilt: train failed: no disk"):
-        stored.rebuild(SimpleNamespace(home=SimpleNamespace(path=tmp_path)), "0" * 32, "main")
+        artifacts.rebuild(SimpleNamespace(home=SimpleNamespace(path=tmp_path)), "0" * 32, "main")

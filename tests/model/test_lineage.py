@@ -5,8 +5,8 @@ import json
 import pytest
 import yaml
 
-from loop import lineage
-from loop.errors import LoopError
+from loop.base.errors import LoopError
+from loop.model import lineage
 
 
 def test_it_names_what_training_read_by_the_hashes_of_the_pipelines_lock(finished):

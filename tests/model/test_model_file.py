@@ -10,9 +10,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from loop import model_file
-from loop.errors import LoopError
-from loop.files import digest
+from loop.base.errors import LoopError
+from loop.base.files import digest
+from loop.model import model_file
 
 TREES = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
 X = np.random.default_rng(0).normal(size=(200, 3))

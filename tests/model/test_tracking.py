@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from loop import tracking
+from loop.model import tracking
 
 
 def runs(repo):

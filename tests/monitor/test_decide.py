@@ -10,9 +10,9 @@ from hypothesis import settings as tried
 from hypothesis import strategies as st
 
 from loop.monitor.decide import NEXT, Case, asks, cooling, decide, due, suspects
-from loop.monitor.finding import EXIT_CODES, Gain
-from loop.monitor.series import Series
-from monitor.case import NOW, settings
+from loop.monitor.schema import EXIT_CODES, Gain
+from loop.monitor.signals.series import Series
+from support.monitor_case import NOW, settings
 
 TRAINED = NOW - pd.Timedelta(days=21)  # so that no check-up falls on NOW
 LOOKS = ["2013-06-10", "2013-06-17", "2013-06-24", "2013-07-01"]

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from loop.monitor import monitor
-from loop.paths import LINEAGE
+from loop.settings.paths import LINEAGE
 
 SERVES = SimpleNamespace(sha256="a" * 64)
 

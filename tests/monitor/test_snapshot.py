@@ -5,16 +5,18 @@ import pandas as pd
 import pytest
 
 from conftest import ROOT
-from loop.errors import LoopError
-from loop.monitor import backtest, feed, harm, use
-from loop.monitor import days as daily
-from loop.monitor import look as looking
-from loop.monitor import rows as of_rows
-from loop.monitor.series import Series, since, told
-from loop.params import Resampling
-from loop.watch import Hysteresis
-from monitor.case import DAY, NOW, Model, keys, labelled, settings, windows
+from loop.base.errors import LoopError
+from loop.monitor import backtest
+from loop.monitor import snapshot as looking
+from loop.monitor.inputs import feed, importance
+from loop.monitor.inputs import rows as of_rows
+from loop.monitor.inputs import windows as daily
+from loop.monitor.signals import minima
+from loop.monitor.signals.series import Series, since, told
+from loop.settings.monitor_settings import Hysteresis
+from loop.settings.params import Resampling
 from problem import metrics, source
+from support.monitor_case import DAY, NOW, Model, keys, labelled, settings, windows
 
 SETTINGS = settings()
 
@@ -138,7 +140,7 @@ def test_what_lies_in_one_bin_is_stuck_only_if_it_is_one_value(values, still):
 
 
 def used(model, frame, names=("x", "y")):
-    return use.use(model, frame, list(names), seed=1)
+    return importance.use(model, frame, list(names), seed=1)
 
 
 def frame(count=300):
@@ -161,7 +163,7 @@ def test_of_many_rows_some_are_asked_once():
     asked = []
     model = Model(scored=lambda rows: asked.append(len(rows)) or rows["x"])
     used(model, frame(50_000))
-    assert asked == [3 * use.ROWS]
+    assert asked == [3 * importance.ROWS]
 
 
 # The gate's minima
@@ -176,15 +178,15 @@ def judged(good: bool, count: int = 12_000) -> pd.DataFrame:
 
 
 def test_a_good_model_breaks_no_minimum_and_a_bad_one_says_which(here):
-    assert harm.broken_minima(judged(good=True), SETTINGS) == []
-    told = harm.broken_minima(judged(good=False), SETTINGS)
+    assert minima.broken_minima(judged(good=True), SETTINGS) == []
+    told = minima.broken_minima(judged(good=False), SETTINGS)
     assert any(one.startswith(metrics.METRICS[metrics.PRIMARY].title) for one in told)
     assert all("no model may ship" in one for one in told)
 
 
 def test_too_few_rows_break_nothing(here):
-    assert harm.broken_minima(judged(good=False, count=5), SETTINGS) == []
-    assert harm.broken_minima(judged(good=False, count=0), SETTINGS) == []
+    assert minima.broken_minima(judged(good=False, count=5), SETTINGS) == []
+    assert minima.broken_minima(judged(good=False, count=0), SETTINGS) == []
 
 
 # What a retrain would have gained

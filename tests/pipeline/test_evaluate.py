@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop import files, model_file, params
-from loop.contract import ContractError
-from loop.errors import LoopError
+from loop.base import files
+from loop.base.errors import LoopError
+from loop.data.contract import ContractError
+from loop.model import model_file
 from loop.pipeline import evaluate
+from loop.settings import params
 from problem import metrics, source
 from problem import model as problem_model
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop.pipeline import figures
+from loop.pipeline import evaluation_figures
 from loop.pipeline.evaluate import Evaluation
 from loop.stats.bootstrap import Estimate
 from problem import metrics
@@ -29,17 +29,21 @@ def evaluation(names: list[str], value: float = 0.4) -> Evaluation:
 
 
 def test_the_same_numbers_give_the_same_text():
-    assert figures.draw(evaluation(["a", "b"]), 0.95) == figures.draw(evaluation(["a", "b"]), 0.95)
+    assert evaluation_figures.draw(evaluation(["a", "b"]), 0.95) == evaluation_figures.draw(
+        evaluation(["a", "b"]), 0.95
+    )
 
 
 def test_another_number_gives_another_figure():
-    first, second = (figures.draw(evaluation(["a"], value), 0.95)["slices"] for value in (0.4, 0.5))
+    first, second = (
+        evaluation_figures.draw(evaluation(["a"], value), 0.95)["slices"] for value in (0.4, 0.5)
+    )
     assert first != second
 
 
 @pytest.mark.parametrize("name", ["slices", "clusters"])
 def test_names_from_data_are_drawn_as_they_are(name):
-    svg = figures.draw(evaluation(HOSTILE), 0.95)[name]
+    svg = evaluation_figures.draw(evaluation(HOSTILE), 0.95)[name]
     assert "<script" not in svg
     root = ET.fromstring(svg)  # noqa: S314 - our own text
     drawn = " ".join("".join(text.itertext()) for text in root.iter("{http://www.w3.org/2000/svg}text"))
@@ -47,13 +51,13 @@ def test_names_from_data_are_drawn_as_they_are(name):
 
 
 def test_each_figure_is_named_for_those_who_do_not_see_it():
-    for svg in figures.draw(evaluation(["a"]), 0.95).values():
+    for svg in evaluation_figures.draw(evaluation(["a"]), 0.95).values():
         assert ET.fromstring(svg).get("aria-label")  # noqa: S314 - our own text
 
 
 def test_figures_that_the_rows_do_not_define_are_drawn_empty_and_not_a_crash():
     bare = evaluation(["a", "b"], float("nan"))
     bare.scores["score"] = 0.25
-    drawn = figures.draw(bare, 0.95)
+    drawn = evaluation_figures.draw(bare, 0.95)
     assert set(drawn) == {"calibration", "scores", "clusters", "slices"}
     assert all("NaN" not in svg for svg in drawn.values())

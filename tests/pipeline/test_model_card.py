@@ -5,7 +5,7 @@ import json
 import pytest
 from jinja2 import UndefinedError
 
-from loop.pipeline import card, report
+from loop.pipeline import evaluation_report, model_card
 
 HOSTILE = "<script>alert(1)</script> | [x](http://evil) `code` @team"
 
@@ -25,7 +25,7 @@ def hostile(facts):
 
 
 def test_it_says_what_it_saw_how_good_it_is_and_where_it_ends(facts):
-    text = card.markdown(facts)
+    text = model_card.markdown(facts)
     for part in ("Intended use", "Out of scope", "How good it is", "Limits", "owner", "trained on"):
         assert part in text
     assert facts["owner"] in text
@@ -36,7 +36,9 @@ def test_it_says_what_it_saw_how_good_it_is_and_where_it_ends(facts):
 
 
 def test_every_table_row_has_as_many_cells_as_its_head(facts):
-    tables = [block.splitlines() for block in card.markdown(facts).split("\n\n") if block.startswith("|")]
+    tables = [
+        block.splitlines() for block in model_card.markdown(facts).split("\n\n") if block.startswith("|")
+    ]
     assert len(tables) >= 5
     for table in tables:
         assert len({line.count("|") for line in table if line.startswith("|")}) == 1, table[0]
@@ -45,17 +47,19 @@ def test_every_table_row_has_as_many_cells_as_its_head(facts):
 def test_a_fact_that_is_missing_fails_by_name(facts):
     del facts["owner"]
     with pytest.raises(UndefinedError, match="owner"):
-        card.markdown(facts)
+        model_card.markdown(facts)
 
 
 def test_markdown_from_data_is_only_words(hostile):
-    text = card.markdown(hostile)
+    text = model_card.markdown(hostile)
     for sign in ("<script", "[x](", "`code`", "@team", "</script> |"):
         assert sign not in text
 
 
 def test_html_from_data_is_only_words(hostile):
-    page = report.html(hostile, dict.fromkeys(("calibration", "scores", "clusters", "slices"), "<svg></svg>"))
+    page = evaluation_report.html(
+        hostile, dict.fromkeys(("calibration", "scores", "clusters", "slices"), "<svg></svg>")
+    )
     assert "<script" not in page
     assert "&lt;script&gt;" in page
 
@@ -68,4 +72,4 @@ def test_the_page_asks_for_nothing_from_elsewhere(finished):
 
 
 def test_the_committed_card_is_the_one_of_the_run(finished, facts):
-    assert finished.text("models/card.md") == card.markdown(facts)
+    assert finished.text("models/card.md") == model_card.markdown(facts)

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from loop.errors import LoopError
-from loop.paths import PARAMS
+from loop.base.errors import LoopError
 from loop.pipeline import run
 from loop.pipeline.run import summary
-from loop.yaml_file import load
+from loop.settings.paths import PARAMS
+from loop.settings.yaml_file import load
 
 
 def test_it_ends_with_what_was_trained_how_good_it_is_and_where_to_look(finished):

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from loop import files
-from loop.errors import guard
+from loop.base import files
+from loop.base.errors import guard
 from loop.pipeline import examples, ingest, validate
 from problem import source
 

@@ -11,12 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop import facts, files, model_file, params, scorer
+from loop import scorer
+from loop.base import files
+from loop.data import raw
+from loop.model import model_file
 from loop.pipeline import train
-from loop.policy import Policy
 from loop.review import candidate as candidates
-from loop.review import compare, gate
-from loop.review.contest import Contest
+from loop.review import checks, compare
+from loop.review.champion_comparison import Contest
+from loop.settings import params
+from loop.settings.review_policy import Policy
 from problem import model as problem_model
 
 
@@ -76,7 +80,7 @@ class Court:
             md5=self.champion.md5,
             seconds=seconds,
         )
-        found = gate.gates(self.policy, candidate, rows, contest)
+        found = checks.gates(self.policy, candidate, rows, contest)
         return {one.name: one.result for one in found}
 
     def failed(self, candidate, **more):
@@ -222,14 +226,14 @@ def test_the_same_model_must_give_golden_requests_the_same_score_to_the_bit(cour
 def broken_tables():
     tables = {path.name: files.read_table(path) for path in sorted(Path("data/raw").iterdir())}
     windows = params.section("windows", params.Windows)
-    limits = params.section("validate", facts.Params).limits
+    limits = params.section("validate", raw.Params).limits
     return tables, windows, limits
 
 
 def contract_gate(tables, windows, limits):
     span = {"since": windows.since, "until": windows.holdout.until, "as_of": windows.as_of}
-    breaches = facts.validate(tables, limits, **span)[2]
-    return gate.contract([breach.as_json() for breach in breaches])
+    breaches = raw.validate(tables, limits, **span)[2]
+    return checks.contract([breach.as_json() for breach in breaches])
 
 
 def test_sound_data_pass_the_contract(court):

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop import files, model_file
+from loop.base import files
+from loop.model import model_file
 from problem import model
 
 TOO_LATE = {"dep_delay", "tailnum", "arrived_at", "arrived_clock", "arrival_delay_minutes", "air_time"}

@@ -5,8 +5,8 @@ import re
 import pandas as pd
 import pytest
 
-from loop import contract
-from loop.facts import repair
+from loop.data import contract
+from loop.data.raw import repair
 from problem import schema
 from problem.source import LEAD, tables
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from loop import production
-from loop.errors import LoopError
-from loop.production import STATE
-from loop.release import branch, moves
-from release.conftest import NOW, STAGED, released, serving, version
+from loop.base.errors import LoopError
+from loop.production import branch, transitions
+from loop.production import state as production
+from loop.production.state import STATE
+from support.states import NOW, STAGED, released, serving, version
 
 
 def git(*arguments: str, cwd: Path | None = None) -> str:
@@ -30,7 +30,7 @@ def test_the_branch_holds_the_state_the_versions_and_what_was_rendered_and_nothi
     git("commit", "--quiet", "-m", "a file")
     git("push", "--quiet", "origin", "HEAD:production")
     branch.change(
-        lambda now: (moves.enter(now.state, version(1), STAGED, NOW), "Release 1", version(1)),
+        lambda now: (transitions.enter(now.state, version(1), STAGED, NOW), "Release 1", version(1)),
         lambda state: {"kubernetes/a.yaml": f"{len(state.models)} models"},
     )
     assert git("ls-tree", "-r", "--name-only", "origin/production").split() == [
@@ -55,7 +55,7 @@ def test_when_another_commit_comes_first_the_move_is_made_again_on_what_is_there
         seen.append(now.state.challenger and now.state.challenger.version)
         if len(seen) == 1:  # somebody else releases meanwhile
             released(version(2))
-        return moves.enter(now.state, version(3), STAGED, NOW), "Release 3", version(3)
+        return transitions.enter(now.state, version(3), STAGED, NOW), "Release 3", version(3)
 
     after = branch.change(move, lambda _: {})
     assert seen == [None, 2]
@@ -92,7 +92,7 @@ def test_a_remote_without_the_branch_names_the_command_that_makes_it(clone):
 
 def test_a_broken_record_of_another_version_stands_in_nobodys_way_and_is_kept(clone):
     released(version(1), version(2), version(3))
-    branch.change(lambda now: (moves.abort(now.state, "it hurts", NOW), "Abort", None), lambda _: {})
+    branch.change(lambda now: (transitions.abort(now.state, "it hurts", NOW), "Abort", None), lambda _: {})
     git("switch", "--quiet", "production")
     (clone / "versions/3.yaml").write_text("version: [")
     (clone / "versions/README.md").write_text("by hand")
@@ -122,7 +122,7 @@ def test_a_broken_record_of_another_version_stands_in_nobodys_way_and_is_kept(cl
 )
 def test_a_state_that_was_edited_into_what_cannot_serve_is_refused_with_its_place(clone, old, new, found):
     released(version(1), version(2))
-    branch.change(lambda now: (moves.advance(now.state, STAGED, NOW), "Advance", None), lambda _: {})
+    branch.change(lambda now: (transitions.advance(now.state, STAGED, NOW), "Advance", None), lambda _: {})
     git("switch", "--quiet", "production")
     text = (clone / STATE).read_text()
     assert old in text

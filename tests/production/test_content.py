@@ -5,16 +5,16 @@ import subprocess
 
 import pytest
 
-from closure import closure
 from conftest import ROOT
-from loop.release import content
-from loop.release.content import _taken
-from loop.yaml_file import load
+from loop.production import content
+from loop.production.content import _taken
+from loop.settings.yaml_file import load
+from support.closure import closure
 
 FILES = {
     "bentofile.yaml": "include: [loop/**, params.yaml]\nexclude: [loop/review/**, loop/cli.py]\n",
     "src/loop/serve/service.py": "a",
-    "src/loop/review/gate.py": "a",
+    "src/loop/review/checks.py": "a",
     "src/loop/cli.py": "a",
     "docs/a.md": "a",
     "deploy/policy.yaml": "a: 1",
@@ -48,7 +48,7 @@ def _here(tmp_path, monkeypatch):
     [
         {"docs/a.md": "b"},
         {"deploy/policy.yaml": "a: 2"},
-        {"src/loop/review/gate.py": "b"},
+        {"src/loop/review/checks.py": "b"},
         {"src/loop/cli.py": "b"},
         {"params.yaml": "review: {a: 2}\nserve: {workers: 1}  # the same\n"},
         {"models/lineage.json": json.dumps({"model": {"sha256": "1"}, "rows": 2})},

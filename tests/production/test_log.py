@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop import origin, production
-from loop.errors import LoopError
-from loop.production import EMPTY, STATE
-from loop.release import branch, history, moves
-from release.conftest import NOW, STAGED, at, policy, released, serving, version
+from loop.base.errors import LoopError
+from loop.production import branch, log, transitions
+from loop.production import state as production
+from loop.production.state import EMPTY, STATE
+from loop.repo import remote
+from support.states import NOW, STAGED, at, policy, released, serving, version
 
 
 def git(*arguments: str, **env: str) -> str:
@@ -40,19 +41,19 @@ def replace(path, old, new):
 
 
 def told():
-    return [(one.kind, one.version) for one in history.moves(production.ref())]
+    return [(one.kind, one.version) for one in log.moves(production.ref())]
 
 
 def test_every_move_is_told_with_the_version_it_is_about(clone):
     released(version(1), version(2))
-    move(lambda state: moves.advance(state, STAGED, NOW))
-    move(lambda state: moves.hold(state, "a holiday"))
-    move(lambda state: moves.hold(state, None))
-    move(lambda state: moves.advance(state, STAGED, NOW))
-    move(lambda state: moves.advance(state, STAGED, NOW))
-    move(lambda state: moves.back(state, version(1), "it hurts", NOW))
+    move(lambda state: transitions.advance(state, STAGED, NOW))
+    move(lambda state: transitions.hold(state, "a holiday"))
+    move(lambda state: transitions.hold(state, None))
+    move(lambda state: transitions.advance(state, STAGED, NOW))
+    move(lambda state: transitions.advance(state, STAGED, NOW))
+    move(lambda state: transitions.back(state, version(1), "it hurts", NOW))
     released(version(3))
-    move(lambda state: moves.abort(state, "it crashes", NOW))
+    move(lambda state: transitions.abort(state, "it crashes", NOW))
     move(lambda state: state)
     assert told() == [
         *(("release", 1), ("release", 2), ("advance", 2), ("hold", 2), ("resume", 2), ("advance", 2)),
@@ -68,39 +69,39 @@ def test_no_move_of_ours_is_taken_for_one_by_hand(steps):
         try:
             if step == "enter":
                 newest += 1
-                new, state = {newest}, moves.enter(state, version(newest), STAGED, at("2026-02-01"))
+                new, state = {newest}, transitions.enter(state, version(newest), STAGED, at("2026-02-01"))
             elif step == "back":
-                state = moves.back(state, version(max(1, newest - 1)), "why", NOW)
+                state = transitions.back(state, version(max(1, newest - 1)), "why", NOW)
             elif step == "advance":
-                state = moves.advance(state, STAGED, NOW)
+                state = transitions.advance(state, STAGED, NOW)
             elif step == "abort":
-                state = moves.abort(state, "why", NOW)
+                state = transitions.abort(state, "why", NOW)
             else:
-                state = moves.hold(state, "why" if step == "hold" else None)
+                state = transitions.hold(state, "why" if step == "hold" else None)
         except LoopError:
             continue
         expected = {"enter": "release", "free": "resume", "back": "rollback"}.get(step, step)
         if before != state:
-            assert history.told(before, state, new)[0] == expected
+            assert log.told(before, state, new)[0] == expected
 
 
 def test_a_first_version_and_one_without_stages_are_releases():
-    assert history.told(EMPTY, serving(1), {1}) == ("release", 1)
-    at_once = moves.enter(serving(1), version(2), policy(), NOW)
-    assert history.told(serving(1), at_once, {2}) == ("release", 2)
+    assert log.told(EMPTY, serving(1), {1}) == ("release", 1)
+    at_once = transitions.enter(serving(1), version(2), policy(), NOW)
+    assert log.told(serving(1), at_once, {2}) == ("release", 2)
 
 
 def test_a_share_that_was_edited_is_by_hand_though_it_can_serve(clone):
     released(version(1), version(2))
-    move(lambda state: moves.advance(state, STAGED, NOW))
+    move(lambda state: transitions.advance(state, STAGED, NOW))
 
     def edit():
         replace(clone / STATE, "weight: 5\n", "weight: 50\n")
         replace(clone / STATE, "weight: 95\n", "weight: 50\n")
 
     by_hand(clone, edit)
-    assert told()[-1] == (history.BY_HAND, 2)
-    assert history.said(history.moves(production.ref())[-1].state) == (
+    assert told()[-1] == (log.BY_HAND, 2)
+    assert log.said(log.moves(production.ref())[-1].state) == (
         "version 1: 50 % (champion), version 2: 50 % (challenger, canary-5)"
     )
 
@@ -113,8 +114,8 @@ def test_a_state_that_cannot_serve_is_told_as_such_and_so_is_what_mends_it(clone
     released(version(1), version(2))
     by_hand(clone, lambda: replace(clone / STATE, old, new))
     by_hand(clone, lambda: replace(clone / STATE, new, old))
-    seen = history.moves(production.ref())
-    assert [one.kind for one in seen] == ["release", "release", history.BY_HAND, history.BY_HAND]
+    seen = log.moves(production.ref())
+    assert [one.kind for one in seen] == ["release", "release", log.BY_HAND, log.BY_HAND]
     assert seen[2].state is None
     assert problem in seen[2].problem
 
@@ -122,24 +123,24 @@ def test_a_state_that_cannot_serve_is_told_as_such_and_so_is_what_mends_it(clone
 def test_a_record_that_was_changed_is_by_hand(clone):
     released(version(1), version(2))
     by_hand(clone, lambda: replace(clone / "versions/1.yaml", "approver: bob", "approver: eve"))
-    assert told()[-1][0] == history.BY_HAND
+    assert told()[-1][0] == log.BY_HAND
 
 
 def test_the_log_of_main_below_the_branch_is_no_part_of_it(clone):
     git("commit", "--quiet", "--allow-empty", "-m", "main's")
     git("push", "--quiet", "origin", "HEAD:production")
-    assert history.moves("origin/production") == []
+    assert log.moves("origin/production") == []
     released(version(1))
     assert told() == [("release", 1)]
-    assert history.moves(None) == []
+    assert log.moves(None) == []
 
 
 def test_evidence_and_trailers_are_read_apart(clone):
-    text = origin.message("Advance 2", "two lines\nof evidence: 3 days", Verdict="better", Pull_request="#7")
+    text = remote.message("Advance 2", "two lines\nof evidence: 3 days", Verdict="better", Pull_request="#7")
     branch.change(
-        lambda now: (moves.enter(now.state, version(1), STAGED, NOW), text, version(1)), lambda _: {}
+        lambda now: (transitions.enter(now.state, version(1), STAGED, NOW), text, version(1)), lambda _: {}
     )
-    seen = history.moves(production.ref())[0]
+    seen = log.moves(production.ref())[0]
     assert (seen.subject, seen.evidence) == ("Advance 2", "two lines\nof evidence: 3 days")
     assert seen.trailers == {"Verdict": "better", "Pull-request": "#7"}
 
@@ -149,9 +150,9 @@ def test_what_served_at_the_end_of_a_day_is_the_last_state_that_could(clone, mon
         monkeypatch.setenv("GIT_COMMITTER_DATE", day)
         monkeypatch.setattr(branch, "environment", lambda: dict(os.environ))
         released(one)
-    known = history.moves(production.ref())
-    assert history.at_end(known, at("2026-01-04")) is None
-    assert history.at_end(known, at("2026-01-05")) == serving(1)
-    assert history.at_end(known, at("2026-01-06T15:00")) == serving(1)
-    assert history.at_end(known, at("2026-01-07")) == serving(1, 2)
-    assert history.said(None) == "nothing"
+    known = log.moves(production.ref())
+    assert log.at_end(known, at("2026-01-04")) is None
+    assert log.at_end(known, at("2026-01-05")) == serving(1)
+    assert log.at_end(known, at("2026-01-06T15:00")) == serving(1)
+    assert log.at_end(known, at("2026-01-07")) == serving(1, 2)
+    assert log.said(None) == "nothing"

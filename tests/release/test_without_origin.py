@@ -8,11 +8,12 @@ import pytest
 import yaml
 
 from conftest import ROOT
-from loop import production
-from loop.errors import LoopError
-from loop.release import branch, register
-from release.conftest import NOW
-from release.test_branch import git
+from loop.base.errors import LoopError
+from loop.production import branch
+from loop.production import state as production
+from loop.release import record
+from production.test_branch import git
+from support.states import NOW
 
 CARD = json.loads((ROOT / "models/card.json").read_text())
 
@@ -21,7 +22,7 @@ CARD = json.loads((ROOT / "models/card.json").read_text())
 def trial(clone: Path, monkeypatch) -> Path:
     """A clone that has lost its origin, with what the pipeline leaves."""
     git("remote", "remove", "origin")
-    monkeypatch.setattr("loop.release.follow.follow", lambda _: None)
+    monkeypatch.setattr("loop.rollout.follow.follow", lambda _: None)
     for name in ("deploy", "models"):
         (clone / name).mkdir()
     for name in ("deploy/policy.yaml", "params.yaml", "bentofile.yaml", "models/card.md"):
@@ -44,7 +45,7 @@ def model(digit: str) -> None:
 
 def released(at: pd.Timestamp = NOW) -> production.State:
     """The state after `loop release record`."""
-    assert register.main("", at) == 0
+    assert record.main("", at) == 0
     return branch.fetch().state
 
 

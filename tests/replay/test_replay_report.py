@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop.monitor import replayed
-from loop.monitor.replay import LIVES, Story, Week
-from loop.params import Resampling
+from loop.replay import replay_report
+from loop.replay.replay import LIVES, Story, Week
+from loop.settings.params import Resampling
 
 RESAMPLING = Resampling(seed=1, cluster="day", replicates=500, confidence=0.95, slice_rows_min=1)
 START = pd.Timestamp("2020-05-04", tz="UTC")
@@ -33,7 +33,7 @@ def story(**losses: np.ndarray) -> Story:
 
 @pytest.fixture(scope="module")
 def found() -> dict:
-    return replayed.record(story(), "2020-07-01", RESAMPLING)
+    return replay_report.record(story(), "2020-07-01", RESAMPLING)
 
 
 def test_a_month_is_the_mean_of_its_rows(found):
@@ -48,9 +48,9 @@ def test_harm_begins_at_the_first_look_that_is_certain_in_hindsight_and_ends_wit
 
 def test_without_harm_there_are_no_days_to_count():
     same = story().rows["monthly"].to_numpy()
-    found = replayed.record(story(loop=same), "2020-07-01", RESAMPLING)
+    found = replay_report.record(story(loop=same), "2020-07-01", RESAMPLING)
     assert found["harm"] == [{"merge": "2020-06-22", "harm": None, "days": None}]
-    assert "none could be told" in replayed.table(found)
+    assert "none could be told" in replay_report.table(found)
 
 
 def test_the_gain_over_the_frozen_one_is_certain_and_less_than_the_monthly_ones(found):
@@ -67,14 +67,14 @@ def test_the_days_that_set_the_rule_are_apart_from_those_that_judge_it(found):
 
 
 def test_the_table_counts_retrains_looks_and_refusals_by_month(found):
-    june = next(line for line in replayed.table(found).splitlines() if line.startswith("| 2020-06"))
+    june = next(line for line in replay_report.table(found).splitlines() if line.startswith("| 2020-06"))
     assert june.endswith("| 1, 1 | 3 | 1 |")
-    assert replayed.CAVEAT in replayed.table(found)
+    assert replay_report.CAVEAT in replay_report.table(found)
 
 
 def test_the_figure_comes_out_the_same_and_marks_what_happened(found):
-    drawn = replayed.draw(found)
-    assert drawn == replayed.draw(found)
+    drawn = replay_report.draw(found)
+    assert drawn == replay_report.draw(found)
     for word in (
         "judged here",
         "merged",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loop.rebuild import failure, small_results
+from loop.repo.rerun import failure, small_results
 
 
 def test_small_results_are_the_outputs_that_git_keeps():

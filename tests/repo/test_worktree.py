@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from conftest import Repo
-from loop.checkout import Checkout, checkout
-from loop.errors import LoopError
-from loop.git import git
+from loop.base.errors import LoopError
+from loop.repo.git import git
+from loop.repo.worktree import Checkout, checkout
 
 
 @pytest.fixture

@@ -8,11 +8,12 @@ import pytest
 from typer.testing import CliRunner
 
 from conftest import Repo, copy, copy_sources
+from loop.base.errors import LoopError
 from loop.cli import app
-from loop.errors import LoopError
-from loop.monitor import attempts, challenger, retrain
-from monitor import literal
-from monitor.light import Light
+from loop.monitor.inputs import past_retrains
+from loop.retrain import challenger, retrain
+from support import literal
+from support.light import Light
 
 NOW = pd.Timestamp(literal.NOW)
 
@@ -60,7 +61,7 @@ def test_a_refused_one_is_kept_by_a_name_that_the_cool_down_remembers(laptop, ca
     assert retrain.main(None, proposed=False) == 0
     assert branches(laptop) == ["retrain/2013-09-02-refused"]
     assert "not to be proposed" in capfd.readouterr().out
-    assert [one.outcome for one in attempts.attempts(NOW)] == ["refused"]
+    assert [one.outcome for one in past_retrains.attempts(NOW)] == ["refused"]
 
 
 def test_a_day_is_the_instant_at_which_it_starts(laptop):

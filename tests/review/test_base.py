@@ -3,7 +3,7 @@
 import pytest
 
 from conftest import Repo
-from loop.errors import LoopError
+from loop.base.errors import LoopError
 from loop.review.base import resolve
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop.errors import LoopError
-from loop.features import known
-from loop.review import candidate, champion, conduct
+from loop.base.errors import LoopError
+from loop.data.features import known
+from loop.review import behaviour_checks, candidate, champion
 from loop.review.base import Base
 from problem import metrics
 
@@ -64,7 +64,7 @@ def behaviours(*figures: float):
 def test_a_behaviour_that_is_undefined_is_not_hidden_by_another(figures, monkeypatch):
     policy, scored, moves = behaviours(*figures)
     monkeypatch.setattr(metrics, "BEHAVIOURS", moves)
-    assert {g.name: g.result for g in conduct._behaviour(policy, scored)}[
+    assert {g.name: g.result for g in behaviour_checks._behaviour(policy, scored)}[
         "behaviour.direction"
     ] == "cannot tell"
 
@@ -75,7 +75,9 @@ def test_a_behaviour_that_is_undefined_is_not_hidden_by_another(figures, monkeyp
 def test_the_worst_behaviour_decides(figures, result, monkeypatch):
     policy, scored, moves = behaviours(*figures)
     monkeypatch.setattr(metrics, "BEHAVIOURS", moves)
-    assert {g.name: g.result for g in conduct._behaviour(policy, scored)}["behaviour.direction"] == result
+    assert {g.name: g.result for g in behaviour_checks._behaviour(policy, scored)}[
+        "behaviour.direction"
+    ] == result
 
 
 LOCK = {

@@ -4,10 +4,10 @@ import pytest
 import yaml
 
 from conftest import ROOT
-from loop import params
-from loop.errors import LoopError
+from loop.base.errors import LoopError
 from loop.review import champion
 from loop.review.base import Base
+from loop.settings import params
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 BASE = Base("main", "a" * 40, "a" * 40)

@@ -7,10 +7,10 @@ import pandas as pd
 import pandera.pandas as pa
 import pytest
 
-from loop import params
-from loop.errors import LoopError
-from loop.review import compare, gate
+from loop.base.errors import LoopError
+from loop.review import checks, compare
 from loop.review.compare import align, scored
+from loop.settings import params
 from problem import metrics, schema, source
 
 SETTINGS = params.Resampling(seed=1, cluster="day", replicates=200, confidence=0.95, slice_rows_min=10)
@@ -169,7 +169,7 @@ HOLDOUTS = {
 @pytest.mark.parametrize(("frame", "policy", "unknown"), HOLDOUTS.values(), ids=HOLDOUTS)
 def test_a_holdout_that_says_too_little_cannot_tell(frame, policy, unknown):
     score = np.full(len(frame), 0.4)
-    found = list(gate._holdout(policy, compare.rows(frame, (score, score), SETTINGS)))
+    found = list(checks._holdout(policy, compare.rows(frame, (score, score), SETTINGS)))
     assert {one.name for one in found if one.result == "cannot tell"} == unknown
     assert {one.result for one in found} <= {"pass", "cannot tell"}
 
@@ -181,5 +181,5 @@ def test_an_empty_holdout_is_said():
 
 def test_rows_of_which_one_side_has_too_few_cannot_tell():
     found = align(with_score(examples(100).iloc[:80]), with_score(examples(100)), SETTINGS)
-    results = {one.name: one.result for one in gate._holdout(asked(10), found)}
+    results = {one.name: one.result for one in checks._holdout(asked(10), found)}
     assert results["holdout.shared_min"] == "cannot tell"

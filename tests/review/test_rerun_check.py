@@ -2,7 +2,7 @@
 
 import pytest
 
-from loop.review.rerun import differences
+from loop.review.rerun_check import differences
 
 
 def lock(out: str = "aa", dep: str = "11", trees: int = 200, stage: str = "train"):

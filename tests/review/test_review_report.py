@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from conftest import ROOT
-from loop.review import report
-from loop.review.page import page
+from loop.review import review_report
+from loop.review.review_html import page
 from loop.review.verdict import NO_CHANGES, Commit, Gate, Holdout, Metric, Moved, Slice, Verdict
 
 RENDERER = MarkdownIt("gfm-like", {"html": True, "linkify": True})
@@ -78,7 +78,7 @@ def metric(name: str, role: str, title: str) -> Metric:
 
 
 def test_what_matters_stands_before_the_first_fold_and_fits_a_screen():
-    text = report.markdown(verdict())
+    text = review_report.markdown(verdict())
     first = text[: text.index("<details>")]
     assert first.startswith("## Worse: this change may not become the champion")
     assert all(
@@ -90,7 +90,7 @@ def test_what_matters_stands_before_the_first_fold_and_fits_a_screen():
 
 @pytest.mark.parametrize("many", [1, 3000])
 def test_it_is_never_longer_than_a_comment_may_be(many):
-    text = report.markdown(verdict("x" * 400, many))
+    text = review_report.markdown(verdict("x" * 400, many))
     assert len(text) <= 55_000
     assert text.count("<details>") == text.count("</details>")
     assert ("The report is cut here" in text) == (many == 3000)
@@ -99,7 +99,7 @@ def test_it_is_never_longer_than_a_comment_may_be(many):
 @given(st.one_of(st.text(max_size=80), st.just(HOSTILE)))
 @settings(deadline=None, max_examples=60)
 def test_foreign_text_is_only_words(said):
-    html = RENDERER.render(report.markdown(verdict(said)))
+    html = RENDERER.render(review_report.markdown(verdict(said)))
     tags = set(re.findall(r"<(\w+)", html))
     ours = "h2 p strong em table thead tbody tr th td ul li code pre details summary"
     assert tags <= set(ours.split())
@@ -109,7 +109,7 @@ def test_foreign_text_is_only_words(said):
 
 
 def test_a_table_has_as_many_cells_in_each_row():
-    for block in report.markdown(verdict(HOSTILE)).split("\n\n"):
+    for block in review_report.markdown(verdict(HOSTILE)).split("\n\n"):
         rows = [line for line in block.splitlines() if line.startswith("|")]
         assert len({line.count("|") - line.count("\\|") for line in rows}) <= 1, rows
 
@@ -122,20 +122,20 @@ def test_the_page_shows_foreign_text_as_words():
 
 
 def test_the_terminal_says_the_verdict_and_its_reason_in_the_first_lines():
-    lines = report.terminal(verdict(HOSTILE)).splitlines()
+    lines = review_report.terminal(verdict(HOSTILE)).splitlines()
     assert lines[0] == "Worse: this change may not become the champion"
     assert lines[1].startswith("  primary: ")
     assert any("fail: primary" in line for line in lines)
 
 
 def test_an_interval_is_drawn_on_its_own_side_of_zero():
-    text = report.markdown(verdict())
+    text = review_report.markdown(verdict())
     bar = next(line for line in text.splitlines() if "◄" in line)
     assert bar.index("◄") < bar.index("┊")  # fifteen margins below zero: beyond the scale
     near = metric("log_loss", "primary", "near").model_copy(
         update={"gain": 0.0, "low": -0.005, "high": 0.005}
     )
-    text = report.markdown(verdict(metrics=[near]))
+    text = review_report.markdown(verdict(metrics=[near]))
     assert "├──●──┤" in text or "├───●───┤" in text
 
 
@@ -143,7 +143,7 @@ def test_nothing_to_judge_is_one_sentence():
     empty = {key: [] for key in ("metrics", "slices", "gates", "notes")}
     blank = {"todo": "", "champion": "", "holdout": None, "slices_compared": 0, "changes": NO_CHANGES}
     quiet = verdict(verdict="nothing to judge", sentence="docs", **empty, **blank)
-    text = report.markdown(quiet)
+    text = review_report.markdown(quiet)
     assert text.startswith("## Nothing to judge: the model stays as it is\n\ndocs\n")
     assert "|" not in text
 
@@ -156,12 +156,14 @@ def test_the_published_schema_is_that_of_the_verdict():
 def test_a_verdict_survives_its_file():
     found = verdict(HOSTILE)
     assert Verdict.model_validate_json(found.model_dump_json()) == found
-    assert report.markdown(Verdict.model_validate_json(found.model_dump_json())) == report.markdown(found)
+    assert review_report.markdown(
+        Verdict.model_validate_json(found.model_dump_json())
+    ) == review_report.markdown(found)
 
 
 def test_every_module_of_the_report_reads_the_verdict_alone():
-    source = (ROOT / "src/loop/review/report.py").read_text()
+    source = (ROOT / "src/loop/review/review_report.py").read_text()
     assert set(re.findall(r"^from (loop\S*) import", source, re.MULTILINE)) == {
-        "loop.markup",
+        "loop.base.markup",
         "loop.review.verdict",
     }

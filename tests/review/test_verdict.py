@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
-from loop.policy import Limit, Margin
-from loop.review import contest
+from loop.review import champion_comparison
 from loop.review.verdict import EXIT_CODES, Gate, Metric, decide, held
+from loop.settings.review_policy import Limit, Margin
 from loop.stats.paired import Gain
 
 RESULTS = ("pass", "fail", "cannot tell")
@@ -80,5 +80,5 @@ GUARDS = {
 @pytest.mark.parametrize(("middle", "low", "high", "result"), GUARDS.values(), ids=GUARDS)
 def test_a_guard_refuses_only_a_loss_that_is_certain_and_larger_than_its_margin(middle, low, high, result):
     gain = Gain(0.5, 0.5, middle, low, high, 0.01, 100)
-    name = next(iter(contest.metrics.METRICS))
-    assert contest.guard(name, Margin(margin=0.02, reason="why"), gain).result == result
+    name = next(iter(champion_comparison.metrics.METRICS))
+    assert champion_comparison.guard(name, Margin(margin=0.02, reason="why"), gain).result == result

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from loop.production import Version
-from loop.release import branch, moves
-from loop.release.policy import POLICY, read
-from loop.review import served
+from loop.production import branch, transitions
+from loop.production.rollout_policy import POLICY, read
+from loop.production.state import Version
+from loop.review import which_champion
 from loop.review.base import resolve
 
 NOW = pd.Timestamp("2026-01-05", tz="UTC")
@@ -60,35 +60,37 @@ def put(*releases: Version, back_to: Version | None = None) -> None:
     policy = read().model_copy(update={"stages": []})
     for one in releases:
         branch.change(
-            lambda now, one=one: (moves.enter(now.state, one, policy, NOW), "Release", one), lambda _: {}
+            lambda now, one=one: (transitions.enter(now.state, one, policy, NOW), "Release", one),
+            lambda _: {},
         )
     if back_to:
         branch.change(
-            lambda now: (moves.back(now.state, back_to, "it hurts", NOW), "Back", None), lambda _: {}
+            lambda now: (transitions.back(now.state, back_to, "it hurts", NOW), "Back", None), lambda _: {}
         )
 
 
 def test_before_anything_was_released_it_is_mains(versions):
-    assert served.champion(resolve("main")) == (resolve("main"), [])
+    assert which_champion.champion(resolve("main")) == (resolve("main"), [])
 
 
 def test_while_main_serves_it_is_mains(versions):
     put(*versions)
-    assert served.champion(resolve("main")) == (resolve("main"), [])
+    assert which_champion.champion(resolve("main")) == (resolve("main"), [])
 
 
 def test_while_mains_model_is_on_its_way_it_is_mains(versions):
     policy = read()
     put(versions[0])
     branch.change(
-        lambda now: (moves.enter(now.state, versions[1], policy, NOW), "Release", versions[1]), lambda _: {}
+        lambda now: (transitions.enter(now.state, versions[1], policy, NOW), "Release", versions[1]),
+        lambda _: {},
     )
-    assert served.champion(resolve("main")) == (resolve("main"), [])
+    assert which_champion.champion(resolve("main")) == (resolve("main"), [])
 
 
 def test_after_a_rollback_it_is_the_model_that_serves_and_both_are_named(versions):
     put(*versions, back_to=versions[0])
-    found, (note,) = served.champion(resolve("main"))
+    found, (note,) = which_champion.champion(resolve("main"))
     assert found.commit == versions[0].commit
     assert found.name == "version 1"
     assert "against version 1" in note
@@ -99,17 +101,17 @@ def test_after_a_rollback_it_is_the_model_that_serves_and_both_are_named(version
 def test_once_the_refused_change_is_reverted_on_main_it_is_mains_again(versions):
     put(*versions, back_to=versions[0])
     git("revert", "--no-edit", "HEAD")
-    assert served.champion(resolve("main")) == (resolve("main"), [])
+    assert which_champion.champion(resolve("main")) == (resolve("main"), [])
 
 
 def test_once_main_went_on_to_another_model_it_is_mains_again(versions):
     put(*versions, back_to=versions[0])
     release(3)
-    assert served.champion(resolve("main")) == (resolve("main"), [])
+    assert which_champion.champion(resolve("main")) == (resolve("main"), [])
 
 
 def test_a_base_without_a_lineage_is_its_own(versions):
     put(*versions, back_to=versions[0])
     git("rm", "--quiet", "models/lineage.json")
     git("commit", "--quiet", "-m", "no model")
-    assert served.champion(resolve("main"))[1] == []
+    assert which_champion.champion(resolve("main"))[1] == []

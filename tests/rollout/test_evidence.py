@@ -7,18 +7,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop import params, predictions
-from loop.errors import LoopError
-from loop.release import evidence, moves
-from loop.release.policy import Needed, Policy
+from loop.base.errors import LoopError
+from loop.data import prediction_log
+from loop.production import transitions
+from loop.production.rollout_policy import Needed, Policy
+from loop.rollout import evidence
 from loop.serve import collect
+from loop.settings import params
 from loop.stats import sequential
 from problem import metrics, source
-from release.conftest import NOW, STAGED, policy, serving
-from release.log import START, labels, rows, write
+from support.prediction_logs import START, labels, rows, write
+from support.states import NOW, STAGED, policy, serving
 
 LATER = START + pd.Timedelta(days=30)
-SHADOW, CANARY = serving(1, 2), moves.advance(serving(1, 2), STAGED, NOW)
+SHADOW, CANARY = serving(1, 2), transitions.advance(serving(1, 2), STAGED, NOW)
 QUARTER = policy(("canary-25", 25, False))
 
 
@@ -68,11 +70,11 @@ def split(count: int, share: float = 0.25, seed: int = 1, minutes: float = 1, **
 
 
 def canary(share_percent: int = 25):
-    return moves.enter(serving(1), _second(), policy(("canary", share_percent, False)), NOW)
+    return transitions.enter(serving(1), _second(), policy(("canary", share_percent, False)), NOW)
 
 
 def _second():
-    from release.conftest import version
+    from support.states import version
 
     return version(2)
 
@@ -85,14 +87,14 @@ def line(found, start: str):
 
 
 def test_the_columns_and_the_folder_are_those_that_collect_writes():
-    assert predictions.DAYS == collect.DAYS
-    assert set(predictions.TYPES) <= set(collect.RECORD.names)
+    assert prediction_log.DAYS == collect.DAYS
+    assert set(prediction_log.TYPES) <= set(collect.RECORD.names)
 
 
 def test_a_log_is_read_back_in_the_order_of_time_and_only_of_the_time_asked_for(tmp_path):
     write(tmp_path, shadowed(500))
     since, until = START + pd.Timedelta(days=1), START + pd.Timedelta(days=2)
-    found = predictions.read([tmp_path], since, until)
+    found = prediction_log.read([tmp_path], since, until)
     assert len(found) == 2 * 145
     assert found["at"].is_monotonic_increasing
     assert found["at"].between(since, until).all()
@@ -101,17 +103,17 @@ def test_a_log_is_read_back_in_the_order_of_time_and_only_of_the_time_asked_for(
 def test_logs_of_several_places_are_one(tmp_path):
     write(tmp_path / "a", rows(1, "champion", 5))
     write(tmp_path / "b", rows(2, "shadow", 5))
-    assert len(predictions.read([tmp_path / "a", tmp_path / "b"], START, LATER)) == 10
+    assert len(prediction_log.read([tmp_path / "a", tmp_path / "b"], START, LATER)) == 10
 
 
 def test_where_nothing_was_collected_the_log_is_empty(tmp_path):
-    assert predictions.read([tmp_path / "nowhere"], START, LATER).empty
+    assert prediction_log.read([tmp_path / "nowhere"], START, LATER).empty
 
 
 @pytest.mark.parametrize("damage", ["truncated", "no parquet", "column missing", "not a number", "infinite"])
 def test_a_day_that_cannot_be_used_is_named(tmp_path, damage):
     write(tmp_path, rows(1, "champion", 5))
-    path = next((tmp_path / predictions.DAYS).iterdir())
+    path = next((tmp_path / prediction_log.DAYS).iterdir())
     if damage == "truncated":
         path.write_bytes(path.read_bytes()[:-20])
     elif damage == "no parquet":
@@ -123,14 +125,14 @@ def test_a_day_that_cannot_be_used_is_named(tmp_path, damage):
                    "infinite": frame.assign(latency_ms=np.inf)}[damage]  # fmt: skip
         changed.to_parquet(path)
     with pytest.raises(LoopError, match=str(path)):
-        predictions.read([tmp_path], START, LATER)
+        prediction_log.read([tmp_path], START, LATER)
 
 
 def test_labels_are_joined_by_the_key_and_what_came_twice_or_for_no_row_is_counted():
     log = rows(1, "champion", 3)
     known = labels(rows(1, "champion", 4)).iloc[1:]  # of the rows 1, 2 and of one that was never asked for
     again = known.iloc[:1].assign(label=0, label_known_at=START + pd.Timedelta(days=1))
-    found, odd = predictions.with_labels(log, pd.concat([again, known]))
+    found, odd = prediction_log.with_labels(log, pd.concat([again, known]))
     assert found["label"].tolist() == pytest.approx([np.nan, 1, 1], nan_ok=True)
     assert odd == {"twice": 1, "for no row": 1}
 
@@ -141,7 +143,7 @@ def test_a_key_that_is_an_instant_is_joined_however_it_was_written(monkeypatch):
         entity=[json.dumps({"when": "2026-01-05T12:00:00Z"}), json.dumps({"when": "2026-01-05 14:00+02:00"})]
     )
     known = pd.DataFrame({"when": [NOW], "label": [1], "label_known_at": [NOW]})
-    assert predictions.with_labels(log, known)[0]["label"].tolist() == [1, 1]
+    assert prediction_log.with_labels(log, known)[0]["label"].tolist() == [1, 1]
 
 
 def test_the_source_labels_the_rows_of_a_log_as_known_at_an_instant():
@@ -154,20 +156,22 @@ def test_the_source_labels_the_rows_of_a_log_as_known_at_an_instant():
     log = rows(1, "champion", len(asked), decided_at=asked["decided_at"].to_numpy(), entity=entities)
     log["decided_at"] = asked["decided_at"].to_numpy("datetime64[us]")
     log["decided_at"] = log["decided_at"].dt.tz_localize("UTC")
-    labels_then, labels_now = (predictions.known_labels(log, at) for at in (log["decided_at"].max(), now))
+    labels_then, labels_now = (prediction_log.known_labels(log, at) for at in (log["decided_at"].max(), now))
     found, expected = (
-        predictions.with_labels(log, labels_now)[0],
+        prediction_log.with_labels(log, labels_now)[0],
         asked.merge(labels_now, on=source.KEY, how="left"),
     )
     assert found["label"].tolist() == pytest.approx(expected["label"].tolist(), nan_ok=True)
     assert (
-        0 < predictions.with_labels(log, labels_then)[0]["label"].notna().sum() < found["label"].notna().sum()
+        0
+        < prediction_log.with_labels(log, labels_then)[0]["label"].notna().sum()
+        < found["label"].notna().sum()
     )
 
 
 def test_an_entity_that_is_no_json_is_refused():
     with pytest.raises(LoopError, match="no JSON"):
-        predictions.with_labels(rows(1, "champion", 1, entity="{"), labels(rows(1, "champion", 1)))
+        prediction_log.with_labels(rows(1, "champion", 1, entity="{"), labels(rows(1, "champion", 1)))
 
 
 # What is missing
@@ -175,7 +179,7 @@ def test_an_entity_that_is_no_json_is_refused():
 
 @pytest.mark.parametrize("state", [SHADOW, CANARY], ids=["shadow", "canary"])
 def test_of_an_empty_log_everything_is_missing_and_nothing_is_worse(state):
-    found = gather(state, predictions.empty(), at=needing(days_min=2, rows_min=1000, labels_min=50))
+    found = gather(state, prediction_log.empty(), at=needing(days_min=2, rows_min=1000, labels_min=50))
     assert found.missing[:3] == ["0 of 2 days", "0 of 1,000 rows", "0 of 50 labels"]
     assert not found.worse
     assert "version 2" in found.text()
@@ -193,7 +197,7 @@ def test_days_count_as_long_as_something_is_on_record():
 
 
 def test_a_stage_in_which_nothing_is_asked_of_the_challenger_only_takes_time():
-    waiting = moves.enter(serving(1), _second(), policy(("off", 0, False)), NOW)
+    waiting = transitions.enter(serving(1), _second(), policy(("off", 0, False)), NOW)
     found = gather(waiting, rows(1, "champion", 10))
     assert (found.rows, found.lines, found.missing, found.days) == (0, [], [], 30)
 
@@ -343,7 +347,7 @@ def test_rows_of_all_canary_stages_are_pooled_each_with_its_share():
     gap = pd.Timedelta(days=4)
     late = late.assign(at=late["at"] + gap, id=late["id"] + "b")
     late["entity"] = [json.dumps({**json.loads(text), source.KEY[0]: "late"}) for text in late["entity"]]
-    state = moves.advance(CANARY, STAGED, START + gap)
+    state = transitions.advance(CANARY, STAGED, START + gap)
     log = pd.concat([early, late], ignore_index=True)
     found = gather(state, log, labels(log, known_at=START + gap))
     outcome = line(found, f"{LOSS}, worse by")

@@ -2,9 +2,11 @@
 
 import pytest
 
-from loop import production
-from loop.errors import LoopError
-from loop.release import deploy, follow, registry
+from loop.base.errors import LoopError
+from loop.deploy import deploy
+from loop.history import registry
+from loop.production import state
+from loop.rollout import follow
 
 
 @pytest.fixture
@@ -19,7 +21,7 @@ def told(monkeypatch) -> list[str]:
 @pytest.mark.parametrize(("serves", "expected"), [(True, ["host", "registry"]), (False, ["registry"])])
 def test_only_a_checkout_that_serves_is_deployed_and_it_comes_first(monkeypatch, told, serves, expected):
     monkeypatch.setattr(deploy, "serves", lambda: serves)
-    follow.follow(production.read(None))
+    follow.follow(state.read(None))
     assert told == expected
 
 
@@ -29,7 +31,7 @@ def test_a_host_that_cannot_follow_is_said_and_the_registry_still_does(monkeypat
 
     monkeypatch.setattr(deploy, "serves", lambda: True)
     monkeypatch.setattr(deploy, "main", fails)
-    follow.follow(production.read(None))
+    follow.follow(state.read(None))
     assert (
         "does not follow yet: another deploy is at work here; `loop deploy` mends it"
         in capsys.readouterr().out

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT
-from loop.release import available, branch, moves, rollback, take_back
-from release.conftest import NOW, at, policy, version
-from release.test_branch import git
+from loop.production import branch, transitions
+from loop.rollout import available, revert_pull_request, rollback
+from production.test_branch import git
+from support.states import NOW, at, policy, version
 
 POLICY = (ROOT / "deploy/policy.yaml").read_text()
 LATER = at("2026-01-06T03:00")
@@ -18,7 +19,7 @@ def _alone(monkeypatch):
     for name in ("GITHUB_RUN_ID", "GITHUB_API_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(available, "_image", lambda _: True)
-    monkeypatch.setattr("loop.release.follow.follow", lambda _: None)
+    monkeypatch.setattr("loop.rollout.follow.follow", lambda _: None)
 
 
 class Main:
@@ -55,7 +56,7 @@ class Main:
         self.released += 1
         one = version(self.released, commit=commit or git("rev-parse", "HEAD"))
         branch.change(
-            lambda now: (moves.enter(now.state, one, policy(), NOW), f"Release {one.version}", one),
+            lambda now: (transitions.enter(now.state, one, policy(), NOW), f"Release {one.version}", one),
             lambda _: {},
         )
 
@@ -213,7 +214,7 @@ def test_words_of_strangers_are_only_words_in_the_pull_request(main):
     main.commit("a `subject` with <img src=x> @team", dvc_lock="three")
     main.release()
     there = rollback.back(None, "because | of [this](http://evil) @everyone $(touch pwned)", LATER)
-    body = take_back._body(take_back._what(there))
+    body = revert_pull_request._body(revert_pull_request._what(there))
     assert "<img" not in body
     assert "@everyone" not in body
     assert "](http" not in body

@@ -8,12 +8,13 @@ import pytest
 import yaml
 
 from conftest import BIN, ROOT
-from loop import production
-from loop.errors import LoopError
-from loop.release import available, branch, moves, rollback
-from loop.release import registry as mlflow
-from release.conftest import NOW, STAGED, at, policy, version
-from release.test_branch import git
+from loop.base.errors import LoopError
+from loop.history import registry as mlflow
+from loop.production import branch, transitions
+from loop.production import state as production
+from loop.rollout import available, rollback
+from production.test_branch import git
+from support.states import NOW, STAGED, at, policy, version
 
 DVC = str(BIN / "dvc")
 LATER = at("2026-01-06T03:00")
@@ -27,7 +28,7 @@ def _alone(clone, monkeypatch):
     for name in ("GITHUB_RUN_ID", "GITHUB_ACTOR", "GITHUB_TRIGGERING_ACTOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(available, "_image", lambda _: True)
-    monkeypatch.setattr("loop.release.follow.follow", lambda _: None)
+    monkeypatch.setattr("loop.rollout.follow.follow", lambda _: None)
 
 
 def champion(*numbers: int) -> None:
@@ -35,7 +36,11 @@ def champion(*numbers: int) -> None:
     for number in numbers:
         one = version(number)
         branch.change(
-            lambda now, one=one: (moves.enter(now.state, one, policy(), NOW), f"Release {one.version}", one),
+            lambda now, one=one: (
+                transitions.enter(now.state, one, policy(), NOW),
+                f"Release {one.version}",
+                one,
+            ),
             lambda _: {},
         )
 
@@ -43,7 +48,7 @@ def champion(*numbers: int) -> None:
 def challenge(number: int) -> None:
     """A challenger that mirrors."""
     one = version(number)
-    branch.change(lambda now: (moves.enter(now.state, one, STAGED, NOW), "Release", one), lambda _: {})
+    branch.change(lambda now: (transitions.enter(now.state, one, STAGED, NOW), "Release", one), lambda _: {})
 
 
 def back(to: int | None = None, reason: str = "it hurts"):
@@ -123,7 +128,7 @@ def test_a_challenger_on_its_way_is_refused_too_and_the_commit_says_so():
 def test_an_aborted_challenger_was_never_champion_and_is_not_gone_back_to():
     champion(1, 2)
     challenge(3)
-    branch.change(lambda now: (moves.abort(now.state, "it crashes", NOW), "Abort", None), lambda _: {})
+    branch.change(lambda now: (transitions.abort(now.state, "it crashes", NOW), "Abort", None), lambda _: {})
     with pytest.raises(LoopError, match="version 3 was never champion"):
         back(3)
     assert back().champion.version == 1
@@ -412,7 +417,7 @@ def test_broken_settings_of_a_cluster_stop_no_rollback(clone, capsys):
     sha = settings_on_main(clone)
     first = version(1, commit=sha)
     branch.change(
-        lambda now: (moves.enter(now.state, first, policy(), NOW), "Release 1", first), lambda _: {}
+        lambda now: (transitions.enter(now.state, first, policy(), NOW), "Release 1", first), lambda _: {}
     )
     champion(2)
     (clone / "deploy/kubernetes.yaml").write_text("gateway: [")

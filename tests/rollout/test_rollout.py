@@ -8,14 +8,14 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from loop import predictions
+from loop.base.errors import LoopError
 from loop.cli import app
-from loop.errors import LoopError
-from loop.release import branch, moves
-from loop.release.policy import POLICY
-from release.conftest import NOW, STAGED, released, version
-from release.log import labels, rows, write
-from release.test_branch import git
+from loop.data import prediction_log
+from loop.production import branch, transitions
+from loop.production.rollout_policy import POLICY
+from production.test_branch import git
+from support.prediction_logs import labels, rows, write
+from support.states import NOW, STAGED, released, version
 
 NOW_OPTION = ["--now", "2026-01-08T12:00Z"]
 NEEDS = {"days_min": 2, "rows_min": 100, "labels_min": 0}
@@ -38,9 +38,9 @@ def rollout(clone, monkeypatch):
     asked = STAGED.model_dump()
     for stage in asked["stages"]:
         stage["needs"] = NEEDS
-    monkeypatch.setattr("loop.release.registry.follow", lambda _: None)
+    monkeypatch.setattr("loop.history.registry.follow", lambda _: None)
     on_main(clone, asked)
-    monkeypatch.setattr(predictions, "known_labels", lambda log, now: labels(log).iloc[:0])
+    monkeypatch.setattr(prediction_log, "known_labels", lambda log, now: labels(log).iloc[:0])
     released(version(1), version(2))
     return clone
 
@@ -139,7 +139,7 @@ def test_status_for_programs_says_the_same(rollout):
 
 
 def test_status_before_the_first_release_and_without_a_challenger(rollout):
-    branch.change(lambda now: (moves.abort(now.state, "why", NOW), "Abort", None), lambda _: {})
+    branch.change(lambda now: (transitions.abort(now.state, "why", NOW), "Abort", None), lambda _: {})
     assert "a release brings the next" in said("status", *NOW_OPTION)
     subprocess.run(["git", "rm", "-q", "--cached", "-r", "."], check=False, capture_output=True)
     empty = subprocess.run(
@@ -181,7 +181,7 @@ def test_an_abort_needs_no_evidence_and_says_what_there_is(rollout):
 
 def test_an_abort_works_though_the_log_is_broken(rollout):
     shadow(rollout)
-    for path in (rollout / "data/predictions" / predictions.DAYS).iterdir():
+    for path in (rollout / "data/predictions" / prediction_log.DAYS).iterdir():
         path.write_text("broken")
     assert "cannot be read" in refusal("advance", *NOW_OPTION)
     said("abort", "--reason", "it crashes", *NOW_OPTION)
@@ -220,7 +220,9 @@ def test_whoever_reads_the_state_meanwhile_decides_nothing_twice(rollout, monkey
         now = real()
         if not seen:
             seen.append(1)
-            branch.change(lambda at: (moves.advance(at.state, STAGED, NOW), "Advance", None), lambda _: {})
+            branch.change(
+                lambda at: (transitions.advance(at.state, STAGED, NOW), "Advance", None), lambda _: {}
+            )
         return now
 
     monkeypatch.setattr(branch, "fetch", slow)

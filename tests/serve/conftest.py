@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from conftest import Repo
-from loop import settings
-from loop.serve import champion, materialize
+from loop.serve import loaded_model, materialize
 from loop.serve.server import Server
-from serve.client import Client
+from loop.settings import serve_settings
+from support.http_client import Client
 
 
 @pytest.fixture(scope="session")
-def place(finished: Repo, tmp_path_factory: pytest.TempPathFactory) -> settings.Place:
+def place(finished: Repo, tmp_path_factory: pytest.TempPathFactory) -> serve_settings.Place:
     """A feature store that is filled, and an empty prediction log."""
     folder = tmp_path_factory.mktemp("place")
     environment = {"LOOP_FEATURES": str(folder / "online"), "LOOP_PREDICTIONS": str(folder / "predictions")}
@@ -21,7 +21,7 @@ def place(finished: Repo, tmp_path_factory: pytest.TempPathFactory) -> settings.
         patch.chdir(finished.path)
         patch.setenv("LOOP_FEATURES", environment["LOOP_FEATURES"])
         materialize.main(None)
-    return settings.place(environment)
+    return serve_settings.place(environment)
 
 
 @pytest.fixture(scope="session")
@@ -31,19 +31,19 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def model(finished: Repo, libraries: Path) -> champion.Model:
+def model(finished: Repo, libraries: Path) -> loaded_model.Model:
     """The model of the finished repository."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(finished.path)
-        return champion.load(folder=libraries)
+        return loaded_model.load(folder=libraries)
 
 
 @pytest.fixture(scope="session")
-def server(finished: Repo, place: settings.Place, model: champion.Model) -> Iterator[Server]:
+def server(finished: Repo, place: serve_settings.Place, model: loaded_model.Model) -> Iterator[Server]:
     """One for all tests: a process counts for one server."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(finished.path)
-        made = Server(settings.params(), place, model)
+        made = Server(serve_settings.params(), place, model)
     yield made
     made.stop()
 

@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from loop import columns, lineage, model_file
+from loop.data import columns
+from loop.model import lineage, model_file
 from problem import model as problem_model
 from problem import schema
-from serve.client import EXAMPLE, Client, lines
+from support.http_client import EXAMPLE, Client, lines
 
 KINDS = {name: columns.kind(column) for name, column in schema.REQUEST.columns.items()}
 NUMBER = next(name for name, kind in KINDS.items() if kind in ("int64", "float64"))

@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from loop.errors import LoopError
+from loop.base.errors import LoopError
 from loop.serve import image
 
 

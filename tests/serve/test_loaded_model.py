@@ -11,9 +11,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder, StandardScaler
 
-from loop import columns, files, lineage, model_file, reference
-from loop.errors import LoopError
-from loop.serve import champion, compiled, native
+from loop.base import files
+from loop.base.errors import LoopError
+from loop.data import columns
+from loop.model import lineage, model_file, reference_rows
+from loop.serve import compiled, loaded_model, native
 from problem import model as problem_model
 
 
@@ -41,16 +43,16 @@ def test_it_runs_as_machine_code_and_agrees_on_every_row_that_trained_it(model, 
     assert np.abs(model.scores(columns.of_frame(holdout)) - scored["score"]).max() <= 1e-12
 
 
-def compiled_off(model, finished) -> champion.Model:
+def compiled_off(model, finished) -> loaded_model.Model:
     sha256 = lineage.load(finished.path / "models/lineage.json")["model"]["sha256"]
     pipeline = model_file.read(finished.path / "models/model.skops", sha256, problem_model.TRUSTED)
-    return champion.Model(pipeline, "scikit-learn", "", [], {}, model.reference)
+    return loaded_model.Model(pipeline, "scikit-learn", "", [], {}, model.reference)
 
 
 def test_without_a_compiler_treelite_runs_the_same_trees(at_finished, model, monkeypatch, caplog):
     shutil.rmtree(at_finished / "models/compiled")
     without_compiler(monkeypatch)
-    slower = champion.load()
+    slower = loaded_model.load()
     assert slower.engine == "treelite"
     assert "no C compiler" in caplog.text
     rows = model.reference.columns
@@ -59,13 +61,13 @@ def test_without_a_compiler_treelite_runs_the_same_trees(at_finished, model, mon
 
 def test_the_machine_code_is_built_once(at_finished, model, monkeypatch):
     monkeypatch.setattr(native, "_build", lambda *_: pytest.fail("built again"))
-    assert champion.load().engine == model.engine
+    assert loaded_model.load().engine == model.engine
 
 
 def test_a_compiled_model_that_scores_otherwise_is_not_served(at_finished, monkeypatch, caplog):
     honest = compiled.Compiled.predict_proba
     monkeypatch.setattr(compiled.Compiled, "predict_proba", lambda *given: honest(*given) * 0.999)
-    found = champion.load()
+    found = loaded_model.load()
     assert found.engine == "scikit-learn"
     assert "its scores move by" in caplog.text
     assert np.abs(found.scores(found.reference.columns) - found.reference.scores).max() <= 1e-9
@@ -75,7 +77,7 @@ def test_a_model_that_is_not_the_lineages_is_not_loaded(at_finished):
     model = at_finished / "models/model.skops"
     model.write_bytes(model.read_bytes()[:-1] + b"x")
     with pytest.raises(LoopError, match="sha256"):
-        champion.load()
+        loaded_model.load()
 
 
 def test_an_environment_that_scores_otherwise_does_not_serve(at_finished):
@@ -84,7 +86,7 @@ def test_an_environment_that_scores_otherwise_does_not_serve(at_finished):
     found["scores"][0] += 0.01
     path.write_text(json.dumps(found))
     with pytest.raises(LoopError, match="other scores here"):
-        champion.load()
+        loaded_model.load()
 
 
 @pytest.mark.parametrize(
@@ -94,21 +96,23 @@ def test_without_reference_rows_nothing_is_served(at_finished, text):
     path = at_finished / "models/reference.json"
     path.unlink() if text is None else path.write_text(text)
     with pytest.raises(LoopError, match=r"reference\.json"):
-        champion.load()
+        loaded_model.load()
 
 
 @pytest.mark.parametrize("needed", [False, True])
 def test_columns_that_the_contract_calls_personal_are_nobodys_record(finished, monkeypatch, needed):
     rows = files.read_table(finished.path / "data/examples/train.parquet").head(2000)
     name, other = rows.columns[2], rows.columns[3]
-    monkeypatch.setattr(reference, "personal", lambda: {name: "hash"})
+    monkeypatch.setattr(reference_rows, "personal", lambda: {name: "hash"})
 
     class Model:
         def predict_proba(self, frame):
             return np.column_stack([frame[name].astype(float)] * 2) if needed else np.zeros((len(frame), 2))
 
-    found = reference.of(Model(), rows.head(0), rows, 1)["columns"]
-    chosen = rows.iloc[np.sort(np.random.default_rng(1).choice(len(rows), reference.SAMPLE, replace=False))]
+    found = reference_rows.of(Model(), rows.head(0), rows, 1)["columns"]
+    chosen = rows.iloc[
+        np.sort(np.random.default_rng(1).choice(len(rows), reference_rows.SAMPLE, replace=False))
+    ]
     assert found[other] == chosen[other].tolist()
     if needed:
         assert sorted(found[name]) == sorted(chosen[name])

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.errors import LoopError
-from loop.serve import collect, prediction_log
+from loop.base.errors import LoopError
+from loop.serve import collect, log_writer
+from loop.serve.log_writer import PredictionLog, line
 from loop.serve.personal import Personal
-from loop.serve.prediction_log import PredictionLog, line
 from problem import source
 
 HEAD = {"version": "v1", "commit": "c1", "role": "champion", "threshold": 0.5, "features": ["a", "b"]}
@@ -159,7 +159,7 @@ def test_a_folder_that_cannot_be_written_is_counted(counted, tmp_path):
 
 
 def test_what_waits_is_bounded_in_bytes_too(log, counted, monkeypatch):
-    monkeypatch.setattr(prediction_log, "BYTES_MAX", 2 * len(record("a")))
+    monkeypatch.setattr(log_writer, "BYTES_MAX", 2 * len(record("a")))
     for _ in range(5):
         log.append(record("a"), 1)
     assert (counted.waiting.value, counted.dropped.value) == (2, 3)
@@ -170,7 +170,7 @@ def test_a_segment_that_cannot_be_renamed_closes_its_file_once(log, monkeypatch)
     log._flush()
     segment = log._segment
     monkeypatch.setattr(Path, "rename", lambda *_: (_ for _ in ()).throw(OSError(errno.EROFS, "read-only")))
-    monkeypatch.setattr(prediction_log, "ROTATE_SECONDS", 0)
+    monkeypatch.setattr(log_writer, "ROTATE_SECONDS", 0)
     log._flush()
     assert segment._file == -1
     assert log._segment is None
@@ -344,6 +344,6 @@ def test_a_line_end_in_a_request_does_not_end_its_record():
 def test_segments_end_in_time(log, tmp_path, monkeypatch):
     log.append(record("a"), 1)
     log._flush()
-    monkeypatch.setattr(prediction_log, "ROTATE_SECONDS", 0)
+    monkeypatch.setattr(log_writer, "ROTATE_SECONDS", 0)
     log._flush()
     assert segments(tmp_path) == [".jsonl"]

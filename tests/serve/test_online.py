@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.errors import LoopError
-from loop.features import DECIDED_AT
+from loop.base.errors import LoopError
+from loop.data.features import DECIDED_AT
 from loop.serve import online
 from loop.serve.online import FRESH, MISSING, STALE, Features
 from loop.serve.store import RedisStore, SqliteStore, open_store

@@ -8,8 +8,8 @@ import pandas as pd
 import pandera.pandas as pa
 import pytest
 
-from loop import columns, contract
-from loop.errors import LoopError
+from loop.base.errors import LoopError
+from loop.data import columns, contract
 from loop.serve.request import Contract, RefusedError
 
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)

@@ -9,11 +9,11 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from loop import files
-from loop.contract import ContractError
-from loop.errors import LoopError
-from loop.features import DECIDED_AT
-from loop.serve import champion, score
+from loop.base import files
+from loop.base.errors import LoopError
+from loop.data.contract import ContractError
+from loop.data.features import DECIDED_AT
+from loop.serve import loaded_model, score
 from problem import schema, source
 
 COLUMNS = list(schema.REQUEST.columns)
@@ -24,7 +24,7 @@ def scored(finished, place, model, monkeypatch, tmp_path):
     """Scores a frame by `loop score`, from and to files of these kinds."""
     monkeypatch.chdir(finished.path)
     monkeypatch.setattr(score.settings, "place", lambda: place)
-    monkeypatch.setattr(champion, "load", lambda **_: model)
+    monkeypatch.setattr(loaded_model, "load", lambda **_: model)
 
     def run(table: pa.Table, kind: str = "parquet", into: str = "parquet") -> pd.DataFrame:
         given, target = tmp_path / f"in.{kind}", tmp_path / f"out.{into}"

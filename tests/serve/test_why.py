@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop.errors import LoopError
+from loop.base.errors import LoopError
 from loop.serve import collect, find, why
-from loop.serve.prediction_log import SEGMENTS
-from serve.client import EXAMPLE
+from loop.serve.log_writer import SEGMENTS
+from support.http_client import EXAMPLE
 
 BARE = {"X_Request_Id": "why-bare"}
 

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from loop import params
-from loop.errors import LoopError
+from loop.base.errors import LoopError
+from loop.settings import params
 
 
 class Inner(params.Section):

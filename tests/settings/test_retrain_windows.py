@@ -9,19 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import ROOT
-from loop import params, watch
-from loop.errors import LoopError
-from loop.monitor import windows
-from loop.params import Windows
+from loop.base.errors import LoopError
+from loop.settings import monitor_settings, params, retrain_windows
+from loop.settings.params import Windows
 
 TEXT = (ROOT / "params.yaml").read_text()
 NOW = pd.Timestamp("2013-09-02T00:00Z")
 
 
-def settings(path: Path | None = None, **retrain: object) -> watch.Settings:
+def settings(path: Path | None = None, **retrain: object) -> monitor_settings.Settings:
     values = yaml.safe_load(TEXT)["monitor"]
     values["retrain"] |= retrain
-    return params.parse("monitor", values, watch.Settings)
+    return params.parse("monitor", values, monitor_settings.Settings)
 
 
 def champion(text: str = TEXT) -> Windows:
@@ -34,41 +33,47 @@ def days(made: Windows) -> list[str]:
 
 
 def test_the_newest_matured_weeks_judge_and_all_before_them_trains():
-    assert days(windows.at(NOW, settings(), champion())) == ["01-01", "08-03", "08-03", "08-31", "09-02"]
+    assert days(retrain_windows.at(NOW, settings(), champion())) == [
+        "01-01",
+        "08-03",
+        "08-03",
+        "08-31",
+        "09-02",
+    ]
 
 
 def test_days_are_whole_ones_whatever_the_hour():
-    made = windows.at(NOW + pd.Timedelta(hours=7.5), settings(), champion())
+    made = retrain_windows.at(NOW + pd.Timedelta(hours=7.5), settings(), champion())
     assert days(made)[:4] == ["01-01", "08-03", "08-03", "08-31"]
     assert made.as_of == NOW + pd.Timedelta(hours=7.5)
 
 
 def test_a_rolling_window_keeps_the_last_days():
-    made = windows.at(NOW, settings(window="rolling", days=90), champion())
+    made = retrain_windows.at(NOW, settings(window="rolling", days=90), champion())
     assert days(made)[:2] == ["05-05", "08-03"]
     assert made.train.until - made.train.since == pd.Timedelta(days=90)
 
 
 def test_a_rolling_window_starts_where_the_data_do_at_the_earliest():
-    assert days(windows.at(NOW, settings(window="rolling", days=999), champion()))[0] == "01-01"
+    assert days(retrain_windows.at(NOW, settings(window="rolling", days=999), champion()))[0] == "01-01"
 
 
 @given(st.integers(0, 200), st.sampled_from([("expanding", None), ("rolling", 30)]))
 def test_whatever_the_day_nothing_is_judged_before_its_label_is_final(days, how):
     now = pd.Timestamp("2013-07-01T00:00Z") + pd.Timedelta(days=days)
-    made = windows.at(now, settings(window=how[0], days=how[1]), champion())
+    made = retrain_windows.at(now, settings(window=how[0], days=how[1]), champion())
     assert made.holdout.until <= now - pd.Timedelta(days=settings().wait_days)
     assert made.train.until == made.holdout.since
 
 
 def test_windows_that_are_no_newer_than_the_champions_are_refused():
     with pytest.raises(LoopError, match="the champion was trained until 2013-05-01"):
-        windows.at(pd.Timestamp("2013-05-31T00:00Z"), settings(), champion())
+        retrain_windows.at(pd.Timestamp("2013-05-31T00:00Z"), settings(), champion())
 
 
 def test_five_values_move_and_not_another_sign():
-    made = windows.at(NOW, settings(), champion())
-    edited = windows.edit(TEXT, made)
+    made = retrain_windows.at(NOW, settings(), champion())
+    edited = retrain_windows.edit(TEXT, made)
     assert champion(edited) == made
     changed = [
         (old, new) for old, new in zip(TEXT.splitlines(), edited.splitlines(), strict=True) if old != new
@@ -78,8 +83,8 @@ def test_five_values_move_and_not_another_sign():
 
 
 def test_what_was_moved_there_and_back_is_as_it_was():
-    moved = windows.edit(TEXT, windows.at(NOW, settings(), champion()))
-    assert windows.edit(moved, champion()) == TEXT
+    moved = retrain_windows.edit(TEXT, retrain_windows.at(NOW, settings(), champion()))
+    assert retrain_windows.edit(moved, champion()) == TEXT
 
 
 LAYOUTS = {
@@ -95,8 +100,8 @@ LAYOUTS = {
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_another_layout_stays_as_it_is(layout):
     text = LAYOUTS[layout]
-    made = windows.at(NOW, settings(), champion(text))
-    edited = windows.edit(text, made)
+    made = retrain_windows.at(NOW, settings(), champion(text))
+    edited = retrain_windows.edit(text, made)
     assert champion(edited) == made
     assert edited.count("\r") == text.count("\r")
     assert edited.count("#") == text.count("#")
@@ -115,4 +120,4 @@ def test_what_cannot_be_edited_so_says_what_to_write_by_hand(old, new):
     text = TEXT.replace(old, new, 1)
     text = text.replace('from: "2013-05-01T00:00Z"', "from: *split") if "&split" in new else text
     with pytest.raises(LoopError, match=r"windows\.train\.until: 2013-08-03T00:00Z"):
-        windows.edit(text, windows.at(NOW, settings(), champion()))
+        retrain_windows.edit(text, retrain_windows.at(NOW, settings(), champion()))

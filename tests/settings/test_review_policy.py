@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT
-from loop import params
-from loop.errors import LoopError
-from loop.policy import Policy, reaches
-from loop.yaml_file import load
+from loop.base.errors import LoopError
+from loop.settings import params
+from loop.settings.review_policy import Policy, reaches
+from loop.settings.yaml_file import load
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 import pytest
 
-from loop import settings
-from loop.errors import LoopError
+from loop.base.errors import LoopError
 from loop.serve.store import open_store
+from loop.settings import serve_settings
 
 SECRET = "0123456789abcdef-secret"  # noqa: S105
 
@@ -15,7 +15,7 @@ def test_a_log_that_could_not_hold_one_body_is_refused(tmp_path, monkeypatch):
     serve = "{threshold: null, workers: 1, rows_max: 6, body_kb_max: 1, log: " + log + "}"
     (tmp_path / "params.yaml").write_text(f"serve: {serve}")
     with pytest.raises(LoopError, match=r"log\.rows_max 5 is below rows_max 6"):
-        settings.params()
+        serve_settings.params()
 
 
 @pytest.mark.parametrize("where", ["http:", "postgres://host", "redis://localhost:port/0"])
@@ -25,7 +25,7 @@ def test_a_store_that_is_none_is_refused(where):
 
 
 def test_without_an_environment_it_is_a_champion_with_files_in_data():
-    place = settings.place({})
+    place = serve_settings.place({})
     assert (place.features, str(place.predictions), place.role) == (
         "data/online",
         "data/predictions",
@@ -37,12 +37,12 @@ def test_without_an_environment_it_is_a_champion_with_files_in_data():
 def test_a_secret_comes_from_a_file_before_the_environment(tmp_path):
     (tmp_path / "token").write_text(SECRET + "\n")
     given = {"LOOP_TOKEN_FILE": str(tmp_path / "token"), "LOOP_TOKEN": "x" * 20}
-    assert settings.place(given).token == SECRET.encode()
-    assert settings.place({"LOOP_PERSONAL_KEY": SECRET}).personal_key == SECRET.encode()
+    assert serve_settings.place(given).token == SECRET.encode()
+    assert serve_settings.place({"LOOP_PERSONAL_KEY": SECRET}).personal_key == SECRET.encode()
 
 
 def test_a_secret_is_not_shown():
-    assert SECRET not in repr(settings.place({"LOOP_TOKEN": SECRET, "LOOP_PERSONAL_KEY": SECRET}))
+    assert SECRET not in repr(serve_settings.place({"LOOP_TOKEN": SECRET, "LOOP_PERSONAL_KEY": SECRET}))
 
 
 @pytest.mark.parametrize(
@@ -57,5 +57,5 @@ def test_a_secret_is_not_shown():
 )
 def test_what_cannot_be_used_is_refused(given, message):
     with pytest.raises(LoopError, match=message) as refused:
-        settings.place(given)
+        serve_settings.place(given)
     assert "short" not in str(refused.value)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from loop import yaml_file
-from loop.errors import LoopError
+from loop.base.errors import LoopError
+from loop.settings import yaml_file
 
 
 @pytest.mark.parametrize(

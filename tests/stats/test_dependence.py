@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop.errors import LoopError
+from loop.base.errors import LoopError
 from loop.stats import dependence, distance
 from loop.stats.profile import bins, past, profile
 

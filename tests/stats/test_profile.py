@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loop.errors import LoopError
+from loop.base.errors import LoopError
 from loop.stats import binning
 from loop.stats.profile import Bins, Profile, bins, past, profile, thinned
 
@@ -154,7 +154,7 @@ def test_a_frame_a_table_and_files_in_any_order_of_rows_give_the_same(tmp_path, 
     table = pa.Table.from_pandas(shuffled, preserve_index=False)
     pq.write_table(table.slice(0, 1000), tmp_path / "a.parquet", row_group_size=300)
     pq.write_table(table.slice(1000), tmp_path / "b.parquet", row_group_size=700)
-    monkeypatch.setattr("loop.batches.BATCH", 250)
+    monkeypatch.setattr("loop.data.batches.BATCH", 250)
     for source in (shuffled, table, [tmp_path / "a.parquet", tmp_path / "b.parquet"]):
         assert same(profile(source, of, "at"), expected)
 

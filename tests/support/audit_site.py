@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from loop.production import Version
-from loop.release import branch, moves
-from release.conftest import NOW, at, version
+from loop.production import branch, transitions
+from loop.production.state import Version
+from support.states import NOW, at, version
 
 SERVER = '''
 """Serves as it is told by files beside it: `fails` ends at the start, `hangs` is never ready, `falls` starts
@@ -113,13 +113,13 @@ def environment() -> None:
 
 
 def move(how, *more, number: Version | None = None) -> None:
-    """One commit on production, by a function of loop.release.moves."""
+    """One commit on production, by a function of loop.production.transitions."""
     branch.change(lambda now: (how(now.state, *more), how.__name__, number), lambda _: {})
 
 
 def released(made: Version, rules) -> None:
     """Release a version."""
-    move(moves.enter, made, rules, NOW, number=made)
+    move(transitions.enter, made, rules, NOW, number=made)
 
 
 LATER = at("2026-01-06T12:00")

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from math import sin
 
-from loop.monitor.finding import (
+from loop.monitor.schema import (
     Age,
     Breach,
     Cusum,

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from loop.monitor import challenger, windows
-from loop.monitor.challenger import Challenger, Verdict
-from loop.params import Windows
+from loop.retrain import challenger
+from loop.retrain.challenger import Challenger, Verdict
+from loop.settings import retrain_windows
+from loop.settings.params import Windows
 from workflows.double import git
 
 REPORT = "## Better: this change may become the champion\n\nlog loss gains 0.0180\n"
@@ -24,7 +25,7 @@ class Light:
         place = self.home.parent / f"light{self.made}"
         git(self.home, "worktree", "add", "--quiet", "--detach", str(place), main)
         path = place / "params.yaml"
-        path.write_text(windows.edit(path.read_text(), moved))
+        path.write_text(retrain_windows.edit(path.read_text(), moved))
         told = f"{challenger.subject(moved)}\n\nRetrain: {now:%Y-%m-%dT%H:%MZ}"
         git(place, "commit", "--quiet", "--all", "-m", told)
         sha = git(place, "rev-parse", "HEAD")

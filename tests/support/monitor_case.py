@@ -8,15 +8,15 @@ import pandas as pd
 import yaml
 
 from conftest import ROOT
-from loop import params, watch
-from loop.params import Windows
+from loop.settings import monitor_settings, params
+from loop.settings.params import Windows
 from problem import source
 
 NOW = pd.Timestamp("2013-07-01T00:00Z").as_unit("us")
 DAY = pd.Timedelta(days=1)
 
 
-def settings(**changed: object) -> watch.Settings:
+def settings(**changed: object) -> monitor_settings.Settings:
     """`monitor` of params.yaml with keys changed: `labels__delay_days=21`."""
     values = yaml.safe_load((ROOT / "params.yaml").read_text())["monitor"]
     for name, value in changed.items():
@@ -25,7 +25,7 @@ def settings(**changed: object) -> watch.Settings:
         for one in above:
             section = section[one]
         section[last] = value
-    return params.parse("monitor", values, watch.Settings)
+    return params.parse("monitor", values, monitor_settings.Settings)
 
 
 def windows() -> Windows:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loop import predictions
+from loop.data import prediction_log
 from problem import source
-from release.conftest import NOW, version
+from support.states import NOW, version
 
 START = NOW
 
@@ -34,7 +34,7 @@ def rows(number: int, role: str, count: int, *, first: int = 0, minutes: float =
         "latency_ms": 10.0,
     }
     frame = pd.DataFrame(made | changed)
-    return frame.astype({name: kind for name, kind in predictions.TYPES.items() if kind != "object"})
+    return frame.astype({name: kind for name, kind in prediction_log.TYPES.items() if kind != "object"})
 
 
 def labels(of: pd.DataFrame, label: Any = 1, known_at: pd.Timestamp = START) -> pd.DataFrame:
@@ -45,6 +45,6 @@ def labels(of: pd.DataFrame, label: Any = 1, known_at: pd.Timestamp = START) -> 
 
 def write(folder: Path, log: pd.DataFrame) -> None:
     """The log as files by day."""
-    (folder / predictions.DAYS).mkdir(parents=True, exist_ok=True)
+    (folder / prediction_log.DAYS).mkdir(parents=True, exist_ok=True)
     for day, some in log.groupby(log["at"].dt.strftime("%Y-%m-%d")):
-        some.assign(version="x", request="{}").to_parquet(folder / predictions.DAYS / f"{day}.parquet")
+        some.assign(version="x", request="{}").to_parquet(folder / prediction_log.DAYS / f"{day}.parquet")

@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from loop.production import EMPTY, State, Version
-from loop.release import branch, moves
-from loop.release.policy import Policy
+from loop.production import branch, transitions
+from loop.production.rollout_policy import Policy
+from loop.production.state import EMPTY, State, Version
 
 
 def at(text: str) -> pd.Timestamp:
@@ -71,8 +71,8 @@ STAGED = policy(("shadow", 0, True), ("canary-5", 5, False), ("canary-25", 25, F
 
 def serving(champion: int, challenger: int | None = None) -> State:
     """A state with a champion, and a challenger at the first stage."""
-    state = moves.enter(EMPTY, version(champion), STAGED, NOW)
-    return state if challenger is None else moves.enter(state, version(challenger), STAGED, NOW)
+    state = transitions.enter(EMPTY, version(champion), STAGED, NOW)
+    return state if challenger is None else transitions.enter(state, version(challenger), STAGED, NOW)
 
 
 @pytest.fixture
@@ -95,6 +95,10 @@ def released(*versions: Version) -> None:
     """Release versions on the branch, one commit each."""
     for one in versions:
         branch.change(
-            lambda now, one=one: (moves.enter(now.state, one, STAGED, NOW), f"Release {one.version}", one),
+            lambda now, one=one: (
+                transitions.enter(now.state, one, STAGED, NOW),
+                f"Release {one.version}",
+                one,
+            ),
             lambda _: {},
         )

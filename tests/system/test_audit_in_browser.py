@@ -4,10 +4,11 @@ import pytest
 from selenium.common.exceptions import NoAlertPresentException
 from selenium.webdriver.common.by import By
 
-from loop import origin
-from loop.release import audit, branch, moves
-from release.conftest import NOW, STAGED, at, clone, released, version  # noqa: F401 - clone is a fixture
-from release.test_history import by_hand, replace
+from loop.history import audit
+from loop.production import branch, transitions
+from loop.repo import remote
+from production.test_log import by_hand, replace
+from support.states import NOW, STAGED, at, clone, released, version  # noqa: F401 - clone is a fixture
 
 SIZES = {"desktop": (1200, 900), "phone": (390, 844)}
 HOSTILE = "<script>alert(1)</script><img src=http://127.0.0.1:9/x onerror=alert(2)>" + "W" * 200
@@ -25,8 +26,8 @@ def page(browser, clone, monkeypatch, request):  # noqa: F811
     released(version(1))
     on("2026-01-08T09:00:00Z")
     released(version(2, author=HOSTILE))
-    text = origin.message(f"Advance {HOSTILE}", HOSTILE, Because=HOSTILE)
-    branch.change(lambda now: (moves.advance(now.state, STAGED, NOW), text, None), lambda _: {})
+    text = remote.message(f"Advance {HOSTILE}", HOSTILE, Because=HOSTILE)
+    branch.change(lambda now: (transitions.advance(now.state, STAGED, NOW), text, None), lambda _: {})
     monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-01-09T09:00:00Z")
     by_hand(clone, lambda: replace(clone / "rollout.yaml", "weight: 95", f"weight: '{HOSTILE}'"), HOSTILE)
     audit.main(None, None, None, at("2026-01-12T12:00"))

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, Repo, commands_in
-from loop.production import State
-from loop.release import branch, moves, policy
+from loop.production import branch, rollout_policy, transitions
+from loop.production.state import State
 from problem import schema
-from release.backends import free_port
-from release.conftest import NOW
+from support.backends import free_port
+from support.states import NOW
 
 ROLLBACK = 60.0  # seconds
 CALLERS, PAUSE = 3, 0.01
@@ -94,7 +94,7 @@ def test_a_model_takes_over_and_is_taken_back_while_requests_flow(host, monkeypa
         monkeypatch.setenv(name, "t")
     for name in ("GIT_COMMITTER_EMAIL", "GIT_AUTHOR_EMAIL"):
         monkeypatch.setenv(name, "t@t")
-    rules, port = policy.read(), free_port()
+    rules, port = rollout_policy.read(), free_port()
     search = f"{ROOT / '.tools/bin'}{os.pathsep}{host.environment()['PATH']}"
 
     def deploy(*options: str) -> str:
@@ -111,7 +111,7 @@ def test_a_model_takes_over_and_is_taken_back_while_requests_flow(host, monkeypa
         assert first.model != second.model
         seen.append(deploy())
         for _ in range(3):
-            moved(moves.advance, rules, NOW)
+            moved(transitions.advance, rules, NOW)
             seen.append(deploy())
         before = time.monotonic()
         host.run("loop", "rollback", "--reason", "it is worse", "--no-pull-request", PATH=search)

@@ -13,9 +13,9 @@ import pytest
 from mlflow import MlflowClient
 
 from conftest import BIN
-from loop.lineage import load as lineage_of
-from loop.release import branch, moves
-from release.conftest import NOW, STAGED, version
+from loop.model.lineage import load as lineage_of
+from loop.production import branch, transitions
+from support.states import NOW, STAGED, version
 
 
 @pytest.fixture
@@ -77,7 +77,9 @@ def test_a_server_takes_params_metrics_and_model_of_a_training(working_copy, ser
 def test_its_registry_is_drawn_from_git_with_the_model_that_dvc_has(working_copy, server, monkeypatch):
     monkeypatch.chdir(working_copy.path)
     one = version(1, commit=working_copy.commit(), model=lineage_of()["model"]["sha256"])
-    branch.change(lambda now: (moves.enter(now.state, one, STAGED, NOW), "Release 1", one), lambda _: {})
+    branch.change(
+        lambda now: (transitions.enter(now.state, one, STAGED, NOW), "Release 1", one), lambda _: {}
+    )
     for said in ("1 made, 0 tagged anew, champion is 1", "nothing to do"):
         done = working_copy.run("loop", "registry", "sync", MLFLOW_TRACKING_URI=server)
         assert said in done.stdout

@@ -7,7 +7,7 @@ import pytest
 
 from conftest import Repo, copy
 from loop.serve import collect
-from loop.serve.prediction_log import line
+from loop.serve.log_writer import line
 from problem import source
 
 FILES = ("finding.json", "report.md", "report.html")

@@ -4,9 +4,9 @@ import pytest
 from selenium.common.exceptions import NoAlertPresentException
 from selenium.webdriver.common.by import By
 
-from loop.monitor.page import page as written
-from monitor import findings
-from monitor.test_report import HOSTILE, many, said
+from loop.monitor.report.html import page as written
+from monitor.report.test_text import HOSTILE, many, said
+from support import findings
 
 SIZES = {"desktop": (1200, 900), "phone": (390, 844)}
 ACTING = "<script>alert(1)</script><img src=http://127.0.0.1:9/x onerror=alert(2)>" + "W" * 200

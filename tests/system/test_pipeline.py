@@ -59,7 +59,7 @@ def test_an_edit_of_the_seed_trains_anew_and_git_brings_the_old_model_back(worki
 def test_a_step_by_step_run_ends_in_the_bits_of_a_run_from_nothing_with_five_threads_elsewhere(working_copy):
     """Edits that change no data: stages after them are not run again, and must not need to be."""
     working_copy.append("src/problem/schema.py", "# edited\n")
-    working_copy.append("src/loop/features.py", "# edited\n")
+    working_copy.append("src/loop/data/features.py", "# edited\n")
     assert stages_that_ran(working_copy.run("loop", "run")) == ["validate", "examples", "evaluate"]
     step_by_step = {name: working_copy.text(name) for name in RESULTS}
     env = {"OMP_NUM_THREADS": "5", "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C"}

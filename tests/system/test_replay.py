@@ -5,8 +5,8 @@ import json
 import pytest
 
 from conftest import Repo, copy, shared
-from loop.monitor.replay import LIVES
-from monitor.small import small
+from loop.replay.replay import LIVES
+from support.small_problem import small
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ import re
 
 import yaml
 
-from loop.files import digest
-from loop.release import branch, moves
-from release.conftest import NOW, policy, version
+from loop.base.files import digest
+from loop.production import branch, transitions
+from support.states import NOW, policy, version
 
 
 def same(said: str) -> dict[str, str]:
@@ -27,7 +27,9 @@ def release(repo, monkeypatch, **record: str) -> None:
     }
     one = version(1, **right | record)
     monkeypatch.chdir(repo.path)
-    branch.change(lambda now: (moves.enter(now.state, one, policy(), NOW), "Release 1", one), lambda _: {})
+    branch.change(
+        lambda now: (transitions.enter(now.state, one, policy(), NOW), "Release 1", one), lambda _: {}
+    )
 
 
 def test_an_honest_version_comes_out_again_to_the_last_hash(working_copy, monkeypatch):

@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from conftest import BIN, ROOT, Repo, commands_in, copy, shared
-from loop.production import Version
-from loop.release import branch, moves, policy
+from loop.production import branch, rollout_policy, transitions
+from loop.production.state import Version
 from loop.review import review as reviewing
 from loop.review.verdict import Verdict
 
@@ -427,12 +427,14 @@ def test_after_a_rollback_the_judge_compares_with_the_model_that_serves(change, 
     monkeypatch.chdir(change.path)
     now = pd.Timestamp("2026-01-05", tz="UTC")
     versions = [released(change, number, commit) for number, commit in ((1, good), (2, bad))]
-    straight = policy.read().model_copy(update={"stages": []})
+    straight = rollout_policy.read().model_copy(update={"stages": []})
     for one in versions:
         branch.change(
-            lambda seen, one=one: (moves.enter(seen.state, one, straight, now), "", one), lambda _: {}
+            lambda seen, one=one: (transitions.enter(seen.state, one, straight, now), "", one), lambda _: {}
         )
-    branch.change(lambda seen: (moves.back(seen.state, versions[0], "it hurts", now), "", None), lambda _: {})
+    branch.change(
+        lambda seen: (transitions.back(seen.state, versions[0], "it hurts", now), "", None), lambda _: {}
+    )
     change.git("switch", "--quiet", "main")
     change.git("merge", "--quiet", "change")
     change.git("switch", "--quiet", "--create", "take-back")

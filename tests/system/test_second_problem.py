@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from conftest import ROOT, Repo, copy, copy_sources
-from loop import files
+from loop.base import files
 from problem import metrics, source
 
 SECOND = ROOT / "tests/second_problem"

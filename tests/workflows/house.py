@@ -8,9 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from conftest import Repo, copy_sources
-from loop import production
-from loop.production import Production
-from loop.release import branch, plan, register
+from loop.production import branch
+from loop.production import state as production
+from loop.production.state import Production
+from loop.release import plan
+from loop.release import record as register
 from workflows.double import BOT, Double, git
 
 NOW = pd.Timestamp("2026-01-05T12:00Z")

@@ -7,10 +7,11 @@ import pytest
 import yaml
 
 from conftest import ROOT, Repo, copy, shared
-from loop.monitor import challenger, retrain, tell
-from loop.monitor.challenger import Verdict
-from monitor import literal
-from monitor.small import small
+from loop.monitor import notify
+from loop.retrain import challenger, retrain
+from loop.retrain.challenger import Verdict
+from support import literal
+from support.small_problem import small
 from workflows.act import ACT, Done, Runner
 from workflows.double import BOT, NAME, git, serve
 
@@ -69,7 +70,7 @@ def test_a_broken_feed_is_a_red_run_and_an_issue_with_its_report(world):
     git(repo.path, "push", "--quiet", "--force", str(world.double.repo()), "HEAD:main")
     assert done.code != 0
     (issue,) = world.double.issues
-    assert issue["title"] == tell.TITLES["broken feed"]
+    assert issue["title"] == notify.TITLES["broken feed"]
     assert "| table | column | rule | rows |" in issue["body"]
     assert held(world, 302, "monitor") >= {"finding.json", "report.md"}
     assert not world.double.pulls
@@ -100,7 +101,7 @@ def test_drift_that_hurts_is_a_pull_request_judged_by_the_workflow(world):
 def test_no_new_data_is_a_red_run_and_an_issue(world):
     done = run(world, "2022-01-03T00:00Z", 305)
     assert done.code != 0
-    assert tell.TITLES["no data"] in [one["title"] for one in world.double.issues]
+    assert notify.TITLES["no data"] in [one["title"] for one in world.double.issues]
 
 
 def test_what_it_made_is_in_the_cache_of_the_clone_whose_working_tree_stays(world, monkeypatch, tmp_path):

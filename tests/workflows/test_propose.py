@@ -8,11 +8,13 @@ import pytest
 import yaml
 
 from conftest import ROOT, Repo, copy_sources
-from loop.errors import LoopError
-from loop.monitor import attempts, challenger, retrain, tell
-from loop.monitor.finding import EXIT_CODES, Finding
-from monitor import literal
-from monitor.light import REPORT, Light
+from loop.base.errors import LoopError
+from loop.monitor import notify
+from loop.monitor.inputs import past_retrains
+from loop.monitor.schema import EXIT_CODES, Finding
+from loop.retrain import challenger, retrain
+from support import literal
+from support.light import REPORT, Light
 from workflows.conftest import STANDINS
 from workflows.double import BOT, NAME, Double, git, serve
 
@@ -178,7 +180,7 @@ def test_the_look_of_an_earlier_day_leaves_the_newer_one_alone_and_makes_nothing
 
 
 def test_a_newer_one_that_was_cut_short_is_in_no_ones_way(site, monkeypatch):
-    monkeypatch.setattr("loop.status.put", lambda *_: None)
+    monkeypatch.setattr("loop.github.commit_status.put", lambda *_: None)
     site.retrain("2013-10-07T00:00Z")
     monkeypatch.setenv("GITHUB_RUN_ID", "78")
     site.retrain()
@@ -252,11 +254,11 @@ def test_a_run_that_was_cut_short_before_its_gate_is_superseded_by_the_next(site
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("loop.status.put", cancelled)
+        patched.setattr("loop.github.commit_status.put", cancelled)
         with pytest.raises(KeyboardInterrupt):
             site.retrain()
     assert len(site.open()) == 1
-    assert not attempts.attempts(retrain.params.instant(literal.NOW)), "it counts for nothing"
+    assert not past_retrains.attempts(retrain.params.instant(literal.NOW)), "it counts for nothing"
     monkeypatch.setenv("GITHUB_RUN_ATTEMPT", "2")
     site.retrain()
     (pull,) = site.open()
@@ -346,9 +348,9 @@ def test_what_no_retrain_mends_is_one_issue_with_its_runbook(looking, decision):
     runbook = f"docs/runbook/{decision.replace(' ', '-')}.md"
     assert (ROOT / runbook).is_file()
     for _ in range(2):
-        tell.tell(look(decision=decision, runbook=runbook))
+        notify.tell(look(decision=decision, runbook=runbook))
     (issue,) = looking.double.issues
-    assert (issue["title"], issue["labels"]) == (tell.TITLES[decision], ["drift"])
+    assert (issue["title"], issue["labels"]) == (notify.TITLES[decision], ["drift"])
     assert f"({looking.double.url}/{NAME}/blob/main/{runbook})" in issue["body"]
     assert "/actions/runs/77)" in issue["body"]
     assert not looking.double.said(issue["number"])
@@ -356,7 +358,7 @@ def test_what_no_retrain_mends_is_one_issue_with_its_runbook(looking, decision):
 
 def test_another_reason_is_a_comment_in_the_open_issue_and_the_same_again_is_none(looking):
     for reason in ("wind is broken", "wind is broken", "rain is broken", "rain is broken"):
-        tell.tell(look(**BROKEN, reason=reason))
+        notify.tell(look(**BROKEN, reason=reason))
     (issue,) = looking.double.issues
     (said,) = looking.double.said(issue["number"])
     assert "Rain is broken" in said
@@ -371,39 +373,39 @@ def test_another_reason_is_a_comment_in_the_open_issue_and_the_same_again_is_non
 )
 def test_figures_of_another_day_are_no_news_and_digits_of_a_name_are(looking, decision, reason):
     for figure in ("987", "1,012", "-0.25"):
-        tell.tell(look(decision=decision, reason=reason.format(figure)))
+        notify.tell(look(decision=decision, reason=reason.format(figure)))
     (issue,) = looking.double.issues
     assert not looking.double.said(issue["number"])
-    tell.tell(look(decision=decision, reason=f"{reason} of wind_2"))
-    tell.tell(look(decision=decision, reason=f"{reason} of wind_3"))
+    notify.tell(look(decision=decision, reason=f"{reason} of wind_2"))
+    notify.tell(look(decision=decision, reason=f"{reason} of wind_3"))
     assert len(looking.double.said(issue["number"])) == 2
 
 
 def test_another_broken_rule_is_news(looking):
-    tell.tell(look(**BROKEN, reason="the newest rows break 1 rule of their contract"))
+    notify.tell(look(**BROKEN, reason="the newest rows break 1 rule of their contract"))
     other = {**BROKEN, "breaches": [{**BREACH, "rule": "rain"}]}
-    tell.tell(look(**other, reason="the newest rows break 1 rule of their contract"))
+    notify.tell(look(**other, reason="the newest rows break 1 rule of their contract"))
     (issue,) = looking.double.issues
     assert len(looking.double.said(issue["number"])) == 1
 
 
 def test_after_a_person_closed_it_the_same_opens_another(looking):
-    tell.tell(look(**BROKEN))
+    notify.tell(look(**BROKEN))
     looking.double.issues[0]["state"] = "closed"
-    tell.tell(look(**BROKEN))
+    notify.tell(look(**BROKEN))
     assert len(looking.double.issues) == 2
 
 
 def test_a_strangers_issue_of_that_title_silences_nothing(looking):
-    title = tell.TITLES["page"]
+    title = notify.TITLES["page"]
     stranger = {"number": 5, "title": title, "state": "open", "html_url": "u", "user": {"login": "eve"}}
     looking.double.issues.append(stranger)
-    tell.tell(look(decision="page"))
+    notify.tell(look(decision="page"))
     assert [one["user"]["login"] for one in looking.double.issues] == ["eve", BOT]
 
 
 def test_the_broken_rules_are_a_table_in_which_nothing_acts(looking):
-    tell.tell(look(**BROKEN, reason=HOSTILE))
+    notify.tell(look(**BROKEN, reason=HOSTILE))
     (issue,) = looking.double.issues
     acts = re.sub(r"`[^`\n]*`", "", issue["body"])
     assert "| 12 |" in issue["body"]
@@ -415,20 +417,20 @@ def test_the_broken_rules_are_a_table_in_which_nothing_acts(looking):
 @pytest.mark.parametrize("decision", ["nothing", "watch", "retrain"])
 def test_other_decisions_are_no_issue_and_the_next_job_knows_them(looking, decision, tmp_path, monkeypatch):
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "outputs"))
-    tell.tell(look(decision=decision))
+    notify.tell(look(decision=decision))
     assert not looking.double.writes
     assert (tmp_path / "outputs").read_text() == f"decision={decision}\n"
 
 
 def test_an_issue_that_github_refuses_is_a_warning(looking, capfd):
     looking.double.tokens[looking.token] = {"contents": "read"}
-    tell.tell(look(**BROKEN))
+    notify.tell(look(**BROKEN))
     assert "::warning::The feed breaks its contract" in capfd.readouterr().out
 
 
 def test_outside_of_a_workflow_the_issue_is_printed(monkeypatch, capfd):
     monkeypatch.delenv("GITHUB_TOKEN", raising=False)
-    tell.tell(look(**BROKEN))
+    notify.tell(look(**BROKEN))
     assert capfd.readouterr().out.startswith("in a workflow an issue would say:\n\nThe feed breaks")
 
 

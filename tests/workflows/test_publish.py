@@ -11,7 +11,7 @@ import pytest
 import requests
 from markdown_it import MarkdownIt
 
-from loop.errors import LoopError
+from loop.base.errors import LoopError
 from loop.publish import publish
 from workflows.double import ALL, BOT, archive, git
 
@@ -422,7 +422,7 @@ def test_a_run_that_waits_for_approval_says_nothing(at_main, reviewed):
 @pytest.mark.parametrize(
     ("path", "warns"),
     [
-        ("src/loop/review/report.py", "this change's own claims"),
+        ("src/loop/review/review_report.py", "this change's own claims"),
         ("src/sitecustomize.py", "this change's own claims"),
         ("pandas.py", "this change's own claims"),
         ("dvc.yaml", "this change's own claims"),

@@ -5,13 +5,14 @@ import os
 
 import pytest
 
-from loop.errors import LoopError
-from loop.production import Refused
-from loop.release import branch, moves, plan, policy, register
+from loop.base.errors import LoopError
+from loop.production import branch, rollout_policy, transitions
+from loop.production.state import Refused
+from loop.release import plan, record
 from workflows.double import ALL, BOT, NAME, git, serve
 from workflows.house import NOW, House, docs, model, roles, serving, versions
 
-SBOM = register.SBOM
+SBOM = record.SBOM
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def refused(house: House, match: str) -> LoopError:
     with pytest.raises(LoopError, match=match) as error:
         plan.main()
     with pytest.raises(LoopError, match=match):
-        register.main(f"ghcr.io/team/model@sha256:{'a' * 64}", NOW)
+        record.main(f"ghcr.io/team/model@sha256:{'a' * 64}", NOW)
     assert versions(house.production()) == []
     assert house.github.releases == []
     return error.value
@@ -56,7 +57,7 @@ def test_the_first_release_is_champion_and_the_second_enters_at_the_first_stage(
     assert roles(first) == {"champion": 1}
     second = house.release(model("2"), digest="b")
     assert roles(second) == {"champion": 1, "challenger": 2}
-    assert second.state.challenger.stage.name == policy.read().stages[0].name
+    assert second.state.challenger.stage.name == rollout_policy.read().stages[0].name
     assert (second.versions[2].model, second.versions[2].image[-64:]) == ("2" * 64, "b" * 64)
 
 
@@ -120,11 +121,11 @@ def test_a_release_that_broke_off_before_its_page_is_finished_without_another_im
     house.good(model("1"))
     house.github.faults += [("POST", "/releases", 500)]
     with pytest.raises(LoopError, match="500"):
-        register.main(f"ghcr.io/team/model@sha256:{'a' * 64}", NOW)
+        record.main(f"ghcr.io/team/model@sha256:{'a' * 64}", NOW)
     assert (versions(house.production()), house.github.releases) == ([1], [])
     again = house.plan()
     assert (again["go"], again["build"], again["version"]) == ("true", "false", "1")
-    assert register.main("", NOW) == 0
+    assert record.main("", NOW) == 0
     assert [one["tag_name"] for one in house.github.releases] == ["v1"]
     assert house.production().versions[1].image.endswith("a" * 64)
 
@@ -133,7 +134,7 @@ def test_the_page_is_made_once_though_github_did_not_answer(house):
     house.good(model("1"))
     house.github.lost += ["/releases$"]
     with pytest.raises(LoopError, match="502"):
-        register.main(f"ghcr.io/team/model@sha256:{'a' * 64}", NOW)
+        record.main(f"ghcr.io/team/model@sha256:{'a' * 64}", NOW)
     assert house.plan()["go"] == "false"
     assert len(house.github.releases) == 1
 
@@ -155,7 +156,7 @@ def test_a_tag_of_that_name_on_another_commit_is_told_and_not_moved(house):
     git(house.github.repo(), "tag", "v1", "main")
     house.good(model("1"))
     with pytest.raises(LoopError, match="the tag v1 is on"):
-        register.main(f"ghcr.io/team/model@sha256:{'a' * 64}", NOW)
+        record.main(f"ghcr.io/team/model@sha256:{'a' * 64}", NOW)
     assert house.github.releases == []
 
 
@@ -164,7 +165,7 @@ def test_without_a_branch_production_nothing_is_released_and_the_command_is_name
     house.good(model("1"))
     assert house.plan()["go"] == "false"
     assert "loop setup github" in capsys.readouterr().out
-    assert register.main("", NOW) == 0
+    assert record.main("", NOW) == 0
     assert house.github.releases == []
 
 
@@ -233,7 +234,11 @@ def test_a_version_of_a_commit_that_the_clone_does_not_have_yet_is_a_newer_one(h
     now = house.release(model("1"))
     stranger = now.versions[1].model_copy(update={"version": 2, "commit": "f" * 40})
     branch.change(
-        lambda now: (moves.enter(now.state, stranger, policy.read(), NOW), "Release 2", stranger),
+        lambda now: (
+            transitions.enter(now.state, stranger, rollout_policy.read(), NOW),
+            "Release 2",
+            stranger,
+        ),
         lambda _: {},
     )
     house.good(model("2"))
@@ -422,10 +427,10 @@ def taken_back(house: House) -> None:
     house.release(model("2"))
 
     def back(now):
-        champion = moves.enter(
-            now.state.model_copy(update={"models": []}), now.version(2), policy.read(), NOW
+        champion = transitions.enter(
+            now.state.model_copy(update={"models": []}), now.version(2), rollout_policy.read(), NOW
         )
-        return moves.back(champion, now.version(1), "angry callers", NOW), "Roll back", None
+        return transitions.back(champion, now.version(1), "angry callers", NOW), "Roll back", None
 
     branch.change(back, lambda _: {})
     assert house.production().state.refused == [Refused(version=2, at=NOW, reason="angry callers")]
@@ -452,7 +457,9 @@ def test_after_the_revert_nothing_is_to_do_and_the_next_model_goes_forward(house
 def test_what_serves_and_was_taken_back_is_not_brought_up_below_another_change(house):
     house.release(model("1"))
     house.release(serving)
-    branch.change(lambda now: (moves.abort(now.state, "answers too late", NOW), "Abort", None), lambda _: {})
+    branch.change(
+        lambda now: (transitions.abort(now.state, "answers too late", NOW), "Abort", None), lambda _: {}
+    )
     house.good(lambda repo: repo.set_param("serve.threshold", 0.3))
     assert house.plan()["go"] == "false"
     house.good(lambda repo: repo.append("src/loop/serve/service.py", "\n# mended\n"))

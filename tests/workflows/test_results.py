@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from conftest import Repo
-from loop import status
-from loop.errors import LoopError
-from loop.publish import artifact, branch, publish
+from loop.base.errors import LoopError
+from loop.github import commit_status as status
+from loop.publish import artifact, bring_back, publish
 from workflows.double import ALL, BOT, FORK, archive, git
 from workflows.test_publish import VERDICT
 
@@ -152,7 +152,7 @@ FOREIGN = {
     "a command": (foreign(command), "stage train has another command than dvc.yaml"),
     "a stage": (foreign(stage), "its stages are not those of dvc.yaml"),
     "a dependency": (foreign(dependency), "stage train has other files than dvc.yaml"),
-    "code that the branch has not": (foreign(other_code), "with another src/loop/errors.py than"),
+    "code that the branch has not": (foreign(other_code), "with another src/loop/base/errors.py than"),
     "params that the branch has not": (foreign(other_params), "with other params than this branch has"),
     "no hash": (foreign(no_hash), "an entry that DVC does not write"),
     "a remote of its own": (foreign(remote), "an entry that DVC does not write"),
@@ -247,7 +247,7 @@ def test_an_output_that_is_a_folder_of_code_excuses_no_dependency(at_main, githu
         other_code(stages)
 
     behind.publish(lock=foreign(folder)(behind.files["dvc.lock"]))
-    assert "with another src/loop/errors.py than" in behind.said
+    assert "with another src/loop/base/errors.py than" in behind.said
     assert behind.commits == 0
 
 
@@ -307,14 +307,14 @@ def test_a_publish_that_is_cut_off_after_its_commit_is_completed_by_the_next(
 
 
 def test_a_push_while_the_results_are_committed_wins(at_main, github, behind, monkeypatch):
-    commit = branch._commit
+    commit = bring_back._commit
 
     def late(case, files):
         behind.change.repo.append("README.md", "\nOne more.\n")
         behind.change.push()
         return commit(case, files)
 
-    monkeypatch.setattr(branch, "_commit", late)
+    monkeypatch.setattr(bring_back, "_commit", late)
     assert behind.publish() == 1
     assert behind.commits == 1
     assert git(github.repo(), "log", "-1", "--format=%an", behind.change.head()) == "t"

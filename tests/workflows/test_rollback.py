@@ -6,11 +6,13 @@ import pytest
 import yaml
 
 from conftest import ROOT, Repo, copy_sources
-from loop.git import git as ours
-from loop.production import Version
-from loop.release import available, branch, moves, reproduce, rollback
-from loop.release.reproduce import Row
-from release.conftest import NOW, at, policy, version
+from loop.history import reproduce
+from loop.history.reproduce import Row
+from loop.production import branch, transitions
+from loop.production.state import Version
+from loop.repo.git import git as ours
+from loop.rollout import available, rollback
+from support.states import NOW, at, policy, version
 from workflows.act import ACT, Runner
 from workflows.conftest import STANDINS
 from workflows.double import ALL, NAME, Double, git, serve
@@ -40,7 +42,7 @@ class Home:
         made = {"commit": self.double.tip("main"), "image": None, **changed}
         one = version(self.released, **made)
         branch.change(
-            lambda now: (moves.enter(now.state, one, policy(), NOW), f"Release {one.version}", one),
+            lambda now: (transitions.enter(now.state, one, policy(), NOW), f"Release {one.version}", one),
             lambda _: {},
         )
         git(self.repo.path, "push", "--quiet", str(self.double.repo()), "production")
@@ -98,7 +100,7 @@ def on_call(home, tmp_path, monkeypatch) -> Home:
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("urllib3.util.Retry.sleep", lambda *_: None)
-    monkeypatch.setattr("loop.release.follow.follow", lambda _: None)
+    monkeypatch.setattr("loop.rollout.follow.follow", lambda _: None)
     monkeypatch.chdir(place)
     home.token = token
     return home

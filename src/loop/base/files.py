@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from loop.errors import LoopError
+from loop.base.errors import LoopError
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def render(package: str, template: str, values: dict[str, Any], **filters: Calla
 
     Values are escaped as HTML, or as words where the template is markdown.
     """
-    folders = [Path(str(resources(name).joinpath("templates"))) for name in (package, "loop")]
+    folders = [Path(str(resources(name).joinpath("templates"))) for name in (package, "loop.base")]
     html = ".html." in template
     engine = Environment(
         autoescape=html,  # noqa: S701 - `prose` does it for what is not HTML

@@ -33,9 +33,9 @@ def review(
     except Exception as error:  # code of the branch that does not even load
         if os.environ.get("LOOP_DEBUG") == "1":
             raise
-        from loop.review import unloadable
+        from loop.review import import_error
 
-        raise typer.Exit(unloadable.main(against, error)) from None
+        raise typer.Exit(import_error.main(against, error)) from None
     raise typer.Exit(judge.main(against, rerun))
 
 

@@ -24,7 +24,7 @@ def lineage(
 
     Example: loop lineage 3; loop lineage models/model.skops
     """
-    from loop.release import trace
+    from loop.history import trace
     from loop.serve import find
 
     print(trace.main(what, version, request, find.find))
@@ -42,7 +42,7 @@ def audit(
     """
     import pandas as pd
 
-    from loop.release import audit as auditing
+    from loop.history import audit as auditing
 
     auditing.main(since, until, day, pd.Timestamp.now("UTC"))
 
@@ -60,7 +60,7 @@ def reproduce(
 
     Example: loop reproduce champion
     """
-    from loop.release import reproduce as rebuilding
+    from loop.history import reproduce as rebuilding
 
     raise typer.Exit(rebuilding.main(version, issue))
 
@@ -71,6 +71,6 @@ def sync() -> None:
 
     Example: loop registry sync
     """
-    from loop.release import registry as registering
+    from loop.history import registry as registering
 
     registering.main()

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from loop.verbs.options import Now, Predictions, instant
+from loop.commands.options import Now, Predictions, instant
 
 verbs = typer.Typer()
 
@@ -25,16 +25,16 @@ def monitor(
 
     Example: loop monitor --now 2013-07-01
     """
-    from loop import settings
-    from loop.errors import LoopError
+    from loop.base.errors import LoopError
     from loop.monitor import monitor as watching
+    from loop.settings import serve_settings
 
     for folder in predictions or []:
         if not folder.is_dir():
             raise LoopError(
                 f"--predictions {folder}: no such folder", "one of `loop collect`", "mend the path"
             )
-    folders = predictions or [settings.place().predictions]
+    folders = predictions or [serve_settings.place().predictions]
     raise typer.Exit(watching.main(folders, instant(now), issue))
 
 
@@ -52,7 +52,7 @@ def retrain(
 
     Example: loop retrain
     """
-    from loop.monitor import retrain as retraining
+    from loop.retrain import retrain as retraining
 
     raise typer.Exit(retraining.main(instant(now) if now else None, proposed=proposed))
 
@@ -77,7 +77,7 @@ def replay(
 
     Example: loop replay --until 2014-01-01 --judged-from 2013-07-01
     """
-    from loop.monitor import replay as living
+    from loop.replay import replay as living
 
     start = instant(since) if since else None
     judged = f"{instant(judged_from):%Y-%m-%d}" if judged_from else None

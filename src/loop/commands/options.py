@@ -20,7 +20,7 @@ def instant(now: str | None) -> "pd.Timestamp":
     """The instant that `--now` gives, else the clock's: the one place where a verb reads it."""
     import pandas as pd
 
-    from loop.params import instant_option
+    from loop.settings.params import instant_option
 
     if now and re.fullmatch(r"\d{4}-\d\d-\d\d", now):
         now += "T00:00Z"  # a day is its start

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from loop.verbs.options import Now, Predictions, instant
+from loop.commands.options import Now, Predictions, instant
 
 verbs = typer.Typer()
 release = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Release what was merged.")
@@ -51,7 +51,7 @@ def record(
 
     Example: loop release record --image ghcr.io/owner/name@sha256:0123…
     """
-    from loop.release import register as registering
+    from loop.release import record as registering
 
     raise typer.Exit(registering.main(image, instant(None)))
 
@@ -66,7 +66,7 @@ def status(
 
     Example: loop rollout status
     """
-    from loop.release import rollout
+    from loop.rollout import rollout
 
     rollout.status(rollout.view(predictions or [], instant(now)), as_json=as_json)
 
@@ -79,7 +79,7 @@ def advance(predictions: Predictions = None, now: Now = None) -> None:
 
     Example: loop rollout advance
     """
-    from loop.release import rollout
+    from loop.rollout import rollout
 
     rollout.advance(rollout.view(predictions or [], instant(now)))
 
@@ -93,7 +93,7 @@ def hold(
 
     Example: loop rollout hold --reason "holidays until Monday"
     """
-    from loop.release import rollout
+    from loop.rollout import rollout
 
     if (reason is None or not reason.strip()) != release:
         raise typer.BadParameter("give either --reason TEXT or --release")
@@ -110,7 +110,7 @@ def abort(
 
     Example: loop rollout abort --reason "answers too late"
     """
-    from loop.release import rollout
+    from loop.rollout import rollout
 
     if not reason.strip():
         raise typer.BadParameter("--reason is empty")
@@ -136,7 +136,7 @@ def rollback(
 
     Example: loop rollback --reason "scores went up by night"
     """
-    from loop.release import rollback as going_back
+    from loop.rollout import rollback as going_back
 
     raise typer.Exit(
         going_back.main(to, reason, instant(None), commit=not only_pull_request, pull_request=pull_request)
@@ -160,7 +160,7 @@ def deploy(
 
     Example: loop deploy --listen 0.0.0.0:8080 --watch 10
     """
-    from loop.release import deploy as deployment
+    from loop.deploy import deploy as deployment
 
     raise typer.Exit(deployment.main(listen, containers, watch, down))
 
@@ -176,6 +176,6 @@ def render(
 
     Example: loop render kubernetes && kubectl diff -k build/kubernetes
     """
-    from loop.release import render as rendering
+    from loop.deploy import render as rendering
 
     rendering.main(what, to or Path("build", what))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from loop.verbs.options import Now, instant
+from loop.commands.options import Now, instant
 
 verbs = typer.Typer()
 
@@ -26,9 +26,9 @@ def materialize(
     from loop.serve import materialize as filling
 
     if if_empty:
-        from loop import settings
+        from loop.settings import serve_settings
 
-        filling.fill(settings.place().features)
+        filling.fill(serve_settings.place().features)
     else:
         filling.main(as_of)
 
@@ -105,7 +105,7 @@ def explain(
 
     Example: loop explain 9f0c2a7e
     """
-    from loop.release import trace
+    from loop.history import trace
     from loop.serve import why
 
     print(why.main(request, trace.brief))

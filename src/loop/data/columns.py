@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from loop.errors import LoopError
+from loop.base.errors import LoopError
 
 Array = np.ndarray[Any, Any]
 Columns = dict[str, Array]

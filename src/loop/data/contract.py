@@ -14,7 +14,7 @@ import pandera.pandas as pa
 from pandera.engines import pandas_engine
 from pandera.errors import SchemaError, SchemaErrors
 
-from loop.errors import LoopError
+from loop.base.errors import LoopError
 
 EXAMPLES = 3
 

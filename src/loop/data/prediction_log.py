@@ -12,9 +12,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from loop import facts
-from loop.errors import LoopError
-from loop.features import DECIDED_AT
+from loop.base.errors import LoopError
+from loop.data import raw
+from loop.data.features import DECIDED_AT
 from problem import source
 
 DAYS = "days"  # the folder of files, one per day (UTC)
@@ -62,7 +62,7 @@ def known_labels(log: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
         return pd.DataFrame(columns=[*source.KEY, "label", "label_known_at"])
     decided = log[DECIDED_AT]
     tables = source.tables(decided.min(), decided.max() + pd.Timedelta(microseconds=1), now)
-    valid = {name: facts.repair(name, frame)[0] for name, frame in tables.items()}
+    valid = {name: raw.repair(name, frame)[0] for name, frame in tables.items()}
     found: pd.DataFrame = source.labels(valid, now)
     return found
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import pandas as pd
 
-from loop import contract, params
-from loop.contract import Breach
+from loop.data import contract
+from loop.data.contract import Breach
+from loop.settings import params
 from problem import schema
 
 

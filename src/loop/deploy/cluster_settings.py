@@ -6,10 +6,10 @@ from typing import Annotated
 import yaml
 from pydantic import Field, model_validator
 
-from loop.errors import LoopError
-from loop.git import git
-from loop.params import Section, parse
-from loop.yaml_file import load
+from loop.base.errors import LoopError
+from loop.repo.git import git
+from loop.settings.params import Section, parse
+from loop.settings.yaml_file import load
 
 SETTINGS = Path("deploy/kubernetes.yaml")
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]

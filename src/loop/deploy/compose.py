@@ -4,11 +4,11 @@ nginx runs by the text of release.nginx, in the folder `proxy` beside the file; 
 settings are beside it too. Whoever changes one state into the next runs STEPS.
 """
 
-from loop.errors import LoopError
-from loop.production import State
-from loop.release import instances
-from loop.release.instances import PORT, Instance
-from loop.release.manifest import Manifest, dump
+from loop.base.errors import LoopError
+from loop.deploy import instances
+from loop.deploy.instances import PORT, Instance
+from loop.deploy.manifest import Manifest, dump
+from loop.production.state import State
 
 FILE, CONF = "compose.yaml", "proxy/nginx.conf"
 LISTEN = 8080  # of nginx, in its container

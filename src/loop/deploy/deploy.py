@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loop import settings
-from loop.errors import LoopError
-from loop.files import write_json
-from loop.production import Champion, State
-from loop.release import branch, home, nginx, policy
-from loop.release.nginx import Proxy, Site
-from loop.release.servers import Model, Server, Servers
+from loop.base.errors import LoopError
+from loop.base.files import write_json
+from loop.deploy import nginx, version_home
+from loop.deploy.nginx import Proxy, Site
+from loop.deploy.servers import Model, Server, Servers
+from loop.production import branch, rollout_policy
+from loop.production.state import Champion, State
+from loop.settings import serve_settings
 
 FOLDER = Path(".deploy")
 LISTEN = "127.0.0.1:8080"
@@ -78,10 +79,10 @@ def serves() -> bool:
 def _once(options: Options, said: str) -> tuple[int, str]:
     """Deploy, and print what serves unless that was said already: exit code, and what was said."""
     with _alone():
-        site = Site(options.listen, LONGEST * settings.params().body_kb_max)
+        site = Site(options.listen, LONGEST * serve_settings.params().body_kb_max)
         state = branch.fetch().state
         servers, faults = bring_about(
-            state, policy.read(), site, Servers(FOLDER), Proxy(FOLDER / "nginx"), options.containers
+            state, rollout_policy.read(), site, Servers(FOLDER), Proxy(FOLDER / "nginx"), options.containers
         )
         write_json(FOLDER / "options.json", {"listen": options.listen, "containers": options.containers})
     for fault in faults:
@@ -93,7 +94,7 @@ def _once(options: Options, said: str) -> tuple[int, str]:
 
 
 def bring_about(
-    state: State, rules: policy.Policy, site: Site, servers: Servers, proxy: Proxy, containers: bool
+    state: State, rules: rollout_policy.Policy, site: Site, servers: Servers, proxy: Proxy, containers: bool
 ) -> tuple[list[Server], list[LoopError]]:
     """Let the state be what serves: its servers, and why a challenger is not among them.
 
@@ -129,7 +130,7 @@ def bring_about(
         raise
     _stop(servers, keep=serving)
     servers.clear()
-    home.prune(servers.folder, {one.version for one in state.models})
+    version_home.prune(servers.folder, {one.version for one in state.models})
     return serving, faults
 
 

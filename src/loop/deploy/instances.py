@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from loop.errors import LoopError
-from loop.production import Challenger, Champion, State
-from loop.release.nginx import roles
+from loop.base.errors import LoopError
+from loop.deploy.nginx import roles
+from loop.production.state import Challenger, Champion, State
 
 PORT = 3000  # on which each listens, in a container of its own
 

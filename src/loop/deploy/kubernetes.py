@@ -6,12 +6,12 @@ them. Fields are those of Kubernetes 1.30 and of the Gateway API 1.0, standard c
 
 from pathlib import Path
 
-from loop.production import Champion, State, Version
-from loop.release import instances, manifest, workload
-from loop.release.cluster import Settings
-from loop.release.instances import PORT, Instance
-from loop.release.manifest import Manifest
-from loop.release.workload import APP
+from loop.deploy import instances, manifest, workload
+from loop.deploy.cluster_settings import Settings
+from loop.deploy.instances import PORT, Instance
+from loop.deploy.manifest import Manifest
+from loop.deploy.workload import APP
+from loop.production.state import Champion, State, Version
 
 FOLDER = "kubernetes"
 AFTER = {"argocd.argoproj.io/sync-wave": "1"}  # once the models are healthy

@@ -19,11 +19,11 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from loop.errors import LoopError
-from loop.files import write_json, write_text
-from loop.production import State
-from loop.release.policy import Policy
-from loop.release.process import PAUSE, Process, gone
+from loop.base.errors import LoopError
+from loop.base.files import write_json, write_text
+from loop.deploy.process import PAUSE, Process, gone
+from loop.production.rollout_policy import Policy
+from loop.production.state import State
 
 GRACE = 30  # seconds in which open requests may end
 DRAIN = 1.0  # seconds in which connections in use are closed in good order, before the switch
@@ -63,7 +63,7 @@ def render(state: State, policy: Policy, ports: Ports, site: Site) -> str:
         for role in roles(challenger.weight, challenger.stage.mirror):
             if (challenger.version, role) in ports:
                 upstreams[role] = ports[challenger.version, role]
-    folder = str(resources("loop.release").joinpath("templates"))
+    folder = str(resources("loop.deploy").joinpath("templates"))
     engine = Environment(  # noqa: S701 - not HTML; what is filled in has a contract of its own
         loader=FileSystemLoader(folder), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -5,11 +5,14 @@ The branch holds those of a cluster, made anew with each move; `loop render` wri
 
 from pathlib import Path
 
-from loop import issue, production, settings
-from loop.errors import LoopError
-from loop.files import write_text
-from loop.production import State, Version
-from loop.release import branch, cluster, compose, history, kubernetes, nginx, policy
+from loop.base.errors import LoopError
+from loop.base.files import write_text
+from loop.deploy import cluster_settings, compose, kubernetes, nginx
+from loop.github import issue
+from loop.production import branch, log, rollout_policy
+from loop.production import state as production
+from loop.production.state import State, Version
+from loop.settings import serve_settings as settings
 
 MAIN = "refs/remotes/origin/main"
 
@@ -22,7 +25,9 @@ def rendered(state: State) -> dict[str, str]:
     """
     if not any(one.image for one in state.models):
         return {}
-    settings = cluster.read() if cluster.SETTINGS.is_file() else cluster.of_commit(MAIN)
+    settings = (
+        cluster_settings.read() if cluster_settings.SETTINGS.is_file() else cluster_settings.of_commit(MAIN)
+    )
     return kubernetes.files(state, settings, _spare(state)) if settings else {}
 
 
@@ -31,17 +36,19 @@ def rescued(state: State) -> dict[str, str]:
     try:
         return rendered(state)
     except LoopError as error:
-        settings = cluster.of_commit(state.champion.commit) if state.champion else None
+        settings = cluster_settings.of_commit(state.champion.commit) if state.champion else None
         if settings is None:
             raise
-        issue.warn(f"{error.found}; manifests are made with {cluster.SETTINGS} of the champion's commit")
+        issue.warn(
+            f"{error.found}; manifests are made with {cluster_settings.SETTINGS} of the champion's commit"
+        )
         return kubernetes.files(state, settings, _spare(state))
 
 
 def _spare(state: State) -> Version | None:
     there = production.read(production.ref())
     taken = {one.version for one in [*state.models, *state.refused]}
-    before = history.champions(there.commit) if there.commit else iter(())
+    before = log.champions(there.commit) if there.commit else iter(())
     return next((there.versions[one] for one in before if one not in taken and one in there.versions), None)
 
 
@@ -56,7 +63,7 @@ def main(what: str, to: Path) -> None:
 
 def of_kubernetes(state: State) -> dict[str, str]:
     """A kustomize base, by path in it."""
-    found = kubernetes.files(state, cluster.read())
+    found = kubernetes.files(state, cluster_settings.read())
     if not found:
         raise LoopError(
             "no model that serves has an image",
@@ -69,4 +76,4 @@ def of_kubernetes(state: State) -> dict[str, str]:
 def of_compose(state: State) -> dict[str, str]:
     """compose.yaml and what it mounts, by path beside it."""
     site = nginx.Site(f"0.0.0.0:{compose.LISTEN}", settings.params().body_kb_max)
-    return compose.files(state, nginx.render(state, policy.read(), compose.addresses(state), site))
+    return compose.files(state, nginx.render(state, rollout_policy.read(), compose.addresses(state), site))

@@ -18,13 +18,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from loop.checkout import Checkout
-from loop.errors import LoopError
-from loop.files import write_json
-from loop.production import Challenger, Champion
-from loop.release import home
-from loop.release.process import Process
-from loop.settings import Place, place
+from loop.base.errors import LoopError
+from loop.base.files import write_json
+from loop.deploy import version_home as home
+from loop.deploy.process import Process
+from loop.production.state import Challenger, Champion
+from loop.repo.worktree import Checkout
+from loop.settings.serve_settings import Place, place
 
 PORTS = range(20100, 21000)  # below those that a system gives to callers
 READY = 120.0  # seconds in which a server must be ready
@@ -33,8 +33,6 @@ FALLEN = 3  # workers that may end as they start; bentoml starts another for eac
 STOP = 15  # seconds in which it may end by itself
 SECRETS = ("LOOP_TOKEN", "LOOP_PERSONAL_KEY")  # each a value, or a file by NAME_FILE
 SAID = 15  # last lines of a server's log in an error
-COMMAND = ("-m", "bentoml", "serve", "loop.serve.service:Service", "--host", "127.0.0.1", "--port")
-FILL = ("-c", "from loop.cli import main; main()", "materialize", "--if-empty")
 
 
 Model = Champion | Challenger
@@ -164,7 +162,7 @@ class Servers:
         environment = own.environment() | _settings(server, where) | {"BENTOML_HOME": str(scratch)}
         with self._log(server).open("wb") as log:
             started = subprocess.Popen(
-                [str(own.python), *COMMAND, str(server.port)],
+                [*own.entry("serve"), "--host", "127.0.0.1", "--port", str(server.port)],
                 cwd=own.path,
                 env={"OMP_NUM_THREADS": "1", "BENTOML_DO_NOT_TRACK": "True", **environment},
                 stdin=subprocess.DEVNULL,
@@ -248,7 +246,7 @@ def _fill(own: Checkout, where: Place) -> None:
     """Fill the feature store of a version's own definition if it is empty, by its own code."""
     server = Server(int(own.path.name), "champion", "", 0)
     done = subprocess.run(
-        [str(own.python), *FILL],
+        [*own.entry("loop"), "materialize", "--if-empty"],
         cwd=own.path,
         env=own.environment() | _settings(server, where),
         stdin=subprocess.DEVNULL,

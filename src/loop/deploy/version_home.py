@@ -9,13 +9,13 @@ import shutil
 import sys
 from pathlib import Path
 
-from loop import lineage
-from loop.checkout import Checkout
-from loop.errors import LoopError
-from loop.files import digest
-from loop.git import git
-from loop.paths import ENVIRONMENT_LOCK, MODEL, REFERENCE
-from loop.production import Challenger, Champion, Version
+from loop.base.errors import LoopError
+from loop.base.files import digest
+from loop.model import lineage
+from loop.production.state import Challenger, Champion, Version
+from loop.repo.git import git
+from loop.repo.worktree import Checkout
+from loop.settings.paths import ENVIRONMENT_LOCK, MODEL, REFERENCE
 
 KEPT = 5  # versions whose worktrees stay
 QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")

@@ -5,9 +5,9 @@ They are named by version, so a change of role renews pods one by one behind the
 
 from typing import Any
 
-from loop.release.cluster import Settings
-from loop.release.instances import PORT, Instance
-from loop.release.manifest import Manifest
+from loop.deploy.cluster_settings import Settings
+from loop.deploy.instances import PORT, Instance
+from loop.deploy.manifest import Manifest
 
 USER = 1034  # of the image
 DRAIN = 10  # seconds in which a gateway hears that a pod is going

@@ -1,6 +1,5 @@
 """GitHub's REST and GraphQL for one repository: retried, capped, and told plainly when refused."""
 
-import base64
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -9,23 +8,13 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from loop.errors import LoopError
+from loop.base.errors import LoopError
 
 RETRIED = (403, 429, 500, 502, 503, 504)  # 403 is also how GitHub says "too fast"
 TIMEOUT = 30  # seconds, to connect and between bytes
 BOT = "github-actions[bot]"  # who acts with a workflow's own token
 HEADLINE = "Bring dvc.lock and metrics up to date"  # of the commit of results, which that bot makes
 _NEEDED = ("GITHUB_API_URL", "GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_TOKEN")
-
-
-def to_git(token: str, server: str = "") -> dict[str, str]:
-    """Variables by which git shows a token to a server: neither a command line nor a file holds it."""
-    secret = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-    return {
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"http.{server}/.extraheader" if server else "http.extraheader",
-        "GIT_CONFIG_VALUE_0": f"AUTHORIZATION: basic {secret}",
-    }
 
 
 class GitHub:

@@ -11,9 +11,9 @@ import tempfile
 from pathlib import Path
 from typing import Any, Protocol
 
-from loop.errors import LoopError
-from loop.github import BOT, GitHub
-from loop.markup import plain
+from loop.base.errors import LoopError
+from loop.base.markup import plain
+from loop.github.client import BOT, GitHub
 
 MARK = "review"
 FIRST = 30  # comments that CML reads

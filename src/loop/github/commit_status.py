@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from loop.github import GitHub
-from loop.markup import plain
+from loop.base.markup import plain
+from loop.github.client import GitHub
 
 NAME = "gate"
 LONGEST = 140  # characters of a description that GitHub allows

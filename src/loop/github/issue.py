@@ -3,9 +3,9 @@
 import os
 from typing import Any
 
-from loop.errors import LoopError
-from loop.github import BOT, GitHub
-from loop.markup import plain
+from loop.base.errors import LoopError
+from loop.base.markup import plain
+from loop.github.client import BOT, GitHub
 
 
 def warn(text: str) -> None:

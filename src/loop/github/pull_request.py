@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from loop import issue, origin
-from loop.errors import LoopError
-from loop.git import git
-from loop.github import GitHub
-from loop.markup import plain
+from loop.base.errors import LoopError
+from loop.base.markup import plain
+from loop.github import issue
+from loop.github.client import GitHub
+from loop.repo import remote
+from loop.repo.git import git
 
 TIMEOUT = 180  # seconds, for CML
 _OURS = ("PATH", "HOME", "CI", "LANG", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "HTTPS_PROXY", "NO_PROXY")
@@ -73,10 +74,10 @@ def open(github: GitHub, place: Path, change: Change) -> str:  # noqa: A001 - as
 
 def push(place: Path, name: str) -> None:
     """The commit that is checked out in `place` as a branch at origin; one that is there stays as it is."""
-    if origin.to_remote("ls-remote", "--exit-code", "origin", f"refs/heads/{name}").returncode == 0:
+    if remote.to_remote("ls-remote", "--exit-code", "origin", f"refs/heads/{name}").returncode == 0:
         print(f"note: the branch {name} is at origin already")
         return
-    done = origin.to_remote("push", "--quiet", "origin", f"HEAD:refs/heads/{name}", cwd=place)
+    done = remote.to_remote("push", "--quiet", "origin", f"HEAD:refs/heads/{name}", cwd=place)
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise LoopError(

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from loop.markup import plain
+from loop.base.markup import plain
 
 _RUN = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
 

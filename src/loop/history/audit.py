@@ -7,13 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from loop import production
-from loop.errors import LoopError
-from loop.files import write_text
-from loop.markup import plain, render
-from loop.production import State, Version
-from loop.release import history
-from loop.release.history import Move
+from loop.base.errors import LoopError
+from loop.base.files import write_text
+from loop.base.markup import plain, render
+from loop.production import log
+from loop.production import state as production
+from loop.production.log import Move
+from loop.production.state import State, Version
 
 PAGE = Path("audit/index.html")
 DAY = pd.Timedelta(days=1)
@@ -25,7 +25,7 @@ KINDS = {
     "abort": "the challenger is taken back",
     "rollback": "an earlier version is champion again",
     "rendered": "what is made of the state is made anew",
-    history.BY_HAND: "no move of `loop` leads there: the branch was edited",
+    log.BY_HAND: "no move of `loop` leads there: the branch was edited",
 }
 
 
@@ -40,13 +40,13 @@ class Day:
     @property
     def said(self) -> str:
         """What served when it ended, in words."""
-        return history.said(self.state)
+        return log.said(self.state)
 
 
 def main(since: str | None, until: str | None, day: str | None, now: pd.Timestamp) -> None:
     """Write audit/index.html and print its table. Raises LoopError for days that are none."""
     ref = production.ref()
-    moves = history.moves(ref)
+    moves = log.moves(ref)
     if ref is None or not moves:
         raise LoopError(
             "nothing was released yet",
@@ -55,7 +55,7 @@ def main(since: str | None, until: str | None, day: str | None, now: pd.Timestam
         )
     first, last = _period(since, until, day, (moves[0].at.normalize(), now.normalize() + DAY))
     found = list(days(moves, first, last))
-    write_text(PAGE, page(found, history.versions(ref), moves[-1]))
+    write_text(PAGE, page(found, log.versions(ref), moves[-1]))
     print("\n".join(table(found)))
 
 
@@ -63,7 +63,7 @@ def days(moves: list[Move], since: pd.Timestamp, until: pd.Timestamp) -> Iterato
     """Every day of [since, until), oldest first, also those on which nothing moved."""
     for date in pd.date_range(since, until, freq="D", inclusive="left"):
         here = [move for move in moves if date <= move.at < date + DAY]
-        yield Day(date, here, history.at_end(moves, date))
+        yield Day(date, here, log.at_end(moves, date))
 
 
 def table(found: list[Day]) -> Iterator[str]:
@@ -93,15 +93,15 @@ def page(found: list[Day], versions: dict[int, Version], newest: Move) -> str:
         "days": found[::-1],
         "versions": versions,
         "kinds": KINDS,
-        "by_hand": history.BY_HAND,
+        "by_hand": log.BY_HAND,
     }
     filters: dict[str, Callable[..., Any]] = {
         "plain": plain,
-        "lines": history.clean,
-        "said": history.said,
+        "lines": log.clean,
+        "said": log.said,
         "also": _also,
     }
-    return render("loop.release", "audit.html.j2", values, **filters)
+    return render("loop.history", "audit.html.j2", values, **filters)
 
 
 def _also(move: Move, version: Version | None) -> dict[str, str]:

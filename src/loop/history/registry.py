@@ -16,14 +16,15 @@ from typing import Any
 
 import yaml
 
-from loop import issue, tracking
-from loop.errors import LoopError
-from loop.files import digest
-from loop.git import git
-from loop.markup import plain
-from loop.paths import CARD, LINEAGE, METRICS, MODEL, PARAMS
-from loop.production import Production, Version
-from loop.release import branch
+from loop.base.errors import LoopError
+from loop.base.files import digest
+from loop.base.markup import plain
+from loop.github import issue
+from loop.model import tracking
+from loop.production import branch
+from loop.production.state import Production, Version
+from loop.repo.git import git
+from loop.settings.paths import CARD, LINEAGE, METRICS, MODEL, PARAMS
 
 DATA = "data "
 LOCAL = "sqlite:///mlflow.db"  # where nothing else is set

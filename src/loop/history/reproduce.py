@@ -13,15 +13,16 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from loop import issue, lock, production
-from loop.checkout import Checkout, checkout
-from loop.errors import LoopError
-from loop.files import digest
-from loop.git import git
-from loop.markup import code, prose
-from loop.paths import MODEL, PIPELINE_LOCK
-from loop.production import VERSIONS, Production, Version
-from loop.release import branch
+from loop.base.errors import LoopError
+from loop.base.files import digest
+from loop.base.markup import code, prose
+from loop.github import issue
+from loop.production import branch, state
+from loop.production.state import VERSIONS, Production, Version
+from loop.repo import dvc_lock
+from loop.repo.git import git
+from loop.repo.worktree import Checkout, checkout
+from loop.settings.paths import MODEL, PIPELINE_LOCK
 
 CHAMPION = "champion"
 HEAD = ("stage", "output", "recorded", "rebuilt", "same")
@@ -97,7 +98,7 @@ def stages(recorded: dict[str, Any], made: dict[str, Any]) -> Iterator[Row]:
     for name, stage in recorded["stages"].items():
         ours = made["stages"].get(name) or {}
         for kind, sign in (("deps", "reads "), ("outs", "")):
-            was, now = lock.hashes(stage, kind), lock.hashes(ours, kind)
+            was, now = dvc_lock.hashes(stage, kind), dvc_lock.hashes(ours, kind)
             for path in sorted(was.keys() | now.keys()):
                 row = Row(name, sign + path, was.get(path) or "absent", now.get(path) or "absent")
                 if kind == "outs" or (not row.same and not _upstream(path, recorded)):
@@ -121,20 +122,20 @@ def table(rows: list[Row]) -> str:
 def _record(version: Version, recorded: dict[str, Any], sha256: str) -> Iterator[Row]:
     """What production says of the version's lock and data, against its commit."""
     yield Row(_file(version), f"{PIPELINE_LOCK} (sha256)", version.lock, sha256)
-    named = lock.outs(recorded)
+    named = dvc_lock.outs(recorded)
     for path, md5 in version.data.items():
         yield Row(_file(version), path, md5, named.get(path, "absent"))
 
 
 def _upstream(path: str, recorded: dict[str, Any]) -> bool:
     """Whether a stage made it: then it has a row there."""
-    made = lock.outs(recorded)
+    made = dvc_lock.outs(recorded)
     return path in made or any(str(parent) in made for parent in Path(path).parents)
 
 
 def _run(home: Checkout) -> None:
     """Every stage, by the commit's own code; --force asks neither a cache nor a remote."""
-    home.run(str(home.python), "-c", "from loop.cli import main; main()", "run", "--force")
+    home.ask("loop", "run", "--force")
 
 
 def _lock(path: Path, commit: str) -> dict[str, Any]:
@@ -158,9 +159,9 @@ def _production(name: str) -> Production:
         return branch.fetch()
     except LoopError as error:
         if not re.fullmatch(r"v?\d{1,9}", name) and name != CHAMPION:
-            return production.read(None)
+            return state.read(None)
         print(f"note: {error.found}")
-        return production.read(production.ref())
+        return state.read(state.ref())
 
 
 def _which(name: str, there: Production) -> tuple[str, Version | None]:

@@ -8,14 +8,15 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from loop import lineage, production
-from loop.errors import LoopError
-from loop.files import digest
-from loop.git import git
-from loop.paths import LINEAGE, MODEL, PARAMS
-from loop.production import Challenger, Champion, Version
-from loop.release import history
-from loop.release.history import Move
+from loop.base.errors import LoopError
+from loop.base.files import digest
+from loop.model import lineage
+from loop.production import log
+from loop.production import state as production
+from loop.production.log import Move
+from loop.production.state import Challenger, Champion, Version
+from loop.repo.git import git
+from loop.settings.paths import LINEAGE, MODEL, PARAMS
 
 CHANGED = "-changed"  # what a server adds to the commit of a checkout in which files were changed
 Find = Callable[[str], list[dict[str, Any]]]
@@ -26,15 +27,15 @@ def main(what: str | None, version: int | None, request: str | None, find: Find)
 
     `find` gives the predictions on record of a request id. Raises LoopError for what is none of these.
     """
-    return history.clean(_asked(what, version, request, find))
+    return log.clean(_asked(what, version, request, find))
 
 
 def _asked(what: str | None, version: int | None, request: str | None, find: Find) -> str:
     ref = production.ref()
-    known = history.versions(ref)
+    known = log.versions(ref)
     if version is not None or (request is None and _is_number(what, known)):
         number = version if version is not None else int(what or "")
-        return _of_version(_version(known, number), history.moves(ref))
+        return _of_version(_version(known, number), log.moves(ref))
     if request is None and (what is None or _is_file(what)):
         return _of_file(Path(what or MODEL), known)
     asked = request if request is not None else str(what)
@@ -46,14 +47,14 @@ def _asked(what: str | None, version: int | None, request: str | None, find: Fin
         raise LoopError(
             f"there is no version {asked}, and {error.found}", error.expected, error.todo
         ) from None
-    moves = history.moves(ref)
+    moves = log.moves(ref)
     return "\n\n".join(_of_prediction(record, known, moves) for record in records)
 
 
 def brief(record: dict[str, Any]) -> str:
     """A prediction, the version that made it, and who let that in: a few lines."""
-    known = history.versions(production.ref())
-    return history.clean("\n".join([*_prediction(record, known), *_origin(released(record, known), record)]))
+    known = log.versions(production.ref())
+    return log.clean("\n".join([*_prediction(record, known), *_origin(released(record, known), record)]))
 
 
 def released(record: dict[str, Any], known: dict[int, Version]) -> Version | None:

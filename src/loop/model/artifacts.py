@@ -5,11 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from loop import lineage
-from loop.checkout import Checkout
-from loop.errors import LoopError
-from loop.paths import MODEL, PIPELINE, PIPELINE_LOCK
-from loop.yaml_file import load
+from loop.base.errors import LoopError
+from loop.model import lineage
+from loop.repo.worktree import Checkout
+from loop.settings.paths import MODEL, PIPELINE, PIPELINE_LOCK
+from loop.settings.yaml_file import load
 
 
 class Stored:

@@ -12,11 +12,11 @@ from typing import Any
 
 import yaml
 
-from loop.errors import LoopError
-from loop.files import digest
-from loop.git import git
-from loop.paths import ENVIRONMENT_LOCK, LINEAGE, PIPELINE, PIPELINE_LOCK
-from loop.yaml_file import load as load_yaml
+from loop.base.errors import LoopError
+from loop.base.files import digest
+from loop.repo.git import git
+from loop.settings.paths import ENVIRONMENT_LOCK, LINEAGE, PIPELINE, PIPELINE_LOCK
+from loop.settings.yaml_file import load as load_yaml
 
 
 def links(stage: str, params: dict[str, Any]) -> dict[str, Any]:

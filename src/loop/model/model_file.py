@@ -12,8 +12,8 @@ from typing import Any
 
 import skops.io
 
-from loop.errors import LoopError
-from loop.files import digest, replacing
+from loop.base.errors import LoopError
+from loop.base.files import digest, replacing
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loop import columns, features, files
-from loop.columns import Array, Columns
-from loop.errors import LoopError
+from loop.base import files
+from loop.base.errors import LoopError
+from loop.data import columns, features
+from loop.data.columns import Array, Columns
 from problem import model as problem_model
 from problem import schema
 

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from loop.errors import LoopError
-from loop.git import git
+from loop.base.errors import LoopError
+from loop.repo.git import git
 
 os.environ.setdefault("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
 os.environ.setdefault("MLFLOW_EXPERIMENT_NAME", "loop")

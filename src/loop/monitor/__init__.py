@@ -1,1 +1,4 @@
-"""On schedule: what arrived since training, whether it hurts, and the retrain that a person may merge."""
+"""On schedule: what arrived since training, whether it hurts, and one decision.
+
+It imports up to serve, review and deploy.
+"""

@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from loop import files
-from loop.features import DECIDED_AT
-from loop.monitor.champion import Champion
-from loop.monitor.finding import Gain
-from loop.params import Resampling, Windows
+from loop.base import files
+from loop.data.features import DECIDED_AT
+from loop.monitor.inputs.champion_model import Champion
+from loop.monitor.schema import Gain
+from loop.settings.monitor_settings import Settings
+from loop.settings.params import Resampling, Windows
 from loop.stats import bootstrap, paired
-from loop.watch import Settings
 from problem import metrics
 
 

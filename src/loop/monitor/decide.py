@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from loop.monitor.finding import Gain, Word
-from loop.monitor.series import Series, since, told
-from loop.watch import Settings
+from loop.monitor.schema import Gain, Word
+from loop.monitor.signals.series import Series, since, told
+from loop.settings.monitor_settings import Settings
 
 NEXT: dict[Word, str] = {
     "nothing": "nothing to do",

@@ -10,21 +10,27 @@ from typing import Any
 
 import pandas as pd
 
-from loop import contract, files, production, watch
-from loop.features import DECIDED_AT
-from loop.monitor import attempts as retrains
-from loop.monitor import champion as champions
-from loop.monitor import days as daily
-from loop.monitor import decide, estimate, feed, outcomes, page, report, tell
-from loop.monitor import look as looking
-from loop.monitor.attempts import Attempt
-from loop.monitor.champion import Champion
-from loop.monitor.days import DAY, Days
+from loop.base import files
+from loop.data import contract
+from loop.data.features import DECIDED_AT
+from loop.monitor import decide, notify
+from loop.monitor import snapshot as looking
 from loop.monitor.decide import NEXT, Case
-from loop.monitor.finding import EXIT_CODES, FINDING, FOLDER, Breach, Event, Feature, Finding, Model, Window
-from loop.monitor.look import Look
-from loop.paths import LINEAGE
-from loop.watch import Settings
+from loop.monitor.inputs import champion_model as champions
+from loop.monitor.inputs import feed, labels
+from loop.monitor.inputs import past_retrains as retrains
+from loop.monitor.inputs import windows as daily
+from loop.monitor.inputs.champion_model import Champion
+from loop.monitor.inputs.past_retrains import Attempt
+from loop.monitor.inputs.windows import DAY, Days
+from loop.monitor.report import html, text
+from loop.monitor.schema import EXIT_CODES, FINDING, FOLDER, Breach, Event, Feature, Finding, Model, Window
+from loop.monitor.signals import estimate
+from loop.monitor.snapshot import Look
+from loop.production import state
+from loop.settings import monitor_settings
+from loop.settings.monitor_settings import Settings
+from loop.settings.paths import LINEAGE
 from problem import metrics
 
 
@@ -32,17 +38,17 @@ def main(folders: Sequence[Path], now: pd.Timestamp, with_issue: bool) -> int:
     """Look, write monitor/, print one screen; the exit code is the decision's."""
     found = find(folders, now)
     files.write_text(FINDING, found.model_dump_json(indent=2) + "\n")
-    files.write_text(FOLDER / "report.md", report.markdown(found))
-    files.write_text(FOLDER / "report.html", page.page(found))
-    print(report.terminal(found))
+    files.write_text(FOLDER / "report.md", text.markdown(found))
+    files.write_text(FOLDER / "report.html", html.page(found))
+    print(text.terminal(found))
     if with_issue:
-        tell.tell(found)
+        notify.tell(found)
     return EXIT_CODES[found.decision]
 
 
 def find(folders: Sequence[Path], now: pd.Timestamp) -> Finding:
     """The finding at `now` (UTC). Raises LoopError for what cannot be looked at."""
-    setup = watch.read()
+    setup = monitor_settings.read()
     earlier = retrains.attempts(now)
     with champions.of(*champions.which(), Path.cwd()) as champion:
         when = daily.days(champion, now, setup)
@@ -129,7 +135,7 @@ def _seen(seen: Look, setup: Settings, notes: list[str]) -> dict[str, Any]:
         "source": seen.source,
         "inputs": _window(when.until, _newest(seen, when.until, setup), setup),
         "matured": _window(when.ends[-1], int(seen.performance.rows[-1]), setup),
-        "outcomes": outcomes.outcomes(seen.joined, first),
+        "outcomes": labels.outcomes(seen.joined, first),
         "signals": [one.signal(when.looks) for one in seen.series],
         "features": features,
         "points": seen.points,
@@ -178,7 +184,7 @@ def _events(champion: Champion, earlier: list[Attempt], when: Days) -> list[Even
         *(Event(day=one.day, what=f"retrain {one.outcome}") for one in earlier),
         *(
             Event(day=f"{one.released:%Y-%m-%d}", what=f"version {one.version} released")
-            for one in production.read(production.ref()).versions.values()
+            for one in state.read(state.ref()).versions.values()
         ),
     ]
     return sorted((one for one in found if when.since <= one.day <= when.until), key=lambda one: one.day)

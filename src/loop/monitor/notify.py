@@ -6,12 +6,12 @@ Nobody but a person closes it. A retrain tells by itself, and "nothing" and "wat
 import hashlib
 import re
 
-from loop import issue, outputs
-from loop.errors import LoopError
-from loop.github import BOT, GitHub
-from loop.markup import plain
-from loop.monitor import report
-from loop.monitor.finding import Finding, Word
+from loop.base.errors import LoopError
+from loop.base.markup import plain
+from loop.github import issue, workflow_output
+from loop.github.client import BOT, GitHub
+from loop.monitor.report import text as report
+from loop.monitor.schema import Finding, Word
 
 LABEL = "drift"
 TITLES: dict[Word, str] = {
@@ -29,7 +29,7 @@ def tell(finding: Finding) -> None:
     Outside of a workflow it prints what it would say. What GitHub refuses is a warning: the exit code says
     the same.
     """
-    outputs.put(decision=finding.decision)
+    workflow_output.put(decision=finding.decision)
     title = TITLES.get(finding.decision)
     if title is None:
         return
@@ -59,9 +59,10 @@ def _say(github: GitHub, title: str, finding: Finding) -> str:
 
 def _body(finding: Finding) -> str:
     """What the issue says: the report, and where it came from."""
-    run = outputs.run_url()
+    run = workflow_output.run_url()
     where = f"\n[The run]({run}), with the page as its artifact `monitor`.\n" if run else ""
-    return f"{report.markdown(finding, outputs.files_url())}{where}\n<!-- told {_fingerprint(finding)} -->\n"
+    text = report.markdown(finding, workflow_output.files_url())
+    return f"{text}{where}\n<!-- told {_fingerprint(finding)} -->\n"
 
 
 def _fingerprint(finding: Finding) -> str:

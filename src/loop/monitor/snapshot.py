@@ -7,22 +7,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from loop import params
-from loop.errors import LoopError
-from loop.features import DECIDED_AT
-from loop.monitor import backtest, drift, estimate, harm, outcomes, performance, served, use, windows
-from loop.monitor import days as daily
-from loop.monitor import rows as of_rows
-from loop.monitor.champion import Champion
-from loop.monitor.days import DAY, Days, inside, past_ends, start, window
-from loop.monitor.drift import Drift
-from loop.monitor.feed import Feed
-from loop.monitor.finding import Gain, Point
-from loop.monitor.outcomes import Joined
-from loop.monitor.performance import Performance, Windowed
-from loop.monitor.points import points
-from loop.monitor.series import Series
-from loop.watch import Settings
+from loop.base.errors import LoopError
+from loop.data.features import DECIDED_AT
+from loop.monitor import backtest
+from loop.monitor.inputs import answers, importance
+from loop.monitor.inputs import labels as outcomes
+from loop.monitor.inputs import rows as of_rows
+from loop.monitor.inputs import windows as daily
+from loop.monitor.inputs.champion_model import Champion
+from loop.monitor.inputs.feed import Feed
+from loop.monitor.inputs.labels import Joined
+from loop.monitor.inputs.windows import DAY, Days, inside, past_ends, start, window
+from loop.monitor.schema import Gain, Point
+from loop.monitor.signals import drift, estimate, performance
+from loop.monitor.signals import minima as harm
+from loop.monitor.signals.curves import points
+from loop.monitor.signals.drift import Drift
+from loop.monitor.signals.performance import Performance, Windowed
+from loop.monitor.signals.series import Series
+from loop.settings import params, retrain_windows
+from loop.settings.monitor_settings import Settings
 from problem import source
 
 
@@ -48,8 +52,8 @@ def look(champion: Champion, fed: Feed, folders: Sequence[Path], now: pd.Timesta
     """Everything that is known at `now` of the champion's inputs, scores and labels."""
     when = daily.days(champion, now, setup)
     rows, joined, told, notes = of_rows.scored(champion, fed, folders, now, setup)
-    features = of_rows.model_columns(rows, logged=told == served.LOG)
-    weights = use.use(champion, rows[rows[DECIDED_AT] < start(when.reference)], features, setup.seed)
+    features = of_rows.model_columns(rows, logged=told == answers.LOG)
+    weights = importance.use(champion, rows[rows[DECIDED_AT] < start(when.reference)], features, setup.seed)
     used = {name: share for name, share in weights.items() if share > 0}
     if not used:
         raise LoopError(
@@ -87,7 +91,7 @@ def expected_gain(champion: Champion, fed: Feed, now: pd.Timestamp, setup: Setti
     From the source's rows, as a retrain has them, whatever the log holds.
     """
     try:
-        moved = windows.at(now, setup, champion.windows)
+        moved = retrain_windows.at(now, setup, champion.windows)
     except LoopError:
         return None
     resampling = params.section("evaluate", params.Resampling)

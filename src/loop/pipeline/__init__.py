@@ -1,1 +1,1 @@
-"""`dvc repro`: ingest, validate, examples, train, evaluate."""
+"""`dvc repro`: ingest, validate, examples, train, evaluate. It imports up to model, and no other moment."""

@@ -7,8 +7,12 @@ import numpy as np
 import pandas as pd
 from pydantic import field_validator
 
-from loop import contract, features, files, lineage, model_file, params, reference, tracking
-from loop.paths import (
+from loop.base import files
+from loop.data import contract, features
+from loop.model import lineage, model_file, reference_rows, tracking
+from loop.pipeline import evaluation_curves, evaluation_figures, evaluation_report, model_card
+from loop.settings import params
+from loop.settings.paths import (
     CARD,
     CARD_JSON,
     EVALUATION,
@@ -22,7 +26,6 @@ from loop.paths import (
     SLICES,
     TRAIN,
 )
-from loop.pipeline import card, curves, figures, report
 from loop.stats import bootstrap
 from loop.stats.bootstrap import Estimate
 from problem import metrics, schema, source
@@ -69,9 +72,9 @@ def evaluate(examples: pd.DataFrame, predictions: pd.DataFrame, settings: Params
     return Evaluation(
         metrics={name: _estimate(name, judged, weight, settings) for name in metrics.METRICS},
         slices=_slices(examples, judged, weight, settings),
-        calibration=curves.calibration(judged, weight, settings.confidence),
-        clusters=curves.by_cluster(judged),
-        scores=curves.histogram(judged["score"], judged["label"]),
+        calibration=evaluation_curves.calibration(judged, weight, settings.confidence),
+        clusters=evaluation_curves.by_cluster(judged),
+        scores=evaluation_curves.histogram(judged["score"], judged["label"]),
     )
 
 
@@ -127,7 +130,7 @@ def as_json(found: Evaluation) -> dict[str, Any]:
 def main() -> None:
     """Load the model that the lineage names, judge it, and write figures, report and card."""
     settings = params.section("evaluate", Params)
-    about = params.section("card", card.Params)
+    about = params.section("card", model_card.Params)
     windows = params.section("windows", params.Windows)
     made = lineage.load()
     model = model_file.read(MODEL, made["model"]["sha256"], problem_model.TRUSTED)
@@ -141,14 +144,14 @@ def main() -> None:
     train = files.read_table(TRAIN)
     wanted = golden(pd.concat([train, examples], ignore_index=True))
     files.write_json(GOLDEN, golden_scores(model, wanted))
-    reference.write(REFERENCE, reference.of(model, wanted, train, settings.seed))
+    reference_rows.write(REFERENCE, reference_rows.of(model, wanted, train, settings.seed))
     for name in ("calibration", "clusters", "scores"):
         files.write_text(PLOTS / f"{name}.csv", getattr(found, name).to_csv(index=False, float_format="%.6f"))
-    facts = card.facts(about, windows, made, found, settings)
+    facts = model_card.facts(about, windows, made, found, settings)
     files.write_json(CARD_JSON, facts)
-    files.write_text(CARD, card.markdown(facts))
-    drawn = figures.draw(found, settings.confidence)
-    files.write_text(EVALUATION, report.html(facts, drawn))
+    files.write_text(CARD, model_card.markdown(facts))
+    drawn = evaluation_figures.draw(found, settings.confidence)
+    files.write_text(EVALUATION, evaluation_report.html(facts, drawn))
     tracking.record(
         made["model"]["sha256"],
         metrics={name: e.value for name, e in found.metrics.items() if np.isfinite(e.value)},

@@ -3,7 +3,7 @@
 import io
 from typing import Any
 
-from loop.drawing import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
+from loop.base.plotting import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
 from problem import metrics
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from loop.pipeline.card import page
+from loop.pipeline.model_card import page
 
 
 def html(facts: dict[str, Any], figures: dict[str, str]) -> str:

@@ -3,9 +3,11 @@
 import pandas as pd
 from pydantic import Field
 
-from loop import contract, features, files, params
-from loop.errors import LoopError
-from loop.paths import EXAMPLES, VALID
+from loop.base import files
+from loop.base.errors import LoopError
+from loop.data import contract, features
+from loop.settings import params
+from loop.settings.paths import EXAMPLES, VALID
 from problem import schema, source
 from problem.features import VIEWS
 

@@ -2,8 +2,9 @@
 
 import pandas as pd
 
-from loop import files, params
-from loop.paths import RAW
+from loop.base import files
+from loop.settings import params
+from loop.settings.paths import RAW
 from problem import source
 
 

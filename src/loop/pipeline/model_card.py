@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from loop import files, params
-from loop.markup import render
+from loop.base import files
+from loop.base.markup import render
+from loop.settings import params
 from problem import metrics
 
 

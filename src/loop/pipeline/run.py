@@ -8,9 +8,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from loop.errors import LoopError
-from loop.paths import CARD_JSON, EVALUATION, PARAMS, PIPELINE_LOCK
-from loop.yaml_file import load
+from loop.base.errors import LoopError
+from loop.settings.paths import CARD_JSON, EVALUATION, PARAMS, PIPELINE_LOCK
+from loop.settings.yaml_file import load
 
 SECTIONS = ["windows", "validate", "examples", "train", "evaluate", "review", "serve", "monitor", "card"]
 
@@ -31,12 +31,12 @@ def check_params() -> None:
                 f"mend {PARAMS} and run again",
             )
     if {"review", "serve", "monitor"} <= set(values):  # no stage reads these
-        from loop import params, settings, watch
-        from loop.policy import Policy
+        from loop.settings import monitor_settings, params, serve_settings
+        from loop.settings.review_policy import Policy
 
         params.section("review", Policy)
-        settings.params()
-        watch.read()
+        serve_settings.params()
+        monitor_settings.read()
     if any(values.get(name) != accepted for name, accepted in _accepted().items()) or not _accepted():
         _parse_all()
 
@@ -55,19 +55,21 @@ def _accepted() -> dict[str, Any]:
 
 
 def _parse_all() -> None:
-    from loop import facts, params, settings, watch
-    from loop.pipeline import card, evaluate, examples, train
-    from loop.policy import Policy
+    from loop.data import raw
+    from loop.pipeline import evaluate, examples, train
+    from loop.pipeline import model_card as card
+    from loop.settings import monitor_settings, params, serve_settings
+    from loop.settings.review_policy import Policy
 
     models: dict[str, Any] = {
         "windows": params.Windows,
-        "validate": facts.Params,
+        "validate": raw.Params,
         "examples": examples.Params,
         "train": train.Params,
         "evaluate": evaluate.Params,
         "review": Policy,
-        "serve": settings.Params,
-        "monitor": watch.Settings,
+        "serve": serve_settings.Params,
+        "monitor": monitor_settings.Settings,
         "card": card.Params,
     }
     for name in SECTIONS:
@@ -128,7 +130,7 @@ def _metric(found: dict[str, Any], interval: str, wide: int) -> str:
 
 
 def _minima(card: dict[str, Any]) -> list[str]:
-    from loop.policy import reaches
+    from loop.settings.review_policy import reaches
 
     found, minima = card["metrics"], load(PARAMS)["review"]["minima"]
     missed = [

@@ -7,9 +7,11 @@ import pandas as pd
 from pydantic import Field
 from threadpoolctl import threadpool_limits
 
-from loop import files, lineage, model_file, params, tracking
-from loop.paths import ENVIRONMENT_LOCK, LINEAGE, MODEL, PARAMS, TRAIN
-from loop.yaml_file import load
+from loop.base import files
+from loop.model import lineage, model_file, tracking
+from loop.settings import params
+from loop.settings.paths import ENVIRONMENT_LOCK, LINEAGE, MODEL, PARAMS, TRAIN
+from loop.settings.yaml_file import load
 from problem import model as problem_model
 
 

@@ -4,11 +4,12 @@ All breaches are collected in reports/validation.json before anything is refused
 tables are written to data/valid only if there are none.
 """
 
-from loop import files, params
-from loop.contract import ContractError
-from loop.errors import LoopError
-from loop.facts import Params, validate
-from loop.paths import RAW, VALID, VALIDATION
+from loop.base import files
+from loop.base.errors import LoopError
+from loop.data.contract import ContractError
+from loop.data.raw import Params, validate
+from loop.settings import params
+from loop.settings.paths import RAW, VALID, VALIDATION
 from problem import source
 
 

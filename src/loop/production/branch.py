@@ -13,11 +13,11 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from loop import production
-from loop.errors import LoopError
-from loop.git import environment, git
-from loop.origin import identity, remote, to_remote
-from loop.production import BRANCH, STATE, VERSIONS, Production, State, Version
+from loop.base.errors import LoopError
+from loop.production import state as production
+from loop.production.state import BRANCH, STATE, VERSIONS, Production, State, Version
+from loop.repo.git import environment, git
+from loop.repo.remote import identity, remote, to_remote
 
 TRIES = 5
 LOCAL = f"refs/heads/{BRANCH}"

@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-from loop.git import git
-from loop.paths import ENVIRONMENT_LOCK, LINEAGE, PARAMS
+from loop.repo.git import git
+from loop.settings.paths import ENVIRONMENT_LOCK, LINEAGE, PARAMS
 
 BENTOFILE = "bentofile.yaml"
 BUILD = (BENTOFILE, "deploy/Dockerfile.j2", "requirements-uv.txt", str(ENVIRONMENT_LOCK))

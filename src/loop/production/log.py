@@ -12,12 +12,12 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from loop import production
-from loop.errors import LoopError
-from loop.git import git
-from loop.markup import plain
-from loop.params import parse
-from loop.production import EMPTY, STATE, VERSIONS, State, Version
+from loop.base.errors import LoopError
+from loop.base.markup import plain
+from loop.production import state as production
+from loop.production.state import EMPTY, STATE, VERSIONS, State, Version
+from loop.repo.git import git
+from loop.settings.params import parse
 
 BY_HAND = "by hand"
 FIELDS = ("%H", "%cI", "%an", "%s", "%b", "%(trailers:only,unfold)")

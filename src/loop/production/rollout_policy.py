@@ -9,10 +9,10 @@ from pathlib import Path
 import yaml
 from pydantic import Field, model_validator
 
-from loop.errors import LoopError
-from loop.git import git
-from loop.params import Section, parse
-from loop.yaml_file import load
+from loop.base.errors import LoopError
+from loop.repo.git import git
+from loop.settings.params import Section, parse
+from loop.settings.yaml_file import load
 
 POLICY = Path("deploy/policy.yaml")
 MAIN = "refs/remotes/origin/main"

@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import AfterValidator, Field, model_validator
 
-from loop.errors import LoopError
-from loop.git import git
-from loop.params import Instant, Section, parse
+from loop.base.errors import LoopError
+from loop.repo.git import git
+from loop.settings.params import Instant, Section, parse
 
 BRANCH = "production"
 STATE, VERSIONS = Path("rollout.yaml"), Path("versions")

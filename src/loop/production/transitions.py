@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from loop.errors import LoopError
-from loop.production import Challenger, Champion, Refused, Stage, State, Version
-from loop.release.policy import Policy, Step
+from loop.base.errors import LoopError
+from loop.production.rollout_policy import Policy, Step
+from loop.production.state import Challenger, Champion, Refused, Stage, State, Version
 
 STATUS = "`loop rollout status` shows what serves"
 

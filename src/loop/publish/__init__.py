@@ -1,1 +1,4 @@
-"""Publish: posts what an unprivileged run of the review computed, and trusts none of it."""
+"""Posts what an unprivileged run of the review computed, and trusts none of it.
+
+It imports up to history and monitor.
+"""

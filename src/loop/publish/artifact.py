@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from loop.errors import LoopError
-from loop.markup import plain
+from loop.base.errors import LoopError
+from loop.base.markup import plain
 from loop.review.verdict import Verdict
 
 NAME = "review"

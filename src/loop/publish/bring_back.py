@@ -2,15 +2,15 @@
 
 import base64
 
-from loop.errors import LoopError
-from loop.github import HEADLINE
-from loop.markup import prose
+from loop.base.errors import LoopError
+from loop.base.markup import prose
+from loop.github.client import HEADLINE
 from loop.publish import head, pull, results
 from loop.publish.artifact import Artifact
 from loop.publish.case import Case
 from loop.publish.head import Head
 from loop.publish.pull import NothingToDo, Pull, Run
-from loop.review.rerun import GATE as RERUN
+from loop.review.rerun_check import GATE as RERUN
 
 _COMMIT = """
 mutation($input: CreateCommitOnBranchInput!) { createCommitOnBranch(input: $input) { commit { oid } } }

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from loop.errors import LoopError
-from loop.github import GitHub
-from loop.markup import code
+from loop.base.errors import LoopError
+from loop.base.markup import code
+from loop.github.client import GitHub
 from loop.publish.head import Head
 from loop.publish.pull import Pull, Run
 

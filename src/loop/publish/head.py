@@ -4,9 +4,10 @@ import os
 import re
 import subprocess
 
-from loop.errors import LoopError
-from loop.github import GitHub, to_git
+from loop.base.errors import LoopError
+from loop.github.client import GitHub
 from loop.publish.pull import NothingToDo, Pull
+from loop.repo.remote import auth_by_environment
 
 LARGEST = 5_000_000  # bytes of a file that is read
 TIMEOUT = 300  # seconds, for one call of git
@@ -75,7 +76,7 @@ def _url(github: GitHub) -> str:
 
 def _git(*arguments: str, token: str = "") -> bytes:
     """What git prints. A token goes by the environment: neither a command line nor a file holds it."""
-    env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", **(to_git(token) if token else {})}
+    env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", **(auth_by_environment(token) if token else {})}
     try:
         done = subprocess.run(
             ["git", "--literal-pathspecs", *arguments],

@@ -9,18 +9,18 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
-from loop import comment, status
-from loop.errors import LoopError
-from loop.github import GitHub
-from loop.markup import plain, prose
-from loop.publish import artifact, branch, head, pull
+from loop.base.errors import LoopError
+from loop.base.markup import plain, prose
+from loop.github import comment, commit_status
+from loop.github.client import GitHub
+from loop.github.commit_status import Gate
+from loop.publish import artifact, bring_back, head, pull
 from loop.publish.artifact import Artifact
 from loop.publish.case import Case, named
 from loop.publish.head import Head
 from loop.publish.pull import NothingToDo, Run
-from loop.review import report
+from loop.review import review_report
 from loop.review.verdict import EXIT_CODES, Verdict
-from loop.status import Gate
 
 # What a change may hold that the review does not run; and what it runs, but every team changes.
 INERT = ("docs/", "data/", "models/", "reports/")
@@ -55,8 +55,8 @@ def _guarded(github: GitHub, run: Run) -> list[LoopError]:
         mistake = error if isinstance(error, LoopError) else _fault(error)
         with suppress(LoopError):
             for sha in {run.sha: 0, case.pull.sha if case else run.sha: 0}:
-                if case or not status.final(github, sha):  # without a case nothing was judged anew
-                    status.put(github, sha, Gate("error", mistake.found), run.url)
+                if case or not commit_status.final(github, sha):  # without a case nothing was judged anew
+                    commit_status.put(github, sha, Gate("error", mistake.found), run.url)
         raise LoopError(plain(mistake.found), plain(mistake.expected), plain(mistake.todo)) from None
     return case.errors
 
@@ -77,19 +77,19 @@ def _case(github: GitHub, run: Run) -> Case:
     found = pull.find(github, run)
     tip = head.fetch(github, found)
     if tip.sha != run.sha and tip.parents() != [run.sha]:
-        raise branch.moved(tip, run)
+        raise bring_back.moved(tip, run)
     return Case(github, run, found, Head(run.sha), tip)
 
 
 def _publish(case: Case) -> None:
     """Results to the branch, then the comment, then the statuses."""
-    moved = branch.moved(case.tip, case.run) if case.tip.sha != case.run.sha else None
+    moved = bring_back.moved(case.tip, case.run) if case.tip.sha != case.run.sha else None
     warnings = _warnings(case)
     if case.run.conclusion == "cancelled":
         if moved:
             raise moved
         cancelled = Gate("error", "the review was cancelled: run it again")
-        case.attempt(status.put, case.github, case.run.sha, cancelled, case.run.url)
+        case.attempt(commit_status.put, case.github, case.run.sha, cancelled, case.run.url)
         return
     try:
         found = _artifact(case)
@@ -100,15 +100,15 @@ def _publish(case: Case) -> None:
         case.notes.append(f"Steps of the run that failed: {prose(_failed(case))}.")
         gate, text = Gate("error", error.found), "## No verdict: the review's results cannot be used"
     else:
-        gate, text = _gate(case, found), report.markdown(_ours(case, found.verdict))
-        branch.bring_back(case, found)
+        gate, text = _gate(case, found), review_report.markdown(_ours(case, found.verdict))
+        bring_back.bring_back(case, found)
     body, failures = _body(case, text, gate, warnings), len(case.errors)
     case.attempt(comment.put, case.github, case.pull, body)
     if len(case.errors) > failures and gate.state == "success":
         gate = Gate("error", "the report could not be written: run publish again")
     for sha in {case.run.sha: 0, case.pull.sha: 0}:
-        case.attempt(status.put, case.github, sha, gate, case.run.url)
-    print(f"#{case.pull.number} {case.run.sha[:12]}: {status.NAME} is {gate.state}: {plain(gate.why)}")
+        case.attempt(commit_status.put, case.github, sha, gate, case.run.url)
+    print(f"#{case.pull.number} {case.run.sha[:12]}: {commit_status.NAME} is {gate.state}: {plain(gate.why)}")
 
 
 def _artifact(case: Case) -> Artifact:
@@ -178,7 +178,9 @@ def _body(case: Case, text: str, gate: Gate, warnings: list[str]) -> str:
     headline, _, rest = text.rstrip().partition("\n")
     lines = [headline, "", *(f"> {warning}" for warning in warnings), rest, ""]
     lines += [f"> {note}\n" for note in case.notes]
-    lines.append(f"`{status.NAME}` is **{gate.state}** for {case.run.sha[:12]} · [the run]({case.run.url})")
+    lines.append(
+        f"`{commit_status.NAME}` is **{gate.state}** for {case.run.sha[:12]} · [the run]({case.run.url})"
+    )
     return "\n".join(lines) + "\n"
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from loop.github import GitHub
-from loop.markup import plain
+from loop.base.markup import plain
+from loop.github.client import GitHub
 
 WORKFLOW = ".github/workflows/review.yml"
 

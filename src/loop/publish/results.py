@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import PurePosixPath
 from typing import Any
 
-from loop.errors import LoopError
-from loop.markup import plain
+from loop.base.errors import LoopError
+from loop.base.markup import plain
 from loop.publish import foreign_yaml
 from loop.publish.artifact import LOCK, result
 from loop.publish.head import Head

@@ -1,1 +1,4 @@
-"""What happens on a merge, and after: register, roll out, go back."""
+"""What a merge leads to: whether it needs a release, who approved, the record and its notes.
+
+It imports up to rollout.
+"""

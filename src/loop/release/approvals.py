@@ -9,12 +9,12 @@ what was merged is, file by file, what was judged.
 from dataclasses import dataclass
 from typing import Any
 
-from loop.errors import LoopError
-from loop.git import git
-from loop.github import BOT, HEADLINE, GitHub
-from loop.markup import plain
-from loop.production import Version
-from loop.release import content
+from loop.base.errors import LoopError
+from loop.base.markup import plain
+from loop.github.client import BOT, HEADLINE, GitHub
+from loop.production import content
+from loop.production.state import Version
+from loop.repo.git import git
 
 MAIN, GATE = "main", "gate"
 WRITERS = ("admin", "write")  # "maintain" is told as write

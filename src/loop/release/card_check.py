@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from loop.errors import LoopError
-from loop.params import Section, parse
-from loop.paths import CARD_JSON
+from loop.base.errors import LoopError
+from loop.settings.params import Section, parse
+from loop.settings.paths import CARD_JSON
 
 _PLACEHOLDER = re.compile(
     r"\b(TODO|FIXME|TBD|XXX)\b|lorem ipsum|<[a-z…][^<>]*>|\?\?\?|^(n/?a|none|unknown|[-.…]+)$",

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from loop import lock
-from loop.markup import code, figure, prose
+from loop.base.markup import code, figure, prose
+from loop.repo import dvc_lock as lock
 
 MOST = 40  # lines of one list
 

@@ -3,9 +3,9 @@
 import subprocess
 from dataclasses import dataclass
 
-from loop.production import Production, Refused, Version
-from loop.release import content
-from loop.release.content import Content
+from loop.production import content
+from loop.production.content import Content
+from loop.production.state import Production, Refused, Version
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,19 @@
 import os
 from dataclasses import dataclass, field
 
-from loop import origin, outputs, production
-from loop.git import git
-from loop.github import GitHub
-from loop.markup import prose
-from loop.production import Production, Version
-from loop.release import branch, card, content, governance, page, policy
-from loop.release.due import Due, due
-from loop.release.governance import Evidence
+from loop.base.markup import prose
+from loop.github import workflow_output
+from loop.github.client import GitHub
+from loop.production import branch, content, rollout_policy, state
+from loop.production.state import Production, Version
+from loop.release import approvals, card_check, release_notes
+from loop.release.approvals import Evidence
+from loop.release.needs_release import Due, due
+from loop.repo import remote
+from loop.repo.git import git
 
 REGISTRY = "ghcr.io"
-NO_BRANCH = f"there is no branch `{production.BRANCH}` to release to: `loop setup github` makes it"
+NO_BRANCH = f"there is no branch `{state.BRANCH}` to release to: `loop setup github` makes it"
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def main() -> int:
     plan = make()
     number = plan.due.number or (plan.untold.version if plan.untold else "")
     name = image() if plan.go else ""
-    outputs.put(
+    workflow_output.put(
         go=plan.go,
         build=plan.due.number is not None,
         version=number,
@@ -57,7 +59,7 @@ def main() -> int:
         who += one.verdict
         said += f"\n  {one.commit[:12]}  {who}"
     print(said)
-    outputs.summary("\n\n".join(prose(line) for line in said.split("\n")))
+    workflow_output.summary("\n\n".join(prose(line) for line in said.split("\n")))
     return 0
 
 
@@ -71,34 +73,34 @@ def make() -> Plan:
     if now is None:
         return Plan(commit, Due(None, NO_BRANCH))
     found = due(now, commit)
-    if not origin.remote():
+    if not remote.remote():
         return _trial(commit, found)
     if found.again is not None:
-        told = page.find(GitHub.of_this_run(), found.again.version) is not None
+        told = release_notes.find(GitHub.of_this_run(), found.again.version) is not None
         return Plan(commit, found, untold=None if told else found.again)
     if found.number is None:
         return Plan(commit, found)
-    card.check(content.of(commit).model)
-    return Plan(commit, found, governance.evidence(GitHub.of_this_run(), found.last, commit))
+    card_check.check(content.of(commit).model)
+    return Plan(commit, found, approvals.evidence(GitHub.of_this_run(), found.last, commit))
 
 
 def _trial(commit: str, found: Due) -> Plan:
     """The plan in a clone without `origin`, where a branch of its own is all that there is to release to."""
     if found.number is None:
         return Plan(commit, found)
-    card.check(content.of(commit).model)
-    return Plan(commit, found, [governance.nobody(commit)])
+    card_check.check(content.of(commit).model)
+    return Plan(commit, found, [approvals.nobody(commit)])
 
 
 def image() -> str:
     """The name under which images are pushed, by the policy or by the repository's own name."""
-    named = policy.read().image
+    named = rollout_policy.read().image
     return named or f"{REGISTRY}/{os.environ.get('GITHUB_REPOSITORY', '')}".lower()
 
 
 def _production() -> Production | None:
     """The branch as it is now; None where `origin` has none yet."""
-    return branch.fetch() if production.ref() is not None or not origin.remote() else None
+    return branch.fetch() if state.ref() is not None or not remote.remote() else None
 
 
 def _model_changed(plan: Plan) -> bool:

@@ -6,11 +6,12 @@ from typing import Any
 
 import yaml
 
-from loop import lineage, lock, rebuild
-from loop.errors import LoopError
-from loop.git import git
-from loop.paths import CARD, CARD_JSON, LINEAGE, MODEL, PIPELINE_LOCK, REFERENCE
-from loop.yaml_file import load
+from loop.base.errors import LoopError
+from loop.model import lineage
+from loop.repo import dvc_lock, rerun
+from loop.repo.git import git
+from loop.settings.paths import CARD, CARD_JSON, LINEAGE, MODEL, PIPELINE_LOCK, REFERENCE
+from loop.settings.yaml_file import load
 
 NEEDED = (MODEL, LINEAGE, REFERENCE, CARD, CARD_JSON)  # what goes into the image
 
@@ -21,7 +22,7 @@ def main() -> int:
     Raises LoopError that names each stage and path that differs.
     """
     committed = yaml.safe_load(git("show", f"HEAD:{PIPELINE_LOCK.as_posix()}")) or {}
-    rebuild.run(NEEDED)
+    rerun.run(NEEDED)
     ours = load(PIPELINE_LOCK)
     told = [*differing(committed, ours), *_files(ours)]
     if told:
@@ -30,7 +31,9 @@ def main() -> int:
             f"what {PIPELINE_LOCK} on main says",
             "`make run` on a branch shows it; bring what comes out by a pull request. Nothing was released",
         )
-    print(f"main's results came out again: {len(lock.outs(ours))} outputs of {len(ours['stages'])} stages")
+    print(
+        f"main's results came out again: {len(dvc_lock.outs(ours))} outputs of {len(ours['stages'])} stages"
+    )
     return 0
 
 
@@ -40,15 +43,15 @@ def differing(committed: dict[str, Any], ours: dict[str, Any]) -> Iterator[str]:
     for name in sorted(theirs.keys() | mine.keys()):
         if name not in theirs or name not in mine:
             yield f"stage {name}: {'not in main' if name not in theirs else 'only in main'}'s {PIPELINE_LOCK}"
-        elif lock.inputs(theirs[name]) != lock.inputs(mine[name]):
+        elif dvc_lock.inputs(theirs[name]) != dvc_lock.inputs(mine[name]):
             yield f"stage {name}: {PIPELINE_LOCK} is older than {', '.join(_moved(theirs[name], mine[name]))}"
-    for one in lock.differences(committed, ours):
+    for one in dvc_lock.differences(committed, ours):
         yield f"stage {one.stage}: {one.path} is {one.theirs[:12]} on main, {one.ours[:12]} when run again"
 
 
 def _moved(theirs: dict[str, Any], mine: dict[str, Any]) -> list[str]:
     """The inputs of a stage that differ, by name."""
-    was, now = lock.hashes(theirs, "deps"), lock.hashes(mine, "deps")
+    was, now = dvc_lock.hashes(theirs, "deps"), dvc_lock.hashes(mine, "deps")
     paths = [path for path in sorted(was.keys() | now.keys()) if was.get(path) != now.get(path)]
     return paths or ["its command or params"]
 
@@ -56,8 +59,8 @@ def _moved(theirs: dict[str, Any], mine: dict[str, Any]) -> list[str]:
 def _files(ours: dict[str, Any]) -> Iterator[str]:
     """Files that are not what the lock says: a damaged cache, or a result in git that nothing made."""
     for stage, entry in (ours.get("stages") or {}).items():
-        for path, md5 in lock.hashes(entry, "outs").items():
+        for path, md5 in dvc_lock.hashes(entry, "outs").items():
             if Path(path) in NEEDED and (not Path(path).is_file() or lineage.md5(Path(path)) != md5):
                 yield f"stage {stage}: {path} is not the file whose hash {PIPELINE_LOCK} holds"
-    changed = git("diff", "--name-only", "HEAD", "--", *rebuild.made()).split()
+    changed = git("diff", "--name-only", "HEAD", "--", *rerun.made()).split()
     yield from (f"{path} is not the committed one" for path in changed if path != str(PIPELINE_LOCK))

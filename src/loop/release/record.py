@@ -11,17 +11,23 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from loop import lock, origin, outputs, production
-from loop.errors import LoopError
-from loop.github import GitHub
-from loop.markup import prose
-from loop.paths import CARD, CARD_JSON, PARAMS, PIPELINE_LOCK
-from loop.production import Challenger, Production, State, Version
-from loop.release import branch, content, follow, moves, page, plan, policy, render
+from loop.base.errors import LoopError
+from loop.base.markup import prose
+from loop.deploy import render
+from loop.github import workflow_output
+from loop.github.client import GitHub
+from loop.production import branch, content, transitions
+from loop.production import rollout_policy as policy
+from loop.production import state as production
+from loop.production.rollout_policy import Policy
+from loop.production.state import Challenger, Production, State, Version
+from loop.release import plan, release_notes
 from loop.release.changelog import Facts, changelog
-from loop.release.due import before, due
+from loop.release.needs_release import before, due
 from loop.release.plan import Plan
-from loop.release.policy import Policy
+from loop.repo import dvc_lock, remote
+from loop.rollout import follow
+from loop.settings.paths import CARD, CARD_JSON, PARAMS, PIPELINE_LOCK
 
 SBOM = Path("dist/sbom.cdx.json")  # `loop image` writes it
 
@@ -57,20 +63,20 @@ def main(image: str, now: pd.Timestamp) -> int:
         return 0
     there = branch.fetch()
     follow.follow(there)
-    if not origin.remote():
+    if not remote.remote():
         print(f"version {version.version} is on this clone's own `{production.BRANCH}`, approved by nobody")
         return 0
     text = notes(there, version)
-    told = page.put(GitHub.of_this_run(), version, text, SBOM)
+    told = release_notes.put(GitHub.of_this_run(), version, text, SBOM)
     print(f"version {version.version} is released: {told}")
-    outputs.put(version=version.version, page=told)
-    outputs.summary(f"## Version {version.version} is released\n\n{text}")
+    workflow_output.put(version=version.version, page=told)
+    workflow_output.summary(f"## Version {version.version} is released\n\n{text}")
     return 0
 
 
 def _write(release: Release) -> Version:
     """One commit on `production`; the version as it is there."""
-    if not release.image and origin.remote():
+    if not release.image and remote.remote():
         raise LoopError("no --image is given", "NAME@sha256:… of what was pushed", "`loop image --push`")
     after = branch.change(lambda now: _move(now, release), render.rendered)
     written = after.of_commit(release.plan.commit)
@@ -86,10 +92,10 @@ def _move(now: Production, release: Release) -> tuple[State, str, Version]:
     if found.number is None:
         raise _NothingToDo(found.reason)
     version = _version(found.number, release)
-    state = moves.enter(now.state, version, release.policy, release.now)
+    state = transitions.enter(now.state, version, release.policy, release.now)
     entered = next(one for one in state.models if one.version == version.version)
     role = f"challenger, {entered.stage.name}" if isinstance(entered, Challenger) else "champion"
-    text = origin.message(
+    text = remote.message(
         f"Release version {version.version}: {role}",
         _since(found.last, version),
         Version=version.version,
@@ -107,7 +113,7 @@ def _move(now: Production, release: Release) -> tuple[State, str, Version]:
 def _version(number: int, release: Release) -> Version:
     commit, came = release.plan.commit, release.plan.evidence[0]
     text = _bytes(commit, PIPELINE_LOCK)
-    outs = lock.outs(yaml.safe_load(text))
+    outs = dvc_lock.outs(yaml.safe_load(text))
     return Version.model_validate(
         {
             "version": number,

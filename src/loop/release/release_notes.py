@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from loop.errors import LoopError
-from loop.github import GitHub
-from loop.production import Version
+from loop.base.errors import LoopError
+from loop.github.client import GitHub
+from loop.production.state import Version
 
 LONGEST = 120_000  # characters; GitHub takes 125,000
 

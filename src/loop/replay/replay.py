@@ -15,18 +15,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from loop import files, params
-from loop.errors import LoopError
-from loop.features import DECIDED_AT
-from loop.git import git
-from loop.monitor import champion as champions
-from loop.monitor import feed, windows
-from loop.monitor.champion import Champion
-from loop.monitor.finding import FINDING
-from loop.monitor.scratch import Scratch, scratch
-from loop.params import Windows
-from loop.paths import PARAMS
-from loop.watch import Settings
+from loop.base import files
+from loop.base.errors import LoopError
+from loop.data.features import DECIDED_AT
+from loop.monitor.inputs import champion_model as champions
+from loop.monitor.inputs import feed
+from loop.monitor.inputs.champion_model import Champion
+from loop.monitor.schema import FINDING
+from loop.replay.scratch import Scratch, scratch
+from loop.repo.git import git
+from loop.settings import params, retrain_windows
+from loop.settings.monitor_settings import Settings
+from loop.settings.params import Windows
+from loop.settings.paths import PARAMS
 from problem import metrics, source
 
 DAY = pd.Timedelta(days=1)
@@ -58,16 +59,16 @@ class Story:
 
 def main(since: pd.Timestamp | None, until: pd.Timestamp, judged_from: str | None, to: Path) -> int:
     """Live, then write replay.json, replay.md and replay.svg into the folder `to`."""
-    from loop.monitor import replayed
+    from loop.replay import replay_report
 
     os.chdir(git("rev-parse", "--show-toplevel"))
     resampling = params.section("evaluate", params.Resampling)
     story = live(Path.cwd(), since, until, lambda told: print(told, flush=True))
-    found = replayed.record(story, judged_from or story.weeks[0].now, resampling)
+    found = replay_report.record(story, judged_from or story.weeks[0].now, resampling)
     files.write_json(to / "replay.json", found)
-    files.write_text(to / "replay.md", replayed.table(found))
-    files.write_text(to / "replay.svg", replayed.draw(found))
-    print(replayed.table(found))
+    files.write_text(to / "replay.md", replay_report.table(found))
+    files.write_text(to / "replay.svg", replay_report.draw(found))
+    print(replay_report.table(found))
     print(f"  figure      {to}/replay.svg; table {to}/replay.md; record {to}/replay.json")
     return 0
 
@@ -108,7 +109,7 @@ def _begin(place: Scratch, since: pd.Timestamp | None, say: Callable[[str], None
     }
     moved = params.parse("windows", values, Windows)
     path = place.path / PARAMS
-    files.write_text(path, windows.edit(path.read_text(encoding="utf-8"), moved))
+    files.write_text(path, retrain_windows.edit(path.read_text(encoding="utf-8"), moved))
     say(f"the first champion is trained on {own.train.since:%Y-%m-%d} until {split:%Y-%m-%d}")
     place.loop("run")
     place.git("add", "--update")
@@ -183,7 +184,7 @@ def _monthly(
             continue
         seen.add(month)
         try:
-            moved = windows.at(now, setup, champion.windows)
+            moved = retrain_windows.at(now, setup, champion.windows)
         except LoopError:
             continue  # it would learn nothing new
         decided = rows[DECIDED_AT]

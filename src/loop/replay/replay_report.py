@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.dates import DateFormatter, MonthLocator, date2num
 
-from loop.drawing import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
-from loop.features import DECIDED_AT
-from loop.monitor.replay import LIVES, Story
-from loop.params import Resampling
+from loop.base.plotting import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
+from loop.data.features import DECIDED_AT
+from loop.replay.replay import LIVES, Story
+from loop.settings.params import Resampling
 from loop.stats import bootstrap
 from problem import metrics
 

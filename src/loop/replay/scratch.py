@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from loop.errors import LoopError
-from loop.git import git
+from loop.base.errors import LoopError
+from loop.repo.git import git
 
-_LOOP = (sys.executable, "-c", "from loop.cli import main; main()")
+_LOOP = (sys.executable, "-m", "loop.cli")
 _STRANGE = ("GITHUB_", "GIT_", "MLFLOW_", "LOOP_", "CML_", "PYTHONPATH")  # no replay speaks to anyone
 TIMEOUT = 1800  # seconds, of one verb
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from loop.errors import LoopError
+from loop.base.errors import LoopError
 
 
 def environment() -> dict[str, str]:

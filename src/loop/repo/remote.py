@@ -1,14 +1,14 @@
 """origin, and who commits: what git does there, with a workflow's token where there is one."""
 
+import base64
 import os
 import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
-from loop.errors import LoopError
-from loop.git import environment, git
-from loop.github import to_git
+from loop.base.errors import LoopError
+from loop.repo.git import environment, git
 
 MAIN = "refs/remotes/origin/main"
 BOT = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")
@@ -33,7 +33,7 @@ def to_remote(*arguments: str, cwd: Path | None = None) -> "subprocess.Completed
     env = {**environment(), **way, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     token, server = os.environ.get("GITHUB_TOKEN"), os.environ.get("GITHUB_SERVER_URL")
     if os.environ.get("GITHUB_ACTIONS") and token and server:
-        env |= to_git(token, server)
+        env |= auth_by_environment(token, server)
     try:
         return subprocess.run(
             ["git", *arguments],
@@ -48,6 +48,16 @@ def to_remote(*arguments: str, cwd: Path | None = None) -> "subprocess.Completed
         raise LoopError(
             f"origin did not answer within {TIMEOUT} s", "a remote that answers", "run it again"
         ) from None
+
+
+def auth_by_environment(token: str, server: str = "") -> dict[str, str]:
+    """Variables by which git shows a token to a server: neither a command line nor a file holds it."""
+    secret = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"http.{server}/.extraheader" if server else "http.extraheader",
+        "GIT_CONFIG_VALUE_0": f"AUTHORIZATION: basic {secret}",
+    }
 
 
 def identity() -> dict[str, str]:

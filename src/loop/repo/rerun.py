@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from loop.errors import LoopError
-from loop.paths import PIPELINE, PIPELINE_LOCK
-from loop.yaml_file import load
+from loop.base.errors import LoopError, guard
+from loop.settings.paths import PIPELINE, PIPELINE_LOCK
+from loop.settings.yaml_file import load
 
 _FAILED = re.compile(r"failed to reproduce '([^']*)'")
 _NOISE = re.compile(r"^(ERROR: failed to reproduce|> |WARNING: |Running stage |To |\s*$)")
@@ -75,7 +75,7 @@ def _dvc(*arguments: str) -> None:
 def _loop_run(*options: str) -> tuple[int, list[str]]:
     """`loop run`, its lines shown as they come; exit code and lines."""
     process = subprocess.Popen(
-        [sys.executable, "-c", "from loop.cli import main; main()", "run", *options],
+        [sys.executable, "-m", "loop.cli", "run", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -98,3 +98,7 @@ def _some_output_is_missing() -> bool:
     return any(
         not Path(str(next(iter(entry)) if isinstance(entry, dict) else entry)).exists() for entry in entries
     )
+
+
+if __name__ == "__main__":
+    guard(run)

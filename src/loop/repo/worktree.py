@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from loop.errors import LoopError
-from loop.files import digest
-from loop.git import environment, git
-from loop.paths import ENVIRONMENT_LOCK
+from loop.base.errors import LoopError
+from loop.base.files import digest
+from loop.repo import protocol
+from loop.repo.git import environment, git
+from loop.settings.paths import ENVIRONMENT_LOCK
 
 _REAPER = """
 trap '' INT TERM HUP
@@ -69,6 +70,14 @@ class Checkout:
                 f"`git worktree add ../look {self.path.name}` and run it there",
             )
 
+    def entry(self, name: str) -> list[str]:
+        """The command by which the checkout's own code answers to `name`; see `loop.repo.protocol`."""
+        return [str(self.python), *protocol.of(self.path).entries[name]]
+
+    def ask(self, name: str, *arguments: str) -> None:
+        """Run one of the checkout's entry points there, to its end. Raises LoopError as `run` does."""
+        self.run(*self.entry(name), *arguments)
+
     def environment(self) -> dict[str, str]:
         """Variables under which the checkout's own code runs; no tracker, no token of a workflow."""
         ours = ("MLFLOW_", "GIT_", "LOOP_", "GITHUB_", "ACTIONS_")
@@ -83,7 +92,7 @@ class Checkout:
         """The model of this checkout, ready to be asked."""
         with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
             process = subprocess.Popen(
-                [str(self.python), "-m", "loop.scorer"],
+                self.entry("score"),
                 cwd=self.path,
                 env=self.environment() | {"OMP_NUM_THREADS": "1"},
                 stdin=subprocess.PIPE,

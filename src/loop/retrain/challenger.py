@@ -12,19 +12,18 @@ from pathlib import Path
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 
-from loop import origin, rebuild
-from loop.checkout import Checkout, checkout
-from loop.errors import LoopError
-from loop.git import git
-from loop.monitor import windows
-from loop.monitor.attempts import TRAILER
-from loop.monitor.finding import FOLDER
-from loop.params import Windows
-from loop.paths import PARAMS, REVIEW
+from loop.base.errors import LoopError
+from loop.monitor.inputs.past_retrains import TRAILER
+from loop.monitor.schema import FOLDER
+from loop.repo import remote, rerun
+from loop.repo.git import git
+from loop.repo.worktree import Checkout, checkout
+from loop.settings import retrain_windows as windows
+from loop.settings.params import Windows
+from loop.settings.paths import PARAMS, REVIEW
 
 REPORTS = FOLDER / REVIEW  # a copy of what the review wrote
 PASSING = ("better", "equivalent")
-_LOOP = ("-c", "from loop.cli import main; main()")
 
 
 class Verdict(BaseModel):
@@ -74,7 +73,7 @@ def subject(moved: Windows) -> str:
 
 def against(main: str) -> str:
     """The shortest name by which a review finds the ref `main`: its report repeats it."""
-    if main != origin.MAIN:
+    if main != remote.MAIN:
         return "main"
     local = git("for-each-ref", "--format=%(objectname)", "refs/heads/main")
     return "main" if local in ("", git("rev-parse", main)) else "origin/main"
@@ -97,7 +96,7 @@ def _share_cache(home: Checkout) -> None:
 
 def _run(home: Checkout) -> None:
     try:
-        home.run(str(home.python), "-c", "from loop import rebuild; rebuild.run()")
+        home.ask("rerun")
     except LoopError as error:
         raise LoopError(
             f"the pipeline does not run on the new windows: {error.found.partition(' failed: ')[2]}",
@@ -110,10 +109,10 @@ def _commit(home: Checkout, moved: Windows, now: pd.Timestamp) -> str:
     """The one commit: the windows, and what the pipeline made of them."""
     first, last = moved.holdout.since, moved.holdout.until
     judged = f"Judged on {first:%Y-%m-%d} to {last:%Y-%m-%d}, the newest days whose labels are final."
-    told = origin.message(subject(moved), judged, **{TRAILER: f"{now:%Y-%m-%dT%H:%MZ}"})
-    name, mail = origin.committer()
+    told = remote.message(subject(moved), judged, **{TRAILER: f"{now:%Y-%m-%dT%H:%MZ}"})
+    name, mail = remote.committer()
     who = ("-c", f"user.name={name}", "-c", f"user.email={mail}", "-c", "core.hooksPath=/dev/null")
-    git("add", "--", str(PARAMS), *rebuild.made(home.path), cwd=home.path)
+    git("add", "--", str(PARAMS), *rerun.made(home.path), cwd=home.path)
     git(*who, "commit", "--quiet", "-m", told, cwd=home.path)
     return git("rev-parse", "HEAD", cwd=home.path)
 
@@ -122,7 +121,7 @@ def _review(home: Checkout, base: str) -> Verdict:
     """The verdict of the commit's own `loop review`, whose exit code is not zero where it refuses."""
     failed: LoopError | None = None
     try:
-        home.run(str(home.python), *_LOOP, "review", "--against", base)
+        home.ask("loop", "review", "--against", base)
     except LoopError as error:
         failed = error
     path = home.path / REVIEW / "verdict.json"

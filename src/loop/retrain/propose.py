@@ -11,19 +11,22 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from loop import comment, issue, origin, outputs, pull_request, status
-from loop.errors import LoopError
-from loop.git import git
-from loop.github import GitHub
-from loop.markup import plain, prose
-from loop.monitor import attempts, challenger, report
-from loop.monitor.attempts import LABEL, PREFIX
-from loop.monitor.challenger import Challenger
-from loop.monitor.finding import Finding
-from loop.params import Windows, parse
-from loop.paths import PARAMS
-from loop.pull_request import Change
-from loop.status import Gate
+from loop.base.errors import LoopError
+from loop.base.markup import plain, prose
+from loop.github import comment, commit_status, issue, pull_request, workflow_output
+from loop.github.client import GitHub
+from loop.github.commit_status import Gate
+from loop.github.pull_request import Change
+from loop.monitor.inputs import past_retrains
+from loop.monitor.inputs.past_retrains import LABEL, PREFIX
+from loop.monitor.report import text as report
+from loop.monitor.schema import Finding
+from loop.repo import remote
+from loop.repo.git import git
+from loop.retrain import challenger
+from loop.retrain.challenger import Challenger
+from loop.settings.params import Windows, parse
+from loop.settings.paths import PARAMS
 
 LONGEST = 60_000  # bytes; GitHub refuses a body of more than 65,536 signs, and CML gets it as one argument
 FORBIDDEN = "not permitted to create"  # GitHub's words where the setting is off
@@ -54,11 +57,11 @@ def main(github: GitHub, retrain: Retrain) -> None:
     Raises LoopError when it cannot be made or GitHub refuses something; the next run then mends it.
     """
     older = []
-    for day, one in attempts.pulls(github, "open"):
+    for day, one in past_retrains.pulls(github, "open"):
         if one["base"]["ref"] != "main":
             continue
         newer = day > f"{retrain.at:%Y-%m-%d}"
-        if (newer or _same(one, retrain.windows)) and attempts.has_gate(github, one["head"]["sha"]):
+        if (newer or _same(one, retrain.windows)) and past_retrains.has_gate(github, one["head"]["sha"]):
             found = "a newer one is open:" if newer else "the same retrain is open already,"
             print(f"nothing to do: {found} {one['html_url']}")
             return
@@ -76,7 +79,7 @@ def _propose(github: GitHub, retrain: Retrain, older: list[dict[str, Any]]) -> N
     if not made.passes:
         print(f"an issue says so: {_refused(github, retrain, made)}")
         return
-    runs = [one for one in older if attempts.of_a_run(one["head"]["ref"])]
+    runs = [one for one in older if past_retrains.of_a_run(one["head"]["ref"])]
     own = [str(one["html_url"]) for one in older if one not in runs]
     url = _open(github, retrain, made, own)
     if url is None:
@@ -91,7 +94,7 @@ def _propose(github: GitHub, retrain: Retrain, older: list[dict[str, Any]]) -> N
 
 def _same(pull: dict[str, Any], moved: Windows) -> bool:
     """Whether an open pull request moves the windows to where this one would."""
-    origin.to_remote("fetch", "--quiet", "--no-tags", "origin", f"refs/heads/{pull['head']['ref']}")
+    remote.to_remote("fetch", "--quiet", "--no-tags", "origin", f"refs/heads/{pull['head']['ref']}")
     try:
         values = yaml.safe_load(git("show", f"{pull['head']['sha']}:{PARAMS}"))
         return parse("windows", values["windows"], Windows) == moved
@@ -101,15 +104,15 @@ def _same(pull: dict[str, Any], moved: Windows) -> bool:
 
 def _sweep(github: GitHub) -> None:
     """Take away branches that a run left without a pull request: it was cut short."""
-    known = {one["head"]["ref"] for _, one in attempts.pulls(github, "all")}
-    told = origin.to_remote("ls-remote", "origin", f"refs/heads/{PREFIX}*").stdout.split()[1::2]
+    known = {one["head"]["ref"] for _, one in past_retrains.pulls(github, "all")}
+    told = remote.to_remote("ls-remote", "origin", f"refs/heads/{PREFIX}*").stdout.split()[1::2]
     for name in (ref.removeprefix("refs/heads/") for ref in told):
-        if attempts.of_a_run(name) and name not in known:
+        if past_retrains.of_a_run(name) and name not in known:
             _delete(name)
 
 
 def _delete(name: str) -> None:
-    done = origin.to_remote("push", "--quiet", "origin", f":refs/heads/{name}")
+    done = remote.to_remote("push", "--quiet", "origin", f":refs/heads/{name}")
     if done.returncode:
         issue.warn(f"the branch {name} has no pull request and could not be deleted")
 
@@ -143,11 +146,11 @@ def _supersede(github: GitHub, older: dict[str, Any], url: str) -> None:
 
 def _judge(github: GitHub, pull: Pull, made: Challenger) -> None:
     """The review's comment, then `gate`: there is no success without its evidence."""
-    run = outputs.run_url() or ""
-    told = f"`{status.NAME}` is **success** for {pull.sha[:12]} · [the run]({run})"
+    run = workflow_output.run_url() or ""
+    told = f"`{commit_status.NAME}` is **success** for {pull.sha[:12]} · [the run]({run})"
     comment.put(github, pull, f"{made.report.rstrip()}\n\n{told}\n")
     gate = Gate("success", f"{made.verdict.verdict}: {made.verdict.sentence}")
-    status.put(github, pull.sha, gate, run)
+    commit_status.put(github, pull.sha, gate, run)
 
 
 def _refused(github: GitHub, retrain: Retrain, made: Challenger) -> str:
@@ -158,7 +161,7 @@ def _refused(github: GitHub, retrain: Retrain, made: Challenger) -> str:
         "(`monitor.retrain.cool_down_days`). The champion goes on: see docs/runbook/retrain.md.",
         *_evidence(retrain, made, ""),
     ]
-    title = attempts.refused_title(f"{retrain.at:%Y-%m-%d}")
+    title = past_retrains.refused_title(f"{retrain.at:%Y-%m-%d}")
     return issue.open_once(github, title, _capped("\n\n".join(parts)), LABEL)
 
 
@@ -194,9 +197,9 @@ def _evidence(retrain: Retrain, made: Challenger, branch: str) -> list[str]:
     if branch:
         again = f"git fetch origin {branch}\ngit switch --detach FETCH_HEAD\nmake review"
     return [
-        report.markdown(retrain.finding, outputs.files_url()).strip(),
+        report.markdown(retrain.finding, workflow_output.files_url()).strip(),
         f"To make it again:\n\n```sh\n{again}\n```",
-        f"Made by {outputs.run_url()}." if outputs.run_url() else "",
+        f"Made by {workflow_output.run_url()}." if workflow_output.run_url() else "",
         made.report.strip(),
     ]
 

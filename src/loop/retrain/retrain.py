@@ -12,16 +12,18 @@ import pandas as pd
 import yaml
 from pydantic import ValidationError
 
-from loop import origin, params, watch
-from loop.errors import LoopError
-from loop.git import git
-from loop.github import GitHub
-from loop.markup import plain
-from loop.monitor import attempts, challenger, propose, windows
-from loop.monitor.challenger import Challenger
-from loop.monitor.finding import FINDING, Finding
-from loop.params import Windows
-from loop.paths import LINEAGE, PARAMS
+from loop.base.errors import LoopError
+from loop.base.markup import plain
+from loop.github.client import GitHub
+from loop.monitor.inputs import past_retrains
+from loop.monitor.schema import FINDING, Finding
+from loop.repo import remote
+from loop.repo.git import git
+from loop.retrain import challenger, propose
+from loop.retrain.challenger import Challenger
+from loop.settings import monitor_settings, params, retrain_windows
+from loop.settings.params import Windows
+from loop.settings.paths import LINEAGE, PARAMS
 
 LOOK = "`loop monitor` looks anew, then run it again"
 
@@ -45,11 +47,11 @@ def main(now: pd.Timestamp | None, *, proposed: bool) -> int:
         print(f"nothing to do: {finding.decision}: {plain(finding.reason)}")
         return 0
     github = GitHub.of_this_run() if proposed else None
-    origin.fetch_main()
-    main = attempts.main_ref()
+    remote.fetch_main()
+    main = past_retrains.main_ref()
     if main is None:
         raise LoopError("there is no branch main", "main, here or at origin", "`git fetch origin main`")
-    attempts.room()
+    past_retrains.room()
     moved = _windows(main, finding, at)
     if github is not None:
         propose.main(github, propose.Retrain(main, moved, finding, at))
@@ -82,8 +84,8 @@ def _windows(main: str, finding: Finding, at: pd.Timestamp) -> Windows:
         )
     where, values = Path(f"{PARAMS} on main"), yaml.safe_load(git("show", f"{main}:{PARAMS}"))
     champion = params.parse("windows", values.get("windows"), Windows, where)
-    settings = params.parse("monitor", values.get("monitor"), watch.Settings, where)
-    return windows.at(at, settings, champion)
+    settings = params.parse("monitor", values.get("monitor"), monitor_settings.Settings, where)
+    return retrain_windows.at(at, settings, champion)
 
 
 def _champion(main: str) -> str:
@@ -95,8 +97,8 @@ def _champion(main: str) -> str:
 
 def _here(main: str, moved: Windows, at: pd.Timestamp) -> None:
     """The retrain as a branch of this clone; a refused one is kept by another name, and remembered."""
-    branch = f"{attempts.PREFIX}{at:%Y-%m-%d}"
-    for name in (branch, f"{branch}{attempts.REFUSED}"):
+    branch = f"{past_retrains.PREFIX}{at:%Y-%m-%d}"
+    for name in (branch, f"{branch}{past_retrains.REFUSED}"):
         if git("for-each-ref", f"refs/heads/{name}"):
             print(
                 f"nothing to do: the branch {name} is there already; `git branch -D {name}` to make it anew"
@@ -104,7 +106,7 @@ def _here(main: str, moved: Windows, at: pd.Timestamp) -> None:
             return
     print(f"{challenger.subject(moved)}, in a worktree of {main.rpartition('/')[2]}", flush=True)
     made = challenger.make(main, moved, at)
-    name = branch if made.passes else f"{branch}{attempts.REFUSED}"
+    name = branch if made.passes else f"{branch}{past_retrains.REFUSED}"
     git("update-ref", f"refs/heads/{name}", made.commit, "0" * 40)
     print(f"{made.verdict.verdict}: {plain(made.verdict.sentence)}")
     print(f"  report      {challenger.REPORTS}/report.html")
@@ -118,9 +120,11 @@ def _next(name: str, made: Challenger) -> str:
         f"  branch      {name}, one commit, {made.commit[:12]}",
         "  next        a person reads and merges it:",
     ]
-    if origin.remote():
+    if remote.remote():
         lines.append(f"              git push origin {name}")
-        lines.append(f"              gh pr create --base main --head {name} --label {attempts.LABEL} --fill")
+        lines.append(
+            f"              gh pr create --base main --head {name} --label {past_retrains.LABEL} --fill"
+        )
     else:
         lines.append(f"              git switch main && git merge {name} && dvc checkout")
     return "\n".join(lines)

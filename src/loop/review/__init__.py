@@ -1,1 +1,1 @@
-"""The pull request: champion against candidate, a verdict with evidence."""
+"""The pull request: champion against candidate, a verdict with evidence. It imports up to production."""

@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from loop.errors import LoopError
-from loop.git import git
-from loop.paths import PIPELINE_LOCK
+from loop.base.errors import LoopError
+from loop.repo.git import git
+from loop.settings.paths import PIPELINE_LOCK
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from loop.policy import Policy
 from loop.review import leak
 from loop.review.candidate import Candidate
 from loop.review.compare import Rows, value
 from loop.review.verdict import Gate, held
+from loop.settings.review_policy import Policy
 from problem import metrics
 
 ROWS = 5000  # of the holdout, evenly spread, are changed to see what the scores do

@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loop import features, files, lineage, model_file, params
-from loop.errors import LoopError
-from loop.paths import HOLDOUT, MODEL, PIPELINE, PREDICTIONS, TRAIN, VALIDATION
-from loop.yaml_file import load
+from loop.base import files
+from loop.base.errors import LoopError
+from loop.data import features
+from loop.model import lineage, model_file
+from loop.settings import params
+from loop.settings.paths import HOLDOUT, MODEL, PIPELINE, PREDICTIONS, TRAIN, VALIDATION
+from loop.settings.yaml_file import load
 from problem import model as problem_model
 
 NEEDED = (MODEL, HOLDOUT, TRAIN, PREDICTIONS)

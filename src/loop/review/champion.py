@@ -11,14 +11,16 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from loop import files, lineage, params
-from loop.checkout import Checkout
-from loop.errors import LoopError
-from loop.lock import outs
-from loop.paths import HOLDOUT, MODEL, PARAMS, PIPELINE_LOCK, PREDICTIONS, RAW, TRAIN
+from loop.base import files
+from loop.base.errors import LoopError
+from loop.model import lineage
+from loop.model.artifacts import Stored, rebuild, run
+from loop.repo.dvc_lock import outs
+from loop.repo.worktree import Checkout
 from loop.review.base import Base
-from loop.stored import Stored, rebuild, run
-from loop.yaml_file import load
+from loop.settings import params
+from loop.settings.paths import HOLDOUT, MODEL, PARAMS, PIPELINE_LOCK, PREDICTIONS, RAW, TRAIN
+from loop.settings.yaml_file import load
 
 
 @dataclass(frozen=True)

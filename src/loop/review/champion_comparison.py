@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loop.policy import Limit, Margin, Policy
 from loop.review.candidate import Candidate
 from loop.review.compare import Rows, Slice
 from loop.review.verdict import Gate, held
+from loop.settings.review_policy import Limit, Margin, Policy
 from loop.stats import paired
 from loop.stats.paired import Gain
 from problem import metrics, source

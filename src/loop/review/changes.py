@@ -9,22 +9,22 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype
 
-from loop import tracking
-from loop.git import git
-from loop.lock import outs
-from loop.paths import ENVIRONMENT_LOCK, LINEAGE, PARAMS, PIPELINE, PIPELINE_LOCK, PREDICTIONS
+from loop.model import tracking
+from loop.repo.dvc_lock import outs
+from loop.repo.git import git
 from loop.review.base import Base
 from loop.review.candidate import Candidate
 from loop.review.champion import Champion
 from loop.review.verdict import NO_CHANGES, Changes, Moved
+from loop.settings.paths import ENVIRONMENT_LOCK, LINEAGE, PARAMS, PIPELINE, PIPELINE_LOCK, PREDICTIONS
+from loop.settings.yaml_file import load
 from loop.stats.psi import psi
-from loop.yaml_file import load
 
 POLICY = "review"  # the section of params.yaml that no stage reads
 JUDGE = (
     "src/loop/review/",
     "src/loop/stats/",
-    "src/loop/policy.py",
+    "src/loop/settings/review_policy.py",
     "src/loop/scorer.py",
     "src/problem/metrics.py",
 )

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from loop.policy import Limit, Policy, reaches
-from loop.review import conduct, contest
+from loop.review import behaviour_checks, champion_comparison
 from loop.review.candidate import Candidate
+from loop.review.champion_comparison import Contest
 from loop.review.compare import Rows, value
-from loop.review.contest import Contest
 from loop.review.verdict import Gate, held
+from loop.settings.review_policy import Limit, Policy, reaches
 from problem import metrics
 
 CONTRACT = "a model trained on broken data learns the fault; src/problem/schema.py says what it must be"
@@ -24,8 +24,13 @@ def gates(policy: Policy, candidate: Candidate, rows: Rows, against: Contest | N
     """Every gate of the policy; `rows` are those that are judged, with the candidate's score second."""
     found = [*_holdout(policy, rows)]
     if against:
-        found += contest.gates(policy, candidate, rows, against)
-    return [*found, *_minima(policy, rows), *conduct.gates(policy, candidate, rows), _size(policy, candidate)]
+        found += champion_comparison.gates(policy, candidate, rows, against)
+    return [
+        *found,
+        *_minima(policy, rows),
+        *behaviour_checks.gates(policy, candidate, rows),
+        _size(policy, candidate),
+    ]
 
 
 def contract(breaches: list[dict[str, Any]]) -> Gate:

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loop import contract, features, params
-from loop.errors import LoopError
-from loop.policy import Policy
+from loop.base.errors import LoopError
+from loop.data import contract, features
+from loop.settings import params
+from loop.settings.review_policy import Policy
 from loop.stats import bootstrap, paired
 from loop.stats.bootstrap import Codes, Floats
 from problem import metrics, schema, source

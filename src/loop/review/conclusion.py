@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from loop import files, params
-from loop.errors import LoopError
-from loop.git import git
-from loop.policy import Policy
-from loop.rebuild import made
+from loop.base import files
+from loop.base.errors import LoopError
+from loop.repo.git import git
+from loop.repo.rerun import made
 from loop.review.base import Base
 from loop.review.compare import Rows
 from loop.review.compare import Slice as Compared
 from loop.review.verdict import Changes, Commit, Gate, Holdout, Metric, Slice, Verdict, Word
+from loop.settings import params
+from loop.settings.review_policy import Policy
 from loop.stats import paired
 from problem import metrics
 

@@ -4,12 +4,12 @@ import json
 import sys
 from typing import Any
 
-from loop import files
-from loop.errors import LoopError
-from loop.git import git
-from loop.markup import plain, prose
-from loop.paths import REVIEW
+from loop.base import files
+from loop.base.errors import LoopError
+from loop.base.markup import plain, prose
+from loop.repo.git import git
 from loop.review.base import Base, resolve
+from loop.settings.paths import REVIEW
 
 EXIT_CODE = 2
 

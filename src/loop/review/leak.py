@@ -7,7 +7,7 @@ import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 from scipy.stats import rankdata
 
-from loop import features
+from loop.data import features
 from loop.stats.bootstrap import Floats
 from problem import source
 

@@ -13,14 +13,15 @@ from typing import Any
 
 import yaml
 
-from loop import lock, rebuild
-from loop.errors import LoopError
-from loop.git import git
-from loop.paths import PIPELINE, PIPELINE_LOCK
-from loop.policy import Limit
+from loop.base.errors import LoopError
+from loop.repo import dvc_lock
+from loop.repo import rerun as rebuild
+from loop.repo.git import git
 from loop.review.base import Base
 from loop.review.verdict import Gate, held
-from loop.yaml_file import load
+from loop.settings.paths import PIPELINE, PIPELINE_LOCK
+from loop.settings.review_policy import Limit
+from loop.settings.yaml_file import load
 
 GATE = "rerun"
 REASON = "figures are those of this run: a result that cannot be made again is no evidence"
@@ -59,7 +60,7 @@ def differences(committed: dict[str, Any], ours: dict[str, Any], base: dict[str,
 
     All three are dvc.lock as read; an entry that the base has too is the base's claim.
     """
-    for stage, path, theirs, mine in lock.differences(committed, ours):
+    for stage, path, theirs, mine in dvc_lock.differences(committed, ours):
         entries = ((found.get("stages") or {}).get(stage) for found in (base, committed))
         whose = "the base" if next(entries) == next(entries) else "the branch"
         was, now = theirs[:12], mine[:12]
@@ -69,7 +70,7 @@ def differences(committed: dict[str, Any], ours: dict[str, Any], base: dict[str,
 def _files(committed: dict[str, Any]) -> Iterator[str]:
     """Results in git that are neither what the committed lock names nor what this run made."""
     for name, stage in (load(PIPELINE).get("stages") or {}).items():
-        named = lock.hashes((committed.get("stages") or {}).get(name) or {}, "outs")
+        named = dvc_lock.hashes((committed.get("stages") or {}).get(name) or {}, "outs")
         for path in rebuild.small_results(stage):
             text = _at_head(path)
             if text is None or path not in named:
@@ -86,7 +87,7 @@ def _yaml(commit: str) -> dict[str, Any]:
     try:
         found = yaml.safe_load(text) if text else None
         for stage in (found or {}).get("stages", {}).values():
-            lock.inputs(stage), lock.hashes(stage, "outs")
+            dvc_lock.inputs(stage), dvc_lock.hashes(stage, "outs")
     except (yaml.YAMLError, AttributeError, KeyError, TypeError):
         raise LoopError(
             f"{PIPELINE_LOCK} of this branch is not a lock that DVC wrote",

@@ -12,22 +12,31 @@ from pathlib import Path
 
 import numpy as np
 
-from loop import files, params
-from loop.checkout import Checkout, checkout
-from loop.errors import LoopError
-from loop.paths import GOLDEN, HOLDOUT, PARAMS, PIPELINE_LOCK, REVIEW
-from loop.policy import Policy
+from loop.base import files
+from loop.base.errors import LoopError
+from loop.repo.worktree import Checkout, checkout
 from loop.review import candidate as candidates
 from loop.review import champion as champions
-from loop.review import changes, compare, evidence, gate, page, report, served
-from loop.review import rerun as reruns
+from loop.review import (
+    changes,
+    checks,
+    compare,
+    conclusion,
+    review_html,
+    review_report,
+    which_champion,
+)
+from loop.review import rerun_check as reruns
 from loop.review.base import Base, resolve
 from loop.review.candidate import Candidate
 from loop.review.champion import Champion
+from loop.review.champion_comparison import Contest
 from loop.review.compare import Rows
-from loop.review.contest import Contest
 from loop.review.verdict import EXIT_CODES, NO_CHANGES, Changes, Gate, Verdict, decide
-from loop.yaml_file import load
+from loop.settings import params
+from loop.settings.paths import GOLDEN, HOLDOUT, PARAMS, PIPELINE_LOCK, REVIEW
+from loop.settings.review_policy import Policy
+from loop.settings.yaml_file import load
 
 BLOCKS, SINGLES = 11, 20  # latency: blocks of each model in turn, single predictions in each
 
@@ -47,9 +56,9 @@ def main(against: str, rerun: bool) -> int:
         raise LoopError(f"{PARAMS} is missing", "a file of params", "run from the repository's root")
     done = review(against, rerun)
     files.write_text(REVIEW / "verdict.json", done.verdict.model_dump_json(indent=2) + "\n")
-    files.write_text(REVIEW / "report.md", report.markdown(done.verdict))
-    files.write_text(REVIEW / "report.html", page.page(done.verdict, done.rows, done.slices))
-    print(report.terminal(done.verdict))
+    files.write_text(REVIEW / "report.md", review_report.markdown(done.verdict))
+    files.write_text(REVIEW / "report.html", review_html.page(done.verdict, done.rows, done.slices))
+    print(review_report.terminal(done.verdict))
     print(f"  report      {REVIEW}/report.html, {REVIEW}/report.md")
     return EXIT_CODES[done.verdict.verdict]
 
@@ -66,14 +75,14 @@ def review(against: str, rerun: bool = False) -> Review:
         base = resolve(against)
         found = changes.in_git(base)
         first = _rerun(base) if rerun else []
-        contract = gate.contract(candidates.breaches())
+        contract = checks.contract(candidates.breaches())
         if contract.result == "fail":
-            return Review(evidence.refused(base, found, contract))
+            return Review(conclusion.refused(base, found, contract))
         if not changes.touch_the_model(base, found):
-            return Review(evidence.nothing(base, found))
+            return Review(conclusion.nothing(base, found))
         return _judge(base, found, [contract, *first])
     except LoopError as error:
-        return Review(evidence.cannot_tell(base, found, error))
+        return Review(conclusion.cannot_tell(base, found, error))
     except Exception as error:  # a fault in the code that is judged, or ours: no verdict, and no pass
         if os.environ.get("LOOP_DEBUG") == "1":
             raise
@@ -82,7 +91,7 @@ def review(against: str, rerun: bool = False) -> Review:
             "code in src/problem that takes the examples as they are",
             "`loop --debug review` shows where",
         )
-        return Review(evidence.cannot_tell(base, found, fault))
+        return Review(conclusion.cannot_tell(base, found, fault))
 
 
 def _rerun(base: Base) -> list[Gate]:
@@ -113,8 +122,8 @@ def _judge(base: Base, found: Changes, first: list[Gate]) -> Review:
     policy, settings, notes = _policy(base)
     candidate = candidates.take()
     mine = compare.scored(candidate.holdout, candidate.predictions, "candidate")
-    rival, served_note = served.champion(base)
-    notes += [*served_note, *evidence.behind(base)]
+    rival, served_note = which_champion.champion(base)
+    notes += [*served_note, *conclusion.behind(base)]
     case = _Case(base, rival, found, first, policy, settings, notes, candidate)
     if base.text(PIPELINE_LOCK) is None:
         score = mine["score"].to_numpy(np.float64)
@@ -124,7 +133,7 @@ def _judge(base: Base, found: Changes, first: list[Gate]) -> Review:
         theirs = compare.scored(champion.examples, champion.predictions, "champion")
         rows = compare.align(mine, theirs, settings)
         contest = _contest(case, champion, rows, home)
-    case.notes.extend(evidence.older(champion.windows, candidate.windows))
+    case.notes.extend(conclusion.older(champion.windows, candidate.windows))
     return _decide(case, rows, champion, contest)
 
 
@@ -146,19 +155,19 @@ def _decide(
     case: _Case, rows: Rows, champion: Champion | None = None, contest: Contest | None = None
 ) -> Review:
     """The verdict of all gates; without a champion, of those that need none."""
-    gates = [*case.first, *gate.gates(case.policy, case.candidate, rows, contest)]
-    table = evidence.table(case.policy, contest.gains) if contest else []
+    gates = [*case.first, *checks.gates(case.policy, case.candidate, rows, contest)]
+    table = conclusion.table(case.policy, contest.gains) if contest else []
     word, sentence = decide(gates, table[0] if table else None)
-    verdict = evidence.verdict(
+    verdict = conclusion.verdict(
         case.base,
         changes.with_results(case.found, case.rival, case.candidate, champion, case.settings.cluster),
         word,
         sentence,
         confidence=case.settings.confidence,
         champion=f"{case.rival.name}, {champion.md5[:12]}, {champion.how}" if champion else "none yet",
-        holdout=evidence.holdout(rows, f"{case.candidate.windows.holdout.until:%Y-%m-%d}", case.settings),
+        holdout=conclusion.holdout(rows, f"{case.candidate.windows.holdout.until:%Y-%m-%d}", case.settings),
         metrics=table,
-        slices=evidence.moved(contest.slices, case.policy.slices.alpha) if contest else [],
+        slices=conclusion.moved(contest.slices, case.policy.slices.alpha) if contest else [],
         slices_compared=len(contest.slices) if contest else 0,
         gates=gates,
         notes=case.notes,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loop.drawing import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
+from loop.base.plotting import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
 from loop.review.compare import Rows, Slice
 from loop.review.verdict import Metric, Verdict
 from loop.stats import paired

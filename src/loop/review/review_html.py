@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from loop.markup import render
-from loop.review import figures
-from loop.review.report import HEADLINES
+from loop.base.markup import render
+from loop.review import review_figures
+from loop.review.review_report import HEADLINES
 from loop.review.verdict import Verdict
 
 
 def page(verdict: Verdict, rows: Any = None, slices: Any = None) -> str:
     """The page; with figures where models were compared (`rows` and `slices` of the comparison)."""
-    drawn = figures.draw(verdict, rows, slices) if verdict.metrics else {}
+    drawn = review_figures.draw(verdict, rows, slices) if verdict.metrics else {}
     values = {**dict(verdict), "headline": HEADLINES[verdict.verdict], "figures": drawn}
     return render("loop.review", "review.html.j2", values)

@@ -6,7 +6,7 @@ through `prose` or `code`; what is left are words and figures of our own.
 
 from collections.abc import Iterable
 
-from loop.markup import code, figure, plain, prose
+from loop.base.markup import code, figure, plain, prose
 from loop.review.verdict import Changes, Gate, Metric, Moved, Slice, Verdict
 
 LONGEST = 55_000  # characters; GitHub refuses a comment of more than 65,536

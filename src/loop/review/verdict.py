@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from loop.policy import Limit
+from loop.settings.review_policy import Limit
 from loop.stats import paired
 
 Word = Literal["better", "equivalent", "worse", "cannot tell", "nothing to judge"]

@@ -2,9 +2,9 @@
 
 import json
 
-from loop import production
-from loop.paths import LINEAGE
+from loop.production import state
 from loop.review.base import Base
+from loop.settings.paths import LINEAGE
 
 
 def champion(base: Base) -> tuple[Base, list[str]]:
@@ -13,7 +13,7 @@ def champion(base: Base) -> tuple[Base, list[str]]:
     What a rollback took back is no champion, though the base still holds it: the model that serves is.
     Raises LoopError for a branch `production` that cannot be read.
     """
-    now = production.read(production.ref())
+    now = state.read(state.ref())
     taken_back = {
         now.versions[one.version].model: one for one in now.state.refused if one.version in now.versions
     }

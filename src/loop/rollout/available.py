@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 import requests
 import yaml
 
-from loop.errors import LoopError
-from loop.git import git
-from loop.lock import outs
-from loop.markup import plain
-from loop.paths import MODEL, PIPELINE_LOCK
-from loop.production import Version
+from loop.base.errors import LoopError
+from loop.base.markup import plain
+from loop.production.state import Version
+from loop.repo.dvc_lock import outs
+from loop.repo.git import git
+from loop.settings.paths import MODEL, PIPELINE_LOCK
 
 TIMEOUT = 5  # seconds, for each answer of a registry
 TIMEOUT_DVC = 15  # seconds, for DVC to start and look

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from loop.production import Challenger, Champion
-from loop.release.line import Line, Word
-from loop.release.pairs import latency
-from loop.release.policy import Limits, Needed
+from loop.production.rollout_policy import Limits, Needed
+from loop.production.state import Challenger, Champion
+from loop.rollout.evidence_check import Line, Word
+from loop.rollout.shadow import latency
 from loop.stats import sequential
 from loop.stats.sequential import Bounds
 from problem import metrics

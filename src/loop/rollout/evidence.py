@@ -11,11 +11,11 @@ from typing import Any
 
 import pandas as pd
 
-from loop import predictions
-from loop.production import Challenger, Champion
-from loop.release import cohorts, pairs
-from loop.release.line import Line, number
-from loop.release.policy import Needed, Policy
+from loop.data import prediction_log
+from loop.production.rollout_policy import Needed, Policy
+from loop.production.state import Challenger, Champion
+from loop.rollout import canary, shadow
+from loop.rollout.evidence_check import Line, number
 
 DAY = pd.Timedelta(days=1)
 
@@ -96,13 +96,13 @@ def gather(
     label_known_at.
     """
     stage = challenger.stage
-    labelled, odd = predictions.with_labels(log[log["at"] <= now], labels[labels["label_known_at"] <= now])
+    labelled, odd = prediction_log.with_labels(log[log["at"] <= now], labels[labels["label_known_at"] <= now])
     needs, rows = needed(challenger, policy), labelled
     lines: Sequence[Line] = ()
     if stage.mirror:
-        rows, lines = pairs.compare(champion, challenger, labelled, policy.limits, needs)
+        rows, lines = shadow.compare(champion, challenger, labelled, policy.limits, needs)
     elif stage.weight:
-        rows, lines = cohorts.compare(champion, challenger, labelled, policy.limits, needs)
+        rows, lines = canary.compare(champion, challenger, labelled, policy.limits, needs)
     else:
         rows = labelled.iloc[:0]
     known = int(rows["label"].notna().sum())

@@ -1,9 +1,10 @@
 """What comes after every move on `production`: this host if it serves, then MLflow. Neither undoes a move."""
 
-from loop import issue
-from loop.errors import LoopError
-from loop.production import Production
-from loop.release import deploy, registry
+from loop.base.errors import LoopError
+from loop.deploy import deploy
+from loop.github import issue
+from loop.history import registry
+from loop.production.state import Production
 
 
 def follow(after: Production) -> None:

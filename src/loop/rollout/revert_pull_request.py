@@ -7,13 +7,14 @@ which is gone afterwards: CML writes the token and a name of its own into the gi
 from dataclasses import dataclass
 from pathlib import Path
 
-from loop import issue, origin, pull_request
-from loop.errors import LoopError
-from loop.git import git
-from loop.markup import prose
-from loop.production import Production, Refused, Version
-from loop.pull_request import Change
-from loop.release import content
+from loop.base.errors import LoopError
+from loop.base.markup import prose
+from loop.github import issue, pull_request
+from loop.github.pull_request import Change
+from loop.production import content
+from loop.production.state import Production, Refused, Version
+from loop.repo import remote
+from loop.repo.git import git
 
 SERVED = (  # what a model is, and what serves it
     *("src", "params.yaml", "dvc.yaml", "dvc.lock", "models", "reports"),
@@ -52,7 +53,7 @@ class Back:
 
 def main(there: Production) -> int:
     """Open the pull request, or say what to do by hand; 0 either way, for production is back already."""
-    if not origin.remote():
+    if not remote.remote():
         print("no origin: take the refused change back from main yourself, by `git revert`")
         return 0
     back = None
@@ -68,14 +69,14 @@ def main(there: Production) -> int:
 
 def _what(there: Production) -> Back | None:
     """What main has that production refused; None, and a word about it, where there is nothing to do."""
-    done = origin.to_remote("fetch", "--quiet", "--no-tags", "origin", f"+refs/heads/main:{origin.MAIN}")
+    done = remote.to_remote("fetch", "--quiet", "--no-tags", "origin", f"+refs/heads/main:{remote.MAIN}")
     if done.returncode:
         raise LoopError(f"main cannot be fetched: {done.stderr.strip()[-200:]}", "a branch main", "fetch it")
     champion = there.state.champion
     if champion is None:
         print("nothing serves yet: there is nothing to take back from main")
         return None
-    if not git("diff", "--name-only", champion.commit, origin.MAIN, "--", *SERVED):
+    if not git("diff", "--name-only", champion.commit, remote.MAIN, "--", *SERVED):
         print(f"main holds what version {champion.version} holds: there is nothing to take back")
         return None
     later = [one for one in there.state.refused if one.version > champion.version]
@@ -93,7 +94,7 @@ def _bring(back: Back) -> None:
     if github and (url := pull_request.find(github, back.branch)):
         print(f"main gives it back by {url}, which is open already")
         return
-    with pull_request.clone(git("rev-parse", origin.MAIN)) as place:
+    with pull_request.clone(git("rev-parse", remote.MAIN)) as place:
         if not _revert(back, place):
             print("main has given it back already")
             return
@@ -126,9 +127,9 @@ def _revert(back: Back, place: Path) -> bool:
         return False
     told = "\n".join(f"This reverts commit {commit}." for commit in back.commits)
     why = f"Production went back to version {back.to.version}; its log says why."  # words could skip checks
-    name, mail = origin.committer()
+    name, mail = remote.committer()
     who = ("-c", f"user.name={name}", "-c", f"user.email={mail}", "-c", "core.hooksPath=/dev/null")
-    git(*who, "commit", "--quiet", "-m", origin.message(back.title, f"{why}\n\n{told}"), cwd=place)
+    git(*who, "commit", "--quiet", "-m", remote.message(back.title, f"{why}\n\n{told}"), cwd=place)
     return True
 
 

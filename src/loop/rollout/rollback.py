@@ -9,12 +9,15 @@ import os
 
 import pandas as pd
 
-from loop import origin, outputs
-from loop.errors import LoopError
-from loop.git import git
-from loop.markup import plain
-from loop.production import STATE, Production, State, Version
-from loop.release import available, branch, follow, history, moves, render, take_back
+from loop.base.errors import LoopError
+from loop.base.markup import plain
+from loop.deploy import render
+from loop.github import workflow_output
+from loop.production import branch, log, transitions
+from loop.production.state import STATE, Production, State, Version
+from loop.repo import remote
+from loop.repo.git import git
+from loop.rollout import available, follow, revert_pull_request
 
 UNSAID = "not said"
 
@@ -26,12 +29,12 @@ def main(to: int | None, reason: str | None, now: pd.Timestamp, *, commit: bool,
     """
     os.chdir(git("rev-parse", "--show-toplevel"))  # whoever is on call may be anywhere in the clone
     if not commit:
-        return take_back.main(branch.fetch())
+        return revert_pull_request.main(branch.fetch())
     after = back(to, plain(reason or "") or UNSAID, now)
     if after.state.champion is not None:
         print(f"version {after.state.champion.version} serves again: {after.commit}", flush=True)
     follow.follow(after)
-    return take_back.main(after) if pull_request else 0
+    return revert_pull_request.main(after) if pull_request else 0
 
 
 def back(to: int | None, reason: str, now: pd.Timestamp) -> Production:
@@ -40,7 +43,7 @@ def back(to: int | None, reason: str, now: pd.Timestamp) -> Production:
     Raises LoopError when the champion is another than at the first look: somebody else was faster.
     """
     seen: list[int | None] = []
-    run = outputs.run_url()
+    run = workflow_output.run_url()
 
     def move(there: Production) -> tuple[State, str, None]:
         champion = there.state.champion
@@ -53,7 +56,7 @@ def back(to: int | None, reason: str, now: pd.Timestamp) -> Production:
             )
         _once(there, run)
         target = _target(there, to)
-        state = moves.back(there.state, target, reason, now)
+        state = transitions.back(there.state, target, reason, now)
         if len(seen) == 1:
             available.check(target)
         return state, _message(there.state, target, reason, run), None
@@ -65,21 +68,21 @@ def _target(there: Production, to: int | None) -> Version:
     """The version to go back to. Raises LoopError when it never was champion, or there is none."""
     champion = there.state.champion
     if champion is None or there.commit is None:
-        raise LoopError("nothing serves yet", "a champion to go back from", moves.STATUS)
+        raise LoopError("nothing serves yet", "a champion to go back from", transitions.STATUS)
     if to is not None:
         target = there.version(to)
-        if to not in history.champions(there.commit):
+        if to not in log.champions(there.commit):
             raise LoopError(
                 f"version {to} was never champion",
                 "one that has shown what it is worth",
-                f"{moves.STATUS}; `loop rollout advance` is the way of a challenger",
+                f"{transitions.STATUS}; `loop rollout advance` is the way of a challenger",
             )
         return target
     passed = {champion.version, *(one.version for one in there.state.refused)}
-    for number in history.champions(there.commit):
+    for number in log.champions(there.commit):
         if number not in passed and number in there.versions:
             return there.versions[number]
-    once = set(history.champions(there.commit)) & set(there.versions) - {champion.version}
+    once = set(log.champions(there.commit)) & set(there.versions) - {champion.version}
     known = ", ".join(map(str, sorted(once)))
     todo = f"name one by --to: {known}" if known else "no other version was ever champion"
     if there.state.challenger is not None:
@@ -95,7 +98,7 @@ def _message(state: State, target: Version, reason: str, run: str | None) -> str
     gone = state.challenger.version if state.challenger else None
     body = "" if gone in (None, target.version) else f"Version {gone}, the challenger, is refused too."
     told = {"Reason": reason, "From": champion, "To": target.version, "By": _who(), "Run": run}
-    return origin.message(f"Roll back to version {target.version} from {champion}", body, **told)
+    return remote.message(f"Roll back to version {target.version} from {champion}", body, **told)
 
 
 def _who() -> str:

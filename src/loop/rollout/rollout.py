@@ -9,14 +9,19 @@ from typing import Any
 
 import pandas as pd
 
-from loop import origin, predictions, settings
-from loop.errors import LoopError
-from loop.git import git
-from loop.markup import plain
-from loop.production import Production, State
-from loop.release import branch, evidence, follow, moves, policy, render
-from loop.release.evidence import Evidence
-from loop.release.policy import Policy
+from loop.base.errors import LoopError
+from loop.base.markup import plain
+from loop.data import prediction_log
+from loop.deploy import render
+from loop.production import branch, transitions
+from loop.production import rollout_policy as policy
+from loop.production.rollout_policy import Policy
+from loop.production.state import Production, State
+from loop.repo import remote
+from loop.repo.git import git
+from loop.rollout import evidence, follow
+from loop.rollout.evidence import Evidence
+from loop.settings import serve_settings
 
 GO_ON = "`loop rollout advance`"
 END = "`loop rollout abort --reason TEXT`"
@@ -33,16 +38,16 @@ class View:
 
 def view(folders: Sequence[Path], now: pd.Timestamp) -> View:
     """The view by main's policy; without folders that of LOOP_PREDICTIONS."""
-    origin.fetch_main()
-    return View(policy.in_force(), folders or [settings.place().predictions], now)
+    remote.fetch_main()
+    return View(policy.in_force(), folders or [serve_settings.place().predictions], now)
 
 
 def seen(state: State, at: View) -> Evidence | None:
     """The evidence of the challenger; None where there is none."""
     if state.champion is None or state.challenger is None:
         return None
-    log = predictions.read(at.folders, evidence.began(state.challenger), at.now)
-    labels = predictions.known_labels(log, at.now)
+    log = prediction_log.read(at.folders, evidence.began(state.challenger), at.now)
+    labels = prediction_log.known_labels(log, at.now)
     return evidence.gather(state.champion, state.challenger, at.policy, log, labels, at.now)
 
 
@@ -82,7 +87,7 @@ def advance(at: View) -> None:
     """Take the challenger on to its next stage, if the evidence is there. Raises LoopError if not."""
 
     def move(now: Production) -> tuple[State, str, None]:
-        state = moves.advance(now.state, at.policy, at.now)
+        state = transitions.advance(now.state, at.policy, at.now)
         shown = seen(now.state, at)
         if shown is not None:  # else the move has refused
             _sufficient(shown)
@@ -98,7 +103,7 @@ def hold(reason: str | None) -> None:
     reason = plain(reason) if reason else None
 
     def move(now: Production) -> tuple[State, str, None]:
-        state = moves.hold(now.state, reason)
+        state = transitions.hold(now.state, reason)
         number, stage = _where(now.state)
         subject = f"Hold version {number} in {stage}" if reason else f"Let version {number} leave {stage}"
         return state, _message(subject, reason or "", number, stage), None
@@ -111,7 +116,7 @@ def abort(folders: Sequence[Path], at: pd.Timestamp, reason: str) -> None:
     reason = plain(reason)
 
     def move(now: Production) -> tuple[State, str, None]:
-        state = moves.abort(now.state, reason, at)
+        state = transitions.abort(now.state, reason, at)
         number, stage = _where(now.state)
         body = f"{reason}\n\n{_told(now.state, folders, at)}"
         return state, _message(f"Abort version {number} in {stage}", body, number, stage), None
@@ -167,7 +172,7 @@ def _told(state: State, folders: Sequence[Path], at: pd.Timestamp) -> str:
 
 
 def _message(subject: str, body: str, version: int, stage: str) -> str:
-    return origin.message(subject, body, Version=version, Stage=stage, By=by())
+    return remote.message(subject, body, Version=version, Stage=stage, By=by())
 
 
 def _where(state: State) -> tuple[int, str]:
@@ -176,7 +181,7 @@ def _where(state: State) -> tuple[int, str]:
 
 
 def _goal(state: State, policy: Policy) -> str:
-    step = moves.following(state.challenger, policy) if state.challenger else None
+    step = transitions.following(state.challenger, policy) if state.challenger else None
     return step.name if step else "champion"
 
 

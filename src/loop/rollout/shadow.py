@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from loop.production import Challenger, Champion
-from loop.release.line import Line, Word
-from loop.release.policy import Limits, Needed
+from loop.production.rollout_policy import Limits, Needed
+from loop.production.state import Challenger, Champion
+from loop.rollout.evidence_check import Line, Word
 from loop.stats import bootstrap
 
 SETTLE = pd.Timedelta(minutes=2)  # both records of a request are collected by then, whoever wrote them

@@ -24,11 +24,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loop import settings
-from loop.errors import LoopError
-from loop.features import DECIDED_AT
-from loop.files import replacing, write_text
-from loop.serve.prediction_log import DONE, OPEN, SEGMENTS
+from loop.base.errors import LoopError
+from loop.base.files import replacing, write_text
+from loop.data.features import DECIDED_AT
+from loop.serve.log_writer import DONE, OPEN, SEGMENTS
+from loop.settings import serve_settings
 from problem import source
 
 DAYS = "days"  # the folder of Parquet files, one per day (UTC) on which predictions were made
@@ -193,8 +193,8 @@ def main(now: pd.Timestamp) -> None:
     """Compact the log of the place that the environment names."""
     if now.year < 2000:
         raise LoopError(f"--now {now} is before there were predictions", "an instant in UTC", "leave it out")
-    folder = settings.place().predictions
-    found = collect(folder, now, settings.params().log.retention_days)
+    folder = serve_settings.place().predictions
+    found = collect(folder, now, serve_settings.params().log.retention_days)
     print(
         f"collect: {found.rows:,} predictions into {found.days} days of {folder / DAYS},"
         f" {found.deleted} days deleted"

@@ -15,8 +15,8 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 
-from loop import columns as arrays
-from loop.columns import Array, Columns
+from loop.data import columns as arrays
+from loop.data.columns import Array, Columns
 from loop.serve import native
 
 Step = Callable[[Columns, Array], None]  # fills its columns of the matrix

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loop.columns import Array, Columns
-from loop.serve.champion import Model
+from loop.data.columns import Array, Columns
+from loop.serve.loaded_model import Model
 
 ORDERS = 64  # orders of the features, half of them drawn, half the same backwards
 SEED = 1

@@ -8,10 +8,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from loop import settings
-from loop.errors import LoopError
+from loop.base.errors import LoopError
 from loop.serve import collect
-from loop.serve.prediction_log import DONE, OPEN, SEGMENTS
+from loop.serve.log_writer import DONE, OPEN, SEGMENTS
+from loop.settings import serve_settings
 
 Record = dict[str, Any]  # a row of collect.RECORD
 
@@ -21,7 +21,7 @@ def find(request_id: str, folder: Path | None = None) -> list[Record]:
 
     Raises LoopError that says where it looked, and how far back the log goes.
     """
-    folder = folder or settings.place().predictions
+    folder = folder or serve_settings.place().predictions
     rows = [*_collected(folder, request_id), *_waiting(folder, request_id)]
     once: dict[tuple[str, str], Record] = {}
     for row in sorted(rows, key=lambda row: row["at"]):

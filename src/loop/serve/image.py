@@ -17,11 +17,12 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from loop import lineage, settings
-from loop.errors import LoopError
-from loop.files import digest, replacing
-from loop.git import git
-from loop.paths import CARD, CARD_JSON, LINEAGE, MODEL, PARAMS, REFERENCE
+from loop.base.errors import LoopError
+from loop.base.files import digest, replacing
+from loop.model import lineage
+from loop.repo.git import git
+from loop.settings import serve_settings
+from loop.settings.paths import CARD, CARD_JSON, LINEAGE, MODEL, PARAMS, REFERENCE
 
 BENTOFILE = Path("bentofile.yaml")
 TEMPLATE = Path("deploy/Dockerfile.j2")
@@ -38,7 +39,7 @@ def main(tag: str | None, push: bool = False) -> int:
     Raises LoopError for what is missing, and for a push that fails: then no digest is told.
     """
     name = _pushable(tag) if push else None
-    settings.params()
+    serve_settings.params()
     sha256 = _checked_model()
     _ready(shutil.which("docker"))
     uv, commit, version = _uv(), _commit(), sha256[:12]

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from loop import columns as arrays
-from loop import lineage, model_file, reference
-from loop.columns import Array, Columns
-from loop.errors import LoopError
-from loop.paths import CARD_JSON, LINEAGE, MODEL, REFERENCE
-from loop.reference import Reference
+from loop.base.errors import LoopError
+from loop.data import columns as arrays
+from loop.data.columns import Array, Columns
+from loop.model import lineage, model_file
+from loop.model import reference_rows as reference
+from loop.model.reference_rows import Reference
 from loop.serve import compiled, native
+from loop.settings.paths import CARD_JSON, LINEAGE, MODEL, REFERENCE
 from problem import model as problem_model
 
 LOG = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ from typing import Any, Protocol
 import numpy as np
 from pydantic_core import to_json
 
-from loop.columns import Array
+from loop.data.columns import Array
 
 LOG = logging.getLogger(__name__)
 EVERY = 0.25  # seconds between two writes

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import redis
 
-from loop import facts, params, settings
-from loop.contract import ContractError
-from loop.errors import LoopError
-from loop.features import change_log
+from loop.base.errors import LoopError
+from loop.data import raw
+from loop.data.contract import ContractError
+from loop.data.features import change_log
 from loop.serve import online
 from loop.serve.store import Store, definition, open_store
+from loop.settings import params, serve_settings
 from problem import source
 from problem.features import VIEWS
 
@@ -54,7 +55,7 @@ def fill(features: str) -> None:
 def main(as_of: str | None) -> None:
     """Read the source as known at `as_of`, repair it, hold it to its contract, fill the store."""
     windows = params.section("windows", params.Windows)
-    limits = params.section("validate", facts.Params).limits
+    limits = params.section("validate", raw.Params).limits
     at = params.instant_option("--as-of", as_of) or windows.as_of
     if at <= windows.since:
         raise LoopError(
@@ -62,9 +63,9 @@ def main(as_of: str | None) -> None:
             f"later than {windows.since}",
             "ask later",
         )
-    store = open_store(settings.place().features)
+    store = open_store(serve_settings.place().features)
     tables = source.tables(windows.since, at, at)
-    valid, _, breaches = facts.validate(tables, limits, since=windows.since, until=at.floor("D"), as_of=at)
+    valid, _, breaches = raw.validate(tables, limits, since=windows.since, until=at.floor("D"), as_of=at)
     if breaches:  # what the store has stays, and grows stale in the open
         raise ContractError(breaches, f"the source as of {at:%Y-%m-%d %H:%MZ}")
     try:

@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from loop.columns import Array
-from loop.files import replacing
+from loop.base.files import replacing
+from loop.data.columns import Array
 
 FOLDER = Path("models/compiled")
 SHARE = 4096  # rows of a thread, at least

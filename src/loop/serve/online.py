@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loop import columns as arrays
-from loop.columns import Array, Columns
-from loop.features import DECIDED_AT
+from loop.data import columns as arrays
+from loop.data.columns import Array, Columns
+from loop.data.features import DECIDED_AT
 from loop.serve.store import Store
 from problem.features import VIEWS
 

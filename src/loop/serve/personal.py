@@ -5,7 +5,7 @@ import hmac
 from collections.abc import Mapping
 from typing import Any
 
-from loop.errors import LoopError
+from loop.base.errors import LoopError
 
 
 class Personal:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from loop.columns import Array, Columns
-from loop.features import DECIDED_AT
-from loop.serve.champion import Model
+from loop.data.columns import Array, Columns
+from loop.data.features import DECIDED_AT
+from loop.serve.loaded_model import Model
 from loop.serve.online import MISSING, STALE, Features, Found
 
 

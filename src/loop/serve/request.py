@@ -22,9 +22,9 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import SchemaError
 from typing_extensions import TypedDict
 
-from loop import columns as arrays
-from loop.columns import Columns
-from loop.features import DECIDED_AT
+from loop.data import columns as arrays
+from loop.data.columns import Columns
+from loop.data.features import DECIDED_AT
 from problem import schema
 
 FOUND_MAX = 100  # characters of a wrong value that are sent back

@@ -19,16 +19,17 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from loop import columns as arrays
-from loop import contract, settings
-from loop.columns import Array
-from loop.errors import LoopError
-from loop.features import DECIDED_AT
-from loop.files import replacing
-from loop.serve import champion, online
+from loop.base.errors import LoopError
+from loop.base.files import replacing
+from loop.data import columns as arrays
+from loop.data import contract
+from loop.data.columns import Array
+from loop.data.features import DECIDED_AT
+from loop.serve import loaded_model, online
 from loop.serve.online import MISSING, STALE
 from loop.serve.predict import Predictions, Predictor
 from loop.serve.store import open_store
+from loop.settings import serve_settings
 from problem import schema, source
 
 ROWS = 2**16  # of one batch
@@ -99,7 +100,7 @@ def read(path: Path) -> Source:
 
 def main(source_path: Path, target: Path) -> None:
     """Score a file into another; the target appears only when it is whole."""
-    params, place = settings.params(), settings.place()
+    params, place = serve_settings.params(), serve_settings.place()
     if target.suffix not in KINDS:
         raise LoopError(
             f"{target} is neither Parquet nor CSV", " or ".join(KINDS), "name the file by what it is"
@@ -108,7 +109,7 @@ def main(source_path: Path, target: Path) -> None:
         found = "a folder" if target.is_dir() else "the file of requests itself"
         raise LoopError(f"{target} is {found}", "a file that may be replaced", "name another")
     requests = read(source_path)
-    model = champion.load(threads=0)
+    model = loaded_model.load(threads=0)
     predictor = Predictor(model, online.Features(open_store(place.features)))
     rows, started = 0, time.perf_counter()
     with replacing(target) as draft, _writer(draft, target.suffix) as write:

@@ -12,10 +12,12 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from loop import lineage, settings
-from loop.errors import LoopError
-from loop.files import digest
-from loop.paths import MODEL, REFERENCE
+from loop.base.errors import LoopError
+from loop.base.files import digest
+from loop.model import lineage
+from loop.repo import protocol
+from loop.settings import serve_settings
+from loop.settings.paths import MODEL, REFERENCE
 from problem import schema
 
 PATIENCE = 60.0  # seconds in which a server must be ready
@@ -25,12 +27,12 @@ def main(host: str, port: int) -> int:
     """Start the server, fill the feature store if it is empty, print how to ask; the server's exit code."""
     from loop.serve import materialize
 
-    settings.params()
-    place = settings.place()
+    serve_settings.params()
+    place = serve_settings.place()
     _ready_to_serve(host, port)
     path = os.pathsep.join(filter(None, [str(Path("src").resolve()), os.environ.get("PYTHONPATH")]))
     defaults = {"OMP_NUM_THREADS": "1", "BENTOML_DO_NOT_TRACK": "True"}
-    command = [sys.executable, "-m", "bentoml", "serve", "loop.serve.service:Service"]
+    command = [sys.executable, *protocol.own().entries["serve"]]
     server = subprocess.Popen(
         [*command, "--host", host, "--port", str(port)], env={**defaults, **os.environ, "PYTHONPATH": path}
     )

@@ -9,11 +9,10 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from loop import reference
-from loop.errors import LoopError
-from loop.git import git
-from loop.paths import CARD
-from loop.serve import app, champion, online, openapi, prediction_log
+from loop.base.errors import LoopError
+from loop.model import reference_rows
+from loop.repo.git import git
+from loop.serve import app, loaded_model, log_writer, online, openapi
 from loop.serve.answer import Answers
 from loop.serve.counters import Counters
 from loop.serve.explain import Explainer
@@ -22,7 +21,8 @@ from loop.serve.personal import Personal
 from loop.serve.predict import Predictions, Predictor
 from loop.serve.request import Contract, Problem, RefusedError
 from loop.serve.store import open_store
-from loop.settings import Params, Place
+from loop.settings.paths import CARD
+from loop.settings.serve_settings import Params, Place
 
 LOG = logging.getLogger(__name__)
 ROW_BYTES = 1024  # of a request, as it came; larger ones are written anew
@@ -32,14 +32,14 @@ JSON, HTML, TEXT = b"application/json", b"text/html; charset=utf-8", b"text/mark
 class Server:
     """Everything that an answer needs; `start` makes one, `stop` writes what is not yet written."""
 
-    def __init__(self, params: Params, place: Place, model: champion.Model) -> None:
+    def __init__(self, params: Params, place: Place, model: loaded_model.Model) -> None:
         self.token, self.body_max = place.token, params.body_kb_max * 1024
         self._contract = Contract(params.rows_max)
         self._predictor = Predictor(model, online.Features(open_store(place.features)))
         self._explainer = _explainer(model)
         self._answers = Answers(model.version, params.threshold, self._predictor.views)
-        self._personal = Personal(reference.personal(), place.personal_key)
-        about = champion.about(model, place.commit or _commit())
+        self._personal = Personal(reference_rows.personal(), place.personal_key)
+        about = loaded_model.about(model, place.commit or _commit())
         self._counters = Counters(about, place.role)
         self.pages = _pages(self._contract, about, place.token is not None)
         head = {
@@ -48,13 +48,13 @@ class Server:
             "threshold": params.threshold,
             "features": self._predictor.features.names,
         }
-        folder = place.predictions / prediction_log.SEGMENTS
-        self._log = prediction_log.PredictionLog(folder, head, params.log.rows_max, self._counters)
+        folder = place.predictions / log_writer.SEGMENTS
+        self._log = log_writer.PredictionLog(folder, head, params.log.rows_max, self._counters)
 
     @classmethod
     def start(cls, params: Params, place: Place) -> "Server":
         """Load the model and open the log. Raises LoopError for what cannot be served."""
-        server = cls(params, place, champion.load())
+        server = cls(params, place, loaded_model.load())
         gc.collect()
         gc.freeze()  # else a full collection stops all answers for 0.1 s, now and then
         LOG.warning("serving %s as %s, features as of %s", *server.said(place))
@@ -115,9 +115,7 @@ class Server:
         else:
             kept = body.strip() if many else b"[" + body.strip() + b"]"
         latency_ms = (time.perf_counter() - started) * 1e3
-        line = prediction_log.line(
-            request_id, at, kept, found.features, found.scores.tolist(), latency_ms, many
-        )
+        line = log_writer.line(request_id, at, kept, found.features, found.scores.tolist(), latency_ms, many)
         self._log.append(line, rows)
         self._counters.predictions.inc(rows)
         if found.store_failed:
@@ -141,7 +139,7 @@ def _pages(contract: Contract, about: dict[str, Any], secured: bool) -> dict[str
     }
 
 
-def _explainer(model: champion.Model) -> Explainer | None:
+def _explainer(model: loaded_model.Model) -> Explainer | None:
     try:
         return Explainer(model)
     except Exception as error:  # its last step sees something else than numbers

@@ -1,8 +1,8 @@
 """The BentoML service: starts a model, its features and its log, and puts the lean front before BentoML.
 
 `bentoml serve loop.serve.service:Service`, from the root of a repository or of a bento. Settings are in
-params.yaml (`serve`) and the environment (loop.settings). BentoML's own process reads this module too, to
-know how many workers to start: what only a worker needs is imported by the worker.
+params.yaml (`serve`) and the environment (loop.settings.serve_settings). BentoML's own process reads this
+module too, to know how many workers to start: what only a worker needs is imported by the worker.
 """
 
 import os
@@ -12,7 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers with a thread per core 
 
 import bentoml
 
-from loop import settings
+from loop.settings import serve_settings
 
 if TYPE_CHECKING:
     from loop.serve.app import Front
@@ -39,7 +39,7 @@ class Fronted(bentoml.Service):  # type: ignore[misc]
 @bentoml.service(
     service_class=Fronted,
     name="loop",
-    workers=settings.params().workers,
+    workers=serve_settings.params().workers,
     logging={"access": {"enabled": False}},  # each request has its line in the prediction log
 )
 class Service:
@@ -48,7 +48,7 @@ class Service:
     def __init__(self) -> None:
         from loop.serve.server import Server
 
-        self._server = Server.start(settings.params(), settings.place())
+        self._server = Server.start(serve_settings.params(), serve_settings.place())
         RUNNING.append(self._server)
 
     async def __is_ready__(self) -> bool:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from loop.errors import LoopError
-from loop.files import replacing
+from loop.base.errors import LoopError
+from loop.base.files import replacing
 
 DEFINED_IN = ("problem.source", "problem.schema", "problem.features")
 AT_ONCE = 500  # keys of one query

@@ -16,19 +16,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loop import columns as arrays
-from loop import reference, settings
-from loop.checkout import checkout
-from loop.columns import Columns
-from loop.errors import LoopError, guard
-from loop.features import DECIDED_AT
-from loop.files import write_json
-from loop.git import git
-from loop.markup import plain
-from loop.paths import ENVIRONMENT_LOCK, LINEAGE, MODEL, PARAMS, REFERENCE
-from loop.serve import champion, find
+from loop.base.errors import LoopError, guard
+from loop.base.files import write_json
+from loop.base.markup import plain
+from loop.data import columns as arrays
+from loop.data.columns import Columns
+from loop.data.features import DECIDED_AT
+from loop.model import reference_rows
+from loop.repo.git import git
+from loop.repo.worktree import checkout
+from loop.serve import find, loaded_model
 from loop.serve.explain import Explainer
 from loop.serve.online import Features
+from loop.settings import serve_settings
+from loop.settings.paths import ENVIRONMENT_LOCK, LINEAGE, MODEL, PARAMS, REFERENCE
 from problem import features as problem_features
 from problem import schema
 
@@ -61,7 +62,7 @@ def explained(record: dict[str, Any]) -> dict[str, Any]:
         write_json(question, asked)
         for path in (MODEL, REFERENCE):
             _bring(commit, path, home.path / path)
-        home.run(str(home.python), "-m", "loop.serve.why", str(question), str(answer))
+        home.ask("why", str(question), str(answer))
         found: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
     return found
 
@@ -71,7 +72,7 @@ def explain(record: dict[str, Any]) -> dict[str, Any]:
 
     `values` are the features that contributed, `unseen` the views of which nothing was known.
     """
-    model = champion.load()
+    model = loaded_model.load()
     if model.version != record["version"]:
         raise LoopError(
             f"the model here is {model.version}",
@@ -83,7 +84,7 @@ def explain(record: dict[str, Any]) -> dict[str, Any]:
     matrix = dict(zip(model.names, model.matrix(columns)[0].tolist(), strict=False))
     return {
         "score": float(model.scores(columns)[0]),
-        "threshold": settings.params().threshold,
+        "threshold": serve_settings.params().threshold,
         "base": found.base,
         "contributions": found.contributions,
         "values": {name: _value(name, columns, matrix) for name in found.contributions},
@@ -95,14 +96,14 @@ def explain(record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def seen(record: dict[str, Any], model: champion.Model) -> Columns:
+def seen(record: dict[str, Any], model: loaded_model.Model) -> Columns:
     """What the model saw of a record: its request and the features on record, as columns of one row.
 
     Personal columns hold what the reference rows hold: nothing, or another's.
     """
     request = {DECIDED_AT: record[DECIDED_AT]} | json.loads(record["request"])
     kinds = {name: arrays.kind(column) for name, column in schema.REQUEST.columns.items()}
-    known = {name: kind for name, kind in kinds.items() if name not in reference.personal()}
+    known = {name: kind for name, kind in kinds.items() if name not in reference_rows.personal()}
     columns = arrays.of_rows([dict.fromkeys(known) | request], known)
     columns |= {name: model.reference.columns[name][:1] for name in kinds if name not in known}
     numbers = dict(record["features"])

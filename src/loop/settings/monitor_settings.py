@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from loop import params
-from loop.params import Section
+from loop.settings import params
+from loop.settings.params import Section
 
 
 class Labels(Section):

@@ -7,9 +7,9 @@ from typing import Annotated, Any, TypeVar
 import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from loop.errors import LoopError
-from loop.paths import PARAMS
-from loop.yaml_file import load
+from loop.base.errors import LoopError
+from loop.settings.paths import PARAMS
+from loop.settings.yaml_file import load
 
 
 def instant(value: object) -> pd.Timestamp:

@@ -8,15 +8,15 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from loop import params, watch
-from loop.errors import LoopError
-from loop.params import Windows
-from loop.paths import PARAMS
+from loop.base.errors import LoopError
+from loop.settings import monitor_settings, params
+from loop.settings.params import Windows
+from loop.settings.paths import PARAMS
 
 MOVED = (("train", "from"), ("train", "until"), ("holdout", "from"), ("holdout", "until"), ("as_of",))
 
 
-def at(now: pd.Timestamp, settings: watch.Settings, champion: Windows) -> Windows:
+def at(now: pd.Timestamp, settings: monitor_settings.Settings, champion: Windows) -> Windows:
     """The windows of a retrain at `now`: holdout is the newest `window_days` whose labels are final.
 
     Training ends where the holdout starts, and begins as the champion's (expanding) or `days` before its end

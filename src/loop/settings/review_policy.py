@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from loop.params import Section
+from loop.settings.params import Section
 from problem import metrics
 
 

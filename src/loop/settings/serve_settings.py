@@ -16,8 +16,8 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from loop.errors import LoopError
-from loop.params import Section, section
+from loop.base.errors import LoopError
+from loop.settings.params import Section, section
 
 FEATURES = "data/online"
 PREDICTIONS = "data/predictions"

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from loop.errors import LoopError
+from loop.base.errors import LoopError
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """`loop doctor`: what is missing, on this machine and on GitHub, with the command that mends each."""
 
-from loop.errors import LoopError
+from loop.base.errors import LoopError
 from loop.setup import gh, machine, repository
 from loop.setup.need import Found, Need, State, look
 

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from typing import Any
 
-from loop.errors import LoopError
+from loop.base.errors import LoopError
 
 LOGIN = "gh auth login"
 TIMEOUT = 60  # seconds

@@ -1,6 +1,6 @@
 """`loop setup github`: what the repository needs, printed, or with --apply brought about."""
 
-from loop.errors import LoopError
+from loop.base.errors import LoopError
 from loop.setup import gh, repository
 from loop.setup.need import State, look
 

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from loop.errors import LoopError
-from loop.git import git
+from loop.base.errors import LoopError
+from loop.repo.git import git
 from loop.setup.need import Need
 
 OWNERS = Path(".github/CODEOWNERS")

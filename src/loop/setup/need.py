@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from loop.errors import LoopError
+from loop.base.errors import LoopError
 
 
 class State(StrEnum):

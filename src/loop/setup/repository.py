@@ -8,7 +8,7 @@ import json
 import re
 from typing import Any
 
-from loop.errors import LoopError
+from loop.base.errors import LoopError
 from loop.setup.gh import ask
 from loop.setup.need import Need
 

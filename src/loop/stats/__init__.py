@@ -1,1 +1,4 @@
-"""Pure statistics: arrays in, arrays out. No files, no MLflow, no clock."""
+"""Pure statistics: arrays in, arrays out, without files, MLflow or a clock.
+
+It imports nothing of loop but base.
+"""

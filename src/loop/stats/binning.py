@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from loop import batches
-from loop.errors import LoopError
+from loop.base.errors import LoopError
+from loop.data import batches
 from loop.stats import arrays
 
 Floats = NDArray[np.float64]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.errors import LoopError
+from loop.base.errors import LoopError
 from loop.stats.profile import Profile
 
 Floats = NDArray[np.float64]

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loop import batches
-from loop.errors import LoopError
+from loop.base.errors import LoopError
+from loop.data import batches
 from loop.stats.binning import Bins, Floats, bins
 from loop.stats.tally import Ints, Tally, tally
 

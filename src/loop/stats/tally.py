@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from loop.errors import LoopError
+from loop.base.errors import LoopError
 from loop.stats import arrays
 from loop.stats.binning import Bins
 

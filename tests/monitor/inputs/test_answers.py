@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from loop import reference
-from loop.errors import LoopError
-from loop.monitor import served
+from loop.base.errors import LoopError
+from loop.model import reference_rows
+from loop.monitor.inputs import answers
 from loop.serve import collect
-from loop.serve.prediction_log import line
-from monitor.case import NOW, Model
+from loop.serve.log_writer import line
 from problem import schema, source
+from support.monitor_case import NOW, Model
 
 ASKED = schema.REQUEST_EXAMPLES[0]
 FROM = NOW - pd.Timedelta(days=20)
@@ -50,7 +50,7 @@ def collected(folder, *lines: bytes, **head):
 def read(*folders):
     for folder in folders:
         collect.collect(folder, NOW, 400)
-    found = served.of_log(folders, Model(), FROM, NOW)
+    found = answers.of_log(folders, Model(), FROM, NOW)
     return found.rows, found.again
 
 
@@ -94,13 +94,13 @@ def test_answers_from_before_the_watch_or_after_now_are_left_out(tmp_path):
 def test_an_answer_to_a_request_of_long_ago_is_no_answer_of_that_day(tmp_path):
     old = (AT - timedelta(days=9)).isoformat()
     collect.collect(collected(tmp_path, answer(1), answer(2, decided_at=old)), NOW, 400)
-    found = served.of_log([tmp_path], Model(), FROM, NOW)
+    found = answers.of_log([tmp_path], Model(), FROM, NOW)
     assert (len(found.rows), found.late, found.since) == (1, 1, pd.Timestamp(AT))
 
 
 def test_a_personal_number_that_the_log_hashed_is_left_out(tmp_path, monkeypatch):
     name = next(n for n, c in schema.REQUEST.columns.items() if "int" in str(c.dtype) and n not in source.KEY)
-    monkeypatch.setattr(served, "personal", lambda: {name: "hash"})
+    monkeypatch.setattr(answers, "personal", lambda: {name: "hash"})
     rows, _ = read(collected(tmp_path, answer(1, **{name: "ab" * 32})))
     assert len(rows) == 1
     assert name not in rows
@@ -108,7 +108,7 @@ def test_a_personal_number_that_the_log_hashed_is_left_out(tmp_path, monkeypatch
 
 def test_without_a_log_there_is_none(tmp_path):
     assert read(tmp_path / "nowhere")[0].empty
-    assert served.of_log([], Model(), FROM, NOW).rows.empty
+    assert answers.of_log([], Model(), FROM, NOW).rows.empty
 
 
 def test_a_column_that_the_log_drops_as_personal_is_missing(tmp_path):
@@ -119,8 +119,8 @@ def test_a_column_that_the_log_drops_as_personal_is_missing(tmp_path):
 
 
 def test_a_log_that_hides_the_key_is_left_aside_because_no_label_would_find_its_answer(tmp_path, monkeypatch):
-    monkeypatch.setattr(served, "personal", lambda: {source.KEY[0]: "hash"})
-    assert reference.personal() == {}
+    monkeypatch.setattr(answers, "personal", lambda: {source.KEY[0]: "hash"})
+    assert reference_rows.personal() == {}
     assert read(collected(tmp_path, answer(1)))[0].empty
 
 
@@ -136,7 +136,7 @@ def test_a_day_that_was_cut_short_is_an_error_that_names_the_file(tmp_path):
     (day,) = (tmp_path / "days").iterdir()
     day.write_bytes(day.read_bytes()[:-100])
     with pytest.raises(LoopError, match=day.name):
-        served.of_log([tmp_path], Model(), FROM, NOW)
+        answers.of_log([tmp_path], Model(), FROM, NOW)
 
 
 @pytest.mark.parametrize("request_", ["no JSON", "[1]", '{"decided_at": "yesterday"}'])
@@ -147,23 +147,23 @@ def test_a_request_that_cannot_be_read_is_an_error(tmp_path, request_):
     place = table.schema.get_field_index("request")
     pq.write_table(table.set_column(place, "request", pa.array([request_])), day)
     with pytest.raises(LoopError, match="request that cannot be read"):
-        served.of_log([tmp_path], Model(), FROM, NOW)
+        answers.of_log([tmp_path], Model(), FROM, NOW)
 
 
 # In batch
 
 
 def test_in_batch_the_champion_scores_every_request_of_the_feed():
-    rows = served.in_batch(Model(), pd.DataFrame({"x": [0.1, 0.9]}), 0.5)
+    rows = answers.in_batch(Model(), pd.DataFrame({"x": [0.1, 0.9]}), 0.5)
     assert rows["score"].tolist() == [0.1, 0.9]
     assert rows["decision"].tolist() == ["no", "yes"]
 
 
 def test_without_rows_nobody_is_asked():
-    rows = served.in_batch(Model(scored=None), pd.DataFrame({"x": []}), 0.5)
+    rows = answers.in_batch(Model(scored=None), pd.DataFrame({"x": []}), 0.5)
     assert rows["score"].tolist() == []
 
 
 def test_without_a_threshold_there_is_no_decision():
-    rows = served.with_decision(pd.DataFrame({"score": [0.9], "decision": [None]}), None)
+    rows = answers.with_decision(pd.DataFrame({"score": [0.9], "decision": [None]}), None)
     assert list(rows) == ["score"]

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop import files
-from loop.errors import LoopError
-from loop.monitor import reference
-from loop.monitor.finding import FOLDER
-from monitor.case import Model, keys
+from loop.base import files
+from loop.base.errors import LoopError
+from loop.monitor.inputs import baseline
+from loop.monitor.schema import FOLDER
 from problem import source
+from support.monitor_case import Model, keys
 
 DAYS = 56
 
@@ -42,27 +42,27 @@ def test_no_row_is_scored_by_a_model_that_was_fitted_on_it():
         seen.extend(asked[source.KEY[0]])
         return asked["x"] + 100
 
-    found = reference.out_of_fold(Model(fitted=fitted), rows, 14)
+    found = baseline.out_of_fold(Model(fitted=fitted), rows, 14)
     assert sorted(seen) == sorted(rows[source.KEY[0]])
     assert found.tolist() == (rows["x"] + 100).tolist(), "in the order of the rows"
 
 
 def test_scores_out_of_fold_are_not_those_of_the_champion():
     rows, model = train(), Model()
-    assert (reference.scores(model, rows, 14) != model.score(rows)).all()
+    assert (baseline.scores(model, rows, 14) != model.score(rows)).all()
     assert len(model.fits) == 4
 
 
 def test_a_long_past_costs_no_more_than_twelve_fits():
     model = Model()
-    reference.out_of_fold(model, train(400, 1), 7)
+    baseline.out_of_fold(model, train(400, 1), 7)
     assert len(model.fits) <= 12
 
 
 def test_it_is_made_once_and_kept():
     rows, model = train(), Model()
-    first = reference.scores(model, rows, 14)
-    again = reference.scores(model, rows.sample(frac=1, random_state=2), 14)
+    first = baseline.scores(model, rows, 14)
+    again = baseline.scores(model, rows.sample(frac=1, random_state=2), 14)
     assert len(model.fits) == 4
     pd.testing.assert_series_equal(first, again.sort_index(), check_names=False)
     assert len(kept()) == 1
@@ -70,9 +70,9 @@ def test_it_is_made_once_and_kept():
 
 def test_one_that_is_older_than_the_model_is_made_again():
     rows = train()
-    reference.scores(Model(), rows, 14)
+    baseline.scores(Model(), rows, 14)
     newer = Model(sha256="cd" * 32, fitted=lambda fit, asked: asked["x"] + 7)
-    assert reference.scores(newer, rows, 14).tolist() == (rows["x"] + 7).tolist()
+    assert baseline.scores(newer, rows, 14).tolist() == (rows["x"] + 7).tolist()
 
 
 @pytest.mark.parametrize(
@@ -89,28 +89,28 @@ def test_one_that_is_older_than_the_model_is_made_again():
 )
 def test_one_that_is_not_whole_is_made_again(harm):
     rows, model = train(), Model()
-    first = reference.scores(model, rows, 14)
+    first = baseline.scores(model, rows, 14)
     harm(kept()[0])
-    assert reference.scores(model, rows, 14).tolist() == first.tolist()
+    assert baseline.scores(model, rows, 14).tolist() == first.tolist()
     assert len(model.fits) == 8
 
 
 def test_one_of_other_rows_is_made_again():
     model = Model()
-    reference.scores(model, train(), 14)
-    reference.scores(model, train(DAYS - 1), 14)
+    baseline.scores(model, train(), 14)
+    baseline.scores(model, train(DAYS - 1), 14)
     assert len(model.fits) == 4 + 3
 
 
 def test_one_that_holds_the_champions_own_scores_of_its_training_rows_is_refused():
     rows, model = train(), Model()
-    reference.scores(model, rows, 14)
+    baseline.scores(model, rows, 14)
     (path,) = kept()
     table = files.read_table(path)
     inside = table[source.KEY].merge(rows.assign(score=model.score(rows)), on=source.KEY)["score"]
     files.write_table(path, table.assign(score=inside))
     with pytest.raises(LoopError, match=r"own training rows \(100% are the same\)") as refused:
-        reference.scores(model, rows, 14)
+        baseline.scores(model, rows, 14)
     assert "reference-" in refused.value.todo
 
 
@@ -119,12 +119,12 @@ def test_coarse_scores_that_are_the_same_by_chance_are_not_refused():
         train(),
         Model(scored=lambda rows: rows["x"] * 0 + 0.3, fitted=lambda _, rows: rows["x"] * 0 + 0.3),
     )
-    reference.scores(model, rows, 14)
-    assert (reference.scores(model, rows, 14) == 0.3).all()
+    baseline.scores(model, rows, 14)
+    assert (baseline.scores(model, rows, 14) == 0.3).all()
 
 
 @pytest.mark.parametrize("days", [1, 14])
 def test_a_training_window_too_short_for_two_blocks_is_refused(days):
     with pytest.raises(LoopError, match=f"trained on {days} days"):
-        reference.out_of_fold(Model(), train(days), 14)
+        baseline.out_of_fold(Model(), train(days), 14)
     assert not kept()

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from loop import files
-from loop.errors import LoopError
-from loop.monitor import feed
-from monitor.case import NOW, windows
+from loop.base import files
+from loop.base.errors import LoopError
+from loop.monitor.inputs import feed
 from problem import source
+from support.monitor_case import NOW, windows
 
 SINCE = NOW - pd.Timedelta(days=2)
 
@@ -44,7 +44,7 @@ def test_a_champion_of_other_code_is_asked_about_features_as_its_own_code_makes_
     champion = SimpleNamespace(commit="c" * 40, windows=windows(), home=Home())
     found = feed.by(champion, NOW, NOW, 28)
     assert found.examples["own"].tolist() == [1]
-    assert asked[0][:3] == ("python", "-m", "loop.monitor.feed")
+    assert asked[0][:3] == ("python", "-m", "loop.monitor.inputs.feed")
     assert asked[0][3:5] == (windows().since.isoformat(), NOW.isoformat())
 
 

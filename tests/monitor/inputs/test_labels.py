@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import settings as tried
 from hypothesis import strategies as st
 
-from loop.errors import LoopError
-from loop.monitor import outcomes
-from monitor.case import DAY, NOW, decided, labelled, settings
+from loop.base.errors import LoopError
+from loop.monitor.inputs import labels as outcomes
+from support.monitor_case import DAY, NOW, decided, labelled, settings
 
 FOREVER = NOW - 1000 * DAY
 NONE = labelled(decided([]), 0)

@@ -6,8 +6,8 @@ import subprocess
 import pandas as pd
 import pytest
 
-from loop.monitor import attempts
-from loop.monitor.attempts import Attempt
+from loop.monitor.inputs import past_retrains
+from loop.monitor.inputs.past_retrains import Attempt
 from workflows.double import ALL, BOT, NAME, serve
 
 NOW = pd.Timestamp("2013-08-05T00:00Z")
@@ -42,11 +42,11 @@ def clone(tmp_path, monkeypatch):
 
 
 def found() -> list[tuple[str, str]]:
-    return [(one.day, one.outcome) for one in attempts.attempts(NOW)]
+    return [(one.day, one.outcome) for one in past_retrains.attempts(NOW)]
 
 
 def test_before_the_first_retrain_there_is_none(clone):
-    assert attempts.attempts(NOW) == []
+    assert past_retrains.attempts(NOW) == []
 
 
 def test_outside_of_a_branch_main_there_is_none(clone):
@@ -59,7 +59,7 @@ def test_outside_of_a_branch_main_there_is_none(clone):
 )
 def test_a_branch_is_a_retrain_of_the_day_that_it_is_named_by(clone, branch, outcome):
     git("branch", branch)
-    assert attempts.attempts(NOW) == [Attempt("2013-07-01", outcome, branch)]
+    assert past_retrains.attempts(NOW) == [Attempt("2013-07-01", outcome, branch)]
 
 
 @pytest.mark.parametrize(
@@ -206,9 +206,9 @@ def test_one_of_a_fork_is_nobodys_retrain(github):
 @pytest.mark.parametrize(
     ("title", "labels", "login", "expected"),
     [
-        (attempts.refused_title("2013-07-01"), ["retrain"], BOT, [("2013-07-01", "refused")]),
-        (attempts.refused_title("2013-07-01"), ["retrain"], "eve", []),
-        (attempts.refused_title("2013-07-01"), [], BOT, []),
+        (past_retrains.refused_title("2013-07-01"), ["retrain"], BOT, [("2013-07-01", "refused")]),
+        (past_retrains.refused_title("2013-07-01"), ["retrain"], "eve", []),
+        (past_retrains.refused_title("2013-07-01"), [], BOT, []),
         ("A retrain cannot be proposed", ["retrain"], BOT, []),
     ],
 )
@@ -223,7 +223,7 @@ def test_a_workflows_issue_about_a_refused_retrain_counts_open_or_closed(
 
 def test_of_one_day_what_became_of_it_in_the_end_counts(github):
     commit("one", "2013-07-01T00:00Z")
-    title = attempts.refused_title("2013-07-01")
+    title = past_retrains.refused_title("2013-07-01")
     told = {"title": title, "labels": ["retrain"], "user": {"login": BOT}}
     github.issues = [{"number": 9, "state": "open", "html_url": "u", **told}]
     proposed(github, "retrain/2013-07-01-7-2")

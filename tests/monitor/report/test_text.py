@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from loop.monitor import report
-from loop.monitor.finding import Event, Finding
-from loop.monitor.page import page
-from monitor import findings
+from loop.monitor.report import text as report
+from loop.monitor.report.html import page
+from loop.monitor.schema import Event, Finding
+from support import findings
 
 RENDERER = MarkdownIt("gfm-like", {"html": True, "linkify": True})
 RENDERER.linkify.set({"fuzzy_link": False})  # GitHub links no bare "0.al"; "www." is looked for

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop.monitor import drift
-from monitor.case import DAY, settings
+from loop.monitor.signals import drift
+from support.monitor_case import DAY, settings
 
 START = pd.Timestamp("2013-01-01T00:00Z")
 REFERENCE, UNTIL = "2013-06-01", "2013-07-01"

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop.monitor import estimate, performance
-from loop.monitor.estimate import Estimate
-from loop.monitor.performance import loss_metric
-from monitor.case import settings
+from loop.monitor.signals import estimate, performance
+from loop.monitor.signals.estimate import Estimate
+from loop.monitor.signals.performance import loss_metric
 from problem import metrics
+from support.monitor_case import settings
 
 SINCE, REFERENCE, UNTIL = "2013-01-01", "2013-04-11", "2013-05-09"
 DAYS = 128

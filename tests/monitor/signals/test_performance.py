@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop.monitor import performance
-from loop.monitor.performance import daily, loss_metric
-from monitor.case import settings
+from loop.monitor.signals import performance
+from loop.monitor.signals.performance import daily, loss_metric
 from problem import metrics
 from problem.metrics import Metric
+from support.monitor_case import settings
 
 SINCE, REFERENCE, UNTIL = "2013-01-01", "2013-06-01", "2013-07-27"
 ENDS = ["2013-07-13", "2013-07-20", "2013-07-27"]

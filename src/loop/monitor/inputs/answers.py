@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from loop import columns, predictions
-from loop.errors import LoopError
-from loop.features import DECIDED_AT
-from loop.monitor.champion import Champion
-from loop.reference import personal
+from loop.base.errors import LoopError
+from loop.data import columns, prediction_log
+from loop.data.features import DECIDED_AT
+from loop.model.reference_rows import personal
+from loop.monitor.inputs.champion_model import Champion
 from problem import schema, source
 
 LATE = pd.Timedelta(days=2)  # an answer that came so long after its decision was due is a try, or a replay
@@ -43,7 +43,7 @@ def of_log(folders: Sequence[Path], champion: Champion, since: pd.Timestamp, now
     if personal().keys() & set(source.KEY):
         return Answers(pd.DataFrame())
     more = {"request": "object", "features": "object"}
-    log = predictions.read(folders, since, max(now, since), more)
+    log = prediction_log.read(folders, since, max(now, since), more)
     its = (log["role"] == "champion") & (log["commit"] == champion.commit)
     all_of = log[its & (log[DECIDED_AT] >= since)]
     ours = all_of[all_of["at"] - all_of[DECIDED_AT] <= LATE].reset_index(drop=True)

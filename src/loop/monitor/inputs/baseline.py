@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from loop import files
-from loop.errors import LoopError
-from loop.features import DECIDED_AT
-from loop.monitor.champion import Champion
-from loop.monitor.finding import FOLDER
+from loop.base import files
+from loop.base.errors import LoopError
+from loop.data.features import DECIDED_AT
+from loop.monitor.inputs.champion_model import Champion
+from loop.monitor.schema import FOLDER
 from problem import source
 
 BLOCKS_MAX = 12  # fits that a reference costs at most

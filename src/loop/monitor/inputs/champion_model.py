@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from loop import files, params, production, stored
-from loop.checkout import Checkout, Scorer, checkout
-from loop.errors import LoopError
-from loop.git import git
-from loop.lock import outs
-from loop.paths import LINEAGE, MODEL, PARAMS, PIPELINE_LOCK
-from loop.stored import Stored
-from loop.yaml_file import load
+from loop.base import files
+from loop.base.errors import LoopError
+from loop.model import artifacts
+from loop.model.artifacts import Stored
+from loop.production import state
+from loop.repo.dvc_lock import outs
+from loop.repo.git import git
+from loop.repo.worktree import Checkout, Scorer, checkout
+from loop.settings import params
+from loop.settings.paths import LINEAGE, MODEL, PARAMS, PIPELINE_LOCK
+from loop.settings.yaml_file import load
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Champion:
 
 def which() -> tuple[str, str]:
     """Name and commit of the model that serves: production's champion, else that of what is checked out."""
-    serving = production.read(production.ref()).state.champion
+    serving = state.read(state.ref()).state.champion
     if serving is not None:
         return f"version {serving.version}", serving.commit
     return git("rev-parse", "--abbrev-ref", "HEAD"), git("rev-parse", "HEAD")
@@ -80,7 +83,7 @@ def of(name: str, commit: str, here: Path) -> Iterator[Champion]:
             )
         there = Stored(commit, home, here)
         if not there.bring(MODEL):
-            stored.rebuild(there, md5, name)
+            artifacts.rebuild(there, md5, name)
         windows = params.section("windows", params.Windows, home.path / PARAMS)
         made = json.loads((home.path / LINEAGE).read_text(encoding="utf-8"))
         with home.scorer() as scorer:

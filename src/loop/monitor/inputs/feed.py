@@ -1,7 +1,7 @@
 """What the source says at an instant: every request with its features, labels as known, and broken rules.
 
-`python -m loop.monitor.feed SINCE UNTIL NOW FOLDER` writes what this checkout's code makes of it, so that
-a champion is asked about features as its own commit defines them.
+`python -m loop.monitor.inputs.feed SINCE UNTIL NOW FOLDER` writes what this checkout's code makes of it,
+so that a champion is asked about features as its own commit defines them.
 """
 
 import sys
@@ -10,17 +10,23 @@ from pathlib import Path
 
 import pandas as pd
 
-from loop import facts, features, files, params
-from loop.contract import Breach
-from loop.errors import LoopError, guard
-from loop.facts import Params
-from loop.git import git
-from loop.monitor.champion import Champion
+from loop.base import files
+from loop.base.errors import LoopError, guard
+from loop.data import features, raw
+from loop.data.contract import Breach
+from loop.data.raw import Params
+from loop.monitor.inputs.champion_model import Champion
+from loop.repo.git import git
+from loop.settings import params
 from problem import source
 from problem.features import VIEWS
 
 DAY = pd.Timedelta(days=1)
-CODE = ("src/problem", "src/loop/features.py", "src/loop/facts.py")  # what makes a request and its features
+CODE = (
+    "src/problem",
+    "src/loop/data/features.py",
+    "src/loop/data/raw.py",
+)  # what makes a request and its features
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ def by(champion: Champion, until: pd.Timestamp, now: pd.Timestamp, window_days: 
         return Feed(pd.DataFrame(), pd.DataFrame(), breaches)
     place = champion.home.path.parent / "feed"
     told = (*(at.isoformat() for at in (since, until, now)), str(place))
-    champion.home.run(str(champion.home.python), "-m", "loop.monitor.feed", *told)
+    champion.home.ask("feed", *told)
     examples, labels = (files.read_table(place / f"{name}.parquet") for name in ("examples", "labels"))
     return Feed(examples, labels, [])
 
@@ -66,7 +72,7 @@ def made(since: pd.Timestamp, until: pd.Timestamp, now: pd.Timestamp) -> tuple[p
     Raises LoopError where a request comes twice.
     """
     tables = source.tables(since, until, now)
-    valid = {name: facts.repair(name, frame)[0] for name, frame in tables.items()}
+    valid = {name: raw.repair(name, frame)[0] for name, frame in tables.items()}
     requests = source.requests(valid).sort_values([features.DECIDED_AT, *source.KEY], ignore_index=True)
     if (again := requests.duplicated(source.KEY)).any():
         first = " ".join(map(str, requests.loc[again, source.KEY].iloc[0]))
@@ -87,7 +93,7 @@ def broken(since: pd.Timestamp, until: pd.Timestamp, now: pd.Timestamp) -> list[
     tables = source.tables(since, until, now)
     if not len(source.requests(tables)):
         return []
-    return facts.validate(tables, limits, since=since, until=until, as_of=now)[2]
+    return raw.validate(tables, limits, since=since, until=until, as_of=now)[2]
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from loop.monitor.champion import Champion
+from loop.monitor.inputs.champion_model import Champion
 
 ROWS = 2000
 

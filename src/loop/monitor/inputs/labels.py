@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from loop.errors import LoopError
-from loop.features import DECIDED_AT
-from loop.monitor.finding import Age, Outcomes
-from loop.watch import Settings
+from loop.base.errors import LoopError
+from loop.data.features import DECIDED_AT
+from loop.monitor.schema import Age, Outcomes
+from loop.settings.monitor_settings import Settings
 from problem import source
 
 KNOWN_AT = "label_known_at"

@@ -10,12 +10,14 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from loop import issue, origin, params
-from loop.errors import LoopError
-from loop.git import git
-from loop.github import BOT, GitHub
-from loop.paths import PARAMS
-from loop.status import NAME as GATE
+from loop.base.errors import LoopError
+from loop.github import issue
+from loop.github.client import BOT, GitHub
+from loop.github.commit_status import NAME as GATE
+from loop.repo import remote
+from loop.repo.git import git
+from loop.settings import params
+from loop.settings.paths import PARAMS
 
 PREFIX = "retrain/"
 LABEL = "retrain"
@@ -45,7 +47,7 @@ def attempts(now: pd.Timestamp) -> list[Attempt]:
     A pull request counts once its `gate` is set, and a branch that a run left without one never: such a
     run was cut short, and the next one mends it. Raises LoopError when GitHub does not answer.
     """
-    origin.fetch_main()
+    remote.fetch_main()
     github = issue.here()
     found = [*_merged(), *(_on_github(github) if github else _branches())]
     best: dict[str, Attempt] = {}
@@ -150,7 +152,7 @@ def _merged() -> list[Attempt]:
 
 def main_ref() -> str | None:
     """The main that counts: origin's, or this clone's own where there is none."""
-    for ref in (origin.MAIN, "refs/heads/main"):
+    for ref in (remote.MAIN, "refs/heads/main"):
         if git("for-each-ref", "--format=%(refname)", ref):
             return ref
     return None

@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from loop import predictions, settings
-from loop.features import DECIDED_AT
-from loop.monitor import outcomes, reference, served
-from loop.monitor.champion import Champion
-from loop.monitor.feed import Feed
-from loop.monitor.outcomes import Joined
-from loop.params import Windows
-from loop.reference import personal
-from loop.watch import Settings
+from loop.data import prediction_log
+from loop.data.features import DECIDED_AT
+from loop.model.reference_rows import personal
+from loop.monitor.inputs import answers, baseline, labels
+from loop.monitor.inputs.champion_model import Champion
+from loop.monitor.inputs.feed import Feed
+from loop.monitor.inputs.labels import Joined
+from loop.settings import serve_settings
+from loop.settings.monitor_settings import Settings
+from loop.settings.params import Windows
 from problem import schema, source
 
 
@@ -21,26 +22,26 @@ def scored(
     champion: Champion, fed: Feed, folders: Sequence[Path], now: pd.Timestamp, setup: Settings
 ) -> tuple[pd.DataFrame, Joined, str, list[str]]:
     """All requests with score, decision and label: training rows out of fold, the others as answered."""
-    own, threshold = champion.windows, settings.params().threshold
+    own, threshold = champion.windows, serve_settings.params().threshold
     train, later = split(fed, own)
-    told, notes = served.BATCH, []
-    log = served.of_log(folders, champion, own.holdout.until, now)
+    told, notes = answers.BATCH, []
+    log = answers.of_log(folders, champion, own.holdout.until, now)
     answered = log.rows
     if log.since is not None:
-        told = served.LOG
+        told = answers.LOG
         later = later[later[DECIDED_AT] < log.since]
         answered = answered[answered[DECIDED_AT] >= log.since]
-    elif any((folder / predictions.DAYS).is_dir() for folder in folders):
+    elif any((folder / prediction_log.DAYS).is_dir() for folder in folders):
         notes.append("the prediction log holds no answer of this champion that can be used")
     notes += [f"{log.again:,} predictions were asked for again: the first counts"] if log.again else []
     notes += [f"{log.late:,} answers came long after they were due: left out"] if log.late else []
-    folds = reference.scores(champion, train, setup.window_days)
-    known = served.with_decision(train.assign(score=folds), threshold)
-    batch = served.in_batch(champion, later, threshold)
-    answered = served.with_decision(answered, threshold) if len(answered) else answered
+    folds = baseline.scores(champion, train, setup.window_days)
+    known = answers.with_decision(train.assign(score=folds), threshold)
+    batch = answers.in_batch(champion, later, threshold)
+    answered = answers.with_decision(answered, threshold) if len(answered) else answered
     others = fed.labels.merge(train[source.KEY], on=source.KEY, how="left", indicator="of")
     others = others[others.pop("of") == "left_only"]
-    joined = outcomes.join(pd.concat([batch, answered], ignore_index=True), others, now, setup)
+    joined = labels.join(pd.concat([batch, answered], ignore_index=True), others, now, setup)
     matured = joined.matured()
     final = joined.rows.assign(label=joined.rows["label"].where(joined.rows.index.isin(matured.index)))
     return pd.concat([known, final], ignore_index=True), joined, told, notes
@@ -61,7 +62,7 @@ def split(fed: Feed, own: Windows) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     A request of the training window whose label was not known by its end is one of those.
     """
-    learnt = outcomes.known(fed.labels, own.train.until).drop_duplicates(source.KEY)
+    learnt = labels.known(fed.labels, own.train.until).drop_duplicates(source.KEY)
     rows = fed.examples.merge(learnt, on=source.KEY, how="left", validate="1:1")
     decided = rows[DECIDED_AT]
     trained = rows["label"].notna() & (decided >= own.train.since) & (decided < own.train.until)

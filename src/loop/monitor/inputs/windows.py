@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from loop.errors import LoopError
-from loop.features import DECIDED_AT
-from loop.monitor.champion import Champion
+from loop.base.errors import LoopError
+from loop.data.features import DECIDED_AT
+from loop.monitor.inputs.champion_model import Champion
+from loop.settings.monitor_settings import Settings
 from loop.stats import thresholds
-from loop.watch import Settings
 
 DAY = pd.Timedelta(days=1)
 LOOKS_MAX = 60

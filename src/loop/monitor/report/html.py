@@ -4,10 +4,10 @@ import re
 
 from markupsafe import Markup, escape
 
-from loop.markup import render
-from loop.monitor import figures
-from loop.monitor.finding import Finding
-from loop.monitor.words import HEADLINES, alarms, gained, labels, moved, named, sentence, value
+from loop.base.markup import render
+from loop.monitor.report import monitor_figures
+from loop.monitor.report.words import HEADLINES, alarms, gained, labels, moved, named, sentence, value
+from loop.monitor.schema import Finding
 
 
 def page(finding: Finding) -> str:
@@ -15,14 +15,14 @@ def page(finding: Finding) -> str:
     values = {
         **dict(finding),
         "headline": HEADLINES[finding.decision],
-        "figures": figures.draw(finding),
+        "figures": monitor_figures.draw(finding),
         "alarms": alarms(finding),
-        "rows": figures.ROWS,
-        "shown": len(figures.shown(finding.features)),
+        "rows": monitor_figures.ROWS,
+        "shown": len(monitor_figures.shown(finding.features)),
         "used": {one.name: one for one in finding.features},
     }
     said = {one.__name__: one for one in (gained, labels, moved, named, sentence, spans, value)}
-    return render("loop.monitor", "monitor.html.j2", values, **said)
+    return render("loop.monitor.report", "monitor.html.j2", values, **said)
 
 
 def spans(text: str) -> Markup:

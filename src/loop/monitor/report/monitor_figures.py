@@ -10,11 +10,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from loop.drawing import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
-from loop.markup import figure, plain
-from loop.monitor import timeline
-from loop.monitor.finding import Age, Feature, Finding, Signal
-from loop.monitor.layout import settle
+from loop.base.markup import figure, plain
+from loop.base.plotting import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
+from loop.monitor.report import timeline
+from loop.monitor.report.layout import settle
+from loop.monitor.schema import Age, Feature, Finding, Signal
 
 ROWS = 30  # of the heat map and of the signals; their tables have all
 MOST = 3.0  # limits at which a bar is cut

@@ -7,9 +7,9 @@ Both are made of the finding alone. Whatever came from data, params or branch na
 import re
 from textwrap import wrap
 
-from loop.markup import code, figure, plain, prose
-from loop.monitor.finding import FOLDER, Breach, Feature, Finding, Outcomes, Signal, Window
-from loop.monitor.words import HEADLINES, alarms, gained, labels, moved, sentence, value
+from loop.base.markup import code, figure, plain, prose
+from loop.monitor.report.words import HEADLINES, alarms, gained, labels, moved, sentence, value
+from loop.monitor.schema import FOLDER, Breach, Feature, Finding, Outcomes, Signal, Window
 
 PAGE = FOLDER / "report.html"
 LONGEST = 8_000  # bytes of markdown

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from matplotlib.dates import date2num, num2date
 
-from loop.drawing import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
-from loop.markup import plain
-from loop.monitor.finding import Event, Finding, Point
-from loop.monitor.layout import settle
+from loop.base.markup import plain
+from loop.base.plotting import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
+from loop.monitor.report.layout import settle
+from loop.monitor.schema import Event, Finding, Point
 
 EVENTS = 8  # newest events that get a row of their own; the table has all
 SHADE = "#f1f3f6"

@@ -1,7 +1,7 @@
 """What a finding says in words, the same on the terminal, in markdown and on the page."""
 
-from loop.markup import figure, plain
-from loop.monitor.finding import Feature, Finding, Gain, Outcomes, Signal, Word
+from loop.base.markup import figure, plain
+from loop.monitor.schema import Feature, Finding, Gain, Outcomes, Signal, Word
 
 HEADLINES: dict[Word, str] = {
     "nothing": "Nothing to do: production looks as it did",

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from loop.monitor import performance
-from loop.monitor.days import Days, inside, past_ends, window
-from loop.monitor.finding import Point
-from loop.monitor.performance import Daily, Windowed
-from loop.watch import Settings
+from loop.monitor.inputs.windows import Days, inside, past_ends, window
+from loop.monitor.schema import Point
+from loop.monitor.signals import performance
+from loop.monitor.signals.performance import Daily, Windowed
+from loop.settings.monitor_settings import Settings
 
 
 def points(

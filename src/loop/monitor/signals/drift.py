@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loop.features import DECIDED_AT
-from loop.monitor.finding import Feature, Statistic
-from loop.monitor.series import Floats, Series, number, since
+from loop.data.features import DECIDED_AT
+from loop.monitor.schema import Feature, Statistic
+from loop.monitor.signals.series import Floats, Series, number, since
+from loop.settings.monitor_settings import Settings
 from loop.stats import dependence, distance, profile, thresholds
 from loop.stats.profile import Profile
-from loop.watch import Settings
 
 SCORE, DECISION = "score", "decision"
 TESTS = ("psi", "ks", "jensen_shannon", "chi_square", "missing")

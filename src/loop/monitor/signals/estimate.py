@@ -8,11 +8,11 @@ score comes to mean another share: only labels tell that.
 import numpy as np
 import pandas as pd
 
-from loop.features import DECIDED_AT
-from loop.monitor.performance import CONFIDENCE, Windowed, loss_metric
-from loop.monitor.series import Floats, Series
+from loop.data.features import DECIDED_AT
+from loop.monitor.signals.performance import CONFIDENCE, Windowed, loss_metric
+from loop.monitor.signals.series import Floats, Series
+from loop.settings.monitor_settings import Settings
 from loop.stats import bootstrap, thresholds
-from loop.watch import Settings
 
 BINS = 100
 REPLICATES = 200

@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from loop import params
-from loop.features import DECIDED_AT
-from loop.params import Resampling
-from loop.policy import Policy
+from loop.data.features import DECIDED_AT
+from loop.settings import params
+from loop.settings.monitor_settings import Settings
+from loop.settings.params import Resampling
+from loop.settings.review_policy import Policy
 from loop.stats import bootstrap
-from loop.watch import Settings
 from problem import metrics
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from loop.features import DECIDED_AT
-from loop.monitor.finding import Cusum
-from loop.monitor.series import Floats, Series
+from loop.data.features import DECIDED_AT
+from loop.monitor.schema import Cusum
+from loop.monitor.signals.series import Floats, Series
+from loop.settings.monitor_settings import Settings
 from loop.stats import bootstrap, cusum, thresholds
-from loop.watch import Settings
 from problem import metrics
 
 REPLICATES = 1000

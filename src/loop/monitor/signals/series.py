@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from loop import files
-from loop.monitor.finding import Kind, Signal
-from loop.watch import Hysteresis
+from loop.base import files
+from loop.monitor.schema import Kind, Signal
+from loop.settings.monitor_settings import Hysteresis
 
 Floats = NDArray[np.float64]
 

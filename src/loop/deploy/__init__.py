@@ -1,0 +1,1 @@
+"""What serves, brought about: one host, Kubernetes, compose. It imports up to production."""

@@ -1,0 +1,1 @@
+"""What arrived, what was answered, which labels came, and the past beside it. It imports what monitor may."""

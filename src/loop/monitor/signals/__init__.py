@@ -1,0 +1,1 @@
+"""What moved: inputs, predictions, loss, each against its past. It imports inputs and what monitor may."""

@@ -1,0 +1,1 @@
+"""params.yaml and the files of the stages, read strictly. It imports base."""
