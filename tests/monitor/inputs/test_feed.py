@@ -36,8 +36,8 @@ def test_a_champion_of_other_code_is_asked_about_features_as_its_own_code_makes_
         def ask(self, name, *told):
             asked.append((name, *told))
             own = pd.DataFrame({"own": [1]})
-            for name in ("examples", "labels"):
-                files.write_table(tmp_path / "feed" / f"{name}.parquet", own)
+            for table in ("examples", "labels"):
+                files.write_table(tmp_path / "feed" / f"{table}.parquet", own)
 
     monkeypatch.setattr(feed, "git", lambda *told: "src/problem/features.py")
     monkeypatch.setattr(feed, "broken", lambda *told: [])
