@@ -15,7 +15,7 @@ def test_it_ends_with_what_was_trained_how_good_it_is_and_where_to_look(finished
     said = finished.run("loop", "run").stdout
     card = json.loads(finished.text("models/card.json"))
     assert summary(card) in said
-    assert "minima      reached" in said
+    assert "minimum requirements met" in said
     for part in ("trained on", "judged on", "95% interval", "reports/evaluation.html", "make ui"):
         assert part in said
     for metric in card["metrics"].values():
@@ -33,7 +33,7 @@ TYPOS = {
     "a number out of range": ({"evaluate.confidence": 95}, "`evaluate.confidence` is 95"),
     "a cluster": ({"evaluate.cluster": "month"}, "`evaluate.cluster` is 'month', no column of the examples"),
     "a metric of the gate": (
-        {"review.minima": {"accuracy": {"limit": 0.9, "reason": "r"}}},
+        {"review.minimum_requirements": {"accuracy": {"limit": 0.9, "reason": "r"}}},
         "names no metric: `accuracy`",
     ),
     "a time": ({"windows.as_of": "2013-06-03"}, "has no time zone"),
@@ -67,10 +67,10 @@ def test_an_edit_of_the_gates_policy_runs_nothing_and_is_judged_at_once(working_
     card = json.loads(working_copy.text("models/card.json"))
     name, metric = next(iter(card["metrics"].items()))
     worse = {"lower": -1.0, "higher": 1.0}[metric["better"]] + metric["value"]
-    working_copy.set_param("review.minima", {name: {"limit": worse, "reason": "r"}})
+    working_copy.set_param("review.minimum_requirements", {name: {"limit": worse, "reason": "r"}})
     said = working_copy.run("loop", "run").stdout
     assert "Running stage" not in said
-    assert f"below its minimum: {metric['title']} is {metric['value']}" in said
+    assert f"minimum requirement breached: {metric['title']} {metric['value']}" in said
 
 
 def test_sections_that_the_stages_took_are_not_parsed_again(finished, monkeypatch):

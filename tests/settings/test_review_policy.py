@@ -43,7 +43,7 @@ def test_a_limit_without_a_reason_is_refused(values):
 
 
 @pytest.mark.parametrize(
-    "gate", ["holdout", "primary", "guards", "slices", "minima", "golden", "latency", "leak"]
+    "gate", ["holdout", "primary", "guards", "slices", "minimum_requirements", "golden", "latency", "leak"]
 )
 def test_a_gate_cannot_be_left_out(values, gate):
     del values[gate]

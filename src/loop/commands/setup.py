@@ -28,8 +28,13 @@ def github(
 
 
 @verbs.command()
-def doctor() -> None:
-    """Say what is missing, on this machine and on GitHub, with the command that mends each.
+def doctor(
+    fix: Annotated[
+        bool,
+        typer.Option("--fix", help="First rename what has an old name in params.yaml and src/problem."),
+    ] = False,
+) -> None:
+    """Say what is missing, on this machine and on GitHub, with the command that fixes each.
 
     Exit codes: 0 nothing that is needed is missing, 1 something is.
 
@@ -37,4 +42,4 @@ def doctor() -> None:
     """
     from loop.setup import doctor as examination
 
-    raise typer.Exit(examination.main())
+    raise typer.Exit(examination.main(rename=fix))

@@ -21,7 +21,7 @@ def repair(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[dict[str
     log = []
     for rule in schema.REPAIRS:
         if rule.table == table:
-            mended = rule.mend(frame)
+            mended = rule.fix(frame)
             log.append({"table": table, "rule": rule.name, "why": rule.why, "rows": _changed(frame, mended)})
             frame = mended.reset_index(drop=True)
     return frame, log

@@ -8,6 +8,7 @@ import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from loop.base.errors import LoopError
+from loop.settings import renamed
 from loop.settings.paths import PARAMS
 from loop.settings.yaml_file import load
 
@@ -95,7 +96,22 @@ class Resampling(Section):
 
 def section(name: str, model: type[S], path: Path = PARAMS) -> S:
     """The section `name` as `model`. Raises LoopError that names every wrong key."""
+    return _of(name, whole(path), model, path)
+
+
+def whole(path: Path = PARAMS) -> dict[str, Any]:
+    """Every section as plain values. Raises LoopError for names that older versions had."""
     values = load(path)
+    renamed.refuse(values, path)
+    return values
+
+
+def of_commit(name: str, values: Any, model: type[S], where: Path) -> S:
+    """A section of another commit's params.yaml (`values`), whose old names are read as those of today."""
+    return _of(name, renamed.current(values if isinstance(values, dict) else {}), model, where)
+
+
+def _of(name: str, values: dict[str, Any], model: type[S], path: Path) -> S:
     if name not in values:
         near = get_close_matches(name, [str(key) for key in values], n=1)
         found = f"{path}: section `{name}` is missing" + (f", but there is `{near[0]}`" if near else "")

@@ -1,15 +1,17 @@
 """`loop doctor`: what is missing, on this machine and on GitHub, with the command that mends each."""
 
 from loop.base.errors import LoopError
-from loop.setup import gh, machine, repository
+from loop.setup import fix, gh, machine, repository
 from loop.setup.need import Found, Need, State, look
 
 APPLY = "loop setup github --apply"
 
 
-def main() -> int:
-    """Print how each need stands; 1 if one is missing that is not optional."""
+def main(*, rename: bool = False) -> int:
+    """Print how each need stands; 1 if one is missing that is not optional. `rename` old names first."""
     machine.at_root()
+    if rename:
+        fix.main()
     print("on this machine")
     found = [_say(need, need.mend) for need in machine.needs()]
     try:
