@@ -13,7 +13,7 @@ app = typer.Typer(
     help=(
         "Every change to a model is a pull request with evidence.\n\n"
         "Exit codes: 0 done, 1 refused (bad data, bad params, a full disk), 2 wrong usage, 130 interrupted. "
-        "For review: 0 may take over, 1 worse, 2 cannot tell."
+        "For review: 0 may take over, 1 worse, 2 inconclusive."
     ),
     no_args_is_help=True,
     add_completion=False,

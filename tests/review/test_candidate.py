@@ -66,7 +66,7 @@ def test_a_behaviour_that_is_undefined_is_not_hidden_by_another(figures, monkeyp
     monkeypatch.setattr(metrics, "BEHAVIOURS", moves)
     assert {g.name: g.result for g in behaviour_checks._behaviour(policy, scored)}[
         "behaviour.direction"
-    ] == "cannot tell"
+    ] == "inconclusive"
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
 """What changed: params, policy, packages, data; each key once, with what it was and is."""
 
 from loop.review.changes import moved, packages
-from loop.review.verdict import Moved
+from loop.review.verdict import Change
 
 
-def rows(found: list[Moved]) -> list[tuple]:
+def rows(found: list[Change]) -> list[tuple]:
     return [(row.name, row.old, row.new) for row in found]
 
 

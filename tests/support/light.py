@@ -30,4 +30,6 @@ class Light:
         git(place, "commit", "--quiet", "--all", "-m", told)
         sha = git(place, "rev-parse", "HEAD")
         git(self.home, "worktree", "remove", "--force", str(place))
-        return Challenger(sha, moved, Verdict(verdict=self.verdict, sentence="as it is"), self.report)
+        return Challenger(
+            sha, moved, Verdict(schema_version=2, verdict=self.verdict, sentence="as it is"), self.report
+        )

@@ -127,4 +127,4 @@ def test_a_change_of_it_is_reviewed_like_any_other(adopted, tmp_path):
     verdict = json.loads(repo.text("review/verdict.json"))
     assert (done.returncode, verdict["verdict"]) == (0, "equivalent"), done.stdout
     assert "mean absolute error" in done.stdout
-    assert {gate["result"] for gate in verdict["gates"]} == {"pass"}
+    assert {check["result"] for check in verdict["checks"]} == {"pass"}

@@ -133,7 +133,7 @@ def test_the_comment_is_the_one_that_publish_edits_when_a_person_pushes_later(si
     assert 'CML watermark review"' in said["body"]
 
 
-@pytest.mark.parametrize("verdict", ["worse", "cannot tell", "nothing to judge"])
+@pytest.mark.parametrize("verdict", ["worse", "inconclusive", "no model change"])
 def test_a_retrain_that_is_not_better_is_one_issue_and_no_pull_request(site, verdict):
     site.light.verdict = verdict
     for _ in range(2):

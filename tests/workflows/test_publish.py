@@ -17,7 +17,7 @@ from workflows.double import ALL, BOT, archive, git
 
 MARK = '![](https://cml.dev/watermark.png#abc123 "CML watermark review")'
 VERDICT = {
-    "schema_version": 1,
+    "schema_version": 2,
     "verdict": "equivalent",
     "sentence": "log loss moves by no more than 0.015, and no gate objects",
     "todo": "",
@@ -27,8 +27,8 @@ VERDICT = {
     "metrics": [],
     "slices": [],
     "slices_compared": 0,
-    "gates": [
-        {"name": "minima", "result": "pass", "figure": 1.0, "limit": 0.0, "said": "s", "reason": "r"}
+    "checks": [
+        {"name": "size", "result": "pass", "figure": 1.0, "limit": 0.0, "finding": "s", "reason": "r"}
     ],
     "notes": [],
     "reproduce": [],
@@ -141,19 +141,28 @@ def test_of_a_run_that_was_run_again_the_newest_artifact_counts(at_main, reviewe
     assert [state for state, _ in reviewed.gates] == ["success"]
 
 
+def test_a_verdict_of_another_version_says_what_to_do(at_main, reviewed):
+    """Of a branch whose own code is older than main's."""
+    reviewed.bring(schema_version=1, gates=[])
+    assert publish.main(reviewed.run) == 0
+    assert reviewed.gates[0][0] == "error"
+    assert "is of another version of loop than main" in reviewed.said[0]
+    assert "merge main into the branch" in reviewed.said[0]
+
+
 def test_a_passing_word_with_a_gate_that_fails_is_refused(at_main, reviewed):
-    gate = {"name": "primary", "result": "fail", "figure": 1.0, "limit": 0.0, "said": "s", "reason": "r"}
-    reviewed.bring(gates=[gate])
+    check = {"name": "primary", "result": "fail", "figure": 1.0, "limit": 0.0, "finding": "s", "reason": "r"}
+    reviewed.bring(checks=[check])
     publish.main(reviewed.run)
     assert reviewed.gates[0][0] == "error"
     assert "equivalent, though primary does not pass" in reviewed.said[0]
 
 
 def test_a_passing_word_without_a_gate_or_against_the_primary_metric_is_refused(at_main, reviewed):
-    reviewed.bring(gates=[])
+    reviewed.bring(checks=[])
     publish.main(reviewed.run)
     metric = {"name": "m", "title": "m", "role": "primary", "champion": 1.0, "candidate": 2.0, "gain": -1.0,
-              "low": -1.0, "high": -1.0, "margin": 0.1, "word": "worse"}  # fmt: skip
+              "low": -1.0, "high": -1.0, "margin": 0.1, "verdict": "worse"}  # fmt: skip
     reviewed.bring(metrics=[metric])
     publish.main(reviewed.run)
     assert [state for state, _ in reviewed.gates] == ["error", "error"]
@@ -254,7 +263,7 @@ def test_a_success_needs_both_a_good_verdict_and_a_run_that_ended_well(at_main, 
     reviewed.bring(verdict="worse")
     publish.main(reviewed.run)
     assert reviewed.gates[-1][0] == "failure"
-    reviewed.bring(verdict="cannot tell")
+    reviewed.bring(verdict="inconclusive")
     publish.main(reviewed.run)
     assert reviewed.gates[-1][0] == "error"
 
@@ -267,7 +276,7 @@ EVIL = (
 
 def test_markdown_and_html_in_params_slices_and_names_stay_words(at_main, reviewed):
     hurt = {"name": EVIL, "old": EVIL, "new": EVIL}
-    gate = {"name": EVIL, "result": "fail", "figure": 1.0, "limit": 0.0, "said": EVIL, "reason": EVIL}
+    check = {"name": EVIL, "result": "fail", "figure": 1.0, "limit": 0.0, "finding": EVIL, "reason": EVIL}
     part = {"cut": EVIL, "name": EVIL, "rows": 1, "champion": 1.0, "candidate": 1.0, "gain": 0.0, "low": 0.0,
             "high": 0.0, "p": 0.0, "worse": True}  # fmt: skip
     changes = {
@@ -278,7 +287,7 @@ def test_markdown_and_html_in_params_slices_and_names_stay_words(at_main, review
         "other": [EVIL],
     }
     reviewed.bring(
-        verdict="worse", sentence=EVIL, gates=[gate], slices=[part], slices_compared=1, changes=changes,
+        verdict="worse", sentence=EVIL, checks=[check], slices=[part], slices_compared=1, changes=changes,
         notes=[EVIL], reproduce=[EVIL], champion=EVIL,
     )  # fmt: skip
     publish.main(reviewed.run)
@@ -295,8 +304,15 @@ def test_markdown_and_html_in_params_slices_and_names_stay_words(at_main, review
 
 
 def test_a_report_of_any_length_fits_into_a_comment(at_main, reviewed):
-    gate = {"name": "g", "result": "fail", "figure": 1.0, "limit": 0.0, "said": "long " * 90, "reason": "r"}
-    reviewed.bring(verdict="worse", gates=[gate] * 2000)
+    check = {
+        "name": "g",
+        "result": "fail",
+        "figure": 1.0,
+        "limit": 0.0,
+        "finding": "long " * 90,
+        "reason": "r",
+    }
+    reviewed.bring(verdict="worse", checks=[check] * 2000)
     assert publish.main(reviewed.run) == 0
     assert len(reviewed.said[0]) < 65_536
 

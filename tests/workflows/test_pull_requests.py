@@ -124,7 +124,7 @@ def test_a_loosened_policy_alone_judges_no_model_and_is_shown(github, runner, ch
     sha = loose.push()
     runner.publish(runner.review(loose.number, "review"))
     assert github.gates(sha) == [
-        ("success", "nothing to judge: this change touches the policy, not the model")
+        ("success", "no model change: this change touches the policy, not the model")
     ]
     assert "`9.0`" in comment(github, loose.number)
 
@@ -136,7 +136,7 @@ def test_a_change_of_docs_is_nothing_to_judge_and_nothing_is_committed(github, r
     run = runner.review(docs.number)
     runner.publish(run)
     assert github.gates(sha) == [
-        ("success", "nothing to judge: this change touches nothing that a stage reads")
+        ("success", "no model change: this change touches nothing that a stage reads")
     ]
     assert docs.head() == sha
     assert "Running stage" not in github.runs[run]["log"]
@@ -151,7 +151,7 @@ def test_code_that_does_not_run_cannot_tell_and_the_comment_says_the_error(githu
     runner.publish(run)
     assert github.gates(sha)[0][0] == "error"
     said = comment(github, broken.number)
-    assert said.startswith("## Cannot tell: a person decides")
+    assert said.startswith("## Inconclusive: a person decides")
     assert "name 'no_such_name' is not defined" in said
     assert broken.head() == sha
 
@@ -181,7 +181,9 @@ def test_a_fork_gets_comment_and_status_though_its_token_reads_only_and_nothing_
     start = len(github.writes)
     done = runner.publish(run)
     assert done.code == 0, done.log[-3000:]
-    assert github.gates(sha)[0][0] == "failure", "main's weak model is below the minima, and so is this"
+    assert github.gates(sha)[0][0] == "failure", (
+        "main's weak model is below the minimum requirements, and so is this"
+    )
     said = comment(github, fork.number)
     assert said.startswith("## Worse")
     assert "`make run`" in said
@@ -249,4 +251,4 @@ def test_the_verdict_in_the_artifact_is_the_one_that_is_published(github, better
     verdict = json.loads(zipfile.ZipFile(io.BytesIO(content)).read("review/verdict.json"))
     assert verdict["candidate"]["commit"] == better.sha
     assert verdict["base"]["commit"] == github.tip("main")
-    assert {gate["name"]: gate["result"] for gate in verdict["gates"]}["rerun"] == "pass"
+    assert {check["name"]: check["result"] for check in verdict["checks"]}["rerun"] == "pass"

@@ -283,8 +283,8 @@ def test_files_that_no_stage_writes_are_never_committed(at_main, github, behind)
 
 
 def test_results_that_the_branch_claims_falsely_are_not_replaced_behind_its_back(at_main, behind):
-    gate = {"name": "rerun", "result": "fail", "figure": None, "limit": None, "said": "s", "reason": "r"}
-    behind.publish(verdict="worse", gates=[gate])
+    check = {"name": "rerun", "result": "fail", "figure": None, "limit": None, "finding": "s", "reason": "r"}
+    behind.publish(verdict="worse", checks=[check])
     assert behind.commits == 0
     assert "it claims what the rerun did not make" in behind.said
 

@@ -19,7 +19,7 @@ def review(
     """Say whether the working tree's model may take over from the champion of a base branch.
 
     Writes review/report.md, review/report.html and review/verdict.json, and leaves all else as
-    it is. Exit codes: 0 better, equivalent or nothing to judge, 1 worse, 2 cannot tell.
+    it is. Exit codes: 0 better, equivalent or no model change, 1 worse, 2 inconclusive.
 
     With --rerun nothing that the branch committed is trusted: results are made again, from the
     lock of the commit where the branch parted, and the gate `rerun` says what differs.

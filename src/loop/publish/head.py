@@ -51,7 +51,7 @@ def fetch(github: GitHub, pull: Pull) -> Head:
     return Head(sha)
 
 
-def parted(sha: str) -> str:
+def merge_base(sha: str) -> str:
     """The newest commit that main and another commit share."""
     return _git("merge-base", "HEAD", sha).decode().strip()
 

@@ -26,6 +26,7 @@ from loop.release.plan import Plan
 from loop.repo import dvc_lock, remote
 from loop.repo.commit import Commit
 from loop.rollout import follow
+from loop.settings import renamed
 from loop.settings.paths import CARD, CARD_JSON, PARAMS, PIPELINE_LOCK
 
 SBOM = Path("dist/sbom.cdx.json")  # `loop image` writes it
@@ -145,4 +146,4 @@ def _since(last: Version | None, version: Version) -> str:
 def facts(commit: str) -> Facts:
     """What a changelog compares, of a commit that git has."""
     card, params, made = (Commit(commit).yaml(path) or {} for path in (CARD_JSON, PARAMS, PIPELINE_LOCK))
-    return Facts(card, params, made, dict(content.of(commit).served))
+    return Facts(card, renamed.current(params), made, dict(content.of(commit).served))

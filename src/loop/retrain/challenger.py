@@ -7,6 +7,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 from pydantic import BaseModel, ValidationError
@@ -18,6 +19,7 @@ from loop.monitor.schema import FOLDER
 from loop.repo import remote, rerun
 from loop.repo.git import git
 from loop.repo.worktree import Checkout, checkout
+from loop.settings import renamed
 from loop.settings import retrain_windows as windows
 from loop.settings.params import Windows
 from loop.settings.paths import PARAMS, REVIEW
@@ -29,6 +31,7 @@ PASSING = ("better", "equivalent")
 class Verdict(BaseModel):
     """What of review/verdict.json a retrain goes by."""
 
+    schema_version: Literal[2]
     verdict: str
     sentence: str
 
@@ -131,5 +134,11 @@ def _review(home: Checkout, base: str) -> Verdict:
         raise failed or LoopError(f"the review wrote no {path.name}", "a verdict", "`loop review` shows why")
     try:
         return Verdict.model_validate_json(path.read_text(encoding="utf-8"))
-    except ValidationError:
+    except ValidationError as error:
+        if renamed.other_version(error):
+            raise LoopError(
+                f"main's own review wrote a {path.name} of another version of loop",
+                "main with the version of this checkout",
+                "bring this version to main by a pull request, then `loop retrain` again",
+            ) from None
         raise LoopError(f"{path.name} is no verdict", "what `loop review` writes", "run it again") from None

@@ -183,7 +183,7 @@ def _may_not(retrain: Retrain, made: Challenger) -> str:
         "here. As an administrator, once:",
         "```sh\nloop setup github --apply\n```",
         "or *Settings, Actions, General: Allow GitHub Actions to create and approve pull requests*. "
-        "Then start it again, or wait for the next look:",
+        "Then start it again, or wait for the next run:",
         "```sh\ngh workflow run monitor.yml\n```",
         *_evidence(retrain, made, ""),
     ]
