@@ -58,8 +58,8 @@ def same(one: Profile, other: Profile) -> bool:
     st.lists(st.floats(allow_nan=False, width=64), max_size=60),
     st.lists(st.floats(width=64), min_size=1, max_size=60),
 )
-def test_the_bin_of_a_number_is_that_of_a_binary_search(reference, values):
-    of = bins(pd.DataFrame({"x": pd.Series(reference, dtype=float)}), ["x"])["x"]
+def test_the_bin_of_a_number_is_that_of_a_binary_search(baseline, values):
+    of = bins(pd.DataFrame({"x": pd.Series(baseline, dtype=float)}), ["x"])["x"]
     found = of.codes(batch(x=np.array(values, float)), "x")
     expected = [of.known if np.isnan(value) else np.searchsorted(of.edges, value) for value in values]
     assert found.tolist() == expected

@@ -4,7 +4,7 @@ import pytest
 from selenium.common.exceptions import NoAlertPresentException
 from selenium.webdriver.common.by import By
 
-from loop.monitor.report.html import page as written
+from loop.monitor.report.html import report as written
 from monitor.report.test_text import HOSTILE, many, said
 from support import findings
 
@@ -94,11 +94,11 @@ def test_it_opens_with_the_decision_and_what_to_do(page):
 def test_a_page_cannot_be_overlooked(browser, files, size):
     browser.set_window_size(*SIZES[size])
     heights = {}
-    for name in ("quiet", "page"):
+    for name in ("quiet", "alert"):
         browser.get(f"file://{files}/{name}.html")
         title = browser.find_element(By.TAG_NAME, "h1")
         heights[name] = float(title.value_of_css_property("font-size").removesuffix("px"))
-    assert heights["page"] > 1.25 * heights["quiet"]
+    assert heights["alert"] > 1.25 * heights["quiet"]
     frame = browser.find_element(By.TAG_NAME, "header")
     assert frame.value_of_css_property("border-top-width") == "6px"
 

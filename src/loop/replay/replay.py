@@ -1,6 +1,6 @@
 """`loop replay`: a year lived in minutes in a scratch clone, week by week, as if nothing later were known.
 
-Every week `loop monitor` looks; where it says so, `loop retrain` makes the branch, and a rule in place of a
+Every week `loop monitor` runs; where it says so, `loop retrain` makes the branch, and a rule in place of a
 person merges what its review let pass. Beside it two others live through the same days: the first champion,
 never replaced, and one that is retrained each month whatever happened.
 """
@@ -37,7 +37,7 @@ ENDS = (0, 3, 4, 5)  # of `loop monitor`: a decision, whichever
 
 @dataclass(frozen=True)
 class Week:
-    """One look: the decision and its reason, and what became of a retrain (merged, refused, or none)."""
+    """A run: the decision and its reason, and what became of a retrain (merged, refused, or none)."""
 
     now: str
     decision: str
@@ -45,7 +45,7 @@ class Week:
     since: str | None
     gain: float | None
     retrain: str | None
-    commit: str  # of the champion from this look on
+    commit: str  # of the champion from this run on
 
 
 @dataclass(frozen=True)
@@ -74,27 +74,27 @@ def main(since: pd.Timestamp | None, until: pd.Timestamp, judged_from: str | Non
 
 
 def live(here: Path, since: pd.Timestamp | None, until: pd.Timestamp, say: Callable[[str], None]) -> Story:
-    """Live from `since` (UTC; the newest instant of params.yaml if None) until `until`, a look at each step.
+    """Live from `since` (UTC; the newest instant of params.yaml if None) until `until`, a run at each step.
 
-    Raises LoopError when a verb fails.
+    Raises LoopError when a command fails.
     """
     with scratch(here) as place:
         start = _begin(place, since, say)
         setup = params.section("monitor", Settings, place.path / PARAMS)
         first = place.git("rev-parse", "HEAD")
-        looks = list(pd.date_range(start, until, freq=f"{setup.step_days}D", inclusive="left"))
-        if not looks:
+        runs = list(pd.date_range(start, until, freq=f"{setup.step_days}D", inclusive="left"))
+        if not runs:
             raise LoopError(
                 f"--until {until:%Y-%m-%d} is no day after {start:%Y-%m-%d}",
-                "an end after the first look",
+                "an end after the first run",
                 "end it later, or begin earlier by --since",
             )
-        weeks = [_week(place, now, say) for now in looks]
+        weeks = [_week(place, now, say) for now in runs]
         return Story(weeks, *_losses(place, first, weeks, until, setup))
 
 
 def _begin(place: Scratch, since: pd.Timestamp | None, say: Callable[[str], None]) -> pd.Timestamp:
-    """The first look; where it lies before the champion's own time, the champion is one of that day."""
+    """The first run; where it lies before the champion's own time, the champion is one of that day."""
     own = params.section("windows", Windows, place.path / PARAMS)
     if since is None or since >= own.as_of:
         return (since or own.as_of).ceil("D")
@@ -174,7 +174,7 @@ def _losses(
 def _monthly(
     champion: Champion, rows: pd.DataFrame, lived: pd.DataFrame, weeks: list[Week], setup: Settings
 ) -> tuple[list[str], pd.Series]:
-    """The blind one: at the first look of each month that day's retrain, whatever it is worth."""
+    """The blind one: at the first run of each month that day's retrain, whatever it is worth."""
     scores, days = champion.score(lived), []
     seen: set[str] = set()
     for week in weeks:

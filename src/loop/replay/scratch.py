@@ -16,7 +16,7 @@ from loop.repo.git import git
 
 _LOOP = (sys.executable, "-m", "loop.cli")
 _STRANGE = ("GITHUB_", "GIT_", "MLFLOW_", "LOOP_", "CML_", "PYTHONPATH")  # no replay speaks to anyone
-TIMEOUT = 1800  # seconds, of one verb
+TIMEOUT = 1800  # seconds, of one command
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,15 @@ class Scratch:
     path: Path
 
     def loop(self, *verb: str, may_end: tuple[int, ...] = (0,)) -> str:
-        """What a verb prints there, by the clone's own code. Raises LoopError for another exit code."""
+        """What a command prints there, by the clone's own code. Raises LoopError for another exit code."""
         done = self._run(*_LOOP, *verb)
         if done.code not in may_end:
             said = [line for line in (done.errors + done.out).splitlines() if line.strip()]
             gist = [line for line in said if line.startswith("error: ")] or said[-1:] or ["it said nothing"]
             raise LoopError(
                 f"`loop {' '.join(verb)}` ended with {done.code}: {gist[0][:300]}",
-                "a verb that does what it does in life",
-                "run that verb in a clone to see more",
+                "a command that does what it does in life",
+                "run that command in a clone to see more",
             )
         return done.out
 

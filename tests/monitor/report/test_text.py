@@ -1,4 +1,4 @@
-"""What a look found, for people: it fits a screen, a comment, a page, and nothing foreign in it acts."""
+"""A finding for people: it fits a screen, a comment, a page, and nothing foreign in it acts."""
 
 import re
 from functools import cache
@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from loop.monitor.report import text as report
-from loop.monitor.report.html import page
+from loop.monitor.report.html import report as page
 from loop.monitor.schema import Event, Finding
 from support import findings
 
 RENDERER = MarkdownIt("gfm-like", {"html": True, "linkify": True})
 RENDERER.linkify.set({"fuzzy_link": False})  # GitHub links no bare "0.al"; "www." is looked for
 HOSTILE = "<img src=x> [a](http://evil.example) @team #1 | `x` www.evil.example **b** $x_1$ </svg>\n## head"
-DAYS = ("since", "until", "day", "train_from", "train_until", "looks", "days")
+DAYS = ("since", "until", "day", "train_from", "train_until", "runs", "days")
 FIGURES = re.compile(r'data-figure="(\w+)"')
 OURS = {"h2", "p", "strong", "em", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "code"}
 made = pytest.mark.parametrize("decision", findings.ALL)
@@ -51,8 +51,8 @@ def emptied(finding: Finding) -> Finding:
 
     unknown = {"value", "low", "high", "limit", "p", "delay_hours_median", "delay_hours_99", "since"}
     told = finding.model_dump()
-    for point in told["points"]:
-        point.update({key: None for key in point if key not in ("until", "reference", "rows")})
+    for point in told["curves"]:
+        point.update({key: None for key in point if key not in ("until", "baseline", "rows")})
     told["signals"] = [changed(one) for one in told["signals"]]
     for feature in told["features"]:
         feature["statistics"] = [changed(one) for one in feature["statistics"]]
@@ -64,17 +64,17 @@ def emptied(finding: Finding) -> Finding:
 
 def many(finding: Finding) -> Finding:
     """The finding with 200 features of long names, as many signals, events, notes and breaches."""
-    name, looks = "a_rather_long_name_of_a_feature_" * 4, findings.retrain().looks
+    name, runs = "a_rather_long_name_of_a_feature_" * 4, findings.retrain().runs
     signals = findings.signals(inputs=3, loss=3, bias=3)
     features = [
-        findings.feature(place % 12, looks, 1.5 * (place % 40 == 39)).model_copy(
-            update={"name": f"{place}_{name}", "use": 0.02 / (1 + place)}
+        findings.feature(place % 12, runs, 1.5 * (place % 40 == 39)).model_copy(
+            update={"name": f"{place}_{name}", "importance": 0.02 / (1 + place)}
         )
         for place in range(200)
     ]
     return finding.model_copy(
         update={
-            "looks": looks,
+            "runs": runs,
             "features": features,
             "features_that_matter": [one.name for one in features if one.alarm][:3],
             "signals": [one.model_copy(update={"title": "|" * 60}) for one in signals] * 10,
@@ -85,10 +85,10 @@ def many(finding: Finding) -> Finding:
     )
 
 
-def first_look(finding: Finding) -> Finding:
-    """The finding after one look: one column, one point, one day."""
+def first_run(finding: Finding) -> Finding:
+    """The finding after one run: one column, one point, one day."""
     told = finding.model_dump()
-    told["looks"], told["points"] = told["looks"][-1:], told["points"][-1:]
+    told["runs"], told["curves"] = told["runs"][-1:], told["curves"][-1:]
     told["features"] = [one | {"heat": one["heat"][-1:]} for one in told["features"]]
     told["cusum"] = told["cusum"] and told["cusum"] | {
         key: told["cusum"][key][:1] for key in ("days", "path")
@@ -96,12 +96,12 @@ def first_look(finding: Finding) -> Finding:
     return Finding(**told)
 
 
-BENT = {"as it is": lambda found: found, "unknown": emptied, "many": many, "first look": first_look}
+BENT = {"as it is": lambda found: found, "unknown": emptied, "many": many, "first run": first_run}
 KINDS = [
     *[(decision, "as it is") for decision in findings.ALL],
     *[("retrain", bend) for bend in BENT if bend != "as it is"],
     ("broken feed", "many"),
-    ("quiet", "first look"),
+    ("quiet", "first run"),
 ]
 
 
@@ -224,15 +224,15 @@ def test_a_retrain_says_since_when_why_and_what_it_would_gain():
 
 
 def test_a_gain_that_may_be_none_is_said_to_be_not_shown():
-    assert "that it would help is not shown" in shown("page")
+    assert "that it would help is not shown" in shown("alert")
     assert "that it would help is not shown" not in shown("retrain")
 
 
 def test_the_runbook_is_a_link_only_where_the_address_of_the_files_is_known():
-    finding = findings.watch()
-    assert "`docs/runbooks/watch.md`" in report.markdown(finding)
+    finding = findings.warning()
+    assert "`docs/runbooks/warning.md`" in report.markdown(finding)
     there = "https://example.test/blob/main"
-    assert f"[docs/runbooks/watch.md]({there}/docs/runbooks/watch.md)" in report.markdown(finding, there)
+    assert f"[docs/runbooks/warning.md]({there}/docs/runbooks/warning.md)" in report.markdown(finding, there)
     hostile = finding.model_copy(update={"runbook": "x](http://evil.example) y"})
     assert "](" not in report.markdown(hostile, there).replace("`x](http://evil.example) y`", "")
 

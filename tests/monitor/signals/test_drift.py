@@ -8,8 +8,8 @@ from loop.monitor.signals import drift
 from support.monitor_case import DAY, settings
 
 START = pd.Timestamp("2013-01-01T00:00Z")
-REFERENCE, UNTIL = "2013-06-01", "2013-07-01"
-LOOKS = ["2013-06-17", "2013-06-24", "2013-07-01"]
+BASELINE, UNTIL = "2013-06-01", "2013-07-01"
+RUNS = ["2013-06-17", "2013-06-24", "2013-07-01"]
 PER_DAY = 60
 SETTINGS = settings(rows_min=200)
 
@@ -31,17 +31,17 @@ def rows(seed: int = 0, per_day: int = PER_DAY, **newest) -> pd.DataFrame:
         }
     )
     made["decision"] = np.where(made["score"] > 0.4, "yes", "no")
-    june = made["decided_at"] >= pd.Timestamp(REFERENCE, tz="UTC")
+    june = made["decided_at"] >= pd.Timestamp(BASELINE, tz="UTC")
     for name, change in newest.items():
         changed = pd.Series(change(made[name]), index=made.index) if name in made else change(made)
         made[name] = changed.where(june, made[name]) if name in made else changed
     return made
 
 
-def seen(frame, **use) -> drift.Drift:
-    weights = use or {"a": 0.6, "b": 0.3, "c": 0.1}
-    profile = drift.profiled(frame, REFERENCE, list(weights))
-    return drift.drift(profile, REFERENCE, LOOKS, weights, SETTINGS)
+def seen(frame, **importance) -> drift.Drift:
+    weights = importance or {"a": 0.6, "b": 0.3, "c": 0.1}
+    profile = drift.profiled(frame, BASELINE, list(weights))
+    return drift.drift(profile, BASELINE, RUNS, weights, SETTINGS)
 
 
 def alarms(found) -> set[str]:
@@ -64,7 +64,7 @@ def test_a_quiet_month_alarms_nobody(quiet):
 
 def test_the_most_used_feature_comes_first_with_a_heat_for_each_look(quiet):
     assert [one.name for one in quiet.features()] == ["a", "b", "c"]
-    assert all(len(one.heat) == len(LOOKS) for one in quiet.features())
+    assert all(len(one.heat) == len(RUNS) for one in quiet.features())
     assert all(heat < 1 for one in quiet.features() for heat in one.heat)
 
 
@@ -93,7 +93,7 @@ def test_what_changed_alarms_and_the_others_do_not(name, change):
     found = seen(rows(**{name: change}))
     assert alarms(found) == {name}
     (one,) = [feature for feature in found.features() if feature.alarm]
-    assert one.since == LOOKS[0]
+    assert one.since == RUNS[0]
     assert one.heat[-1] is None or one.heat[-1] > 1 or name == "a"
     assert said(found)["features"]
     assert not said(found)["score"]
@@ -101,7 +101,7 @@ def test_what_changed_alarms_and_the_others_do_not(name, change):
 
 def test_a_column_that_is_gone_altogether_is_missing_and_alarms():
     frame = rows()
-    june = frame["decided_at"] >= pd.Timestamp(REFERENCE, tz="UTC")
+    june = frame["decided_at"] >= pd.Timestamp(BASELINE, tz="UTC")
     gone = pd.concat([frame[~june], frame[june].drop(columns="a")], ignore_index=True)
     assert alarms(seen(gone)) == {"a"}
 
@@ -120,7 +120,7 @@ def test_the_share_of_use_beyond_limits_is_what_is_shown_of_inputs():
 
 def test_a_correlation_that_appears_is_seen_though_no_feature_moved():
     frame = rows()
-    june = frame["decided_at"] >= pd.Timestamp(REFERENCE, tz="UTC")
+    june = frame["decided_at"] >= pd.Timestamp(BASELINE, tz="UTC")
     frame.loc[june, "b"] = np.where(
         np.arange(june.sum()) % 10 == 0, frame.loc[june, "b"], frame.loc[june, "a"]
     )
@@ -144,13 +144,13 @@ def test_a_look_without_a_row_is_no_alarm_and_no_number():
     assert alarms(found) == set()
     assert not any(said(found).values())
     for one in found.series():
-        one.signal(LOOKS)
+        one.signal(RUNS)
     assert [one.heat[-1] for one in found.features()] == [None] * 3
 
 
 def test_with_less_than_three_windows_of_past_nothing_can_be_told():
     frame = rows(a=lambda values: values + 100)
-    young = frame[frame["decided_at"] >= pd.Timestamp(REFERENCE, tz="UTC") - 60 * DAY]
+    young = frame[frame["decided_at"] >= pd.Timestamp(BASELINE, tz="UTC") - 60 * DAY]
     assert alarms(seen(young)) == set()
 
 
@@ -162,7 +162,7 @@ def still(days, name="a", change=lambda values: values * 0 + 0.5) -> list[str]:
     frame = rows()
     last = frame["decided_at"] >= pd.Timestamp(UNTIL, tz="UTC") - days * DAY
     changed = pd.Series(change(frame[name]), index=frame.index)
-    return seen(frame.assign(**{name: changed.where(last, frame[name])})).stuck
+    return seen(frame.assign(**{name: changed.where(last, frame[name])})).constant
 
 
 @pytest.mark.parametrize(
@@ -190,15 +190,15 @@ def test_a_few_other_values_do_not_hide_that_it_stands_still_and_many_do():
 
 def test_what_the_model_hardly_uses_is_not_called_stuck():
     frame = rows(a=lambda values: values * np.nan)
-    assert seen(frame, a=0.005, b=0.995).stuck == []
+    assert seen(frame, a=0.005, b=0.995).constant == []
 
 
 def test_five_rows_in_the_newest_days_are_not_stuck():
     frame = rows(a=lambda values: values * np.nan)
     last = frame["decided_at"] >= pd.Timestamp(UNTIL, tz="UTC") - 7 * DAY
-    assert seen(frame).stuck == ["a"]
-    assert seen(pd.concat([frame[~last], frame[last].iloc[:5]])).stuck == []
-    assert seen(frame[~last]).stuck == []
+    assert seen(frame).constant == ["a"]
+    assert seen(pd.concat([frame[~last], frame[last].iloc[:5]])).constant == []
+    assert seen(frame[~last]).constant == []
 
 
 # One p-value of several

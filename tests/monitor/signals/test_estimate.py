@@ -10,7 +10,7 @@ from loop.monitor.signals.performance import loss_metric
 from problem import metrics
 from support.monitor_case import settings
 
-SINCE, REFERENCE, UNTIL = "2013-01-01", "2013-04-11", "2013-05-09"
+SINCE, BASELINE, UNTIL = "2013-01-01", "2013-04-11", "2013-05-09"
 DAYS = 128
 
 
@@ -30,11 +30,11 @@ def world(seed: int, *, told=lambda truth: truth, shift: float = 0.0, per_day: i
 
 
 def past(rows):
-    return rows[rows["decided_at"] < pd.Timestamp(REFERENCE, tz="UTC")]
+    return rows[rows["decided_at"] < pd.Timestamp(BASELINE, tz="UTC")]
 
 
 def newest(rows):
-    return rows[rows["decided_at"] >= pd.Timestamp(REFERENCE, tz="UTC")]
+    return rows[rows["decided_at"] >= pd.Timestamp(BASELINE, tz="UTC")]
 
 
 def true_loss(rows) -> float:
@@ -52,7 +52,7 @@ def expected(rows):
     unknown = rows.assign(label=np.nan)
     model = Estimate(past(rows), unknown, seed=1)
     days = np.arange(np.datetime64(SINCE), np.datetime64(UNTIL))
-    return model.of(model.daily(unknown, days), (days >= np.datetime64(REFERENCE))[None, :])
+    return model.of(model.daily(unknown, days), (days >= np.datetime64(BASELINE))[None, :])
 
 
 @pytest.mark.parametrize("shift", [0.0, 1.0, -1.0])

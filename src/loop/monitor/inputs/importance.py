@@ -1,4 +1,4 @@
-"""How much the champion uses each feature: the mean move of its score when that column is shuffled."""
+"""Permutation importance: the mean move of the champion's score when a feature's column is shuffled."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,9 @@ from loop.monitor.inputs.champion_model import Champion
 ROWS = 2000
 
 
-def use(champion: Champion, examples: pd.DataFrame, features: list[str], seed: int) -> dict[str, float]:
+def permutation(
+    champion: Champion, examples: pd.DataFrame, features: list[str], seed: int
+) -> dict[str, float]:
     """Feature -> share of the sum of moves, 0 to 1; 0 for what the model does not look at.
 
     Permutation importance on the score itself (Fisher, Rudin and Dominici 2019), so it needs no label. All
