@@ -113,9 +113,9 @@ def _touched(test: Path, changed: frozenset[str]) -> bool:
 @cache
 def _changed(base: str) -> frozenset[str]:
     """Paths that differ from where the tree parted from `base`."""
-    parted = _git("merge-base", base, "HEAD")
+    merge_base = _git("merge-base", base, "HEAD")
     new = _git("ls-files", "--others", "--exclude-standard")
-    return frozenset(f"{_git('diff', '--name-only', '--no-renames', parted)}\n{new}".split("\n"))
+    return frozenset(f"{_git('diff', '--name-only', '--no-renames', merge_base)}\n{new}".split("\n"))
 
 
 def _git(*arguments: str) -> str:

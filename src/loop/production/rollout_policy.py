@@ -42,8 +42,10 @@ class Limits(Section):
     disagreement_max: float = Field(ge=0, le=1)  # share of pairs with another decision
     error_share_max: float = Field(ge=0, le=1)  # share of requests that the challenger left unanswered
     latency_times_max: float = Field(gt=0)  # its median, in times of the champion's
-    alpha: float = Field(gt=0, lt=1)  # chance to call an equal challenger worse, however often one looks
-    loss_max: float = Field(ge=0)  # of the primary metric per row, against the champion's cohort
+    alpha: float = Field(
+        gt=0, lt=1
+    )  # chance to call an equal challenger worse, however often it is evaluated
+    loss_max: float = Field(ge=0)  # of the primary metric per row, against the champion's arm
     cost_max: float = Field(ge=0)  # of the business metric per row, likewise
 
 

@@ -152,7 +152,7 @@ def _body(back: Back) -> str:
             *(f"- {commit} {prose(subject)}" for commit, subject in listed),
             "",
             "`dvc.lock` and the metrics go back too, so the review should find the model that serves: "
-            "equivalent, or nothing to judge. Until this is merged, no release brings the refused version "
+            "equivalent, or no model change. Until this is merged, no release brings the refused version "
             "up again, and reviews judge against the model that serves.",
             "",
             "**GitHub starts no checks for a pull request that a workflow opens.** To start the review, "
