@@ -33,7 +33,7 @@ hypothesis.settings.load_profile("loop")
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 WHOLE = {"finished", "working_copy", "bare_copy", "browser"}  # fixtures of whole pipelines and of a browser
-COMMAND_LINE = {"loop.cli", "loop.cli.app"}  # what its verbs import when they run, a test need not reach
+COMMAND_LINE = {"loop.cli", "loop.cli.app"}  # what its commands import when they run, a test need not reach
 FIRST = (  # what takes longest starts first, and while one worker makes `finished` others need it not
     "tests/workflows/test_pull_requests.py",
     "tests/system/test_image.py",

@@ -45,7 +45,7 @@ def test_an_interrupt_that_a_library_answers_with_an_error_of_its_own_is_an_inte
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
-def test_a_full_disk_is_said_in_plain_words(code, capsys):
+def test_a_full_disk_is_reported_in_plain_words(code, capsys):
     with pytest.raises(SystemExit) as stop:
         guard(raising(OSError(code, "write")))
     assert stop.value.code == 1

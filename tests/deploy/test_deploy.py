@@ -324,7 +324,7 @@ def test_an_environment_that_is_gone_is_made_again(host):
         host.deploy()
 
 
-def test_a_port_that_another_has_is_told_as_such(host):
+def test_a_port_that_another_has_is_reported_as_such(host):
     host.release(1)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", host.port))
@@ -358,7 +358,7 @@ def test_the_feature_store_is_filled_once(host):
     assert Path("data/online/filled").read_text() == "x"
 
 
-def test_servers_are_told_their_role_commit_and_the_places_of_the_host(host, monkeypatch, tmp_path):
+def test_servers_get_their_role_commit_and_the_places_of_the_host(host, monkeypatch, tmp_path):
     secret = tmp_path / "token"
     secret.write_text("correct-horse-battery-staple")
     monkeypatch.setenv("LOOP_TOKEN_FILE", os.path.relpath(secret))
@@ -433,8 +433,8 @@ state = pathlib.Path({state!r})
 with (state / "calls").open("a") as calls:
     told = {{name: value for name, value in os.environ.items() if name.startswith("LOOP_")}}
     print(json.dumps([sys.argv[1:], told]), file=calls)
-verb, last = sys.argv[1], sys.argv[-1]
-if verb == "run":
+command, last = sys.argv[1], sys.argv[-1]
+if command == "run":
     if "gone" in last:
         sys.exit("docker: manifest unknown")
     (port,) = [a.split(":")[1] for a in sys.argv if a.startswith("--publish=")]
@@ -446,9 +446,9 @@ if verb == "run":
         made = subprocess.Popen([sys.executable, "-m", "bentoml", "--port", port], cwd=home, env=env,
                                 stdout=nothing, stderr=nothing, start_new_session=True)
     print(f"c{{made.pid}}")
-elif verb == "inspect":
+elif command == "inspect":
     print("true" if pathlib.Path("/proc", last[1:], "cwd").exists() else "false")
-elif verb == "stop":
+elif command == "stop":
     os.kill(int(last[1:]), signal.SIGTERM)
 """
 

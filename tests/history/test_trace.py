@@ -104,7 +104,7 @@ def test_every_prediction_of_a_request_is_shown_with_its_own_version(served):
     assert said.index("answered as shadow") < said.index("version   2")
 
 
-def test_two_versions_of_one_model_are_told_apart_by_their_commit(served):
+def test_two_versions_of_one_model_are_distinguished_by_their_commit(served):
     same = {one: version(one, commit=f"{one:040x}", model="f" * 64) for one in (1, 2)}
     assert trace.released(record(f"{1:040x}", version="f" * 12), same).version == 1
     assert trace.released(record(f"{1:040x}-changed", version="f" * 12), same).version == 1
@@ -138,7 +138,7 @@ def test_a_file_is_traced_and_named_by_its_version(served, tmp_path):
         asked("models/x.skops")
 
 
-def test_a_commit_that_is_not_in_this_clone_is_said(clone):
+def test_a_commit_that_is_not_in_this_clone_is_reported(clone):
     released(version(1))
     assert "not in this clone: `git fetch origin`" in asked("1")
 

@@ -89,7 +89,7 @@ def test_every_decision_says_what_to_do_and_has_an_exit_code():
         ([1, 1, 1, 1], True),
     ],
 )
-def test_it_is_told_when_two_of_the_last_three_looks_saw_it_the_newest_among_them(alarm, confirmed):
+def test_an_alarm_counts_when_two_of_the_last_three_runs_alarm_the_newest_among_them(alarm, confirmed):
     assert suspects(case(alarm), SETTINGS) is confirmed
     assert (decision(case(alarm), HURTS) == "retrain") is confirmed
 
@@ -100,7 +100,7 @@ def test_fewer_looks_than_are_asked_for_tell_what_they_can():
     assert not suspects(case([]), SETTINGS)
 
 
-def test_since_is_the_first_day_of_the_unbroken_run_or_of_the_looks_that_count():
+def test_since_is_the_first_day_of_consecutive_runs_or_of_the_runs_that_count():
     assert decide(case(DRIFTED), HURTS, RUNS, SETTINGS).since == "2013-06-24"
     assert decide(case([0, 1, 0, 1]), HURTS, RUNS, SETTINGS).since == "2013-06-17"
     assert decide(case([1, 1, 1, 1]), HURTS, RUNS, SETTINGS).since == "2013-06-10"
@@ -138,7 +138,7 @@ def month(days: int, *alarms, **changed) -> Case:
 @pytest.mark.parametrize(
     ("days", "falls"), [(0, False), (27, False), (28, True), (34, True), (35, False), (55, False), (56, True)]
 )
-def test_every_four_weeks_a_look_is_a_check_up(days, falls):
+def test_every_four_weeks_a_run_is_a_check_up(days, falls):
     assert due(month(days), SETTINGS) is falls
     assert asks(month(days), SETTINGS) is falls
     assert decision(month(days), HURTS) == ("retrain" if falls else "nothing")

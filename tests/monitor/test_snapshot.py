@@ -24,7 +24,7 @@ SETTINGS = settings()
 # The days
 
 
-def test_looks_are_a_week_apart_and_end_today():
+def test_runs_are_a_week_apart_and_end_today():
     when = daily.days(Model(), NOW, SETTINGS)
     assert when.runs[-1] == when.until == "2013-07-01"
     assert when.runs[-2] == "2013-06-24"
@@ -36,11 +36,11 @@ def test_windows_of_labels_end_as_long_ago_as_labels_take():
     assert daily.days(Model(), NOW, settings(labels__delay_days=21)).ends[-1] == "2013-06-08"
 
 
-def test_the_hour_of_a_look_does_not_matter():
+def test_the_hour_of_a_run_does_not_matter():
     assert daily.days(Model(), NOW + pd.Timedelta(hours=23), SETTINGS) == daily.days(Model(), NOW, SETTINGS)
 
 
-def test_years_later_only_the_newest_looks_are_shown():
+def test_years_later_only_the_newest_runs_are_shown():
     when = daily.days(Model(), NOW + 2000 * DAY, SETTINGS)
     assert len(when.runs) == len(when.ends) == daily.RUNS_MAX
 
@@ -129,7 +129,7 @@ def test_a_label_that_came_twice_trains_once_by_the_first():
         (list("abcd"), False),
     ],
 )
-def test_what_lies_in_one_bin_is_stuck_only_if_it_is_one_value(values, still):
+def test_what_lies_in_one_bin_is_constant_only_if_it_is_one_value(values, still):
     when = daily.days(Model(), NOW, SETTINGS)
     at = pd.Series([NOW - age * DAY for age in (30, 20, 10, 8, 6, 4, 2, 1)])
     column = pd.Series([1.5, 2.5, 3.5, 4.5, *values], dtype=object).infer_objects()
@@ -263,13 +263,13 @@ def test_a_signal_is_the_newest_value_beside_its_limit():
         True,
         "2013-07-01",
     )
-    assert signal.said == "the loss is 0.3, past windows stay below 0.25"
+    assert signal.summary == "the loss is 0.3, past windows stay below 0.25"
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_what_nobody_can_tell_is_no_number(value):
     signal = one([0.1, 0.2, value], (False, False, False), limit=value, p=np.array([np.nan] * 3))
-    assert (signal.value, signal.limit, signal.p, signal.said) == (None, None, None, "cannot be told")
+    assert (signal.value, signal.limit, signal.p, signal.summary) == (None, None, None, "is undefined")
 
 
 def test_a_run_begins_where_it_was_last_unbroken():
@@ -279,6 +279,6 @@ def test_a_run_begins_where_it_was_last_unbroken():
     assert since(np.array([], bool), []) is None
 
 
-def test_one_of_one_is_told_at_once():
+def test_one_of_one_is_reported_at_once():
     assert confirmed(np.array([False, True]), Hysteresis(runs=1, of=1))
     assert not confirmed(np.array([], bool), Hysteresis(runs=1, of=1))

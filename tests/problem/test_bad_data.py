@@ -153,7 +153,7 @@ def test_data_that_was_never_ingested_says_what_to_run(ingested, capsys):
     assert "data/raw is missing" in refused(capsys)
 
 
-def test_all_faults_of_all_tables_are_told_at_once(ingested, raw, capsys):
+def test_all_faults_of_all_tables_are_reported_at_once(ingested, raw, capsys):
     ingested("flights", one_new_carrier(raw["flights"]))
     ingested("weather", raw["weather"].assign(humidity_percent=101.0))
     said = refused(capsys)

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from loop.release.changelog import MOST, Facts, changelog, flat
+from loop.release.changelog import MOST, Contents, changelog, flat
 
-WAS = Facts(
+WAS = Contents(
     card={
         "metrics": {"loss": {"title": "loss", "value": 0.45, "low": 0.41, "high": 0.48}},
         "data": {"holdout": {"from": "2026-01-01 00:00Z", "until": "2026-02-01 00:00Z"}},
@@ -23,14 +23,14 @@ def test_equal_facts_have_figures_and_no_changes():
     assert "Serving" not in said
 
 
-def test_each_change_is_told_with_its_key_and_both_values():
+def test_each_change_is_reported_with_its_key_and_both_values():
     said = changelog(WAS, replace(WAS, params={"train": {"trees": 300, "depth": 3}}))
     assert "- `train.trees`: `200` → `300`" in said
     assert "- `train.depth`: new, `3`" in said
     assert "- `windows.as_of`: gone" in said
 
 
-def test_data_and_code_are_told_by_path():
+def test_data_and_code_are_reported_by_path():
     data = {"stages": {"ingest": {"outs": [{"path": "data/raw", "md5": "b" * 32}]}}}
     said = changelog(WAS, replace(WAS, lock=data, served={"src/loop/serve/app.py": "2"}))
     assert f"- `data/raw`: `{'a' * 32}` → `{'b' * 32}`" in said

@@ -96,7 +96,7 @@ def test_a_champion_whose_params_were_edited_after_it_was_made_is_not_one(monkey
 
 
 @pytest.mark.parametrize("lock", [None, [], {}, {"stages": []}])
-def test_a_lock_that_is_none_is_said(lock, monkeypatch):
+def test_a_lock_that_is_none_is_reported(lock, monkeypatch):
     monkeypatch.setattr(Base, "yaml", lambda self, path, commit=None: lock)
     with pytest.raises(LoopError, match=r"dvc\.lock on main is not a lock of DVC"):
         champion._lock(Base("main", "a" * 40, "a" * 40))

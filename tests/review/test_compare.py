@@ -167,19 +167,19 @@ HOLDOUTS = {
 
 
 @pytest.mark.parametrize(("frame", "policy", "unknown"), HOLDOUTS.values(), ids=HOLDOUTS)
-def test_a_holdout_that_says_too_little_cannot_tell(frame, policy, unknown):
+def test_a_holdout_that_says_too_little_is_inconclusive(frame, policy, unknown):
     score = np.full(len(frame), 0.4)
     found = list(checks._holdout(policy, compare.rows(frame, (score, score), SETTINGS)))
     assert {one.name for one in found if one.result == "inconclusive"} == unknown
     assert {one.result for one in found} <= {"pass", "inconclusive"}
 
 
-def test_an_empty_holdout_is_said():
+def test_an_empty_holdout_is_reported():
     with pytest.raises(LoopError, match="the holdout holds no labelled row"):
         compare.rows(examples(0), (np.array([]), np.array([])), SETTINGS)
 
 
-def test_rows_of_which_one_side_has_too_few_cannot_tell():
+def test_rows_of_which_one_side_has_too_few_are_inconclusive():
     found = align(with_score(examples(100).iloc[:80]), with_score(examples(100)), SETTINGS)
     results = {one.name: one.result for one in checks._holdout(asked(10), found)}
     assert results["holdout.shared_min"] == "inconclusive"

@@ -140,7 +140,7 @@ def test_an_interval_is_drawn_on_its_own_side_of_zero():
     assert "├──●──┤" in text or "├───●───┤" in text
 
 
-def test_nothing_to_judge_is_one_sentence():
+def test_no_model_change_is_one_sentence():
     empty = {key: [] for key in ("metrics", "slices", "checks", "notes")}
     blank = {"todo": "", "champion": "", "holdout": None, "slices_compared": 0, "changes": NO_CHANGES}
     quiet = verdict(verdict="no model change", sentence="docs", **empty, **blank)

@@ -24,7 +24,7 @@ def primary(outcome: str) -> Metric:
 
 
 @pytest.mark.parametrize("results", itertools.product(RESULTS, repeat=3))
-def test_one_failed_gate_is_enough_then_one_that_cannot_tell(results):
+def test_one_failed_check_is_enough_then_one_that_is_inconclusive(results):
     outcome, sentence = decide(
         [check(str(at), result) for at, result in enumerate(results)], primary("better")
     )
@@ -36,7 +36,7 @@ def test_one_failed_gate_is_enough_then_one_that_cannot_tell(results):
 
 
 @pytest.mark.parametrize("outcome", ["better", "equivalent"])
-def test_when_no_gate_objects_the_primary_metric_has_the_word(outcome):
+def test_when_no_check_objects_the_primary_metric_has_the_word(outcome):
     assert decide([check("a", "pass")], primary(outcome))[0] == outcome
 
 

@@ -1,4 +1,4 @@
-"""After a move the host that serves and MLflow follow; what they meet undoes nothing."""
+"""After a transition the host that serves and MLflow follow; what they meet undoes nothing."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_only_a_checkout_that_serves_is_deployed_and_it_comes_first(monkeypatch,
     assert told == expected
 
 
-def test_a_host_that_cannot_follow_is_said_and_the_registry_still_does(monkeypatch, told, capsys):
+def test_a_host_that_cannot_follow_is_reported_and_the_registry_still_does(monkeypatch, told, capsys):
     def fails(*_, **__):
         raise LoopError("another deploy is at work here", "one at a time", "wait")
 
@@ -33,7 +33,7 @@ def test_a_host_that_cannot_follow_is_said_and_the_registry_still_does(monkeypat
     monkeypatch.setattr(deploy, "main", fails)
     follow.follow(state.read(None))
     assert (
-        "does not follow yet: another deploy is at work here; `loop deploy` mends it"
+        "does not follow yet: another deploy is at work here; `loop deploy` fixes it"
         in capsys.readouterr().out
     )
     assert told == ["registry"]

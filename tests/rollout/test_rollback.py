@@ -156,7 +156,7 @@ def test_where_nothing_was_released_there_is_nothing_to_go_back_from():
         back()
 
 
-def test_of_two_who_go_back_at_once_the_second_is_told_and_goes_no_further(monkeypatch):
+def test_of_two_who_go_back_at_once_the_second_learns_of_it_and_goes_no_further(monkeypatch):
     champion(1, 2, 3)
     check = available.check
 
@@ -291,7 +291,7 @@ def test_an_image_that_is_gone_is_found_and_one_that_is_there_is_let_pass(regist
         ("127.0.0.1:9/m", "does not answer"),
     ],
 )
-def test_a_registry_that_does_not_tell_is_said_and_does_not_hinder(registry, capsys, name, why):
+def test_a_registry_that_does_not_answer_is_reported_and_does_not_hinder(registry, capsys, name, why):
     available.check(version(1, image=image(name.format(registry), 2)))
     said = capsys.readouterr().out
     assert "cannot be told" in said

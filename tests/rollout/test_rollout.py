@@ -1,4 +1,4 @@
-"""`loop rollout` in a real clone: evidence decides, and each move is one commit that carries it."""
+"""`loop rollout` in a real clone: evidence decides, and each transition is one commit that carries it."""
 
 import json
 import subprocess
@@ -77,7 +77,7 @@ def commits() -> int:
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def test_without_evidence_nothing_is_changed_and_what_is_missing_is_said(rollout):
+def test_without_evidence_nothing_is_changed_and_what_is_missing_is_reported(rollout):
     before = commits()
     assert "0 of 2 days, 0 of 100 rows" in refusal("advance", *NOW_OPTION)
     shadow(rollout, 50)
@@ -191,8 +191,8 @@ def test_an_abort_works_though_the_log_is_broken(rollout):
 
 def test_nothing_can_be_done_to_a_challenger_that_is_not_there(rollout):
     said("abort", "--reason", "it crashes", *NOW_OPTION)
-    for verb in (["advance"], ["hold", "--reason", "why"], ["abort", "--reason", "why"]):
-        assert "there is no challenger" in refusal(*verb)
+    for command in (["advance"], ["hold", "--reason", "why"], ["abort", "--reason", "why"]):
+        assert "there is no challenger" in refusal(*command)
 
 
 def test_a_stage_that_the_policy_no_longer_has_can_be_left(rollout):

@@ -109,7 +109,7 @@ def test_what_is_personal_is_never_asked_for(log, model, monkeypatch):
     name = next(name for name, value in EXAMPLE.items() if isinstance(value, int))
     monkeypatch.setattr(why.reference, "personal", lambda: {name: "hash"})
     request = json.loads(record["request"]) | {name: "9f" * 32}
-    columns = why.seen(why._plain(record | {"request": json.dumps(request)}), model)
+    columns = why.columns_of(why._plain(record | {"request": json.dumps(request)}), model)
     np.testing.assert_array_equal(columns[name], model.reference.columns[name][:1])
 
 

@@ -90,7 +90,7 @@ def test_the_last_commit_with_old_names_can_still_be_read():
 
 OLD_MODULES = {
     "metrics.py": "def cohorts(examples):\n    return {}\n",
-    "schema.py": "class Repair:\n    name: str\n    mend: object\n",
+    "schema.py": "class Repair:\n    name: str\n    fix: object\n",
 }
 
 
@@ -110,7 +110,7 @@ def test_old_names_in_the_problem_are_refused_wherever_params_are_read(problem, 
         LoopError, match=r"src/problem has old names: `metrics\.py: cohorts` is `subgroups` now"
     ):
         params.section("review", Policy)
-    assert renamed.of_problem()["schema.py"] == {"Repair.mend": "fix"}
+    assert renamed.of_problem()["schema.py"] == {"Repair.fix": "fix"}
 
 
 @pytest.mark.parametrize("text", ["cohorts = 1 if (", "# cohorts\n", "def f():\n    cohorts = 1\n", ""])
@@ -131,7 +131,7 @@ class Written(BaseModel):
     name: str
 
 
-def test_another_version_is_told_from_another_fault():
+def test_another_version_is_distinguished_from_another_fault():
     with pytest.raises(ValidationError) as caught:
         Written.model_validate({"schema_version": "x", "name": 1})
     assert renamed.other_version(caught.value)

@@ -83,13 +83,13 @@ def test_less_than_two_weeks_give_no_limit():
 
 
 @pytest.mark.parametrize("baseline", [[], [1.0], [2.0, 2.0, 2.0], [np.nan, 1.0]])
-def test_a_reference_that_does_not_vary_gives_no_alarm(baseline):
+def test_a_baseline_that_does_not_vary_gives_no_alarm(baseline):
     found = cusum([5.0, 6.0], baseline, limit=0.0)
     assert np.isnan(found.path).all()
     assert found.alarm is None
 
 
-def test_a_reference_that_does_not_vary_gives_no_limit():
+def test_a_baseline_that_does_not_vary_gives_no_limit():
     assert limit(np.ones(50), 100, seed=0) == float("inf")
 
 

@@ -158,7 +158,7 @@ def test_requests_that_the_challenger_did_not_answer_are_missed():
     assert broken.value == pytest.approx(0.2, abs=0.04)
 
 
-def test_an_equal_challenger_is_hardly_ever_called_worse_however_often_one_looks():
+def test_an_equal_challenger_is_hardly_ever_called_worse_at_any_interim_look():
     """200 rollouts of 30 days with a look each day; a test made for one look fails the same statement."""
     wrong = {"sequential": 0, "fixed": 0}
     for seed in range(200):

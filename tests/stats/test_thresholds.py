@@ -94,7 +94,7 @@ def test_a_sign_is_dropped():
 
 
 @pytest.mark.parametrize("independent", [0, 1, 2, 2.9])
-def test_fewer_than_three_windows_cannot_tell(independent):
+def test_fewer_than_three_windows_are_inconclusive(independent):
     known = np.array([0.01, 0.02, 0.03])
     assert np.isnan(p_value(0.5, known, independent))
     assert np.isnan(limit(known, independent, 0.05))

@@ -119,7 +119,7 @@ def retrain() -> Finding:
 
 
 def alert() -> Finding:
-    """What a retrain does not mend: the loss left everything known, and a new model would not be better."""
+    """What a retrain does not fix: the loss left everything known, and a new model would not be better."""
     found = retrain()
     gain = found.gain.model_copy(update={"value": 0.001, "low": -0.006, "high": 0.008, "challenger": 0.4302})
     return found.model_copy(
@@ -141,7 +141,7 @@ def broken_feed() -> Finding:
             "decision": "broken feed",
             "reason": "2 rules of the contract are broken in the rows of 2013-06-25 until 2013-07-02",
             "since": "2013-06-27",
-            "todo": "mend the feed; do not retrain on it",
+            "todo": "fix the feed; do not retrain on it",
             "runbook": "docs/runbooks/broken-feed.md",
             "inputs": Window(since="2013-06-04", until="2013-07-02", rows=26_412),
             "breaches": [

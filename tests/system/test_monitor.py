@@ -35,7 +35,7 @@ def run(repo: Repo, now: str = "2013-07-01", *more: str):
     return repo.run("loop", "monitor", "--now", now, *more, check=False)
 
 
-def test_a_look_writes_its_three_files_and_says_one_screen(watched):
+def test_a_run_writes_its_three_files_and_says_one_screen(watched):
     assert watched.first.returncode == 0, watched.first.stderr
     found = finding(watched)
     assert found["decision"] in ("nothing", "warning", "retrain")
@@ -51,7 +51,7 @@ def test_a_look_writes_its_three_files_and_says_one_screen(watched):
     assert watched.git("status", "--porcelain") == ""
 
 
-def test_the_same_look_again_gives_the_same_finding_to_the_byte(another, watched):
+def test_the_same_run_again_gives_the_same_finding_to_the_byte(another, watched):
     assert run(another).returncode == 0
     assert another.text("monitor/finding.json") == watched.text("monitor/finding.json")
 
@@ -90,7 +90,7 @@ def tables(since, until, as_of):
 """
 
 
-def test_a_broken_feed_is_told_with_its_rules_and_nothing_else_is_looked_at(another):
+def test_a_broken_feed_is_reported_with_its_rules_and_nothing_else_is_looked_at(another):
     another.append("src/problem/source.py", BROKEN)
     done = run(another)
     assert done.returncode == 3, done.stderr

@@ -107,7 +107,7 @@ def test_the_tables_open_on_demand(evaluation):
     assert len(table.find_elements(By.TAG_NAME, "tr")) > 1
 
 
-def test_a_review_opens_with_its_verdict_and_shows_every_gate_with_its_reason(review, reviewed):
+def test_a_review_opens_with_its_verdict_and_shows_every_check_with_its_reason(review, reviewed):
     verdict = json.loads(reviewed.text("review/verdict.json"))
     assert review.find_element(By.TAG_NAME, "h1").text.lower().startswith(verdict["verdict"])
     assert verdict["sentence"] in review.find_element(By.TAG_NAME, "header").text

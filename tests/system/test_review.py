@@ -88,7 +88,7 @@ def forget_the_model(repo: Repo, commit: str = "main") -> None:
     (repo.path / f".dvc/cache/files/md5/{md5[:2]}/{md5[2:]}").unlink()
 
 
-def test_a_small_change_is_equivalent_with_every_gate_passed_and_nothing_left_behind(
+def test_a_small_change_is_equivalent_with_every_check_passed_and_nothing_left_behind(
     change, reviewed, tmp_path
 ):
     (tmp_path / "tmp").mkdir()
@@ -145,7 +145,7 @@ def test_a_result_edited_by_hand_is_not_passed_over(bare_copy, judge):
     assert (code, verdict["verdict"]) == (2, "inconclusive")
 
 
-def test_code_that_does_not_load_cannot_tell_and_leaves_no_older_verdict(bare_copy):
+def test_code_that_does_not_load_is_inconclusive_and_leaves_no_older_verdict(bare_copy):
     bare_copy.commit("broken")
     review(bare_copy)
     bare_copy.append("src/problem/metrics.py", "\ndef (\n")
@@ -240,7 +240,7 @@ def test_results_that_are_out_of_date_are_not_judged(change, judge):
     assert "loop run" in said
 
 
-def test_data_that_broke_their_contract_are_refused_by_that_gate(working_copy, judge):
+def test_data_that_broke_their_contract_are_refused_by_that_check(working_copy, judge):
     working_copy.commit("burst")
     working_copy.set_param("validate.limits.weather_null_share_max.default", 0.0)
     working_copy.run("loop", "run", check=False)
@@ -265,7 +265,7 @@ class FirstTime:
         repo.commit()
 
 
-def test_without_any_champion_yet_the_gates_that_need_none_decide(working_copy, judge):
+def test_without_any_champion_yet_the_checks_that_need_none_decide(working_copy, judge):
     FirstTime(working_copy)
     code, verdict, _ = judge(working_copy)
     assert (code, verdict["verdict"]) == (0, "better")
@@ -274,7 +274,7 @@ def test_without_any_champion_yet_the_gates_that_need_none_decide(working_copy, 
     assert not {"primary", "latency", "slices"} & names
 
 
-def test_without_any_champion_yet_the_minima_refuse(working_copy, judge):
+def test_without_any_champion_yet_the_minimum_requirements_refuse(working_copy, judge):
     working_copy.edit("params.yaml", "limit: 0.68", "limit: 0.98")
     FirstTime(working_copy)
     code, verdict, said = judge(working_copy)
@@ -327,7 +327,7 @@ BASES = {
 
 
 @pytest.mark.parametrize(("make", "says"), BASES.values(), ids=BASES)
-def test_what_cannot_be_compared_is_said_and_is_no_pass(change, make, says, judge):
+def test_what_cannot_be_compared_is_reported_and_is_no_pass(change, make, says, judge):
     code, verdict, said = judge(change, make(change))
     assert (code, verdict["verdict"]) == (2, "inconclusive")
     assert says in said
@@ -335,7 +335,7 @@ def test_what_cannot_be_compared_is_said_and_is_no_pass(change, make, says, judg
     assert verdict["todo"]
 
 
-def test_a_shallow_clone_is_told_how_to_be_deepened(changed, tmp_path, judge):
+def test_a_shallow_clone_learns_how_to_be_deepened(changed, tmp_path, judge):
     subprocess.run(
         ["git", "clone", "--quiet", "--depth=1", f"file://{changed.path}", tmp_path / "shallow"], check=True
     )
@@ -398,7 +398,7 @@ def test_results_that_a_rerun_does_not_make_are_refused_with_the_stage(change):
     assert verdict["candidate"]["dirty"] is False, "what the run made is not a change that nobody committed"
 
 
-def test_a_rerun_of_broken_code_cannot_tell_and_says_the_stage_and_why(change):
+def test_a_rerun_of_broken_code_is_inconclusive_and_says_the_stage_and_why(change):
     change.append("src/problem/model.py", "\n\nundefined_name\n")
     change.commit()
     done, verdict = rerun(change)
@@ -407,7 +407,7 @@ def test_a_rerun_of_broken_code_cannot_tell_and_says_the_stage_and_why(change):
     assert Verdict.model_validate_json(change.text("review/verdict.json")).candidate.commit
 
 
-def test_a_rerun_in_which_a_stage_fails_cannot_tell_and_names_the_stage(change):
+def test_a_rerun_in_which_a_stage_fails_is_inconclusive_and_names_the_stage(change):
     change.append("src/problem/model.py", "\n\ndef build(params, seed):\n    return no_such_name\n")
     change.commit()
     done, verdict = rerun(change)

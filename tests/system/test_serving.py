@@ -230,7 +230,7 @@ def test_two_workers_killed_under_load_lose_no_prediction_older_than_a_second(st
     ],
     ids=["no model", "no reference", "another model", "a typo in params"],
 )
-def test_what_cannot_be_served_is_said_before_anything_starts(finished, tmp_path, break_it, message):
+def test_what_cannot_be_served_is_reported_before_anything_starts(finished, tmp_path, break_it, message):
     shutil.copytree(finished.path / "models", tmp_path / "models")
     shutil.copy2(finished.path / "params.yaml", tmp_path)
     break_it(tmp_path)
@@ -242,7 +242,7 @@ def test_what_cannot_be_served_is_said_before_anything_starts(finished, tmp_path
     assert "Traceback" not in done.stderr
 
 
-def test_a_port_that_is_taken_is_said(finished):
+def test_a_port_that_is_taken_is_reported(finished):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

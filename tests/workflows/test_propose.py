@@ -167,7 +167,7 @@ def test_an_older_one_is_superseded_not_doubled(site, monkeypatch):
     assert [state for state, _ in site.gates(new)] == ["success"]
 
 
-def test_the_look_of_an_earlier_day_leaves_the_newer_one_alone_and_makes_nothing(site, monkeypatch, capfd):
+def test_the_run_of_an_earlier_day_leaves_the_newer_one_alone_and_makes_nothing(site, monkeypatch, capfd):
     site.retrain("2013-10-07T00:00Z")
     (newer,) = site.open()
     writes = len(site.double.writes)
@@ -344,7 +344,7 @@ def looking(site) -> Site:
 
 
 @pytest.mark.parametrize("decision", ["broken feed", "page", "no data"])
-def test_what_no_retrain_mends_is_one_issue_with_its_runbook(looking, decision):
+def test_what_no_retrain_fixes_is_one_issue_with_its_runbook(looking, decision):
     runbook = f"docs/runbook/{decision.replace(' ', '-')}.md"
     assert (ROOT / runbook).is_file()
     for _ in range(2):

@@ -102,7 +102,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
-def test_a_hostile_artifact_is_refused_whole_and_the_reason_is_told(at_main, reviewed, hostile):
+def test_a_hostile_artifact_is_refused_whole_and_the_reason_is_reported(at_main, reviewed, hostile):
     files, links, reason = HOSTILE[hostile]
     reviewed.bring({name: text() if callable(text) else text for name, text in files.items()}, links)
     assert publish.main(reviewed.run) == 0
@@ -367,7 +367,7 @@ def test_of_two_pull_requests_with_one_head_commit_the_run_says_which_is_meant(a
     assert not reviewed.github.said(second)
 
 
-def test_two_pull_requests_that_the_run_could_mean_get_nothing_and_the_reason_is_told(
+def test_two_pull_requests_that_the_run_could_mean_get_nothing_and_the_reason_is_reported(
     at_main, reviewed, capsys
 ):
     reviewed.bring()
@@ -551,7 +551,7 @@ def test_an_error_that_github_answers_once_costs_nothing(at_main, reviewed, meth
     ("missing", "gates", "said"),
     [("statuses", [], 1), ("pull-requests", ["error"], 0), ("contents", ["error"], 0)],
 )
-def test_a_missing_permission_is_told_and_leaves_no_success_without_its_evidence(
+def test_a_missing_permission_is_reported_and_leaves_no_success_without_its_evidence(
     at_main, reviewed, monkeypatch, capsys, missing, gates, said
 ):
     reviewed.bring()
@@ -587,7 +587,7 @@ def test_a_bad_moment_of_github_does_not_undo_a_verdict(at_main, reviewed):
     assert [state for state, _ in reviewed.gates] == ["success"]
 
 
-def test_a_download_that_breaks_off_is_told_and_closes_the_gate(at_main, reviewed, monkeypatch):
+def test_a_download_that_breaks_off_is_reported_and_closes_the_gate(at_main, reviewed, monkeypatch):
     read = requests.Response.iter_content
 
     def broken(answer, *how, **more):

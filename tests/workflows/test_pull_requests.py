@@ -129,7 +129,7 @@ def test_a_loosened_policy_alone_judges_no_model_and_is_shown(github, runner, ch
     assert "`9.0`" in comment(github, loose.number)
 
 
-def test_a_change_of_docs_is_nothing_to_judge_and_nothing_is_committed(github, runner, change):
+def test_a_change_of_docs_is_no_model_change_and_nothing_is_committed(github, runner, change):
     docs = change()
     docs.repo.append("docs/data.md", "\nMore.\n")
     sha = docs.push()
@@ -142,7 +142,7 @@ def test_a_change_of_docs_is_nothing_to_judge_and_nothing_is_committed(github, r
     assert "Running stage" not in github.runs[run]["log"]
 
 
-def test_code_that_does_not_run_cannot_tell_and_the_comment_says_the_error(github, runner, change):
+def test_code_that_does_not_run_is_inconclusive_and_the_comment_says_the_error(github, runner, change):
     broken = change()
     broken.repo.append("src/problem/model.py", "\n\nno_such_name\n")
     sha = broken.push()

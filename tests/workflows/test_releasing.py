@@ -152,7 +152,7 @@ def test_the_page_holds_what_changed_the_card_and_the_list_of_packages(house):
     assert [one["name"] for one in page["assets"]] == [SBOM.name]
 
 
-def test_a_tag_of_that_name_on_another_commit_is_told_and_not_moved(house):
+def test_a_tag_of_that_name_on_another_commit_is_reported_and_not_moved(house):
     git(house.github.repo(), "tag", "v1", "main")
     house.good(model("1"))
     with pytest.raises(LoopError, match="the tag v1 is on"):
@@ -359,7 +359,7 @@ def test_a_push_to_main_without_a_pull_request_is_refused(house):
     refused(house, "no pull request")
 
 
-def test_all_that_is_missing_is_told_at_once(house):
+def test_all_that_is_missing_is_reported_at_once(house):
     house.merge(house.propose(model("1")))
     error = refused(house, "approved by nobody")
     assert "never set" in error.found
@@ -462,7 +462,7 @@ def test_what_serves_and_was_taken_back_is_not_brought_up_below_another_change(h
     )
     house.good(lambda repo: repo.set_param("serve.threshold", 0.3))
     assert house.plan()["go"] == "false"
-    house.good(lambda repo: repo.append("src/loop/serve/service.py", "\n# mended\n"))
+    house.good(lambda repo: repo.append("src/loop/serve/service.py", "\n# fixed\n"))
     assert house.plan()["go"] == "true"
 
 

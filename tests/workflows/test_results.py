@@ -173,7 +173,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("what", FOREIGN)
-def test_a_lock_with_something_foreign_is_not_committed_and_the_reason_is_told(at_main, behind, what):
+def test_a_lock_with_something_foreign_is_not_committed_and_the_reason_is_reported(at_main, behind, what):
     change, reason = FOREIGN[what]
     assert behind.publish(lock=change(behind.files["dvc.lock"])) == 0
     assert behind.commits == 0
@@ -329,7 +329,7 @@ def test_a_commit_that_github_refuses_once_is_made(at_main, github, behind, stat
     assert behind.commits == 1
 
 
-def test_without_the_right_to_push_the_verdict_is_told_all_the_same(at_main, github, behind, monkeypatch):
+def test_without_the_right_to_push_the_verdict_is_reported_all_the_same(at_main, github, behind, monkeypatch):
     token = f"ghs_{github.next()}"
     github.tokens[token] = {**ALL, "contents": "read"}
     monkeypatch.setenv("GITHUB_TOKEN", token)

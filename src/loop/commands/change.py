@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-verbs = typer.Typer()
+commands = typer.Typer()
 
 
-@verbs.command()
+@commands.command()
 def review(
     against: Annotated[str, typer.Option(help="The base: a branch, tag or commit.")] = "main",
     rerun: Annotated[
@@ -39,7 +39,7 @@ def review(
     raise typer.Exit(judge.main(against, rerun))
 
 
-@verbs.command()
+@commands.command()
 def publish(
     run: Annotated[int, typer.Argument(help="The number of a run of review.yml.")],
 ) -> None:

@@ -7,10 +7,10 @@ import typer
 
 from loop.commands.options import Now, Predictions, instant
 
-verbs = typer.Typer()
+commands = typer.Typer()
 
 
-@verbs.command()
+@commands.command()
 def monitor(
     predictions: Predictions = None,
     now: Now = None,
@@ -32,13 +32,13 @@ def monitor(
     for folder in predictions or []:
         if not folder.is_dir():
             raise LoopError(
-                f"--predictions {folder}: no such folder", "one of `loop collect`", "mend the path"
+                f"--predictions {folder}: no such folder", "one of `loop collect`", "fix the path"
             )
     folders = predictions or [serve_settings.place().predictions]
     raise typer.Exit(watching.main(folders, instant(now), issue))
 
 
-@verbs.command()
+@commands.command()
 def retrain(
     now: Annotated[str | None, typer.Option(help="The instant that the look must be of, or a day.")] = None,
     proposed: Annotated[
@@ -57,7 +57,7 @@ def retrain(
     raise typer.Exit(retraining.main(instant(now) if now else None, proposed=proposed))
 
 
-@verbs.command()
+@commands.command()
 def replay(
     until: Annotated[str, typer.Option(help="The day on which it ends, in UTC.")],
     since: Annotated[

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-verbs = typer.Typer()
+commands = typer.Typer()
 setting = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Set up what no file can hold.")
-verbs.add_typer(setting, name="setup")
+commands.add_typer(setting, name="setup")
 
 
 @setting.command()
@@ -27,7 +27,7 @@ def github(
     raise typer.Exit(repository.main(apply, reviewer or []))
 
 
-@verbs.command()
+@commands.command()
 def doctor(
     fix: Annotated[
         bool,

@@ -62,11 +62,11 @@ def main(listen: str | None, containers: bool | None, watch: float | None, down:
         return 0
     if watch is None:
         return _once(Options.given(listen, containers), "")[0]
-    said = ""
+    before = ""
     while True:
         try:
-            _, said = _once(Options.given(listen, containers), said)
-        except (LoopError, OSError) as error:  # a full disk may be mended; who watches goes on
+            _, before = _once(Options.given(listen, containers), before)
+        except (LoopError, OSError) as error:  # a full disk may be fixed; who watches goes on
             print(f"error: {error}", file=sys.stderr, flush=True)
         time.sleep(watch)
 
@@ -76,7 +76,7 @@ def serves() -> bool:
     return Proxy(FOLDER / "nginx").process() is not None
 
 
-def _once(options: Options, said: str) -> tuple[int, str]:
+def _once(options: Options, before: str) -> tuple[int, str]:
     """Deploy, and print what serves unless that was said already: exit code, and what was said."""
     with _alone():
         site = Site(options.listen, LONGEST * serve_settings.params().body_kb_max)
@@ -87,8 +87,8 @@ def _once(options: Options, said: str) -> tuple[int, str]:
         write_json(FOLDER / "options.json", {"listen": options.listen, "containers": options.containers})
     for fault in faults:
         print(f"error: {fault}", file=sys.stderr, flush=True)
-    text = told(state, servers, options.listen)
-    if text != said:
+    text = described(state, servers, options.listen)
+    if text != before:
         print(text, flush=True)
     return (1 if faults else 0), text
 
@@ -150,7 +150,7 @@ def take_down(servers: Servers, proxy: Proxy) -> None:
     servers.clear()
 
 
-def told(state: State, running: list[Server], listen: str) -> str:
+def described(state: State, running: list[Server], listen: str) -> str:
     """What serves at which share, in a line for each server."""
     lines = []
     answering = {server.version for server in running if server.role != "shadow"}

@@ -118,6 +118,6 @@ def _works_in(pid: int, folder: Path) -> bool:
 
 
 def _of_ps() -> dict[int, tuple[int, str]]:
-    said = program.run(["ps", "-axo", "pid=,ppid=,stat=,lstart="], seconds=30)
-    rows = [line.split(maxsplit=3) for line in said.splitlines()]
+    listed = program.run(["ps", "-axo", "pid=,ppid=,stat=,lstart="], seconds=30)
+    rows = [line.split(maxsplit=3) for line in listed.splitlines()]
     return {int(row[0]): (int(row[1]), row[3]) for row in rows if not row[2].startswith("Z")}

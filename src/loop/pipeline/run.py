@@ -30,7 +30,7 @@ def check_params() -> None:
             raise LoopError(
                 f"{PARAMS}: `{name}` is not a section" + (f"; did you mean `{near[0]}`?" if near else ""),
                 f"the sections {', '.join(SECTIONS)}",
-                f"mend {PARAMS} and run again",
+                f"fix {PARAMS} and run again",
             )
     if {"review", "serve", "monitor"} <= set(values):  # no stage reads these
         from loop.settings import monitor_settings, params, serve_settings

@@ -81,7 +81,7 @@ def in_force() -> Policy:
         values = Commit(MAIN).yaml(POLICY)
     except LoopError:
         raise LoopError(
-            f"there is no {where} that can be read", "the policy of main", "mend it there"
+            f"there is no {where} that can be read", "the policy of main", "fix it there"
         ) from None
     return parse("policy", values, Policy, where)
 

@@ -130,11 +130,13 @@ def _artifact(case: Case) -> Artifact:
         )
     link = f"{case.github.api}/repos/{case.github.repository}/actions/artifacts/{int(newest['id'])}/zip"
     found = artifact.read(case.github.download(link, artifact.LARGEST))
-    said, base = found.verdict.candidate.commit, found.verdict.base.commit
+    judged_commit, base = found.verdict.candidate.commit, found.verdict.base.commit
     judged = head.in_main(base) and Head(base).holds(head.merge_base(case.run.sha))
-    if said != case.run.sha or not (judged or (base == "" and found.verdict.verdict == "inconclusive")):
+    if judged_commit != case.run.sha or not (
+        judged or (base == "" and found.verdict.verdict == "inconclusive")
+    ):
         raise LoopError(
-            f"the verdict is of {plain(said, 40)} against {plain(base, 40)}",
+            f"the verdict is of {plain(judged_commit, 40)} against {plain(base, 40)}",
             f"one of {case.run.sha} against main, where the branch parted or later",
             "run the review again",
         )

@@ -65,8 +65,8 @@ def table(found: dict[str, Any]) -> str:
             lines.append(
                 [title, *(f"{one[name]:.4f}" for name in LIVES), *_counts(found, _within(found, span))]
             )
-    told = ["| " + " | ".join(line) + " |" for line in lines]
-    return "\n".join([*told, "", *_sentences(found)]) + "\n"
+    lines_of_table = ["| " + " | ".join(line) + " |" for line in lines]
+    return "\n".join([*lines_of_table, "", *_sentences(found)]) + "\n"
 
 
 def draw(found: dict[str, Any]) -> str:
@@ -152,14 +152,14 @@ def _certainly_worse(story: Story, resampling: Resampling) -> list[dict[str, Any
     Certainly: with hindsight, over the last SMOOTH days of its own, by an interval by days.
     `days` from there to the merge; none where the merge came first.
     """
-    told, since = [], story.weeks[0].now
+    lines_of_table, since = [], story.weeks[0].now
     for merge in [week.now for week in story.weeks if week.retrain == "merged"]:
         between = [week.now for week in story.weeks if since < week.now <= merge]
         worse = next((day for day in between if _worse(story.rows, since, day, resampling)), None)
         days = (pd.Timestamp(merge) - pd.Timestamp(worse)).days if worse else None
-        told.append({"merge": merge, "certainly_worse": worse, "days": days})
+        lines_of_table.append({"merge": merge, "certainly_worse": worse, "days": days})
         since = merge
-    return told
+    return lines_of_table
 
 
 def _worse(rows: pd.DataFrame, since: str, day: str, resampling: Resampling) -> bool:
@@ -194,19 +194,21 @@ def _within(found: dict[str, Any], span: str) -> tuple[str, str]:
 
 
 def _sentences(found: dict[str, Any]) -> list[str]:
-    told = []
+    lines_of_table = []
     for span, title in (("judged", f"From {found['judged_from']} on"), ("all", "Over all days")):
         parts = [
             f"{gain:+.4f} [{low:+.4f}, {high:+.4f}] better than the {NAMES[name]}"
             for name, (gain, low, high) in found["gains"][span].items()
         ]
         if parts:
-            told.append(f"- {title} the loop's {found['metric']} is {', '.join(parts)} (intervals by days).")
+            lines_of_table.append(
+                f"- {title} the loop's {found['metric']} is {', '.join(parts)} (intervals by days)."
+            )
     days = [one["days"] for one in found["certainly_worse"] if one["days"] is not None]
     late = f"{', '.join(map(str, days))} days" if days else "none could be told"
     merges = len(found["certainly_worse"])
     earlier = f"{merges - len(days)} of {merges} merges came before any"
-    told.append(
+    lines_of_table.append(
         "- From the first run at which hindsight says that the champion was certainly worse than the "
         f"monthly one, to the merge: {late}; {earlier}."
     )
@@ -216,10 +218,10 @@ def _sentences(found: dict[str, Any]) -> list[str]:
         if week["retrain"] == "merged" and week["since"]
     ]
     if waits:
-        told.append(
+        lines_of_table.append(
             f"- From the first run beyond its limits to the merge: {', '.join(map(str, waits))} days."
         )
-    return [*told, f"- {CAVEAT}"]
+    return [*lines_of_table, f"- {CAVEAT}"]
 
 
 def _number(day: str) -> float:

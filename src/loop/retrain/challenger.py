@@ -88,14 +88,14 @@ def _share_cache(home: Checkout) -> None:
     if private.is_file():
         shutil.copy(private, home.path / private)
     command = [sys.executable, "-m", "dvc", "cache", "dir"]
-    said = program.run(
+    output = program.run(
         command,
         seconds=60,
         name="`dvc cache dir`",
         expected="a repository of DVC",
         todo="run from a clone's root",
     )
-    place = str(Path(said.strip()).absolute())
+    place = str(Path(output.strip()).absolute())
     home.run(str(home.python), "-m", "dvc", "config", "--local", "cache.dir", place)
 
 
@@ -114,11 +114,11 @@ def _commit(home: Checkout, moved: Windows, now: pd.Timestamp) -> str:
     """The one commit: the windows, and what the pipeline made of them."""
     first, last = moved.holdout.since, moved.holdout.until
     judged = f"Judged on {first:%Y-%m-%d} to {last:%Y-%m-%d}, the newest days whose labels are final."
-    told = remote.message(subject(moved), judged, **{TRAILER: f"{now:%Y-%m-%dT%H:%MZ}"})
+    message = remote.message(subject(moved), judged, **{TRAILER: f"{now:%Y-%m-%dT%H:%MZ}"})
     name, mail = remote.committer()
     who = ("-c", f"user.name={name}", "-c", f"user.email={mail}", "-c", "core.hooksPath=/dev/null")
     git("add", "--", str(PARAMS), *rerun.made(home.path), cwd=home.path)
-    git(*who, "commit", "--quiet", "-m", told, cwd=home.path)
+    git(*who, "commit", "--quiet", "-m", message, cwd=home.path)
     return git("rev-parse", "HEAD", cwd=home.path)
 
 

@@ -31,9 +31,9 @@ class Base:
 
     def changed(self) -> list[str]:
         """Paths that the working tree changed since it parted from the base, new ones included."""
-        told = git("diff", "--name-only", "--no-renames", "-z", self.merge_base).split("\0")
+        changed = git("diff", "--name-only", "--no-renames", "-z", self.merge_base).split("\0")
         new = git("ls-files", "--others", "--exclude-standard", "-z").split("\0")
-        return sorted({name for name in [*told, *new] if name})
+        return sorted({name for name in [*changed, *new] if name})
 
     def behind(self) -> int:
         """How many commits the base has that the working tree's history lacks."""

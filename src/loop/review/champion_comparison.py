@@ -44,8 +44,10 @@ def checks(policy: Policy, candidate: Candidate, rows: Rows, against: Comparison
 
 def primary(policy: Policy, gain: Gain) -> Check:
     """The metric that decides: it must be better or equivalent."""
-    word = paired.verdict(gain, policy.primary.margin)
-    result = {"better": "pass", "equivalent": "pass", "worse": "fail", "inconclusive": "inconclusive"}[word]
+    outcome = paired.verdict(gain, policy.primary.margin)
+    result = {"better": "pass", "equivalent": "pass", "worse": "fail", "inconclusive": "inconclusive"}[
+        outcome
+    ]
     return _compared("primary", policy.primary.metric, policy.primary, gain, result)
 
 
@@ -109,17 +111,17 @@ def _jump(policy: Policy, gain: Gain) -> Check:
 
 
 def _compared(name: str, metric: str, margin: Margin, gain: Gain, result: Any) -> Check:
-    word = paired.verdict(gain, margin.margin)
+    outcome = paired.verdict(gain, margin.margin)
     return Check(
         name=name,
         result=result,
         figure=round(gain.gain, 6) if np.isfinite(gain.gain) else None,
         limit=-margin.margin,
-        finding=f"{metrics.METRICS[metric].title} {_moved(gain)}: {word}, margin {margin.margin:g}",
+        finding=f"{metrics.METRICS[metric].title} {_moved(gain)}: {outcome}, margin {margin.margin:g}",
         reason=margin.reason,
     )
 
 
 def _moved(gain: Gain) -> str:
-    verb = "loses" if gain.gain < 0 else "gains"
-    return f"{verb} {abs(gain.gain):.4f} (gain {gain.low:+.4f} to {gain.high:+.4f})"
+    command = "loses" if gain.gain < 0 else "gains"
+    return f"{command} {abs(gain.gain):.4f} (gain {gain.low:+.4f} to {gain.high:+.4f})"

@@ -46,7 +46,7 @@ def in_git(base: Base) -> Changes:
         if path in first and not path.startswith(("data/", "models/", str(ENVIRONMENT_LOCK))):
             code.setdefault(first[path], []).append(path)
     judge = judging(base).intersection(changed)
-    told = {*first, str(PARAMS), str(PIPELINE_LOCK), *judge}
+    known = {*first, str(PARAMS), str(PIPELINE_LOCK), *judge}
     results = {path for stage in stages for path in stage.outs}
     return NO_CHANGES.model_copy(
         update={
@@ -55,7 +55,7 @@ def in_git(base: Base) -> Changes:
             "judge": sorted(judge),
             "code": {stage: _lines(base, paths) for stage, paths in code.items()},
             "environment": _packages(base),
-            "other": [path for path in changed if path not in told and path not in results],
+            "other": [path for path in changed if path not in known and path not in results],
         }
     )
 
@@ -114,10 +114,10 @@ def with_results(
 
 def moved(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
     """Every key whose value differs, in the order of keys; null is a value, not an absence."""
-    told = {key: (_text_of(old, key), _text_of(new, key)) for key in sorted(old.keys() | new.keys())}
+    known = {key: (_text_of(old, key), _text_of(new, key)) for key in sorted(old.keys() | new.keys())}
     return [
         Change(name=key, old=was and was.strip('"'), new=now and now.strip('"'))
-        for key, (was, now) in told.items()
+        for key, (was, now) in known.items()
         if was != now
     ]
 
@@ -162,10 +162,10 @@ def _short(md5: str | None) -> str | None:
 
 def _lines(base: Base, paths: list[str]) -> list[str]:
     """Each path with the lines added and removed; a new file has only its name."""
-    told = git(
+    known = git(
         "--literal-pathspecs", "diff", "--numstat", "-z", "--no-renames", base.merge_base, "--", *paths
     )
-    parts = [line.split("\t", 2) for line in told.split("\0") if line]
+    parts = [line.split("\t", 2) for line in known.split("\0") if line]
     counts = {path: "binary" if added == "-" else f"+{added} -{removed}" for added, removed, path in parts}
     return [f"{path} {counts.get(path, 'new')}" for path in paths]
 

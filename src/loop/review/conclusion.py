@@ -27,7 +27,7 @@ from problem import metrics
 
 _FIGURES = ("champion", "candidate", "gain", "low", "high")
 _TODO = {
-    "worse": "mend what the check names; a limit that is wrong is changed in a pull request of its own",
+    "worse": "fix what the check names; a limit that is wrong is changed in a pull request of its own",
     "inconclusive": "a person decides: look at the check that is inconclusive",
 }
 
@@ -61,7 +61,7 @@ def verdict(base: Base, found: Changes, outcome: Outcome, sentence: str, **known
 
 def refused(base: Base, found: Changes, broken: Check) -> Verdict:
     """Raw data broke their contract: there is no candidate to look at."""
-    todo = "nothing was trained: mend the data at its source, see reports/validation.json"
+    todo = "nothing was trained: fix the data at its source, see reports/validation.json"
     return verdict(base, found, "worse", f"contract: {broken.finding}", todo=todo, checks=[broken])
 
 

@@ -30,7 +30,7 @@ def main(against: str, error: Exception) -> int:
         "schema_version": 2,
         "verdict": "inconclusive",
         "sentence": what,
-        "todo": "mend the code until `loop run` loads it, then review again",
+        "todo": "fix the code until `loop run` loads it, then review again",
         "base": {"name": base.name, "commit": base.commit, "dirty": False},
         "candidate": {"name": name, "commit": commit, "dirty": True},
         "changes": {"training": None, "code": {}} | dict.fromkeys(_CHANGES, ()),

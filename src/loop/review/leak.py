@@ -30,7 +30,7 @@ def strongest(train: pd.DataFrame, holdout: pd.DataFrame) -> tuple[str, float]:
     numbers = {name: _numbers(holdout[name]) for name in names if _is_number(holdout[name])}
     tried: dict[str, Floats] = {**numbers}
     for name in names:
-        tried[f"{name}, by its mean label in training"] = _told(train, holdout, name)
+        tried[f"{name}, by its mean label in training"] = _by_training(train, holdout, name)
     for one, two in combinations(numbers, 2):
         tried[f"{one} + {two}"] = numbers[one] + numbers[two]
         tried[f"{one} - {two}"] = numbers[one] - numbers[two]
@@ -88,7 +88,7 @@ def _numbers(values: pd.Series) -> Floats:
     return values.to_numpy(np.float64, na_value=np.nan)
 
 
-def _told(train: pd.DataFrame, holdout: pd.DataFrame, name: str) -> Floats:
+def _by_training(train: pd.DataFrame, holdout: pd.DataFrame, name: str) -> Floats:
     """For each row of the holdout, the mean label in training of rows like it in this feature."""
     if _is_number(train[name]):
         known = _numbers(train[name].dropna())

@@ -63,11 +63,11 @@ def markdown(verdict: Verdict) -> str:
 
 def _line(metric: Metric, wide: int) -> str:
     role = " (decides)" if metric.role == "primary" else ""
-    word = "shown only" if metric.margin is None else metric.verdict
+    outcome = "shown only" if metric.margin is None else metric.verdict
     return (
         f"  {metric.title:<{wide}}  {figure(metric.champion)} -> {figure(metric.candidate)}  "
         f"gain {figure(metric.gain, '+.4f')} [{figure(metric.low, '+.4f')}, {figure(metric.high, '+.4f')}]  "
-        f"{word}{role}"
+        f"{outcome}{role}"
     )
 
 
@@ -114,8 +114,8 @@ def _named(metric: Metric) -> str:
 def _judged(metric: Metric) -> str:
     if metric.margin is None:
         return "shown only"
-    word = f"**{metric.verdict}**" if metric.verdict in ("worse", "better") else metric.verdict
-    return f"{word}, margin {metric.margin:g}"
+    outcome = f"**{metric.verdict}**" if metric.verdict in ("worse", "better") else metric.verdict
+    return f"{outcome}, margin {metric.margin:g}"
 
 
 def _interval(low: float | None, high: float | None) -> str:
@@ -196,11 +196,11 @@ def _slices(verdict: Verdict) -> str:
 
 
 def _slice(part: Slice) -> str:
-    word = "**worse**" if part.worse else "gained" if (part.gain or 0) > 0 else "lost, within the margin"
+    outcome = "**worse**" if part.worse else "gained" if (part.gain or 0) > 0 else "lost, within the margin"
     return (
         f"| {prose(part.cut)} | {code(part.name)} | {part.rows:,} | {figure(part.champion)} "
         f"| {figure(part.candidate)} | {figure(part.gain, '+.4f')} | {_interval(part.low, part.high)} "
-        f"| {figure(part.p, '.4f')} | {word} |"
+        f"| {figure(part.p, '.4f')} | {outcome} |"
     )
 
 
@@ -209,7 +209,7 @@ def _glance(verdict: Verdict) -> str:
     found = verdict.changes
     kinds = {
         "params": [_change(row) for row in found.params],
-        **{f"code of {stage}": [code(line) for line in told] for stage, told in found.code.items()},
+        **{f"code of {stage}": [code(line) for line in entries] for stage, entries in found.code.items()},
         "data": [_change(row) for row in found.data],
         "drift of the training set": [code(line) for line in found.drift],
         "environment": [_change(row) for row in found.environment],
@@ -217,20 +217,20 @@ def _glance(verdict: Verdict) -> str:
         "policy": [_change(row) for row in found.policy],
         "files that no stage reads": [code(path) for path in found.other],
     }
-    lines = [f"- **{prose(kind)}**: {_first(told)}" for kind, told in kinds.items() if told]
+    lines = [f"- **{prose(kind)}**: {_first(entries)}" for kind, entries in kinds.items() if entries]
     if found.policy:
         lines.append(
             f"- **the policy changes**: judged by the one of {code(verdict.base.name)}, where it has one"
         )
     if found.judge:
-        told = _first([code(path) for path in found.judge])
-        lines.append(f"- **code that judges changes**, read it with care: {told}")
+        entries = _first([code(path) for path in found.judge])
+        lines.append(f"- **code that judges changes**, read it with care: {entries}")
     return "\n".join(["**What changed**", "", *lines]) if lines else ""
 
 
-def _first(told: list[str]) -> str:
-    more = f", and {len(told) - FIRST} more" if len(told) > FIRST else ""
-    return "; ".join(told[:FIRST]) + more
+def _first(entries: list[str]) -> str:
+    more = f", and {len(entries) - FIRST} more" if len(entries) > FIRST else ""
+    return "; ".join(entries[:FIRST]) + more
 
 
 def _change(row: Change) -> str:
@@ -245,12 +245,12 @@ def _changes(found: Changes) -> str:
         if rows:
             lines += ["", f"**{kind}**", "", "| | was | is |", "|---|---|---|"]
             lines += [f"| {code(row.name)} | {_cell(row.old)} | {_cell(row.new)} |" for row in rows]
-    for stage, told in found.code.items():
+    for stage, entries in found.code.items():
         lines += [
             "",
             f"**code of {code(stage)}** and what follows it",
             "",
-            *(f"- {code(line)}" for line in told),
+            *(f"- {code(line)}" for line in entries),
         ]
     if found.judge:
         lines += ["", "**code of the judge**", "", *(f"- {code(path)}" for path in found.judge)]

@@ -78,8 +78,8 @@ def _image(image: str) -> bool:
 
 def _token(host: str, challenge: str) -> str:
     """What the registry gives to strangers; to a workflow's token where the registry is GitHub's own."""
-    kind, _, told = challenge.partition(" ")
-    named = dict(part.strip().split("=", 1) for part in told.split(",") if "=" in part)
+    kind, _, parameters = challenge.partition(" ")
+    named = dict(part.strip().split("=", 1) for part in parameters.split(",") if "=" in part)
     asked = {name: value.strip('"') for name, value in named.items()}
     realm = asked.pop("realm")
     if kind.lower() != "bearer":

@@ -29,7 +29,7 @@ def instant(value: object) -> pd.Timestamp:
 
 
 def instant_option(name: str, text: str | None) -> pd.Timestamp | None:
-    """The instant that an option of a verb gives, None where it is left out. Raises LoopError."""
+    """The instant that an option of a command gives, None where it is left out. Raises LoopError."""
     try:
         return None if text is None else instant(text)
     except ValueError as error:
@@ -128,7 +128,7 @@ def parse(name: str, value: Any, model: type[S], path: Path = PARAMS) -> S:
         raise LoopError(
             f"{path}: " + f"\n{' ' * len(str(path))}    ".join(problems),
             f"the keys of `{name}`: {', '.join(_keys(model))}",
-            f"mend {path} and run again",
+            f"fix {path} and run again",
         ) from None
 
 

@@ -22,7 +22,7 @@ class Need:
 
     name: str
     why: str
-    mend: str
+    fix: str
     met: Callable[[], bool]
     optional: bool = False
 
@@ -36,7 +36,7 @@ class Found:
     reason: str = ""
 
 
-def look(need: Need) -> Found:
+def examine(need: Need) -> Found:
     """How a need stands now."""
     try:
         if need.met():

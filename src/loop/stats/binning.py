@@ -169,7 +169,7 @@ def numbers(batch: Any, name: str) -> Floats:
         raise LoopError(
             f"column {name} holds what is no number ({error})",
             f"numbers, as {name} held before",
-            "mend the feed: check the rows against their contract first",
+            "fix the feed: check the rows against their contract first",
         ) from None
 
 

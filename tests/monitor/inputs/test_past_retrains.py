@@ -108,7 +108,7 @@ def test_another_number_of_params_is_no_retrain(clone):
 
 def test_params_that_cannot_be_read_are_passed_over(clone):
     commit("broken", as_of='"')
-    commit("mended")
+    commit("fixed")
     assert found() == []
 
 

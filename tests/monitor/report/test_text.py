@@ -223,7 +223,7 @@ def test_a_retrain_says_since_when_why_and_what_it_would_gain():
         assert "637 never to come" in text
 
 
-def test_a_gain_that_may_be_none_is_said_to_be_not_shown():
+def test_a_gain_that_may_be_none_is_marked_as_not_shown():
     assert "that it would help is not shown" in shown("alert")
     assert "that it would help is not shown" not in shown("retrain")
 
@@ -237,7 +237,7 @@ def test_the_runbook_is_a_link_only_where_the_address_of_the_files_is_known():
     assert "](" not in report.markdown(hostile, there).replace("`x](http://evil.example) y`", "")
 
 
-def test_what_is_too_long_is_cut_after_a_section_and_said_to_be():
+def test_what_is_too_long_is_cut_after_a_section_and_marked_as_cut():
     text = report.markdown(many(findings.retrain()))
     assert "Cut here" in text
     assert "Cut here" not in report.markdown(findings.retrain())

@@ -62,7 +62,7 @@ def test_a_quiet_month_alarms_nobody(quiet):
     assert not any(said(quiet).values())
 
 
-def test_the_most_used_feature_comes_first_with_a_heat_for_each_look(quiet):
+def test_the_most_used_feature_comes_first_with_a_heat_for_each_run(quiet):
     assert [one.name for one in quiet.features()] == ["a", "b", "c"]
     assert all(len(one.heat) == len(RUNS) for one in quiet.features())
     assert all(heat < 1 for one in quiet.features() for heat in one.heat)
@@ -138,7 +138,7 @@ def test_without_a_threshold_there_is_no_share_of_decisions():
     assert "decision" not in said(seen(rows().drop(columns="decision")))
 
 
-def test_a_look_without_a_row_is_no_alarm_and_no_number():
+def test_a_run_without_a_row_is_no_alarm_and_no_number():
     frame = rows()
     found = seen(frame[frame["decided_at"] < pd.Timestamp("2013-05-20", tz="UTC")])
     assert alarms(found) == set()
@@ -175,7 +175,7 @@ def still(days, name="a", change=lambda values: values * 0 + 0.5) -> list[str]:
     ],
     ids=["number vanished", "category vanished", "number constant", "category constant"],
 )
-def test_what_vanished_for_a_step_or_stood_still_for_a_window_is_stuck(days, name, change):
+def test_what_vanished_for_a_step_or_stood_still_for_a_window_is_constant(days, name, change):
     assert still(days, name, change) == [name]
 
 
@@ -188,12 +188,12 @@ def test_a_few_other_values_do_not_hide_that_it_stands_still_and_many_do():
     assert still(28, change=lambda values: values.where(values.index % 20 == 0, 0.5)) == []
 
 
-def test_what_the_model_hardly_uses_is_not_called_stuck():
+def test_what_the_model_hardly_uses_is_not_called_constant():
     frame = rows(a=lambda values: values * np.nan)
     assert seen(frame, a=0.005, b=0.995).constant == []
 
 
-def test_five_rows_in_the_newest_days_are_not_stuck():
+def test_five_rows_in_the_newest_days_are_not_constant():
     frame = rows(a=lambda values: values * np.nan)
     last = frame["decided_at"] >= pd.Timestamp(UNTIL, tz="UTC") - 7 * DAY
     assert seen(frame).constant == ["a"]

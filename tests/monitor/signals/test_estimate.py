@@ -86,7 +86,7 @@ def test_it_cannot_see_that_a_score_has_come_to_mean_another_share():
     assert "concept" in estimate.NOTE
 
 
-def test_labels_that_are_missing_in_the_reference_are_left_out():
+def test_labels_that_are_missing_in_the_baseline_are_left_out():
     rows = world(3)
     some = rows.assign(label=rows["label"].where(np.arange(len(rows)) % 4 > 0))
     assert expected(some).value[0] == pytest.approx(expected(rows).value[0], abs=0.01)

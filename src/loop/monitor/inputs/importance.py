@@ -22,6 +22,6 @@ def permutation(
     shuffled = [rows.assign(**{name: rows[name].iloc[rng.permutation(len(rows))].array}) for name in features]
     scores = champion.score(pd.concat([rows, *shuffled], ignore_index=True)).to_numpy()
     table = scores.reshape(len(features) + 1, len(rows))
-    moves = np.abs(table[1:] - table[0]).mean(axis=1)
-    total = moves.sum()
-    return dict(zip(features, (moves / total if total else moves).tolist(), strict=True))
+    shifts = np.abs(table[1:] - table[0]).mean(axis=1)
+    total = shifts.sum()
+    return dict(zip(features, (shifts / total if total else shifts).tolist(), strict=True))

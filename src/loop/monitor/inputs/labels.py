@@ -52,9 +52,9 @@ def join(predictions: pd.DataFrame, labels: pd.DataFrame, now: pd.Timestamp, set
     ahead = predictions[DECIDED_AT] > now
     kept = predictions[~ahead]
     delay = settings.labels.delay_days * DAY
-    due = known(labels, now - delay)
+    came = known(labels, now - delay)
     asked = predictions[[*source.KEY, DECIDED_AT]].drop_duplicates(source.KEY)
-    found = due.merge(asked, on=source.KEY, how="left", validate="m:1")
+    found = came.merge(asked, on=source.KEY, how="left", validate="m:1")
     before = found[KNOWN_AT] <= found[DECIDED_AT]
     orphan_labels = found[DECIDED_AT].isna()
     right = found[~before & ~orphan_labels].drop(columns=DECIDED_AT)

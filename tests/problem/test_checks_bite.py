@@ -117,7 +117,7 @@ def with_delay(court, noise):
         yield frame, delay, rng.normal(0, noise, len(frame))
 
 
-def test_an_honest_candidate_passes_every_gate(court, honest):
+def test_an_honest_candidate_passes_every_check(court, honest):
     assert set(court.checks(court.candidate(honest)).values()) == {"pass"}
 
 
