@@ -22,7 +22,7 @@ def review(
     it is. Exit codes: 0 better, equivalent or no model change, 1 worse, 2 inconclusive.
 
     With --rerun nothing that the branch committed is trusted: results are made again, from the
-    lock of the commit where the branch parted, and the gate `rerun` says what differs.
+    lock of the merge base, and the check `rerun` says what differs.
 
     Example: loop review --against main
     """

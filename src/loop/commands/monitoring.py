@@ -18,10 +18,10 @@ def monitor(
         bool, typer.Option("--issue", help="Open an issue where somebody must act, as monitor.yml does.")
     ] = False,
 ) -> None:
-    """Say whether what arrived since training hurts the model that serves, and what to do.
+    """Say whether the model that serves got worse since training, and what to do.
 
-    Writes monitor/report.html, monitor/report.md and monitor/finding.json. Exit codes: 0 nothing, watch or
-    retrain; 1 it could not look; 3 broken feed, 4 page, 5 no data.
+    Writes monitor/report.html, monitor/report.md and monitor/finding.json. Exit codes: 0 nothing, warning or
+    retrain; 1 it could not run; 3 broken feed, 4 alert, 5 no data.
 
     Example: loop monitor --now 2013-07-01
     """
@@ -40,7 +40,7 @@ def monitor(
 
 @commands.command()
 def retrain(
-    now: Annotated[str | None, typer.Option(help="The instant that the look must be of, or a day.")] = None,
+    now: Annotated[str | None, typer.Option(help="The instant of the monitoring run, or its day.")] = None,
     proposed: Annotated[
         bool, typer.Option("--open", help="In a workflow: open the pull request, or the issue why not.")
     ] = False,
@@ -48,7 +48,7 @@ def retrain(
     """Make the retrain that `loop monitor` asked for: a branch with one commit, reviewed as any change.
 
     Reads monitor/finding.json. The working tree stays as it is. Exit codes: 0 done, nothing to do, or the
-    review refused it; 1 it could not be made or told.
+    review refused it; 1 it could not be made or reported.
 
     Example: loop retrain
     """
@@ -61,16 +61,17 @@ def retrain(
 def replay(
     until: Annotated[str, typer.Option(help="The day on which it ends, in UTC.")],
     since: Annotated[
-        str | None, typer.Option(help="The first look; when the champion was judged by default.")
+        str | None, typer.Option(help="The first monitoring run; when the champion was judged by default.")
     ] = None,
     judged_from: Annotated[
-        str | None, typer.Option(help="The day from which the rule is judged; the first look by default.")
+        str | None,
+        typer.Option(help="The day from which the rule is judged; the first run by default."),
     ] = None,
     to: Annotated[Path, typer.Option(help="The folder of the figure, the table and the record.")] = Path(
         "monitor/replay"
     ),
 ) -> None:
-    """Live through past weeks in minutes, in a scratch clone: looks, retrains, reviews, merges by rule.
+    """Live through past weeks in minutes, in a scratch clone: monitoring runs, retrains, reviews, merges by rule.
 
     Beside it live a champion that is never replaced, and one that is retrained each month. A rule merges
     what its review let pass; here, a person does.

@@ -150,7 +150,7 @@ def deploy(
         bool | None, typer.Option("--containers/--processes", help="How models run; as last time.")
     ] = None,
     watch: Annotated[
-        float | None, typer.Option(help="Seconds until it looks again; it ends by Ctrl-C.", min=1)
+        float | None, typer.Option(help="Seconds until it checks again; it ends by Ctrl-C.", min=1)
     ] = None,
     down: Annotated[bool, typer.Option("--down", help="Stop all that was started here.")] = False,
 ) -> None:

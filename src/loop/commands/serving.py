@@ -87,7 +87,7 @@ def image(
 
     Needs Docker. LOOP_IMAGE_BASE and LOOP_IMAGE_BUILDER name other base images than the pinned ones.
 
-    With --push the digest by which the registry knows it is told, in a workflow as the outputs `digest` and
+    With --push the registry's digest is printed too, in a workflow as the outputs `digest` and
     `name` too. Exit codes: 0 done, 1 not built, or not pushed whole.
 
     Example: loop image --push --tag registry.example.com/team/model:1

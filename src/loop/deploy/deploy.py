@@ -1,7 +1,7 @@
 """deploy: what the branch `production` says, brought about on this host, without a dropped request.
 
 New servers are started and seen to be ready, the proxy is switched, and only then are old ones stopped.
-A champion that does not start changes nothing; a challenger that does not is left out, and that is said.
+A champion that does not start changes nothing; a challenger that does not is left out, and an error says so.
 """
 
 import fcntl
@@ -30,14 +30,14 @@ LONGEST = 4  # times of the longest body: so far a server reads on, to refuse it
 
 @dataclass(frozen=True)
 class Options:
-    """Where requests come in, and whether servers are containers; as last time where nothing is said."""
+    """Where requests come in, and whether servers are containers; as last time where no option is given."""
 
     listen: str
     containers: bool
 
     @classmethod
     def given(cls, listen: str | None, containers: bool | None) -> "Options":
-        """What is said now, else what was said last, else the defaults."""
+        """What the options say, else what they said last time, else the defaults."""
         last: dict[str, Any] = {"listen": LISTEN, "containers": False}
         path = FOLDER / "options.json"
         if path.is_file():
@@ -46,7 +46,7 @@ class Options:
             except ValueError:
                 raise LoopError(
                     f"{path} is damaged",
-                    "what was said last",
+                    "the options of the last time",
                     f"remove it, and say --listen again ({LISTEN})",
                 ) from None
         now = {"listen": listen, "containers": containers}
@@ -77,7 +77,7 @@ def serves() -> bool:
 
 
 def _once(options: Options, before: str) -> tuple[int, str]:
-    """Deploy, and print what serves unless that was said already: exit code, and what was said."""
+    """Deploy, and print what serves unless it was printed `before`: exit code, and that text."""
     with _alone():
         site = Site(options.listen, LONGEST * serve_settings.params().body_kb_max)
         state = branch.fetch().state

@@ -11,7 +11,7 @@ from typing import Any
 from loop.base import program
 
 PROC = Path("/proc")
-PAUSE = 0.05  # seconds between two looks
+PAUSE = 0.05  # seconds between two checks
 
 
 @dataclass(frozen=True)

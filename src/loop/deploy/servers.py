@@ -226,7 +226,7 @@ def _values(server: Server) -> dict[str, Any]:
 
 
 def _settings(server: Server, where: Place) -> dict[str, str]:
-    """What a process is told: its role, and the same places and secrets for all servers of the host."""
+    """The variables of a process: its role, and the same places and secrets for all servers of the host."""
     features = where.features if "://" in where.features else str(Path(where.features).absolute())
     variables = {
         "LOOP_ROLE": server.role,

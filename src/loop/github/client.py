@@ -1,4 +1,4 @@
-"""GitHub's REST and GraphQL for one repository: retried, capped, and told plainly when refused."""
+"""GitHub's REST and GraphQL for one repository: retried, capped, and refused in plain text."""
 
 import os
 from collections.abc import Iterator

@@ -62,7 +62,7 @@ def _marked(comment: dict[str, Any]) -> bool:
 
 
 def _rest(github: GitHub, pull: Pull, body: str, ours: dict[str, Any] | None) -> None:
-    """The same by REST; where an answer is lost, the comments are looked at again before another try."""
+    """The same by REST; where an answer is lost, the comments are read again before another try."""
     text = f'{body}\n\n![](https://cml.dev/watermark.png#{pull.sha} "CML watermark {MARK}")'
     for left in reversed(range(TRIES)):
         if ours is not None:

@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def follow(after: Production) -> None:
-    """Let MLflow follow a transition on `production`; one that is down or refuses stops nothing, and is told.
+    """Let MLflow follow a transition on `production`; one that is down stops nothing, and is reported.
 
     A workflow without a server has none to tell: its own file of runs is gone when it ends.
     """

@@ -123,7 +123,7 @@ def _drifted(case: Case, gain: Gain | None, settings: Settings) -> tuple[Decisio
     if gain is None:
         return "warning", f"{beyond}; a retrain has nothing new to learn from yet"
     if gain.low > 0:
-        return "retrain", f"it hurts: {_gained(gain)}; {beyond}"
+        return "retrain", f"the model is overtaken: {_gained(gain)}; {beyond}"
     return "warning", f"{beyond}, but nothing certain is to be gained: {_gained(gain)}"
 
 

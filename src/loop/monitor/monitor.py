@@ -1,4 +1,4 @@
-"""monitor: what arrived since training, whether it hurts, and what to do: one decision with its evidence.
+"""monitor: what arrived since training, what it costs, and what to do: one decision with its evidence.
 
 Everything is taken as known at `now`. Nothing is written but monitor/.
 """

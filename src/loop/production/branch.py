@@ -156,7 +156,7 @@ def _arrived(commit: str) -> bool:
 
 
 def _why(output: str) -> str:
-    """What a server said to a push, before git's own last word, which says nothing."""
+    """What a server said to a push, before git's own last line, which says nothing."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     reasons = [line for line in lines if line.startswith(("remote:", "!", "fatal:"))]
     return "; ".join(reasons or lines[-1:]) or "it said nothing"

@@ -19,7 +19,7 @@ MAIN = "refs/remotes/origin/main"
 
 
 class Needed(Section):
-    """What must have been seen in a stage before it may end."""
+    """What a stage must have shown before it may end."""
 
     days_min: int = Field(ge=0)
     rows_min: int = Field(ge=0)  # answered by the challenger, and in a mirror stage by both

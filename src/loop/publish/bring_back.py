@@ -96,7 +96,7 @@ def _commit(case: Case, files: dict[str, bytes]) -> str:
 
 
 def _for_dependabot(case: Case) -> str:
-    """Its own word for commits that may be overwritten; without it, it leaves the branch alone for good."""
+    """Its own mark for commits that may be overwritten; without it, it leaves the branch alone for good."""
     return "\n\n[dependabot skip]" if case.pull.branch.startswith("dependabot/") else ""
 
 

@@ -137,7 +137,7 @@ def _artifact(case: Case) -> Artifact:
     ):
         raise LoopError(
             f"the verdict is of {plain(judged_commit, 40)} against {plain(base, 40)}",
-            f"one of {case.run.sha} against main, where the branch parted or later",
+            f"one of {case.run.sha} against main, its merge base with this head or later",
             "run the review again",
         )
     return found

@@ -89,7 +89,7 @@ def _of(github: GitHub, sha: str) -> Evidence:
 
 
 def _approver(github: GitHub, pull: dict[str, Any], head: dict[str, Any]) -> tuple[str | None, list[str]]:
-    """Who approved what was merged; else what is missing. Only the newest word of each reviewer counts."""
+    """Who approved what was merged; else what is missing. Only the newest review of each person counts."""
     path = f"pulls/{pull['number']}"
     newest = {
         one["user"]["login"]: one
@@ -140,7 +140,7 @@ def _authors(github: GitHub, pull: dict[str, Any], path: str) -> set[str]:
 
 
 def _login(pull: dict[str, Any]) -> str:
-    """Who opened a pull request; GitHub's word for who is gone."""
+    """Who opened a pull request; GitHub's name for who is gone."""
     return str((pull["user"] or {}).get("login", "ghost"))
 
 

@@ -20,7 +20,7 @@ NO_BRANCH = f"there is no branch `{state.BRANCH}` to release to: `loop setup git
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done for a commit: a version to make, or one that is made and only to be told of."""
+    """What is to be done for a commit: a version to make, or one that is made and only to be published."""
 
     commit: str
     needs_release: NeedsRelease

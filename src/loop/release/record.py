@@ -1,6 +1,6 @@
-"""register: a version that was built is on the branch `production`, in the registry and on GitHub's page.
+"""register: a version that was built enters `production`, the registry and GitHub's release notes.
 
-The commit on `production` is the release; the other two are told of it, and can be told again.
+The commit on `production` is the release; the other two follow it, and can be made again.
 """
 
 import hashlib
@@ -47,10 +47,10 @@ class Release:
 
 
 def main(image: str, now: pd.Timestamp) -> int:
-    """Bring the plan's version about; a version that is on record already is only told of again.
+    """Bring the plan's version about; a version that is on record already is only published again.
 
-    Without `origin` the version enters this clone's own branch, with no image, and no page tells of it.
-    Raises LoopError when `production` cannot be written, or GitHub's page of the version not be made.
+    Without `origin` the version enters this clone's own branch, with no image and no release notes.
+    Raises LoopError when `production` cannot be written, or GitHub's release not be made.
     """
     made = plan.make()
     if not made.go:
@@ -131,7 +131,7 @@ def _version(number: int, release: Release) -> Version:
 
 
 def notes(now: Production, version: Version) -> str:
-    """What GitHub's page says of a version: what changed, where it comes from, and its model card."""
+    """The release notes of a version: what changed, where it comes from, and its model card."""
     last = before(now, version.commit)
     since = f"## Since version {last.version}" if last else "## What it is"
     who = f"#{version.pull} by @{version.author}, approved by @{version.approver}: {prose(version.verdict)}"

@@ -205,7 +205,7 @@ def _sentences(found: dict[str, Any]) -> list[str]:
                 f"- {title} the loop's {found['metric']} is {', '.join(parts)} (intervals by days)."
             )
     days = [one["days"] for one in found["certainly_worse"] if one["days"] is not None]
-    late = f"{', '.join(map(str, days))} days" if days else "none could be told"
+    late = f"{', '.join(map(str, days))} days" if days else "none can be given"
     merges = len(found["certainly_worse"])
     earlier = f"{merges - len(days)} of {merges} merges came before any"
     lines_of_table.append(

@@ -31,7 +31,7 @@ rm -rf "$2" || { sleep 1; rm -rf "$2"; }
 git worktree prune
 """
 _STRANGE = ("MLFLOW_", "LOOP_", "GITHUB_", "ACTIONS_", "VIRTUAL_ENV", "UV_PROJECT", "UV_PYTHON", "PYTHONPATH")
-TIMEOUT = 3600  # seconds; a champion is rebuilt within it, or nothing can be told
+TIMEOUT = 3600  # seconds; a champion is rebuilt within it, or nothing can be judged
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Checkout:
 
 
 class Scorer:
-    """A process that holds a model and answers line by line; `said` is where it complains."""
+    """A process that holds a model and answers line by line; `errors` is where it complains."""
 
     def __init__(self, process: program.Process, errors: IO[bytes]) -> None:
         self._process, self._errors = process, errors

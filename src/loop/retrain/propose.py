@@ -136,7 +136,7 @@ def _open(github: GitHub, retrain: Retrain, made: Challenger, own: list[str]) ->
 
 
 def _supersede(github: GitHub, older: dict[str, Any], url: str) -> None:
-    """Close an older one with a word about the newer."""
+    """Close an older one with a comment about the newer."""
     text = f"Superseded by {url}, which is trained on newer rows. This branch is left as it is."
     github.post_once(f"issues/{older['number']}/comments", body=text)
     github.patch(f"pulls/{older['number']}", state="closed")
@@ -204,7 +204,7 @@ def _evidence(retrain: Retrain, made: Challenger, branch: str) -> list[str]:
 
 
 def _capped(text: str) -> str:
-    """A text that GitHub takes, cut after a line and said so."""
+    """A text that GitHub takes, cut after a line, with a note."""
     raw = text.encode()
     if len(raw) <= LONGEST:
         return text

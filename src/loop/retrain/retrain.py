@@ -28,7 +28,7 @@ AGAIN = "run `loop monitor` anew, then this again"
 
 
 def main(now: pd.Timestamp | None, *, proposed: bool) -> int:
-    """Retrain as the finding asks; 0 when all was done and told, whatever the review said.
+    """Retrain as the finding asks; 0 when all was done and reported, whatever the verdict.
 
     `now`, if given, must be the finding's. Raises LoopError for a finding that is not to be acted on, a
     pipeline that fails, and what GitHub refuses.

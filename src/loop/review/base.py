@@ -1,4 +1,4 @@
-"""The base branch: its commit, its files, and what the working tree changed since the two parted."""
+"""The base branch: its commit, its files, and what the working tree changed since their merge base."""
 
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -30,7 +30,7 @@ class Base:
         return None if there.file(path) is None else there.yaml(path)
 
     def changed(self) -> list[str]:
-        """Paths that the working tree changed since it parted from the base, new ones included."""
+        """Paths that the working tree changed since the merge base, new ones included."""
         changed = git("diff", "--name-only", "--no-renames", "-z", self.merge_base).split("\0")
         new = git("ls-files", "--others", "--exclude-standard", "-z").split("\0")
         return sorted({name for name in [*changed, *new] if name})

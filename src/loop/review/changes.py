@@ -29,7 +29,7 @@ POLICY = "review"  # the section of params.yaml that no stage reads
 JUDGES = ("loop.review.review", "loop.review.import_error", "loop.scorer")  # what a verdict comes from
 JUDGED = "src/problem/"  # but for its metrics, which judge
 METRICS = "src/problem/metrics.py"
-DRIFTED = 0.1  # a PSI below it is not worth a word
+DRIFTED = 0.1  # a PSI below it is not worth a line
 
 
 def in_git(base: Base) -> Changes:
@@ -69,7 +69,7 @@ def judging(base: Base) -> set[str]:
 
 
 def touch_the_model(base: Base, found: Changes) -> bool:
-    """Whether anything that a stage reads or writes is not as it was where the branch parted."""
+    """Whether anything that a stage reads or writes is not as it was at the merge base."""
     here: set[str] = {str(PIPELINE), str(PIPELINE_LOCK)}
     for stage in _stages(base):
         here |= {*stage.deps, *stage.outs}

@@ -47,7 +47,7 @@ def _holdout(policy: Policy, rows: Rows) -> Iterator[Check]:
         ("rows_min", len(rows.label), asked.rows_min, f"{len(rows.label):,} rows are judged"),
         ("clusters_min", clusters, asked.clusters_min, f"{clusters} clusters are judged"),
         ("shared_min", rows.share, asked.shared_min, f"{rows.share:.2%} of all rows are scored by both"),
-        ("labels", labels, 2, f"{labels} different labels are there to be told apart"),
+        ("labels", labels, 2, f"{labels} different labels are there"),
     ]
     for name, figure, least, what in conditions:
         yield Check(

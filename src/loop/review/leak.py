@@ -22,7 +22,7 @@ def strongest(train: pd.DataFrame, holdout: pd.DataFrame) -> tuple[str, float]:
     The share of pairs of rows in the right order (for two classes the ROC AUC, else half of one
     plus Spearman's rank correlation), the better of both directions. A feature is also tried
     as the mean label that its bin or category, missing included, had in training: so a category
-    or a mere absence that tells the label is seen.
+    or a mere absence that tells the label counts.
     """
     train, holdout = _some(train), _some(holdout)
     label = holdout["label"].to_numpy(np.float64)

@@ -1,7 +1,7 @@
 """The results are our own: the pipeline runs again from the base's lock, and claims are held to it.
 
 A branch may bring a dvc.lock and metrics that nothing here made. So the run starts from the lock
-of the commit where the branch parted from its base, and what the branch committed is compared
+of the merge base, and what the branch committed is compared
 with what came out.
 """
 
@@ -28,7 +28,7 @@ REASON = "figures are those of this run: a result that cannot be made again is n
 
 
 def rerun(base: Base) -> None:
-    """Run what the branch changed, beginning with the lock of the commit where it parted.
+    """Run what the branch changed, beginning with the lock of the merge base.
 
     Outputs that no cache has are made again. Raises LoopError with the stage and what it said when
     one fails, and when dvc.lock holds what is not committed.

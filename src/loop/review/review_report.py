@@ -39,7 +39,7 @@ def terminal(verdict: Verdict) -> str:
 
 
 def markdown(verdict: Verdict) -> str:
-    """The report for the pull request, at most 55,000 characters: cut after a section, and said so."""
+    """The report for the pull request, at most 55,000 characters: cut after a section, with a note."""
     sections = [
         _head(verdict),
         _notes(verdict),

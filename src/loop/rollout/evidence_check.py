@@ -11,7 +11,7 @@ Status = Literal["ok", "worse", "not enough"]
 class Check:
     """A figure with its interval (NaN where there is none), its limit if it has one, and a status.
 
-    worse: beyond the limit. not enough: too little was seen to say. ok: neither.
+    worse: beyond the limit. not enough: too little evidence to say. ok: neither.
     """
 
     title: str

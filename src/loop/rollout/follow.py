@@ -8,7 +8,7 @@ from loop.production.state import Production
 
 
 def follow(after: Production) -> None:
-    """Let what runs here and MLflow's names be as production says; what fails is told, and how to fix it."""
+    """Let what runs here and MLflow's names be as production says; what fails is a warning."""
     if deploy.serves():
         try:
             deploy.main(None, None, None, down=False)

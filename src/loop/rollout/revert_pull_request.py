@@ -68,7 +68,7 @@ def main(there: Production) -> int:
 
 
 def _what(there: Production) -> Back | None:
-    """What main has that production refused; None, and a word about it, where there is nothing to do."""
+    """What main has that production refused; None, and a line that says why, where there is nothing to do."""
     done = remote.to_remote("fetch", "--quiet", "--no-tags", "origin", f"+refs/heads/main:{remote.MAIN}")
     if done.code:
         raise LoopError(f"main cannot be fetched: {done.gist()}", "a branch main", "fetch it")

@@ -29,7 +29,7 @@ END = "`loop rollout abort --reason TEXT`"
 
 @dataclass(frozen=True)
 class View:
-    """What a command looks at: the policy of main, the folders of the prediction log, the instant."""
+    """What a command works on: the policy of main, the folders of the prediction log, the instant."""
 
     policy: Policy
     folders: Sequence[Path]
@@ -112,7 +112,7 @@ def hold(reason: str | None) -> None:
 
 
 def abort(folders: Sequence[Path], at: pd.Timestamp, reason: str) -> None:
-    """Take the challenger back, whatever the evidence says; it is told if it can be had, policy and all."""
+    """Take the challenger back, whatever the evidence says; it is in the commit if it can be had."""
     reason = plain(reason)
 
     def transition(now: Production) -> tuple[State, str, None]:

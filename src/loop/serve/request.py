@@ -162,7 +162,7 @@ def _short(value: Any) -> str:
 
 
 def _there(text: str | None) -> bool:
-    """Whether there is such an instant, in the years that can be told."""
+    """Whether there is such an instant, in the years that a timestamp holds."""
     if text is None:
         return True
     try:

@@ -18,7 +18,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Need:
-    """One need; `met` looks, and raises LoopError when it cannot see."""
+    """One need; `met` checks it, and raises LoopError when it cannot."""
 
     name: str
     why: str

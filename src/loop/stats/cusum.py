@@ -61,7 +61,7 @@ def limit(
     return _limit(known[np.isfinite(known)].tobytes(), run_length, seed, replicates, slack)
 
 
-@lru_cache(maxsize=16)  # the same baseline is asked for at every look
+@lru_cache(maxsize=16)  # the same baseline is asked for at every run
 def _limit(baseline: bytes, run_length: int, seed: int, replicates: int, slack: float) -> float:
     known = np.frombuffer(baseline)
     if len(known) < 2 * BLOCK or known.std() == 0:

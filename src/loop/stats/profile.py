@@ -125,7 +125,7 @@ def profile(source: Any, bins: dict[str, Bins], day: str, *, dependence: bool = 
 
     `day` is a column of instants with a time zone (their day is that in UTC), of dates or of ISO days. A
     column that the source lacks is missing in every row. One pass; memory holds a few batches. Without
-    `dependence` the moments are left out. Raises LoopError for a day that cannot be told.
+    `dependence` the moments are left out. Raises LoopError for a row without a day.
     """
     parts = batches.pieces(source, [*bins, day])
     found = Tally(bins, dependence)

@@ -10,7 +10,7 @@ Floats = NDArray[np.float64]
 
 FLOOR = 1e-4  # added before the logarithm: a difference of this size or less concerns nobody
 SPREAD = 0.1  # least standard deviation on the log scale: past windows that are all alike cannot tell
-FEWEST = 3  # independent windows below which nothing can be told
+FEWEST = 3  # independent windows below which nothing can be judged
 
 
 def p_value(value: ArrayLike, past: ArrayLike, independent: float, floor: float = FLOOR) -> Floats:

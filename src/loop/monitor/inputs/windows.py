@@ -17,7 +17,7 @@ RUNS_MAX = 60
 
 @dataclass(frozen=True)
 class Days:
-    """The days that are looked at: all from `since`, limits from those before `baseline`, until `until`.
+    """The days that are monitored: all from `since`, limits from those before `baseline`, until `until`.
 
     `runs` are the days that windows of inputs end before, oldest first; `ends` those of matured labels,
     which lag behind by the time that labels take.

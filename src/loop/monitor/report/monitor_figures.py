@@ -113,7 +113,7 @@ def _legend() -> list[Any]:
 
 
 def _signals(signals: list[Signal]) -> str:
-    """Each signal's newest value in times of its limit, with its interval; what may hurt comes first."""
+    """Each signal's newest value in times of its limit, with its interval; the concept comes first."""
     alarming = sorted(signals, key=lambda one: not one.alarm)[:ROWS]
     signals = sorted(alarming, key=lambda one: ORDER.index(one.kind))
     svg = io.StringIO()
