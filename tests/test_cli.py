@@ -17,15 +17,15 @@ def invoke(*arguments: str):
 
 
 def test_help_lists_every_command_and_the_exit_codes():
-    said = invoke("--help").stdout
-    assert all(command in said for command in COMMANDS)
-    assert "Exit codes" in said
+    printed = invoke("--help").stdout
+    assert all(command in printed for command in COMMANDS)
+    assert "Exit codes" in printed
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_has_help_with_an_example_of_itself(command):
-    said = invoke(command, "--help").stdout
-    assert re.search(rf"Example: .*loop {command}", said)
+    printed = invoke(command, "--help").stdout
+    assert re.search(rf"Example: .*loop {command}", printed)
 
 
 def test_an_unknown_command_is_wrong_usage():

@@ -157,11 +157,11 @@ def test_only_the_problem_speaks_of_the_example():
         r"|models/|reports/|dvc\.lock|uv\.lock|pyproject\.toml|benchmarks/)"
     )
     word = re.compile(r"flight|carrier|airport|airline", re.IGNORECASE)
-    said = [
+    output = [
         name
         for name in listed
         if not allowed.match(name)
         and Path(name).is_file()
         and word.search(Path(name).read_text(errors="replace"))
     ]
-    assert not said
+    assert not output

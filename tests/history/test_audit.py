@@ -69,9 +69,9 @@ def test_the_page_names_who_what_when_and_why(dated, capsys):
     page = (dated / audit.PAGE).read_text()
     for part in ("Ann", "2026-01-08 18:00Z", "shift 0.001", "approved by bob", "equivalent", "#7"):
         assert part in page
-    said = capsys.readouterr().out
-    assert "2026-01-05 09:00Z  release   version 1   Ann" in said
-    assert "3 transitions, none on 4 of 6 days; then version 1: 95 %" in said
+    output = capsys.readouterr().out
+    assert "2026-01-05 09:00Z  release   version 1   Ann" in output
+    assert "3 transitions, none on 4 of 6 days; then version 1: 95 %" in output
 
 
 def test_what_others_wrote_is_only_words(dated, capsys):
@@ -111,8 +111,8 @@ def test_who_asked_a_workflow_is_named_beside_whose_commit_it_is(dated):
 
 def test_a_day_alone_shows_its_own_moves(dated, capsys):
     audit.main(None, None, "2026-01-08", at("2026-03-01"))
-    said = capsys.readouterr().out
-    assert "2 transitions, none on 0 of 1 days" in said
+    output = capsys.readouterr().out
+    assert "2 transitions, none on 0 of 1 days" in output
     audit.main(None, None, "2026-01-06", at("2026-03-01"))
     assert "0 transitions, none on 1 of 1 days; then version 1: 100 %" in capsys.readouterr().out
     assert "Nothing moved." in (dated / audit.PAGE).read_text()

@@ -179,9 +179,9 @@ def judged(good: bool, count: int = 12_000) -> pd.DataFrame:
 
 def test_a_good_model_breaks_no_minimum_and_a_bad_one_says_which(here):
     assert minimum_requirements.breached(judged(good=True), SETTINGS) == []
-    told = minimum_requirements.breached(judged(good=False), SETTINGS)
-    assert any(one.startswith(metrics.METRICS[metrics.PRIMARY].title) for one in told)
-    assert all("no model may ship" in one for one in told)
+    texts = minimum_requirements.breached(judged(good=False), SETTINGS)
+    assert any(one.startswith(metrics.METRICS[metrics.PRIMARY].title) for one in texts)
+    assert all("no model may ship" in one for one in texts)
 
 
 def test_too_few_rows_break_nothing(here):

@@ -110,10 +110,10 @@ def with_delay(court, noise):
     """Training and holdout with the flight's own delay on arrival, which no one knows in time."""
     flights = files.read_table(Path("data/valid/flights.parquet"))
     key = ["flight_date", "carrier", "flight", "origin"]
-    told = flights[[*key, "arrival_delay_minutes"]]
+    report = flights[[*key, "arrival_delay_minutes"]]
     rng = np.random.default_rng(1)
     for frame in (court.champion.train, court.champion.holdout):
-        delay = frame[key].merge(told, on=key, how="left")["arrival_delay_minutes"].to_numpy()
+        delay = frame[key].merge(report, on=key, how="left")["arrival_delay_minutes"].to_numpy()
         yield frame, delay, rng.normal(0, noise, len(frame))
 
 
@@ -122,8 +122,8 @@ def test_an_honest_candidate_passes_every_check(court, honest):
 
 
 def test_a_leaky_feature_is_refused(court):
-    train_on, holdout = (frame.assign(told=delay + r) for frame, delay, r in with_delay(court, 20))
-    model = court.fit(train_on, 1, "told")
+    train_on, holdout = (frame.assign(leaked=delay + r) for frame, delay, r in with_delay(court, 20))
+    model = court.fit(train_on, 1, "leaked")
     assert {"leak.feature", "leak.jump"} <= court.failed(court.candidate(model, train_on, holdout))
 
 

@@ -180,13 +180,13 @@ def test_labels_that_stop_coming_are_a_broken_feed(real):
 
 
 @pytest.mark.parametrize(
-    ("shares", "said"),
+    ("shares", "output"),
     [
         ({"default": 0.1, "pressure_milibars": 0.2}, "did you mean `pressure_millibars`?"),
         ({"gust_mph": 0.9}, "lacks `default`"),
         ({"default": 5.0}, "a share lies between 0 and 1"),
     ],
 )
-def test_limits_name_columns_that_there_are(shares, said):
-    with pytest.raises(ValueError, match=re.escape(said)):
+def test_limits_name_columns_that_there_are(shares, output):
+    with pytest.raises(ValueError, match=re.escape(output)):
         schema.Limits(**(LIMITS.model_dump() | {"weather_null_share_max": shares}))

@@ -40,7 +40,7 @@ def replace(path, old, new):
     path.write_text(path.read_text().replace(old, new))
 
 
-def told():
+def report():
     return [(one.kind, one.version) for one in log.transitions(production.ref())]
 
 
@@ -55,7 +55,7 @@ def test_every_move_is_reported_with_the_version_it_is_about(clone):
     released(version(3))
     transition(lambda state: transitions.abort(state, "it crashes", NOW))
     transition(lambda state: state)
-    assert told() == [
+    assert report() == [
         *(("release", 1), ("release", 2), ("advance", 2), ("hold", 2), ("resume", 2), ("advance", 2)),
         *(("advance", 2), ("rollback", 1), ("release", 3), ("abort", 3), ("rendered", None)),
     ]
@@ -100,7 +100,7 @@ def test_a_share_that_was_edited_is_by_hand_though_it_can_serve(clone):
         replace(clone / STATE, "weight: 95\n", "weight: 50\n")
 
     by_hand(clone, edit)
-    assert told()[-1] == (log.BY_HAND, 2)
+    assert report()[-1] == (log.BY_HAND, 2)
     assert log.described(log.transitions(production.ref())[-1].state) == (
         "version 1: 50 % (champion), version 2: 50 % (challenger, canary-5)"
     )
@@ -123,7 +123,7 @@ def test_a_state_that_cannot_serve_is_reported_as_such_and_so_is_what_fixes_it(c
 def test_a_record_that_was_changed_is_by_hand(clone):
     released(version(1), version(2))
     by_hand(clone, lambda: replace(clone / "versions/1.yaml", "approver: bob", "approver: eve"))
-    assert told()[-1][0] == log.BY_HAND
+    assert report()[-1][0] == log.BY_HAND
 
 
 def test_the_log_of_main_below_the_branch_is_no_part_of_it(clone):
@@ -131,7 +131,7 @@ def test_the_log_of_main_below_the_branch_is_no_part_of_it(clone):
     git("push", "--quiet", "origin", "HEAD:production")
     assert log.transitions("origin/production") == []
     released(version(1))
-    assert told() == [("release", 1)]
+    assert report() == [("release", 1)]
     assert log.transitions(None) == []
 
 

@@ -51,9 +51,9 @@ def test_with_a_remote_the_next_commands_push_it_and_open_its_pull_request(lapto
     laptop.git("clone", "--quiet", "--bare", ".", str(tmp_path / "origin.git"))
     laptop.git("remote", "add", "origin", str(tmp_path / "origin.git"))
     retrain.main(None, proposed=False)
-    said = capfd.readouterr().out
-    assert "git push origin retrain/2013-09-02" in said
-    assert "gh pr create --base main --head retrain/2013-09-02 --label retrain" in said
+    output = capfd.readouterr().out
+    assert "git push origin retrain/2013-09-02" in output
+    assert "gh pr create --base main --head retrain/2013-09-02 --label retrain" in output
 
 
 def test_a_refused_one_is_kept_by_a_name_that_the_cool_down_remembers(laptop, capfd):

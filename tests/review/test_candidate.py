@@ -26,9 +26,9 @@ TOLD = {
 }
 
 
-@pytest.mark.parametrize(("told", "stale"), TOLD.values(), ids=TOLD)
-def test_what_dvc_says_is_stale_unless_it_was_merely_not_pulled(told, stale):
-    assert candidate._stale(told) == stale
+@pytest.mark.parametrize(("report", "stale"), TOLD.values(), ids=TOLD)
+def test_what_dvc_says_is_stale_unless_it_was_merely_not_pulled(report, stale):
+    assert candidate._stale(report) == stale
 
 
 @pytest.mark.parametrize("forged", [[0.1, 0.2, 0.31], [0.1, 0.2], [0.1, 0.2, np.nan]])

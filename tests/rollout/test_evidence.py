@@ -389,10 +389,10 @@ def test_a_request_is_counted_once():
 
 def test_the_evidence_is_one_screen():
     log = split(2000)
-    said = gather(canary(), log, labels(log), at=needing(days_min=9)).text()
-    assert len(said.splitlines()) < 20
-    assert max(map(len, said.splitlines())) < 130
-    assert "of 9 days" in said
+    output = gather(canary(), log, labels(log), at=needing(days_min=9)).text()
+    assert len(output.splitlines()) < 20
+    assert max(map(len, output.splitlines())) < 130
+    assert "of 9 days" in output
 
 
 @pytest.mark.parametrize("without", [1, 20])

@@ -88,12 +88,14 @@ def test_the_callers_request_id_is_echoed_and_one_is_made_without(client):
 
 def test_on_request_contributions_explain_the_score(client):
     for path in ("/predict?explain=true", "/predict?explain=1"):
-        said = client.predict(EXAMPLE, path).json
-        assert said["base"] + sum(said["contributions"].values()) == pytest.approx(said["score"], abs=1e-9)
-    sizes = [abs(value) for value in said["contributions"].values()]
+        output = client.predict(EXAMPLE, path).json
+        assert output["base"] + sum(output["contributions"].values()) == pytest.approx(
+            output["score"], abs=1e-9
+        )
+    sizes = [abs(value) for value in output["contributions"].values()]
     assert sizes == sorted(sizes, reverse=True)
     again = client.predict(EXAMPLE, "/predict?explain=true").json
-    assert again["contributions"] == said["contributions"]
+    assert again["contributions"] == output["contributions"]
     assert "contributions" not in client.predict(EXAMPLE, "/predict?explain=false").json
 
 

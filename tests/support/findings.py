@@ -218,7 +218,7 @@ def feature(place: int, runs: list[str], heat: float = 0.0) -> Feature:
     alarm = heat > 1
     calm = [round(0.15 + 0.1 * ((place * 7 + run * 3) % 5), 3) for run in range(len(runs))]
     rising = [heat * part for part in (0.5, 0.8, 1.0)] if alarm else []
-    told = [*calm[: len(calm) - len(rising)], *rising]
+    report = [*calm[: len(calm) - len(rising)], *rising]
     return Feature(
         name=NAMES[place],
         importance=round(0.3 * 0.72**place, 4),
@@ -226,9 +226,10 @@ def feature(place: int, runs: list[str], heat: float = 0.0) -> Feature:
         alarm=alarm,
         since=runs[-2] if alarm else None,
         statistics=[
-            Statistic(name=name, value=limit * told[-1], limit=limit, p=None) for name, limit in SIZES.items()
+            Statistic(name=name, value=limit * report[-1], limit=limit, p=None)
+            for name, limit in SIZES.items()
         ],
-        heat=list(told),
+        heat=list(report),
     )
 
 
@@ -312,5 +313,5 @@ def _signal(
         p=None,
         alarm=alarm,
         since="2013-08-20" if alarm else None,
-        said=f"{title} is {value:.4f}, and past windows stay below {limit:.4f}",
+        output=f"{title} is {value:.4f}, and past windows stay below {limit:.4f}",
     )

@@ -89,8 +89,8 @@ class Engine:
             if self._process.poll() is not None:
                 break
             time.sleep(0.2)
-        said = (self.folder / "log").read_text().strip().splitlines()[-1:]
-        pytest.skip(f"dockerd does not run here: {said}")
+        printed = (self.folder / "log").read_text().strip().splitlines()[-1:]
+        pytest.skip(f"dockerd does not run here: {printed}")
 
     def docker(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """What `docker` says."""
@@ -368,9 +368,9 @@ def cut_off(engine, repo, built, registry) -> Iterator[Future[subprocess.Complet
 @pytest.fixture(scope="module")
 def pushed(engine, built, cut_off) -> str:
     """The image by its digest, as the outputs of the workflow's step name it."""
-    told = dict(line.split("=", 1) for line in (engine.folder / "output").read_text().splitlines())
-    assert sorted(told) == ["digest", "name"]
-    return f"{told['name']}@{told['digest']}"
+    report = dict(line.split("=", 1) for line in (engine.folder / "output").read_text().splitlines())
+    assert sorted(report) == ["digest", "name"]
+    return f"{report['name']}@{report['digest']}"
 
 
 @pytest.fixture(scope="module")

@@ -82,10 +82,10 @@ def test_an_interrupt_in_the_middle_is_recovered_by_the_next_run(working_copy, f
     while process.poll() is None and not list(working_copy.path.glob(draft)):
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, output = process.communicate(timeout=60)
     assert process.returncode in (1, 130)
-    assert "Traceback" not in said
-    assert "run the same command again" in said
+    assert "Traceback" not in output
+    assert "run the same command again" in output
     assert not commands_in(working_copy.path), "DVC would find itself locked out"
     assert not list(working_copy.path.glob(draft))
     working_copy.run("loop", "run")

@@ -59,9 +59,9 @@ def judge(monkeypatch, capsys):
     def judged(repo: Repo, against: str = "main"):
         monkeypatch.chdir(repo.path)
         code = reviewing.main(against, rerun=False)
-        said = capsys.readouterr()
-        assert "Traceback" not in said.out + said.err
-        return code, json.loads(repo.text("review/verdict.json")), said.out
+        output = capsys.readouterr()
+        assert "Traceback" not in output.out + output.err
+        return code, json.loads(repo.text("review/verdict.json")), output.out
 
     return judged
 
@@ -93,12 +93,12 @@ def test_a_small_change_is_equivalent_with_every_check_passed_and_nothing_left_b
 ):
     (tmp_path / "tmp").mkdir()
     before = state(change)
-    code, verdict, said = review(change, TMPDIR=str(tmp_path / "tmp"))
+    code, verdict, output = review(change, TMPDIR=str(tmp_path / "tmp"))
     assert (code, verdict["verdict"]) == (0, "equivalent")
     assert {check["result"] for check in verdict["checks"]} == {"pass"}
     assert [row["name"] for row in verdict["changes"]["params"]] == ["train.model.trees"]
     assert "stored predictions" in verdict["champion"]
-    assert said.startswith("Equivalent: ")
+    assert output.startswith("Equivalent: ")
     assert state(change) == before
     assert not list((tmp_path / "tmp").glob("loop-*"))
     again = json.loads(reviewed.text("review/verdict.json"))
@@ -111,18 +111,18 @@ def test_a_change_of_docs_is_not_judged_and_needs_no_result_of_the_pipeline(bare
     bare_copy.commit("docs")
     bare_copy.append("README.md", "\nOne more word.\n")
     (bare_copy.path / "docs/more.md").write_text("More.\n")
-    code, verdict, said = judge(bare_copy)
+    code, verdict, output = judge(bare_copy)
     assert (code, verdict["verdict"]) == (0, "no model change")
-    assert said.startswith("No model change")
+    assert output.startswith("No model change")
     assert verdict["changes"]["other"] == ["README.md", "docs/more.md"]
 
 
 def test_a_looser_policy_is_shown_and_judged_by_the_old_one(change, judge):
     on_base(change, lambda: change.edit("params.yaml", "limit: 0.68", "limit: 0.98"))
     change.edit("params.yaml", "limit: 0.98", "limit: 0.1")
-    code, verdict, said = judge(change)
+    code, verdict, output = judge(change)
     assert (code, verdict["verdict"]) == (1, "worse")
-    assert "minimum_requirements.roc_auc" in said
+    assert "minimum_requirements.roc_auc" in output
     moved = {row["name"]: (row["old"], row["new"]) for row in verdict["changes"]["policy"]}
     assert moved == {"review.minimum_requirements.roc_auc.limit": ("0.98", "0.1")}
     assert "the policy changes" in change.text("review/report.md")
@@ -235,19 +235,19 @@ def test_a_champion_that_needs_another_python_is_not_passed_over(change):
 
 def test_results_that_are_out_of_date_are_not_judged(change, judge):
     change.edit("params.yaml", "trees: 190", "trees: 180")
-    code, verdict, said = judge(change)
+    code, verdict, output = judge(change)
     assert (code, verdict["verdict"]) == (2, "inconclusive")
-    assert "loop run" in said
+    assert "loop run" in output
 
 
 def test_data_that_broke_their_contract_are_refused_by_that_check(working_copy, judge):
     working_copy.commit("burst")
     working_copy.set_param("validate.limits.weather_null_share_max.default", 0.0)
     working_copy.run("loop", "run", check=False)
-    code, verdict, said = judge(working_copy)
+    code, verdict, output = judge(working_copy)
     assert (code, verdict["verdict"]) == (1, "worse")
     assert [(check["name"], check["result"]) for check in verdict["checks"]] == [("contract", "fail")]
-    assert "null" in said
+    assert "null" in output
 
 
 class FirstTime:
@@ -277,9 +277,9 @@ def test_without_any_champion_yet_the_checks_that_need_none_decide(working_copy,
 def test_without_any_champion_yet_the_minimum_requirements_refuse(working_copy, judge):
     working_copy.edit("params.yaml", "limit: 0.68", "limit: 0.98")
     FirstTime(working_copy)
-    code, verdict, said = judge(working_copy)
+    code, verdict, output = judge(working_copy)
     assert (code, verdict["verdict"]) == (1, "worse")
-    assert "minimum_requirements.roc_auc" in said
+    assert "minimum_requirements.roc_auc" in output
 
 
 def nonsense(repo: Repo) -> str:
@@ -328,9 +328,9 @@ BASES = {
 
 @pytest.mark.parametrize(("make", "says"), BASES.values(), ids=BASES)
 def test_what_cannot_be_compared_is_reported_and_is_no_pass(change, make, says, judge):
-    code, verdict, said = judge(change, make(change))
+    code, verdict, output = judge(change, make(change))
     assert (code, verdict["verdict"]) == (2, "inconclusive")
-    assert says in said
+    assert says in output
     assert says in verdict["sentence"]
     assert verdict["todo"]
 
@@ -339,9 +339,9 @@ def test_a_shallow_clone_learns_how_to_be_deepened(changed, tmp_path, judge):
     subprocess.run(
         ["git", "clone", "--quiet", "--depth=1", f"file://{changed.path}", tmp_path / "shallow"], check=True
     )
-    code, verdict, said = judge(Repo(tmp_path / "shallow"))
+    code, verdict, output = judge(Repo(tmp_path / "shallow"))
     assert (code, verdict["verdict"]) == (2, "inconclusive")
-    assert "git fetch --unshallow" in said
+    assert "git fetch --unshallow" in output
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -442,8 +442,8 @@ def test_after_a_rollback_the_judge_compares_with_the_model_that_serves(change, 
     change.git("switch", "--quiet", "--create", "take-back")
     change.git("revert", "--no-edit", f"{good}..{bad}")
     change.run("dvc", "checkout", "--force")
-    code, verdict, said = judge(change)
-    assert (code, verdict["verdict"]) == (0, "equivalent"), said
+    code, verdict, output = judge(change)
+    assert (code, verdict["verdict"]) == (0, "equivalent"), output
     assert verdict["champion"].startswith("version 1, ")
     assert any("version 2, which main holds" in note for note in verdict["notes"])
     assert verdict["metrics"][0]["champion"] == verdict["metrics"][0]["candidate"]

@@ -65,13 +65,13 @@ def replay(
     ] = None,
     judged_from: Annotated[
         str | None,
-        typer.Option(help="The day from which the rule is judged; the first run by default."),
+        typer.Option(help="The day from which the rule is judged; else the first."),
     ] = None,
     to: Annotated[Path, typer.Option(help="The folder of the figure, the table and the record.")] = Path(
         "monitor/replay"
     ),
 ) -> None:
-    """Live through past weeks in minutes, in a scratch clone: monitoring runs, retrains, reviews, merges by rule.
+    """Live through past weeks in minutes, in a scratch clone: monitor, retrain, review, and merge by rule.
 
     Beside it live a champion that is never replaced, and one that is retrained each month. A rule merges
     what its review let pass; here, a person does.

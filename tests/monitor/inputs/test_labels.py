@@ -90,8 +90,8 @@ def test_at_an_earlier_instant_there_is_what_was_known_then(ages, after):
     labels = labelled(rows, after + 0.01)
     then = NOW - 10 * DAY
     seen = join(rows, labels, then)
-    told = labels[labels["label_known_at"] <= then]
-    pd.testing.assert_frame_equal(seen.rows, join(rows, told, then).rows)
+    known = labels[labels["label_known_at"] <= then]
+    pd.testing.assert_frame_equal(seen.rows, join(rows, known, then).rows)
     assert not (seen.rows["label_known_at"] > then).any()
     assert seen.ahead == int((rows["decided_at"] > then).sum())
 

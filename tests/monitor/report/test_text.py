@@ -29,7 +29,7 @@ def shown(decision: str) -> str:
     return page(findings.ALL[decision]())
 
 
-def said(finding: Finding, text: str) -> Finding:
+def with_text(finding: Finding, text: str) -> Finding:
     """The finding with `text` in place of every text that data, params or branches may choose."""
 
     def changed(value, key=""):
@@ -50,16 +50,16 @@ def emptied(finding: Finding) -> Finding:
         return {key: None if part is None or key in unknown else part for key, part in value.items()}
 
     unknown = {"value", "low", "high", "limit", "p", "delay_hours_median", "delay_hours_99", "since"}
-    told = finding.model_dump()
-    for point in told["curves"]:
+    changed_to = finding.model_dump()
+    for point in changed_to["curves"]:
         point.update({key: None for key in point if key not in ("until", "baseline", "rows")})
-    told["signals"] = [changed(one) for one in told["signals"]]
-    for feature in told["features"]:
+    changed_to["signals"] = [changed(one) for one in changed_to["signals"]]
+    for feature in changed_to["features"]:
         feature["statistics"] = [changed(one) for one in feature["statistics"]]
         feature.update(p=None, since=None, heat=[None] * len(feature["heat"]))
-    if told["cusum"]:
-        told["cusum"].update(path=[None] * len(told["cusum"]["path"]), limit=None)
-    return Finding(**told)
+    if changed_to["cusum"]:
+        changed_to["cusum"].update(path=[None] * len(changed_to["cusum"]["path"]), limit=None)
+    return Finding(**changed_to)
 
 
 def many(finding: Finding) -> Finding:
@@ -87,13 +87,13 @@ def many(finding: Finding) -> Finding:
 
 def first_run(finding: Finding) -> Finding:
     """The finding after one run: one column, one point, one day."""
-    told = finding.model_dump()
-    told["runs"], told["curves"] = told["runs"][-1:], told["curves"][-1:]
-    told["features"] = [one | {"heat": one["heat"][-1:]} for one in told["features"]]
-    told["cusum"] = told["cusum"] and told["cusum"] | {
-        key: told["cusum"][key][:1] for key in ("days", "path")
+    changed_to = finding.model_dump()
+    changed_to["runs"], changed_to["curves"] = changed_to["runs"][-1:], changed_to["curves"][-1:]
+    changed_to["features"] = [one | {"heat": one["heat"][-1:]} for one in changed_to["features"]]
+    changed_to["cusum"] = changed_to["cusum"] and changed_to["cusum"] | {
+        key: changed_to["cusum"][key][:1] for key in ("days", "path")
     }
-    return Finding(**told)
+    return Finding(**changed_to)
 
 
 BENT = {"as it is": lambda found: found, "unknown": emptied, "many": many, "first run": first_run}
@@ -128,22 +128,22 @@ def test_the_same_finding_gives_the_same_bytes(decision):
 @settings(deadline=None, max_examples=60)
 def test_foreign_text_is_only_words(text):
     for finding in (findings.retrain(), findings.broken_feed()):
-        told = report.markdown(said(finding, text), "https://example.test/blob/main")
-        assert len(told.encode()) <= 8_000
-        html = RENDERER.render(told)
+        changed_to = report.markdown(with_text(finding, text), "https://example.test/blob/main")
+        assert len(changed_to.encode()) <= 8_000
+        html = RENDERER.render(changed_to)
         link = r'<a href="https://example.test/blob/main/[\w./-]+">'
         tags = set(re.findall(r"<(\w+)", re.sub(link, "", html)))
         assert tags <= OURS
         words = re.sub(r"<code.*?</code>", "", re.sub(link, "", html), flags=re.DOTALL)
         assert not re.search(r"(?<!\w)@\w|(?<!&)#\d|\bwww\.\w|<[^>]*(href|src)=", words)
-        for line in report.terminal(said(finding, text)).split("\n"):
+        for line in report.terminal(with_text(finding, text)).split("\n"):
             assert len(line) <= 100
             assert not re.search("[\u0000-\u001f\u007f-\u009f\u202e]", line)
 
 
 def test_a_table_has_as_many_cells_in_each_row():
     for finding in (findings.retrain(), findings.broken_feed()):
-        for block in report.markdown(said(finding, HOSTILE)).split("\n\n"):
+        for block in report.markdown(with_text(finding, HOSTILE)).split("\n\n"):
             rows = [line for line in block.splitlines() if line.startswith("|")]
             assert len({line.count("|") for line in rows}) <= 1, rows
 
@@ -151,7 +151,7 @@ def test_a_table_has_as_many_cells_in_each_row():
 @pytest.mark.parametrize("text", [HOSTILE, "$\\frac{1}{2}$", "{{ 7 * 7 }} &lt;b&gt; ]]>"])
 def test_the_page_shows_foreign_text_as_words_and_is_well_formed(text):
     for decision in ("retrain", "broken feed"):
-        html = page(said(findings.ALL[decision](), text))
+        html = page(with_text(findings.ALL[decision](), text))
         seen = Tags()
         seen.feed(html)
         assert not seen.open

@@ -48,7 +48,7 @@ def alarms(found) -> set[str]:
     return {one.name for one in found.features() if one.alarm}
 
 
-def said(found) -> dict[str, bool]:
+def series_alarms(found) -> dict[str, bool]:
     return {one.name: bool(one.alarm[-1]) for one in found.series()}
 
 
@@ -59,7 +59,7 @@ def quiet():
 
 def test_a_quiet_month_alarms_nobody(quiet):
     assert alarms(quiet) == set()
-    assert not any(said(quiet).values())
+    assert not any(series_alarms(quiet).values())
 
 
 def test_the_most_used_feature_comes_first_with_a_heat_for_each_run(quiet):
@@ -95,8 +95,8 @@ def test_what_changed_alarms_and_the_others_do_not(name, change):
     (one,) = [feature for feature in found.features() if feature.alarm]
     assert one.since == RUNS[0]
     assert one.heat[-1] is None or one.heat[-1] > 1 or name == "a"
-    assert said(found)["features"]
-    assert not said(found)["score"]
+    assert series_alarms(found)["features"]
+    assert not series_alarms(found)["score"]
 
 
 def test_a_column_that_is_gone_altogether_is_missing_and_alarms():
@@ -109,7 +109,7 @@ def test_a_column_that_is_gone_altogether_is_missing_and_alarms():
 def test_a_feature_that_the_model_does_not_use_never_alarms():
     found = seen(rows(a=lambda values: values + 100), a=0.0, b=0.9, c=0.1)
     assert alarms(found) == set()
-    assert not said(found)["features"]
+    assert not series_alarms(found)["features"]
 
 
 def test_the_share_of_use_beyond_limits_is_what_is_shown_of_inputs():
@@ -124,25 +124,25 @@ def test_a_correlation_that_appears_is_seen_though_no_feature_moved():
     frame.loc[june, "b"] = np.where(
         np.arange(june.sum()) % 10 == 0, frame.loc[june, "b"], frame.loc[june, "a"]
     )
-    found = said(seen(frame))
+    found = series_alarms(seen(frame))
     assert found["dependence"]
 
 
 def test_scores_and_decisions_that_moved_are_predictions_and_no_inputs():
     found = seen(rows(score=lambda values: values**3, decision=lambda values: "no"))
-    assert said(found) == {"features": False, "dependence": False, "score": True, "decision": True}
+    assert series_alarms(found) == {"features": False, "dependence": False, "score": True, "decision": True}
     assert {one.name for one in found.series() if one.kind == "predictions"} == {"score", "decision"}
 
 
 def test_without_a_threshold_there_is_no_share_of_decisions():
-    assert "decision" not in said(seen(rows().drop(columns="decision")))
+    assert "decision" not in series_alarms(seen(rows().drop(columns="decision")))
 
 
 def test_a_run_without_a_row_is_no_alarm_and_no_number():
     frame = rows()
     found = seen(frame[frame["decided_at"] < pd.Timestamp("2013-05-20", tz="UTC")])
     assert alarms(found) == set()
-    assert not any(said(found).values())
+    assert not any(series_alarms(found).values())
     for one in found.series():
         one.signal(RUNS)
     assert [one.heat[-1] for one in found.features()] == [None] * 3

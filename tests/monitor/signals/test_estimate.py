@@ -14,7 +14,7 @@ SINCE, BASELINE, UNTIL = "2013-01-01", "2013-04-11", "2013-05-09"
 DAYS = 128
 
 
-def world(seed: int, *, told=lambda truth: truth, shift: float = 0.0, per_day: int = 300) -> pd.DataFrame:
+def world(seed: int, *, scored=lambda truth: truth, shift: float = 0.0, per_day: int = 300) -> pd.DataFrame:
     """Rows whose label is 1 with a chance that the score tells by `told`; the last 28 days are harder."""
     rng = np.random.default_rng(seed)
     day = np.repeat(np.arange(DAYS), per_day)
@@ -23,7 +23,7 @@ def world(seed: int, *, told=lambda truth: truth, shift: float = 0.0, per_day: i
     return pd.DataFrame(
         {
             "decided_at": pd.Timestamp(SINCE, tz="UTC") + pd.to_timedelta(day + 0.5, unit="D"),
-            "score": told(truth),
+            "score": scored(truth),
             "label": (rng.uniform(size=len(day)) < truth).astype(float),
         }
     )
@@ -57,12 +57,12 @@ def expected(rows):
 
 @pytest.mark.parametrize("shift", [0.0, 1.0, -1.0])
 @pytest.mark.parametrize(
-    "told",
+    "scored",
     [lambda truth: truth, lambda truth: truth**2 / (truth**2 + (1 - truth) ** 2)],
     ids=["honest", "sure"],
 )
-def test_it_is_the_loss_that_comes_true_though_inputs_shift_and_scores_are_too_sure(told, shift):
-    rows = world(3, told=told, shift=shift)
+def test_it_is_the_loss_that_comes_true_though_inputs_shift_and_scores_are_too_sure(scored, shift):
+    rows = world(3, scored=scored, shift=shift)
     found = expected(rows)
     assert found.value[0] == pytest.approx(true_loss(newest(rows)), abs=3 * luck(rows))
 
