@@ -29,11 +29,11 @@ SCRIPTS = {
 import json, sys
 from loop.stats import dependence, distance
 from loop.stats.profile import Profile, bins, profile
-reference, window, kept, columns = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4].split(",")
+baseline, window, kept, columns = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4].split(",")
 if kept == "kept":
-    before = Profile.from_json(json.load(open(reference)))
+    before = Profile.from_json(json.load(open(baseline)))
 else:
-    before = profile(reference, bins(reference, columns), "at")
+    before = profile(baseline, bins(baseline, columns), "at")
 if kept == "keep":
     json.dump(before.as_json(), open(window, "w"))
 else:
@@ -102,7 +102,7 @@ def measure(runs: int) -> list[Row]:
         size = f"{sides[0].stat().st_size / 2**20:.0f} MiB of Parquet each side"
         rows = [
             *_rows("1,000,000 rows each side", ours, size),
-            *_rows("the same, the reference kept", again, f"{kept.stat().st_size / 2**20:.1f} MiB of JSON"),
+            *_rows("the same, the baseline kept", again, f"{kept.stat().st_size / 2**20:.1f} MiB of JSON"),
             *[row for name, found in theirs.items() for row in _rows(f"peer: {name}", found, PEERS[name][0])],
             Row("times faster than the faster peer", times, unit="", least=20),
         ]
@@ -132,8 +132,8 @@ def _rows(what: str, found: list[tuple[float, float]], note: str, goal: float | 
     ]
 
 
-def _run(name: str, python: str | Path, reference: Path, window: Path, kept: str) -> tuple[float, float]:
-    arguments = [str(reference), str(window), kept, ",".join(NAMES)]
+def _run(name: str, python: str | Path, baseline: Path, window: Path, kept: str) -> tuple[float, float]:
+    arguments = [str(baseline), str(window), kept, ",".join(NAMES)]
     quiet = {"NML_DISABLE_USAGE_LOGGING": "1", "DO_NOT_TRACK": "1"}  # a peer would send what it is used for
     env = {**os.environ, **quiet} | ({"PYTHONPATH": str(ROOT / "src")} if name == "ours" else {})
     return spent([str(python), "-c", SCRIPTS[name], *arguments], ROOT, env)

@@ -138,13 +138,13 @@ def test_the_map_of_modules_is_that_of_the_code():
     assert (ROOT / architecture.PAGE).read_text() == architecture.page(), "`make docs` writes it anew"
 
 
-def test_the_readme_names_every_task_and_verb():
+def test_the_readme_names_every_task_and_command():
     readme = (ROOT / "README.md").read_text()
     tasks = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    verbs = list(get_command(app).commands)
+    commands = list(get_command(app).commands)
     assert not [task for task in tasks if f"make {task}" not in readme]
-    assert verbs
-    assert not [verb for verb in verbs if f"loop {verb}" not in readme]
+    assert commands
+    assert not [command for command in commands if f"loop {command}" not in readme]
 
 
 def test_only_the_problem_speaks_of_the_example():
@@ -157,11 +157,11 @@ def test_only_the_problem_speaks_of_the_example():
         r"|models/|reports/|dvc\.lock|uv\.lock|pyproject\.toml|benchmarks/)"
     )
     word = re.compile(r"flight|carrier|airport|airline", re.IGNORECASE)
-    said = [
+    output = [
         name
         for name in listed
         if not allowed.match(name)
         and Path(name).is_file()
         and word.search(Path(name).read_text(errors="replace"))
     ]
-    assert not said
+    assert not output

@@ -41,7 +41,7 @@ def test_input_is_passed_on_and_none_is_empty():
     assert program.ask(read, seconds=60).out == "''\n"
 
 
-def test_a_program_that_fails_is_told_by_its_own_words():
+def test_a_program_that_fails_is_reported_by_its_own_words():
     with pytest.raises(LoopError, match="the disk is full") as caught:
         program.run(
             [*PYTHON, "import sys; sys.exit('error: the disk is full')"], seconds=60, todo="free some"

@@ -8,7 +8,7 @@ FAILED = "ERROR: failed to reproduce 'train': failed to run: python, exited with
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("output", "report"),
     [
         (
             ["Running stage 'train':", "Traceback", "NameError: name 'x' is not defined", "", FAILED],
@@ -21,5 +21,5 @@ FAILED = "ERROR: failed to reproduce 'train': failed to run: python, exited with
         ([], "the pipeline did not run: it said nothing"),
     ],
 )
-def test_a_failure_names_the_stage_and_the_line_that_says_why(said, told):
-    assert failure(said) == told
+def test_a_failure_names_the_stage_and_the_line_that_says_why(output, report):
+    assert failure(output) == report

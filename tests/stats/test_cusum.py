@@ -26,8 +26,8 @@ def test_the_path_is_that_of_the_recursion():
 def test_a_rise_is_found_and_dated():
     series = daily(1, 80)
     series[50:] += 1.5
-    reference = daily(2, 200)
-    found = cusum(series, reference, limit(reference, 365, seed=0))
+    baseline = daily(2, 200)
+    found = cusum(series, baseline, limit(baseline, 365, seed=0))
     assert found.alarm is not None
     assert found.since is not None
     assert 50 <= found.alarm <= 60
@@ -55,11 +55,11 @@ def test_undefined_days_are_skipped():
 
 @pytest.mark.parametrize("again", [0.0, 0.5])
 def test_false_alarms_come_about_as_seldom_as_asked(again):
-    reference = daily(0, 2000, again=again)
-    bar = limit(reference, 100, seed=0)
+    baseline = daily(0, 2000, again=again)
+    bar = limit(baseline, 100, seed=0)
     waits = []
     for seed in range(1, 151):
-        alarm = cusum(daily(seed, 1000, again=again), reference, bar).alarm
+        alarm = cusum(daily(seed, 1000, again=again), baseline, bar).alarm
         waits.append(1000 if alarm is None else alarm)
     assert 60 <= np.mean(waits) <= 200
 
@@ -82,14 +82,14 @@ def test_less_than_two_weeks_give_no_limit():
     assert limit(daily(0, 13), 100, seed=0) == float("inf")
 
 
-@pytest.mark.parametrize("reference", [[], [1.0], [2.0, 2.0, 2.0], [np.nan, 1.0]])
-def test_a_reference_that_does_not_vary_gives_no_alarm(reference):
-    found = cusum([5.0, 6.0], reference, limit=0.0)
+@pytest.mark.parametrize("baseline", [[], [1.0], [2.0, 2.0, 2.0], [np.nan, 1.0]])
+def test_a_baseline_that_does_not_vary_gives_no_alarm(baseline):
+    found = cusum([5.0, 6.0], baseline, limit=0.0)
     assert np.isnan(found.path).all()
     assert found.alarm is None
 
 
-def test_a_reference_that_does_not_vary_gives_no_limit():
+def test_a_baseline_that_does_not_vary_gives_no_limit():
     assert limit(np.ones(50), 100, seed=0) == float("inf")
 
 

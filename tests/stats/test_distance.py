@@ -150,8 +150,8 @@ def test_categories_have_no_ks():
 
 
 def test_ten_bins_hold_a_tenth_each_and_the_missing_stay_apart():
-    reference = np.append(np.full(130, 10), 77)
-    coarse, same = distance.deciles(reference, np.stack([reference, reference]))
+    baseline = np.append(np.full(130, 10), 77)
+    coarse, same = distance.deciles(baseline, np.stack([baseline, baseline]))
     assert coarse[:-1] == pytest.approx(130)
     assert coarse[-1] == 77
     assert (same == coarse).all()

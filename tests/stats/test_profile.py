@@ -58,8 +58,8 @@ def same(one: Profile, other: Profile) -> bool:
     st.lists(st.floats(allow_nan=False, width=64), max_size=60),
     st.lists(st.floats(width=64), min_size=1, max_size=60),
 )
-def test_the_bin_of_a_number_is_that_of_a_binary_search(reference, values):
-    of = bins(pd.DataFrame({"x": pd.Series(reference, dtype=float)}), ["x"])["x"]
+def test_the_bin_of_a_number_is_that_of_a_binary_search(baseline, values):
+    of = bins(pd.DataFrame({"x": pd.Series(baseline, dtype=float)}), ["x"])["x"]
     found = of.codes(batch(x=np.array(values, float)), "x")
     expected = [of.known if np.isnan(value) else np.searchsorted(of.edges, value) for value in values]
     assert found.tolist() == expected
@@ -79,7 +79,7 @@ def test_no_bin_of_a_continuous_column_holds_more_than_a_hundredth():
     assert counts.max() / counts.sum() < 0.01
 
 
-def test_below_and_above_all_that_the_reference_saw_are_bins_of_their_own():
+def test_below_and_above_all_that_the_baseline_saw_are_bins_of_their_own():
     of = bins(pd.DataFrame({"x": [3.0, 3.0, 3.0]}), ["x"])["x"]
     below, same, above = of.codes(batch(x=[2.9, 3.0, 3.1]), "x")
     assert (below, above) == (0, of.known - 1)
@@ -101,7 +101,7 @@ def test_a_column_without_a_value_has_one_bin_for_whatever_comes():
     assert found["y"].codes(batch(x=["a", None]), "x").tolist() == [0, 1]
 
 
-def test_bins_of_a_column_that_the_reference_lacks_are_refused():
+def test_bins_of_a_column_that_the_baseline_lacks_are_refused():
     with pytest.raises(LoopError, match="no column nowhere"):
         bins(rows(), ["number", "nowhere"])
 
@@ -267,7 +267,7 @@ def test_a_profile_survives_json():
     assert same(Profile.from_json(json.loads(json.dumps(found.as_json()))), found)
 
 
-def test_past_windows_roll_over_the_reference_and_leave_the_rest():
+def test_past_windows_roll_over_the_baseline_and_leave_the_rest():
     found = profiled(rows())
     windows, rest = past(found, window_days=7, step_days=3)
     assert windows.days[:2] == ["2024-01-01", "2024-01-04"]

@@ -25,13 +25,13 @@ def days(random, count, *, rows=300, wander=0.3, shift=0.0):
     return Profile(BINS, names, counts.sum(axis=1), {"x": counts})
 
 
-def p_of_a_new_window(seed, of, reference_days=112, **change):
+def p_of_a_new_window(seed, of, baseline_days=112, **change):
     random = np.random.default_rng(seed)
-    reference, new = days(random, reference_days), days(random, WINDOW, **change).total()
-    windows, rest = past(reference, WINDOW, 2)
+    baseline, new = days(random, baseline_days), days(random, WINDOW, **change).total()
+    windows, rest = past(baseline, WINDOW, 2)
     known = of(rest.counts["x"], windows.counts["x"])
-    value = of(reference.total().counts["x"], new.counts["x"])
-    return p_value(value[0], known, reference_days / WINDOW)
+    value = of(baseline.total().counts["x"], new.counts["x"])
+    return p_value(value[0], known, baseline_days / WINDOW)
 
 
 @pytest.mark.parametrize("of", [distance.psi, distance.ks, distance.jensen_shannon, distance.chi_square])
@@ -47,7 +47,7 @@ def test_a_change_larger_than_days_differ_is_seen(of):
 
 
 def test_few_past_windows_make_the_test_careful_not_loud():
-    p = np.array([p_of_a_new_window(seed, distance.ks, reference_days=28) for seed in range(300)])
+    p = np.array([p_of_a_new_window(seed, distance.ks, baseline_days=28) for seed in range(300)])
     assert (p < 0.05).mean() <= 0.08
 
 
@@ -56,11 +56,11 @@ def test_a_window_of_few_rows_is_no_alarm_beside_past_windows_as_small(rows):
     alarms, loud = [], []
     for seed in range(200):
         random = np.random.default_rng(seed)
-        reference = days(random, 112)
+        baseline = days(random, 112)
         new = thinned(days(random, WINDOW).total(), rows, seed=seed)
-        windows, rest = past(reference, WINDOW, 2)
+        windows, rest = past(baseline, WINDOW, 2)
         small = thinned(windows, rows, seed=seed)
-        value = distance.psi(reference.total().counts["x"], new.counts["x"])[0]
+        value = distance.psi(baseline.total().counts["x"], new.counts["x"])[0]
         known, large = (distance.psi(rest.counts["x"], side.counts["x"]) for side in (small, windows))
         alarms.append(p_value(value, known, 16) < 0.05)
         loud.append(p_value(value, large, 16) < 0.05)
@@ -94,7 +94,7 @@ def test_a_sign_is_dropped():
 
 
 @pytest.mark.parametrize("independent", [0, 1, 2, 2.9])
-def test_fewer_than_three_windows_cannot_tell(independent):
+def test_fewer_than_three_windows_are_inconclusive(independent):
     known = np.array([0.01, 0.02, 0.03])
     assert np.isnan(p_value(0.5, known, independent))
     assert np.isnan(limit(known, independent, 0.05))

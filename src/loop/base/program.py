@@ -78,7 +78,7 @@ def run(
     done = ask(command, **how)
     if done.code:
         shown = name or f"`{_shown(command)}`"
-        raise LoopError(f"{shown} failed: {done.gist()}", expected, todo or "mend what it says, run it again")
+        raise LoopError(f"{shown} failed: {done.gist()}", expected, todo or "fix what it says, run it again")
     return done.out
 
 

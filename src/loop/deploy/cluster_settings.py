@@ -1,4 +1,4 @@
-"""deploy/kubernetes.yaml: what a cluster must be told besides the state."""
+"""deploy/kubernetes.yaml: the settings of a cluster besides the state."""
 
 from pathlib import Path
 from typing import Annotated

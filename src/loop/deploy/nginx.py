@@ -165,7 +165,7 @@ class Proxy:
                 return int((self.folder / "nginx.pid").read_text())
             except (OSError, ValueError):
                 time.sleep(PAUSE)
-        raise self._refused(self._said())
+        raise self._refused(self._output())
 
     def _switch(self, master: Process) -> None:
         """Let new workers take over from the old ones, by whom no request is dropped.
@@ -184,7 +184,7 @@ class Proxy:
             master.send(signal.SIGHUP)
             if not self._renewed(master, old):
                 kept.replace(current)
-                raise self._refused(self._said())
+                raise self._refused(self._output())
             gone(old, GRACE + PATIENCE)
         finally:
             draining.unlink(missing_ok=True)
@@ -207,8 +207,10 @@ class Proxy:
         paths = ("-p", f"{self.folder}/", "-e", "nginx.log")
         return program.ask([found, *paths, *_as_us(), *options], seconds=60, cwd=self.folder)
 
-    def _refused(self, said: str) -> LoopError:
-        lines = [line for line in said.strip().splitlines() if "[emerg]" in line] or said.strip().splitlines()
+    def _refused(self, output: str) -> LoopError:
+        lines = [
+            line for line in output.strip().splitlines() if "[emerg]" in line
+        ] or output.strip().splitlines()
         what = lines[-1] if lines else "it said nothing"
         if taken := [line for line in lines if "bind()" in line and "failed" in line]:
             return LoopError(
@@ -222,7 +224,7 @@ class Proxy:
             f"look at {self.folder}/next.conf and nginx.log beside it",
         )
 
-    def _said(self) -> str:
+    def _output(self) -> str:
         try:
             return "\n".join((self.folder / "nginx.log").read_text(errors="replace").splitlines()[-20:])
         except OSError:

@@ -34,7 +34,7 @@ FALLEN = 3  # workers that may end as they start; bentoml starts another for eac
 STOP = 15  # seconds in which it may end by itself
 SECRETS = ("LOOP_TOKEN", "LOOP_PERSONAL_KEY")  # each a value, or a file by NAME_FILE
 DOCKER = 600.0  # seconds of one call of Docker, a pull of an image among them
-SAID = 15  # last lines of a server's log in an error
+LAST_LINES = 15  # last lines of a server's log in an error
 
 
 Model = Champion | Challenger
@@ -143,7 +143,7 @@ class Servers:
         late = server.alive() and time.monotonic() >= until
         how = f"is not ready after {READY:.0f} seconds" if late else "ended as it started"
         raise LoopError(
-            f"the server of version {server.version} as {server.role} {how}:\n{self._said(server)}",
+            f"the server of version {server.version} as {server.role} {how}:\n{self._last_lines(server)}",
             "a server that gets ready",
             f"look at {self._log(server)}, or at its commit {server.commit[:12]}",
         )
@@ -199,13 +199,13 @@ class Servers:
         home = self.folder / "versions" / str(server.version)
         return server.process.orphans(home) if server.process else []
 
-    def _said(self, server: Server) -> str:
+    def _last_lines(self, server: Server) -> str:
         if server.container:
-            done = _docker("logs", "--tail", str(SAID), server.container)
+            done = _docker("logs", "--tail", str(LAST_LINES), server.container)
             lines = (done.out + done.errors).splitlines()
         else:
             lines = self._log(server).read_text(errors="replace").splitlines()
-        return "\n".join(f"    {line[:300]}" for line in lines[-SAID:])
+        return "\n".join(f"    {line[:300]}" for line in lines[-LAST_LINES:])
 
     def _log(self, server: Server) -> Path:
         return self._records / f"{server.version}-{server.role}.log"
@@ -226,9 +226,9 @@ def _values(server: Server) -> dict[str, Any]:
 
 
 def _settings(server: Server, where: Place) -> dict[str, str]:
-    """What a process is told: its role, and the same places and secrets for all servers of the host."""
+    """The variables of a process: its role, and the same places and secrets for all servers of the host."""
     features = where.features if "://" in where.features else str(Path(where.features).absolute())
-    told = {
+    variables = {
         "LOOP_ROLE": server.role,
         "LOOP_COMMIT": server.commit,
         "LOOP_PREDICTIONS": str(where.predictions.absolute()),
@@ -236,10 +236,10 @@ def _settings(server: Server, where: Place) -> dict[str, str]:
     }
     for name in SECRETS:
         if name in os.environ:
-            told[name] = os.environ[name]
+            variables[name] = os.environ[name]
         if file := os.environ.get(f"{name}_FILE"):
-            told[f"{name}_FILE"] = str(Path(file).resolve())
-    return told
+            variables[f"{name}_FILE"] = str(Path(file).resolve())
+    return variables
 
 
 def _fill(own: Checkout, where: Place) -> None:
@@ -267,24 +267,24 @@ def _run_container(model: Model, server: Server, where: Place) -> str:
             "an image by its digest",
             "`loop deploy --processes` serves it from git alone",
         )
-    told = _settings(server, where)
+    variables = _settings(server, where)
     options = []
     if "://" not in where.features:
-        options.append(f"--volume={told.pop('LOOP_FEATURES')}:/var/lib/loop/features:ro")
-    options.append(f"--volume={told.pop('LOOP_PREDICTIONS')}:/var/lib/loop/predictions")
+        options.append(f"--volume={variables.pop('LOOP_FEATURES')}:/var/lib/loop/features:ro")
+    options.append(f"--volume={variables.pop('LOOP_PREDICTIONS')}:/var/lib/loop/predictions")
     for name in SECRETS:
-        if file := told.pop(f"{name}_FILE", None):
+        if file := variables.pop(f"{name}_FILE", None):
             inside = f"/run/secrets/{name.lower()}"
             options.append(f"--volume={file}:{inside}:ro")
-            told[f"{name}_FILE"] = inside
+            variables[f"{name}_FILE"] = inside
     done = _docker(
         *("run", "--detach", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL"),
         *("--security-opt=no-new-privileges", f"--publish=127.0.0.1:{server.port}:3000"),
         *([] if os.geteuid() == 0 else [f"--user={os.geteuid()}:{os.getegid()}"]),
         *options,
-        *(f"--env={name}" for name in told),  # by name: a value would be seen in the list of processes
+        *(f"--env={name}" for name in variables),  # by name: a value would be seen in the list of processes
         model.image,
-        env=told,
+        env=variables,
     )
     if done.code:
         raise LoopError(

@@ -24,7 +24,7 @@ Known = Champion | Challenger | Version  # what says where a version comes from
 
 
 def bring(version: Known, folder: Path, *, model: bool = True) -> Checkout:
-    """A version's worktree and environment below `folder`, with its model unless told otherwise.
+    """A version's worktree and environment below `folder`, with its model unless the caller declines it.
 
     Made from the repository that is the working directory. Raises LoopError for a commit, a package or
     a model that cannot be had, and for a model with another hash than was released.

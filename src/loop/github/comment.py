@@ -35,14 +35,16 @@ class Pull(Protocol):
 def put(github: GitHub, pull: Pull, body: str) -> None:
     """Make the pull request's comment say `body`. Raises LoopError when GitHub refuses it."""
     comments, ours = _listed(github, pull)
-    seen = [comment for comment in comments[:FIRST] if _marked(comment)]
-    edits = seen[-1] if seen else None  # what `cml comment update` would edit
+    marked = [comment for comment in comments[:FIRST] if _marked(comment)]
+    edits = marked[-1] if marked else None  # what `cml comment update` would edit
     if edits is not ours and ours is not None:
         _rest(github, pull, body, ours)
         return
-    verb = "update" if edits is ours else "create"  # a stranger's comment with the mark stays the stranger's
+    action = (
+        "update" if edits is ours else "create"
+    )  # a stranger's comment with the mark stays the stranger's
     try:
-        _cml(github, pull, body, verb)
+        _cml(github, pull, body, action)
     except LoopError as error:
         print(f"note: {plain(error.found)}; the comment is written by REST")
         _rest(github, pull, body, _listed(github, pull)[1])
@@ -60,7 +62,7 @@ def _marked(comment: dict[str, Any]) -> bool:
 
 
 def _rest(github: GitHub, pull: Pull, body: str, ours: dict[str, Any] | None) -> None:
-    """The same by REST; where an answer is lost, the comments are looked at again before another try."""
+    """The same by REST; where an answer is lost, the comments are read again before another try."""
     text = f'{body}\n\n![](https://cml.dev/watermark.png#{pull.sha} "CML watermark {MARK}")'
     for left in reversed(range(TRIES)):
         if ours is not None:
@@ -75,15 +77,15 @@ def _rest(github: GitHub, pull: Pull, body: str, ours: dict[str, Any] | None) ->
             ours = _listed(github, pull)[1]
 
 
-def _cml(github: GitHub, pull: Pull, body: str, verb: str) -> None:
+def _cml(github: GitHub, pull: Pull, body: str, action: str) -> None:
     """One call of CML; a second `create` may be a second comment, a second `update` may not."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.md")
         report.write_text(body, encoding="utf-8")
         target = ("--no-publish", f"--target=pr/{pull.number}", f"--watermark-title={MARK}", str(report))
-        for left in reversed(range(TRIES if verb == "update" else 1)):
+        for left in reversed(range(TRIES if action == "update" else 1)):
             try:
-                cml(github, "comment", verb, *target)
+                cml(github, "comment", action, *target)
                 return
             except LoopError:
                 if not left:

@@ -90,9 +90,9 @@ def label(github: GitHub, url: str, name: str) -> None:
 
 
 def _cml(github: GitHub, place: Path, change: Change) -> str:
-    words = (f"--branch={change.branch}", f"--title={change.title}", f"--body={change.body}")
-    said = cml(github, "pr", "create", "--target-branch=main", *words, cwd=place)
-    url = (said.strip().splitlines() or [""])[-1]
+    options = (f"--branch={change.branch}", f"--title={change.title}", f"--body={change.body}")
+    output = cml(github, "pr", "create", "--target-branch=main", *options, cwd=place)
+    url = (output.strip().splitlines() or [""])[-1]
     if not url.startswith(github.server):
         raise LoopError(f"cml pr create said {plain(url, 200)!r}", "a pull request's address", "run it again")
     return url

@@ -42,8 +42,8 @@ class Row(NamedTuple):
 
     def cells(self) -> tuple[str, ...]:
         """As words, hashes short."""
-        told = (self.recorded[:12], self.rebuilt[:12])
-        return (self.stage, self.output, *told, "yes" if self.same else "NO")
+        hashes = (self.recorded[:12], self.rebuilt[:12])
+        return (self.stage, self.output, *hashes, "yes" if self.same else "NO")
 
 
 def main(name: str, with_issue: bool) -> int:
@@ -59,7 +59,7 @@ def main(name: str, with_issue: bool) -> int:
         rows = rebuild(commit, version, Path.cwd())
     except LoopError as error:
         if with_issue:
-            _tell(what, commit, [], prose(error.found))
+            _open_issue(what, commit, [], prose(error.found))
         raise
     print(table(rows))
     different = [row for row in rows if not row.same]
@@ -70,7 +70,7 @@ def main(name: str, with_issue: bool) -> int:
     why = f"stage {first.stage}: {first.output} is another"
     print(f"{what} did NOT come out again; {why}", file=sys.stderr)
     if with_issue:
-        _tell(what, commit, different, prose(why))
+        _open_issue(what, commit, different, prose(why))
     return 1
 
 
@@ -178,7 +178,7 @@ def _which(name: str, there: Production) -> tuple[str, Version | None]:
     return commit, there.of_commit(commit)
 
 
-def _tell(what: str, commit: str, different: list[Row], why: str) -> None:
+def _open_issue(what: str, commit: str, different: list[Row], why: str) -> None:
     """An issue, unless one is open."""
     github = issue.here()
     if github is None:

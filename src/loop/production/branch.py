@@ -1,4 +1,4 @@
-"""The branch `production`, fetched and written: each move is one commit, pushed or nothing.
+"""The branch `production`, fetched and written: each transition is one commit, pushed or nothing.
 
 Where `origin` has the branch, that one counts; without a remote, the local one. A push that another one
 came before is not forced: the move is made again on the state that is there now, or refused by it.
@@ -39,9 +39,9 @@ def fetch() -> Production:
         return production.read(production.ref())
     done = to_remote("fetch", "--quiet", "--no-tags", "origin", f"+{LOCAL}:{REMOTE}")
     if done.code:
-        said = done.gist()
+        output = done.gist()
         raise LoopError(
-            f"the branch {BRANCH} cannot be fetched: {said}",
+            f"the branch {BRANCH} cannot be fetched: {output}",
             f"a branch {BRANCH} at origin",
             "`loop setup github` makes it; if it is there, look at the network and at your rights",
         )
@@ -59,16 +59,17 @@ def _alone() -> None:
 
 
 def change(
-    move: Callable[[Production], tuple[State, str, Version | None]], files: Callable[[State], dict[str, str]]
+    transition: Callable[[Production], tuple[State, str, Version | None]],
+    files: Callable[[State], dict[str, str]],
 ) -> Production:
-    """Make one commit of a move: from the branch as it is to a state, a message, and a new version if any.
+    """Make one commit of a transition: from the branch as it is to a state, a message, a new version if any.
 
     `files` gives what else the commit holds, by path: what is rendered from the state. Raises LoopError
     when the move does, and when others were faster five times.
     """
     for _ in range(TRIES):
         now = fetch()
-        state, message, version = move(now)
+        state, message, version = transition(now)
         try:
             _push(_commit(now, state, message, version, files(state)), now)
         except _MovedError:
@@ -131,16 +132,16 @@ def _push(commit: str, now: Production) -> None:
     if done.code == 0:
         git("update-ref", REMOTE, commit)
         return
-    said = f"{done.out}\n{done.errors}"
+    output = f"{done.out}\n{done.errors}"
     if any(
-        word in said for word in ("non-fast-forward", "fetch first", "cannot lock ref", "failed to update")
+        sign in output for sign in ("non-fast-forward", "fetch first", "cannot lock ref", "failed to update")
     ):
         raise _MovedError
     if _arrived(commit):
         git("update-ref", REMOTE, commit)
         return
     raise LoopError(
-        f"{BRANCH} could not be pushed: {_why(said)}",
+        f"{BRANCH} could not be pushed: {_why(output)}",
         f"the right to push to {BRANCH}",
         f"look at your rights, the rules of the branch and the network; {AGAIN}",
     )
@@ -154,8 +155,8 @@ def _arrived(commit: str) -> bool:
         return False
 
 
-def _why(said: str) -> str:
-    """What a server said to a push, before git's own last word, which says nothing."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith(("remote:", "!", "fatal:"))]
-    return "; ".join(told or lines[-1:]) or "it said nothing"
+def _why(output: str) -> str:
+    """What a server said to a push, before git's own last line, which says nothing."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    reasons = [line for line in lines if line.startswith(("remote:", "!", "fatal:"))]
+    return "; ".join(reasons or lines[-1:]) or "it said nothing"

@@ -25,7 +25,7 @@ REFS = (
 RECORD = re.compile(rf"{VERSIONS}/([1-9][0-9]*)\.yaml")
 
 
-def _mend(path: Path) -> str:
+def _fix(path: Path) -> str:
     return f"`git log -p origin/{BRANCH} -- {path}` shows who changed it; put back the last right one there"
 
 
@@ -226,11 +226,11 @@ P = TypeVar("P", State, Version)
 
 
 def _parsed(commit: str, path: Path, name: str, model: type[P]) -> P:
-    """A file of the branch. Raises LoopError that says where to mend it."""
+    """A file of the branch. Raises LoopError that says where to fix it."""
     try:
         return parse(name, Commit(commit).yaml(path), model, path)
     except LoopError as error:
-        raise LoopError(f"on the branch {BRANCH}, {error.found}", error.expected, _mend(path)) from None
+        raise LoopError(f"on the branch {BRANCH}, {error.found}", error.expected, _fix(path)) from None
 
 
 def _consistent(state: State, versions: dict[int, Version]) -> None:
@@ -241,12 +241,12 @@ def _consistent(state: State, versions: dict[int, Version]) -> None:
             raise LoopError(
                 f"{STATE} on {BRANCH} names version {one.version}, which was never released",
                 f"a version with a file in {VERSIONS}/",
-                _mend(STATE),
+                _fix(STATE),
             )
         if (one.commit, one.model, one.image) != (known.commit, known.model, known.image):
             raise LoopError(
                 f"{STATE} on {BRANCH} says of version {one.version} another commit, model or image "
                 f"than {VERSIONS}/{one.version}.yaml",
                 "the ones that were released",
-                _mend(STATE),
+                _fix(STATE),
             )

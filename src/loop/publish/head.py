@@ -38,8 +38,8 @@ class Head:
 
     def changed(self, since: str) -> list[str]:
         """Paths that differ from another commit."""
-        told = _git("diff", "--name-only", "--no-renames", "-z", since, self.sha).decode(errors="replace")
-        return [path for path in told.split("\0") if path]
+        listed = _git("diff", "--name-only", "--no-renames", "-z", since, self.sha).decode(errors="replace")
+        return [path for path in listed.split("\0") if path]
 
 
 def fetch(github: GitHub, pull: Pull) -> Head:
@@ -51,7 +51,7 @@ def fetch(github: GitHub, pull: Pull) -> Head:
     return Head(sha)
 
 
-def parted(sha: str) -> str:
+def merge_base(sha: str) -> str:
     """The newest commit that main and another commit share."""
     return _git("merge-base", "HEAD", sha).decode().strip()
 

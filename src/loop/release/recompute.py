@@ -23,10 +23,10 @@ def main() -> int:
     committed = Commit("HEAD").yaml(PIPELINE_LOCK) or {}
     rerun.run(NEEDED)
     ours = load(PIPELINE_LOCK)
-    told = [*differing(committed, ours), *_files(ours)]
-    if told:
+    found = [*differing(committed, ours), *_files(ours)]
+    if found:
         raise LoopError(
-            "main's results do not come out again: " + "\n  ".join(told),
+            "main's results do not come out again: " + "\n  ".join(found),
             f"what {PIPELINE_LOCK} on main says",
             "`make run` on a branch shows it; bring what comes out by a pull request. Nothing was released",
         )

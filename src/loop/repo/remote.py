@@ -88,5 +88,5 @@ def committer() -> tuple[str, str]:
 
 def message(subject: str, body: str = "", **trailers: Any) -> str:
     """A commit message: subject, body, and trailers by name, those that are None left out."""
-    told = [f"{name.replace('_', '-')}: {value}" for name, value in trailers.items() if value is not None]
-    return "\n\n".join(filter(None, [subject, body.strip(), "\n".join(told)]))
+    lines = [f"{name.replace('_', '-')}: {value}" for name, value in trailers.items() if value is not None]
+    return "\n\n".join(filter(None, [subject, body.strip(), "\n".join(lines)]))

@@ -22,14 +22,14 @@ def run(needed: Sequence[Path] = ()) -> None:
     """
     if needed:
         _bring(needed)
-    code, said = _loop_run("--pull", "--allow-missing")
+    code, output = _loop_run("--pull", "--allow-missing")
     if (code and _some_output_is_missing()) or (not code and not all(path.exists() for path in needed)):
         print(
             "an output that is needed is in no cache: stages whose outputs are missing run again", flush=True
         )
-        code, said = _loop_run()
+        code, output = _loop_run()
     if code:
-        raise LoopError(failure(said), "a pipeline that runs to its end", "`loop run` shows it all; mend it")
+        raise LoopError(failure(output), "a pipeline that runs to its end", "`loop run` shows it all; fix it")
 
 
 def made(home: Path = Path()) -> list[str]:
@@ -37,11 +37,11 @@ def made(home: Path = Path()) -> list[str]:
     return [str(PIPELINE_LOCK), *(path for stage in dvc_yaml.of(home) for path in stage.in_git)]
 
 
-def failure(said: list[str]) -> str:
+def failure(output: list[str]) -> str:
     """The stage that failed, and the line that says why: ours if there is one, else the last."""
-    stage = next((found[1] for found in map(_FAILED.search, said) if found), None)
-    ours = [line.removeprefix("error: ") for line in said if line.startswith("error: ")]
-    telling = [line for line in said if not _NOISE.match(line)]
+    stage = next((found[1] for found in map(_FAILED.search, output) if found), None)
+    ours = [line.removeprefix("error: ") for line in output if line.startswith("error: ")]
+    telling = [line for line in output if not _NOISE.match(line)]
     why = (ours or telling[-1:] or ["it said nothing"])[0].strip()[:300]
     return f"stage {stage} failed: {why}" if stage else f"the pipeline did not run: {why}"
 

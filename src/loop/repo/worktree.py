@@ -31,7 +31,7 @@ rm -rf "$2" || { sleep 1; rm -rf "$2"; }
 git worktree prune
 """
 _STRANGE = ("MLFLOW_", "LOOP_", "GITHUB_", "ACTIONS_", "VIRTUAL_ENV", "UV_PROJECT", "UV_PYTHON", "PYTHONPATH")
-TIMEOUT = 3600  # seconds; a champion is rebuilt within it, or nothing can be told
+TIMEOUT = 3600  # seconds; a champion is rebuilt within it, or nothing can be judged
 
 
 @dataclass(frozen=True)
@@ -74,28 +74,28 @@ class Checkout:
     @contextmanager
     def scorer(self) -> Iterator["Scorer"]:
         """The model of this checkout, ready to be asked."""
-        with tempfile.TemporaryFile() as said:
+        with tempfile.TemporaryFile() as errors:
             process = program.start(
                 self.entry("score"),
                 cwd=self.path,
                 env=self.environment() | {"OMP_NUM_THREADS": "1"},
                 stdin=program.PIPE,
                 stdout=program.PIPE,
-                stderr=said,
+                stderr=errors,
                 group=self.group,
             )
             try:
-                yield Scorer(process, said)
+                yield Scorer(process, errors)
             finally:
                 process.kill()
                 process.communicate()
 
 
 class Scorer:
-    """A process that holds a model and answers line by line; `said` is where it complains."""
+    """A process that holds a model and answers line by line; `errors` is where it complains."""
 
-    def __init__(self, process: program.Process, said: IO[bytes]) -> None:
-        self._process, self._said = process, said
+    def __init__(self, process: program.Process, errors: IO[bytes]) -> None:
+        self._process, self._errors = process, errors
         self._ready = False
 
     def ask(self, **question: Any) -> dict[str, Any]:
@@ -109,10 +109,10 @@ class Scorer:
         except (OSError, ValueError):
             self._process.kill()
             self._process.wait()
-            self._said.seek(0)
-            told = self._said.read().decode(errors="replace")
+            self._errors.seek(0)
+            text = self._errors.read().decode(errors="replace")
             raise LoopError(
-                f"the model could not be asked: {program.gist(told)}",
+                f"the model could not be asked: {program.gist(text)}",
                 "a model that its own code loads and scores",
                 "run `python -m loop.scorer` in a worktree of that commit",
             ) from None

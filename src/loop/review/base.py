@@ -1,4 +1,4 @@
-"""The base branch: its commit, its files, and what the working tree changed since the two parted."""
+"""The base branch: its commit, its files, and what the working tree changed since their merge base."""
 
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,7 +17,7 @@ class Base:
 
     name: str
     commit: str
-    parted: str
+    merge_base: str
 
     def text(self, path: Path, commit: str | None = None) -> str | None:
         """A file of the base's newest commit (or of `commit`); None if it has no such file."""
@@ -30,14 +30,14 @@ class Base:
         return None if there.file(path) is None else there.yaml(path)
 
     def changed(self) -> list[str]:
-        """Paths that the working tree changed since it parted from the base, new ones included."""
-        told = git("diff", "--name-only", "--no-renames", "-z", self.parted).split("\0")
+        """Paths that the working tree changed since the merge base, new ones included."""
+        changed = git("diff", "--name-only", "--no-renames", "-z", self.merge_base).split("\0")
         new = git("ls-files", "--others", "--exclude-standard", "-z").split("\0")
-        return sorted({name for name in [*told, *new] if name})
+        return sorted({name for name in [*changed, *new] if name})
 
     def behind(self) -> int:
         """How many commits the base has that the working tree's history lacks."""
-        return int(git("rev-list", "--count", f"{self.parted}..{self.commit}"))
+        return int(git("rev-list", "--count", f"{self.merge_base}..{self.commit}"))
 
     def ever_had_a_champion(self) -> bool:
         """Whether any commit of the base's history holds a dvc.lock."""
@@ -67,11 +67,11 @@ def resolve(name: str) -> Base:
             f"`git fetch origin {name}`, or name another with --against",
         )
     try:
-        parted = git("merge-base", commit, "HEAD")
+        merge_base = git("merge-base", commit, "HEAD")
     except LoopError:
         raise LoopError(
             f"`{name}` and this branch share no commit",
             "a branch that grew out of its base",
             "fetch the whole history, or name another base with --against",
         ) from None
-    return Base(name, commit, parted)
+    return Base(name, commit, merge_base)

@@ -86,11 +86,11 @@ def _up_to_date() -> None:
         stages = json.loads(done.out)
     except ValueError:
         raise LoopError(
-            f"`dvc status` failed: {done.gist()}", "a pipeline that DVC can read", "mend it"
+            f"`dvc status` failed: {done.gist()}", "a pipeline that DVC can read", "fix it"
         ) from None
     frozen = [stage.name for stage in dvc_yaml.of() if stage.frozen]
     stale = [f"{name}: is frozen" for name in frozen]
-    stale += [f"{stage}: {what}" for stage, told in stages.items() for what in _stale(told)]
+    stale += [f"{stage}: {what}" for stage, entries in stages.items() for what in _stale(entries)]
     missing = [str(path) for path in NEEDED if not path.exists()]
     if stale or missing:
         found = f"out of date: {'; '.join(stale[:3])}" if stale else f"missing: {', '.join(missing)}"
@@ -101,10 +101,10 @@ def _up_to_date() -> None:
         )
 
 
-def _stale(told: list[Any]) -> list[str]:
+def _stale(entries: list[Any]) -> list[str]:
     """What changed; an output that merely is not here, because it was not pulled, does not count."""
     changed = []
-    for entry in told:
+    for entry in entries:
         if not isinstance(entry, dict):  # such as "changed command"
             changed.append(str(entry))
             continue

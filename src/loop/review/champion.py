@@ -49,7 +49,7 @@ def bring(base: Base, home: Checkout, windows: params.Windows) -> Champion:
             "the lock of a pipeline that has run",
             f"run `loop run` on {base.name} and commit {PIPELINE_LOCK}",
         )
-    own = params.section("windows", params.Windows, home.path / PARAMS)
+    own = params.of_commit("windows", load(home.path / PARAMS), params.Windows, home.path / PARAMS)
     _as_trained(base, lock)
     stored = Stored(base.commit, home.path)
     how = [] if stored.bring(MODEL) else [rebuild(home, stored, md5, base.name)]

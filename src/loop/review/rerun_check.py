@@ -1,7 +1,7 @@
 """The results are our own: the pipeline runs again from the base's lock, and claims are held to it.
 
 A branch may bring a dvc.lock and metrics that nothing here made. So the run starts from the lock
-of the commit where the branch parted from its base, and what the branch committed is compared
+of the merge base, and what the branch committed is compared
 with what came out.
 """
 
@@ -18,17 +18,17 @@ from loop.repo import rerun as rebuild
 from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.review.base import Base
-from loop.review.verdict import Gate, held
+from loop.review.verdict import Check, held
 from loop.settings.paths import PIPELINE_LOCK
 from loop.settings.review_policy import Limit
 from loop.settings.yaml_file import load
 
-GATE = "rerun"
+NAME = "rerun"
 REASON = "figures are those of this run: a result that cannot be made again is no evidence"
 
 
 def rerun(base: Base) -> None:
-    """Run what the branch changed, beginning with the lock of the commit where it parted.
+    """Run what the branch changed, beginning with the lock of the merge base.
 
     Outputs that no cache has are made again. Raises LoopError with the stage and what it said when
     one fails, and when dvc.lock holds what is not committed.
@@ -39,20 +39,20 @@ def rerun(base: Base) -> None:
             f"{PIPELINE_LOCK} as committed",
             f"`git commit {PIPELINE_LOCK}` or `git restore {PIPELINE_LOCK}`, then again",
         )
-    parted = base.text(PIPELINE_LOCK, base.parted)
-    if parted is None:
+    lock = base.text(PIPELINE_LOCK, base.merge_base)
+    if lock is None:
         PIPELINE_LOCK.unlink(missing_ok=True)
     else:
-        PIPELINE_LOCK.write_text(parted + "\n", encoding="utf-8")
+        PIPELINE_LOCK.write_text(lock + "\n", encoding="utf-8")
     rebuild.run()
 
 
-def gate(base: Base) -> Gate:
+def check(base: Base) -> Check:
     """Whether what the branch committed came out of this run too, wherever inputs were the same."""
-    told = list(differences(_yaml("HEAD"), load(PIPELINE_LOCK), base.yaml(PIPELINE_LOCK, base.parted) or {}))
-    told += list(_files(_yaml("HEAD")))
-    said = "; ".join(told) or "every result that the branch committed came out of this run too"
-    return held(GATE, len(told), Limit(limit=0.0, reason=REASON), said)
+    committed, before = _yaml("HEAD"), base.yaml(PIPELINE_LOCK, base.merge_base) or {}
+    found = [*differences(committed, load(PIPELINE_LOCK), before), *_files(committed)]
+    finding = "; ".join(found) or "every result that the branch committed came out of this run too"
+    return held(NAME, len(found), Limit(limit=0.0, reason=REASON), finding)
 
 
 def differences(committed: dict[str, Any], ours: dict[str, Any], base: dict[str, Any]) -> Iterator[str]:

@@ -24,4 +24,4 @@ def champion(base: Base) -> tuple[Base, list[str]]:
         f"version {gone.version}, which {base.name} holds: it was taken back on {gone.at:%Y-%m-%d}, "
         f"{gone.reason}"
     )
-    return Base(f"version {serving.version}", serving.commit, base.parted), [note]
+    return Base(f"version {serving.version}", serving.commit, base.merge_base), [note]

@@ -44,11 +44,11 @@ def main(request_id: str, brief: Callable[[dict[str, Any]], str]) -> str:
 
     Raises LoopError for a request that is not on record, and a model that cannot be had.
     """
-    told = []
+    parts = []
     for record in find.find(request_id):
         why = explained(record)
-        told.append("\n".join([brief(record), *_words(record, why)]))
-    return "\n\n".join(told)
+        parts.append("\n".join([brief(record), *_text(record, why)]))
+    return "\n\n".join(parts)
 
 
 def explained(record: dict[str, Any]) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def explain(record: dict[str, Any]) -> dict[str, Any]:
             f"{record['version']}, which gave the score",
             "a server that was started by hand leaves predictions that no commit explains",
         )
-    columns = seen(record, model)
+    columns = columns_of(record, model)
     found = Explainer(model).explain(columns, 0)
     matrix = dict(zip(model.names, model.matrix(columns)[0].tolist(), strict=False))
     return {
@@ -98,7 +98,7 @@ def explain(record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def seen(record: dict[str, Any], model: loaded_model.Model) -> Columns:
+def columns_of(record: dict[str, Any], model: loaded_model.Model) -> Columns:
     """What the model saw of a record: its request and the features on record, as columns of one row.
 
     Personal columns hold what the reference rows hold: nothing, or another's.
@@ -166,7 +166,7 @@ def _value(name: str, columns: Columns, matrix: dict[str, float]) -> Any:
     return plain_value if isinstance(plain_value, bool | int | float | str) else f"{plain_value} UTC"
 
 
-def _words(record: dict[str, Any], why: dict[str, Any]) -> Iterator[str]:
+def _text(record: dict[str, Any], why: dict[str, Any]) -> Iterator[str]:
     total = why["base"] + sum(why["contributions"].values())
     yield f"why       {why['base']:.4f} on average, and these features make it {total:.4f}"
     top = list(why["contributions"].items())

@@ -46,10 +46,10 @@ def _run(command: list[str]) -> Done:
 def _why(done: Done) -> str:
     """What gh said: GitHub's own message where it gave one."""
     lines = [line.removeprefix("gh: ") for line in done.errors.splitlines() if line.strip()]
-    told = " ".join(lines[:1]) or "gh failed and said nothing"
+    reason = " ".join(lines[:1]) or "gh failed and said nothing"
     try:
         details = json.loads(done.out).get("errors") or []
     except (ValueError, AttributeError):
         details = []
     more = [one if isinstance(one, str) else one.get("message", "") for one in details]
-    return "; ".join([told, *filter(None, more)])
+    return "; ".join([reason, *filter(None, more)])

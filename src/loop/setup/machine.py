@@ -8,6 +8,9 @@ from pathlib import Path
 from loop.base import program
 from loop.base.errors import LoopError
 from loop.repo.git import git
+from loop.settings import renamed
+from loop.settings.paths import PARAMS
+from loop.settings.yaml_file import load
 from loop.setup.need import Need
 
 OWNERS = Path(".github/CODEOWNERS")
@@ -19,6 +22,12 @@ def needs() -> list[Need]:
     """Every need of this machine."""
     return [
         Need("the locked environment", "results may differ from everybody's", "make setup", _locked),
+        Need(
+            "the names of this version in params.yaml and src/problem",
+            "nothing runs that reads what has an old name",
+            "loop doctor --fix",
+            lambda: not renamed.keys(load(PARAMS)) and not renamed.of_problem(),
+        ),
         Need("results that match dvc.lock", "the model here is not the branch's", "make run", _up_to_date),
         Need(
             "owners in .github/CODEOWNERS",

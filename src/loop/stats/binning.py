@@ -1,4 +1,4 @@
-"""Bins of a column, taken from a reference: so fine that distances between counts are those of the values."""
+"""Bins of a column, taken from a baseline: so fine that distances between counts are those of the values."""
 
 import json
 from collections import Counter
@@ -19,7 +19,7 @@ from loop.stats import arrays
 Floats = NDArray[np.float64]
 Codes = NDArray[np.uint8]
 
-FINE = 128  # a bin holds less than 1 % of the reference: KS of counts is within 0.01 of that of values
+FINE = 128  # a bin holds less than 1 % of the baseline: KS of counts is within 0.01 of that of values
 VALUES = 100  # categories with a bin of their own; the rest share one
 SAMPLE = 50_000  # rows that edges and values are taken from
 GRID = 8192  # cells of the table that finds a number's bin
@@ -31,10 +31,10 @@ NEAR = 8  # edges in one cell, above which a binary search is faster
 class Bins:
     """The bins of one column: `edges` of numbers or `values` of categories, the other is None.
 
-    Numbers: bin i holds (edges[i-1], edges[i]], the first all that is below the reference's least, the last
+    Numbers: bin i holds (edges[i-1], edges[i]], the first all that is below the baseline's least, the last
     all above its largest. Categories: a bin per value, most frequent first, then one for all others. After
     these `known` bins comes one for missing (null, NaN). `scores` (known,): the standard normal quantile of
-    the reference's mid-rank of each bin.
+    the baseline's mid-rank of each bin.
     """
 
     edges: Floats | None
@@ -139,18 +139,18 @@ class Bins:
 
 
 def bins(source: Any, columns: Sequence[str]) -> dict[str, Bins]:
-    """Bins of each column of a reference: paths of Parquet, a frame or an arrow table.
+    """Bins of each column of a baseline: paths of Parquet, a frame or an arrow table.
 
     From about 50,000 of its rows, or all: every n-th row of some row groups at even steps, so the same
     source gives the same bins. Numbers, booleans and times get edges at 128 quantiles, equal ones once; all
     else is categories. A column without a value has one bin for whatever comes. Raises
-    LoopError for a column that the reference lacks.
+    LoopError for a column that the baseline lacks.
     """
     wanted = list(columns)
     kinds = batches.kinds(source)
     if absent := [name for name in wanted if name not in kinds]:
         raise LoopError(
-            f"the reference has no column {', '.join(absent)}",
+            f"the baseline has no column {', '.join(absent)}",
             "every column that is to be compared",
             f"name columns that it has: {', '.join(kinds)}",
         )
@@ -169,7 +169,7 @@ def numbers(batch: Any, name: str) -> Floats:
         raise LoopError(
             f"column {name} holds what is no number ({error})",
             f"numbers, as {name} held before",
-            "mend the feed: check the rows against their contract first",
+            "fix the feed: check the rows against their contract first",
         ) from None
 
 

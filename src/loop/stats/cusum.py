@@ -1,8 +1,8 @@
 """A rise of a daily series, and the day it began: the one-sided cumulative sum (Page 1954, Biometrika 41).
 
-    path[t] = max(0, path[t-1] + z[t] - slack)        z: the day's value, standardised by the reference
+    path[t] = max(0, path[t-1] + z[t] - slack)        z: the day's value, standardised by the baseline
 
-How high the path may go is taken from the reference itself, its days drawn again in blocks, not from a table
+How high the path may go is taken from the baseline itself, its days drawn again in blocks, not from a table
 for independent normal days.
 """
 
@@ -30,12 +30,12 @@ class Cusum:
     since: int | None
 
 
-def cusum(series: ArrayLike, reference: ArrayLike, limit: float, slack: float = SLACK) -> Cusum:
-    """The path of a daily series, oldest first, standardised by the mean and deviation of reference days.
+def cusum(series: ArrayLike, baseline: ArrayLike, limit: float, slack: float = SLACK) -> Cusum:
+    """The path of a daily series, oldest first, standardised by the mean and deviation of baseline days.
 
-    NaN days are skipped. No alarm where the reference has fewer than two days, or does not vary.
+    NaN days are skipped. No alarm where the baseline has fewer than two days, or does not vary.
     """
-    place = _standard(series, reference)
+    place = _standard(series, baseline)
     path = _paths(place[None, :], slack)[0]
     over = np.flatnonzero(path > limit)
     if not len(over):
@@ -48,22 +48,22 @@ def cusum(series: ArrayLike, reference: ArrayLike, limit: float, slack: float = 
 
 
 def limit(
-    reference: ArrayLike, run_length: int, *, seed: int, replicates: int = 500, slack: float = SLACK
+    baseline: ArrayLike, run_length: int, *, seed: int, replicates: int = 500, slack: float = SLACK
 ) -> float:
     """How high the path may go so that false alarms come every `run_length` days on average.
 
-    Long series of reference days, drawn in weeks that begin on any day (circular block bootstrap: Politis and
+    Long series of baseline days, drawn in weeks that begin on any day (circular block bootstrap: Politis and
     Romano 1992), give the chance of a first crossing by day `run_length`: for the memoryless wait that a
     false alarm is, 1 - 1/e of them, so the limit is the 1/e quantile of their highest points. Infinite where
-    the reference has fewer than two weeks of days, or does not vary.
+    the baseline has fewer than two weeks of days, or does not vary.
     """
-    known = np.asarray(reference, np.float64)
+    known = np.asarray(baseline, np.float64)
     return _limit(known[np.isfinite(known)].tobytes(), run_length, seed, replicates, slack)
 
 
-@lru_cache(maxsize=16)  # the same reference is asked for at every look
-def _limit(reference: bytes, run_length: int, seed: int, replicates: int, slack: float) -> float:
-    known = np.frombuffer(reference)
+@lru_cache(maxsize=16)  # the same baseline is asked for at every run
+def _limit(baseline: bytes, run_length: int, seed: int, replicates: int, slack: float) -> float:
+    known = np.frombuffer(baseline)
     if len(known) < 2 * BLOCK or known.std() == 0:
         return float("inf")
     blocks = -(-run_length // BLOCK)
@@ -73,8 +73,8 @@ def _limit(reference: bytes, run_length: int, seed: int, replicates: int, slack:
     return float(np.quantile(highest, np.exp(-1)))
 
 
-def _standard(series: ArrayLike, reference: ArrayLike) -> Floats:
-    values, known = (np.asarray(side, np.float64) for side in (series, reference))
+def _standard(series: ArrayLike, baseline: ArrayLike) -> Floats:
+    values, known = (np.asarray(side, np.float64) for side in (series, baseline))
     known = known[np.isfinite(known)]
     spread = known.std(ddof=1) if len(known) > 1 else 0.0
     return (values - known.mean()) / spread if spread > 0 else np.full_like(values, np.nan)

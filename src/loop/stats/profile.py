@@ -20,7 +20,7 @@ __all__ = ["Bins", "Profile", "bins", "past", "profile", "thinned"]
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """Counts per day, in the bins of a reference; days with no row are absent.
+    """Counts per day, in the bins of a baseline; days with no row are absent.
 
     `rows` (days,); `counts` of a column (days, known bins + 1), missing last; `moments` (days, columns,
     columns), the sums of products of the normal scores of two columns, in the order of `bins`, or None. The
@@ -76,7 +76,7 @@ class Profile:
             raise LoopError(
                 f"two profiles have other bins, of {', '.join(differ) or 'other columns'}",
                 "profiles made with the same bins",
-                "profile both with the bins of one reference",
+                "profile both with the bins of one baseline",
             )
         days = sorted({*self.days, *other.days})
         parts = [part.weighted(_places(part.days, days), days) for part in (self, other)]
@@ -125,7 +125,7 @@ def profile(source: Any, bins: dict[str, Bins], day: str, *, dependence: bool = 
 
     `day` is a column of instants with a time zone (their day is that in UTC), of dates or of ISO days. A
     column that the source lacks is missing in every row. One pass; memory holds a few batches. Without
-    `dependence` the moments are left out. Raises LoopError for a day that cannot be told.
+    `dependence` the moments are left out. Raises LoopError for a row without a day.
     """
     parts = batches.pieces(source, [*bins, day])
     found = Tally(bins, dependence)
@@ -136,7 +136,7 @@ def profile(source: Any, bins: dict[str, Bins], day: str, *, dependence: bool = 
 
 
 def past(profile: Profile, window_days: int, step_days: int) -> tuple[Profile, Profile]:
-    """Every past window of so many calendar days, and for each the reference's other days.
+    """Every past window of so many calendar days, and for each the baseline's other days.
 
     Two profiles whose first axis is the windows, named by their first days, each `step_days` after the
     one before; windows without a row are left out.
@@ -155,7 +155,7 @@ def past(profile: Profile, window_days: int, step_days: int) -> tuple[Profile, P
 def thinned(windows: Profile, rows: int, *, seed: int) -> Profile:
     """The same windows as they look with so many rows each: drawn from their shares, without moments.
 
-    A window of few rows lies far from any reference by chance alone, so it is to be set against past windows
+    A window of few rows lies far from any baseline by chance alone, so it is to be set against past windows
     that are as small. A window without a row stays so.
     """
     random = np.random.default_rng(seed)

@@ -49,7 +49,7 @@ class Tally:
 
 
 def tally(batch: Any, bins: dict[str, Bins], day: str, dependence: bool) -> Tally:
-    """Count the rows of one record batch. Raises LoopError for a day that cannot be told."""
+    """Count the rows of one record batch. Raises LoopError for a row without a day."""
     found = Tally(bins, dependence)
     found.days, order, ends = _by_day(_days(batch.column(day), day))
     columns = [np.diff(ends)[:, None]]

@@ -1,6 +1,6 @@
-"""Whether a window differs more from the reference than past windows differed among themselves.
+"""Whether a window differs more from the baseline than past windows differed among themselves.
 
-Past windows overlap, so they count for fewer than they are: as many as fit into the reference side by side.
+Past windows overlap, so they count for fewer than they are: as many as fit into the baseline side by side.
 """
 
 import numpy as np
@@ -10,13 +10,13 @@ Floats = NDArray[np.float64]
 
 FLOOR = 1e-4  # added before the logarithm: a difference of this size or less concerns nobody
 SPREAD = 0.1  # least standard deviation on the log scale: past windows that are all alike cannot tell
-FEWEST = 3  # independent windows below which nothing can be told
+FEWEST = 3  # independent windows below which nothing can be judged
 
 
 def p_value(value: ArrayLike, past: ArrayLike, independent: float, floor: float = FLOOR) -> Floats:
     """Chance of at least this value in a new window, if it is like the past ones; one-sided.
 
-    `past` (..., windows) holds the statistic of each past window against the rest of the reference, `value`
+    `past` (..., windows) holds the statistic of each past window against the rest of the baseline, `value`
     (...) that of the new one; a sign is dropped. On the log scale (value + floor) the new value over the past
     mean has Student's t with `independent` - 1 degrees of freedom and a standard deviation larger by
     sqrt(1 + 1/independent): the predictive distribution of a normal sample (Geisser 1993, "Predictive

@@ -84,7 +84,7 @@ def of(name: str, commit: str, here: Path) -> Iterator[Champion]:
         there = Stored(commit, home.path, here)
         if not there.bring(MODEL):
             artifacts.rebuild(home, there, md5, name)
-        windows = params.section("windows", params.Windows, home.path / PARAMS)
+        windows = params.of_commit("windows", load(home.path / PARAMS), params.Windows, home.path / PARAMS)
         made = json.loads((home.path / LINEAGE).read_text(encoding="utf-8"))
         with home.scorer() as scorer:
             yield Champion(name, commit, made["model"]["sha256"], windows, home, scorer)
