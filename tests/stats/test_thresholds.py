@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import false_discovery_control, t
 
 from loop.stats import distance
-from loop.stats.profile import Bins, Profile, past, thinned
+from loop.stats.profile import Bins, Profile, past
 from loop.stats.thresholds import benjamini_hochberg, limit, p_value
 
 BINS = {"x": Bins(np.arange(1.0, 12.0), None, np.zeros(12))}
@@ -22,7 +22,12 @@ def days(random, count, *, rows=300, wander=0.3, shift=0.0):
     for day, mean in enumerate(means):
         counts[day, :12] = np.bincount(np.searchsorted(edges, random.normal(mean, 2, rows)), minlength=12)
     names = (np.datetime64("2024-01-01") + np.arange(count)).astype(str).tolist()
-    return Profile(BINS, names, counts.sum(axis=1), {"x": counts})
+    return Profile(BINS, names, counts.sum(axis=1), {"x": counts}, np.zeros((count, 1, 1)))
+
+
+def thinned(random, counts, rows):
+    """Counts (windows, bins) as they look with so many rows each: drawn from their shares."""
+    return random.multinomial(rows, counts / counts.sum(axis=1, keepdims=True))
 
 
 def p_of_a_new_window(seed, of, reference_days=112, **change):
@@ -57,11 +62,10 @@ def test_a_window_of_few_rows_is_no_alarm_beside_past_windows_as_small(rows):
     for seed in range(200):
         random = np.random.default_rng(seed)
         reference = days(random, 112)
-        new = thinned(days(random, WINDOW).total(), rows, seed=seed)
-        windows, rest = past(reference, WINDOW, 2)
-        small = thinned(windows, rows, seed=seed)
-        value = distance.psi(reference.total().counts["x"], new.counts["x"])[0]
-        known, large = (distance.psi(rest.counts["x"], side.counts["x"]) for side in (small, windows))
+        new = thinned(random, days(random, WINDOW).total().counts["x"], rows)
+        windows, rest = (side.counts["x"] for side in past(reference, WINDOW, 2))
+        value = distance.psi(reference.total().counts["x"], new)[0]
+        known, large = (distance.psi(rest, side) for side in (thinned(random, windows, rows), windows))
         alarms.append(p_value(value, known, 16) < 0.05)
         loud.append(p_value(value, large, 16) < 0.05)
     assert np.mean(alarms) <= 0.08
