@@ -65,9 +65,9 @@ class Profile:
             moments=(weight @ flat).reshape(len(names), size, size),
         )
 
-    def total(self, name: str = "total") -> "Profile":
+    def total(self) -> "Profile":
         """All days as one window."""
-        return self.weighted(np.ones((1, len(self.days)), np.int64), [name])
+        return self.weighted(np.ones((1, len(self.days)), np.int64), ["total"])
 
 
 def profile(rows: pd.DataFrame, bins: dict[str, Bins], day: str) -> Profile:

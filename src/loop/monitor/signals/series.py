@@ -1,6 +1,6 @@
 """What is watched, look by look: a value beside its limit, and when it counts as seen."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +25,12 @@ class Series:
     p: Floats | None = None
     low: Floats | None = None
     high: Floats | None = None
-    unit: str = field(default="")
 
     def signal(self, looks: list[str]) -> Signal:
         """The newest look's value as plain numbers, with the first day of the run of looks that saw it."""
         value, limit = float(self.value[-1]), self.limit
         beside = "" if np.isnan(limit) else f", past windows stay below {limit:.3g}"
-        said = f"{self.title} is {value:.3g}{self.unit}{beside}" if np.isfinite(value) else "cannot be told"
+        said = f"{self.title} is {value:.3g}{beside}" if np.isfinite(value) else "cannot be told"
         return Signal(
             kind=self.kind,
             name=self.name,
