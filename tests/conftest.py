@@ -24,7 +24,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from support.closure import closure, imports
+from loop.repo.closure import imports
+from support.closure import closure
 from support.states import clone  # noqa: F401 - a fixture for every room
 
 hypothesis.settings.register_profile("loop", deadline=None)  # a machine may be busy: no test is timed
@@ -106,7 +107,7 @@ def _touched(test: Path, changed: frozenset[str]) -> bool:
     ):
         return True
     modules = [name for name in found if name not in COMMAND_LINE]
-    return any(path in changed for module in modules for path in closure(module, ROOT / "src", ROOT))
+    return any(path in changed for module in modules for path in closure(module, ROOT))
 
 
 @cache

@@ -9,8 +9,9 @@ import pytest
 import yaml
 from docs.make import architecture
 
+from loop.repo.closure import imports
 from loop.settings import paths
-from support.closure import closure, imports
+from support.closure import closure
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted(ROOT.glob("src/**/*.py"))
@@ -107,13 +108,14 @@ def test_a_stage_lists_the_params_that_it_reads(stage):
 
 
 def test_the_closure_of_a_module_finds_lazy_imports_and_templates(tmp_path):
-    (tmp_path / "a.py").write_text("def f():\n    import b\n    return 'page.j2'\n")
-    (tmp_path / "b.py").write_text("from c import d\n")
-    (tmp_path / "c").mkdir()
-    (tmp_path / "c/__init__.py").write_text('"""C."""\n')
-    (tmp_path / "c/d.py").write_text("")
-    found = {Path(name).relative_to(tmp_path).as_posix() for name in closure("a", tmp_path)}
-    assert found == {"a.py", "b.py", "c/d.py", "templates/page.j2"}
+    src = tmp_path / "src"
+    (src / "c").mkdir(parents=True)
+    (src / "a.py").write_text("def f():\n    import b\n    return 'page.j2'\n")
+    (src / "b.py").write_text("from c import d\nif TYPE_CHECKING:\n    import e\n")
+    (src / "c/__init__.py").write_text('"""C."""\n')
+    for name in ("c/d.py", "e.py"):
+        (src / name).write_text("")
+    assert closure("a", tmp_path) == {"src/a.py", "src/b.py", "src/c/d.py", "src/templates/page.j2"}
 
 
 def test_every_file_of_the_stages_is_named_in_paths():

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -18,8 +17,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from loop.base import program
 from loop.base.errors import LoopError
 from loop.base.files import write_json
+from loop.base.program import Done
 from loop.deploy import version_home as home
 from loop.deploy.process import Process
 from loop.production.state import Challenger, Champion
@@ -32,6 +33,7 @@ PATIENCE = 10.0  # seconds in which one that was ready must say so again, or it 
 FALLEN = 3  # workers that may end as they start; bentoml starts another for each, for ever
 STOP = 15  # seconds in which it may end by itself
 SECRETS = ("LOOP_TOKEN", "LOOP_PERSONAL_KEY")  # each a value, or a file by NAME_FILE
+DOCKER = 600.0  # seconds of one call of Docker, a pull of an image among them
 SAID = 15  # last lines of a server's log in an error
 
 
@@ -62,9 +64,7 @@ class Server:
     def alive(self) -> bool:
         """Whether it runs."""
         if self.container:
-            return (
-                _docker("inspect", "--format", "{{.State.Running}}", self.container).stdout.strip() == "true"
-            )
+            return _docker("inspect", "--format", "{{.State.Running}}", self.container).out.strip() == "true"
         return self.process is not None and self.process.alive()
 
 
@@ -161,14 +161,14 @@ class Servers:
         scratch = self._records / _name(server)
         environment = own.environment() | _settings(server, where) | {"BENTOML_HOME": str(scratch)}
         with self._log(server).open("wb") as log:
-            started = subprocess.Popen(
+            started = program.start(
                 [*own.entry("serve"), "--host", "127.0.0.1", "--port", str(server.port)],
                 cwd=own.path,
                 env={"OMP_NUM_THREADS": "1", "BENTOML_DO_NOT_TRACK": "True", **environment},
-                stdin=subprocess.DEVNULL,
+                stdin=program.NOTHING,
                 stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+                stderr=log,
+                session=True,
             )
         return Process.of(started.pid)
 
@@ -202,7 +202,7 @@ class Servers:
     def _said(self, server: Server) -> str:
         if server.container:
             done = _docker("logs", "--tail", str(SAID), server.container)
-            lines = (done.stdout + done.stderr).splitlines()
+            lines = (done.out + done.errors).splitlines()
         else:
             lines = self._log(server).read_text(errors="replace").splitlines()
         return "\n".join(f"    {line[:300]}" for line in lines[-SAID:])
@@ -245,20 +245,15 @@ def _settings(server: Server, where: Place) -> dict[str, str]:
 def _fill(own: Checkout, where: Place) -> None:
     """Fill the feature store of a version's own definition if it is empty, by its own code."""
     server = Server(int(own.path.name), "champion", "", 0)
-    done = subprocess.run(
+    done = program.ask(
         [*own.entry("loop"), "materialize", "--if-empty"],
+        seconds=900,
         cwd=own.path,
         env=own.environment() | _settings(server, where),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
     )
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["it said nothing"])[0]
+    if done.code:
         raise LoopError(
-            f"the feature store of version {own.path.name} cannot be filled: {said[:300]}",
+            f"the feature store of version {own.path.name} cannot be filled: {done.gist()}",
             "features that its model can be asked with",
             f"run `loop materialize` in {own.path}",
         )
@@ -291,29 +286,18 @@ def _run_container(model: Model, server: Server, where: Place) -> str:
         model.image,
         env=told,
     )
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+    if done.code:
         raise LoopError(
-            f"the image of version {model.version} cannot be run: {said[:300]}",
+            f"the image of version {model.version} cannot be run: {done.gist()}",
             f"{model.image}, in a registry that this host may read",
             "`docker pull` it by hand to see why",
         )
-    return done.stdout.strip().splitlines()[-1]
+    return done.out.strip().splitlines()[-1]
 
 
-def _docker(*arguments: str, env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
-    try:
-        return subprocess.run(
-            ["docker", *arguments],
-            env=os.environ | (env or {}),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise LoopError("docker is not installed", "Docker, for --containers", "or leave it out") from None
+def _docker(*arguments: str, env: dict[str, str] | None = None) -> Done:
+    """A call of Docker. Raises LoopError where it is not there, or hangs."""
+    return program.ask(["docker", *arguments], seconds=DOCKER, env=os.environ | (env or {}))
 
 
 def _free_port(taken: Iterable[int]) -> int:

@@ -6,11 +6,11 @@ whoever wrote it. So it is asked to only where that one is ours, or nobody has o
 
 import os
 import re
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any, Protocol
 
+from loop.base import program
 from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.github.client import BOT, GitHub
@@ -87,15 +87,8 @@ def _cml(github: GitHub, pull: Pull, body: str, verb: str) -> None:
         command = ["cml", "comment", verb, "--no-publish", f"--target=pr/{pull.number}"]
         command += [f"--watermark-title={MARK}", f"--repo={github.server}/{github.repository}", str(report)]
         for _ in range(TRIES if verb == "update" else 1):  # a second `create` may be a second comment
-            try:
-                done = subprocess.run(
-                    command, env=env, capture_output=True, text=True, timeout=120, check=False
-                )
-            except FileNotFoundError:
-                raise LoopError("cml is not installed", "CML 0.20.6", "see iterative/setup-cml") from None
-            except subprocess.TimeoutExpired:
-                raise LoopError("cml did not end within 120 s", "a comment", "run it again") from None
-            if done.returncode == 0:
+            done = program.ask(command, seconds=120, env=env)
+            if done.code == 0:
                 return
-    said = re.findall(r'"message":"([^"]*)"', done.stderr) or done.stderr.split("\n")
+    said = re.findall(r'"message":"([^"]*)"', done.errors) or done.errors.split("\n")
     raise LoopError(f"cml comment {verb} failed: {said[0][:200]}", "a comment", "run it again")

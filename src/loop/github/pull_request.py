@@ -7,13 +7,13 @@ settings of the place where it runs, so that place must be one that vanishes.
 
 import os
 import re
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from loop.base import program
 from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.github import issue
@@ -74,12 +74,12 @@ def open(github: GitHub, place: Path, change: Change) -> str:  # noqa: A001 - as
 
 def push(place: Path, name: str) -> None:
     """The commit that is checked out in `place` as a branch at origin; one that is there stays as it is."""
-    if remote.to_remote("ls-remote", "--exit-code", "origin", f"refs/heads/{name}").returncode == 0:
+    if remote.to_remote("ls-remote", "--exit-code", "origin", f"refs/heads/{name}").code == 0:
         print(f"note: the branch {name} is at origin already")
         return
     done = remote.to_remote("push", "--quiet", "origin", f"HEAD:refs/heads/{name}", cwd=place)
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+    if done.code:
+        said = (done.errors.strip().splitlines() or ["it said nothing"])[-1]
         raise LoopError(
             f"the branch {name} could not be pushed: {said}", "the right to push a branch", "see the commands"
         )
@@ -100,22 +100,9 @@ def _cml(github: GitHub, place: Path, change: Change) -> str:
     own = {"REPO_TOKEN": github.token, "ITERATIVE_DO_NOT_TRACK": "1"}
     command = ["cml", "pr", "create", f"--repo={github.server}/{github.repository}", "--target-branch=main"]
     command += [f"--branch={change.branch}", f"--title={change.title}", f"--body={change.body}"]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=place,
-            env=kept | way | own,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise LoopError("cml is not installed", "CML 0.20.6", "see iterative/setup-cml") from None
-    except subprocess.TimeoutExpired:
-        raise LoopError(f"cml did not end within {TIMEOUT} s", "a pull request", "run it again") from None
-    url = (done.stdout.strip().splitlines() or [""])[-1]
-    if done.returncode or not url.startswith(github.server):
-        said = re.findall(r'"message":"([^"]*)"', done.stderr) or done.stderr.strip().split("\n")
+    done = program.ask(command, seconds=TIMEOUT, cwd=place, env=kept | way | own)
+    url = (done.out.strip().splitlines() or [""])[-1]
+    if done.code or not url.startswith(github.server):
+        said = re.findall(r'"message":"([^"]*)"', done.errors) or done.errors.strip().split("\n")
         raise LoopError(f"cml pr create failed: {plain(said[0], 200)}", "a pull request", "run it again")
     return url

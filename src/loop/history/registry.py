@@ -6,7 +6,6 @@ up to date and then the error says what to do.
 """
 
 import json
-import logging
 import os
 import tempfile
 from collections.abc import Mapping
@@ -17,12 +16,13 @@ from typing import Any
 import yaml
 
 from loop.base.errors import LoopError
-from loop.base.files import digest
 from loop.base.markup import plain
 from loop.github import issue
 from loop.model import tracking
+from loop.model.artifacts import Stored
 from loop.production import branch
 from loop.production.state import Production, Version
+from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.settings.paths import CARD, LINEAGE, METRICS, MODEL, PARAMS
 
@@ -258,21 +258,10 @@ def _is_estimate(value: Any) -> bool:
 
 
 def _file(version: Version, path: Path) -> str | None:
-    try:
-        return git("show", f"{version.commit}:{path.as_posix()}")
-    except LoopError:
-        return None
+    found = Commit(version.commit).file(path)
+    return None if found is None else found.decode(errors="replace")
 
 
 def _model(version: Version, folder: Path) -> Path | None:
     """The model file, where DVC's cache or remote has it with its hash."""
-    from dvc.api import DVCFileSystem
-    from dvc.exceptions import DvcException
-
-    logging.getLogger("dvc").setLevel(logging.CRITICAL)
-    path = folder / MODEL.name
-    try:
-        DVCFileSystem(rev=version.commit).get_file(MODEL.as_posix(), str(path))
-    except (OSError, DvcException):
-        return None
-    return path if digest(path, "sha256") == version.model else None
+    return folder / MODEL if Stored(version.commit, folder).bring(MODEL) else None

@@ -10,11 +10,12 @@ import yaml
 
 from loop.base.errors import LoopError
 from loop.base.files import digest
-from loop.model import lineage
+from loop.history import model_origin
 from loop.production import log
 from loop.production import state as production
 from loop.production.log import Move
 from loop.production.state import Challenger, Champion, Version
+from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.settings.paths import LINEAGE, MODEL, PARAMS
 
@@ -86,7 +87,7 @@ def _version(known: dict[int, Version], number: int) -> Version:
 
 
 def _of_file(path: Path, known: dict[int, Version]) -> str:
-    traced = lineage.trace(path)
+    traced = model_origin.screen(path)
     sha256 = digest(path, "sha256")
     numbers = [str(number) for number, one in sorted(known.items()) if one.model == sha256]
     if not numbers:
@@ -207,7 +208,5 @@ def _made_of(version: Version) -> Iterator[str]:
 
 
 def _file(version: Version, path: Path) -> str | None:
-    try:
-        return git("show", f"{version.commit}:{path.as_posix()}")
-    except LoopError:
-        return None
+    found = Commit(version.commit).file(path)
+    return None if found is None else found.decode(errors="replace")

@@ -13,31 +13,36 @@ from loop.settings.yaml_file import load
 
 
 class Stored:
-    """Outputs of a commit of a clone, this one by default, in DVC's cache or remote."""
+    """Outputs of a commit of the clone `here` (this one by default), in DVC's cache or remote.
 
-    def __init__(self, commit: str, home: Checkout, here: Path | None = None) -> None:
+    The one way by which a model, its reference rows or its data are had without making them.
+    """
+
+    def __init__(self, commit: str, root: Path, here: Path | None = None) -> None:
         from dvc.api import DVCFileSystem
 
         logging.getLogger("dvc").setLevel(logging.CRITICAL)
-        self.home, self._files = home, DVCFileSystem(str(here) if here else None, rev=commit)
+        self.root, self._files = root, DVCFileSystem(str(here) if here else None, rev=commit)
 
     def bring(self, path: Path) -> bool:
-        """Bring an output into the checkout, if it can be had whole."""
-        target = self.home.path / path
+        """Bring an output to its place below `root`, if it can be had whole; else nothing lies there."""
+        target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._files.get_file(path.as_posix(), str(target))
-            return bool(self._files.info(path.as_posix()).get("md5") == lineage.md5(target))
-        except Exception:  # DVC's parts have errors of their own; whatever it is, it cannot be had
-            return False
+            if self._files.info(path.as_posix()).get("md5") == lineage.md5(target):
+                return True
+        except Exception:  # noqa: S110 - DVC's parts have errors of their own; it cannot be had
+            pass
+        target.unlink(missing_ok=True)
+        return False
 
 
-def rebuild(stored: "Stored", md5: str, base: str) -> str:
+def rebuild(home: Checkout, stored: Stored, md5: str, base: str) -> str:
     """Train the model again from its own data, code, params and lock; what is stored is not made again.
 
     Raises LoopError when that fails, or when it comes out with another md5 than the lock on `base` names.
     """
-    home = stored.home
     try:
         run(home, MODEL, lambda path: stored.bring(Path(path)))
     except LoopError as error:

@@ -2,12 +2,12 @@
 
 import json
 import os
-import subprocess
 import sys
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from loop.base import program
 from loop.base.errors import LoopError
 from loop.settings.paths import CARD_JSON, EVALUATION, PARAMS, PIPELINE_LOCK
 from loop.settings.yaml_file import load
@@ -82,21 +82,12 @@ def run(arguments: list[str]) -> int:
     tools = str(Path(sys.executable).parent)  # so that a stage's `python` is this one
     path = os.pathsep.join([tools, os.environ.get("PATH", "")])
     command = [f"{tools}/dvc", "repro", *arguments]
-    code = _wait(subprocess.Popen(command, env={**os.environ, "PATH": path}))
+    code = program.follow(command, env={**os.environ, "PATH": path})
     if code == 0:
         card = json.loads(CARD_JSON.read_text(encoding="utf-8"))
         print(summary(card))
         print("\n".join(_minima(card)))
     return 1 if code else 0
-
-
-def _wait(process: "subprocess.Popen[bytes]") -> int:
-    """The exit code of DVC; an interrupt reaches it too, and it must end first to drop its locks."""
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        process.wait()
-        raise
 
 
 def summary(card: dict[str, Any]) -> str:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.production import state as production
 from loop.production.state import EMPTY, STATE, VERSIONS, State, Version
+from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.settings.params import parse
 
@@ -53,8 +53,8 @@ def champions(commit: str) -> Iterator[int]:
     last = None
     for one in git("log", "--format=%H", commit, "--", str(STATE)).split():
         try:
-            state = parse("rollout", yaml.safe_load(git("show", f"{one}:{STATE.as_posix()}")), State, STATE)
-        except (LoopError, yaml.YAMLError):
+            state = parse("rollout", Commit(one).yaml(STATE), State, STATE)
+        except LoopError:
             continue
         if state.champion is not None and state.champion.version != last:
             last = state.champion.version
@@ -149,7 +149,7 @@ def versions(ref: str | None) -> dict[int, Version]:
     for number in sorted(_numbers(ref) if ref else ()):
         path = VERSIONS / f"{number}.yaml"
         try:
-            found[number] = parse("version", _yaml(ref, path), Version, path)
+            found[number] = parse("version", Commit(str(ref)).yaml(path), Version, path)
         except LoopError:
             continue
     return found
@@ -199,19 +199,12 @@ def _meddled(ref: str) -> set[str]:
 def _state(commit: str) -> tuple[State | None, str | None]:
     """The state that a commit holds, or why it is none."""
     try:
-        state = parse("rollout", _yaml(commit, STATE), State, STATE)
+        state = parse("rollout", Commit(commit).yaml(STATE), State, STATE)
     except LoopError as error:
         return None, error.found
     return state, None
 
 
 def _numbers(commit: str) -> set[int]:
-    names = git("ls-tree", "--name-only", commit, "--", f"{VERSIONS}/").split()
-    return {int(Path(name).stem) for name in names if Path(name).stem.isdigit()}
-
-
-def _yaml(commit: str | None, path: Path) -> object:
-    try:
-        return yaml.safe_load(git("show", f"{commit}:{path.as_posix()}"))
-    except yaml.YAMLError:
-        raise LoopError(f"{path} is not YAML", "valid YAML", "see the log of the branch") from None
+    names = map(Path, Commit(commit).blobs(f"{VERSIONS}/"))
+    return {int(name.stem) for name in names if name.stem.isdigit()}

@@ -6,10 +6,10 @@ mirrors nothing it is registered and built, and serves nobody until a person say
 
 from pathlib import Path
 
-import yaml
 from pydantic import Field, model_validator
 
 from loop.base.errors import LoopError
+from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.settings.params import Section, parse
 from loop.settings.yaml_file import load
@@ -76,8 +76,8 @@ def in_force() -> Policy:
         return read()
     where = Path(f"{POLICY} on origin/main")
     try:
-        values = yaml.safe_load(git("show", f"{MAIN}:{POLICY.as_posix()}"))
-    except (LoopError, yaml.YAMLError):
+        values = Commit(MAIN).yaml(POLICY)
+    except LoopError:
         raise LoopError(
             f"there is no {where} that can be read", "the policy of main", "mend it there"
         ) from None

@@ -1,11 +1,11 @@
 """Whether a commit of main is to be released, by what was released before. Asks git, and nobody else."""
 
-import subprocess
 from dataclasses import dataclass
 
 from loop.production import content
 from loop.production.content import Content
 from loop.production.state import Production, Refused, Version
+from loop.repo.git import has, is_ancestor
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def due(now: Production, commit: str) -> Due:
     last = before(now, commit)
     if (mine := now.of_commit(commit)) is not None:
         return Due(None, f"version {mine.version} was released from this commit", last, mine)
-    newer = [one for one in now.versions.values() if in_history(commit, one.commit) or not _known(one.commit)]
+    newer = [one for one in now.versions.values() if is_ancestor(commit, one.commit) or not has(one.commit)]
     if newer:
         return Due(None, f"version {newer[-1].version}, of a newer commit of main, was released already")
     if here.model is None:
@@ -43,26 +43,14 @@ def due(now: Production, commit: str) -> Due:
 
 def before(now: Production, commit: str) -> Version | None:
     """The newest version of an older commit of main."""
-    older = [one for one in now.versions.values() if one.commit != commit and in_history(one.commit, commit)]
+    older = [one for one in now.versions.values() if one.commit != commit and is_ancestor(one.commit, commit)]
     return max(older, key=lambda one: one.version, default=None)
-
-
-def _known(commit: str) -> bool:
-    """Whether this clone has a commit: of main it has all that there were when it was made."""
-    command = ["git", "cat-file", "-e", f"{commit}^{{commit}}"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
-def in_history(commit: str, of: str) -> bool:
-    """Whether a commit is in the history of another; no where git here does not have it."""
-    command = ["git", "merge-base", "--is-ancestor", commit, of]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def _serving(now: Production, commit: str, here: Content) -> Version | None:
     """A version with this content that serves, or that main was at when it was last in order."""
     refused = {one.version for one in now.state.refused}
-    older = [one for one in now.versions.values() if in_history(one.commit, commit)]
+    older = [one for one in now.versions.values() if is_ancestor(one.commit, commit)]
     kept = max((one.version for one in older if one.version not in refused), default=None)
     numbers = [one.version for one in now.state.models] + ([kept] if kept else [])
     return next((now.version(one) for one in numbers if content.of(now.version(one).commit) == here), None)

@@ -4,12 +4,10 @@ The commit on `production` is the release; the other two are told of it, and can
 """
 
 import hashlib
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from loop.base.errors import LoopError
 from loop.base.markup import prose
@@ -26,6 +24,7 @@ from loop.release.changelog import Facts, changelog
 from loop.release.needs_release import before, due
 from loop.release.plan import Plan
 from loop.repo import dvc_lock, remote
+from loop.repo.commit import Commit
 from loop.rollout import follow
 from loop.settings.paths import CARD, CARD_JSON, PARAMS, PIPELINE_LOCK
 
@@ -112,8 +111,7 @@ def _move(now: Production, release: Release) -> tuple[State, str, Version]:
 
 def _version(number: int, release: Release) -> Version:
     commit, came = release.plan.commit, release.plan.evidence[0]
-    text = _bytes(commit, PIPELINE_LOCK)
-    outs = dvc_lock.outs(yaml.safe_load(text))
+    outs = dvc_lock.outs(Commit(commit).yaml(PIPELINE_LOCK))
     return Version.model_validate(
         {
             "version": number,
@@ -121,7 +119,7 @@ def _version(number: int, release: Release) -> Version:
             "model": content.of(commit).model,
             "image": release.image or None,
             "released": release.now,
-            "lock": hashlib.sha256(text).hexdigest(),
+            "lock": hashlib.sha256(Commit(commit).file(PIPELINE_LOCK) or b"").hexdigest(),
             "data": {path: md5 for path, md5 in outs.items() if path.startswith("data/")},
             "verdict": came.verdict,
             "pull": came.pull,
@@ -137,7 +135,7 @@ def notes(now: Production, version: Version) -> str:
     since = f"## Since version {last.version}" if last else "## What it is"
     who = f"#{version.pull} by @{version.author}, approved by @{version.approver}: {prose(version.verdict)}"
     came = f"{who}\n\nCommit {version.commit} · model `{version.model}` · image `{version.image}`"
-    return "\n\n".join([came, since, _since(last, version), _bytes(version.commit, CARD).decode()])
+    return "\n\n".join([came, since, _since(last, version), Commit(version.commit).text(CARD)])
 
 
 def _since(last: Version | None, version: Version) -> str:
@@ -146,21 +144,5 @@ def _since(last: Version | None, version: Version) -> str:
 
 def facts(commit: str) -> Facts:
     """What a changelog compares, of a commit that git has."""
-    card, params, made = (
-        yaml.safe_load(_bytes(commit, path)) or {} for path in (CARD_JSON, PARAMS, PIPELINE_LOCK)
-    )
+    card, params, made = (Commit(commit).yaml(path) or {} for path in (CARD_JSON, PARAMS, PIPELINE_LOCK))
     return Facts(card, params, made, dict(content.of(commit).served))
-
-
-def _bytes(commit: str, path: Path) -> bytes:
-    """A file of a commit, to the byte."""
-    done = subprocess.run(
-        ["git", "cat-file", "blob", f"{commit}:{path.as_posix()}"], capture_output=True, check=False
-    )
-    if done.returncode:
-        raise LoopError(
-            f"commit {commit[:12]} has no {path}",
-            "a file that the pipeline wrote",
-            "`make run`, by a pull request",
-        )
-    return done.stdout

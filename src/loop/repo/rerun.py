@@ -1,12 +1,13 @@
 """The pipeline of this checkout, run again by `loop run`: from cache or remote, or made anew."""
 
+import os
 import re
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from loop.base import program
 from loop.base.errors import LoopError, guard
 from loop.settings.paths import PIPELINE, PIPELINE_LOCK
 from loop.settings.yaml_file import load
@@ -68,24 +69,19 @@ def _bring(needed: Sequence[Path]) -> None:
 
 def _dvc(*arguments: str) -> None:
     """A call of DVC that may fail: what it does not bring, a stage makes."""
-    dvc = str(Path(sys.executable).with_name("dvc"))
-    subprocess.run([dvc, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    program.ask([str(Path(sys.executable).with_name("dvc")), *arguments], seconds=program.DAY)
 
 
 def _loop_run(*options: str) -> tuple[int, list[str]]:
     """`loop run`, its lines shown as they come; exit code and lines."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "loop.cli", "run", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
     lines = []
-    for line in process.stdout or ():
+
+    def show(line: str) -> None:
         print(line, end="", flush=True)
         lines.append(line.rstrip())
-    return process.wait(), lines
+
+    code = program.follow([sys.executable, "-m", "loop.cli", "run", *options], show, env={**os.environ})
+    return code, lines
 
 
 def _some_output_is_missing() -> bool:

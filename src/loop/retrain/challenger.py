@@ -4,7 +4,6 @@ The working tree is never touched. DVC's cache is shared with it, so that whoeve
 """
 
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 
+from loop.base import program
 from loop.base.errors import LoopError
 from loop.monitor.inputs.past_retrains import TRAILER
 from loop.monitor.schema import FOLDER
@@ -84,13 +84,15 @@ def _share_cache(home: Checkout) -> None:
     private = Path(".dvc/config.local")
     if private.is_file():
         shutil.copy(private, home.path / private)
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", "cache", "dir"], capture_output=True, text=True, check=False
+    command = [sys.executable, "-m", "dvc", "cache", "dir"]
+    said = program.run(
+        command,
+        seconds=60,
+        name="`dvc cache dir`",
+        expected="a repository of DVC",
+        todo="run from a clone's root",
     )
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise LoopError(f"DVC has no cache here: {said}", "a repository of DVC", "run from a clone's root")
-    place = str(Path(done.stdout.strip()).absolute())
+    place = str(Path(said.strip()).absolute())
     home.run(str(home.python), "-m", "dvc", "config", "--local", "cache.dir", place)
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from loop.base.errors import LoopError
 from loop.base.markup import plain, prose
@@ -22,7 +21,7 @@ from loop.monitor.inputs.past_retrains import LABEL, PREFIX
 from loop.monitor.report import text as report
 from loop.monitor.schema import Finding
 from loop.repo import remote
-from loop.repo.git import git
+from loop.repo.commit import Commit
 from loop.retrain import challenger
 from loop.retrain.challenger import Challenger
 from loop.settings.params import Windows, parse
@@ -96,16 +95,16 @@ def _same(pull: dict[str, Any], moved: Windows) -> bool:
     """Whether an open pull request moves the windows to where this one would."""
     remote.to_remote("fetch", "--quiet", "--no-tags", "origin", f"refs/heads/{pull['head']['ref']}")
     try:
-        values = yaml.safe_load(git("show", f"{pull['head']['sha']}:{PARAMS}"))
+        values = Commit(pull["head"]["sha"]).yaml(PARAMS)
         return parse("windows", values["windows"], Windows) == moved
-    except (LoopError, yaml.YAMLError, KeyError, TypeError):  # it cannot be read: it is another
+    except (LoopError, KeyError, TypeError):  # it cannot be read: it is another
         return False
 
 
 def _sweep(github: GitHub) -> None:
     """Take away branches that a run left without a pull request: it was cut short."""
     known = {one["head"]["ref"] for _, one in past_retrains.pulls(github, "all")}
-    told = remote.to_remote("ls-remote", "origin", f"refs/heads/{PREFIX}*").stdout.split()[1::2]
+    told = remote.to_remote("ls-remote", "origin", f"refs/heads/{PREFIX}*").out.split()[1::2]
     for name in (ref.removeprefix("refs/heads/") for ref in told):
         if past_retrains.of_a_run(name) and name not in known:
             _delete(name)
@@ -113,7 +112,7 @@ def _sweep(github: GitHub) -> None:
 
 def _delete(name: str) -> None:
     done = remote.to_remote("push", "--quiet", "origin", f":refs/heads/{name}")
-    if done.returncode:
+    if done.code:
         issue.warn(f"the branch {name} has no pull request and could not be deleted")
 
 

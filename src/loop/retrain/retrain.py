@@ -4,12 +4,10 @@ It acts on `monitor/finding.json` alone, at the finding's own instant. With `--o
 becomes a pull request that a person merges; else a local branch.
 """
 
-import json
 import os
 from pathlib import Path
 
 import pandas as pd
-import yaml
 from pydantic import ValidationError
 
 from loop.base.errors import LoopError
@@ -18,6 +16,7 @@ from loop.github.client import GitHub
 from loop.monitor.inputs import past_retrains
 from loop.monitor.schema import FINDING, Finding
 from loop.repo import remote
+from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.retrain import challenger, propose
 from loop.retrain.challenger import Challenger
@@ -82,7 +81,7 @@ def _windows(main: str, finding: Finding, at: pd.Timestamp) -> Windows:
             f"{LOOK}. If main's is on its way to production, wait for it (`loop rollout status`); after a "
             "rollback, merge the pull request that takes the refused change back",
         )
-    where, values = Path(f"{PARAMS} on main"), yaml.safe_load(git("show", f"{main}:{PARAMS}"))
+    where, values = Path(f"{PARAMS} on main"), Commit(main).yaml(PARAMS)
     champion = params.parse("windows", values.get("windows"), Windows, where)
     settings = params.parse("monitor", values.get("monitor"), monitor_settings.Settings, where)
     return retrain_windows.at(at, settings, champion)
@@ -90,7 +89,7 @@ def _windows(main: str, finding: Finding, at: pd.Timestamp) -> Windows:
 
 def _champion(main: str) -> str:
     try:
-        return str(json.loads(git("show", f"{main}:{LINEAGE.as_posix()}"))["model"]["sha256"])
+        return str(Commit(main).json(LINEAGE)["model"]["sha256"])
     except (ValueError, KeyError, TypeError):
         raise LoopError(f"{LINEAGE} on main names no model", "its lineage", "`loop run` on main") from None
 

@@ -5,9 +5,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from loop.base.errors import LoopError
+from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.settings.paths import PIPELINE_LOCK
 
@@ -22,20 +21,13 @@ class Base:
 
     def text(self, path: Path, commit: str | None = None) -> str | None:
         """A file of the base's newest commit (or of `commit`); None if it has no such file."""
-        at = commit or self.commit
-        if not git("ls-tree", "--name-only", at, "--", path.as_posix()):
-            return None
-        return git("show", f"{at}:{path.as_posix()}")
+        found = Commit(commit or self.commit).file(path)
+        return None if found is None else found.decode(errors="replace")
 
     def yaml(self, path: Path, commit: str | None = None) -> Any:
         """A YAML file of the base; None if it has no such file. Raises LoopError if it is not YAML."""
-        text = self.text(path, commit)
-        try:
-            return None if text is None else yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise LoopError(
-                f"{path} on {self.name} is not YAML", "valid YAML", f"mend it on {self.name}"
-            ) from None
+        there = Commit(commit or self.commit)
+        return None if there.file(path) is None else there.yaml(path)
 
     def changed(self) -> list[str]:
         """Paths that the working tree changed since it parted from the base, new ones included."""

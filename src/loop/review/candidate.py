@@ -1,7 +1,6 @@
 """The candidate: what the working tree's pipeline has made, checked to be of one piece."""
 
 import json
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loop.base import files
+from loop.base import files, program
 from loop.base.errors import LoopError
 from loop.data import features
 from loop.model import lineage, model_file
@@ -82,13 +81,12 @@ def _agree(candidate: Candidate) -> None:
 
 def _up_to_date() -> None:
     command = [str(Path(sys.executable).parent / "dvc"), "status", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = program.ask(command, seconds=3600)
     try:
-        stages = json.loads(done.stdout)
+        stages = json.loads(done.out)
     except ValueError:
-        lines = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
         raise LoopError(
-            f"`dvc status` failed: {lines[-1]}", "a pipeline that DVC can read", "mend it"
+            f"`dvc status` failed: {done.gist()}", "a pipeline that DVC can read", "mend it"
         ) from None
     frozen = [name for name, spec in load(PIPELINE)["stages"].items() if spec.get("frozen")]
     stale = [f"{name}: is frozen" for name in frozen]

@@ -51,8 +51,8 @@ def bring(base: Base, home: Checkout, windows: params.Windows) -> Champion:
         )
     own = params.section("windows", params.Windows, home.path / PARAMS)
     _as_trained(base, lock)
-    stored = Stored(base.commit, home)
-    how = [] if stored.bring(MODEL) else [rebuild(stored, md5, base.name)]
+    stored = Stored(base.commit, home.path)
+    how = [] if stored.bring(MODEL) else [rebuild(home, stored, md5, base.name)]
     judged = _judged(windows, own)
     same_data = outs(lock).get(str(RAW)) == outs(load(PIPELINE_LOCK)).get(str(RAW))
     usable = judged == own and same_data and _as_locked(home, lock)

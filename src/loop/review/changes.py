@@ -10,6 +10,9 @@ import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype
 
 from loop.model import tracking
+from loop.repo import closure
+from loop.repo.closure import reached
+from loop.repo.commit import Commit
 from loop.repo.dvc_lock import outs
 from loop.repo.git import git
 from loop.review.base import Base
@@ -21,13 +24,9 @@ from loop.settings.yaml_file import load
 from loop.stats.psi import psi
 
 POLICY = "review"  # the section of params.yaml that no stage reads
-JUDGE = (
-    "src/loop/review/",
-    "src/loop/stats/",
-    "src/loop/settings/review_policy.py",
-    "src/loop/scorer.py",
-    "src/problem/metrics.py",
-)
+JUDGES = ("loop.review.review", "loop.review.import_error", "loop.scorer")  # what a verdict comes from
+JUDGED = "src/problem/"  # but for its metrics, which judge
+METRICS = "src/problem/metrics.py"
 DRIFTED = 0.1  # a PSI below it is not worth a word
 _OUTS = ("outs", "metrics", "plots")
 
@@ -45,18 +44,27 @@ def in_git(base: Base) -> Changes:
     for path in changed:
         if path in first and not path.startswith(("data/", "models/", str(ENVIRONMENT_LOCK))):
             code.setdefault(first[path], []).append(path)
-    told = {*first, str(PARAMS), str(PIPELINE_LOCK), *(path for path in changed if path.startswith(JUDGE))}
+    judge = judging(base).intersection(changed)
+    told = {*first, str(PARAMS), str(PIPELINE_LOCK), *judge}
     results = {_name(out) for _, spec in stages for kind in _OUTS for out in spec.get(kind, [])}
     return NO_CHANGES.model_copy(
         update={
             "params": moved(*(_without_policy(values) for values in (old, new))),
             "policy": moved(*(tracking.flat({POLICY: values.get(POLICY) or {}}) for values in (old, new))),
-            "judge": [path for path in changed if path.startswith(JUDGE)],
+            "judge": sorted(judge),
             "code": {stage: _lines(base, paths) for stage, paths in code.items()},
             "environment": _packages(base),
             "other": [path for path in changed if path not in told and path not in results],
         }
     )
+
+
+def judging(base: Base) -> set[str]:
+    """Files that a verdict comes from, of this tree and of the base: what the review and the scorer reach."""
+    parted = Commit(base.parted)
+    texts = parted.texts("src") if parted.blobs("src") else {}
+    files = reached(JUDGES, closure.here) | reached(JUDGES, texts.get)
+    return {path for path in files if not path.startswith(JUDGED)} | {METRICS}
 
 
 def touch_the_model(base: Base, found: Changes) -> bool:

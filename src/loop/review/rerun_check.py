@@ -6,7 +6,6 @@ with what came out.
 """
 
 import hashlib
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import yaml
 from loop.base.errors import LoopError
 from loop.repo import dvc_lock
 from loop.repo import rerun as rebuild
+from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.review.base import Base
 from loop.review.verdict import Gate, held
@@ -102,5 +102,4 @@ def _at_head(path: str) -> bytes | None:
 
 
 def _show(commit: str, path: str) -> bytes | None:
-    done = subprocess.run(["git", "show", f"{commit}:{path}"], capture_output=True, check=False)
-    return done.stdout if done.returncode == 0 else None
+    return Commit(commit).file(path)

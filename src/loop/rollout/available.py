@@ -11,13 +11,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-import yaml
 
 from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.production.state import Version
+from loop.repo.commit import Commit
 from loop.repo.dvc_lock import outs
-from loop.repo.git import git
 from loop.settings.paths import MODEL, PIPELINE_LOCK
 
 TIMEOUT = 5  # seconds, for each answer of a registry
@@ -97,7 +96,7 @@ def _model(version: Version) -> bool:
     from dvc.config import NoRemoteError
     from dvc.repo import Repo
 
-    lock = yaml.safe_load(git("show", f"{version.commit}:{PIPELINE_LOCK.as_posix()}"))
+    lock = Commit(version.commit).yaml(PIPELINE_LOCK)
     md5 = outs(lock)[str(MODEL)]
     with Repo() as repo:
         if repo.cache.local.exists(md5):

@@ -70,8 +70,8 @@ def main(there: Production) -> int:
 def _what(there: Production) -> Back | None:
     """What main has that production refused; None, and a word about it, where there is nothing to do."""
     done = remote.to_remote("fetch", "--quiet", "--no-tags", "origin", f"+refs/heads/main:{remote.MAIN}")
-    if done.returncode:
-        raise LoopError(f"main cannot be fetched: {done.stderr.strip()[-200:]}", "a branch main", "fetch it")
+    if done.code:
+        raise LoopError(f"main cannot be fetched: {done.gist()}", "a branch main", "fetch it")
     champion = there.state.champion
     if champion is None:
         print("nothing serves yet: there is nothing to take back from main")

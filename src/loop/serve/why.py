@@ -23,6 +23,7 @@ from loop.data import columns as arrays
 from loop.data.columns import Columns
 from loop.data.features import DECIDED_AT
 from loop.model import reference_rows
+from loop.model.artifacts import Stored
 from loop.repo.git import git
 from loop.repo.worktree import checkout
 from loop.serve import find, loaded_model
@@ -60,8 +61,9 @@ def explained(record: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, checkout(commit, Path.cwd()) as home:
         question, answer = Path(folder, "record.json"), Path(folder, "answer.json")
         write_json(question, asked)
+        stored = Stored(commit, home.path)
         for path in (MODEL, REFERENCE):
-            _bring(commit, path, home.path / path)
+            _bring(stored, path, commit)
         home.ask("why", str(question), str(answer))
         found: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
     return found
@@ -136,19 +138,13 @@ def _here(commit: str) -> bool:
         ) from None
 
 
-def _bring(commit: str, path: Path, to: Path) -> None:
-    """An output of a commit, from DVC's cache or remote; the checkout's own code holds it to its hash."""
-    from dvc.api import DVCFileSystem
-    from dvc.exceptions import DvcException
-
-    try:
-        DVCFileSystem(rev=commit).get_file(path.as_posix(), str(to))
-    except (OSError, DvcException):
+def _bring(stored: Stored, path: Path, commit: str) -> None:
+    if not stored.bring(path):
         raise LoopError(
             f"{path} of commit {commit[:12]} is in no cache or remote",
             "the model that gave the score",
             "`dvc pull` from where it was pushed to, or `loop reproduce` makes it again",
-        ) from None
+        )
 
 
 def _plain(record: dict[str, Any]) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+from loop.base import program
 from loop.base.errors import LoopError
 from loop.repo.git import git
 from loop.setup.need import Need
@@ -61,7 +61,7 @@ def _locked() -> bool:
     if not Path(uv).is_file():
         return False
     command = [uv, "sync", "--locked", "--check", "--quiet", "--python", sys.executable]
-    return subprocess.run(command, capture_output=True, timeout=TIMEOUT, check=False).returncode == 0
+    return program.ask(command, seconds=TIMEOUT).code == 0
 
 
 def _up_to_date() -> bool:
@@ -69,13 +69,5 @@ def _up_to_date() -> bool:
 
 
 def _dvc(*arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
-    if done.returncode:
-        raise LoopError(f"dvc {arguments[0]} failed: {done.stderr.strip()[-200:]}", "a clone", "make setup")
-    return done.stdout
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return program.run(command, seconds=TIMEOUT, expected="a clone", todo="make setup")
