@@ -134,6 +134,17 @@ def test_every_workflow_is_explained():
     assert not [path.name for path in workflows if f"| `{path.name}` |" not in page]
 
 
+def test_the_audit_shows_subjects_that_are_written():
+    """A subject, less its names and numbers, is a text in the code that commits to production."""
+    line = re.compile(r"^[\d-]+ [\d:]+Z  \w+ +version \d+ +\S+ \S+ {2,}(.+)$", re.MULTILINE)
+    shown = line.findall((ROOT / "docs/lineage.md").read_text())
+    code = "".join(path.read_text() for path in ROOT.glob("src/loop/r*/*.py"))
+    texts = re.findall(r'f"([A-Z][^"]*)"', code)
+    written = ["\\S+".join(map(re.escape, re.split(r"\{[^}]*\}", text))) for text in texts]
+    assert shown
+    assert not [subject for subject in shown if not any(re.fullmatch(one, subject) for one in written)]
+
+
 def test_the_problem_is_described_by_its_own_files():
     for page in (ROOT / "README.md", ROOT / "docs/adopt.md"):
         text = page.read_text()
