@@ -28,9 +28,11 @@ ABOVE_SLICES = (
     "return document.querySelectorAll('h2')[1].getBoundingClientRect().top - 20"  # gains and days are above
 )
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars")
-COMMENT = """<!doctype html><meta charset="utf-8"><style>{style}</style>
-<article class="comment"><header><b>github-actions</b> <i>bot</i> commented</header>
-<div class="markdown-body">{body}</div></article>"""
+PAGE = """<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<base href="{base}"><style>{style}</style>
+{body}"""
+COMMENT = """<article class="comment"><header><b>github-actions</b> <i>bot</i> commented</header>
+{body}</article>"""
 
 
 def main() -> None:
@@ -49,9 +51,22 @@ def main() -> None:
 
 def comment(markdown: str) -> str:
     """A comment on a pull request as a page, with what GitHub folds left folded."""
+    return _page(COMMENT.format(body=_body(markdown)))
+
+
+def page(markdown: str) -> str:
+    """A file of the repository's root as a page, about as GitHub shows it."""
+    return _page(f'<article class="file">{_body(markdown)}</article>')
+
+
+def _page(body: str) -> str:
     style = (Path(__file__).parent / "github.css").read_text(encoding="utf-8")
+    return PAGE.format(base=f"{ROOT.as_uri()}/", style=style, body=body)
+
+
+def _body(markdown: str) -> str:
     body = MarkdownIt("gfm-like", {"html": True, "linkify": False}).render(markdown)
-    return COMMENT.format(style=style, body=body)
+    return f'<div class="markdown-body">{body}</div>'
 
 
 def _review(clone: Path) -> None:
