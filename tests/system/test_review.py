@@ -391,7 +391,7 @@ def test_results_that_a_rerun_does_not_make_are_refused_with_the_stage(change):
     (gate,) = [gate for gate in verdict["gates"] if gate["result"] == "fail"]
     assert gate["name"] == "rerun"
     assert gate["said"].startswith("stage evaluate: reports/metrics.json is ")
-    assert "stage evaluate: reports/golden.json on the branch is not the one" in gate["said"]
+    assert "stage evaluate: reports/golden.json on the branch is not what" in gate["said"]
     assert json.loads(change.text("reports/metrics.json")) == honest
     assert verdict["candidate"]["dirty"] is False, "what the run made is not a change that nobody committed"
 

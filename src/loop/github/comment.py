@@ -4,22 +4,20 @@
 whoever wrote it. So it is asked to only where that one is ours, or nobody has one.
 """
 
-import os
 import re
 import tempfile
 from pathlib import Path
 from typing import Any, Protocol
 
-from loop.base import program
 from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.github.client import BOT, GitHub
+from loop.github.cml import cml
 
 MARK = "review"
 FIRST = 30  # comments that CML reads
 TRIES = 3
 _MARKED = re.compile(rf'!\[\]\(https://cml\.dev/watermark\.png#[0-9a-fA-F]+ "CML watermark {MARK}"\)')
-_OURS = ("PATH", "HOME", "CI", "LANG", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "HTTPS_PROXY", "NO_PROXY")
 
 
 class Pull(Protocol):
@@ -78,17 +76,15 @@ def _rest(github: GitHub, pull: Pull, body: str, ours: dict[str, Any] | None) ->
 
 
 def _cml(github: GitHub, pull: Pull, body: str, verb: str) -> None:
-    """One call of CML; it does not ask twice by itself. The token goes by the environment."""
-    env = {name: os.environ[name] for name in os.environ if name in _OURS or name.startswith("GITHUB_")}
-    env |= {"REPO_TOKEN": github.token, "ITERATIVE_DO_NOT_TRACK": "1"}
+    """One call of CML; a second `create` may be a second comment, a second `update` may not."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.md")
         report.write_text(body, encoding="utf-8")
-        command = ["cml", "comment", verb, "--no-publish", f"--target=pr/{pull.number}"]
-        command += [f"--watermark-title={MARK}", f"--repo={github.server}/{github.repository}", str(report)]
-        for _ in range(TRIES if verb == "update" else 1):  # a second `create` may be a second comment
-            done = program.ask(command, seconds=120, env=env)
-            if done.code == 0:
+        target = ("--no-publish", f"--target=pr/{pull.number}", f"--watermark-title={MARK}", str(report))
+        for left in reversed(range(TRIES if verb == "update" else 1)):
+            try:
+                cml(github, "comment", verb, *target)
                 return
-    said = re.findall(r'"message":"([^"]*)"', done.errors) or done.errors.split("\n")
-    raise LoopError(f"cml comment {verb} failed: {said[0][:200]}", "a comment", "run it again")
+            except LoopError:
+                if not left:
+                    raise

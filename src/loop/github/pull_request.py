@@ -5,24 +5,19 @@ request. With paths it would make a commit of its own, that skips checks. It lea
 settings of the place where it runs, so that place must be one that vanishes.
 """
 
-import os
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from loop.base import program
 from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.github import issue
 from loop.github.client import GitHub
+from loop.github.cml import cml
 from loop.repo import remote
 from loop.repo.git import git
-
-TIMEOUT = 180  # seconds, for CML
-_OURS = ("PATH", "HOME", "CI", "LANG", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "HTTPS_PROXY", "NO_PROXY")
 
 
 @dataclass(frozen=True)
@@ -79,9 +74,10 @@ def push(place: Path, name: str) -> None:
         return
     done = remote.to_remote("push", "--quiet", "origin", f"HEAD:refs/heads/{name}", cwd=place)
     if done.code:
-        said = (done.errors.strip().splitlines() or ["it said nothing"])[-1]
         raise LoopError(
-            f"the branch {name} could not be pushed: {said}", "the right to push a branch", "see the commands"
+            f"the branch {name} could not be pushed: {done.gist()}",
+            "the right to push a branch",
+            "see the commands",
         )
 
 
@@ -94,15 +90,9 @@ def label(github: GitHub, url: str, name: str) -> None:
 
 
 def _cml(github: GitHub, place: Path, change: Change) -> str:
-    """One call of CML. The token goes by the environment."""
-    kept = {name: os.environ[name] for name in os.environ if name in _OURS or name.startswith("GITHUB_")}
-    way = {name: value for name, value in os.environ.items() if name.startswith("GIT_SSL_")}
-    own = {"REPO_TOKEN": github.token, "ITERATIVE_DO_NOT_TRACK": "1"}
-    command = ["cml", "pr", "create", f"--repo={github.server}/{github.repository}", "--target-branch=main"]
-    command += [f"--branch={change.branch}", f"--title={change.title}", f"--body={change.body}"]
-    done = program.ask(command, seconds=TIMEOUT, cwd=place, env=kept | way | own)
-    url = (done.out.strip().splitlines() or [""])[-1]
-    if done.code or not url.startswith(github.server):
-        said = re.findall(r'"message":"([^"]*)"', done.errors) or done.errors.strip().split("\n")
-        raise LoopError(f"cml pr create failed: {plain(said[0], 200)}", "a pull request", "run it again")
+    words = (f"--branch={change.branch}", f"--title={change.title}", f"--body={change.body}")
+    said = cml(github, "pr", "create", "--target-branch=main", *words, cwd=place)
+    url = (said.strip().splitlines() or [""])[-1]
+    if not url.startswith(github.server):
+        raise LoopError(f"cml pr create said {plain(url, 200)!r}", "a pull request's address", "run it again")
     return url

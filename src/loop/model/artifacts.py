@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from loop.base.errors import LoopError
 from loop.model import lineage
+from loop.repo import dvc_yaml
+from loop.repo.dvc_yaml import Stage
 from loop.repo.worktree import Checkout
-from loop.settings.paths import MODEL, PIPELINE, PIPELINE_LOCK
-from loop.settings.yaml_file import load
+from loop.settings.paths import MODEL, PIPELINE_LOCK
 
 
 class Stored:
@@ -63,40 +63,30 @@ def rebuild(home: Checkout, stored: Stored, md5: str, base: str) -> str:
 
 def run(home: Checkout, target: Path, have: Callable[[str], bool] = lambda _: False) -> None:
     """Run the stages that make `target` in a checkout, as its dvc.yaml says."""
-    for command in upstream(load(home.path / PIPELINE)["stages"], target, have):
+    for command in upstream(dvc_yaml.of(home.path), target, have):
         home.run("sh", "-c", command)
 
 
-def upstream(
-    pipeline: dict[str, Any], target: Path, have: Callable[[str], bool] = lambda _: False
-) -> list[str]:
+def upstream(pipeline: list[Stage], target: Path, have: Callable[[str], bool] = lambda _: False) -> list[str]:
     """The commands of the stages that `target` needs, in an order in which they can run.
 
     A stage whose output is needed and `have` says is there is not run, nor what it needs.
     """
-    made = {_path(out): name for name, spec in pipeline.items() for out in _written(spec)}
-    order: list[str] = []
+    made = {out: stage for stage in pipeline for out in stage.outs}
+    order: list[Stage] = []
 
-    def maker(path: str) -> str | None:
+    def maker(path: str) -> Stage | None:
         parts = [path, *(str(parent) for parent in Path(path).parents)]
         return next((made[part] for part in parts if part in made), None)
 
     def visit(path: str) -> None:
-        name = maker(path)
-        if name is None or name in order:
+        stage = maker(path)
+        if stage is None or stage in order:
             return
-        for dep in pipeline[name].get("deps", []):
+        for dep in stage.deps:
             if maker(dep) and not have(dep):
                 visit(dep)
-        order.append(name)
+        order.append(stage)
 
     visit(target.as_posix())
-    return [pipeline[name]["cmd"] for name in order]
-
-
-def _written(spec: dict[str, Any]) -> list[Any]:
-    return [entry for kind in ("outs", "metrics", "plots") for entry in spec.get(kind, [])]
-
-
-def _path(out: Any) -> str:
-    return str(next(iter(out))) if isinstance(out, dict) else str(out)
+    return [stage.command for stage in order]

@@ -12,8 +12,8 @@ from typing import Any
 
 from loop.base.errors import LoopError
 from loop.base.files import digest
-from loop.settings.paths import ENVIRONMENT_LOCK, LINEAGE, PIPELINE
-from loop.settings.yaml_file import load as load_yaml
+from loop.repo import dvc_yaml
+from loop.settings.paths import ENVIRONMENT_LOCK, LINEAGE
 
 
 def links(stage: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -23,11 +23,11 @@ def links(stage: str, params: dict[str, Any]) -> dict[str, Any]:
     earlier stages read is in the dvc.lock of the same commit: naming it here as well would
     make the file depend on more than its stage does, and go stale.
     """
-    spec = load_yaml(PIPELINE)["stages"][stage]
+    spec = next(one for one in dvc_yaml.of() if one.name == stage)
     return {
-        "data": {dep: md5(Path(dep)) for dep in sorted(spec["deps"]) if dep.startswith("data/")},
-        "code": {dep: md5(Path(dep)) for dep in sorted(spec["deps"]) if dep.startswith("src/")},
-        "params": {key: _value(params, key) for key in sorted(spec["params"])},
+        "data": {dep: md5(Path(dep)) for dep in sorted(spec.deps) if dep.startswith("data/")},
+        "code": {dep: md5(Path(dep)) for dep in sorted(spec.deps) if dep.startswith("src/")},
+        "params": {key: _value(params, key) for key in sorted(spec.params)},
         "environment": {str(ENVIRONMENT_LOCK): digest(ENVIRONMENT_LOCK, "sha256")},
     }
 

@@ -44,7 +44,7 @@ def of(commit: str) -> Content:
     served = {path: blob for path, blob in blobs.items() if path in BUILD or path in code}
     if str(PARAMS) in blobs:
         served[SERVE] = _serve(there) or blobs[str(PARAMS)]
-    return Content(_model(there) if str(LINEAGE) in blobs else None, served)
+    return Content(there.model(), served)
 
 
 def in_image(texts: Mapping[str, str]) -> set[str]:
@@ -64,10 +64,3 @@ def _serve(there: Commit) -> str | None:
         return None
     section = found.get("serve") if isinstance(found, dict) else found
     return hashlib.sha256(json.dumps(section, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _model(there: Commit) -> str | None:
-    try:
-        return str(there.json(LINEAGE)["model"]["sha256"])
-    except (LoopError, KeyError, TypeError):
-        return None

@@ -9,6 +9,7 @@ import yaml
 
 from loop.base.errors import LoopError
 from loop.repo import git
+from loop.settings.paths import LINEAGE
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,13 @@ class Commit:
                 "valid JSON",
                 f"look at it: `git show {self.name[:12]}:{_plain(path)}`",
             ) from None
+
+    def model(self) -> str | None:
+        """The sha256 of the model that its lineage names; None where it names none."""
+        try:
+            return str(self.json(LINEAGE)["model"]["sha256"])
+        except (LoopError, KeyError, TypeError):
+            return None
 
     def blobs(self, *under: str) -> dict[str, str]:
         """Path -> blob of its files, those below `under` if any is named."""

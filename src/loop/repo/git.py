@@ -25,6 +25,12 @@ def ask(*arguments: str, cwd: Path | None = None, text: str | None = None, env: 
     return program.ask(["git", *arguments], seconds=SECONDS, cwd=cwd, env=told, text=text)
 
 
+def commit_of(name: str, cwd: Path | None = None) -> str | None:
+    """The commit that a name means here; None where it means none."""
+    done = ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}", cwd=cwd)
+    return done.out.strip() or None if done.code == 0 else None
+
+
 def has(commit: str, cwd: Path | None = None) -> bool:
     """Whether this clone has a commit."""
     return ask("cat-file", "-e", f"{commit}^{{commit}}", cwd=cwd).code == 0

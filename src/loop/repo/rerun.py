@@ -5,12 +5,11 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from loop.base import program
 from loop.base.errors import LoopError, guard
-from loop.settings.paths import PIPELINE, PIPELINE_LOCK
-from loop.settings.yaml_file import load
+from loop.repo import dvc_yaml
+from loop.settings.paths import PIPELINE_LOCK
 
 _FAILED = re.compile(r"failed to reproduce '([^']*)'")
 _NOISE = re.compile(r"^(ERROR: failed to reproduce|> |WARNING: |Running stage |To |\s*$)")
@@ -33,22 +32,9 @@ def run(needed: Sequence[Path] = ()) -> None:
         raise LoopError(failure(said), "a pipeline that runs to its end", "`loop run` shows it all; mend it")
 
 
-def small_results(stage: dict[str, Any]) -> list[str]:
-    """Outputs of a stage of dvc.yaml that git keeps: those that are not cached."""
-    entries = [entry for kind in ("outs", "metrics", "plots") for entry in stage.get(kind) or []]
-    return [
-        str(path)
-        for entry in entries
-        if isinstance(entry, dict)
-        for path, options in entry.items()
-        if isinstance(options, dict) and options.get("cache") is False
-    ]
-
-
 def made(home: Path = Path()) -> list[str]:
     """Files in git that the pipeline of a checkout writes: dvc.lock, and results that are not cached."""
-    stages = (load(home / PIPELINE).get("stages") or {}).values()
-    return [str(PIPELINE_LOCK), *(path for stage in stages for path in small_results(stage))]
+    return [str(PIPELINE_LOCK), *(path for stage in dvc_yaml.of(home) for path in stage.in_git)]
 
 
 def failure(said: list[str]) -> str:
@@ -85,15 +71,7 @@ def _loop_run(*options: str) -> tuple[int, list[str]]:
 
 
 def _some_output_is_missing() -> bool:
-    entries = [
-        entry
-        for stage in (load(PIPELINE).get("stages") or {}).values()
-        for kind in ("outs", "metrics", "plots")
-        for entry in stage.get(kind) or []
-    ]
-    return any(
-        not Path(str(next(iter(entry)) if isinstance(entry, dict) else entry)).exists() for entry in entries
-    )
+    return any(not Path(path).exists() for stage in dvc_yaml.of() for path in stage.outs)
 
 
 if __name__ == "__main__":

@@ -88,10 +88,10 @@ def _windows(main: str, finding: Finding, at: pd.Timestamp) -> Windows:
 
 
 def _champion(main: str) -> str:
-    try:
-        return str(Commit(main).json(LINEAGE)["model"]["sha256"])
-    except (ValueError, KeyError, TypeError):
-        raise LoopError(f"{LINEAGE} on main names no model", "its lineage", "`loop run` on main") from None
+    found = Commit(main).model()
+    if found is None:
+        raise LoopError(f"{LINEAGE} on main names no model", "its lineage", "`loop run` on main")
+    return found
 
 
 def _here(main: str, moved: Windows, at: pd.Timestamp) -> None:

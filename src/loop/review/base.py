@@ -7,7 +7,7 @@ from typing import Any
 
 from loop.base.errors import LoopError
 from loop.repo.commit import Commit
-from loop.repo.git import git
+from loop.repo.git import commit_of, git
 from loop.settings.paths import PIPELINE_LOCK
 
 
@@ -57,7 +57,7 @@ def resolve(name: str) -> Base:
             "`git fetch --unshallow`; in a workflow, checkout with `fetch-depth: 0`",
         )
     tried = (f"refs/heads/{name}", f"refs/remotes/origin/{name}", name)  # a branch before a tag of its name
-    commit = next(filter(None, map(_commit, tried)), None)
+    commit = next(filter(None, map(commit_of, tried)), None)
     if commit is None:
         branches = git("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/remotes").split()
         near = get_close_matches(name, branches, n=1)
@@ -75,10 +75,3 @@ def resolve(name: str) -> Base:
             "fetch the whole history, or name another base with --against",
         ) from None
     return Base(name, commit, parted)
-
-
-def _commit(name: str) -> str | None:
-    try:
-        return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    except (LoopError, IndexError):
-        return None

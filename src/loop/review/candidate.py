@@ -13,9 +13,9 @@ from loop.base import files, program
 from loop.base.errors import LoopError
 from loop.data import features
 from loop.model import lineage, model_file
+from loop.repo import dvc_yaml
 from loop.settings import params
-from loop.settings.paths import HOLDOUT, MODEL, PIPELINE, PREDICTIONS, TRAIN, VALIDATION
-from loop.settings.yaml_file import load
+from loop.settings.paths import HOLDOUT, MODEL, PREDICTIONS, TRAIN, VALIDATION
 from problem import model as problem_model
 
 NEEDED = (MODEL, HOLDOUT, TRAIN, PREDICTIONS)
@@ -88,7 +88,7 @@ def _up_to_date() -> None:
         raise LoopError(
             f"`dvc status` failed: {done.gist()}", "a pipeline that DVC can read", "mend it"
         ) from None
-    frozen = [name for name, spec in load(PIPELINE)["stages"].items() if spec.get("frozen")]
+    frozen = [stage.name for stage in dvc_yaml.of() if stage.frozen]
     stale = [f"{name}: is frozen" for name in frozen]
     stale += [f"{stage}: {what}" for stage, told in stages.items() for what in _stale(told)]
     missing = [str(path) for path in NEEDED if not path.exists()]

@@ -10,10 +10,11 @@ import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype
 
 from loop.model import tracking
-from loop.repo import closure
+from loop.repo import closure, dvc_yaml
 from loop.repo.closure import reached
 from loop.repo.commit import Commit
 from loop.repo.dvc_lock import outs
+from loop.repo.dvc_yaml import Stage
 from loop.repo.git import git
 from loop.review.base import Base
 from loop.review.candidate import Candidate
@@ -28,7 +29,6 @@ JUDGES = ("loop.review.review", "loop.review.import_error", "loop.scorer")  # wh
 JUDGED = "src/problem/"  # but for its metrics, which judge
 METRICS = "src/problem/metrics.py"
 DRIFTED = 0.1  # a PSI below it is not worth a word
-_OUTS = ("outs", "metrics", "plots")
 
 
 def in_git(base: Base) -> Changes:
@@ -37,16 +37,16 @@ def in_git(base: Base) -> Changes:
     changed = base.changed()
     stages = _stages(base)
     first = {str(PIPELINE): "the pipeline"}  # path -> the first stage that runs it
-    for name, spec in stages:
-        for path in spec.get("deps", []):
-            first.setdefault(path, name)
+    for stage in stages:
+        for path in stage.deps:
+            first.setdefault(path, stage.name)
     code: dict[str, list[str]] = {}
     for path in changed:
         if path in first and not path.startswith(("data/", "models/", str(ENVIRONMENT_LOCK))):
             code.setdefault(first[path], []).append(path)
     judge = judging(base).intersection(changed)
     told = {*first, str(PARAMS), str(PIPELINE_LOCK), *judge}
-    results = {_name(out) for _, spec in stages for kind in _OUTS for out in spec.get(kind, [])}
+    results = {path for stage in stages for path in stage.outs}
     return NO_CHANGES.model_copy(
         update={
             "params": moved(*(_without_policy(values) for values in (old, new))),
@@ -70,20 +70,15 @@ def judging(base: Base) -> set[str]:
 def touch_the_model(base: Base, found: Changes) -> bool:
     """Whether anything that a stage reads or writes is not as it was where the branch parted."""
     here: set[str] = {str(PIPELINE), str(PIPELINE_LOCK)}
-    for _, spec in _stages(base):
-        here |= set(spec.get("deps", [])) | {_name(out) for kind in _OUTS for out in spec.get(kind, [])}
-        here |= {_name(key) for key in spec.get("params", []) if isinstance(key, dict)}  # other params files
+    for stage in _stages(base):
+        here |= {*stage.deps, *stage.outs}
+        here |= {dvc_yaml.named(key) for key in stage.params if isinstance(key, dict)}  # other params files
     return bool(found.params) or any(_within(path, here) for path in base.changed())
 
 
-def _stages(base: Base) -> list[tuple[str, dict[str, Any]]]:
+def _stages(base: Base) -> list[Stage]:
     """Stages of the branch, then of the base: what only the base read counts too."""
-    both = (load(PIPELINE), base.yaml(PIPELINE, base.parted))
-    return [item for spec in both if isinstance(spec, dict) for item in (spec.get("stages") or {}).items()]
-
-
-def _name(entry: Any) -> str:
-    return str(next(iter(entry))) if isinstance(entry, dict) else str(entry)
+    return [*dvc_yaml.of(), *dvc_yaml.stages(base.yaml(PIPELINE, base.parted))]
 
 
 def _within(path: str, places: set[str]) -> bool:

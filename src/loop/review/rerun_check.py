@@ -13,13 +13,13 @@ from typing import Any
 import yaml
 
 from loop.base.errors import LoopError
-from loop.repo import dvc_lock
+from loop.repo import dvc_lock, dvc_yaml
 from loop.repo import rerun as rebuild
 from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.review.base import Base
 from loop.review.verdict import Gate, held
-from loop.settings.paths import PIPELINE, PIPELINE_LOCK
+from loop.settings.paths import PIPELINE_LOCK
 from loop.settings.review_policy import Limit
 from loop.settings.yaml_file import load
 
@@ -69,16 +69,16 @@ def differences(committed: dict[str, Any], ours: dict[str, Any], base: dict[str,
 
 def _files(committed: dict[str, Any]) -> Iterator[str]:
     """Results in git that are neither what the committed lock names nor what this run made."""
-    for name, stage in (load(PIPELINE).get("stages") or {}).items():
-        named = dvc_lock.hashes((committed.get("stages") or {}).get(name) or {}, "outs")
-        for path in rebuild.small_results(stage):
+    for stage in dvc_yaml.of():
+        named = dvc_lock.hashes((committed.get("stages") or {}).get(stage.name) or {}, "outs")
+        for path in stage.in_git:
             text = _at_head(path)
             if text is None or path not in named:
                 continue
             here = Path(path)
             ours = hashlib.md5(here.read_bytes()).hexdigest() if here.is_file() else None  # noqa: S324 - DVC's
             if hashlib.md5(text).hexdigest() not in (named[path], ours):  # noqa: S324
-                yield f"stage {name}: {path} on the branch is not the one that its {PIPELINE_LOCK} names"
+                yield f"stage {stage.name}: {path} on the branch is not what its {PIPELINE_LOCK} names"
 
 
 def _yaml(commit: str) -> dict[str, Any]:
