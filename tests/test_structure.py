@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from docs.make import architecture
-from typer.main import get_command
 
-from loop.cli import app
 from loop.repo.closure import imports
 from loop.settings import paths
 from support.closure import closure
@@ -132,19 +130,6 @@ def test_every_file_of_the_stages_is_named_in_paths():
     assert {name for name in data if name not in known} == {
         f"{paths.PLOTS}/{name}.csv" for name in ("calibration", "clusters", "scores")
     }
-
-
-def test_the_map_of_modules_is_that_of_the_code():
-    assert (ROOT / architecture.PAGE).read_text() == architecture.page(), "`make docs` writes it anew"
-
-
-def test_the_readme_names_every_task_and_command():
-    readme = (ROOT / "README.md").read_text()
-    tasks = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    commands = list(get_command(app).commands)
-    assert not [task for task in tasks if f"make {task}" not in readme]
-    assert commands
-    assert not [command for command in commands if f"loop {command}" not in readme]
 
 
 def test_only_the_problem_speaks_of_the_example():

@@ -12,11 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.monitor.world import World
+from loop.data.features import DECIDED_AT
 from loop.monitor.signals import drift, estimate, performance
 from loop.monitor.signals.performance import Daily
 from loop.monitor.signals.series import Floats, Series
 from loop.settings.monitor_settings import Settings
-from loop.stats.profile import Profile
+from loop.stats.profile import Profile, profile
 
 Ints = NDArray[np.int64]
 TOGETHER = 20  # stretches in one table: limits are learnt once for all
@@ -45,14 +46,13 @@ class Days:
         counts = {name: np.concatenate([one.counts[name] for one in profiles]) for name in profiles[0].counts}
         rows = np.concatenate([one.rows for one in profiles])
         dates = np.arange(len(rows)) + np.datetime64(self.profile.days[0])
-        moments = [one.moments for one in profiles if one.moments is not None]
         return Days(
             replace(
                 profiles[0],
                 days=[str(day) for day in dates],
                 rows=rows,
                 counts=counts,
-                moments=np.concatenate(moments),
+                moments=np.concatenate([one.moments for one in profiles]),
             ),
             Daily(dates, *map(np.concatenate, zip(*(_parts(one.daily) for one in every), strict=True))),
             np.concatenate([one.counts for one in every]),
@@ -83,7 +83,7 @@ class Monitor:
     def table(self, rows: pd.DataFrame, until: str) -> Days:
         """Rows of the days before `until` as the monitor keeps them; every row's label is known."""
         days = np.arange(np.datetime64(self._first), np.datetime64(until))
-        found = drift.counted(rows, self._bins)
+        found = profile(rows, self._bins, DECIDED_AT)
         return Days(found, performance.daily(rows, self._first, until), self._estimate.daily(rows, days))
 
     def run(self, stretches: list[Days], after: list[int], baseline: Days | None = None) -> list[Runs]:

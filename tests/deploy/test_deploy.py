@@ -417,7 +417,7 @@ def test_before_the_first_release_it_says_what_is_missing(host):
 
 
 def test_versions_used_last_keep_their_worktrees(host, monkeypatch):
-    monkeypatch.setattr(deploy.home, "KEPT", 2)
+    monkeypatch.setattr(deploy.version_home, "KEPT", 2)
     for number in (1, 2, 3):
         host.release(number)
         while host.servers().get((number, "champion")) is None:

@@ -147,8 +147,7 @@ def test_evidence_and_trailers_are_read_apart(clone):
 
 def test_what_served_at_the_end_of_a_day_is_the_last_state_that_could(clone, monkeypatch):
     for day, one in (("2026-01-05T23:59:59Z", version(1)), ("2026-01-07T00:00:00Z", version(2))):
-        monkeypatch.setenv("GIT_COMMITTER_DATE", day)
-        monkeypatch.setattr(branch, "environment", lambda: dict(os.environ))
+        monkeypatch.setattr(branch, "identity", lambda day=day: {"GIT_COMMITTER_DATE": day})
         released(one)
     known = log.transitions(production.ref())
     assert log.at_end(known, at("2026-01-04")) is None

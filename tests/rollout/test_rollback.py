@@ -9,6 +9,7 @@ import yaml
 
 from conftest import BIN, ROOT
 from loop.base.errors import LoopError
+from loop.base.program import Done
 from loop.history import registry as mlflow
 from loop.production import branch, transitions
 from loop.production import state as production
@@ -442,8 +443,8 @@ def test_a_push_that_arrived_without_an_answer_is_one_step_back_and_no_failure(m
     def lost(*arguments, **how):
         done = real(*arguments, **how)
         if arguments[0] == "push" and answer == "an error":
-            done.returncode, done.stderr = 128, "fatal: the remote end hung up unexpectedly"
-        elif arguments[0] == "push":
+            return Done(128, b"", "fatal: the remote end hung up unexpectedly")
+        if arguments[0] == "push":
             raise LoopError("origin did not answer within 120 s", "", "run it again")
         return done
 

@@ -19,7 +19,8 @@ counts = arrays.arrays(np.int64, 6, elements=st.integers(0, 1000)).filter(lambda
 
 def counted(before, after):
     """Counts of two columns in the bins of the first."""
-    frames = [pd.DataFrame({"x": side, "day": "2024-01-01"}) for side in (before, after)]
+    day = pd.Timestamp("2024-01-01", tz="UTC")
+    frames = [pd.DataFrame({"x": side, "day": day}) for side in (before, after)]
     of = bins(frames[0], ["x"])
     return [profile(frame, of, "day").counts["x"][0] for frame in frames]
 

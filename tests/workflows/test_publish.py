@@ -445,6 +445,7 @@ def test_a_run_that_waits_for_approval_says_nothing(at_main, reviewed):
         ("uv.lock", "this change's own claims"),
         ("src/problem/model.py", "Code of this change ran in its review"),
         ("tests/conftest.py", "Code of this change ran in its review"),
+        ("docs/make/commands.py", "Code of this change ran in its review"),
         ("docs/data.md", ""),
         ("params.yaml", ""),
     ],

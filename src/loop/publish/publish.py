@@ -186,11 +186,17 @@ def _body(case: Case, text: str, gate: Gate, warnings: list[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _may_run(path: str) -> bool:
+    """Code may, wherever it lies: tests import that of docs/make."""
+    inert = path.startswith(INERT) or path.endswith(".md") or path in INERT_FILES
+    return path.endswith(".py") or not inert
+
+
 def _warnings(case: Case) -> list[str]:
     """What of the change ran in its own review, from main's look at the diff."""
     changed = case.head.changed(head.merge_base(case.run.sha))
-    ran = {path for path in changed if not path.startswith(INERT) and not path.endswith(".md")} - INERT_FILES
-    foreign = {path for path in ran - PROBLEM if not path.startswith("tests/")}
+    ran = {path for path in changed if _may_run(path)}
+    foreign = {path for path in ran - PROBLEM if not path.startswith(("tests/", "docs/"))}
     if foreign:
         return [
             "**The figures below are this change's own claims**, because it changes what makes or judges "

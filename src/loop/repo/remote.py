@@ -40,15 +40,20 @@ def to_remote(*arguments: str, cwd: Path | None = None) -> Done:
 
     Raises LoopError where it does not answer in time.
     """
-    way = {name: value for name, value in os.environ.items() if name.startswith(_WAY)}
+    env = way()
     token, server = os.environ.get("GITHUB_TOKEN"), os.environ.get("GITHUB_SERVER_URL")
     if os.environ.get("GITHUB_ACTIONS") and token and server:
-        way |= auth_by_environment(token, server)
-    env = program.environment(**way, GIT_TERMINAL_PROMPT="0", LC_ALL="C")
+        env |= auth_by_environment(token, server)
+    env = program.environment(**env, GIT_TERMINAL_PROMPT="0", LC_ALL="C")
     try:
         return program.ask(["git", *arguments], seconds=TIMEOUT, cwd=cwd, env=env)
     except LoopError as error:
         raise LoopError(error.found, "a remote that answers", "run it again") from None
+
+
+def way() -> dict[str, str]:
+    """How git gets to a remote, as this process was told: keys, certificates, a proxy."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_WAY)}
 
 
 def auth_by_environment(token: str, server: str = "") -> dict[str, str]:

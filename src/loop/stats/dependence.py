@@ -6,12 +6,9 @@ the scores a profile keeps sums of products by day, so the correlations of any w
 correlation does not see a feature's own shift of mean or spread.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.base.errors import LoopError
 from loop.stats.profile import Profile
 
 Floats = NDArray[np.float64]
@@ -24,12 +21,6 @@ def correlations(profile: Profile) -> Floats:
 
     A column that does not vary correlates with nothing: zero. NaN for a window without a row.
     """
-    if profile.moments is None:
-        raise LoopError(
-            "a profile without the sums that correlations need",
-            "a profile made with dependence=True",
-            "profile the rows again",
-        )
     rows = np.where(profile.rows > 0, profile.rows, np.nan)[:, None]
     known = [(profile.counts[name][:, :-1], of.scores) for name, of in profile.bins.items()]
     means = np.stack([counts @ scores for counts, scores in known], axis=1) / rows
@@ -53,11 +44,3 @@ def distance(baseline: Profile, window: Profile) -> Floats:
     if not len(pairs[0]):
         return np.zeros(len(moved))
     return np.asarray(np.sqrt((moved[:, pairs[0], pairs[1]] ** 2).mean(axis=1)))
-
-
-def moved(baseline: Profile, window: Profile) -> list[tuple[str, str, float]]:
-    """Pairs of columns, the most moved first, and by how much the correlation rose; one window each side."""
-    rose: Any = (correlations(window) - correlations(baseline))[0]
-    names = list(window.bins)
-    pairs = zip(*np.triu_indices(len(names), 1), strict=True)
-    return sorted(((names[i], names[j], float(rose[i, j])) for i, j in pairs), key=lambda pair: -abs(pair[2]))

@@ -38,7 +38,6 @@ class Bounds:
     value: float
     low: float
     high: float
-    alpha: float
     information: float
 
 
@@ -77,11 +76,11 @@ def _bounds(part: Floats, weight: Floats, entity: Codes, alpha: float, drawn: Fl
     """Bounds of the sum of `part` over that of `weight`; `drawn` is what a row adds if drawn afresh."""
     information = float(weight.sum())
     if information == 0:
-        return Bounds(float("nan"), float("nan"), float("nan"), alpha, 0.0)
+        return Bounds(float("nan"), float("nan"), float("nan"), 0.0)
     value = float(part.sum()) / information
     variance = max(np.square(np.bincount(entity, one)).sum() for one in (part - value * weight, drawn))
     off = float(margin(np.asarray(variance), np.asarray(information), alpha)) / information
-    return Bounds(value, value - off, value + off, alpha, information)
+    return Bounds(value, value - off, value + off, information)
 
 
 def _mean_of_others(loss: Floats, entity: Codes, block: Codes) -> tuple[Floats, NDArray[np.bool_]]:

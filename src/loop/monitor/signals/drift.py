@@ -109,14 +109,8 @@ class Drift:
 def profiled(rows: pd.DataFrame, until: str, features: list[str]) -> Profile:
     """Daily counts of the columns that are monitored, in bins of the days before `until`."""
     columns = [*features, *(name for name in (SCORE, DECISION) if name in rows)]
-    table = rows[[DECIDED_AT, *columns]]
-    bins = profile.bins(table[rows[DECIDED_AT] < pd.Timestamp(until, tz="UTC")], columns)
-    return counted(table, bins)
-
-
-def counted(rows: pd.DataFrame, bins: dict[str, profile.Bins]) -> Profile:
-    """Daily counts of rows in bins that are known."""
-    return profile.profile(rows[[DECIDED_AT, *bins]], bins, DECIDED_AT)
+    past = rows.loc[rows[DECIDED_AT] < pd.Timestamp(until, tz="UTC"), columns]
+    return profile.profile(rows, profile.bins(past, columns), DECIDED_AT)
 
 
 def drift(
@@ -163,7 +157,7 @@ def _of(profile: Profile, columns: list[str]) -> Profile:
         profile,
         bins={name: profile.bins[name] for name in columns},
         counts={name: profile.counts[name] for name in columns},
-        moments=None if profile.moments is None else profile.moments[:, place][:, :, place],
+        moments=profile.moments[:, place][:, :, place],
     )
 
 
@@ -175,7 +169,7 @@ def _moved(
     independent: float,
     alpha: float,
 ) -> Moved:
-    ordered = whole.bins[name].edges is not None
+    ordered = whole.bins[name].ordered
     now = distance.distances(whole.counts[name], windows.counts[name], ordered=ordered)
     then = distance.distances(past[0].counts[name], past[1].counts[name], ordered=ordered)
     p = {test: thresholds.p_value(now[test], then[test], independent) for test in TESTS}

@@ -155,7 +155,7 @@ def _cusum(
         mean = np.where(days.rows > THIN * usual, days.loss / days.rows, np.nan)
     limit = cusum.limit(mean[baseline], RUN_LENGTH, seed=settings.seed)
     after = ~baseline
-    path = cusum.cusum(mean[after], mean[baseline], limit).path
+    path = cusum.path(mean[after], mean[baseline])
     named = [str(day) for day in days.days[after]]
     at = np.array([_before(named, path, end) for end in ends])
     finite = limit if np.isfinite(limit) else None

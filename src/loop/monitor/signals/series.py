@@ -1,6 +1,6 @@
 """What is watched, run by run: a value beside its limit, and when it alarms."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +25,12 @@ class Series:
     p: Floats | None = None
     low: Floats | None = None
     high: Floats | None = None
-    unit: str = field(default="")
 
     def signal(self, runs: list[str]) -> Signal:
         """The newest run's value as plain numbers, with the first day of the run of runs that saw it."""
         value, limit = float(self.value[-1]), self.limit
         beside = "" if np.isnan(limit) else f", past windows stay below {limit:.3g}"
-        summary = f"{self.title} is {value:.3g}{self.unit}{beside}" if np.isfinite(value) else "is undefined"
+        summary = f"{self.title} is {value:.3g}{beside}" if np.isfinite(value) else "is undefined"
         return Signal(
             kind=self.kind,
             name=self.name,
