@@ -1,4 +1,4 @@
-"""Which days are looked at, and what is read of the feed and the gate's limits on the way."""
+"""Which days are monitored, and what is read of the feed and the policy's limits on the way."""
 
 import numpy as np
 import pandas as pd

@@ -113,7 +113,7 @@ def test_the_pull_request_holds_why_and_the_review_and_the_comment_the_review(si
     for text in (
         "Since **2013-08-05**. The newest rows are scored too high",
         "A retrain would have gained +0.0180 &#91;+0.0090, +0.0260&#93; of log loss",
-        "- `temperature`: 12% of the model's use, PSI 5.0000, limit 2.5000, since 2013-07-29",
+        "- `temperature`: permutation importance 12%, PSI 5.0000, limit 2.5000, since 2013-07-29",
         f"[docs/runbook/retrain.md]({site.double.url}/{NAME}/blob/main/docs/runbook/retrain.md)",
         "git fetch origin retrain/2013-09-02-77-1\ngit switch --detach FETCH_HEAD\nmake review",
         REPORT.strip(),
