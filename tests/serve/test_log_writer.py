@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loop.base.errors import LoopError
+from loop.data.personal import Personal
 from loop.serve import collect, log_writer
 from loop.serve.log_writer import PredictionLog, line
-from loop.serve.personal import Personal
 from problem import source
 
 HEAD = {"version": "v1", "commit": "c1", "role": "champion", "threshold": 0.5, "features": ["a", "b"]}

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from loop.base.errors import LoopError
+from loop.data.personal import Personal
 from loop.model import reference_rows
 from loop.repo.git import git
 from loop.serve import app, loaded_model, log_writer, online, openapi
@@ -17,7 +18,6 @@ from loop.serve.answer import Answers
 from loop.serve.counters import Counters
 from loop.serve.explain import Explainer
 from loop.serve.online import MISSING, STALE
-from loop.serve.personal import Personal
 from loop.serve.predict import Predictions, Predictor
 from loop.serve.request import Contract, Problem, RefusedError
 from loop.serve.store import open_store
