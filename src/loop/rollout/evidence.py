@@ -36,14 +36,18 @@ class Evidence:
     needs: Needed
     lines: list[Line] = field(default_factory=list)
     odd: dict[str, int] = field(default_factory=dict)  # labels that came twice, or for no row
+    unjoinable: str = ""  # why no label finds its row, where labels are needed
 
     @property
     def missing(self) -> list[str]:
         """What the stage needs still, in words with numbers."""
+        unmatched = 0 if self.labels else self.odd.get("for no row", 0)
+        hint = "for no row of the log: is KEY written, and hashed, as in the source?"
+        strangers = f" ({unmatched:,} are known {hint})" if unmatched else ""
         asked = [
             (math.floor(self.days * 10) / 10, self.needs.days_min, "days"),
             (self.rows, self.needs.rows_min, "rows"),
-            (self.labels, self.needs.labels_min, "labels"),
+            (self.labels, self.needs.labels_min, f"labels{strangers}"),
         ]
         short = [f"{seen:,g} of {least:,} {what}" if what == "days" else f"{seen:,} of {least:,} {what}"
                  for seen, least, what in asked if seen < least]  # fmt: skip
@@ -68,7 +72,8 @@ class Evidence:
             f"as of {self.now:%Y-%m-%d %H:%MZ}",
         ]
         said = [f"  {line.text()}" for line in self.lines]
-        ends = [("missing", self.missing), ("worse", self.worse)]
+        unjoined = [f"cannot be joined: {self.unjoinable}"] if self.unjoinable else []
+        ends = [("missing", self.missing), ("labels", unjoined), ("worse", self.worse)]
         return "\n".join([*head, *said, *(f"  {name}: {'; '.join(what)}" for name, what in ends if what)])
 
     def as_json(self) -> dict[str, Any]:
@@ -121,6 +126,7 @@ def gather(
         needs=needs,
         lines=list(lines),
         odd=odd,
+        unjoinable=prediction_log.unjoinable() if needs.labels_min else "",
     )
 
 

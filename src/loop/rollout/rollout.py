@@ -78,6 +78,8 @@ def following(state: State, shown: Evidence | None, policy: Policy) -> str:
         return f"{END} takes it back; it may not go on: {'; '.join(shown.worse)}"
     if challenger.held is not None:
         return f"it is held: {challenger.held}; `loop rollout hold --release` lets it go on"
+    if shown.unjoinable:
+        return f"it cannot go on, since labels cannot be joined: {shown.unjoinable}"
     if shown.missing:
         return f"wait for {', '.join(shown.missing)}"
     return f"{GO_ON} makes it {_goal(state, policy)}"
@@ -152,6 +154,12 @@ def _sufficient(shown: Evidence) -> None:
             f"{where}: {'; '.join(shown.worse)}",
             "a challenger within the limits of deploy/policy.yaml",
             f"{END} takes it back",
+        )
+    if shown.unjoinable:
+        raise LoopError(
+            f"{where}: its labels cannot be joined: {shown.unjoinable}",
+            f"{shown.needs.labels_min:,} labels, joined to the prediction log by KEY",
+            f"mend that, then `loop rollout status`; or {END}",
         )
     if shown.missing:
         raise LoopError(

@@ -10,8 +10,8 @@ from typing import Any
 from pydantic_core import to_json
 
 from loop.base.errors import LoopError
+from loop.data import personal
 from loop.data.personal import Personal
-from loop.model import reference_rows
 from loop.repo.git import git
 from loop.serve import app, loaded_model, log_writer, online, openapi
 from loop.serve.answer import Answers
@@ -38,7 +38,7 @@ class Server:
         self._predictor = Predictor(model, online.Features(open_store(place.features)))
         self._explainer = _explainer(model)
         self._answers = Answers(model.version, params.threshold, self._predictor.views)
-        self._personal = Personal(reference_rows.personal(), place.personal_key)
+        self._personal = Personal(personal.marks(), place.personal_key)
         about = loaded_model.about(model, place.commit or _commit())
         self._counters = Counters(about, place.role)
         self.pages = _pages(self._contract, about, place.token is not None)
