@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import settings as tried
 from hypothesis import strategies as st
 
+from loop.base import exit_codes
 from loop.monitor.decide import NEXT, Case, asks, cooling, decide, due, suspects
-from loop.monitor.schema import EXIT_CODES, Gain
+from loop.monitor.schema import Gain
 from loop.monitor.signals.series import Series
 from support.monitor_case import NOW, settings
 
@@ -74,8 +75,8 @@ def test_what_comes_first_rules(found, gained, expected):
 
 
 def test_every_decision_says_what_to_do_and_has_an_exit_code():
-    assert NEXT.keys() == EXIT_CODES.keys()
-    assert len({EXIT_CODES[one] for one in ("nothing", "page", "broken feed", "no data")}) == 4
+    assert NEXT.keys() == exit_codes.MONITOR.keys()
+    assert len({exit_codes.MONITOR[one] for one in ("nothing", "page", "broken feed", "no data")}) == 4
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ import itertools
 
 import pytest
 
+from loop.base import exit_codes
 from loop.review import champion_comparison
-from loop.review.verdict import EXIT_CODES, Gate, Metric, decide, held
+from loop.review.verdict import Gate, Metric, decide, held
 from loop.settings.review_policy import Limit, Margin
 from loop.stats.paired import Gain
 
@@ -44,13 +45,13 @@ def test_before_there_is_a_champion_what_passes_is_better_than_none():
 
 
 def test_only_what_may_take_over_ends_with_zero():
-    assert {word for word, code in EXIT_CODES.items() if code == 0} == {
+    assert {word for word, code in exit_codes.REVIEW.items() if code == 0} == {
         "better",
         "equivalent",
         "nothing to judge",
     }
-    assert EXIT_CODES["worse"] == 1
-    assert EXIT_CODES["cannot tell"] == 2
+    assert exit_codes.REVIEW["worse"] == 1
+    assert exit_codes.REVIEW["cannot tell"] == 2
 
 
 HELD = {

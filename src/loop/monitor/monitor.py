@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from loop.base import files
+from loop.base import exit_codes, files
 from loop.data import contract
 from loop.data.features import DECIDED_AT
 from loop.monitor import decide, notify
@@ -24,7 +24,7 @@ from loop.monitor.inputs.champion_model import Champion
 from loop.monitor.inputs.past_retrains import Attempt
 from loop.monitor.inputs.windows import DAY, Days
 from loop.monitor.report import html, text
-from loop.monitor.schema import EXIT_CODES, FINDING, FOLDER, Breach, Event, Feature, Finding, Model, Window
+from loop.monitor.schema import FINDING, FOLDER, Breach, Event, Feature, Finding, Model, Window
 from loop.monitor.signals import estimate
 from loop.monitor.snapshot import Look
 from loop.production import state
@@ -43,7 +43,7 @@ def main(folders: Sequence[Path], now: pd.Timestamp, with_issue: bool) -> int:
     print(text.terminal(found))
     if with_issue:
         notify.tell(found)
-    return EXIT_CODES[found.decision]
+    return exit_codes.MONITOR[found.decision]
 
 
 def find(folders: Sequence[Path], now: pd.Timestamp) -> Finding:

@@ -14,14 +14,6 @@ FINDING = FOLDER / "finding.json"
 
 Word = Literal["nothing", "watch", "retrain", "page", "broken feed", "no data"]
 Kind = Literal["inputs", "predictions", "concept"]
-EXIT_CODES: dict[Word, int] = {
-    "nothing": 0,
-    "watch": 0,
-    "retrain": 0,
-    "broken feed": 3,
-    "page": 4,
-    "no data": 5,
-}
 
 
 class Part(BaseModel):

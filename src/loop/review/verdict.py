@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from loop.base import exit_codes
 from loop.settings.review_policy import Limit
 from loop.stats import paired
 
 Word = Literal["better", "equivalent", "worse", "cannot tell", "nothing to judge"]
-EXIT_CODES = {"better": 0, "equivalent": 0, "nothing to judge": 0, "worse": 1, "cannot tell": 2}
 
 
 class Part(BaseModel):
@@ -140,7 +140,7 @@ class Verdict(Part):
     @model_validator(mode="after")
     def _one_meaning(self) -> "Verdict":
         objects = [gate.name for gate in self.gates if gate.result != "pass"]
-        if EXIT_CODES[self.verdict] == 0 and objects:
+        if exit_codes.REVIEW[self.verdict] == 0 and objects:
             raise ValueError(f"{self.verdict}, though {objects[0]} does not pass")
         words = [metric.word for metric in self.metrics if metric.role == "primary"]
         if self.verdict in ("better", "equivalent") and (not self.gates or words not in ([], [self.verdict])):
