@@ -42,8 +42,8 @@ def gain(low: float) -> Gain:
     )  # fmt: skip
 
 
-def word(found: Case, gained: Gain | None = None) -> str:
-    return decide(found, gained if asks(found, SETTINGS) else None, LOOKS, SETTINGS).word
+def word(found: Case, gained: Gain | str = "") -> str:
+    return decide(found, gained if asks(found, SETTINGS) else "", LOOKS, SETTINGS).word
 
 
 HURTS, NO_USE = gain(0.001), gain(-0.001)
@@ -52,22 +52,22 @@ HURTS, NO_USE = gain(0.001), gain(-0.001)
 @pytest.mark.parametrize(
     ("found", "gained", "expected"),
     [
-        (case(QUIET), None, "nothing"),
+        (case(QUIET), "", "nothing"),
         (case(QUIET), HURTS, "nothing"),
         (case(DRIFTED), HURTS, "retrain"),
         (case(DRIFTED), NO_USE, "watch"),
         (case(DRIFTED), gain(0.0), "watch"),
-        (case(DRIFTED), None, "watch"),
+        (case(DRIFTED), "", "watch"),
         (case(DRIFTED, attempts=["2013-06-20"]), HURTS, "watch"),
-        (case(QUIET, minima=["AUC is bad"]), None, "page"),
+        (case(QUIET, minima=["AUC is bad"]), "", "page"),
         (case(DRIFTED, minima=["AUC is bad"]), HURTS, "page"),
-        (case(QUIET, stuck=["wind"]), None, "page"),
+        (case(QUIET, stuck=["wind"]), "", "page"),
         (case(DRIFTED, stuck=["wind"], attempts=["2013-06-20"]), HURTS, "page"),
         (case(DRIFTED, rows=5, stuck=["wind"], minima=["AUC is bad"]), HURTS, "no data"),
-        (case(QUIET, rows=0), None, "no data"),
+        (case(QUIET, rows=0), "", "no data"),
         (case(DRIFTED, breaches=1, rows=0, stuck=["wind"], minima=["AUC is bad"]), HURTS, "broken feed"),
-        (replace(case(), series=[], breaches=2, rows=0), None, "broken feed"),
-        (replace(case(), series=[]), None, "nothing"),
+        (replace(case(), series=[], breaches=2, rows=0), "", "broken feed"),
+        (replace(case(), series=[]), "", "nothing"),
     ],
 )
 def test_what_comes_first_rules(found, gained, expected):
@@ -106,7 +106,7 @@ def test_since_is_the_first_day_of_the_unbroken_run_or_of_the_looks_that_count()
     assert decide(case([0, 1, 0, 1]), HURTS, LOOKS, SETTINGS).since == "2013-06-17"
     assert decide(case([1, 1, 1, 1]), HURTS, LOOKS, SETTINGS).since == "2013-06-10"
     assert decide(case([1, 1, 1, 0], [0, 0, 0, 1]), HURTS, LOOKS, SETTINGS).since == "2013-06-10"
-    assert decide(case(QUIET), None, LOOKS, SETTINGS).since is None
+    assert decide(case(QUIET), "", LOOKS, SETTINGS).since is None
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_the_hour_at_which_a_schedule_starts_moves_no_check_up():
 
 
 def test_labels_that_stop_coming_are_no_data():
-    found = decide(case(QUIET, labels=0), None, LOOKS, SETTINGS)
+    found = decide(case(QUIET, labels=0), "", LOOKS, SETTINGS)
     assert found.word == "no data"
     assert "labels" in found.reason
 
@@ -181,9 +181,20 @@ def test_the_reason_names_what_was_seen_and_counts_the_rest():
     assert "the s1" not in decide(case(DRIFTED, QUIET), HURTS, LOOKS, SETTINGS).reason
 
 
+@pytest.mark.parametrize(
+    "why", ["a retrain has nothing new to learn from yet: x", "too few rows", "another model is on its way"]
+)
+def test_where_a_gain_cannot_be_told_the_reason_is_the_one_that_was_found(why):
+    found = decide(case(DRIFTED), why, LOOKS, SETTINGS)
+    assert (found.word, found.reason) == ("watch", f"the s0: beyond past windows; {why}")
+    found = decide(month(28), why, LOOKS, SETTINGS)
+    assert found.word == "nothing"
+    assert found.reason.endswith(f"; at the check-up {why}")
+
+
 def test_one_broken_rule_is_one_rule():
-    assert "1 rule " in decide(case(breaches=1), None, LOOKS, SETTINGS).reason
-    assert "3 rules " in decide(case(breaches=3), None, LOOKS, SETTINGS).reason
+    assert "1 rule " in decide(case(breaches=1), "", LOOKS, SETTINGS).reason
+    assert "3 rules " in decide(case(breaches=3), "", LOOKS, SETTINGS).reason
 
 
 ORDER = ["nothing", "watch", "retrain", "page", "no data", "broken feed"]
@@ -194,7 +205,7 @@ alarm = st.lists(st.booleans(), min_size=4, max_size=4)
 @given(
     st.lists(alarm, min_size=1, max_size=4),
     st.lists(alarm, min_size=1, max_size=4),
-    st.sampled_from([None, HURTS, NO_USE]),
+    st.sampled_from(["", "why", HURTS, NO_USE]),
     st.booleans(),
     st.integers(0, 60),
 )

@@ -70,8 +70,11 @@ def cooling(case: Case, settings: Settings) -> str | None:
     return max(recent) if age < pd.Timedelta(days=settings.retrain.cool_down_days) else None
 
 
-def decide(case: Case, gain: Gain | None, looks: list[str], settings: Settings) -> Decision:
-    """The decision; what comes first rules: a broken feed says nothing of the model, harm outranks drift."""
+def decide(case: Case, gain: Gain | str, looks: list[str], settings: Settings) -> Decision:
+    """The decision; what comes first rules: a broken feed says nothing of the model, harm outranks drift.
+
+    `gain` is what a retrain would have gained, or why that is not known; nothing where it was not asked.
+    """
     if (first := _first(case, settings)) is not None:
         return Decision(*first, None)
     if not suspects(case, settings):
@@ -86,11 +89,11 @@ def _since(alarms: np.ndarray, looks: list[str], settings: Settings) -> str | No
     return min(counted, since(alarms, looks) or counted)
 
 
-def _quiet(gain: Gain | None, looks: list[str], settings: Settings) -> Decision:
+def _quiet(gain: Gain | str, looks: list[str], settings: Settings) -> Decision:
     """Nothing, but for a check-up that finds what no signal shows."""
     quiet = "no look beyond what past windows showed, or one alone"
-    if gain is None:
-        return Decision("nothing", quiet, None)
+    if isinstance(gain, str):
+        return Decision("nothing", f"{quiet}; at the check-up {gain}" if gain else quiet, None)
     if gain.low > 0:
         found = f"the check-up of every {settings.retrain.check_up_days} days: {_gained(gain)}; {quiet}"
         return Decision("retrain", found, looks[-1])
@@ -113,12 +116,12 @@ def _first(case: Case, settings: Settings) -> tuple[Word, str] | None:
     return ("page", "; ".join(case.minima)) if case.minima else None
 
 
-def _drifted(case: Case, gain: Gain | None, settings: Settings) -> tuple[Word, str]:
+def _drifted(case: Case, gain: Gain | str, settings: Settings) -> tuple[Word, str]:
     beyond = f"{_names([one.title for one in case.series if one.alarm[-1]])}: beyond past windows"
     if (last := cooling(case, settings)) is not None:
         return "watch", f"{beyond}; the last retrain was on {last}, too lately for another"
-    if gain is None:
-        return "watch", f"{beyond}; a retrain has nothing new to learn from yet"
+    if isinstance(gain, str):
+        return "watch", f"{beyond}; {gain or 'what a retrain would gain was not asked'}"
     if gain.low > 0:
         return "retrain", f"it hurts: {_gained(gain)}; {beyond}"
     return "watch", f"{beyond}, but nothing certain is to be gained: {_gained(gain)}"

@@ -24,7 +24,17 @@ from loop.monitor.inputs.champion_model import Champion
 from loop.monitor.inputs.past_retrains import Attempt
 from loop.monitor.inputs.windows import DAY, Days
 from loop.monitor.report import html, text
-from loop.monitor.schema import FINDING, FOLDER, Breach, Event, Feature, Finding, Model, Window
+from loop.monitor.schema import (
+    FINDING,
+    FOLDER,
+    Breach,
+    Event,
+    Feature,
+    Finding,
+    Gain,
+    Model,
+    Window,
+)
 from loop.monitor.signals import estimate
 from loop.monitor.snapshot import Look
 from loop.production import state
@@ -56,8 +66,9 @@ def find(folders: Sequence[Path], now: pd.Timestamp) -> Finding:
         seen = None if fed.breaches else looking.look(champion, fed, folders, now, setup)
         case = _case(champion, fed.breaches, seen, earlier, now, setup)
         on_its_way = _newer(champion)
-        asks = seen is not None and not on_its_way and decide.asks(case, setup)
-        gain = looking.expected_gain(champion, fed, now, setup) if asks else None
+        gain: Gain | str = ""
+        if seen is not None and decide.asks(case, setup):
+            gain = on_its_way[0] if on_its_way else looking.expected_gain(champion, fed, now, setup)
     decision = decide.decide(case, gain, when.looks, setup)
     return Finding(
         schema_version=1,
@@ -69,7 +80,7 @@ def find(folders: Sequence[Path], now: pd.Timestamp) -> Finding:
         runbook=f"docs/runbook/{decision.word.replace(' ', '-')}.md",
         model=_model(champion),
         primary=metrics.METRICS[metrics.PRIMARY].title,
-        gain=gain,
+        gain=gain if isinstance(gain, Gain) else None,
         breaches=[_breach(one) for one in fed.breaches],
         events=_events(champion, earlier, when),
         looks=when.looks,
