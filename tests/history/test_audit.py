@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from loop.repo import remote
 from production.test_log import by_hand, replace
 from support.states import NOW, STAGED, at, released, version
 
+ROOT = Path(__file__).parents[2]
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\u202e{{ 7*7 }}"
 
 
@@ -148,3 +150,18 @@ def test_days_that_are_none_are_refused(dated, since, until, day, wrong):
 def test_before_the_first_release_there_is_nothing_to_audit(clone):
     with pytest.raises(LoopError, match="nothing was released yet"):
         audit.main(None, None, None, at("2026-01-10"))
+
+
+def told_in_docs():
+    """Each line of a page that shows a move as `loop audit` prints it."""
+    form = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\dZ  (\w+) +version (\d+) +\S.*?  +(\S.*)$", re.MULTILINE)
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    return [found.groups() for page in pages for found in form.finditer(page.read_text())]
+
+
+def test_the_moves_that_the_docs_show_are_called_as_the_commits_are():
+    shown = told_in_docs()
+    assert len(shown) >= 3
+    for kind, number, subject in shown:
+        form = transitions.SUBJECTS[kind].replace("{version}", number)
+        assert re.fullmatch(re.sub(r"\{\w+\}", r"[\\w, -]+", form), subject), subject

@@ -95,7 +95,7 @@ def advance(at: View) -> None:
             _sufficient(shown)
         number, goal = _where(now.state)[0], _goal(now.state, at.policy)
         body = shown.text() if shown else ""
-        return state, _message(f"Make version {number} {goal}", body, number, goal), None
+        return state, _message("advance", body, number, goal), None
 
     _change(move)
 
@@ -107,8 +107,7 @@ def hold(reason: str | None) -> None:
     def move(now: Production) -> tuple[State, str, None]:
         state = transitions.hold(now.state, reason)
         number, stage = _where(now.state)
-        subject = f"Hold version {number} in {stage}" if reason else f"Let version {number} leave {stage}"
-        return state, _message(subject, reason or "", number, stage), None
+        return state, _message("hold" if reason else "resume", reason or "", number, stage), None
 
     _change(move)
 
@@ -121,7 +120,7 @@ def abort(folders: Sequence[Path], at: pd.Timestamp, reason: str) -> None:
         state = transitions.abort(now.state, reason, at)
         number, stage = _where(now.state)
         body = f"{reason}\n\n{_told(now.state, folders, at)}"
-        return state, _message(f"Abort version {number} in {stage}", body, number, stage), None
+        return state, _message("abort", body, number, stage), None
 
     _change(move, render.rescued)
 
@@ -179,7 +178,8 @@ def _told(state: State, folders: Sequence[Path], at: pd.Timestamp) -> str:
     return shown.text() if shown else ""
 
 
-def _message(subject: str, body: str, version: int, stage: str) -> str:
+def _message(kind: str, body: str, version: int, stage: str) -> str:
+    subject = transitions.SUBJECTS[kind].format(version=version, stage=stage, goal=stage)
     return remote.message(subject, body, Version=version, Stage=stage, By=by())
 
 
