@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from loop.base.errors import LoopError
 from loop.stats import binning
-from loop.stats.profile import Bins, Profile, bins, past, profile, thinned
+from loop.stats.profile import Bins, Profile, bins, past, profile
 
 COLUMNS = ["number", "whole", "category", "flag"]
 
@@ -288,20 +288,6 @@ def test_past_windows_are_of_calendar_days_whatever_days_have_rows():
     assert (
         windows.rows[windows.days.index("2024-01-06")] == (gap["at"].dt.strftime("%F") == "2024-01-12").sum()
     )
-
-
-def test_thinned_windows_have_so_many_rows_in_each_column():
-    windows, _ = past(profiled(rows()), 7, 7)
-    small = thinned(windows, 50, seed=0)
-    assert small.days == windows.days
-    assert small.moments is None
-    assert small.rows.tolist() == [50] * 4
-    for counts in small.counts.values():
-        assert counts.sum(axis=1).tolist() == [50] * 4
-
-
-def test_a_window_without_a_row_stays_so_when_thinned():
-    assert thinned(profiled(rows()).take([]).total(), 50, seed=0).counts["whole"].sum() == 0
 
 
 def test_a_file_is_profiled_without_the_start_up_cost_of_pandas_scipy_or_an_engine(tmp_path):

@@ -15,7 +15,7 @@ from loop.data import batches
 from loop.stats.binning import Bins, Floats, bins
 from loop.stats.tally import Ints, Tally, tally
 
-__all__ = ["Bins", "Profile", "bins", "past", "profile", "thinned"]
+__all__ = ["Bins", "Profile", "bins", "past", "profile"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,19 +150,6 @@ def past(profile: Profile, window_days: int, step_days: int) -> tuple[Profile, P
     weight = inside[kept].astype(np.int64)
     names = [str(start) for start in starts[kept]]
     return profile.weighted(weight, names), profile.weighted(1 - weight, names)
-
-
-def thinned(windows: Profile, rows: int, *, seed: int) -> Profile:
-    """The same windows as they look with so many rows each: drawn from their shares, without moments.
-
-    A window of few rows lies far from any reference by chance alone, so it is to be set against past windows
-    that are as small. A window without a row stays so.
-    """
-    random = np.random.default_rng(seed)
-    size = np.where(windows.rows > 0, rows, 0)
-    shares = {name: of / np.maximum(of.sum(axis=1, keepdims=True), 1) for name, of in windows.counts.items()}
-    counts = {name: random.multinomial(size, share) * (size > 0)[:, None] for name, share in shares.items()}
-    return replace(windows, rows=size, counts=counts, moments=None)
 
 
 def _product(weight: NDArray[Any], counts: NDArray[Any]) -> NDArray[Any]:
