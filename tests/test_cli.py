@@ -1,6 +1,7 @@
-"""The command line: every verb has help with an example, and no mistake shows a traceback."""
+"""The command line: every command has help with an example, and no mistake shows a traceback."""
 
 import re
+from types import SimpleNamespace
 from typing import get_args
 
 import pandas as pd
@@ -13,44 +14,44 @@ from loop.base.errors import LoopError
 from loop.cli import app
 from loop.monitor import schema as finding
 from loop.production import log, state
-from loop.production.log import Move
 from loop.review import verdict
 
-COMMANDS = get_command(app).commands
-VERBS = sorted(name for name, command in COMMANDS.items() if not hasattr(command, "commands"))
+GROUP = get_command(app).commands
 TIMES = {"now", "since", "until", "judged_from", "as_of", "day"}
+COMMANDS = sorted(name for name, command in GROUP.items() if not hasattr(command, "commands"))
 
 
 def invoke(*arguments: str):
     return CliRunner().invoke(app, list(arguments))
 
 
-def test_help_lists_every_verb_and_the_exit_codes():
-    said = invoke("--help").stdout
-    assert all(verb in said for verb in VERBS)
+def test_help_lists_every_command_and_the_exit_codes():
+    printed = invoke("--help").stdout
+    assert all(command in printed for command in COMMANDS)
     for table in (exit_codes.GENERAL, exit_codes.REVIEW, exit_codes.MONITOR):
-        assert exit_codes.said(table) in " ".join(said.split())
+        assert exit_codes.text(table) in " ".join(printed.split())
 
 
-def test_each_exit_code_is_said_once_with_all_that_it_means():
-    assert exit_codes.said({"a": 0, "b": 0, "c": 0, "d": 3}) == "0 a, b or c, 3 d"
-    assert exit_codes.said({"a": 0, "b": 3, "c": 0}) == "0 a or c, 3 b"
+def test_each_exit_code_is_named_once_with_all_that_it_means():
+    assert exit_codes.text({"a": 0, "b": 0, "c": 0, "d": 3}) == "0 a, b or c, 3 d"
+    assert exit_codes.text({"a": 0, "b": 3, "c": 0}) == "0 a or c, 3 b"
 
 
 @pytest.mark.parametrize(
-    ("verb", "table", "words"),
-    [("review", exit_codes.REVIEW, verdict.Word), ("monitor", exit_codes.MONITOR, finding.Word)],
+    ("command", "table", "decisions"),
+    [("review", exit_codes.REVIEW, verdict.Outcome), ("monitor", exit_codes.MONITOR, finding.Decision)],
 )
-def test_a_verb_that_decides_has_an_exit_code_for_each_decision_and_its_help_names_it(verb, table, words):
-    assert set(table) == set(get_args(words))
-    said = " ".join(invoke(verb, "--help").stdout.split())
+def test_a_command_that_decides_has_an_exit_code_for_each_decision_and_its_help_names_it(
+    command, table, decisions
+):
+    assert set(table) == set(get_args(decisions))
+    printed = " ".join(invoke(command, "--help").stdout.split())
     for code in set(table.values()):
-        meaning = exit_codes.said({word: its for word, its in table.items() if its == code})
-        assert meaning in said
+        assert exit_codes.text({name: its for name, its in table.items() if its == code}) in printed
 
 
 def options():
-    """Each option that is an instant or a day: the verb, and how the option is called."""
+    """Each option that is an instant or a day: the command, and how the option is called."""
 
     def under(command, path):
         for name, inner in getattr(command, "commands", {}).items():
@@ -60,24 +61,25 @@ def options():
     return list(under(get_command(app), []))
 
 
-@pytest.mark.parametrize(("verb", "option"), options(), ids=lambda value: "-".join([*value]))
-def test_an_instant_that_is_none_is_refused_under_the_name_of_its_option(verb, option, monkeypatch):
-    monkeypatch.setattr(log, "moves", lambda _: [Move])  # that something was released: for `loop audit`
-    monkeypatch.setattr(state, "ref", lambda: "production")
-    monkeypatch.setattr(Move, "at", pd.Timestamp("2026-01-05", tz="UTC"), raising=False)
-    more = ["--until", "2026-01-05"] if verb == ["replay"] and option != "--until" else []
-    more += ["--reason", "x"] if verb == ["rollout", "abort"] else []
+@pytest.mark.parametrize(("command", "option"), options(), ids=lambda value: "-".join([*value]))
+def test_an_instant_that_is_none_is_refused_under_the_name_of_its_option(command, option, monkeypatch):
+    monkeypatch.setattr(
+        log, "transitions", lambda _: [SimpleNamespace(at=pd.Timestamp("2026-01-05", tz="UTC"))]
+    )
+    monkeypatch.setattr(state, "ref", lambda: "production")  # something was released: for `loop audit`
+    more = ["--until", "2026-01-05"] if command == ["replay"] and option != "--until" else []
+    more += ["--reason", "x"] if command == ["rollout", "abort"] else []
     with pytest.raises(LoopError, match=rf"^{option} .*'soon'"):
-        CliRunner().invoke(app, [*verb, *more, option, "soon"], catch_exceptions=False)
+        CliRunner().invoke(app, [*command, *more, option, "soon"], catch_exceptions=False)
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_each_verb_has_help_with_an_example_of_itself(verb):
-    said = invoke(verb, "--help").stdout
-    assert re.search(rf"Example: .*loop {verb}", said)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help_with_an_example_of_itself(command):
+    printed = invoke(command, "--help").stdout
+    assert re.search(rf"Example: .*loop {command}", printed)
 
 
-def test_an_unknown_verb_is_wrong_usage():
+def test_an_unknown_command_is_wrong_usage():
     done = invoke("trian")
     assert done.exit_code == 2
     assert "trian" in done.output

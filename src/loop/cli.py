@@ -1,4 +1,4 @@
-"""`loop VERB`: what a workflow step runs, a laptop runs too. Exit codes are in `loop --help`."""
+"""`loop COMMAND`: what a workflow step runs, a laptop runs too. Exit codes are in `loop --help`."""
 
 import os
 from typing import Annotated
@@ -19,7 +19,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for part in (pipeline, change, serving, releasing, monitoring, history, setup):
-    app.add_typer(part.verbs)
+    app.add_typer(part.commands)
 
 
 @app.callback()

@@ -97,7 +97,7 @@ def test_labels_find_their_rows_by_a_key_that_the_log_has_hashed(key, kind, sent
     assert prediction_log.unjoinable() == ""
     found, odd = prediction_log.with_labels(log, labelled(*values, dtype=dtype))
     assert found["label"].tolist() == [1, 1]
-    assert odd == {"twice": 0, "for no row": len(values) - len(sent)}
+    assert odd == {"duplicate labels": 0, "orphan labels": len(values) - len(sent)}
 
 
 def test_a_hashed_key_is_named_again_by_the_requests_of_the_source(key):
@@ -124,7 +124,7 @@ def test_another_secret_joins_nothing_and_all_labels_are_for_no_row(key):
     key("str")
     found, odd = prediction_log.with_labels(logged("Ada", by="the secret of another"), labelled("Ada"))
     assert found["label"].isna().all()
-    assert odd["for no row"] == 1
+    assert odd["orphan labels"] == 1
 
 
 def test_a_personal_column_beside_the_key_hinders_no_label(monkeypatch):

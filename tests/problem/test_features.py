@@ -35,7 +35,7 @@ def readings(*hours_before_noon: int, temperature: float | list[float] = 50.0) -
 
 
 def row(flights: pd.DataFrame, weather: pd.DataFrame, at: pd.Timestamp = NOON) -> pd.Series:
-    """The features of one request decided at `at`, from raw facts, repairs included."""
+    """The features of one request decided at `at`, from raw tables, repairs included."""
     request = pd.DataFrame(
         {"carrier": ["AA"], "flight": [1], "origin": ["JFK"], "dest": ["LAX"], "decided_at": [at]}
     )

@@ -6,11 +6,11 @@ GENERAL = {
     "wrong usage": 2,
     "interrupted": 130,
 }
-REVIEW = {"better": 0, "equivalent": 0, "nothing to judge": 0, "worse": 1, "cannot tell": 2}
-MONITOR = {"nothing": 0, "watch": 0, "retrain": 0, "broken feed": 3, "page": 4, "no data": 5}
+REVIEW = {"better": 0, "equivalent": 0, "no model change": 0, "worse": 1, "inconclusive": 2}
+MONITOR = {"nothing": 0, "warning": 0, "retrain": 0, "broken feed": 3, "alert": 4, "no data": 5}
 
 
-def said(table: dict[str, int]) -> str:
+def text(table: dict[str, int]) -> str:
     """A table in words: each code once, with all that it means."""
     meanings = {code: [name for name, its in table.items() if its == code] for code in table.values()}
     return ", ".join(f"{code} {_either(names)}" for code, names in meanings.items())
@@ -20,4 +20,4 @@ def _either(names: list[str]) -> str:
     return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-HELP = f"Exit codes: {said(GENERAL)}. For review: {said(REVIEW)}. For monitor: {said(MONITOR)}."
+HELP = f"Exit codes: {text(GENERAL)}. For review: {text(REVIEW)}. For monitor: {text(MONITOR)}."

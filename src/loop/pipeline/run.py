@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import subprocess
 import sys
 from contextlib import suppress
 from difflib import get_close_matches
@@ -11,7 +10,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from loop.base import program
 from loop.base.errors import LoopError
+from loop.settings import renamed
 from loop.settings.minimum import reaches
 from loop.settings.paths import CARD_JSON, ENVIRONMENT_LOCK, EVALUATION, PARAMS, PIPELINE_LOCK
 from loop.settings.yaml_file import load
@@ -61,13 +62,14 @@ def _state() -> str:
 
 def _all_there(values: dict[str, Any]) -> None:
     """Raise LoopError for a section that nothing reads, or that is missing."""
+    renamed.refuse(values, PARAMS)
     for name in values:
         if name not in MODELS:
             near = get_close_matches(str(name), MODELS, n=1)
             raise LoopError(
                 f"{PARAMS}: `{name}` is not a section" + (f"; did you mean `{near[0]}`?" if near else ""),
                 f"the sections {', '.join(MODELS)}",
-                f"mend {PARAMS} and run again",
+                f"fix {PARAMS} and run again",
             )
     if missing := [f"`{name}`" for name in MODELS if name not in values]:
         raise LoopError(
@@ -103,21 +105,12 @@ def run(arguments: list[str]) -> int:
     tools = str(Path(sys.executable).parent)  # so that a stage's `python` is this one
     path = os.pathsep.join([tools, os.environ.get("PATH", "")])
     command = [f"{tools}/dvc", "repro", *arguments]
-    code = _wait(subprocess.Popen(command, env={**os.environ, "PATH": path}))
+    code = program.follow(command, env={**os.environ, "PATH": path})
     if code == 0:
         card = json.loads(CARD_JSON.read_text(encoding="utf-8"))
         print(summary(card))
-        print("\n".join(_minima(card)))
+        print("\n".join(_requirements(card)))
     return 1 if code else 0
-
-
-def _wait(process: "subprocess.Popen[bytes]") -> int:
-    """The exit code of DVC; an interrupt reaches it too, and it must end first to drop its locks."""
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        process.wait()
-        raise
 
 
 def summary(card: dict[str, Any]) -> str:
@@ -150,11 +143,11 @@ def _metric(found: dict[str, Any], interval: str, wide: int) -> str:
     return f"  {found['title']:<{wide}}{value:>8}   {interval} interval {low} to {high}"
 
 
-def _minima(card: dict[str, Any]) -> list[str]:
-    found, minima = card["metrics"], load(PARAMS)["review"]["minima"]
+def _requirements(card: dict[str, Any]) -> list[str]:
+    found, required = card["metrics"], load(PARAMS)["review"]["minimum_requirements"]
     missed = [
-        f"  below its minimum: {found[name]['title']} is {found[name]['value']}, not {worst['limit']}"
-        for name, worst in minima.items()
+        f"  minimum requirement breached: {found[name]['title']} {found[name]['value']}, not {worst['limit']}"
+        for name, worst in required.items()
         if not reaches(found[name]["value"], found[name]["better"], worst["limit"])
     ]
-    return missed or ["  minima      reached (review.minima)"]
+    return missed or ["  minimum requirements met (review.minimum_requirements)"]

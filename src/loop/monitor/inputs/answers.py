@@ -78,9 +78,12 @@ def _requests(log: pd.DataFrame) -> pd.DataFrame:
 
     Of these only KEY is kept, as it is in the log.
     """
-    hidden = personal.marks().keys()
-    told = {n: column for n, column in schema.REQUEST.columns.items() if n not in hidden or n in source.KEY}
-    kinds = {name: "object" if name in hidden else columns.kind(column) for name, column in told.items()}
+    hidden, asked_for = personal.marks().keys(), schema.REQUEST.columns
+    kinds = {
+        name: "object" if name in hidden else columns.kind(column)
+        for name, column in asked_for.items()
+        if name not in hidden or name in source.KEY
+    }
     try:
         asked: list[dict[str, Any]] = json.loads(f"[{','.join(log['request'])}]")
         kept = {name: kind for name, kind in kinds.items() if any(name in one for one in asked)}
