@@ -12,7 +12,6 @@ from typing import Any
 
 from loop.base import program
 from loop.base.errors import LoopError
-from loop.settings import renamed
 from loop.settings.minimum import reaches
 from loop.settings.paths import CARD_JSON, ENVIRONMENT_LOCK, EVALUATION, PARAMS, PIPELINE_LOCK
 from loop.settings.yaml_file import load
@@ -62,6 +61,8 @@ def _state() -> str:
 
 def _all_there(values: dict[str, Any]) -> None:
     """Raise LoopError for a section that nothing reads, or that is missing."""
+    from loop.settings import renamed
+
     renamed.refuse(values, PARAMS)
     for name in values:
         if name not in MODELS:
