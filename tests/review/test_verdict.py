@@ -4,8 +4,9 @@ import itertools
 
 import pytest
 
+from loop.base import exit_codes
 from loop.review import champion_comparison
-from loop.review.verdict import EXIT_CODES, Check, Metric, decide, held
+from loop.review.verdict import Check, Metric, decide, held
 from loop.settings.review_policy import Limit, Margin
 from loop.stats.paired import Gain
 
@@ -46,13 +47,13 @@ def test_before_there_is_a_champion_what_passes_is_better_than_none():
 
 
 def test_only_what_may_take_over_ends_with_zero():
-    assert {outcome for outcome, code in EXIT_CODES.items() if code == 0} == {
+    assert {outcome for outcome, code in exit_codes.REVIEW.items() if code == 0} == {
         "better",
         "equivalent",
         "no model change",
     }
-    assert EXIT_CODES["worse"] == 1
-    assert EXIT_CODES["inconclusive"] == 2
+    assert exit_codes.REVIEW["worse"] == 1
+    assert exit_codes.REVIEW["inconclusive"] == 2
 
 
 HELD = {

@@ -8,10 +8,11 @@ import pytest
 import yaml
 
 from conftest import ROOT, Repo, copy_sources
+from loop.base import exit_codes
 from loop.base.errors import LoopError
 from loop.monitor import notify
 from loop.monitor.inputs import past_retrains
-from loop.monitor.schema import EXIT_CODES, Finding
+from loop.monitor.schema import Finding
 from loop.retrain import challenger, retrain
 from support import literal
 from support.light import REPORT, Light
@@ -444,4 +445,4 @@ def test_outside_of_a_workflow_the_issue_is_printed(monkeypatch, capfd):
 
 def test_every_decision_has_a_page_for_whoever_is_called():
     pages = {path.stem.replace("-", " ") for path in (ROOT / "docs/runbook").glob("*.md")}
-    assert pages == set(EXIT_CODES)
+    assert pages == set(exit_codes.MONITOR)
