@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-SHARED = "page.html.j2"
+SHARED = "page.html.j2"  # what pages extend: named here, so that the stages list it
 SECTION = "\f"  # stands between sections of a text; no foreign text holds one
 _BREAK = "\u200b"
 _ENTITIES = {

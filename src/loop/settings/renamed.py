@@ -18,7 +18,7 @@ KEYS = {  # of params.yaml, by the whole path
 }
 PROBLEM = {  # file of src/problem -> top-level name, or CLASS.FIELD -> its name now
     "metrics.py": {"cohorts": "subgroups"},
-    "schema.py": {"Repair.fix": "fix"},
+    "schema.py": {"Repair.mend": "fix"},
 }
 FOLDER = Path("src/problem")
 FIX = "`loop doctor --fix` renames them"
