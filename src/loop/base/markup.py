@@ -82,7 +82,7 @@ def render(package: str, template: str, values: dict[str, Any], **filters: Calla
 
 def fitted(text: str, longest: int, note: str) -> str:
     """The first sections of a rendered text that fit into so many bytes, and a note where some do not."""
-    kept, cut = "", f"\n{note}\n"
+    kept, cut = "", f"{note}\n"
     for section in filter(None, map(str.strip, text.split(SECTION))):
         if len(f"{kept}{section}\n\n{cut}".encode()) > longest:
             return kept + cut
