@@ -16,8 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # no core is idle: threads of one worker would wait for another's
-    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+# No core is idle: threads of one worker would wait for another's.
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 import hypothesis
 import pandas as pd
@@ -26,6 +26,7 @@ import yaml
 
 from support.closure import closure, imports
 from support.states import clone  # noqa: F401 - a fixture for every room
+from support.warm import Warm
 
 hypothesis.settings.register_profile("loop", deadline=None)  # a machine may be busy: no test is timed
 hypothesis.settings.load_profile("loop")
@@ -47,6 +48,14 @@ EVERYTHING = {"uv.lock", "pyproject.toml", "tests/conftest.py", "tests/support/c
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--touched-by", metavar="BASE", help="only tests that the change from BASE reaches")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Commands of scratch repositories start warm; workers share the server of their controller."""
+    if "WARM_BIN" not in os.environ:
+        warm = Warm()
+        os.environ["WARM_BIN"] = str(warm.bin)
+        config.add_cleanup(warm.stop)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -130,11 +139,14 @@ class Repo:
         self.path = path
 
     def run(self, *command: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run a tool of the environment in the repository."""
+        """Run a tool of the environment in the repository, with its libraries imported already."""
+        warm = Path(os.environ["WARM_BIN"])
+        found = [place / command[0] for place in (warm, BIN) if (place / command[0]).exists()]
+        paths = {"PATH": f"{warm}{os.pathsep}{self.environment()['PATH']}"}
         done = subprocess.run(
-            [str(BIN / command[0]), *command[1:]] if (BIN / command[0]).exists() else list(command),
+            [*found[:1], *command[1:]] if found else list(command),
             cwd=self.path,
-            env=self.environment() | env,
+            env=self.environment() | paths | env,
             capture_output=True,
             text=True,
             timeout=400,
