@@ -2,7 +2,7 @@
 
 `pytest --touched-by main` runs what a change reaches: test files that changed, that import changed
 code, that name a changed file of another kind, or whose helpers changed; and the contract suite when
-params changed. Tests of whole pipelines are left to `make test`.
+params changed. Tests of whole pipelines are left to `make test`, as by `pytest --fast`.
 """
 
 import ast
@@ -18,6 +18,7 @@ from typing import Any
 
 # No core is idle: threads of one worker would wait for another's.
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each process would compile the repository's code anew
 
 import hypothesis
 import pandas as pd
@@ -33,6 +34,7 @@ hypothesis.settings.load_profile("loop")
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 WHOLE = {"finished", "working_copy", "bare_copy", "browser"}  # fixtures of whole pipelines and of a browser
+SLOW = {ROOT / "tests/system", ROOT / "tests/workflows"}
 COMMAND_LINE = {"loop.cli", "loop.cli.app"}  # what its verbs import when they run, a test need not reach
 FIRST = (  # what takes longest starts first, and while one worker makes `finished` others need it not
     "tests/workflows/test_pull_requests.py",
@@ -48,6 +50,7 @@ EVERYTHING = {"uv.lock", "pyproject.toml", "tests/conftest.py", "tests/support/c
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--touched-by", metavar="BASE", help="only tests that the change from BASE reaches")
+    parser.addoption("--fast", action="store_true", help="without whole pipelines, workflows and browsers")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -59,6 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if config.getoption("--fast") and collection_path in SLOW:
+        return True
     base = config.getoption("--touched-by")
     if base is None or not collection_path.name.startswith("test_"):
         return None
@@ -67,7 +72,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: [not item.nodeid.startswith(place) for place in FIRST])
-    if config.getoption("--touched-by") is None:
+    if config.getoption("--touched-by") is None and not config.getoption("--fast"):
         return
     whole = [item for item in items if WHOLE & set(item.fixturenames)]
     config.hook.pytest_deselected(items=whole)

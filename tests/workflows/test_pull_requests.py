@@ -158,7 +158,7 @@ def test_code_that_does_not_run_cannot_tell_and_the_comment_says_the_error(githu
 
 def test_a_test_that_the_change_breaks_fails_the_gate_whatever_the_verdict(github, runner, change):
     rude = change()
-    rude.repo.append("tests/loop/test_yaml_file.py", "\n\ndef test_no():\n    raise AssertionError\n")
+    rude.repo.append("tests/settings/test_yaml_file.py", "\n\ndef test_no():\n    raise AssertionError\n")
     sha = rude.push()
     run = runner.review(rude.number)
     github.jobs[run] = [{"steps": [{"name": "Tests that changed", "conclusion": "failure"}]}]

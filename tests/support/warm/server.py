@@ -27,6 +27,8 @@ LIBRARIES = (
     "jinja2", "pydantic", "requests", "typer", "yaml",
 )  # fmt: skip
 
+EDITABLE = [path for path in sys.path if path.endswith("/src")]  # where this environment has the project
+
 
 def load() -> None:
     """Import what commands use; what is not there costs them the time to miss it."""
@@ -37,12 +39,10 @@ def load() -> None:
     gc.freeze()  # pages that no fork needs to copy
 
 
-def serve(path: str, tests: int) -> dict[str, Any]:
+def serve(file: int, tests: int) -> dict[str, Any]:
     """Answer until the tests have ended; returns in a fork, with what it is to be."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(path)
-        listening.listen(64)
+    with socket.socket(fileno=file) as listening:
         listening.settimeout(2)
         loaded = False
         while os.getppid() == tests:
@@ -113,7 +113,8 @@ def become(asked: dict[str, Any]) -> None:
     sys.argv = asked["argv"][:]
     first = os.getcwd() if sys.argv[1:2] == ["-m"] else os.path.dirname(sys.argv[0])
     paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    sys.path[:1] = [first, *paths]
+    others = [path for path in sys.path[1:] if path not in EDITABLE]
+    sys.path[:] = [first, *paths, *others, *filter(None, asked["editable"])]
     importlib.invalidate_caches()
 
 
@@ -157,5 +158,5 @@ def leave(code: int) -> None:
 
 
 if __name__ == "__main__":
-    become(serve(sys.argv[1], int(sys.argv[2])))
+    become(serve(int(sys.argv[1]), int(sys.argv[2])))
     leave(run())
