@@ -53,8 +53,8 @@ audit: setup  ## known vulnerabilities of the locked packages
 ui: setup  ## look at the runs in MLflow, on http://127.0.0.1:5000
 	@$(RUN)/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db} --host 127.0.0.1 --port 5000
 
-docs: setup  ## write the pages that are made from the code
-	@$(RUN)/python -m docs.make
+docs: setup  ## write the pages that are made from the code; with PICTURES=1 the README's pictures too
+	@$(RUN)/python -m docs.make $(if $(PICTURES),--pictures)
 
 bench: setup  ## measure speed, beside peers
 	@$(RUN)/python -m benchmarks

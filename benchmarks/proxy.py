@@ -92,7 +92,7 @@ class Host:
         """`loop deploy`."""
         self._run(sys.executable, "-c", "from loop.cli import main; main()", "deploy", *options)
 
-    def move(self, what: str, number: int = 0) -> None:
+    def transition(self, what: str, number: int = 0) -> None:
         """A move on production, deployed."""
         told = {"move": what, "number": number, "commits": self.commits}
         self._run(sys.executable, "-c", SETUP, json.dumps(told))
@@ -124,12 +124,12 @@ class Host:
 
 
 def _latency(host: Host, runs: int) -> list[Row]:
-    host.move("enter", 1)
+    host.transition("enter", 1)
     direct, proxied, shadowed = [], [], []
     for _ in range(runs):
         direct.append(_wrk(host.champion(), host.bodies))
         proxied.append(_wrk(host.port, host.bodies))
-    host.move("enter", 2)
+    host.transition("enter", 2)
     for _ in range(runs):
         shadowed.append(_wrk(host.port, host.bodies))
     rows = []
@@ -167,12 +167,12 @@ def _rollbacks(host: Host, runs: int) -> Row:
     seconds, asked, lost = [], 0, 0
     for run in range(runs):
         if run:
-            host.move("enter", 2)
+            host.transition("enter", 2)
         for _ in range(3):
-            host.move("advance")
+            host.transition("advance")
         load = _Load(host)
         started = time.monotonic()
-        host.move("back")
+        host.transition("back")
         load.stop()
         seconds.append(max(at for at, version in load.seen if version == "2") - started)
         asked, lost = asked + len(load.seen), lost + load.lost

@@ -25,7 +25,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from support.closure import closure, imports
+from loop.repo.closure import imports
+from support.closure import closure
 from support.states import clone  # noqa: F401 - a fixture for every room
 from support.warm import Warm
 
@@ -35,7 +36,7 @@ ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 WHOLE = {"finished", "working_copy", "bare_copy", "browser"}  # fixtures of whole pipelines and of a browser
 SLOW = {ROOT / "tests/system", ROOT / "tests/workflows"}
-COMMAND_LINE = {"loop.cli", "loop.cli.app"}  # what its verbs import when they run, a test need not reach
+COMMAND_LINE = {"loop.cli", "loop.cli.app"}  # what its commands import when they run, a test need not reach
 FIRST = (  # what takes longest starts first, and while one worker makes `finished` others need it not
     "tests/workflows/test_pull_requests.py",
     "tests/system/test_image.py",
@@ -120,15 +121,15 @@ def _touched(test: Path, changed: frozenset[str]) -> bool:
     ):
         return True
     modules = [name for name in found if name not in COMMAND_LINE]
-    return any(path in changed for module in modules for path in closure(module, ROOT / "src", ROOT))
+    return any(path in changed for module in modules for path in closure(module, ROOT))
 
 
 @cache
 def _changed(base: str) -> frozenset[str]:
     """Paths that differ from where the tree parted from `base`."""
-    parted = _git("merge-base", base, "HEAD")
+    merge_base = _git("merge-base", base, "HEAD")
     new = _git("ls-files", "--others", "--exclude-standard")
-    return frozenset(f"{_git('diff', '--name-only', '--no-renames', parted)}\n{new}".split("\n"))
+    return frozenset(f"{_git('diff', '--name-only', '--no-renames', merge_base)}\n{new}".split("\n"))
 
 
 def _git(*arguments: str) -> str:

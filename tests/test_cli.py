@@ -1,4 +1,4 @@
-"""The command line: every verb has help with an example, and no mistake shows a traceback."""
+"""The command line: every command has help with an example, and no mistake shows a traceback."""
 
 import re
 
@@ -8,27 +8,27 @@ from typer.testing import CliRunner
 
 from loop.cli import app
 
-COMMANDS = get_command(app).commands
-VERBS = sorted(name for name, command in COMMANDS.items() if not hasattr(command, "commands"))
+GROUP = get_command(app).commands
+COMMANDS = sorted(name for name, command in GROUP.items() if not hasattr(command, "commands"))
 
 
 def invoke(*arguments: str):
     return CliRunner().invoke(app, list(arguments))
 
 
-def test_help_lists_every_verb_and_the_exit_codes():
-    said = invoke("--help").stdout
-    assert all(verb in said for verb in VERBS)
-    assert "Exit codes" in said
+def test_help_lists_every_command_and_the_exit_codes():
+    printed = invoke("--help").stdout
+    assert all(command in printed for command in COMMANDS)
+    assert "Exit codes" in printed
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_each_verb_has_help_with_an_example_of_itself(verb):
-    said = invoke(verb, "--help").stdout
-    assert re.search(rf"Example: .*loop {verb}", said)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help_with_an_example_of_itself(command):
+    printed = invoke(command, "--help").stdout
+    assert re.search(rf"Example: .*loop {command}", printed)
 
 
-def test_an_unknown_verb_is_wrong_usage():
+def test_an_unknown_command_is_wrong_usage():
     done = invoke("trian")
     assert done.exit_code == 2
     assert "trian" in done.output

@@ -44,10 +44,10 @@ class Looks:
         return (log > np.log(1 / alpha)) & (self.total > 0) & enough
 
 
-def looks(loss: np.ndarray, cohort: np.ndarray, share: np.ndarray) -> Looks:
-    """`loss` and `cohort` are (days, 24, rows of an hour), `share` is (days,)."""
+def looks(loss: np.ndarray, arm: np.ndarray, share: np.ndarray) -> Looks:
+    """`loss` and `arm` are (days, 24, rows of an hour), `share` is (days,)."""
     p = share[:, None, None]
-    draw = cohort - p
+    draw = arm - p
     rows = np.broadcast_to(np.arange(1, HOURS + 1) * loss.shape[2], loss.shape[:2]).astype(np.float64)
     of_day = {name: _so_far(part) for name, part in _parts(loss, draw).items()}
     mean, alone = of_day["l"] / rows, rows / (rows - 1)
@@ -61,13 +61,13 @@ def looks(loss: np.ndarray, cohort: np.ndarray, share: np.ndarray) -> Looks:
     )
     value = total / weight
     seen = square - 2 * value * cross + value**2 * weights
-    return Looks(total, np.maximum(seen, drawn), weight, _plain_z(loss, cohort))
+    return Looks(total, np.maximum(seen, drawn), weight, _plain_z(loss, arm))
 
 
-def shortfall(cohort: np.ndarray, share: np.ndarray) -> Looks:
+def shortfall(arm: np.ndarray, share: np.ndarray) -> Looks:
     """The same for the share due to the challenger, as `sequential.shortfall` adds it up."""
     p = share[:, None]
-    rows, answered = np.full(cohort.shape[:2], cohort.shape[2]), cohort.sum(axis=2)
+    rows, answered = np.full(arm.shape[:2], arm.shape[2]), arm.sum(axis=2)
     parts = (
         p * rows - answered,
         answered * (1 - 2 * p) + rows * p**2,
@@ -104,11 +104,11 @@ def _over_days(so_far: np.ndarray) -> np.ndarray:
     return (so_far + before[:, None]).ravel()
 
 
-def _plain_z(loss: np.ndarray, cohort: np.ndarray) -> np.ndarray:
-    """The difference of the cohorts' means over its standard error (Welch), of all rows so far."""
+def _plain_z(loss: np.ndarray, arm: np.ndarray) -> np.ndarray:
+    """The difference of the arms' means over its standard error (Welch), of all rows so far."""
     middle = loss.mean()  # only against cancellation
     means, errors = [], []
-    for part in (cohort, 1 - cohort):
+    for part in (arm, 1 - arm):
         rows, sums, squares = (
             one.sum(axis=2).ravel().cumsum()
             for one in (part, part * (loss - middle), part * (loss - middle) ** 2)

@@ -58,19 +58,19 @@ def _rollout(case: tuple[str, int, str], seed: tuple[int, int]) -> dict[str, boo
     world, traffic, stages = case
     rng, rows = np.random.default_rng(seed), traffic // HOURS
     share = {"5 %": np.full(DAYS, 0.05), "25 %": np.full(DAYS, 0.25)}.get(stages, STAGED)
-    cohort = (rng.random((DAYS, HOURS, rows)) < share[:, None, None]).astype(np.float64)
+    arm = (rng.random((DAYS, HOURS, rows)) < share[:, None, None]).astype(np.float64)
     if world == "whole":
-        return _whole(worlds.drawn(rng, DAYS, rows, "log loss", "cost"), cohort, share)
+        return _whole(worlds.drawn(rng, DAYS, rows, "log loss", "cost"), arm, share)
     if world == "alike":
         ours, other = worlds.drawn(rng, DAYS, rows, "log loss", "other")
-        one = looks(np.where(cohort == 1, other, ours), cohort, share)
+        one = looks(np.where(arm == 1, other, ours), arm, share)
         limit = rollout_policy.read().limits.loss_max
         return {"worse": one.worse(ALPHA).any(), "beyond the limit": one.worse(ALPHA, limit).any()}
     made = {"normal": worlds.normal, "rare": worlds.rare}.get(world)
     loss = made(rng, DAYS, rows) if made else worlds.drawn(rng, DAYS, rows, world)[0]
-    one = looks(loss, cohort, share)
+    one = looks(loss, arm, share)
     if seed[1] == 0:
-        _same(one, loss, cohort, share)
+        _same(one, loss, arm, share)
     return {
         "worse": one.worse(ALPHA).any(),
         "better": one.better(ALPHA).any(),
@@ -80,10 +80,10 @@ def _rollout(case: tuple[str, int, str], seed: tuple[int, int]) -> dict[str, boo
     }
 
 
-def _whole(losses: list[np.ndarray], cohort: np.ndarray, share: np.ndarray) -> dict[str, bool]:
+def _whole(losses: list[np.ndarray], arm: np.ndarray, share: np.ndarray) -> dict[str, bool]:
     """All tests of a canary as the rollout makes them, with limits of zero, and with those of the policy."""
     limits = rollout_policy.read().limits
-    tests = [*(looks(loss, cohort, share) for loss in losses), shortfall(cohort, share)]
+    tests = [*(looks(loss, arm, share) for loss in losses), shortfall(arm, share)]
     most = (limits.loss_max, limits.cost_max, limits.error_share_max)
     return {
         "worse": any(one.worse(ALPHA / TESTS).any() for one in tests),
@@ -94,9 +94,9 @@ def _whole(losses: list[np.ndarray], cohort: np.ndarray, share: np.ndarray) -> d
     }
 
 
-def _same(found: Looks, loss: np.ndarray, cohort: np.ndarray, share: np.ndarray) -> None:
+def _same(found: Looks, loss: np.ndarray, arm: np.ndarray, share: np.ndarray) -> None:
     """Fail unless the sums lead where the library's function does, at the last look."""
-    one, day = cohort.ravel(), np.repeat(np.arange(DAYS), cohort[0].size)
+    one, day = arm.ravel(), np.repeat(np.arange(DAYS), arm[0].size)
     expected = sequential.difference(
         loss.ravel(), one, share[day], entity=np.arange(len(one)), block=day, alpha=ALPHA
     )
@@ -112,13 +112,13 @@ def _returning(seed: tuple[int, int]) -> dict[str, bool]:
     loss = worlds.drawn(rng, DAYS, rows // HOURS + 1, "log loss")[0].reshape(DAYS, -1)[:, :rows]
     entity = np.stack([rng.permutation(np.arange(rows) % RETURNING) for _ in range(DAYS)])
     loss = (loss + rng.normal(0, 0.2, RETURNING)[entity]).ravel()
-    cohort = (rng.random(RETURNING) < share)[entity.ravel()].astype(np.float64)
+    arm = (rng.random(RETURNING) < share)[entity.ravel()].astype(np.float64)
     day = np.repeat(np.arange(DAYS), rows)
     found = {}
     for name, unit in (("units", entity.ravel()), ("rows", np.arange(len(loss)))):
         found[name] = any(
             sequential.difference(
-                loss[:end], cohort[:end], np.full(end, share), entity=unit[:end], block=day[:end], alpha=ALPHA
+                loss[:end], arm[:end], np.full(end, share), entity=unit[:end], block=day[:end], alpha=ALPHA
             ).low > 0
             for end in range(rows, len(loss) + 1, rows)
         )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.monitor.simulate import Ints, Monitor, Seen, after, bare, draw
+from benchmarks.monitor.simulate import Ints, Monitor, Runs, after, bare, draw
 from benchmarks.monitor.world import World
 from benchmarks.verdicts.data import share
 from loop.data.features import DECIDED_AT
@@ -16,7 +16,7 @@ from loop.monitor.decide import Case
 from loop.monitor.inputs import champion_model
 from loop.monitor.inputs.champion_model import Champion
 from loop.monitor.schema import Gain
-from loop.monitor.signals import minima as harm
+from loop.monitor.signals import minimum_requirements
 from loop.settings import params, retrain_windows
 from loop.settings.review_policy import Policy
 from loop.stats import bootstrap
@@ -40,7 +40,7 @@ class OutOfFold(Champion):
 
 
 def measure(world: World) -> dict[str, Any]:
-    """Words by how days are drawn, with a real retrain wherever there is suspicion; then days held out."""
+    """Decisions by how days are drawn, with a real retrain on each suspicion; then days held out."""
     monitor, training = Monitor(world), world.before(world.trained)
     days = int(_day(training).max()) + 1
     found: dict[str, Any] = {"seed": SEED, "days": days}
@@ -49,46 +49,49 @@ def measure(world: World) -> dict[str, Any]:
         for name, (block, stretches) in DRAWN.items():
             rng = np.random.default_rng(SEED)
             places = [draw(rng, days, length, block) for _ in range(stretches)]
-            seen = monitor.see([monitor.reference.take(one) for one in places], after(world.settings))
-            minima = _minima(world, training, places)
-            words = [
-                word(one, where, worst, model, world)
-                for one, where, worst in zip(seen, places, minima, strict=True)
+            found_runs = monitor.run([monitor.baseline.take(one) for one in places], after(world.settings))
+            breached = _breached(world, training, places)
+            decisions = [
+                decision(one, where, worst, model, world)
+                for one, where, worst in zip(found_runs, places, breached, strict=True)
             ]
-            found[name] = summary(monitor, seen) | {
-                "words": {said: share(words.count(said), len(words)) for said in sorted({*words, *_WORDS})}
+            found[name] = summary(monitor, found_runs) | {
+                "decisions": {
+                    one: share(decisions.count(one), len(decisions))
+                    for one in sorted({*decisions, *DECISIONS})
+                }
             }
     starts = range(days - length + 1)
     found["held out"] = summary(monitor, [_held_out(monitor, start, length) for start in starts])
     return found
 
 
-_WORDS = ("nothing", "watch", "retrain", "page")
+DECISIONS = ("nothing", "warning", "retrain", "alert")
 
 
-def summary(monitor: Monitor, seen: list[Seen]) -> dict[str, Any]:
-    """Shares of suspicion, signal by signal, and those of the bare rule at the newest look."""
-    of, rule = len(seen), monitor.settings.hysteresis
+def summary(monitor: Monitor, found_runs: list[Runs]) -> dict[str, Any]:
+    """Shares of suspicion, signal by signal, and those of the bare rule at the newest run."""
+    of, rule = len(found_runs), monitor.settings.hysteresis
     signals = {
-        one.name: share(sum(decide.told(each.series[place].alarm, rule) for each in seen), of)
-        for place, one in enumerate(seen[0].series)
+        one.name: share(sum(decide.confirmed(each.series[place].alarm, rule) for each in found_runs), of)
+        for place, one in enumerate(found_runs[0].series)
     }
-    most = np.argsort([-use for use in monitor.use.values()]).tolist()
+    most = np.argsort([-importance for importance in monitor.importance.values()]).tolist()
     return {
-        "suspected": share(sum(_suspected(one, monitor) for one in seen), of),
-        "one look": share(sum(bool(decide.seen(one.series)[-1]) for one in seen), of),
+        "suspected": share(sum(_suspected(one, monitor) for one in found_runs), of),
+        "one run": share(sum(bool(decide.alarms(one.series)[-1]) for one in found_runs), of),
         "signals": signals,
-        "bare, any feature": share(sum(bare(one, most) for one in seen), of),
-        "bare, ten most used": share(sum(bare(one, most[:TEN]) for one in seen), of),
+        "bare, any feature": share(sum(bare(one, most) for one in found_runs), of),
+        "bare, ten most used": share(sum(bare(one, most[:TEN]) for one in found_runs), of),
     }
 
 
-def word(seen: Seen, places: Ints, minima: list[str], model: Champion, world: World) -> str:
-    """The decision at a look without a check-up; where there is suspicion, a model is really fitted again."""
-    now = pd.Timestamp(seen.looks[-1], tz="UTC")
-    case = Case(0, world.settings.rows_min, None, seen.series, [], minima, [], trained=now, now=now)
+def decision(found_runs: Runs, places: Ints, breached: list[str], model: Champion, world: World) -> str:
+    """The decision at a monitoring run without a check-up; on suspicion a model is fitted again."""
+    now = pd.Timestamp(found_runs.runs[-1], tz="UTC")
+    case = Case(0, world.settings.rows_min, None, found_runs.series, [], breached, [], trained=now, now=now)
     gain = gained(places, now, model, world) if decide.asks(case, world.settings) else None
-    return decide.decide(case, gain, seen.looks, world.settings).word
+    return decide.decide(case, gain, found_runs.runs, world.settings).decision
 
 
 def gained(places: Ints, now: pd.Timestamp, model: Champion, world: World) -> Gain | None:
@@ -104,7 +107,7 @@ def lived(world: World, places: Ints) -> tuple[pd.DataFrame, pd.Series]:
 
     Days that are drawn into the stretch are left out where they came from: a retrain would know them.
     """
-    past = world.before(world.reference)
+    past = world.before(world.baseline)
     day = _day(past)
     first = past[DECIDED_AT].min().floor("D")
     drawn = [
@@ -120,23 +123,23 @@ def _moved(rows: pd.DataFrame, by: pd.Timedelta) -> pd.DataFrame:
     return rows.assign(**{name: rows[name] + by for name in (DECIDED_AT, KNOWN)})
 
 
-def _held_out(monitor: Monitor, start: int, length: int) -> Seen:
-    """Days that follow each other, looked at with limits from all other days of the reference."""
+def _held_out(monitor: Monitor, start: int, length: int) -> Runs:
+    """Days that follow each other, looked at with limits from all other days of the baseline."""
     inside = np.arange(start, start + length)
-    others = np.setdiff1d(np.arange(len(monitor.reference.profile.days)), inside)
-    stretch = monitor.reference.take(inside)
-    return monitor.see([stretch], after(monitor.settings), monitor.reference.take(others))[0]
+    others = np.setdiff1d(np.arange(len(monitor.baseline.profile.days)), inside)
+    stretch = monitor.baseline.take(inside)
+    return monitor.run([stretch], after(monitor.settings), monitor.baseline.take(others))[0]
 
 
-def _minima(world: World, training: pd.DataFrame, places: list[Ints]) -> list[list[str]]:
-    """The minima that each stretch's newest matured window breaks; most are far from them."""
+def _breached(world: World, training: pd.DataFrame, places: list[Ints]) -> list[list[str]]:
+    """The minimum requirements that each stretch's newest matured window breaks; most are far from them."""
     setup, day = world.settings, _day(training)
     wait = int(np.ceil(setup.wait_days))
     newest = [where[len(where) - wait - setup.window_days : len(where) - wait] for where in places]
     weight = np.array([np.bincount(where, minlength=int(day.max()) + 1) for where in newest], np.float64)
     label, score = (training[name].to_numpy(np.float64) for name in ("label", "score"))
     near = np.zeros(len(places), bool)
-    for name, minimum in params.section("review", Policy).minima.items():
+    for name, minimum in params.section("review", Policy).minimum_requirements.items():
         metric = metrics.METRICS[name]
         value = bootstrap.statistic(metric, label, score, day, weight.shape[1])(weight)
         near |= value < minimum.limit if metric.better == "higher" else value > minimum.limit
@@ -144,17 +147,17 @@ def _minima(world: World, training: pd.DataFrame, places: list[Ints]) -> list[li
 
 
 def _broken(world: World, places: Ints) -> list[str]:
-    """The minima that the newest matured window breaks for certain."""
+    """The minimum requirements that the newest matured window breaks for certain."""
     rows, scores = lived(world, places)
     days = np.sort(rows[DECIDED_AT].dt.floor("D").unique())
     end = pd.Timestamp(days[-1]) + DAY - int(np.ceil(world.settings.wait_days)) * DAY
     at = rows[DECIDED_AT]
     newest = (at < end) & (at >= end - world.settings.window_days * DAY)
-    return harm.broken_minima(rows.assign(score=scores)[newest], world.settings)
+    return minimum_requirements.breached(rows.assign(score=scores)[newest], world.settings)
 
 
-def _suspected(seen: Seen, monitor: Monitor) -> bool:
-    return decide.told(decide.seen(seen.series), monitor.settings.hysteresis)
+def _suspected(found_runs: Runs, monitor: Monitor) -> bool:
+    return decide.confirmed(decide.alarms(found_runs.series), monitor.settings.hysteresis)
 
 
 def _day(rows: pd.DataFrame) -> Ints:

@@ -13,9 +13,9 @@ from loop.base.plotting import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
 FOLDER = Path(__file__).parent.parent.parent / "docs/figures"
 DRAWN = {"days": "days, one by one", "weeks": "weeks", "four weeks": "four weeks at a time"}
 RULES = {
-    "retrain or page": ("retrain or page", BLUE, "o"),
-    "told": ("watch, retrain or page", BLUE, "s"),
-    "bare, ten most used": ("bare PSI > 0.25, ten most used features", ORANGE, "X"),
+    "retrain or alert": ("retrain or alert", BLUE, "o"),
+    "reported": ("warning, retrain or alert", BLUE, "s"),
+    "bare, ten most used": ("bare PSI > 0.25, ten most important features", ORANGE, "X"),
     "bare, any feature": ("bare PSI > 0.25, any feature", ORANGE, "D"),
 }
 TITLES = {
@@ -43,7 +43,7 @@ def _alarms(found: dict[str, Any]) -> str:
         axes.annotate("5 %", (0.05, 2.52), (3, 0), textcoords="offset points", fontsize=9, color=GREY)
         for place, name in enumerate(reversed(DRAWN)):
             for off, (rule, (label, colour, mark)) in enumerate(RULES.items()):
-                one, at = said(found["alarms"][name], rule), place + 0.27 - 0.18 * off
+                one, at = counted(found["alarms"][name], rule), place + 0.27 - 0.18 * off
                 axes.plot([one["low"], one["high"]], [at, at], color=INK, linewidth=1)
                 text = label if place == 0 else None
                 axes.plot(one["share"], at, mark, color=colour, markersize=6, label=text)
@@ -51,7 +51,7 @@ def _alarms(found: dict[str, Any]) -> str:
                 axes.annotate(f"{one['share']:.1%}", beside, (6, -3), textcoords="offset points", fontsize=9)
         axes.set_yticks(range(len(DRAWN)), list(DRAWN.values())[::-1])
         axes.set(
-            xlabel="share of looks that tell somebody, on resampled training months where nothing changed",
+            xlabel="share of runs that report something, on resampled training months where nothing changed",
             xlim=(-0.01, 1.06),
             ylim=(-0.5, 2.7),
         )
@@ -61,15 +61,15 @@ def _alarms(found: dict[str, Any]) -> str:
     return picture(svg, "false alarms of the monitor and of a bare limit on PSI")
 
 
-def said(case: dict[str, Any], rule: str) -> dict[str, float]:
-    """The share of a rule, words added up."""
+def counted(case: dict[str, Any], rule: str) -> dict[str, float]:
+    """The share of a rule, decisions added up."""
     from benchmarks.verdicts.data import share
 
-    words = {"retrain or page": ("retrain", "page"), "told": ("watch", "retrain", "page")}
-    if rule not in words:
+    decisions = {"retrain or alert": ("retrain", "alert"), "reported": ("warning", "retrain", "alert")}
+    if rule not in decisions:
         return dict(case[rule])
-    hits = sum(case["words"][word]["hits"] for word in words[rule])
-    return share(hits, case["words"]["nothing"]["of"])
+    hits = sum(case["decisions"][decision]["hits"] for decision in decisions[rule])
+    return share(hits, case["decisions"]["nothing"]["of"])
 
 
 def _power(found: dict[str, Any]) -> str:
@@ -83,10 +83,10 @@ def _power(found: dict[str, Any]) -> str:
             axes.set_title(title, fontsize=10)
             axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         for axes in panels[::3]:
-            axes.set_ylabel("share told of")
+            axes.set_ylabel("share reported")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper left", ncols=4)
-    return picture(svg, "share of planted faults that the monitor tells of, by size")
+    return picture(svg, "share of planted faults that the monitor reports, by size")
 
 
 def _panel(axes: Axes, case: dict[str, Any], nothing: dict[str, Any]) -> None:

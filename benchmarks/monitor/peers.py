@@ -1,9 +1,9 @@
 """Evidently and NannyML with their defaults, on windows drawn as those of the power, the fault throughout.
 
-One window of days drawn one by one, against the same reference; every tenth row of both, because the peers
+One window of days drawn one by one, against the same baseline; every tenth row of both, because the peers
 need seconds for each (their statistics at this size are distances, which do not grow with rows). Told is, for
 Evidently, half of the columns drifted (its dataset drift) or any; for NannyML an alert of any column in any
-chunk, a chunk of the estimated ROC AUC (CBPE), or one of the realised. Ours: one look, any signal.
+chunk, a chunk of the estimated ROC AUC (CBPE), or one of the realised. Ours: one run, any signal.
 """
 
 import json
@@ -30,7 +30,7 @@ import json, sys, time, warnings
 warnings.filterwarnings("ignore")
 import pandas as pd
 began, folder, limit = time.time(), sys.argv[1], float(sys.argv[2])
-before = pd.read_parquet(folder + "/reference.parquet")
+before = pd.read_parquet(folder + "/baseline.parquet")
 columns = [name for name in before if name not in ("label", "pred", "day")]
 numbers = [name for name in columns if pd.api.types.is_numeric_dtype(before[name])]
 categories = [name for name in columns if name not in numbers]
@@ -95,17 +95,17 @@ def measure(world: World) -> dict[str, Any]:
         "seed": SEED,
         "every": EVERY,
         "versions": [PEERS[name][0] for name in SCRIPTS],
-        "told": {name: _shares(some) for name, some in found.items()},
+        "reported": {name: _shares(some) for name, some in found.items()},
     }
 
 
 def _theirs(world: World, tables: dict[str, pd.DataFrame], asked: list[Any]) -> dict[str, list[Any]]:
     """What each peer told of each window; both run side by side."""
-    columns = [*world.use, "score", "label"]
+    columns = [*world.importance, "score", "label"]
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        past = world.before(world.reference)
-        _write(past[past["label"].notna()], columns, home / "reference.parquet")
+        past = world.before(world.baseline)
+        _write(past[past["label"].notna()], columns, home / "baseline.parquet")
         for name, rows in tables.items():
             _write(rows, columns, home / f"{name}.parquet")
         lines = "".join(json.dumps({"table": f"{name}.parquet", "days": days}) + "\n" for name, days in asked)
@@ -130,16 +130,16 @@ def _told(path: Path) -> list[Any]:
 
 
 def _ours(world: World, tables: dict[str, pd.DataFrame], asked: list[Any]) -> list[Any]:
-    """One look at the same windows, without hysteresis."""
+    """One monitoring run at the same windows, without hysteresis."""
     monitor = Monitor(world)
     kept = {name: monitor.table(rows, world.trained) for name, rows in tables.items()}
     wait = after(world.settings)[0] - world.settings.window_days
     stretches = [kept[name].take([*days, *days[:wait]]) for name, days in asked]
     found = []
     for stretch, (name, days) in zip(stretches, asked, strict=True):
-        seen = monitor.see([stretch], [len(days), len(days) + wait])[0]
-        inputs = any(bool(one.alarm[0]) for one in seen.series if one.kind != "concept")
-        concept = any(bool(one.alarm[-1]) for one in seen.series if one.kind == "concept")
+        found_runs = monitor.run([stretch], [len(days), len(days) + wait])[0]
+        inputs = any(bool(one.alarm[0]) for one in found_runs.series if one.kind != "concept")
+        concept = any(bool(one.alarm[-1]) for one in found_runs.series if one.kind == "concept")
         found.append((name, {"any signal": inputs or concept}))
     return found
 

@@ -1,6 +1,6 @@
 """The monitor in process: its own statistics and rules on resampled days, without files or a model.
 
-A stretch is days drawn from the training months and dated after the reference, long enough for the looks that
+A stretch is days drawn from the training months and dated after the baseline, long enough for the runs that
 hysteresis asks for. Labels are known when they are final, as in production.
 """
 
@@ -12,11 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.monitor.world import World
+from loop.data.features import DECIDED_AT
 from loop.monitor.signals import drift, estimate, performance
 from loop.monitor.signals.performance import Daily
 from loop.monitor.signals.series import Floats, Series
 from loop.settings.monitor_settings import Settings
-from loop.stats.profile import Profile
+from loop.stats.profile import Profile, profile
 
 Ints = NDArray[np.int64]
 TOGETHER = 20  # stretches in one table: limits are learnt once for all
@@ -45,14 +46,13 @@ class Days:
         counts = {name: np.concatenate([one.counts[name] for one in profiles]) for name in profiles[0].counts}
         rows = np.concatenate([one.rows for one in profiles])
         dates = np.arange(len(rows)) + np.datetime64(self.profile.days[0])
-        moments = [one.moments for one in profiles if one.moments is not None]
         return Days(
             replace(
                 profiles[0],
                 days=[str(day) for day in dates],
                 rows=rows,
                 counts=counts,
-                moments=np.concatenate(moments),
+                moments=np.concatenate([one.moments for one in profiles]),
             ),
             Daily(dates, *map(np.concatenate, zip(*(_parts(one.daily) for one in every), strict=True))),
             np.concatenate([one.counts for one in every]),
@@ -60,41 +60,41 @@ class Days:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What each look of a stretch saw: series of the monitor, and each feature's PSI, (features, looks)."""
+class Runs:
+    """What each run of a stretch saw: series of the monitor, and each feature's PSI, (features, runs)."""
 
-    looks: list[str]
+    runs: list[str]
     series: list[Series]
     psi: Floats
 
 
 class Monitor:
-    """The monitor with the limits of a reference; `reference` are its days, in order."""
+    """The monitor with the limits of a baseline; `baseline` are its days, in order."""
 
     def __init__(self, world: World) -> None:
         self.settings: Settings = world.settings
-        self.use = world.use
-        past = world.before(world.reference)
+        self.importance = world.importance
+        past = world.before(world.baseline)
         self._first = f"{past['decided_at'].min():%Y-%m-%d}"
-        self._bins = drift.profiled(past, world.reference, list(world.use)).bins
+        self._bins = drift.profiled(past, world.baseline, list(world.importance)).bins
         self._estimate = estimate.Estimate(past, past, world.settings.seed)
-        self.reference = self.table(past, world.reference)
+        self.baseline = self.table(past, world.baseline)
 
     def table(self, rows: pd.DataFrame, until: str) -> Days:
         """Rows of the days before `until` as the monitor keeps them; every row's label is known."""
         days = np.arange(np.datetime64(self._first), np.datetime64(until))
-        found = drift.counted(rows, self._bins)
+        found = profile(rows, self._bins, DECIDED_AT)
         return Days(found, performance.daily(rows, self._first, until), self._estimate.daily(rows, days))
 
-    def see(self, stretches: list[Days], after: list[int], reference: Days | None = None) -> list[Seen]:
-        """What looks so many days `after` the start of each stretch see."""
-        found: list[Seen] = []
-        past = reference or self.reference
+    def run(self, stretches: list[Days], after: list[int], baseline: Days | None = None) -> list[Runs]:
+        """What runs so many days `after` the start of each stretch see."""
+        found: list[Runs] = []
+        past = baseline or self.baseline
         for start in range(0, len(stretches), TOGETHER):
-            found += self._see(past, stretches[start : start + TOGETHER], after)
+            found += self._run(past, stretches[start : start + TOGETHER], after)
         return found
 
-    def _see(self, past: Days, stretches: list[Days], after: list[int]) -> list[Seen]:
+    def _run(self, past: Days, stretches: list[Days], after: list[int]) -> list[Runs]:
         size, length = len(past.profile.days), len(stretches[0].profile.days)
         every = past.then(*stretches)
         until = str(every.daily.days[size])
@@ -103,19 +103,17 @@ class Monitor:
             for place in range(len(stretches))
         ]
         moved = drift.drift(
-            every.profile, until, [day for one in ends for day in one], self.use, self.settings
+            every.profile, until, [day for one in ends for day in one], self.importance, self.settings
         )
-        psi = np.array([moved.moved[name].values["psi"] for name in self.use])
+        psi = np.array([moved.moved[name].values["psi"] for name in self.importance])
         shared, before = moved.series(), self._expected_before(past)
         found = []
         for place, stretch in enumerate(stretches):
             part = slice(place * len(after), (place + 1) * len(after))
-            looks = ends[0]
+            runs = ends[0]
             series = [_part(one, part) for one in shared]
             found.append(
-                Seen(
-                    looks, [*series, *self._labelled(past.then(stretch), until, looks, before)], psi[:, part]
-                )
+                Runs(runs, [*series, *self._labelled(past.then(stretch), until, runs, before)], psi[:, part])
             )
         return found
 
@@ -125,12 +123,12 @@ class Monitor:
         ends = np.arange(days[0] + setup.window_days, days[-1] + 2, setup.step_days)
         return self._estimate.of(past.counts, _inside(days, ends, setup.window_days)).value
 
-    def _labelled(self, every: Days, until: str, looks: list[str], before: Floats) -> list[Series]:
-        """The expected loss at these looks, and what matured labels say then."""
+    def _labelled(self, every: Days, until: str, runs: list[str], before: Floats) -> list[Series]:
+        """The expected loss at these runs, and what matured labels say then."""
         setup, days = self.settings, every.daily.days
         wait = np.timedelta64(int(np.ceil(setup.wait_days)), "D")
-        ends = [str(np.datetime64(day) - wait) for day in looks]
-        inside = _inside(days, np.array(looks, "datetime64[D]"), setup.window_days)
+        ends = [str(np.datetime64(day) - wait) for day in runs]
+        inside = _inside(days, np.array(runs, "datetime64[D]"), setup.window_days)
         now = self._estimate.of(every.counts, inside)
         independent = float((days < np.datetime64(until)).sum()) / setup.window_days
         expected = estimate.series(now, before, independent, setup)
@@ -143,9 +141,9 @@ def draw(rng: np.random.Generator, days: int, length: int, block: int) -> Ints:
     return np.asarray(((starts[:, None] + np.arange(block)) % days).ravel()[:length])
 
 
-def bare(seen: Seen, rows: list[int]) -> bool:
-    """Whether the newest look has a PSI beyond the usual limit in any of these features."""
-    return bool((seen.psi[rows, -1] > BARE).any())
+def bare(found_runs: Runs, rows: list[int]) -> bool:
+    """Whether the newest run has a PSI beyond the usual limit in any of these features."""
+    return bool((found_runs.psi[rows, -1] > BARE).any())
 
 
 def _part(one: Series, part: slice) -> Series:
@@ -162,6 +160,6 @@ def _parts(daily: Daily) -> tuple[Floats, ...]:
 
 
 def after(settings: Settings) -> list[int]:
-    """Days after the start of a stretch that its looks come; the last is its end."""
+    """Days after the start of a stretch that its runs come; the last is its end."""
     first = settings.window_days + int(np.ceil(settings.wait_days))
-    return [first + look * settings.step_days for look in range(settings.hysteresis.of)]
+    return [first + run * settings.step_days for run in range(settings.hysteresis.of)]

@@ -1,6 +1,6 @@
 """The year as the monitor sees it: the frozen champion's rows with scores, and the same with planted faults.
 
-Training rows are scored out of fold, as the monitor's own reference is; rows with a planted fault by the same
+Training rows are scored out of fold, as the monitor's own baseline is; rows with a planted fault by the same
 models, fitted on the same other days. Kept in monitor/, which git does not.
 """
 
@@ -15,9 +15,7 @@ from benchmarks.monitor.faults import Fault, columns, faults
 from loop.base import files
 from loop.data import raw
 from loop.data.features import DECIDED_AT
-from loop.monitor.inputs import answers, champion_model, feed
-from loop.monitor.inputs import baseline as reference
-from loop.monitor.inputs import importance as use
+from loop.monitor.inputs import answers, baseline, champion_model, feed, importance
 from loop.monitor.inputs import rows as of_rows
 from loop.monitor.inputs.champion_model import Champion
 from loop.settings import monitor_settings, params
@@ -34,16 +32,16 @@ NOW = pd.Timestamp("2014-01-02", tz="UTC")  # the latest label is known
 class World:
     """`rows` of January to December, a row per request; `use` of each feature that the model looks at.
 
-    `trained` and `reference` are the days before which the model was trained and limits are learnt;
+    `trained` and `baseline` are the days before which the model was trained and limits are learnt;
     `scores` are those of the training rows under each planted fault, by `key`.
     """
 
     rows: pd.DataFrame
     scores: pd.DataFrame
     readings: pd.DataFrame
-    use: dict[str, float]
+    importance: dict[str, float]
     trained: str
-    reference: str
+    baseline: str
     settings: Settings
 
     def before(self, day: str) -> pd.DataFrame:
@@ -51,8 +49,8 @@ class World:
         return self.rows[self.rows[DECIDED_AT] < pd.Timestamp(day, tz="UTC")].reset_index(drop=True)
 
     def faults(self) -> list[Fault]:
-        """Faults in the most used number and the most used category."""
-        return _faults(self.rows, self.use, self.readings)
+        """Faults in the most important number and the most important category."""
+        return _faults(self.rows, self.importance, self.readings)
 
     def planted(self, fault: Fault, size: float) -> pd.DataFrame:
         """The training rows with a fault, as the model scores them then."""
@@ -84,7 +82,7 @@ def _make(model: Champion, setup: Settings, home: Path) -> None:
     own = model.windows
     rows = of_rows.scored(model, feed.read(own.since, UNTIL, NOW, setup.window_days), [], NOW, setup)[0]
     past = rows[rows[DECIDED_AT] < own.holdout.until]
-    used = use.use(model, past, of_rows.model_columns(rows), setup.seed)
+    used = importance.permutation(model, past, of_rows.model_columns(rows), setup.seed)
     used = {name: share for name, share in used.items() if share > 0}
     readings = raw.repair("weather", source.tables(own.since, UNTIL, NOW)["weather"])[0]
     train = rows[rows[DECIDED_AT] < own.train.until].reset_index(drop=True)
@@ -103,7 +101,7 @@ def _out_of_fold(model: Champion, train: pd.DataFrame, planned: list[Fault], set
         for size in fault.sizes
     }
     found = pd.DataFrame(index=train.index, columns=list(rows), dtype="float64")
-    block = reference.blocks(train, setup.window_days)
+    block = baseline.blocks(train, setup.window_days)
     fitted = train.drop(columns=["score", "decision"], errors="ignore")
     for number in sorted(block.unique()):
         asked = pd.concat([one[fitted.columns][block == number] for one in rows.values()], ignore_index=True)

@@ -48,8 +48,8 @@ def _summary(judged: list[Any]) -> dict[str, Any]:
     gains = np.array([one.primary.gain for one in judged])
     return {
         "verdicts": {
-            word: share(sum(one.verdict == word for one in judged), len(judged))
-            for word in ("better", "equivalent", "worse", "cannot tell")
+            outcome: share(sum(one.verdict == outcome for one in judged), len(judged))
+            for outcome in ("better", "equivalent", "worse", "inconclusive")
         },
         "failed": {name: share(sum(name in one.failed for one in judged), len(judged)) for name in names},
         "gain_sd": round(float(gains.std(ddof=1)), 5),

@@ -61,7 +61,7 @@ def _case(off: float, weight: np.ndarray) -> dict[str, Any]:
         true = dict.fromkeys(NAMES, 0.0)  # both models are drawn alike: exactly nothing
     rng = np.random.default_rng(SEED)
     hit = dict.fromkeys((*NAMES, "log_loss_by_row"), 0)
-    words = dict.fromkeys(("better", "equivalent", "worse", "cannot tell"), 0)
+    words = dict.fromkeys(("better", "equivalent", "worse", "inconclusive"), 0)
     for _ in range(COMPARISONS):
         label, champion, candidate, codes = world(rng, DAYS, ROWS, off)
         for name in NAMES:
@@ -74,7 +74,7 @@ def _case(off: float, weight: np.ndarray) -> dict[str, Any]:
     return {
         "true_gain": {name: round(value, 5) for name, value in true.items()},
         "covered": {name: share(count, COMPARISONS) for name, count in hit.items()},
-        "verdicts": {word: share(count, COMPARISONS) for word, count in words.items()},
+        "verdicts": {outcome: share(count, COMPARISONS) for outcome, count in words.items()},
     }
 
 

@@ -25,7 +25,7 @@ CLUSTER = SETTINGS.cluster
 
 @dataclass(frozen=True)
 class Judged:
-    """A decision and what it rests on: verdict, names of failed gates, gain in the primary metric."""
+    """A decision and what it rests on: verdict, names of failed checks, gain in the primary metric."""
 
     verdict: str
     failed: list[str]
@@ -71,21 +71,21 @@ def score(model: Any, rows: pd.DataFrame) -> np.ndarray:
 
 
 def judge(rows: pd.DataFrame, champion: np.ndarray, candidate: np.ndarray) -> Judged:
-    """Primary, guards and slices, as the review takes them; other gates do not look at both models."""
+    """Primary, guards and slices, as the review takes them; other checks do not look at both models."""
     both = compare.rows(rows, (champion, candidate), SETTINGS)
     gains = compare.gains(both, SETTINGS)
     slices = compare.slices(both, POLICY, SETTINGS)
     primary = gains[POLICY.primary.metric]
-    gates = [
+    checks = [
         champion_comparison.primary(POLICY, primary),
         *(champion_comparison.guard(name, margin, gains[name]) for name, margin in POLICY.guards.items()),
         champion_comparison.slices(POLICY, slices),
     ]
-    word = decide(gates, None)[0]
-    verdict = paired.verdict(primary, POLICY.primary.margin) if word == "better" else word
+    outcome = decide(checks, None)[0]
+    verdict = paired.verdict(primary, POLICY.primary.margin) if outcome == "better" else outcome
     return Judged(
         verdict=verdict,
-        failed=[gate.name for gate in gates if gate.result == "fail"],
+        failed=[check.name for check in checks if check.result == "fail"],
         primary=primary,
         worse_slices=[f"{part.cut} {part.name}" for part in slices if part.worse],
     )

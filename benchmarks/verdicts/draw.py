@@ -9,7 +9,7 @@ from loop.base.files import write_text
 from loop.base.plotting import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
 
 FOLDER = Path(__file__).parent.parent.parent / "docs/figures"
-MARKS = {"better": "o", "equivalent": "s", "worse": "X", "cannot tell": "d"}
+MARKS = {"better": "o", "equivalent": "s", "worse": "X", "inconclusive": "d"}
 
 
 def draw(found: dict[str, Any]) -> None:
@@ -90,14 +90,16 @@ def _aa(found: dict[str, Any]) -> str:
             name: {kind: found[kind]["failed"].get(name) for kind in ("seed", "days")}
             for name in ("primary", "slices", *sorted(found["both"]["failed"]))
         },
-        "cannot tell": {kind: found[kind]["verdicts"]["cannot tell"] for kind in ("seed", "days")},
+        "inconclusive": {kind: found[kind]["verdicts"]["inconclusive"] for kind in ("seed", "days")},
     }
     svg = io.StringIO()
     with canvas(10.6, 1.3 + 0.45 * len(shown), svg) as (_, axes):
         labels = []
         for place, (name, kinds) in enumerate(reversed(shown.items())):
             labels.append(
-                {"worse": "verdict: worse", "cannot tell": "verdict: cannot tell"}.get(name, f"gate: {name}")
+                {"worse": "verdict: worse", "inconclusive": "verdict: inconclusive"}.get(
+                    name, f"check: {name}"
+                )
             )
             for off, (kind, mark) in enumerate(zip(("seed", "days"), "os", strict=True)):
                 of = found[kind]["verdicts"]["worse"]["of"]

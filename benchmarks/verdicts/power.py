@@ -79,7 +79,7 @@ def _point(fault: str, size: float) -> dict[str, Any]:
         "loss": round(-float(np.mean([one.primary.gain for one in judged])), 5),
         "loss_in_slice": round(float(np.mean(here)), 5),
         "caught": share(sum(one.verdict == "worse" for one in judged), REPEATS),
-        "cannot_tell": share(sum(one.verdict == "cannot tell" for one in judged), REPEATS),
+        "inconclusive": share(sum(one.verdict == "inconclusive" for one in judged), REPEATS),
         "passed": share(sum(one.verdict in ("better", "equivalent") for one in judged), REPEATS),
         "by": _count(name for one in judged for name in one.failed),
     }

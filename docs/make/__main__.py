@@ -1,5 +1,13 @@
-"""`python -m docs.make`: every page that is made from the code."""
+"""`python -m docs.make [--pictures]`: every page that is made from the code; the pictures take minutes."""
 
-from docs.make import architecture
+import sys
 
+from docs.make import architecture, commands, readme
+
+if "--pictures" in sys.argv:
+    from docs.make import pictures
+
+    pictures.main()
 architecture.main()
+commands.main()
+readme.main()

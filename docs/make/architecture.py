@@ -38,6 +38,19 @@ Read in this order to see a model made: `pipeline/ingest.py`, `pipeline/validate
 `pipeline/evaluate.py`, `stats/bootstrap.py`.
 
 `make docs` writes this page from the code.
+
+| beside `src/loop` | |
+|---|---|
+| `params.yaml` | every number that you tune |
+| `src/problem/` | yours: [your own problem](adopt.md) |
+| `dvc.yaml`, `dvc.lock` | the stages: the one place that names files; what they made, by hash |
+| `data/`, `models/` | in DVC's cache; card and lineage in git |
+| `reports/` | metrics, plots, the report |
+| `tests/` | mirrors `src`; `contract/` for any problem, `system/` with real DVC and a real browser |
+| `benchmarks/` | how fast and how often wrong, beside what else |
+| `bentofile.yaml`, `deploy/` | the image of production, how a version takes over, the settings of a cluster |
+| `.github/` | [workflows](github.md#workflows), owners, templates of pull requests and issues |
+| `docs/` | [by reader](README.md); `docs/make` writes what is made from the code |
 """
 
 

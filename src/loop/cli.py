@@ -1,4 +1,4 @@
-"""`loop VERB`: what a workflow step runs, a laptop runs too. Exit codes are in `loop --help`."""
+"""`loop COMMAND`: what a workflow step runs, a laptop runs too. Exit codes are in `loop --help`."""
 
 import os
 from typing import Annotated
@@ -13,7 +13,7 @@ app = typer.Typer(
     help=(
         "Every change to a model is a pull request with evidence.\n\n"
         "Exit codes: 0 done, 1 refused (bad data, bad params, a full disk), 2 wrong usage, 130 interrupted. "
-        "For review: 0 may take over, 1 worse, 2 cannot tell."
+        "For review: 0 may take over, 1 worse, 2 inconclusive."
     ),
     no_args_is_help=True,
     add_completion=False,
@@ -22,7 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for part in (pipeline, change, serving, releasing, monitoring, history, setup):
-    app.add_typer(part.verbs)
+    app.add_typer(part.commands)
 
 
 @app.callback()

@@ -1,4 +1,4 @@
-"""What the model may know: feature views over raw facts, and row transforms of a request.
+"""What the model may know: feature views over raw tables, and row transforms of a request.
 
 A view is a change log: for each entity, what its features became at each instant at which
 a fact about it became known. Training joins the newest row at or before each decision;

@@ -1,4 +1,4 @@
-"""How a model is judged: metrics, slices, cohorts, and what it must do whatever its figures are.
+"""How a model is judged: metrics, slices, subgroups, and what it must do whatever its figures are.
 
 A metric is a mean of rows: `rows(label, score)` gives one number or one row of numbers per
 example, and `value` turns their means, shape (..., k), into the metric. Any weighting of days
@@ -95,7 +95,7 @@ def slices(examples: pd.DataFrame) -> dict[str, pd.Series]:
     }
 
 
-def cohorts(examples: pd.DataFrame) -> dict[str, pd.Series]:
+def subgroups(examples: pd.DataFrame) -> dict[str, pd.Series]:
     """Groups that the model must serve alike: a text per row of `examples`."""
     far = pd.cut(examples["distance_miles"], [0, 500, 1500, 9999], labels=["short", "medium", "long"])
     regional = examples["carrier"].isin(["9E", "EV", "MQ", "OO", "YV"])

@@ -1,6 +1,6 @@
 """What the data must be at every boundary, and how known faults are repaired by name.
 
-Raw facts are repaired first, each rule looking only at a row and at rows known before it
+Raw tables are repaired first, each rule looking only at a row and at rows known before it
 (a repair that looked ahead would leak the future), then held against their contract.
 """
 
@@ -62,12 +62,12 @@ class Limits(BaseModel):
 
 @dataclass(frozen=True)
 class Repair:
-    """A known fault and its repair: a table in, the same table mended out."""
+    """A known fault and its repair: a table in, the same table fixed."""
 
     name: str
     table: str
     why: str
-    mend: Callable[[pd.DataFrame], pd.DataFrame]
+    fix: Callable[[pd.DataFrame], pd.DataFrame]
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ def test_a_mistake_says_found_expected_and_what_to_do_and_exits_with_1(capsys):
     with pytest.raises(SystemExit) as stop:
         guard(raising(LoopError("a cat", "a dog", "call the vet")))
     assert stop.value.code == 1
-    said = capsys.readouterr().err
-    assert said == "error: a cat\n  expected: a dog\n  to do:    call the vet\n"
+    output = capsys.readouterr().err
+    assert output == "error: a cat\n  expected: a dog\n  to do:    call the vet\n"
 
 
 def test_an_interrupt_exits_with_130_and_says_that_the_next_run_goes_on(capsys):
@@ -45,7 +45,7 @@ def test_an_interrupt_that_a_library_answers_with_an_error_of_its_own_is_an_inte
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
-def test_a_full_disk_is_said_in_plain_words(code, capsys):
+def test_a_full_disk_is_reported_in_plain_words(code, capsys):
     with pytest.raises(SystemExit) as stop:
         guard(raising(OSError(code, "write")))
     assert stop.value.code == 1

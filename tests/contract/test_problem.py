@@ -1,7 +1,7 @@
 """What the machinery relies on: whatever `problem` keeps these statements can be trained and judged.
 
 It says nothing of any one problem. Data come from `problem.source`, windows and settings from
-params.yaml in the current directory. When a statement fails, the problem is what to mend.
+params.yaml in the current directory. When a statement fails, the problem is what to fix.
 """
 
 from collections.abc import Callable
@@ -250,15 +250,15 @@ def test_a_view_is_known_of_some_row_and_does_not_depend_on_the_order_of_raw_row
 
 @pytest.mark.parametrize("rule", schema.REPAIRS, ids=lambda rule: rule.name)
 def test_a_repair_applied_twice_is_the_same_as_once(rule, raw):
-    once = rule.mend(raw[rule.table].copy()).reset_index(drop=True)
+    once = rule.fix(raw[rule.table].copy()).reset_index(drop=True)
     assert list(once.columns) == list(raw[rule.table].columns)
-    same(rule.mend(once).reset_index(drop=True), once)
+    same(rule.fix(once).reset_index(drop=True), once)
 
 
 @pytest.mark.parametrize("rule", schema.REPAIRS, ids=lambda rule: rule.name)
 def test_a_repair_leaves_its_input_alone(rule, raw):
     frame = raw[rule.table].copy()
-    rule.mend(frame)
+    rule.fix(frame)
     same(frame, raw[rule.table])
 
 
@@ -266,13 +266,13 @@ def test_a_repair_leaves_its_input_alone(rule, raw):
     "rule", [r for r in schema.REPAIRS if source.TIME.get(r.table)], ids=lambda r: r.name
 )
 def test_a_repair_does_not_look_ahead(rule, raw):
-    """What later rows say is cut off right after rows that it mends."""
+    """What later rows say is cut off right after rows that it fixes."""
     frame, time = raw[rule.table].copy(), source.TIME[rule.table]
-    whole = rule.mend(frame.copy())
+    whole = rule.fix(frame.copy())
     matched = frame.merge(whole, how="left", indicator=True)
-    mended = matched.loc[matched["_merge"] == "left_only", time].drop_duplicates()
-    for at in [frame[time].iloc[len(frame) // 2], *mended.iloc[:: max(1, len(mended) // 8)]]:
-        early = rule.mend(frame[frame[time] <= at].copy())
+    fixed = matched.loc[matched["_merge"] == "left_only", time].drop_duplicates()
+    for at in [frame[time].iloc[len(frame) // 2], *fixed.iloc[:: max(1, len(fixed) // 8)]]:
+        early = rule.fix(frame[frame[time] <= at].copy())
         same(early.reset_index(drop=True), whole[whole[time] <= at].reset_index(drop=True))
 
 

@@ -1,7 +1,7 @@
 """What the server relies on: whatever `problem` keeps these statements is served as it was trained.
 
 It says nothing of any one problem. Data come from `problem.source`, windows and settings from
-params.yaml in the current directory. When a statement fails, the problem is what to mend.
+params.yaml in the current directory. When a statement fails, the problem is what to fix.
 """
 
 import json
@@ -129,7 +129,7 @@ def test_what_the_store_is_filled_with_is_what_training_would_join(tables, train
     assert store.as_of() == at.isoformat()
 
 
-def test_without_a_store_everything_is_missing_and_said_to_be(model, tmp_path):
+def test_without_a_store_everything_is_missing_and_reported(model, tmp_path):
     served = predict.Predictor(model, online.Features(SqliteStore(tmp_path, "none")))
     found = served.predict(Contract(10).columns([dict(_typed())], NOW))
     assert np.isfinite(found.scores).all()

@@ -85,8 +85,8 @@ def test_repeated_keys_are_counted():
 def test_all_breaches_come_at_once_and_in_one_table():
     with pytest.raises(contract.ContractError) as error:
         contract.require(frame(id=[1, 1, 2, 3], share=[9.0, None, 0.1, 0.2]), SCHEMA, "t")
-    said = str(error.value)
+    output = str(error.value)
     assert len(error.value.breaches) == 3
-    assert "table `t` breaks 3 rules" in said
-    assert all(word in said for word in ("key is unique", "0 to 1", "not null", "look at the unit"))
-    assert max(len(line) for line in said.splitlines()) < 120
+    assert "table `t` breaks 3 rules" in output
+    assert all(word in output for word in ("key is unique", "0 to 1", "not null", "look at the unit"))
+    assert max(len(line) for line in output.splitlines()) < 120

@@ -157,12 +157,12 @@ def test_twice_the_same_changes_nothing_and_says_what_serves(host, capsys):
     host.advance()
     host.deploy()
     before = host.servers(), set(Proxy(deploy.FOLDER / "nginx").process().children())
-    said = capsys.readouterr().out
-    assert "champion    95 %" in said
-    assert "challenger   5 %" in said
+    output = capsys.readouterr().out
+    assert "champion    95 %" in output
+    assert "challenger   5 %" in output
     assert host.deploy() == 0
     assert (host.servers(), set(Proxy(deploy.FOLDER / "nginx").process().children())) == before
-    assert capsys.readouterr().out == said
+    assert capsys.readouterr().out == output
 
 
 def test_where_it_listens_is_remembered(host, capsys):
@@ -182,12 +182,12 @@ def test_a_challenger_that_cannot_be_started_leaves_the_champion_alone(host, fau
     host.release(2, **{fault: ""})
     host.advance()
     assert host.deploy() == 1
-    said = capsys.readouterr()
-    assert "version 2" in said.err
+    output = capsys.readouterr()
+    assert "version 2" in output.err
     assert {"fails": "this version cannot be loaded", "hangs": "not ready", "no-source": "broken"}[
         fault
-    ] in said.err
-    assert "100 %" in said.out
+    ] in output.err
+    assert "100 %" in output.out
     assert host.servers() == {(1, "champion"): champion}
     assert host.answers(100) == {"model 1"}
 
@@ -324,7 +324,7 @@ def test_an_environment_that_is_gone_is_made_again(host):
         host.deploy()
 
 
-def test_a_port_that_another_has_is_told_as_such(host):
+def test_a_port_that_another_has_is_reported_as_such(host):
     host.release(1)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", host.port))
@@ -358,14 +358,14 @@ def test_the_feature_store_is_filled_once(host):
     assert Path("data/online/filled").read_text() == "x"
 
 
-def test_servers_are_told_their_role_commit_and_the_places_of_the_host(host, monkeypatch, tmp_path):
+def test_servers_get_their_role_commit_and_the_places_of_the_host(host, monkeypatch, tmp_path):
     secret = tmp_path / "token"
     secret.write_text("correct-horse-battery-staple")
     monkeypatch.setenv("LOOP_TOKEN_FILE", os.path.relpath(secret))
     made = host.release(1)
     host.deploy()
-    told = json.loads(Client(host.port).ask().body)["settings"]
-    assert told == {
+    report = json.loads(Client(host.port).ask().body)["settings"]
+    assert report == {
         "LOOP_ROLE": "champion",
         "LOOP_COMMIT": made.commit,
         "LOOP_PREDICTIONS": str(Path("data/predictions").absolute()),
@@ -417,7 +417,7 @@ def test_before_the_first_release_it_says_what_is_missing(host):
 
 
 def test_versions_used_last_keep_their_worktrees(host, monkeypatch):
-    monkeypatch.setattr(deploy.home, "KEPT", 2)
+    monkeypatch.setattr(deploy.version_home, "KEPT", 2)
     for number in (1, 2, 3):
         host.release(number)
         while host.servers().get((number, "champion")) is None:
@@ -433,8 +433,8 @@ state = pathlib.Path({state!r})
 with (state / "calls").open("a") as calls:
     told = {{name: value for name, value in os.environ.items() if name.startswith("LOOP_")}}
     print(json.dumps([sys.argv[1:], told]), file=calls)
-verb, last = sys.argv[1], sys.argv[-1]
-if verb == "run":
+command, last = sys.argv[1], sys.argv[-1]
+if command == "run":
     if "gone" in last:
         sys.exit("docker: manifest unknown")
     (port,) = [a.split(":")[1] for a in sys.argv if a.startswith("--publish=")]
@@ -446,9 +446,9 @@ if verb == "run":
         made = subprocess.Popen([sys.executable, "-m", "bentoml", "--port", port], cwd=home, env=env,
                                 stdout=nothing, stderr=nothing, start_new_session=True)
     print(f"c{{made.pid}}")
-elif verb == "inspect":
+elif command == "inspect":
     print("true" if pathlib.Path("/proc", last[1:], "cwd").exists() else "false")
-elif verb == "stop":
+elif command == "stop":
     os.kill(int(last[1:]), signal.SIGTERM)
 """
 
@@ -476,13 +476,13 @@ def test_containers_run_the_image_by_its_digest_without_rights_and_on_loopback_a
     audit_site.released(made, host.rules)
     assert host.deploy(containers=True) == 0
     assert host.answers() == {"model 1"}
-    ((run, told),) = [call for call in docker() if call[0][0] == "run"]
+    ((run, report),) = [call for call in docker() if call[0][0] == "run"]
     assert run[-1] == made.image
     assert {"--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges"} <= set(run)
     assert [part for part in run if part.startswith("--publish=127.0.0.1:")]
     assert "correct-horse" not in " ".join(run)
     assert {"--env=LOOP_TOKEN", "--env=LOOP_ROLE", "--env=LOOP_COMMIT"} <= set(run)
-    assert (told["LOOP_ROLE"], told["LOOP_TOKEN"]) == ("champion", "correct-horse-battery-staple")
+    assert (report["LOOP_ROLE"], report["LOOP_TOKEN"]) == ("champion", "correct-horse-battery-staple")
     assert host.deploy(containers=True) == 0
     assert len([call for call in docker() if call[0][0] == "run"]) == 1
     deploy.main(None, None, None, True)

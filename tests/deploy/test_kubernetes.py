@@ -242,21 +242,21 @@ def closed(schema: Any) -> Any:
 
 def refused(files: dict[str, str], route: Any) -> str:
     """What the schemas have against a base; empty for nothing."""
-    said = list(listed(files))
+    output = list(listed(files))
     for path, text in files.items():
         if path.endswith("kustomization.yaml"):
             continue
         for one in yaml.safe_load_all(text):
             if one["kind"] == "HTTPRoute":
-                said += [f"{error.json_path}: {error.message}" for error in route.iter_errors(one)]
+                output += [f"{error.json_path}: {error.message}" for error in route.iter_errors(one)]
             else:
                 try:
                     kubernetes_validate.validate(one, "1.37", strict=True)
                 except kubernetes_validate.SchemaNotFoundError:
-                    said.append(f"{path}: no kind {one['kind']}")
+                    output.append(f"{path}: no kind {one['kind']}")
                 except kubernetes_validate.ValidationError as error:
-                    said.append(f"{path}: {error.message} {list(error.path)}")
-    return "\n".join(said)
+                    output.append(f"{path}: {error.message} {list(error.path)}")
+    return "\n".join(output)
 
 
 def listed(files: dict[str, str]) -> Iterator[str]:
@@ -291,9 +291,9 @@ def breaks() -> Iterator[tuple[str, str, str]]:
     yield "- model-v2.yaml", "- model-v3.yaml", "model-v3.yaml"
 
 
-@pytest.mark.parametrize(("good", "broken", "said"), list(breaks()))
-def test_what_is_broken_is_refused_by_the_same_check(route, good, broken, said):
+@pytest.mark.parametrize(("good", "broken", "output"), list(breaks()))
+def test_what_is_broken_is_refused_by_the_same_check(route, good, broken, output):
     files = kubernetes.files(serving(1, 2), SET)
     assert any(good in text for text in files.values())
     changed = {path: text.replace(good, broken) for path, text in files.items()}
-    assert said in refused(changed, route)
+    assert output in refused(changed, route)

@@ -41,7 +41,7 @@ def test_compose_gets_nginx_beside_it_which_another_user_can_read(checkout):
     assert conf.stat().st_mode & stat.S_IROTH
 
 
-def test_without_an_image_nothing_is_written_and_said_why(checkout):
+def test_without_an_image_nothing_is_written_and_reported_why(checkout):
     bare = version(1, image=None)
     branch.change(
         lambda now: (transitions.enter(now.state, bare, STAGED, NOW), "Release 1", bare), lambda _: {}

@@ -17,7 +17,7 @@ HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\u202e{{ 7*7 }}"
 
 @pytest.fixture
 def dated(clone, monkeypatch):
-    """Moves on two days: version 1; then 2 enters, goes on, and is taken back, in hostile words."""
+    """Transitions on two days: version 1; then 2 enters, goes on, and is taken back, in hostile words."""
 
     def on(day):
         monkeypatch.setattr(
@@ -43,12 +43,14 @@ NAMES = {
 
 
 def found(since: str, until: str):
-    return list(audit.days(log.moves(state.ref()), at(since), at(until)))
+    return list(audit.days(log.transitions(state.ref()), at(since), at(until)))
 
 
 def test_every_day_says_what_moved_and_what_served_when_it_ended(dated):
     seen = found("2026-01-04", "2026-01-10")
-    assert [(f"{day.date:%d}", [move.kind for move in day.moves], day.said) for day in seen] == [
+    assert [
+        (f"{day.date:%d}", [transition.kind for transition in day.transitions], day.described) for day in seen
+    ] == [
         ("04", [], "nothing"),
         ("05", ["release"], "version 1: 100 % (champion)"),
         ("06", [], "version 1: 100 % (champion)"),
@@ -67,9 +69,9 @@ def test_the_page_names_who_what_when_and_why(dated, capsys):
     page = (dated / audit.PAGE).read_text()
     for part in ("Ann", "2026-01-08 18:00Z", "shift 0.001", "approved by bob", "equivalent", "#7"):
         assert part in page
-    said = capsys.readouterr().out
-    assert "2026-01-05 09:00Z  release   version 1   Ann" in said
-    assert "3 moves; nothing moved on 4 of 6 days; then version 1: 95 %" in said
+    output = capsys.readouterr().out
+    assert "2026-01-05 09:00Z  release   version 1   Ann" in output
+    assert "3 transitions, none on 4 of 6 days; then version 1: 95 %" in output
 
 
 def test_what_others_wrote_is_only_words(dated, capsys):
@@ -109,10 +111,10 @@ def test_who_asked_a_workflow_is_named_beside_whose_commit_it_is(dated):
 
 def test_a_day_alone_shows_its_own_moves(dated, capsys):
     audit.main(None, None, "2026-01-08", at("2026-03-01"))
-    said = capsys.readouterr().out
-    assert "2 moves; nothing moved on 0 of 1 days" in said
+    output = capsys.readouterr().out
+    assert "2 transitions, none on 0 of 1 days" in output
     audit.main(None, None, "2026-01-06", at("2026-03-01"))
-    assert "0 moves; nothing moved on 1 of 1 days; then version 1: 100 %" in capsys.readouterr().out
+    assert "0 transitions, none on 1 of 1 days; then version 1: 100 %" in capsys.readouterr().out
     assert "Nothing moved." in (dated / audit.PAGE).read_text()
     audit.main(None, None, "2025-12-31", at("2026-03-01"))
     assert "then nothing" in capsys.readouterr().out
@@ -124,7 +126,7 @@ def test_an_edit_by_hand_is_shown_as_such_with_what_is_wrong(dated, monkeypatch,
     audit.main(None, None, None, at("2026-01-10"))
     page = (dated / audit.PAGE).read_text()
     assert "by hand" in capsys.readouterr().out
-    assert page.count('data-move="by hand"') == 1
+    assert page.count('data-transition="by hand"') == 1
     assert "add up to 104" in page
     assert "quick fix" in page
 

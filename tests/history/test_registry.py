@@ -68,7 +68,7 @@ def three(clone):
 
 
 def step(change):
-    branch.change(lambda now: (change(now.state), "a move", None), lambda _: {})
+    branch.change(lambda now: (change(now.state), "a transition", None), lambda _: {})
 
 
 def picture(client: MlflowClient) -> dict[str, object]:
@@ -207,7 +207,7 @@ def test_a_version_that_git_does_not_know_is_named_after_all_else_is_done(three,
     ("number", "found"),
     [(2, "version 2 of loop is gone from MLflow"), (3, "MLflow numbers the next version 4, git 3")],
 )
-def test_a_number_that_mlflow_will_not_give_again_is_said_and_nothing_wrong_is_left(
+def test_a_number_that_mlflow_will_not_give_again_is_reported_and_nothing_wrong_is_left(
     three, mlflow, number, found
 ):
     registry.sync(branch.fetch())

@@ -58,7 +58,7 @@ def asked(what=None, version=None, request=None, find=nowhere):
 
 
 def test_a_version_leads_to_moves_people_commit_data_params_locks_and_verdict(served):
-    said = asked("2")
+    output = asked("2")
     for part in (
         "version   2, challenger with 5 % of the requests",
         "0 % challenger, shadow",
@@ -75,36 +75,42 @@ def test_a_version_leads_to_moves_people_commit_data_params_locks_and_verdict(se
         "dvc.lock                         " + "0" * 64,
         "uv.lock                          " + "e" * 64,
     ):
-        assert part in said
-    assert len(said.splitlines()) < 40, "one screen"
+        assert part in output
+    assert len(output.splitlines()) < 40, "one screen"
 
 
 def test_a_version_that_went_says_when_and_why(served):
     branch.change(
         lambda now: (transitions.abort(now.state, "it crashes", NOW), "Abort 2", None), lambda _: {}
     )
-    said = asked("2")
-    assert "version   2, refused: it crashes" in said
-    gone = [line for line in said.splitlines() if "0 % gone" in line]
+    output = asked("2")
+    assert "version   2, refused: it crashes" in output
+    gone = [line for line in output.splitlines() if "0 % gone" in line]
     assert len(gone) == 1
     assert gone[0].endswith("abort by t")
 
 
 def test_a_prediction_leads_to_the_version_that_made_it(served):
-    said = asked("r-1", find=lambda _: [record(served)])
-    assert said.startswith("request   r-1\n  at      2026-01-06 10:00:00Z, answered as challenger in 3.0 ms")
-    assert "score   0.250000, decision no" in said
-    assert "version   2, challenger with 5 %" in said
+    output = asked("r-1", find=lambda _: [record(served)])
+    assert output.startswith(
+        "request   r-1\n  at      2026-01-06 10:00:00Z, answered as challenger in 3.0 ms"
+    )
+    assert "score   0.250000, decision no" in output
+    assert "version   2, challenger with 5 %" in output
 
 
 def test_every_prediction_of_a_request_is_shown_with_its_own_version(served):
     both = [record(served, version=f"{1:064x}"[:12], role="champion"), record(served, role="shadow")]
-    said = asked("r-1", find=lambda _: both)
-    assert said.index("answered as champion") < said.index("version   1") < said.index("answered as shadow")
-    assert said.index("answered as shadow") < said.index("version   2")
+    output = asked("r-1", find=lambda _: both)
+    assert (
+        output.index("answered as champion")
+        < output.index("version   1")
+        < output.index("answered as shadow")
+    )
+    assert output.index("answered as shadow") < output.index("version   2")
 
 
-def test_two_versions_of_one_model_are_told_apart_by_their_commit(served):
+def test_two_versions_of_one_model_are_distinguished_by_their_commit(served):
     same = {one: version(one, commit=f"{one:040x}", model="f" * 64) for one in (1, 2)}
     assert trace.released(record(f"{1:040x}", version="f" * 12), same).version == 1
     assert trace.released(record(f"{1:040x}-changed", version="f" * 12), same).version == 1
@@ -113,12 +119,12 @@ def test_two_versions_of_one_model_are_told_apart_by_their_commit(served):
 
 
 def test_a_prediction_of_a_server_that_no_release_started_says_so(served):
-    said = asked("r-1", find=lambda _: [record("9" * 40, version="e" * 12)])
-    assert f"version   none: model {'e' * 12} of commit {'9' * 40} was never released" in said
-    said = asked("r-1", find=lambda _: [record(f"{served}-changed")])
-    assert "a checkout with changed files" in said
-    said = asked("r-1", find=lambda _: [record(None, version="e" * 12)])
-    assert "that is not on record" in said
+    output = asked("r-1", find=lambda _: [record("9" * 40, version="e" * 12)])
+    assert f"version   none: model {'e' * 12} of commit {'9' * 40} was never released" in output
+    output = asked("r-1", find=lambda _: [record(f"{served}-changed")])
+    assert "a checkout with changed files" in output
+    output = asked("r-1", find=lambda _: [record(None, version="e" * 12)])
+    assert "that is not on record" in output
 
 
 def test_a_number_is_a_version_if_there_is_one_and_else_a_request(served):
@@ -138,21 +144,21 @@ def test_a_file_is_traced_and_named_by_its_version(served, tmp_path):
         asked("models/x.skops")
 
 
-def test_a_commit_that_is_not_in_this_clone_is_said(clone):
+def test_a_commit_that_is_not_in_this_clone_is_reported(clone):
     released(version(1))
     assert "not in this clone: `git fetch origin`" in asked("1")
 
 
 def test_the_short_form_names_request_version_and_people(served):
-    said = trace.brief(record(served)).splitlines()
-    assert said[0] == "request   r-1"
-    assert any(line.startswith("version   2") for line in said)
-    assert any("approved by bob" in line for line in said)
+    output = trace.brief(record(served)).splitlines()
+    assert output[0] == "request   r-1"
+    assert any(line.startswith("version   2") for line in output)
+    assert any("approved by bob" in line for line in output)
 
 
 def test_what_others_wrote_moves_no_terminal(served):
     reason = "\x1b[31mred\u202e"
     branch.change(lambda now: (transitions.abort(now.state, reason, NOW), "Abort 2", None), lambda _: {})
-    said = asked("2")
-    assert "refused: " in said
-    assert not {"\x1b", "\u202e"} & set(said)
+    output = asked("2")
+    assert "refused: " in output
+    assert not {"\x1b", "\u202e"} & set(output)

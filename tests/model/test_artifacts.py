@@ -4,14 +4,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import yaml
 
 from conftest import ROOT
 from loop.base.errors import LoopError
 from loop.model import artifacts
+from loop.repo import dvc_yaml
 from loop.settings.paths import HOLDOUT, MODEL
 
-PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PIPELINE = dvc_yaml.of(ROOT)
 
 
 def stages(target: Path) -> list[str]:
@@ -25,7 +25,7 @@ def test_a_file_is_made_by_the_stages_before_it_and_no_other():
 
 
 def test_stages_run_in_the_order_of_their_needs_however_they_are_listed():
-    turned = dict(reversed(PIPELINE.items()))
+    turned = PIPELINE[::-1]
     assert artifacts.upstream(turned, MODEL) == artifacts.upstream(PIPELINE, MODEL)
 
 
@@ -42,7 +42,7 @@ def test_a_rebuild_with_another_hash_is_not_the_champion(tmp_path, monkeypatch):
         artifacts, "run", lambda home, target, have: (home.path / target).write_text("other bits")
     )
     with pytest.raises(LoopError, match="its rebuild has md5") as refused:
-        artifacts.rebuild(SimpleNamespace(home=SimpleNamespace(path=tmp_path)), "0" * 32, "main")
+        artifacts.rebuild(SimpleNamespace(path=tmp_path), None, "0" * 32, "main")
     assert "dvc push" in str(refused.value)
 
 
@@ -52,4 +52,4 @@ def test_a_rebuild_that_fails_says_why(tmp_path, monkeypatch):
 
     monkeypatch.setattr(artifacts, "run", fails)
     with pytest.raises(LoopError, match="cannot be rebuilt: train failed: no disk"):
-        artifacts.rebuild(SimpleNamespace(home=SimpleNamespace(path=tmp_path)), "0" * 32, "main")
+        artifacts.rebuild(SimpleNamespace(path=tmp_path), None, "0" * 32, "main")

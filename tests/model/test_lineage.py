@@ -27,15 +27,15 @@ def test_a_model_file_alone_leads_to_the_commit_that_made_it(working_copy):
     working_copy.run("git", *author, "commit", "--quiet", "--allow-empty", "-m", "train it")
     made = json.loads(working_copy.text("models/lineage.json"))
     working_copy.run("git", *author, "commit", "--quiet", "--allow-empty", "-m", "something else")
-    said = working_copy.run("loop", "lineage", "models/model.skops").stdout
+    output = working_copy.run("loop", "lineage", "models/model.skops").stdout
     holder = working_copy.run(
         "git", "log", "--reverse", "--format=%H", f"-S{made['model']['sha256']}", "--", "models/lineage.json"
     ).stdout.split()[0]
-    assert f"commit  {holder}" in said
+    assert f"commit  {holder}" in output
     lock = yaml.safe_load(working_copy.text("dvc.lock"))["stages"]
     for stage in ("ingest", "validate", "examples"):
-        assert lock[stage]["outs"][0]["md5"] in said
-    assert f"seed: {made['params']['train']['seed']}" in said
+        assert lock[stage]["outs"][0]["md5"] in output
+    assert f"seed: {made['params']['train']['seed']}" in output
     (working_copy.path / "models/lineage.json").unlink()
     assert f"commit  {holder}" in working_copy.run("loop", "lineage", "models/model.skops").stdout
 

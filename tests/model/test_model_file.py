@@ -32,7 +32,7 @@ def test_a_model_comes_back_exactly(tmp_path):
 def test_equal_models_give_equal_bytes_in_another_process_too(tmp_path):
     model_file.write(fitted(), tmp_path / "a.skops")
     code = (
-        "import sys; sys.path.insert(0, 'tests/loop'); from pathlib import Path\n"
+        "import sys; sys.path.insert(0, 'tests/model'); from pathlib import Path\n"
         "import test_model_file as t; t.model_file.write(t.fitted(), Path(sys.argv[1]))"
     )
     other = tmp_path / "b.skops"

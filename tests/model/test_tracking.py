@@ -64,7 +64,7 @@ def test_outside_git_the_commit_is_none(tmp_path, monkeypatch):
     assert tracking.git_state() == {"git_commit": "none", "git_dirty": "true"}
 
 
-def test_a_server_that_does_not_answer_is_said_before_the_training(working_copy):
+def test_a_server_that_does_not_answer_is_reported_before_the_training(working_copy):
     done = working_copy.run("loop", "train", check=False, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     assert done.returncode == 1
     assert "MLflow at http://127.0.0.1:9 does not answer" in done.stderr
@@ -72,7 +72,7 @@ def test_a_server_that_does_not_answer_is_said_before_the_training(working_copy)
     assert "Traceback" not in done.stderr
 
 
-def test_a_broken_file_of_runs_is_said_before_the_training(working_copy):
+def test_a_broken_file_of_runs_is_reported_before_the_training(working_copy):
     (working_copy.path / "mlflow.db").write_text("this is no database")
     done = working_copy.run("loop", "train", check=False)
     assert done.returncode == 1

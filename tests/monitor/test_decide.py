@@ -15,20 +15,20 @@ from loop.monitor.signals.series import Series
 from support.monitor_case import NOW, settings
 
 TRAINED = NOW - pd.Timedelta(days=21)  # so that no check-up falls on NOW
-LOOKS = ["2013-06-10", "2013-06-17", "2013-06-24", "2013-07-01"]
-SETTINGS = settings(retrain__check_up_days=28)  # told by 2 of the last 3 looks; 28 days of cool-down
+RUNS = ["2013-06-10", "2013-06-17", "2013-06-24", "2013-07-01"]
+SETTINGS = settings(retrain__check_up_days=28)  # told by 2 of the last 3 runs; 28 days of cool-down
 DRIFTED, QUIET = [0, 0, 1, 1], [0, 0, 0, 0]
 
 
 def series(alarm, name="loss") -> Series:
-    seen = np.array(alarm, bool)
-    return Series("concept", name, f"the {name}", seen * 1.0, seen)
+    alarms = np.array(alarm, bool)
+    return Series("concept", name, f"the {name}", alarms * 1.0, alarms)
 
 
 def case(*alarms, **changed) -> Case:
     watched = [series(alarm, f"s{place}") for place, alarm in enumerate(alarms or [QUIET])]
     made = Case(
-        breaches=0, rows=20_000, labels=20_000, series=watched, stuck=[], minima=[], attempts=[],
+        breaches=0, rows=20_000, labels=20_000, series=watched, constant=[], breached=[], attempts=[],
         trained=TRAINED, now=NOW,
     )  # fmt: skip
     return replace(made, **changed)
@@ -41,11 +41,11 @@ def gain(low: float) -> Gain:
     )  # fmt: skip
 
 
-def word(found: Case, gained: Gain | None = None) -> str:
-    return decide(found, gained if asks(found, SETTINGS) else None, LOOKS, SETTINGS).word
+def decision(found: Case, gained: Gain | None = None) -> str:
+    return decide(found, gained if asks(found, SETTINGS) else None, RUNS, SETTINGS).decision
 
 
-HURTS, NO_USE = gain(0.001), gain(-0.001)
+HURTS, NO_IMPORTANCE = gain(0.001), gain(-0.001)
 
 
 @pytest.mark.parametrize(
@@ -54,34 +54,34 @@ HURTS, NO_USE = gain(0.001), gain(-0.001)
         (case(QUIET), None, "nothing"),
         (case(QUIET), HURTS, "nothing"),
         (case(DRIFTED), HURTS, "retrain"),
-        (case(DRIFTED), NO_USE, "watch"),
-        (case(DRIFTED), gain(0.0), "watch"),
-        (case(DRIFTED), None, "watch"),
-        (case(DRIFTED, attempts=["2013-06-20"]), HURTS, "watch"),
-        (case(QUIET, minima=["AUC is bad"]), None, "page"),
-        (case(DRIFTED, minima=["AUC is bad"]), HURTS, "page"),
-        (case(QUIET, stuck=["wind"]), None, "page"),
-        (case(DRIFTED, stuck=["wind"], attempts=["2013-06-20"]), HURTS, "page"),
-        (case(DRIFTED, rows=5, stuck=["wind"], minima=["AUC is bad"]), HURTS, "no data"),
+        (case(DRIFTED), NO_IMPORTANCE, "warning"),
+        (case(DRIFTED), gain(0.0), "warning"),
+        (case(DRIFTED), None, "warning"),
+        (case(DRIFTED, attempts=["2013-06-20"]), HURTS, "warning"),
+        (case(QUIET, breached=["AUC is bad"]), None, "alert"),
+        (case(DRIFTED, breached=["AUC is bad"]), HURTS, "alert"),
+        (case(QUIET, constant=["wind"]), None, "alert"),
+        (case(DRIFTED, constant=["wind"], attempts=["2013-06-20"]), HURTS, "alert"),
+        (case(DRIFTED, rows=5, constant=["wind"], breached=["AUC is bad"]), HURTS, "no data"),
         (case(QUIET, rows=0), None, "no data"),
-        (case(DRIFTED, breaches=1, rows=0, stuck=["wind"], minima=["AUC is bad"]), HURTS, "broken feed"),
+        (case(DRIFTED, breaches=1, rows=0, constant=["wind"], breached=["AUC is bad"]), HURTS, "broken feed"),
         (replace(case(), series=[], breaches=2, rows=0), None, "broken feed"),
         (replace(case(), series=[]), None, "nothing"),
     ],
 )
 def test_what_comes_first_rules(found, gained, expected):
-    assert word(found, gained) == expected
+    assert decision(found, gained) == expected
 
 
 def test_every_decision_says_what_to_do_and_has_an_exit_code():
     assert NEXT.keys() == EXIT_CODES.keys()
-    assert len({EXIT_CODES[one] for one in ("nothing", "page", "broken feed", "no data")}) == 4
+    assert len({EXIT_CODES[one] for one in ("nothing", "alert", "broken feed", "no data")}) == 4
 
 
 @pytest.mark.parametrize(
-    ("alarm", "told"),
+    ("alarm", "confirmed"),
     [
-        ([0, 0, 0, 1], False),  # one look alone
+        ([0, 0, 0, 1], False),  # one run alone
         ([0, 0, 1, 1], True),
         ([0, 1, 0, 1], True),
         ([1, 0, 0, 1], False),  # the other is too old
@@ -89,9 +89,9 @@ def test_every_decision_says_what_to_do_and_has_an_exit_code():
         ([1, 1, 1, 1], True),
     ],
 )
-def test_it_is_told_when_two_of_the_last_three_looks_saw_it_the_newest_among_them(alarm, told):
-    assert suspects(case(alarm), SETTINGS) is told
-    assert (word(case(alarm), HURTS) == "retrain") is told
+def test_an_alarm_counts_when_two_of_the_last_three_runs_alarm_the_newest_among_them(alarm, confirmed):
+    assert suspects(case(alarm), SETTINGS) is confirmed
+    assert (decision(case(alarm), HURTS) == "retrain") is confirmed
 
 
 def test_fewer_looks_than_are_asked_for_tell_what_they_can():
@@ -100,12 +100,12 @@ def test_fewer_looks_than_are_asked_for_tell_what_they_can():
     assert not suspects(case([]), SETTINGS)
 
 
-def test_since_is_the_first_day_of_the_unbroken_run_or_of_the_looks_that_count():
-    assert decide(case(DRIFTED), HURTS, LOOKS, SETTINGS).since == "2013-06-24"
-    assert decide(case([0, 1, 0, 1]), HURTS, LOOKS, SETTINGS).since == "2013-06-17"
-    assert decide(case([1, 1, 1, 1]), HURTS, LOOKS, SETTINGS).since == "2013-06-10"
-    assert decide(case([1, 1, 1, 0], [0, 0, 0, 1]), HURTS, LOOKS, SETTINGS).since == "2013-06-10"
-    assert decide(case(QUIET), None, LOOKS, SETTINGS).since is None
+def test_since_is_the_first_day_of_consecutive_runs_or_of_the_runs_that_count():
+    assert decide(case(DRIFTED), HURTS, RUNS, SETTINGS).since == "2013-06-24"
+    assert decide(case([0, 1, 0, 1]), HURTS, RUNS, SETTINGS).since == "2013-06-17"
+    assert decide(case([1, 1, 1, 1]), HURTS, RUNS, SETTINGS).since == "2013-06-10"
+    assert decide(case([1, 1, 1, 0], [0, 0, 0, 1]), HURTS, RUNS, SETTINGS).since == "2013-06-10"
+    assert decide(case(QUIET), None, RUNS, SETTINGS).since is None
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_after_a_retrain_there_is_none_for_28_days(attempts, last):
 
 def test_without_a_cool_down_only_the_drift_decides():
     eager = settings(retrain__cool_down_days=0)
-    assert decide(case(DRIFTED, attempts=["2013-07-01"]), HURTS, LOOKS, eager).word == "retrain"
+    assert decide(case(DRIFTED, attempts=["2013-07-01"]), HURTS, RUNS, eager).decision == "retrain"
 
 
 def month(days: int, *alarms, **changed) -> Case:
@@ -138,11 +138,11 @@ def month(days: int, *alarms, **changed) -> Case:
 @pytest.mark.parametrize(
     ("days", "falls"), [(0, False), (27, False), (28, True), (34, True), (35, False), (55, False), (56, True)]
 )
-def test_every_four_weeks_a_look_is_a_check_up(days, falls):
+def test_every_four_weeks_a_run_is_a_check_up(days, falls):
     assert due(month(days), SETTINGS) is falls
     assert asks(month(days), SETTINGS) is falls
-    assert word(month(days), HURTS) == ("retrain" if falls else "nothing")
-    assert word(month(days), NO_USE) == "nothing"
+    assert decision(month(days), HURTS) == ("retrain" if falls else "nothing")
+    assert decision(month(days), NO_IMPORTANCE) == "nothing"
 
 
 def test_the_hour_at_which_a_schedule_starts_moves_no_check_up():
@@ -152,20 +152,26 @@ def test_the_hour_at_which_a_schedule_starts_moves_no_check_up():
 
 
 def test_labels_that_stop_coming_are_no_data():
-    found = decide(case(QUIET, labels=0), None, LOOKS, SETTINGS)
-    assert found.word == "no data"
+    found = decide(case(QUIET, labels=0), None, RUNS, SETTINGS)
+    assert found.decision == "no data"
     assert "labels" in found.reason
 
 
 def test_a_check_up_that_would_gain_says_so_and_since_today():
-    found = decide(month(28), HURTS, LOOKS, SETTINGS)
+    found = decide(month(28), HURTS, RUNS, SETTINGS)
     assert "check-up" in found.reason
-    assert found.since == LOOKS[-1]
+    assert found.since == RUNS[-1]
 
 
 @pytest.mark.parametrize(
     "changed",
-    [{"breaches": 1}, {"rows": 5}, {"stuck": ["wind"]}, {"minima": ["x"]}, {"attempts": ["2013-06-20"]}],
+    [
+        {"breaches": 1},
+        {"rows": 5},
+        {"constant": ["wind"]},
+        {"breached": ["x"]},
+        {"attempts": ["2013-06-20"]},
+    ],
 )
 def test_no_fit_is_spent_where_its_gain_would_not_count(changed):
     assert asks(case(DRIFTED), SETTINGS)
@@ -174,18 +180,18 @@ def test_no_fit_is_spent_where_its_gain_would_not_count(changed):
 
 
 def test_the_reason_names_what_was_seen_and_counts_the_rest():
-    seen = decide(case(*[DRIFTED] * 5, QUIET), HURTS, LOOKS, SETTINGS).reason
-    assert "the s0, the s1, the s2 and 2 more" in seen
-    assert "+0.0110 [+0.0010, +0.0210]" in seen
-    assert "the s1" not in decide(case(DRIFTED, QUIET), HURTS, LOOKS, SETTINGS).reason
+    alarms = decide(case(*[DRIFTED] * 5, QUIET), HURTS, RUNS, SETTINGS).reason
+    assert "the s0, the s1, the s2 and 2 more" in alarms
+    assert "+0.0110 [+0.0010, +0.0210]" in alarms
+    assert "the s1" not in decide(case(DRIFTED, QUIET), HURTS, RUNS, SETTINGS).reason
 
 
 def test_one_broken_rule_is_one_rule():
-    assert "1 rule " in decide(case(breaches=1), None, LOOKS, SETTINGS).reason
-    assert "3 rules " in decide(case(breaches=3), None, LOOKS, SETTINGS).reason
+    assert "1 rule " in decide(case(breaches=1), None, RUNS, SETTINGS).reason
+    assert "3 rules " in decide(case(breaches=3), None, RUNS, SETTINGS).reason
 
 
-ORDER = ["nothing", "watch", "retrain", "page", "no data", "broken feed"]
+ORDER = ["nothing", "warning", "retrain", "alert", "no data", "broken feed"]
 alarm = st.lists(st.booleans(), min_size=4, max_size=4)
 
 
@@ -193,12 +199,12 @@ alarm = st.lists(st.booleans(), min_size=4, max_size=4)
 @given(
     st.lists(alarm, min_size=1, max_size=4),
     st.lists(alarm, min_size=1, max_size=4),
-    st.sampled_from([None, HURTS, NO_USE]),
+    st.sampled_from([None, HURTS, NO_IMPORTANCE]),
     st.booleans(),
     st.integers(0, 60),
 )
 def test_more_alarms_never_turn_a_decision_into_a_lesser_one(some, more, gained, tried_lately, days):
     attempts = ["2013-06-20"] * tried_lately
-    before = word(month(days, *some, attempts=attempts), gained)
-    after = word(month(days, *some, *more, attempts=attempts), gained)
+    before = decision(month(days, *some, attempts=attempts), gained)
+    after = decision(month(days, *some, *more, attempts=attempts), gained)
     assert ORDER.index(after) >= ORDER.index(before)

@@ -1,4 +1,4 @@
-"""What `loop monitor` adds to a look: whether another model is on its way already."""
+"""What `loop monitor` adds to a monitoring run: whether another model is on its way already."""
 
 import json
 from types import SimpleNamespace

@@ -7,12 +7,12 @@ import pytest
 from conftest import ROOT
 from loop.base.errors import LoopError
 from loop.monitor import backtest
-from loop.monitor import snapshot as looking
+from loop.monitor import snapshot as snapshots
 from loop.monitor.inputs import feed, importance
 from loop.monitor.inputs import rows as of_rows
 from loop.monitor.inputs import windows as daily
-from loop.monitor.signals import minima
-from loop.monitor.signals.series import Series, since, told
+from loop.monitor.signals import minimum_requirements
+from loop.monitor.signals.series import Series, confirmed, since
 from loop.settings.monitor_settings import Hysteresis
 from loop.settings.params import Resampling
 from problem import metrics, source
@@ -24,11 +24,11 @@ SETTINGS = settings()
 # The days
 
 
-def test_looks_are_a_week_apart_and_end_today():
+def test_runs_are_a_week_apart_and_end_today():
     when = daily.days(Model(), NOW, SETTINGS)
-    assert when.looks[-1] == when.until == "2013-07-01"
-    assert when.looks[-2] == "2013-06-24"
-    assert (when.since, when.reference) == ("2013-01-01", "2013-06-01")
+    assert when.runs[-1] == when.until == "2013-07-01"
+    assert when.runs[-2] == "2013-06-24"
+    assert (when.since, when.baseline) == ("2013-01-01", "2013-06-01")
 
 
 def test_windows_of_labels_end_as_long_ago_as_labels_take():
@@ -36,13 +36,13 @@ def test_windows_of_labels_end_as_long_ago_as_labels_take():
     assert daily.days(Model(), NOW, settings(labels__delay_days=21)).ends[-1] == "2013-06-08"
 
 
-def test_the_hour_of_a_look_does_not_matter():
+def test_the_hour_of_a_run_does_not_matter():
     assert daily.days(Model(), NOW + pd.Timedelta(hours=23), SETTINGS) == daily.days(Model(), NOW, SETTINGS)
 
 
-def test_years_later_only_the_newest_looks_are_shown():
+def test_years_later_only_the_newest_runs_are_shown():
     when = daily.days(Model(), NOW + 2000 * DAY, SETTINGS)
-    assert len(when.looks) == len(when.ends) == daily.LOOKS_MAX
+    assert len(when.runs) == len(when.ends) == daily.RUNS_MAX
 
 
 @pytest.mark.parametrize("now", ["2013-01-05", "2013-05-31T23:59"])
@@ -129,18 +129,18 @@ def test_a_label_that_came_twice_trains_once_by_the_first():
         (list("abcd"), False),
     ],
 )
-def test_what_lies_in_one_bin_is_stuck_only_if_it_is_one_value(values, still):
+def test_what_lies_in_one_bin_is_constant_only_if_it_is_one_value(values, still):
     when = daily.days(Model(), NOW, SETTINGS)
     at = pd.Series([NOW - age * DAY for age in (30, 20, 10, 8, 6, 4, 2, 1)])
     column = pd.Series([1.5, 2.5, 3.5, 4.5, *values], dtype=object).infer_objects()
-    assert looking._is_stuck(column, at, when, SETTINGS) is still
+    assert snapshots._is_constant(column, at, when, SETTINGS) is still
 
 
 # What the model uses
 
 
 def used(model, frame, names=("x", "y")):
-    return importance.use(model, frame, list(names), seed=1)
+    return importance.permutation(model, frame, list(names), seed=1)
 
 
 def frame(count=300):
@@ -166,7 +166,7 @@ def test_of_many_rows_some_are_asked_once():
     assert asked == [3 * importance.ROWS]
 
 
-# The gate's minima
+# Minimum requirements
 
 
 def judged(good: bool, count: int = 12_000) -> pd.DataFrame:
@@ -178,15 +178,15 @@ def judged(good: bool, count: int = 12_000) -> pd.DataFrame:
 
 
 def test_a_good_model_breaks_no_minimum_and_a_bad_one_says_which(here):
-    assert minima.broken_minima(judged(good=True), SETTINGS) == []
-    told = minima.broken_minima(judged(good=False), SETTINGS)
-    assert any(one.startswith(metrics.METRICS[metrics.PRIMARY].title) for one in told)
-    assert all("no model may ship" in one for one in told)
+    assert minimum_requirements.breached(judged(good=True), SETTINGS) == []
+    texts = minimum_requirements.breached(judged(good=False), SETTINGS)
+    assert any(one.startswith(metrics.METRICS[metrics.PRIMARY].title) for one in texts)
+    assert all("no model may ship" in one for one in texts)
 
 
 def test_too_few_rows_break_nothing(here):
-    assert minima.broken_minima(judged(good=False, count=5), SETTINGS) == []
-    assert minima.broken_minima(judged(good=False, count=0), SETTINGS) == []
+    assert minimum_requirements.breached(judged(good=False, count=5), SETTINGS) == []
+    assert minimum_requirements.breached(judged(good=False, count=0), SETTINGS) == []
 
 
 # What a retrain would have gained
@@ -247,11 +247,11 @@ def test_too_few_rows_to_judge_it_tell_nothing_and_cost_no_fit():
 
 # Series
 
-LOOKS = ["2013-06-17", "2013-06-24", "2013-07-01"]
+RUNS = ["2013-06-17", "2013-06-24", "2013-07-01"]
 
 
 def one(value, alarm=(False, False, True), **more):
-    return Series("concept", "loss", "the loss", np.array(value), np.array(alarm), **more).signal(LOOKS)
+    return Series("concept", "loss", "the loss", np.array(value), np.array(alarm), **more).signal(RUNS)
 
 
 def test_a_signal_is_the_newest_value_beside_its_limit():
@@ -263,22 +263,22 @@ def test_a_signal_is_the_newest_value_beside_its_limit():
         True,
         "2013-07-01",
     )
-    assert signal.said == "the loss is 0.3, past windows stay below 0.25"
+    assert signal.summary == "the loss is 0.3, past windows stay below 0.25"
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_what_nobody_can_tell_is_no_number(value):
     signal = one([0.1, 0.2, value], (False, False, False), limit=value, p=np.array([np.nan] * 3))
-    assert (signal.value, signal.limit, signal.p, signal.said) == (None, None, None, "cannot be told")
+    assert (signal.value, signal.limit, signal.p, signal.summary) == (None, None, None, "is undefined")
 
 
 def test_a_run_begins_where_it_was_last_unbroken():
-    assert since(np.array([True, True, True]), LOOKS) == "2013-06-17"
-    assert since(np.array([True, False, True]), LOOKS) == "2013-07-01"
-    assert since(np.array([True, True, False]), LOOKS) is None
+    assert since(np.array([True, True, True]), RUNS) == "2013-06-17"
+    assert since(np.array([True, False, True]), RUNS) == "2013-07-01"
+    assert since(np.array([True, True, False]), RUNS) is None
     assert since(np.array([], bool), []) is None
 
 
-def test_one_of_one_is_told_at_once():
-    assert told(np.array([False, True]), Hysteresis(looks=1, of=1))
-    assert not told(np.array([], bool), Hysteresis(looks=1, of=1))
+def test_one_of_one_is_reported_at_once():
+    assert confirmed(np.array([False, True]), Hysteresis(runs=1, of=1))
+    assert not confirmed(np.array([], bool), Hysteresis(runs=1, of=1))

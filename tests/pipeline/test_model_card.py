@@ -11,43 +11,43 @@ HOSTILE = "<script>alert(1)</script> | [x](http://evil) `code` @team"
 
 
 @pytest.fixture
-def facts(finished):
+def card(finished):
     return json.loads(finished.text("models/card.json"))
 
 
 @pytest.fixture
-def hostile(facts):
-    first = facts["slices"][0]["slice"]
-    for row in facts["slices"]:
+def hostile(card):
+    first = card["slices"][0]["slice"]
+    for row in card["slices"]:
         row["slice"] = HOSTILE if row["slice"] == first else row["slice"]
-    facts["name"] = HOSTILE
-    return facts
+    card["name"] = HOSTILE
+    return card
 
 
-def test_it_says_what_it_saw_how_good_it_is_and_where_it_ends(facts):
-    text = model_card.markdown(facts)
+def test_it_says_what_it_saw_how_good_it_is_and_where_it_ends(card):
+    text = model_card.markdown(card)
     for part in ("Intended use", "Out of scope", "How good it is", "Limits", "owner", "trained on"):
         assert part in text
-    assert facts["owner"] in text
-    assert facts["model"]["sha256"] in text
-    assert all(limit in text for limit in facts["limits"])
-    for row in facts["slices"]:
+    assert card["owner"] in text
+    assert card["model"]["sha256"] in text
+    assert all(limit in text for limit in card["limits"])
+    for row in card["slices"]:
         assert f"| {row['slice']} | {row['rows']:,} |" in text
 
 
-def test_every_table_row_has_as_many_cells_as_its_head(facts):
+def test_every_table_row_has_as_many_cells_as_its_head(card):
     tables = [
-        block.splitlines() for block in model_card.markdown(facts).split("\n\n") if block.startswith("|")
+        block.splitlines() for block in model_card.markdown(card).split("\n\n") if block.startswith("|")
     ]
     assert len(tables) >= 5
     for table in tables:
         assert len({line.count("|") for line in table if line.startswith("|")}) == 1, table[0]
 
 
-def test_a_fact_that_is_missing_fails_by_name(facts):
-    del facts["owner"]
+def test_a_fact_that_is_missing_fails_by_name(card):
+    del card["owner"]
     with pytest.raises(UndefinedError, match="owner"):
-        model_card.markdown(facts)
+        model_card.markdown(card)
 
 
 def test_markdown_from_data_is_only_words(hostile):
@@ -71,5 +71,5 @@ def test_the_page_asks_for_nothing_from_elsewhere(finished):
         assert sign not in page
 
 
-def test_the_committed_card_is_the_one_of_the_run(finished, facts):
-    assert finished.text("models/card.md") == model_card.markdown(facts)
+def test_the_committed_card_is_the_one_of_the_run(finished, card):
+    assert finished.text("models/card.md") == model_card.markdown(card)

@@ -12,14 +12,14 @@ from loop.settings.yaml_file import load
 
 
 def test_it_ends_with_what_was_trained_how_good_it_is_and_where_to_look(finished):
-    said = finished.run("loop", "run").stdout
+    output = finished.run("loop", "run").stdout
     card = json.loads(finished.text("models/card.json"))
-    assert summary(card) in said
-    assert "minima      reached" in said
+    assert summary(card) in output
+    assert "minimum requirements met" in output
     for part in ("trained on", "judged on", "95% interval", "reports/evaluation.html", "make ui"):
-        assert part in said
+        assert part in output
     for metric in card["metrics"].values():
-        assert f"{metric['value']:.4f}" in said
+        assert f"{metric['value']:.4f}" in output
 
 
 def test_a_second_run_runs_nothing_again(finished):
@@ -33,7 +33,7 @@ TYPOS = {
     "a number out of range": ({"evaluate.confidence": 95}, "`evaluate.confidence` is 95"),
     "a cluster": ({"evaluate.cluster": "month"}, "`evaluate.cluster` is 'month', no column of the examples"),
     "a metric of the gate": (
-        {"review.minima": {"accuracy": {"limit": 0.9, "reason": "r"}}},
+        {"review.minimum_requirements": {"accuracy": {"limit": 0.9, "reason": "r"}}},
         "names no metric: `accuracy`",
     ),
     "a time": ({"windows.as_of": "2013-06-03"}, "has no time zone"),
@@ -42,8 +42,8 @@ TYPOS = {
 }
 
 
-@pytest.mark.parametrize(("changes", "said"), TYPOS.values(), ids=TYPOS)
-def test_a_typo_is_refused_before_anything_runs(working_copy, monkeypatch, changes, said):
+@pytest.mark.parametrize(("changes", "output"), TYPOS.values(), ids=TYPOS)
+def test_a_typo_is_refused_before_anything_runs(working_copy, monkeypatch, changes, output):
     monkeypatch.chdir(working_copy.path)
     monkeypatch.setattr("subprocess.Popen", lambda *_, **__: pytest.fail("DVC was started"))
     for key, value in changes.items():
@@ -51,7 +51,7 @@ def test_a_typo_is_refused_before_anything_runs(working_copy, monkeypatch, chang
     with pytest.raises(LoopError) as refused:
         run.run([])
     assert refused.value.found.startswith("params.yaml")
-    assert said in str(refused.value)
+    assert output in str(refused.value)
 
 
 def test_a_typo_is_one_message_and_an_exit_code(working_copy):
@@ -67,10 +67,10 @@ def test_an_edit_of_the_gates_policy_runs_nothing_and_is_judged_at_once(working_
     card = json.loads(working_copy.text("models/card.json"))
     name, metric = next(iter(card["metrics"].items()))
     worse = {"lower": -1.0, "higher": 1.0}[metric["better"]] + metric["value"]
-    working_copy.set_param("review.minima", {name: {"limit": worse, "reason": "r"}})
-    said = working_copy.run("loop", "run").stdout
-    assert "Running stage" not in said
-    assert f"below its minimum: {metric['title']} is {metric['value']}" in said
+    working_copy.set_param("review.minimum_requirements", {name: {"limit": worse, "reason": "r"}})
+    output = working_copy.run("loop", "run").stdout
+    assert "Running stage" not in output
+    assert f"minimum requirement breached: {metric['title']} {metric['value']}" in output
 
 
 def test_sections_that_the_stages_took_are_not_parsed_again(finished, monkeypatch):

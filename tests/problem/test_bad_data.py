@@ -53,10 +53,10 @@ def refused(capsys, main=validate.main) -> str:
     with pytest.raises(SystemExit) as stop:
         guard(main)
     assert stop.value.code == 1
-    said = capsys.readouterr().err
-    assert "Traceback" not in said
-    assert all(word in said for word in ("error: ", "expected: ", "to do: "))
-    return said
+    output = capsys.readouterr().err
+    assert "Traceback" not in output
+    assert all(word in output for word in ("error: ", "expected: ", "to do: "))
+    return output
 
 
 def test_good_data_passes_and_is_written(ingested):
@@ -127,9 +127,9 @@ def test_bad_data_is_refused_by_the_rule_it_breaks(ingested, raw, capsys, table,
     for old in Path(f"data/raw/{table}").iterdir():
         old.unlink()
     ingested(table, spoil(raw[table]))
-    said = refused(capsys)
-    assert rule in said
-    assert word in said
+    output = refused(capsys)
+    assert rule in output
+    assert word in output
     report = json.loads(Path("reports/validation.json").read_text())
     assert not report["passed"]
     assert any(rule in breach["rule"] and breach["todo"] for breach in report["breaches"])
@@ -153,20 +153,20 @@ def test_data_that_was_never_ingested_says_what_to_run(ingested, capsys):
     assert "data/raw is missing" in refused(capsys)
 
 
-def test_all_faults_of_all_tables_are_told_at_once(ingested, raw, capsys):
+def test_all_faults_of_all_tables_are_reported_at_once(ingested, raw, capsys):
     ingested("flights", one_new_carrier(raw["flights"]))
     ingested("weather", raw["weather"].assign(humidity_percent=101.0))
-    said = refused(capsys)
-    assert "known category" in said
-    assert "0 to 100" in said
+    output = refused(capsys)
+    assert "known category" in output
+    assert "0 to 100" in output
 
 
 def test_a_truncated_file_is_named_with_what_to_do(ingested, capsys):
     path = Path("data/raw/flights/2013-01.parquet")
     path.write_bytes(path.read_bytes()[:1000])
-    said = refused(capsys)
-    assert "data/raw/flights/2013-01.parquet cannot be read" in said
-    assert "dvc repro --force ingest" in said
+    output = refused(capsys)
+    assert "data/raw/flights/2013-01.parquet cannot be read" in output
+    assert "dvc repro --force ingest" in output
 
 
 @pytest.mark.parametrize("name", ["train", "holdout"])
@@ -178,8 +178,8 @@ def test_a_window_without_rows_is_refused(ingested, capsys, name):
         "holdout": {"holdout": {"from": "2013-01-31T06:00Z", "until": "2013-01-31T07:00Z"}},
     }[name]
     write_params(**empty)
-    said = refused(capsys, examples.main)
-    assert f"windows.{name} holds 0 labelled rows" in said
+    output = refused(capsys, examples.main)
+    assert f"windows.{name} holds 0 labelled rows" in output
     assert not Path("data/examples").exists()
 
 

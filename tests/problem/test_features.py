@@ -35,7 +35,7 @@ def readings(*hours_before_noon: int, temperature: float | list[float] = 50.0) -
 
 
 def rows(flights: pd.DataFrame, weather: pd.DataFrame, *at: pd.Timestamp) -> pd.DataFrame:
-    """The features of one request decided at each instant, from raw facts, repairs included."""
+    """The features of one request decided at each instant, from raw tables, repairs included."""
     request = pd.DataFrame({"carrier": "AA", "flight": 1, "origin": "JFK", "dest": "LAX", "decided_at": at})
     request["decided_at"] = request["decided_at"].astype("datetime64[us, UTC]")
     facts = {"flights": repair("flights", flights)[0], "weather": repair("weather", weather)[0]}

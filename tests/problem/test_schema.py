@@ -45,14 +45,14 @@ def test_real_days_keep_their_contract(real):
 
 
 def test_a_wind_of_a_thousand_miles_an_hour_is_missing():
-    mended, _ = repair("weather", weather(39.0, 39.0, wind_mph=[1048.36, 150.0]))
-    assert mended["wind_mph"].isna().tolist() == [True, False]
+    fixed, _ = repair("weather", weather(39.0, 39.0, wind_mph=[1048.36, 150.0]))
+    assert fixed["wind_mph"].isna().tolist() == [True, False]
 
 
 def test_a_thermometer_that_jumps_thirty_degrees_is_missing_for_that_hour():
-    mended, _ = repair("weather", weather(57.02, 57.02, 13.1, 57.2))
-    assert mended["temperature_f"].isna().tolist() == [False, False, True, False]
-    assert mended["dewpoint_f"].isna().tolist() == [False, False, True, False]
+    fixed, _ = repair("weather", weather(57.02, 57.02, 13.1, 57.2))
+    assert fixed["temperature_f"].isna().tolist() == [False, False, True, False]
+    assert fixed["dewpoint_f"].isna().tolist() == [False, False, True, False]
 
 
 def test_a_repair_of_the_thermometer_does_not_look_ahead():
@@ -71,8 +71,8 @@ def test_the_order_of_rows_does_not_matter_to_the_thermometer():
 
 def test_the_clock_2400_is_midnight(real):
     flights = real["flights"].head(3).assign(arrived_clock=[2400.0, 2359.0, None])
-    mended, _ = repair("flights", flights)
-    assert mended["arrived_clock"].tolist()[:2] == [0.0, 2359.0]
+    fixed, _ = repair("flights", flights)
+    assert fixed["arrived_clock"].tolist()[:2] == [0.0, 2359.0]
 
 
 def test_a_ferry_flight_between_own_airports_is_left_out(real):
@@ -180,13 +180,13 @@ def test_labels_that_stop_coming_are_a_broken_feed(real):
 
 
 @pytest.mark.parametrize(
-    ("shares", "said"),
+    ("shares", "output"),
     [
         ({"default": 0.1, "pressure_milibars": 0.2}, "did you mean `pressure_millibars`?"),
         ({"gust_mph": 0.9}, "lacks `default`"),
         ({"default": 5.0}, "a share lies between 0 and 1"),
     ],
 )
-def test_limits_name_columns_that_there_are(shares, said):
-    with pytest.raises(ValueError, match=re.escape(said)):
+def test_limits_name_columns_that_there_are(shares, output):
+    with pytest.raises(ValueError, match=re.escape(output)):
         schema.Limits(**(LIMITS.model_dump() | {"weather_null_share_max": shares}))

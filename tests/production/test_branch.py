@@ -51,13 +51,13 @@ def test_when_another_commit_comes_first_the_move_is_made_again_on_what_is_there
     released(version(1))
     seen = []
 
-    def move(now):
+    def transition(now):
         seen.append(now.state.challenger and now.state.challenger.version)
         if len(seen) == 1:  # somebody else releases meanwhile
             released(version(2))
         return transitions.enter(now.state, version(3), STAGED, NOW), "Release 3", version(3)
 
-    after = branch.change(move, lambda _: {})
+    after = branch.change(transition, lambda _: {})
     assert seen == [None, 2]
     assert (after.state.challenger.version, sorted(after.versions)) == (3, [1, 2, 3])
 
@@ -66,11 +66,11 @@ def test_a_move_that_no_longer_holds_changes_nothing(clone):
     released(version(1), version(2))
     before = git("ls-remote", "origin", "production")
 
-    def move(now):
+    def transition(now):
         raise LoopError("it moved", "", "")
 
     with pytest.raises(LoopError, match="it moved"):
-        branch.change(move, lambda _: {})
+        branch.change(transition, lambda _: {})
     assert git("ls-remote", "origin", "production") == before
 
 
@@ -134,7 +134,7 @@ def test_a_state_that_was_edited_into_what_cannot_serve_is_refused_with_its_plac
     assert str(STATE) in str(error.value)
 
 
-def test_below_the_root_of_a_clone_the_root_is_asked_for_and_nothing_is_said_to_serve(clone, monkeypatch):
+def test_below_the_root_of_a_clone_the_root_is_asked_for_and_nothing_seems_to_serve(clone, monkeypatch):
     released(version(1))
     (clone / "below").mkdir()
     monkeypatch.chdir(clone / "below")
@@ -143,7 +143,7 @@ def test_below_the_root_of_a_clone_the_root_is_asked_for_and_nothing_is_said_to_
             ask()
 
 
-def test_a_remote_of_another_name_is_told_and_nothing_is_said_to_serve(clone):
+def test_a_remote_of_another_name_is_reported_and_nothing_seems_to_serve(clone):
     released(version(1))
     git("remote", "rename", "origin", "upstream")
     with pytest.raises(LoopError, match="only upstream"):

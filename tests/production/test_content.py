@@ -7,15 +7,16 @@ import pytest
 
 from conftest import ROOT
 from loop.production import content
-from loop.production.content import _taken
-from loop.settings.yaml_file import load
-from support.closure import closure
 
 FILES = {
-    "bentofile.yaml": "include: [loop/**, params.yaml]\nexclude: [loop/review/**, loop/cli.py]\n",
-    "src/loop/serve/service.py": "a",
-    "src/loop/review/checks.py": "a",
-    "src/loop/cli.py": "a",
+    "bentofile.yaml": "include: [loop/**, params.yaml]\n",
+    "src/loop/serve/service.py": "from loop.data import columns\n",
+    "src/loop/data/__init__.py": "a",
+    "src/loop/data/columns.py": "from problem import schema\n",
+    "src/problem/schema.py": "a = 1\n",
+    "src/problem/codes.json": "{}",
+    "src/loop/review/checks.py": "a = 1\n",
+    "src/loop/cli.py": "a = 1\n",
     "docs/a.md": "a",
     "deploy/policy.yaml": "a: 1",
     "deploy/Dockerfile.j2": "a",
@@ -50,6 +51,8 @@ def _here(tmp_path, monkeypatch):
         {"deploy/policy.yaml": "a: 2"},
         {"src/loop/review/checks.py": "b"},
         {"src/loop/cli.py": "b"},
+        {"src/loop/data/__init__.py": "b"},
+        {"src/loop/new.py": "b"},
         {"params.yaml": "review: {a: 2}\nserve: {workers: 1}  # the same\n"},
         {"models/lineage.json": json.dumps({"model": {"sha256": "1"}, "rows": 2})},
     ],
@@ -61,8 +64,10 @@ def test_what_reaches_no_server_is_no_change(tmp_path, changed):
 @pytest.mark.parametrize(
     ("changed", "name"),
     [
-        ({"src/loop/serve/service.py": "b"}, "src/loop/serve/service.py"),
-        ({"src/loop/new.py": "b"}, "src/loop/new.py"),
+        ({"src/loop/serve/service.py": "from loop.data import columns  # b"}, "src/loop/serve/service.py"),
+        ({"src/loop/data/columns.py": "from problem import schema  # b"}, "src/loop/data/columns.py"),
+        ({"src/problem/schema.py": "a = 2"}, "src/problem/schema.py"),
+        ({"src/problem/codes.json": "[]"}, "src/problem/codes.json"),
         ({"deploy/Dockerfile.j2": "b"}, "deploy/Dockerfile.j2"),
         ({"uv.lock": "b"}, "uv.lock"),
         ({"params.yaml": "serve: {workers: 2}\nreview: {a: 1}\n"}, "params.yaml: serve"),
@@ -83,14 +88,18 @@ def test_a_lineage_that_is_none_names_no_model(tmp_path, text):
     assert commit(tmp_path, **{"models/lineage.json": text}).model is None
 
 
-def test_params_and_bentofile_that_are_no_yaml_are_compared_as_they_are(tmp_path):
-    one = commit(tmp_path, **{"params.yaml": "a: [", "bentofile.yaml": "a: ["})
-    assert one != commit(tmp_path, **{"params.yaml": "b: [", "bentofile.yaml": "a: ["})
+def test_params_that_are_no_yaml_are_compared_as_they_are(tmp_path):
+    assert commit(tmp_path, **{"params.yaml": "a: ["}) != commit(tmp_path, **{"params.yaml": "b: ["})
 
 
-def test_all_code_that_the_server_imports_gets_into_the_image_and_counts(monkeypatch):
+def test_code_that_does_not_parse_is_compared_as_it_is(tmp_path):
+    assert commit(tmp_path) != commit(tmp_path, **{"src/loop/serve/service.py": "("})
+
+
+def test_the_image_holds_what_the_service_reaches_and_no_more(monkeypatch):
+    """Not a review, not a release, not the command line: a change of those is no new version."""
     monkeypatch.chdir(ROOT)
-    taken = _taken(load(ROOT / "bentofile.yaml"))
-    code = closure("loop.serve.service")
-    assert code
-    assert not [path for path in code if not taken(path.removeprefix("src/"))]
+    held = set(content.of("HEAD").served)
+    assert {"src/loop/serve/service.py", "src/problem/features.py", "src/problem/model.py"} <= held
+    rooms = {path.split("/")[2] for path in held if path.startswith("src/loop/")}
+    assert rooms == {"base", "settings", "data", "repo", "model", "serve"}

@@ -1,4 +1,4 @@
-"""The log of `production` read back: each move told from the states, and edits by hand told from moves."""
+"""The log of `production` read back: each transition known by its states, and edits by hand set apart."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ def git(*arguments: str, **env: str) -> str:
     return done.stdout.strip()
 
 
-def move(change, message="a move"):
+def transition(change, message="a transition"):
     branch.change(lambda now: (change(now.state), message, None), lambda _: {})
 
 
@@ -40,22 +40,22 @@ def replace(path, old, new):
     path.write_text(path.read_text().replace(old, new))
 
 
-def told():
-    return [(one.kind, one.version) for one in log.moves(production.ref())]
+def report():
+    return [(one.kind, one.version) for one in log.transitions(production.ref())]
 
 
-def test_every_move_is_told_with_the_version_it_is_about(clone):
+def test_every_move_is_reported_with_the_version_it_is_about(clone):
     released(version(1), version(2))
-    move(lambda state: transitions.advance(state, STAGED, NOW))
-    move(lambda state: transitions.hold(state, "a holiday"))
-    move(lambda state: transitions.hold(state, None))
-    move(lambda state: transitions.advance(state, STAGED, NOW))
-    move(lambda state: transitions.advance(state, STAGED, NOW))
-    move(lambda state: transitions.back(state, version(1), "it hurts", NOW))
+    transition(lambda state: transitions.advance(state, STAGED, NOW))
+    transition(lambda state: transitions.hold(state, "a holiday"))
+    transition(lambda state: transitions.hold(state, None))
+    transition(lambda state: transitions.advance(state, STAGED, NOW))
+    transition(lambda state: transitions.advance(state, STAGED, NOW))
+    transition(lambda state: transitions.back(state, version(1), "it hurts", NOW))
     released(version(3))
-    move(lambda state: transitions.abort(state, "it crashes", NOW))
-    move(lambda state: state)
-    assert told() == [
+    transition(lambda state: transitions.abort(state, "it crashes", NOW))
+    transition(lambda state: state)
+    assert report() == [
         *(("release", 1), ("release", 2), ("advance", 2), ("hold", 2), ("resume", 2), ("advance", 2)),
         *(("advance", 2), ("rollback", 1), ("release", 3), ("abort", 3), ("rendered", None)),
     ]
@@ -82,26 +82,26 @@ def test_no_move_of_ours_is_taken_for_one_by_hand(steps):
             continue
         expected = {"enter": "release", "free": "resume", "back": "rollback"}.get(step, step)
         if before != state:
-            assert log.told(before, state, new)[0] == expected
+            assert log.kind_of(before, state, new)[0] == expected
 
 
 def test_a_first_version_and_one_without_stages_are_releases():
-    assert log.told(EMPTY, serving(1), {1}) == ("release", 1)
+    assert log.kind_of(EMPTY, serving(1), {1}) == ("release", 1)
     at_once = transitions.enter(serving(1), version(2), policy(), NOW)
-    assert log.told(serving(1), at_once, {2}) == ("release", 2)
+    assert log.kind_of(serving(1), at_once, {2}) == ("release", 2)
 
 
 def test_a_share_that_was_edited_is_by_hand_though_it_can_serve(clone):
     released(version(1), version(2))
-    move(lambda state: transitions.advance(state, STAGED, NOW))
+    transition(lambda state: transitions.advance(state, STAGED, NOW))
 
     def edit():
         replace(clone / STATE, "weight: 5\n", "weight: 50\n")
         replace(clone / STATE, "weight: 95\n", "weight: 50\n")
 
     by_hand(clone, edit)
-    assert told()[-1] == (log.BY_HAND, 2)
-    assert log.said(log.moves(production.ref())[-1].state) == (
+    assert report()[-1] == (log.BY_HAND, 2)
+    assert log.described(log.transitions(production.ref())[-1].state) == (
         "version 1: 50 % (champion), version 2: 50 % (challenger, canary-5)"
     )
 
@@ -110,11 +110,11 @@ def test_a_share_that_was_edited_is_by_hand_though_it_can_serve(clone):
     ("old", "new", "problem"),
     [("weight: 100", "weight: 70", "add up to 70"), ("models:", "models: [", "not YAML")],
 )
-def test_a_state_that_cannot_serve_is_told_as_such_and_so_is_what_mends_it(clone, old, new, problem):
+def test_a_state_that_cannot_serve_is_reported_as_such_and_so_is_what_fixes_it(clone, old, new, problem):
     released(version(1), version(2))
     by_hand(clone, lambda: replace(clone / STATE, old, new))
     by_hand(clone, lambda: replace(clone / STATE, new, old))
-    seen = log.moves(production.ref())
+    seen = log.transitions(production.ref())
     assert [one.kind for one in seen] == ["release", "release", log.BY_HAND, log.BY_HAND]
     assert seen[2].state is None
     assert problem in seen[2].problem
@@ -123,16 +123,16 @@ def test_a_state_that_cannot_serve_is_told_as_such_and_so_is_what_mends_it(clone
 def test_a_record_that_was_changed_is_by_hand(clone):
     released(version(1), version(2))
     by_hand(clone, lambda: replace(clone / "versions/1.yaml", "approver: bob", "approver: eve"))
-    assert told()[-1][0] == log.BY_HAND
+    assert report()[-1][0] == log.BY_HAND
 
 
 def test_the_log_of_main_below_the_branch_is_no_part_of_it(clone):
     git("commit", "--quiet", "--allow-empty", "-m", "main's")
     git("push", "--quiet", "origin", "HEAD:production")
-    assert log.moves("origin/production") == []
+    assert log.transitions("origin/production") == []
     released(version(1))
-    assert told() == [("release", 1)]
-    assert log.moves(None) == []
+    assert report() == [("release", 1)]
+    assert log.transitions(None) == []
 
 
 def test_evidence_and_trailers_are_read_apart(clone):
@@ -140,19 +140,18 @@ def test_evidence_and_trailers_are_read_apart(clone):
     branch.change(
         lambda now: (transitions.enter(now.state, version(1), STAGED, NOW), text, version(1)), lambda _: {}
     )
-    seen = log.moves(production.ref())[0]
+    seen = log.transitions(production.ref())[0]
     assert (seen.subject, seen.evidence) == ("Advance 2", "two lines\nof evidence: 3 days")
     assert seen.trailers == {"Verdict": "better", "Pull-request": "#7"}
 
 
 def test_what_served_at_the_end_of_a_day_is_the_last_state_that_could(clone, monkeypatch):
     for day, one in (("2026-01-05T23:59:59Z", version(1)), ("2026-01-07T00:00:00Z", version(2))):
-        monkeypatch.setenv("GIT_COMMITTER_DATE", day)
-        monkeypatch.setattr(branch, "environment", lambda: dict(os.environ))
+        monkeypatch.setattr(branch, "identity", lambda day=day: {"GIT_COMMITTER_DATE": day})
         released(one)
-    known = log.moves(production.ref())
+    known = log.transitions(production.ref())
     assert log.at_end(known, at("2026-01-04")) is None
     assert log.at_end(known, at("2026-01-05")) == serving(1)
     assert log.at_end(known, at("2026-01-06T15:00")) == serving(1)
     assert log.at_end(known, at("2026-01-07")) == serving(1, 2)
-    assert log.said(None) == "nothing"
+    assert log.described(None) == "nothing"

@@ -1,4 +1,4 @@
-"""Each move of a rollout leads from a state that can serve to one that can, or is refused."""
+"""Each transition of a rollout leads from a state that can serve to one that can, or is refused."""
 
 import pytest
 from hypothesis import given

@@ -27,13 +27,13 @@ def test_the_same_lock_differs_in_nothing():
 
 
 def test_another_result_of_the_same_inputs_names_stage_path_and_both_hashes():
-    (told,) = differing(LOCK, changed("outs", md5="bb"))
-    assert told == "stage train: models/model.skops is aa on main, bb when run again"
+    (report,) = differing(LOCK, changed("outs", md5="bb"))
+    assert report == "stage train: models/model.skops is aa on main, bb when run again"
 
 
 def test_a_lock_that_is_behind_its_inputs_names_them():
-    (told,) = differing(LOCK, changed("deps", md5="22"))
-    assert told == "stage train: dvc.lock is older than data/train.parquet"
+    (report,) = differing(LOCK, changed("deps", md5="22"))
+    assert report == "stage train: dvc.lock is older than data/train.parquet"
 
 
 def test_a_lock_that_is_behind_its_params_says_so():

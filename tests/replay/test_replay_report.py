@@ -26,7 +26,7 @@ def story(**losses: np.ndarray) -> Story:
     frozen = base + harm
     loop = np.where(days >= START + pd.Timedelta(days=49), base, frozen)
     rows = pd.DataFrame({"decided_at": days, "frozen": frozen, "monthly": base, "loop": loop})
-    weeks = [week(n) for n in range(5)] + [week(5, "watch"), week(6, "retrain", "refused")]
+    weeks = [week(n) for n in range(5)] + [week(5, "warning"), week(6, "retrain", "refused")]
     weeks += [week(7, "retrain", "merged", "b"), *(week(n, commit="b") for n in range(8, 12))]
     return Story(weeks, [f"{START:%Y-%m-%d}", "2020-06-01", "2020-07-06"], rows.assign(**losses))
 
@@ -42,14 +42,14 @@ def test_a_month_is_the_mean_of_its_rows(found):
     assert found["months"]["2020-06"] == {name: round(june[name].mean(), 4) for name in LIVES}
 
 
-def test_harm_begins_at_the_first_look_that_is_certain_in_hindsight_and_ends_with_the_merge(found):
-    assert found["harm"] == [{"merge": "2020-06-22", "harm": "2020-06-01", "days": 21}]
+def test_being_worse_begins_at_the_first_run_that_is_certain_in_hindsight_and_ends_with_the_merge(found):
+    assert found["certainly_worse"] == [{"merge": "2020-06-22", "certainly_worse": "2020-06-01", "days": 21}]
 
 
 def test_without_harm_there_are_no_days_to_count():
     same = story().rows["monthly"].to_numpy()
     found = replay_report.record(story(loop=same), "2020-07-01", RESAMPLING)
-    assert found["harm"] == [{"merge": "2020-06-22", "harm": None, "days": None}]
+    assert found["certainly_worse"] == [{"merge": "2020-06-22", "certainly_worse": None, "days": None}]
     assert "none could be told" in replay_report.table(found)
 
 
@@ -66,7 +66,7 @@ def test_the_days_that_set_the_rule_are_apart_from_those_that_judge_it(found):
     assert found["means"]["set"]["loop"] == round(rows[~judged]["loop"].mean(), 4)
 
 
-def test_the_table_counts_retrains_looks_and_refusals_by_month(found):
+def test_the_table_counts_retrains_runs_and_refusals_by_month(found):
     june = next(line for line in replay_report.table(found).splitlines() if line.startswith("| 2020-06"))
     assert june.endswith("| 1, 1 | 3 | 1 |")
     assert replay_report.CAVEAT in replay_report.table(found)

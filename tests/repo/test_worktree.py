@@ -82,7 +82,7 @@ def test_what_still_runs_there_is_ended(repo):
         time.sleep(0.05)
 
 
-def test_a_command_that_fails_is_told_by_its_own_error(repo):
+def test_a_command_that_fails_is_reported_by_its_own_error(repo):
     with checkout("HEAD", repo.path) as home:
         command = "echo noise; echo 'error: no disk' >&2; echo '  to do: buy one'; exit 3"
         with pytest.raises(LoopError, match="failed: no disk"):

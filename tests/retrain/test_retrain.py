@@ -26,7 +26,7 @@ def sources(tmp_path_factory) -> Repo:
 
 @pytest.fixture
 def laptop(sources, tmp_path, monkeypatch) -> Repo:
-    """A repository without a remote, in which a look asked for a retrain; a light commit is one."""
+    """A repository without a remote, in which a monitoring run asked for a retrain; a light commit is one."""
     for name in [name for name in os.environ if name.startswith("GITHUB_")]:
         monkeypatch.delenv(name)
     repo = copy(sources, tmp_path / "repo")
@@ -51,9 +51,9 @@ def test_with_a_remote_the_next_commands_push_it_and_open_its_pull_request(lapto
     laptop.git("clone", "--quiet", "--bare", ".", str(tmp_path / "origin.git"))
     laptop.git("remote", "add", "origin", str(tmp_path / "origin.git"))
     retrain.main(None, proposed=False)
-    said = capfd.readouterr().out
-    assert "git push origin retrain/2013-09-02" in said
-    assert "gh pr create --base main --head retrain/2013-09-02 --label retrain" in said
+    output = capfd.readouterr().out
+    assert "git push origin retrain/2013-09-02" in output
+    assert "gh pr create --base main --head retrain/2013-09-02 --label retrain" in output
 
 
 def test_a_refused_one_is_kept_by_a_name_that_the_cool_down_remembers(laptop, capfd):
@@ -87,21 +87,30 @@ def test_it_starts_from_main_whatever_is_checked_out(laptop):
 
 
 @pytest.mark.parametrize(
-    ("prepare", "now", "said"),
+    ("prepare", "now", "message"),
     [
         (lambda repo: (repo.path / "monitor/finding.json").unlink(), None, "finding.json is missing"),
         (lambda repo: (repo.path / "monitor/finding.json").write_text("{}"), None, "is no finding"),
+        (lambda repo: literal.write(repo.path, schema_version=1), None, "is of another version of loop"),
         (lambda _: None, NOW + pd.Timedelta(days=7), "is of 2013-09-02T00:00Z"),
         (lambda repo: repo.git("branch", "retrain"), None, "a branch is called retrain"),
         (lambda repo: literal.write(repo.path, now="2013-05-20T00:00Z"), None, "trained until 2013-05-01"),
         (lambda repo: repo.git("branch", "--move", "trunk"), None, "there is no branch main"),
     ],
-    ids=["no finding", "another schema", "another instant", "no room", "no newer rows", "no main"],
+    ids=[
+        "no finding",
+        "another schema",
+        "an older version",
+        "another instant",
+        "no room",
+        "no newer rows",
+        "no main",
+    ],
 )
-def test_what_cannot_be_acted_on_says_what_to_do_and_changes_nothing(laptop, prepare, now, said):
+def test_what_cannot_be_acted_on_says_what_to_do_and_changes_nothing(laptop, prepare, now, message):
     prepare(laptop)
     before = laptop.git("for-each-ref")
-    with pytest.raises(LoopError, match=said) as caught:
+    with pytest.raises(LoopError, match=message) as caught:
         retrain.main(now, proposed=False)
     assert caught.value.todo
     assert laptop.git("for-each-ref") == before

@@ -31,7 +31,7 @@ def test_a_base_may_be_any_commit(repo, name):
 
 
 @pytest.mark.parametrize("name", ["nothing", "", "-x", "a..b", "x\ny"])
-def test_what_is_no_commit_is_said(repo, name):
+def test_what_is_no_commit_is_reported(repo, name):
     with pytest.raises(LoopError, match="git knows no"):
         resolve(name)
 

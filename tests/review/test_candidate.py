@@ -26,9 +26,9 @@ TOLD = {
 }
 
 
-@pytest.mark.parametrize(("told", "stale"), TOLD.values(), ids=TOLD)
-def test_what_dvc_says_is_stale_unless_it_was_merely_not_pulled(told, stale):
-    assert candidate._stale(told) == stale
+@pytest.mark.parametrize(("report", "stale"), TOLD.values(), ids=TOLD)
+def test_what_dvc_says_is_stale_unless_it_was_merely_not_pulled(report, stale):
+    assert candidate._stale(report) == stale
 
 
 @pytest.mark.parametrize("forged", [[0.1, 0.2, 0.31], [0.1, 0.2], [0.1, 0.2, np.nan]])
@@ -66,7 +66,7 @@ def test_a_behaviour_that_is_undefined_is_not_hidden_by_another(figures, monkeyp
     monkeypatch.setattr(metrics, "BEHAVIOURS", moves)
     assert {g.name: g.result for g in behaviour_checks._behaviour(policy, scored)}[
         "behaviour.direction"
-    ] == "cannot tell"
+    ] == "inconclusive"
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_champion_whose_params_were_edited_after_it_was_made_is_not_one(monkey
 
 
 @pytest.mark.parametrize("lock", [None, [], {}, {"stages": []}])
-def test_a_lock_that_is_none_is_said(lock, monkeypatch):
+def test_a_lock_that_is_none_is_reported(lock, monkeypatch):
     monkeypatch.setattr(Base, "yaml", lambda self, path, commit=None: lock)
     with pytest.raises(LoopError, match=r"dvc\.lock on main is not a lock of DVC"):
         champion._lock(Base("main", "a" * 40, "a" * 40))

@@ -153,7 +153,7 @@ def test_a_slice_with_too_few_rows_is_not_compared():
 
 
 def asked(rows_min: int, clusters_min: int = 2, shared_min: float = 0.9) -> SimpleNamespace:
-    """As much of a policy as the holdout's gates ask for."""
+    """As much of a policy as the holdout's checks ask for."""
     limits = {"rows_min": rows_min, "clusters_min": clusters_min, "shared_min": shared_min, "reason": "why"}
     return SimpleNamespace(holdout=SimpleNamespace(**limits))
 
@@ -167,19 +167,19 @@ HOLDOUTS = {
 
 
 @pytest.mark.parametrize(("frame", "policy", "unknown"), HOLDOUTS.values(), ids=HOLDOUTS)
-def test_a_holdout_that_says_too_little_cannot_tell(frame, policy, unknown):
+def test_a_holdout_that_says_too_little_is_inconclusive(frame, policy, unknown):
     score = np.full(len(frame), 0.4)
     found = list(checks._holdout(policy, compare.rows(frame, (score, score), SETTINGS)))
-    assert {one.name for one in found if one.result == "cannot tell"} == unknown
-    assert {one.result for one in found} <= {"pass", "cannot tell"}
+    assert {one.name for one in found if one.result == "inconclusive"} == unknown
+    assert {one.result for one in found} <= {"pass", "inconclusive"}
 
 
-def test_an_empty_holdout_is_said():
+def test_an_empty_holdout_is_reported():
     with pytest.raises(LoopError, match="the holdout holds no labelled row"):
         compare.rows(examples(0), (np.array([]), np.array([])), SETTINGS)
 
 
-def test_rows_of_which_one_side_has_too_few_cannot_tell():
+def test_rows_of_which_one_side_has_too_few_are_inconclusive():
     found = align(with_score(examples(100).iloc[:80]), with_score(examples(100)), SETTINGS)
     results = {one.name: one.result for one in checks._holdout(asked(10), found)}
-    assert results["holdout.shared_min"] == "cannot tell"
+    assert results["holdout.shared_min"] == "inconclusive"

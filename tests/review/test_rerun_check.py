@@ -23,8 +23,8 @@ def test_the_same_results_from_the_same_inputs_are_no_difference():
 
 
 def test_another_result_from_the_same_inputs_names_stage_path_and_both_hashes():
-    (told,) = differences(lock(out="forged"), lock(out="honest"), {})
-    assert told == (
+    (report,) = differences(lock(out="forged"), lock(out="honest"), {})
+    assert report == (
         "stage train: models/model.skops is forged on the branch, honest when run again from the same inputs"
     )
 

@@ -10,31 +10,31 @@ from markdown_it import MarkdownIt
 
 from conftest import ROOT
 from loop.review import review_report
-from loop.review.review_html import page
-from loop.review.verdict import NO_CHANGES, Commit, Gate, Holdout, Metric, Moved, Slice, Verdict
+from loop.review.review_html import report as page
+from loop.review.verdict import NO_CHANGES, Change, Check, Commit, Holdout, Metric, Slice, Verdict
 
 RENDERER = MarkdownIt("gfm-like", {"html": True, "linkify": True})
 HOSTILE = "<img src=x> [a](http://evil.example) @team #1 | `x` www.evil.example **b** </details>\n## head"
 
 
-def verdict(said: str = "quiet", many: int = 2, **more) -> Verdict:
+def verdict(finding: str = "quiet", many: int = 2, **more) -> Verdict:
     """A verdict in which every foreign text is `said`, with `many` of each thing."""
-    moved = [Moved(name=said, old=said, new=None)] * many
+    moved = [Change(name=finding, old=finding, new=None)] * many
     values = {
-        "schema_version": 1,
+        "schema_version": 2,
         "verdict": "worse",
-        "sentence": f"primary: {said}",
-        "todo": said,
+        "sentence": f"primary: {finding}",
+        "todo": finding,
         "confidence": 0.95,
-        "base": Commit(name=said, commit="a" * 40, dirty=False),
-        "candidate": Commit(name=said, commit="b" * 40, dirty=True),
-        "champion": said,
-        "holdout": Holdout(since="2020-01-01", until="2020-02-01", rows=1000, clusters=31, cluster=said),
-        "metrics": [metric("log_loss", "primary", said), metric("bias", "guard", said)],
+        "base": Commit(name=finding, commit="a" * 40, dirty=False),
+        "candidate": Commit(name=finding, commit="b" * 40, dirty=True),
+        "champion": finding,
+        "holdout": Holdout(since="2020-01-01", until="2020-02-01", rows=1000, clusters=31, cluster=finding),
+        "metrics": [metric("log_loss", "primary", finding), metric("bias", "guard", finding)],
         "slices": [
             Slice(
-                cut=said,
-                name=said,
+                cut=finding,
+                name=finding,
                 rows=10,
                 champion=0.1,
                 candidate=0.2,
@@ -47,25 +47,26 @@ def verdict(said: str = "quiet", many: int = 2, **more) -> Verdict:
         ]
         * many,
         "slices_compared": 40,
-        "gates": [
-            Gate(name="primary", result="fail", figure=-0.1, limit=-0.01, said=said, reason=said),
-            *[Gate(name="size", result="pass", figure=1.0, limit=5.0, said=said, reason=said)] * many,
+        "checks": [
+            Check(name="primary", result="fail", figure=-0.1, limit=-0.01, finding=finding, reason=finding),
+            *[Check(name="size", result="pass", figure=1.0, limit=5.0, finding=finding, reason=finding)]
+            * many,
         ],
         "changes": NO_CHANGES.model_copy(
             update={
                 "params": moved,
                 "policy": moved,
-                "judge": [said] * many,
-                "code": {said: [said] * many},
+                "judge": [finding] * many,
+                "code": {finding: [finding] * many},
                 "data": moved,
-                "drift": [said] * many,
+                "drift": [finding] * many,
                 "environment": moved,
                 "training": moved[0] if moved else None,
-                "other": [said] * many,
+                "other": [finding] * many,
             }
         ),
-        "notes": [said],
-        "reproduce": [f"git switch --detach {said}", "make review"],
+        "notes": [finding],
+        "reproduce": [f"git switch --detach {finding}", "make review"],
     }
     return Verdict(**(values | more))
 
@@ -73,7 +74,7 @@ def verdict(said: str = "quiet", many: int = 2, **more) -> Verdict:
 def metric(name: str, role: str, title: str) -> Metric:
     return Metric(
         name=name, title=title, role=role, champion=0.4, candidate=0.5, gain=-0.1, low=-0.15, high=-0.05,
-        margin=0.01, word="worse",
+        margin=0.01, verdict="worse",
     )  # fmt: skip
 
 
@@ -83,7 +84,7 @@ def test_what_matters_stands_before_the_first_fold_and_fits_a_screen():
     assert first.startswith("## Worse: this change may not become the champion")
     assert all(
         part in first
-        for part in ("primary: quiet", "95% interval", "gates pass", "What changed", "make review")
+        for part in ("primary: quiet", "95% interval", "checks pass", "What changed", "make review")
     )
     assert len(first.splitlines()) <= 50
 
@@ -98,8 +99,8 @@ def test_it_is_never_longer_than_a_comment_may_be(many):
 
 @given(st.one_of(st.text(max_size=80), st.just(HOSTILE)))
 @settings(deadline=None, max_examples=60)
-def test_foreign_text_is_only_words(said):
-    html = RENDERER.render(review_report.markdown(verdict(said)))
+def test_foreign_text_is_only_words(finding):
+    html = RENDERER.render(review_report.markdown(verdict(finding)))
     tags = set(re.findall(r"<(\w+)", html))
     ours = "h2 p strong em table thead tbody tr th td ul li code pre details summary"
     assert tags <= set(ours.split())
@@ -139,12 +140,12 @@ def test_an_interval_is_drawn_on_its_own_side_of_zero():
     assert "├──●──┤" in text or "├───●───┤" in text
 
 
-def test_nothing_to_judge_is_one_sentence():
-    empty = {key: [] for key in ("metrics", "slices", "gates", "notes")}
+def test_no_model_change_is_one_sentence():
+    empty = {key: [] for key in ("metrics", "slices", "checks", "notes")}
     blank = {"todo": "", "champion": "", "holdout": None, "slices_compared": 0, "changes": NO_CHANGES}
-    quiet = verdict(verdict="nothing to judge", sentence="docs", **empty, **blank)
+    quiet = verdict(verdict="no model change", sentence="docs", **empty, **blank)
     text = review_report.markdown(quiet)
-    assert text.startswith("## Nothing to judge: the model stays as it is\n\ndocs\n")
+    assert text.startswith("## No model change: the model stays as it is\n\ndocs\n")
     assert "|" not in text
 
 

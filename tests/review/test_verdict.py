@@ -1,64 +1,66 @@
-"""The rule that turns gates into a word, and gates that hold one figure against a limit."""
+"""The rule that turns checks into a word, and checks that hold one figure against a limit."""
 
 import itertools
 
 import pytest
 
 from loop.review import champion_comparison
-from loop.review.verdict import EXIT_CODES, Gate, Metric, decide, held
+from loop.review.verdict import EXIT_CODES, Check, Metric, decide, held
 from loop.settings.review_policy import Limit, Margin
 from loop.stats.paired import Gain
 
-RESULTS = ("pass", "fail", "cannot tell")
+RESULTS = ("pass", "fail", "inconclusive")
 
 
-def gate(name: str, result: str) -> Gate:
-    return Gate(name=name, result=result, figure=None, limit=None, said=f"{name} said", reason="r")
+def check(name: str, result: str) -> Check:
+    return Check(name=name, result=result, figure=None, limit=None, finding=f"{name} said", reason="r")
 
 
-def primary(word: str) -> Metric:
+def primary(outcome: str) -> Metric:
     return Metric(
         name="m", title="metric", role="primary", champion=0.5, candidate=0.4, gain=0.1, low=0.05, high=0.15,
-        margin=0.01, word=word,
+        margin=0.01, verdict=outcome,
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("results", itertools.product(RESULTS, repeat=3))
-def test_one_failed_gate_is_enough_then_one_that_cannot_tell(results):
-    word, sentence = decide([gate(str(at), result) for at, result in enumerate(results)], primary("better"))
-    expected = "worse" if "fail" in results else "cannot tell" if "cannot tell" in results else "better"
-    assert word == expected
+def test_one_failed_check_is_enough_then_one_that_is_inconclusive(results):
+    outcome, sentence = decide(
+        [check(str(at), result) for at, result in enumerate(results)], primary("better")
+    )
+    expected = "worse" if "fail" in results else "inconclusive" if "inconclusive" in results else "better"
+    assert outcome == expected
     if expected != "better":
-        first = results.index("fail" if "fail" in results else "cannot tell")
+        first = results.index("fail" if "fail" in results else "inconclusive")
         assert sentence.startswith(f"{first}: {first} said")
 
 
-@pytest.mark.parametrize("word", ["better", "equivalent"])
-def test_when_no_gate_objects_the_primary_metric_has_the_word(word):
-    assert decide([gate("a", "pass")], primary(word))[0] == word
+@pytest.mark.parametrize("outcome", ["better", "equivalent"])
+def test_when_no_check_objects_the_primary_metric_has_the_word(outcome):
+    assert decide([check("a", "pass")], primary(outcome))[0] == outcome
 
 
 def test_before_there_is_a_champion_what_passes_is_better_than_none():
-    assert decide([gate("a", "pass")], None)[0] == "better"
-    assert decide([gate("a", "fail")], None)[0] == "worse"
+    assert decide([check("a", "pass")], None)[0] == "better"
+    assert decide([check("a", "fail")], None)[0] == "worse"
 
 
 def test_only_what_may_take_over_ends_with_zero():
-    assert {word for word, code in EXIT_CODES.items() if code == 0} == {
+    assert {outcome for outcome, code in EXIT_CODES.items() if code == 0} == {
         "better",
         "equivalent",
-        "nothing to judge",
+        "no model change",
     }
     assert EXIT_CODES["worse"] == 1
-    assert EXIT_CODES["cannot tell"] == 2
+    assert EXIT_CODES["inconclusive"] == 2
 
 
 HELD = {
     "below": (0.4, "pass"),
     "at the limit": (0.5, "pass"),
     "above": (0.6, "fail"),
-    "undefined": (float("nan"), "cannot tell"),
-    "endless": (float("inf"), "cannot tell"),
+    "undefined": (float("nan"), "inconclusive"),
+    "endless": (float("inf"), "inconclusive"),
 }
 
 
@@ -73,7 +75,7 @@ GUARDS = {
     "a certain loss within the margin": (-0.015, -0.04, -0.01, "pass"),
     "an uncertain loss beyond the margin": (-0.03, -0.07, 0.01, "pass"),
     "a gain": (0.03, 0.01, 0.05, "pass"),
-    "unknown": (float("nan"), float("nan"), float("nan"), "cannot tell"),
+    "unknown": (float("nan"), float("nan"), float("nan"), "inconclusive"),
 }
 
 

@@ -79,8 +79,8 @@ def _second():
     return version(2)
 
 
-def line(found, start: str):
-    return next(one for one in found.lines if one.title.startswith(start))
+def check(found, start: str):
+    return next(one for one in found.checks if one.title.startswith(start))
 
 
 # The record
@@ -134,7 +134,7 @@ def test_labels_are_joined_by_the_key_and_what_came_twice_or_for_no_row_is_count
     again = known.iloc[:1].assign(label=0, label_known_at=START + pd.Timedelta(days=1))
     found, odd = prediction_log.with_labels(log, pd.concat([again, known]))
     assert found["label"].tolist() == pytest.approx([np.nan, 1, 1], nan_ok=True)
-    assert odd == {"twice": 1, "for no row": 1}
+    assert odd == {"duplicate labels": 1, "orphan labels": 1}
 
 
 def test_a_key_that_is_an_instant_is_joined_however_it_was_written(monkeypatch):
@@ -199,7 +199,7 @@ def test_days_count_as_long_as_something_is_on_record():
 def test_a_stage_in_which_nothing_is_asked_of_the_challenger_only_takes_time():
     waiting = transitions.enter(serving(1), _second(), policy(("off", 0, False)), NOW)
     found = gather(waiting, rows(1, "champion", 10))
-    assert (found.rows, found.lines, found.missing, found.days) == (0, [], [], 30)
+    assert (found.rows, found.checks, found.missing, found.days) == (0, [], [], 30)
 
 
 def test_of_a_stage_that_the_policy_no_longer_has_the_next_larger_is_asked():
@@ -215,20 +215,20 @@ def test_pairs_are_joined_by_the_request_whoever_came_first():
     log = shadowed(20, score=0.6, decision=False)
     found = gather(SHADOW, log.sample(frac=1, random_state=1))
     assert found.rows == 20
-    assert line(found, "score").value == pytest.approx(0.1)
-    assert line(found, "requests decided otherwise").value == 1
+    assert check(found, "score").value == pytest.approx(0.1)
+    assert check(found, "requests decided otherwise").value == 1
     assert len(found.worse) == 2
 
 
 def test_equal_models_are_ok_in_every_figure():
     found = gather(SHADOW, shadowed(300))
-    assert {one.verdict for one in found.lines} == {"ok"}
+    assert {one.status for one in found.checks} == {"ok"}
     assert not found.worse
 
 
 def test_the_shift_of_scores_has_an_interval_by_day():
     log = shadowed(300, score=np.where(np.arange(300) < 150, 0.5, 0.52))
-    found = line(gather(SHADOW, log), "score")
+    found = check(gather(SHADOW, log), "score")
     assert found.low < 0.01 < found.high
 
 
@@ -237,13 +237,13 @@ def test_requests_that_only_the_champion_answered_are_counted_as_errors():
     log = log[~((log["role"] == "shadow") & log["id"].isin(["r1", "r2", "r3"]))]
     found = gather(SHADOW, log)
     assert found.rows == 97
-    assert line(found, "requests it left unanswered").value == pytest.approx(3 / 99)  # the last may yet come
-    assert line(found, "requests it left unanswered").verdict == "worse"
+    assert check(found, "requests it left unanswered").value == pytest.approx(3 / 99)  # the last may yet come
+    assert check(found, "requests it left unanswered").status == "worse"
 
 
 def test_a_challenger_that_answers_nothing_is_seen_before_it_has_a_pair():
-    found = line(gather(SHADOW, rows(1, "champion", 50)), "requests it left unanswered")
-    assert (found.value, found.verdict) == (1, "worse")
+    found = check(gather(SHADOW, rows(1, "champion", 50)), "requests it left unanswered")
+    assert (found.value, found.status) == (1, "worse")
 
 
 def test_rows_of_others_are_not_compared():
@@ -253,24 +253,24 @@ def test_rows_of_others_are_not_compared():
     before = before.assign(at=before["at"] - pd.Timedelta(days=9), id=before["id"] + "b")
     strangers = pd.concat([rows(3, "shadow", 10, score=0.9), rows(1, "shadow", 10, score=0.9)])
     found = gather(SHADOW, pd.concat([log, strangers, before], ignore_index=True))
-    assert (found.rows, line(found, "score").value) == (10, 0)
+    assert (found.rows, check(found, "score").value) == (10, 0)
 
 
 def test_a_slow_challenger_is_worse():
     found = gather(SHADOW, shadowed(20, latency_ms=30.0))
-    assert line(found, "median latency").value == pytest.approx(3)
-    assert line(found, "median latency").verdict == "worse"
+    assert check(found, "median latency").value == pytest.approx(3)
+    assert check(found, "median latency").status == "worse"
 
 
 def test_few_pairs_are_not_enough_to_call_anything_worse():
     found = gather(SHADOW, shadowed(5, score=0.9), at=needing(rows_min=10))
     assert not found.worse
-    assert line(found, "score").verdict == "not enough"
+    assert check(found, "score").status == "not enough"
 
 
 def test_without_a_threshold_decisions_are_not_compared():
     log = shadowed(20).assign(decision=None)
-    assert not [one for one in gather(SHADOW, log).lines if "decided" in one.title]
+    assert not [one for one in gather(SHADOW, log).checks if "decided" in one.title]
 
 
 # Cohorts
@@ -293,9 +293,9 @@ def test_labels_known_later_than_now_are_not_seen():
 def test_a_challenger_with_worse_outcomes_is_worse_and_an_equal_one_is_not():
     log = split(6000, score=0.3)
     found = gather(canary(), log, labels(log))
-    outcome = line(found, f"{LOSS}, worse by")
+    outcome = check(found, f"{LOSS}, worse by")
     assert outcome.value == pytest.approx(np.log(0.5 / 0.3), rel=0.05)  # of log loss, as all labels are 1
-    assert outcome.verdict == "worse"
+    assert outcome.status == "worse"
     equal = split(6000)
     scores = np.random.default_rng(5).choice([0.3, 0.5, 0.8], len(equal))
     assert not gather(canary(), equal.assign(score=scores), labels(equal)).worse
@@ -304,15 +304,15 @@ def test_a_challenger_with_worse_outcomes_is_worse_and_an_equal_one_is_not():
 def test_decisions_that_cost_more_are_worse_though_the_scores_are_the_same():
     log = split(3000, decision=False)
     found = gather(canary(), log, labels(log))
-    assert line(found, f"{LOSS}, worse by").verdict == "ok"
-    assert line(found, f"{COST}, worse by").verdict == "worse"
+    assert check(found, f"{LOSS}, worse by").status == "ok"
+    assert check(found, f"{COST}, worse by").status == "worse"
 
 
 def test_a_metric_of_which_more_is_better_is_turned(monkeypatch):
     hit = SimpleNamespace(title="hits", better="higher", value=None, rows=lambda label, score: score * label)
     monkeypatch.setattr(metrics, "METRICS", {"log_loss": hit})
     log = split(3000, score=0.3)
-    found = line(gather(canary(), log, labels(log)), "hits, worse by")
+    found = check(gather(canary(), log, labels(log)), "hits, worse by")
     assert found.value == pytest.approx(0.2, abs=0.01)
 
 
@@ -321,7 +321,7 @@ def test_of_a_primary_metric_that_is_no_mean_of_rows_the_next_that_is_one_is_tes
     monkeypatch.setattr(metrics, "METRICS", {"auc": auc, **metrics.METRICS})
     monkeypatch.setattr(metrics, "PRIMARY", "auc")
     log = split(400)
-    assert [one.title for one in gather(canary(), log, labels(log)).lines][:2] == [
+    assert [one.title for one in gather(canary(), log, labels(log)).checks][:2] == [
         f"{LOSS}, worse by", f"{COST}, worse by",
     ]  # fmt: skip
 
@@ -333,7 +333,7 @@ def test_without_a_business_metric_or_a_threshold_no_cost_is_tested(monkeypatch,
         log = log.assign(decision=None)
     else:
         monkeypatch.delattr(metrics, "BUSINESS")
-    assert not [one for one in gather(canary(), log, labels(log)).lines if COST in one.title]
+    assert not [one for one in gather(canary(), log, labels(log)).checks if COST in one.title]
 
 
 def test_few_labels_are_no_bounds_and_where_labels_are_needed_that_is_missing():
@@ -350,11 +350,11 @@ def test_rows_of_all_canary_stages_are_pooled_each_with_its_share():
     state = transitions.advance(CANARY, STAGED, START + gap)
     log = pd.concat([early, late], ignore_index=True)
     found = gather(state, log, labels(log, known_at=START + gap))
-    outcome = line(found, f"{LOSS}, worse by")
+    outcome = check(found, f"{LOSS}, worse by")
     alone = gather(state, late, labels(late, known_at=START + gap))
     assert found.rows == alone.rows == int((late["role"] == "challenger").sum())
     assert np.isfinite(outcome.low)
-    assert line(found, "share due").value == pytest.approx(0, abs=0.1)
+    assert check(found, "share due").value == pytest.approx(0, abs=0.1)
 
 
 def test_a_challenger_that_fails_is_missed_in_its_share():
@@ -362,23 +362,23 @@ def test_a_challenger_that_fails_is_missed_in_its_share():
     failed = (log["role"] == "challenger") & (np.arange(len(log)) % 3 == 0)
     log.loc[failed, ["role", "commit"]] = ["champion", rows(1, "champion", 1)["commit"][0]]
     found = gather(canary(), log)
-    assert line(found, "share due").value == pytest.approx(0.33, abs=0.06)
-    assert line(found, "share due").verdict == "worse"
+    assert check(found, "share due").value == pytest.approx(0.33, abs=0.06)
+    assert check(found, "share due").status == "worse"
 
 
 def test_what_the_champion_answers_while_a_new_share_takes_effect_was_not_due_to_the_challenger():
     log = rows(1, "champion", 400, minutes=0.01)
-    assert line(gather(canary(), log), "share due").verdict == "not enough"
+    assert check(gather(canary(), log), "share due").status == "not enough"
     late = rows(1, "champion", 400, minutes=0.01, first=600)
-    assert line(gather(canary(), late), "share due").verdict == "worse"
+    assert check(gather(canary(), late), "share due").status == "worse"
 
 
 def test_the_chance_of_a_false_alarm_is_divided_among_the_tests(monkeypatch):
     log = split(2000)
     log = log.assign(score=np.random.default_rng(5).choice([0.3, 0.5, 0.8], len(log)))
-    with_cost = line(gather(canary(), log, labels(log)), f"{LOSS}, worse by")
+    with_cost = check(gather(canary(), log, labels(log)), f"{LOSS}, worse by")
     monkeypatch.delattr(metrics, "BUSINESS")
-    alone = line(gather(canary(), log, labels(log)), f"{LOSS}, worse by")
+    alone = check(gather(canary(), log, labels(log)), f"{LOSS}, worse by")
     assert with_cost.low < alone.low < alone.value == with_cost.value
 
 
@@ -389,10 +389,10 @@ def test_a_request_is_counted_once():
 
 def test_the_evidence_is_one_screen():
     log = split(2000)
-    said = gather(canary(), log, labels(log), at=needing(days_min=9)).text()
-    assert len(said.splitlines()) < 20
-    assert max(map(len, said.splitlines())) < 130
-    assert "of 9 days" in said
+    output = gather(canary(), log, labels(log), at=needing(days_min=9)).text()
+    assert len(output.splitlines()) < 20
+    assert max(map(len, output.splitlines())) < 130
+    assert "of 9 days" in output
 
 
 @pytest.mark.parametrize("without", [1, 20])
@@ -402,12 +402,12 @@ def test_a_challenger_that_takes_no_decision_does_not_take_the_comparison_of_dec
     log.loc[mine, "decision"] = False
     log.loc[mine[:without], "decision"] = None
     found = gather(serving(1, 2), log)
-    assert line(found, "requests decided otherwise").value == 1.0
-    assert line(found, "requests decided otherwise").verdict == "worse"
+    assert check(found, "requests decided otherwise").value == 1.0
+    assert check(found, "requests decided otherwise").status == "worse"
 
 
 def test_a_row_without_a_decision_does_not_take_the_business_metric_away():
     log = split(3000, decision=False).astype({"decision": object})
     log.loc[log.index[0], "decision"] = None
     found = gather(canary(), log, labels(log))
-    assert line(found, COST).verdict == "worse"
+    assert check(found, COST).status == "worse"

@@ -1,4 +1,4 @@
-"""After a move the host that serves and MLflow follow; what they meet undoes nothing."""
+"""After a transition the host that serves and MLflow follow; what they meet undoes nothing."""
 
 import pytest
 
@@ -10,22 +10,22 @@ from loop.rollout import follow
 
 
 @pytest.fixture
-def told(monkeypatch) -> list[str]:
+def report(monkeypatch) -> list[str]:
     """What was asked to follow, in order."""
-    told: list[str] = []
-    monkeypatch.setattr(registry, "follow", lambda _: told.append("registry"))
-    monkeypatch.setattr(deploy, "main", lambda *_, **__: told.append("host"))
-    return told
+    report: list[str] = []
+    monkeypatch.setattr(registry, "follow", lambda _: report.append("registry"))
+    monkeypatch.setattr(deploy, "main", lambda *_, **__: report.append("host"))
+    return report
 
 
 @pytest.mark.parametrize(("serves", "expected"), [(True, ["host", "registry"]), (False, ["registry"])])
-def test_only_a_checkout_that_serves_is_deployed_and_it_comes_first(monkeypatch, told, serves, expected):
+def test_only_a_checkout_that_serves_is_deployed_and_it_comes_first(monkeypatch, report, serves, expected):
     monkeypatch.setattr(deploy, "serves", lambda: serves)
     follow.follow(state.read(None))
-    assert told == expected
+    assert report == expected
 
 
-def test_a_host_that_cannot_follow_is_said_and_the_registry_still_does(monkeypatch, told, capsys):
+def test_a_host_that_cannot_follow_is_reported_and_the_registry_still_does(monkeypatch, report, capsys):
     def fails(*_, **__):
         raise LoopError("another deploy is at work here", "one at a time", "wait")
 
@@ -33,10 +33,10 @@ def test_a_host_that_cannot_follow_is_said_and_the_registry_still_does(monkeypat
     monkeypatch.setattr(deploy, "main", fails)
     follow.follow(state.read(None))
     assert (
-        "does not follow yet: another deploy is at work here; `loop deploy` mends it"
+        "does not follow yet: another deploy is at work here; `loop deploy` fixes it"
         in capsys.readouterr().out
     )
-    assert told == ["registry"]
+    assert report == ["registry"]
 
 
 def test_where_nothing_was_deployed_nothing_serves(tmp_path, monkeypatch):

@@ -106,11 +106,11 @@ def test_the_branch_is_one_commit_on_main_that_says_what_it_reverts_and_starts_c
     back(reason="it\n\nhurts [skip ci]")
     git("fetch", "--quiet", "origin")
     assert git("rev-parse", "origin/rollback-v2-to-v1^") == git("rev-parse", "origin/main")
-    said = git("log", "-1", "--format=%an <%ae>%n%B", "origin/rollback-v2-to-v1")
-    assert said.startswith("t <t@t>\nTake version 2 back from main\n")
-    assert f"This reverts commit {refused}." in said
-    assert "Production went back to version 1; its log says why." in said
-    assert "[skip ci]" not in said
+    output = git("log", "-1", "--format=%an <%ae>%n%B", "origin/rollback-v2-to-v1")
+    assert output.startswith("t <t@t>\nTake version 2 back from main\n")
+    assert f"This reverts commit {refused}." in output
+    assert "Production went back to version 1; its log says why." in output
+    assert "[skip ci]" not in output
 
 
 def test_a_merge_is_taken_back_as_a_whole(clone):
@@ -172,9 +172,11 @@ def test_a_conflict_leaves_production_back_and_names_the_commits_to_revert_by_ha
     refused = git("rev-parse", "HEAD^")
     main.commit(dvc_lock="moved on")
     assert back() == 0
-    said = capsys.readouterr().out
-    assert "warning: production is back, but the pull request to main is not there: main has moved on" in said
-    assert f"git revert --no-edit {refused}" in said
+    output = capsys.readouterr().out
+    assert (
+        "warning: production is back, but the pull request to main is not there: main has moved on" in output
+    )
+    assert f"git revert --no-edit {refused}" in output
     assert branch.fetch().state.champion.version == 1
     assert branches() == ["main", "production"]
 

@@ -9,6 +9,7 @@ import yaml
 
 from conftest import BIN, ROOT
 from loop.base.errors import LoopError
+from loop.base.program import Done
 from loop.history import registry as mlflow
 from loop.production import branch, transitions
 from loop.production import state as production
@@ -60,8 +61,8 @@ def log() -> str:
 
 
 def trailers() -> dict[str, str]:
-    told = git("log", "-1", "--format=%(trailers:only,unfold)", "origin/production")
-    return dict(line.split(": ", 1) for line in told.splitlines())
+    report = git("log", "-1", "--format=%(trailers:only,unfold)", "origin/production")
+    return dict(line.split(": ", 1) for line in report.splitlines())
 
 
 def test_the_champion_before_serves_again_and_the_one_that_was_is_refused():
@@ -156,7 +157,7 @@ def test_where_nothing_was_released_there_is_nothing_to_go_back_from():
         back()
 
 
-def test_of_two_who_go_back_at_once_the_second_is_told_and_goes_no_further(monkeypatch):
+def test_of_two_who_go_back_at_once_the_second_learns_of_it_and_goes_no_further(monkeypatch):
     champion(1, 2, 3)
     check = available.check
 
@@ -199,11 +200,11 @@ HOSTILE = (
 def test_a_reason_in_whatever_words_is_one_trailer_and_nothing_else(clone):
     champion(1, 2)
     assert rollback.main(None, HOSTILE, LATER, commit=True, pull_request=False) == 0
-    told = trailers()
-    assert {name: told[name] for name in ("From", "To", "By")} == {"From": "2", "To": "1", "By": "t"}
-    assert "$(touch pwned)" in told["Reason"]
+    report = trailers()
+    assert {name: report[name] for name in ("From", "To", "By")} == {"From": "2", "To": "1", "By": "t"}
+    assert "$(touch pwned)" in report["Reason"]
     state = yaml.safe_load(git("show", "origin/production:rollout.yaml"))
-    assert state["refused"][0]["reason"] == told["Reason"]
+    assert state["refused"][0]["reason"] == report["Reason"]
     assert branch.fetch().state.champion.version == 1
     assert not list(clone.rglob("pwned*"))
 
@@ -291,11 +292,11 @@ def test_an_image_that_is_gone_is_found_and_one_that_is_there_is_let_pass(regist
         ("127.0.0.1:9/m", "does not answer"),
     ],
 )
-def test_a_registry_that_does_not_tell_is_said_and_does_not_hinder(registry, capsys, name, why):
+def test_a_registry_that_does_not_answer_is_reported_and_does_not_hinder(registry, capsys, name, why):
     available.check(version(1, image=image(name.format(registry), 2)))
-    said = capsys.readouterr().out
-    assert "cannot be told" in said
-    assert why in said
+    output = capsys.readouterr().out
+    assert "cannot be told" in output
+    assert why in output
 
 
 def test_a_version_whose_image_is_gone_is_refused_before_any_commit(monkeypatch):
@@ -442,8 +443,8 @@ def test_a_push_that_arrived_without_an_answer_is_one_step_back_and_no_failure(m
     def lost(*arguments, **how):
         done = real(*arguments, **how)
         if arguments[0] == "push" and answer == "an error":
-            done.returncode, done.stderr = 128, "fatal: the remote end hung up unexpectedly"
-        elif arguments[0] == "push":
+            return Done(128, b"", "fatal: the remote end hung up unexpectedly")
+        if arguments[0] == "push":
             raise LoopError("origin did not answer within 120 s", "", "run it again")
         return done
 

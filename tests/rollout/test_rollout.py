@@ -1,4 +1,4 @@
-"""`loop rollout` in a real clone: evidence decides, and each move is one commit that carries it."""
+"""`loop rollout` in a real clone: evidence decides, and each transition is one commit that carries it."""
 
 import json
 import subprocess
@@ -49,7 +49,7 @@ def invoke(*arguments: str):
     return CliRunner().invoke(app, ["rollout", *arguments])
 
 
-def said(*arguments: str) -> str:
+def printed(*arguments: str) -> str:
     done = invoke(*arguments)
     assert done.exit_code == 0, (done.output, done.exception)
     return done.stdout
@@ -77,7 +77,7 @@ def commits() -> int:
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def test_without_evidence_nothing_is_changed_and_what_is_missing_is_said(rollout):
+def test_without_evidence_nothing_is_changed_and_what_is_missing_is_reported(rollout):
     before = commits()
     assert "0 of 2 days, 0 of 100 rows" in refusal("advance", *NOW_OPTION)
     shadow(rollout, 50)
@@ -95,7 +95,7 @@ def test_evidence_against_it_refuses_whatever_else_is_there(rollout):
 def test_with_evidence_it_goes_on_by_one_commit_that_carries_it(rollout):
     shadow(rollout)
     before = commits()
-    assert "canary-5" in said("advance", *NOW_OPTION)
+    assert "canary-5" in printed("advance", *NOW_OPTION)
     assert commits() == before + 1
     challenger = branch.fetch().state.challenger
     assert (challenger.stage.name, challenger.weight) == ("canary-5", 5)
@@ -113,52 +113,52 @@ def test_after_the_last_stage_it_is_champion(rollout):
     needless = STAGED.model_dump()
     on_main(rollout, needless)
     for _ in range(3):
-        said("advance", *NOW_OPTION)
+        printed("advance", *NOW_OPTION)
     assert [(one.role, one.version) for one in branch.fetch().state.models] == [("champion", 2)]
     assert newest("%s") == "Make version 2 champion"
 
 
 def test_status_says_what_serves_what_is_missing_and_what_to_do(rollout):
     shadow(rollout, 50)
-    found = said("status", *NOW_OPTION)
+    found = printed("status", *NOW_OPTION)
     assert "champion    version 1, 100 %" in found
     assert "challenger  version 2, 0 %, shadow" in found
     assert "missing: 0.3 of 2 days; 50 of 100 rows" in found
     assert "next: wait for 0.3 of 2 days, 50 of 100 rows" in found
     shadow(rollout)
-    assert "next: `loop rollout advance` makes it canary-5" in said("status", *NOW_OPTION)
+    assert "next: `loop rollout advance` makes it canary-5" in printed("status", *NOW_OPTION)
     shadow(rollout, score=0.9)
-    assert "next: `loop rollout abort --reason TEXT` takes it back" in said("status", *NOW_OPTION)
+    assert "next: `loop rollout abort --reason TEXT` takes it back" in printed("status", *NOW_OPTION)
 
 
 def test_status_for_programs_says_the_same(rollout):
     shadow(rollout, 50)
-    found = json.loads(said("status", "--json", *NOW_OPTION))
+    found = json.loads(printed("status", "--json", *NOW_OPTION))
     assert found["evidence"]["missing"] == ["0.3 of 2 days", "50 of 100 rows"]
     assert [one["role"] for one in found["state"]["models"]] == ["champion", "challenger"]
 
 
 def test_status_before_the_first_release_and_without_a_challenger(rollout):
     branch.change(lambda now: (transitions.abort(now.state, "why", NOW), "Abort", None), lambda _: {})
-    assert "a release brings the next" in said("status", *NOW_OPTION)
+    assert "a release brings the next" in printed("status", *NOW_OPTION)
     subprocess.run(["git", "rm", "-q", "--cached", "-r", "."], check=False, capture_output=True)
     empty = subprocess.run(
         ["git", "commit-tree", "4b825dc642cb6eb9a060e54bf8d69288fbee4904", "-m", "empty"],
         check=True, capture_output=True, text=True,
     ).stdout.strip()  # fmt: skip
     subprocess.run(["git", "push", "-qf", "origin", f"{empty}:production"], check=True)
-    assert "nothing serves yet" in said("status", *NOW_OPTION)
+    assert "nothing serves yet" in printed("status", *NOW_OPTION)
 
 
 def test_a_challenger_that_is_held_stays_until_it_is_released(rollout):
     shadow(rollout)
-    said("hold", "--reason", "holidays")
+    printed("hold", "--reason", "holidays")
     assert newest("%s") == "Hold version 2 in shadow"
     assert "holidays" in newest()
-    assert "it is held: holidays" in said("status", *NOW_OPTION)
+    assert "it is held: holidays" in printed("status", *NOW_OPTION)
     assert "held: holidays" in refusal("advance", *NOW_OPTION)
-    said("hold", "--release")
-    said("advance", *NOW_OPTION)
+    printed("hold", "--release")
+    printed("advance", *NOW_OPTION)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_a_move_without_a_reason_is_wrong_usage(rollout, arguments):
 
 def test_an_abort_needs_no_evidence_and_says_what_there_is(rollout):
     shadow(rollout, 50)
-    said("abort", "--reason", "it crashes", *NOW_OPTION)
+    printed("abort", "--reason", "it crashes", *NOW_OPTION)
     state = branch.fetch().state
     assert state.challenger is None
     assert [(one.version, one.reason) for one in state.refused] == [(2, "it crashes")]
@@ -184,15 +184,15 @@ def test_an_abort_works_though_the_log_is_broken(rollout):
     for path in (rollout / "data/predictions" / prediction_log.DAYS).iterdir():
         path.write_text("broken")
     assert "cannot be read" in refusal("advance", *NOW_OPTION)
-    said("abort", "--reason", "it crashes", *NOW_OPTION)
+    printed("abort", "--reason", "it crashes", *NOW_OPTION)
     assert branch.fetch().state.challenger is None
     assert "No evidence" in newest()
 
 
 def test_nothing_can_be_done_to_a_challenger_that_is_not_there(rollout):
-    said("abort", "--reason", "it crashes", *NOW_OPTION)
-    for verb in (["advance"], ["hold", "--reason", "why"], ["abort", "--reason", "why"]):
-        assert "there is no challenger" in refusal(*verb)
+    printed("abort", "--reason", "it crashes", *NOW_OPTION)
+    for command in (["advance"], ["hold", "--reason", "why"], ["abort", "--reason", "why"]):
+        assert "there is no challenger" in refusal(*command)
 
 
 def test_a_stage_that_the_policy_no_longer_has_can_be_left(rollout):
@@ -201,14 +201,14 @@ def test_a_stage_that_the_policy_no_longer_has_can_be_left(rollout):
     on_main(rollout, asked)
     assert "0 of 100 rows" in refusal("advance", *NOW_OPTION)
     shadow(rollout)
-    said("advance", *NOW_OPTION)
+    printed("advance", *NOW_OPTION)
     assert branch.fetch().state.challenger.stage.name == "canary-25"
 
 
 def test_predictions_may_lie_in_several_folders(rollout):
     write(rollout / "a", rows(1, "champion", 400))
     write(rollout / "b", rows(2, "shadow", 400))
-    said("advance", "--predictions", "a", "--predictions", "b", *NOW_OPTION)
+    printed("advance", "--predictions", "a", "--predictions", "b", *NOW_OPTION)
 
 
 def test_whoever_reads_the_state_meanwhile_decides_nothing_twice(rollout, monkeypatch):
@@ -232,8 +232,8 @@ def test_whoever_reads_the_state_meanwhile_decides_nothing_twice(rollout, monkey
 
 def test_a_broken_policy_stops_no_abort_and_no_hold(rollout):
     on_main(rollout, {"stages": "none"})
-    said("hold", "--reason", "holidays")
-    said("abort", "--reason", "it hurts", *NOW_OPTION)
+    printed("hold", "--reason", "holidays")
+    printed("abort", "--reason", "it hurts", *NOW_OPTION)
     assert branch.fetch().state.challenger is None
     log = subprocess.run(
         ["git", "log", "-1", "--format=%B", "origin/production"],
@@ -245,7 +245,7 @@ def test_a_broken_policy_stops_no_abort_and_no_hold(rollout):
 
 
 def test_a_reason_is_one_line_of_words(rollout):
-    said("abort", "--reason", "late\x1b[31m\n\nBy: somebody", *NOW_OPTION)
+    printed("abort", "--reason", "late\x1b[31m\n\nBy: somebody", *NOW_OPTION)
     assert branch.fetch().state.refused[0].reason == "late [31m By: somebody"
 
 

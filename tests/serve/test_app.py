@@ -88,16 +88,18 @@ def test_the_callers_request_id_is_echoed_and_one_is_made_without(client):
 
 def test_on_request_contributions_explain_the_score(client):
     for path in ("/predict?explain=true", "/predict?explain=1"):
-        said = client.predict(EXAMPLE, path).json
-        assert said["base"] + sum(said["contributions"].values()) == pytest.approx(said["score"], abs=1e-9)
-    sizes = [abs(value) for value in said["contributions"].values()]
+        output = client.predict(EXAMPLE, path).json
+        assert output["base"] + sum(output["contributions"].values()) == pytest.approx(
+            output["score"], abs=1e-9
+        )
+    sizes = [abs(value) for value in output["contributions"].values()]
     assert sizes == sorted(sizes, reverse=True)
     again = client.predict(EXAMPLE, "/predict?explain=true").json
-    assert again["contributions"] == said["contributions"]
+    assert again["contributions"] == output["contributions"]
     assert "contributions" not in client.predict(EXAMPLE, "/predict?explain=false").json
 
 
-def test_an_unknown_category_is_accepted_counted_and_said_where_the_contract_allows_it(client):
+def test_an_unknown_category_is_accepted_counted_and_reported_where_the_contract_allows_it(client):
     before = counted(client, f'loop_unknown_categories_total{{column="{OPEN}"}}')
     answer = client.predict(EXAMPLE | {OPEN: "QQQ"})
     assert answer.status == 200
@@ -245,7 +247,7 @@ def test_a_wrong_question_is_refused(client):
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/predict/", "//predict", "/healthz/", "/schema.json"])
-def test_a_path_that_is_none_is_said_to_be(client, path):
+def test_a_path_that_is_none_is_reported(client, path):
     answer = client.predict(EXAMPLE, path)
     assert answer.status == 404
     assert "/predict" in answer.json["problems"][0]["expected"]
@@ -290,7 +292,7 @@ def secured(client, monkeypatch):
 
 @pytest.mark.parametrize("path", ["/predict", "/model", "/metrics", "/docs.json", "/", "/schema.json"])
 @pytest.mark.parametrize("given", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": TOKEN}], ids=str)
-def test_with_a_token_set_nothing_but_health_is_said_without_it(secured, path, given):
+def test_with_a_token_set_nothing_but_health_is_reported_without_it(secured, path, given):
     answer = secured.predict(EXAMPLE, path, **given)
     assert answer.status == 401
     assert answer.headers["www-authenticate"] == "Bearer"

@@ -193,7 +193,7 @@ def test_a_pipeline_of_trees_is_compiled_exactly(pipeline, tmp_path):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_cannot_be_compiled_is_said(pipeline, why, tmp_path):
+def test_what_cannot_be_compiled_is_reported(pipeline, why, tmp_path):
     rows = columns.to_frame(X).assign(size=np.nan_to_num(X["size"]))
     rows = rows if "no Column" not in why else rows[["size"]]
     with pytest.raises(compiled.CannotCompileError, match=why):

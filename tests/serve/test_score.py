@@ -23,7 +23,7 @@ COLUMNS = list(schema.REQUEST.columns)
 def scored(finished, place, model, monkeypatch, tmp_path):
     """Scores a frame by `loop score`, from and to files of these kinds."""
     monkeypatch.chdir(finished.path)
-    monkeypatch.setattr(score.settings, "place", lambda: place)
+    monkeypatch.setattr(score.serve_settings, "place", lambda: place)
     monkeypatch.setattr(loaded_model, "load", lambda **_: model)
 
     def run(table: pa.Table, kind: str = "parquet", into: str = "parquet") -> pd.DataFrame:
@@ -74,8 +74,8 @@ def test_the_size_of_a_batch_makes_no_difference(scored, holdout, monkeypatch):
 
 
 def test_a_problem_without_a_threshold_has_no_decisions(scored, holdout, monkeypatch):
-    params = score.settings.params()
-    monkeypatch.setattr(score.settings, "params", lambda: params.model_copy(update={"threshold": None}))
+    params = score.serve_settings.params()
+    monkeypatch.setattr(score.serve_settings, "params", lambda: params.model_copy(update={"threshold": None}))
     assert scored(holdout.slice(0, 10))["decision"].isna().all()
 
 
@@ -122,7 +122,7 @@ def test_what_is_there_already_is_not_destroyed(scored, holdout, tmp_path):
 
 def test_a_file_is_not_scored_without_its_features(scored, holdout, place, monkeypatch, tmp_path):
     elsewhere = dataclasses.replace(place, features=str(tmp_path / "nowhere"))
-    monkeypatch.setattr(score.settings, "place", lambda: elsewhere)
+    monkeypatch.setattr(score.serve_settings, "place", lambda: elsewhere)
     with pytest.raises(LoopError, match="the feature store cannot be read"):
         scored(holdout.select(COLUMNS).slice(0, 5))
 

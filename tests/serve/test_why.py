@@ -91,25 +91,25 @@ def test_a_day_that_is_no_parquet_is_named(log):
 def test_the_words_name_score_threshold_top_features_and_what_was_not_known(log):
     (record,) = find.find("why-1")
     blind = record | {"features": []}
-    said = why.main("why-1", brief)
-    assert said.startswith("request why-1\nwhy       ")
+    output = why.main("why-1", brief)
+    assert output.startswith("request why-1\nwhy       ")
     found = why.explained(record)
     first = next(iter(found["contributions"]))
-    assert first in said.splitlines()[2]
-    assert "the threshold" in said
-    assert "unseen" not in said
+    assert first in output.splitlines()[2]
+    assert "the threshold" in output
+    assert "unseen" not in output
     found = why.explained(blind)
-    told = "\n".join(why._words(blind, found))
-    assert told.count("unseen    nothing was known of view") == len(found["unseen"]) > 0
-    assert "note      the model scores the record" in told, "for the record was changed"
+    report = "\n".join(why._text(blind, found))
+    assert report.count("unseen    nothing was known of view") == len(found["unseen"]) > 0
+    assert "note      the model scores the record" in report, "for the record was changed"
 
 
 def test_what_is_personal_is_never_asked_for(log, model, monkeypatch):
     (record,) = find.find("why-1")
     name = next(name for name, value in EXAMPLE.items() if isinstance(value, int))
-    monkeypatch.setattr(why.reference, "personal", lambda: {name: "hash"})
+    monkeypatch.setattr(why.reference_rows, "personal", lambda: {name: "hash"})
     request = json.loads(record["request"]) | {name: "9f" * 32}
-    columns = why.seen(why._plain(record | {"request": json.dumps(request)}), model)
+    columns = why.columns_of(why._plain(record | {"request": json.dumps(request)}), model)
     np.testing.assert_array_equal(columns[name], model.reference.columns[name][:1])
 
 

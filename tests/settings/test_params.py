@@ -41,9 +41,9 @@ def test_a_valid_section_is_typed():
 
 
 def test_a_typo_names_file_key_and_the_nearest_key():
-    said = refused({"seed": 1, "model": {"tres": 5, "rate": 0.1}})
-    assert "params.yaml: `train.model.trees` is missing" in said
-    assert "`train.model.tres` is not a key; did you mean `trees`?" in said
+    output = refused({"seed": 1, "model": {"tres": 5, "rate": 0.1}})
+    assert "params.yaml: `train.model.trees` is missing" in output
+    assert "`train.model.tres` is not a key; did you mean `trees`?" in output
 
 
 def test_a_wrong_type_is_refused_without_guessing():
@@ -55,9 +55,9 @@ def test_a_wrong_type_is_refused_without_guessing():
 
 
 def test_every_wrong_key_is_named_at_once():
-    said = refused({"sed": 1, "model": {"trees": "many", "rate": 0.1}})
-    assert "train.sed" in said
-    assert "train.model.trees" in said
+    output = refused({"sed": 1, "model": {"trees": "many", "rate": 0.1}})
+    assert "train.sed" in output
+    assert "train.model.trees" in output
 
 
 def test_windows_are_instants_in_utc():
@@ -67,7 +67,7 @@ def test_windows_are_instants_in_utc():
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "output"),
     [
         ({"as_of": "2013-06-03T00:00"}, "`windows.as_of` has no time zone"),
         ({"as_of": "soon"}, "`windows.as_of` not an ISO time"),
@@ -82,10 +82,10 @@ def test_windows_are_instants_in_utc():
         ),
     ],
 )
-def test_windows_that_make_no_sense_are_refused(change, said):
+def test_windows_that_make_no_sense_are_refused(change, output):
     with pytest.raises(LoopError) as error:
         windows(**change)
-    assert said in str(error.value)
+    assert output in str(error.value)
 
 
 def test_a_missing_section_names_the_one_that_was_meant(tmp_path):

@@ -43,9 +43,9 @@ def test_a_limit_without_a_reason_is_refused(values):
 
 
 @pytest.mark.parametrize(
-    "gate", ["holdout", "primary", "guards", "slices", "minima", "golden", "latency", "leak"]
+    "gate", ["holdout", "primary", "guards", "slices", "minimum_requirements", "golden", "latency", "leak"]
 )
-def test_a_gate_cannot_be_left_out(values, gate):
+def test_a_check_cannot_be_left_out(values, gate):
     del values[gate]
     with pytest.raises(LoopError, match=f"`review.{gate}` is missing"):
         params.parse("review", values, Policy, Path("params.yaml"))

@@ -7,13 +7,13 @@ from loop.settings import yaml_file
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "output"),
     [("a: 1\nb: [2\nc: 3\n", "line 3"), ("- 1\n", "holds list"), ("", "holds NoneType")],
 )
-def test_a_file_that_is_no_mapping_is_refused_with_its_line(tmp_path, text, said):
+def test_a_file_that_is_no_mapping_is_refused_with_its_line(tmp_path, text, output):
     path = tmp_path / "params.yaml"
     path.write_text(text)
-    with pytest.raises(LoopError, match=said):
+    with pytest.raises(LoopError, match=output):
         yaml_file.load(path)
 
 

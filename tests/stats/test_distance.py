@@ -19,7 +19,8 @@ counts = arrays.arrays(np.int64, 6, elements=st.integers(0, 1000)).filter(lambda
 
 def counted(before, after):
     """Counts of two columns in the bins of the first."""
-    frames = [pd.DataFrame({"x": side, "day": "2024-01-01"}) for side in (before, after)]
+    day = pd.Timestamp("2024-01-01", tz="UTC")
+    frames = [pd.DataFrame({"x": side, "day": day}) for side in (before, after)]
     of = bins(frames[0], ["x"])
     return [profile(frame, of, "day").counts["x"][0] for frame in frames]
 
@@ -150,8 +151,8 @@ def test_categories_have_no_ks():
 
 
 def test_ten_bins_hold_a_tenth_each_and_the_missing_stay_apart():
-    reference = np.append(np.full(130, 10), 77)
-    coarse, same = distance.deciles(reference, np.stack([reference, reference]))
+    baseline = np.append(np.full(130, 10), 77)
+    coarse, same = distance.deciles(baseline, np.stack([baseline, baseline]))
     assert coarse[:-1] == pytest.approx(130)
     assert coarse[-1] == 77
     assert (same == coarse).all()

@@ -86,9 +86,9 @@ def test_one_cluster_or_one_class_leaves_the_gain_unknown():
     label, scores, codes = world(6)
     alone = paired.gain(metrics.METRICS["log_loss"], label, scores, np.zeros(ROWS, int), WEIGHT[:, :1], 0.95)
     assert np.isnan([alone.low, alone.high, alone.p]).all()
-    assert paired.verdict(alone, 0.01) == "cannot tell"
+    assert paired.verdict(alone, 0.01) == "inconclusive"
     same = gain("roc_auc", np.ones(ROWS), scores, codes)
-    assert paired.verdict(same, 0.01) == "cannot tell"
+    assert paired.verdict(same, 0.01) == "inconclusive"
 
 
 def test_the_gain_within_each_cluster_is_that_of_its_rows_alone():
@@ -100,7 +100,7 @@ def test_the_gain_within_each_cluster_is_that_of_its_rows_alone():
 
 
 # low, high of the gain's interval, with a margin of 0.01
-WORDS = {
+OUTCOMES = {
     "above zero": (0.001, 0.002, "better"),
     "above zero, far": (0.02, 0.04, "better"),
     "around zero, within the margin": (-0.005, 0.005, "equivalent"),
@@ -108,17 +108,17 @@ WORDS = {
     "up to the margin itself": (-0.01, 0.01, "equivalent"),
     "below zero, beyond the margin": (-0.02, -0.001, "worse"),
     "below the margin": (-0.04, -0.02, "worse"),
-    "around zero, beyond the margin below": (-0.02, 0.001, "cannot tell"),
-    "around zero, beyond the margin above": (-0.001, 0.02, "cannot tell"),
-    "touching zero": (0.0, 0.02, "cannot tell"),
-    "unknown": (float("nan"), float("nan"), "cannot tell"),
+    "around zero, beyond the margin below": (-0.02, 0.001, "inconclusive"),
+    "around zero, beyond the margin above": (-0.001, 0.02, "inconclusive"),
+    "touching zero": (0.0, 0.02, "inconclusive"),
+    "unknown": (float("nan"), float("nan"), "inconclusive"),
 }
 
 
-@pytest.mark.parametrize(("low", "high", "word"), WORDS.values(), ids=WORDS)
-def test_an_interval_is_one_of_four_words(low, high, word):
+@pytest.mark.parametrize(("low", "high", "outcome"), OUTCOMES.values(), ids=OUTCOMES)
+def test_an_interval_is_one_of_four_words(low, high, outcome):
     middle = (low + high) / 2
-    assert paired.verdict(Gain(0, 0, middle, low, high, 0.5, 100), 0.01) == word
+    assert paired.verdict(Gain(0, 0, middle, low, high, 0.5, 100), 0.01) == outcome
 
 
 shares = st.lists(st.floats(0, 1), min_size=1, max_size=20)

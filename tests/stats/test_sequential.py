@@ -12,18 +12,18 @@ DAYS = 30
 
 
 def world(seed: int, *, rows: int = 3000, excess: float = 0.0, share: float = 0.25, per_entity: int = 1):
-    """Losses, cohorts, shares, entities and days; entities differ, and days shift every loss."""
+    """Losses, arms, shares, entities and days; entities differ, and days shift every loss."""
     rng = np.random.default_rng(seed)
     entity = rng.permutation(np.arange(rows) // per_entity)
     day = np.sort(rng.integers(0, DAYS, rows))
-    cohort = (rng.random(rows) < share)[entity].astype(float)
+    arm = (rng.random(rows) < share)[entity].astype(float)
     loss = rng.exponential(1, rows) + rng.normal(0, 1, rows)[entity] + rng.normal(0, 2, DAYS)[day]
-    return loss + excess * cohort, cohort, np.full(rows, share), entity, day
+    return loss + excess * arm, arm, np.full(rows, share), entity, day
 
 
 def bounds(rows, alpha: float = 0.05):
-    loss, cohort, share, entity, day = rows
-    return sequential.difference(loss, cohort, share, entity=entity, block=day, alpha=alpha)
+    loss, arm, share, entity, day = rows
+    return sequential.difference(loss, arm, share, entity=entity, block=day, alpha=alpha)
 
 
 def test_the_estimate_is_the_excess_loss_and_lies_within_its_bounds():
@@ -36,23 +36,23 @@ def test_the_estimate_is_the_excess_loss_and_lies_within_its_bounds():
 def test_without_blocks_and_with_all_rows_alike_it_is_the_difference_of_means():
     """Of 200 rows each with another entity, half of them the challenger's, shares of one half."""
     rng = np.random.default_rng(3)
-    loss, cohort = rng.normal(size=200), np.tile([0.0, 1.0], 100)
+    loss, arm = rng.normal(size=200), np.tile([0.0, 1.0], 100)
     found = sequential.difference(
-        loss, cohort, np.full(200, 0.5), entity=np.arange(200), block=np.zeros(200, int), alpha=0.05
+        loss, arm, np.full(200, 0.5), entity=np.arange(200), block=np.zeros(200, int), alpha=0.05
     )
-    plain = loss[cohort == 1].mean() - loss[cohort == 0].mean()
+    plain = loss[arm == 1].mean() - loss[arm == 0].mean()
     assert found.value == pytest.approx(plain * 200 / 199)  # a row is not compared with itself
     assert found.information == pytest.approx(50)
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 50), st.floats(-1000, 1000))
-def test_what_a_day_adds_to_both_cohorts_and_the_order_of_rows_do_not_matter(seed, shift):
-    loss, cohort, share, entity, day = world(seed, rows=400)
-    before = bounds((loss, cohort, share, entity, day))
+def test_what_a_day_adds_to_both_arms_and_the_order_of_rows_do_not_matter(seed, shift):
+    loss, arm, share, entity, day = world(seed, rows=400)
+    before = bounds((loss, arm, share, entity, day))
     order = np.random.default_rng(seed).permutation(400)
     moved = loss + shift * day
-    after = bounds(tuple(one[order] for one in (moved, cohort, share, entity, day)))
+    after = bounds(tuple(one[order] for one in (moved, arm, share, entity, day)))
     assert (after.value, after.low) == pytest.approx((before.value, before.low), abs=1e-6)
 
 
@@ -60,18 +60,16 @@ def test_what_a_day_adds_to_both_cohorts_and_the_order_of_rows_do_not_matter(see
 @given(st.integers(0, 50))
 def test_rows_of_one_entity_are_one_witness(seed):
     """Each row told three times is told by the same entity: the bounds stay where they were."""
-    loss, cohort, share, entity, day = world(seed, rows=800)
-    once = bounds((loss, cohort, share, entity, day))
-    thrice = bounds(tuple(np.tile(one, 3) for one in (loss, cohort, share, entity, day)))
-    forgetful = bounds(
-        (*(np.tile(one, 3) for one in (loss, cohort, share)), np.arange(2400), np.tile(day, 3))
-    )
+    loss, arm, share, entity, day = world(seed, rows=800)
+    once = bounds((loss, arm, share, entity, day))
+    thrice = bounds(tuple(np.tile(one, 3) for one in (loss, arm, share, entity, day)))
+    forgetful = bounds((*(np.tile(one, 3) for one in (loss, arm, share)), np.arange(2400), np.tile(day, 3)))
     assert thrice.high - thrice.low > 0.85 * (once.high - once.low)
     assert forgetful.high - forgetful.low < 0.75 * (once.high - once.low)
 
 
 def test_rows_of_stages_with_other_shares_are_pooled_without_bias():
-    """Losses rise when the share does: whoever pools the cohorts as they are sees an excess."""
+    """Losses rise when the share does: whoever pools the arms as they are sees an excess."""
     few, many = world(5, rows=20_000, share=0.05), world(6, rows=20_000, share=0.25)
     both = [np.concatenate([one, two]) for one, two in zip(few, many, strict=True)]
     both[3][20_000:] += 20_000
@@ -135,10 +133,10 @@ def test_the_boundary_is_robbins_in_closed_form():
 
 def test_a_challenger_that_met_none_of_the_rare_losses_is_not_called_better():
     """Twenty rows of two thousand cost 1, all among the champion's 95 %."""
-    cohort, loss = np.zeros(2000), np.zeros(2000)
-    cohort[:100], loss[100:120] = 1, 1
+    arm, loss = np.zeros(2000), np.zeros(2000)
+    arm[:100], loss[100:120] = 1, 1
     found = sequential.difference(
-        loss, cohort, np.full(2000, 0.05), entity=np.arange(2000), block=np.zeros(2000, int), alpha=0.05
+        loss, arm, np.full(2000, 0.05), entity=np.arange(2000), block=np.zeros(2000, int), alpha=0.05
     )
     assert found.value < 0 < found.high
 
@@ -160,7 +158,7 @@ def test_requests_that_the_challenger_did_not_answer_are_missed():
     assert broken.value == pytest.approx(0.2, abs=0.04)
 
 
-def test_an_equal_challenger_is_hardly_ever_called_worse_however_often_one_looks():
+def test_an_equal_challenger_is_hardly_ever_called_worse_at_any_interim_look():
     """200 rollouts of 30 days with a look each day; a test made for one look fails the same statement."""
     wrong = {"sequential": 0, "fixed": 0}
     for seed in range(200):

@@ -112,14 +112,14 @@ def environment() -> None:
     mark.touch()
 
 
-def move(how, *more, number: Version | None = None) -> None:
+def transition(how, *more, number: Version | None = None) -> None:
     """One commit on production, by a function of loop.production.transitions."""
     branch.change(lambda now: (how(now.state, *more), how.__name__, number), lambda _: {})
 
 
 def released(made: Version, rules) -> None:
     """Release a version."""
-    move(transitions.enter, made, rules, NOW, number=made)
+    transition(transitions.enter, made, rules, NOW, number=made)
 
 
 LATER = at("2026-01-06T12:00")

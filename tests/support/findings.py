@@ -28,10 +28,10 @@ SIZES = {"psi": 0.05, "ks": 0.03, "jensen_shannon": 0.02, "chi_square": 12.0, "m
 
 
 def quiet(now: date = date(2013, 7, 2)) -> Finding:
-    """Nothing to do: a look at June, of which the labels of the last two days are not known yet."""
-    looks = _weekly(TRAINED + timedelta(28), now)
+    """Nothing to do: a monitoring run of June, of which the labels of the last two days are not known yet."""
+    runs = _weekly(TRAINED + timedelta(28), now)
     return Finding(
-        schema_version=1,
+        schema_version=2,
         now=f"{now}T06:00:00Z",
         decision="nothing",
         reason="no signal is beyond what past windows differed among themselves",
@@ -52,9 +52,9 @@ def quiet(now: date = date(2013, 7, 2)) -> Finding:
         matured=Window(since=str(now - timedelta(30)), until=str(now - timedelta(2)), rows=25_804),
         outcomes=outcomes(),
         signals=signals(),
-        looks=looks,
-        features=[feature(place, looks) for place in range(len(NAMES))],
-        points=points(now),
+        runs=runs,
+        features=[feature(place, runs) for place in range(len(NAMES))],
+        curves=curves(now),
         cusum=cusum(now, 0.0),
         gain=None,
         breaches=[],
@@ -66,17 +66,17 @@ def quiet(now: date = date(2013, 7, 2)) -> Finding:
     )
 
 
-def watch() -> Finding:
+def warning() -> Finding:
     """Inputs moved in a feature that the model hardly uses."""
     found = quiet()
-    moved = feature(6, found.looks, 1.7)
+    moved = feature(6, found.runs, 1.7)
     return found.model_copy(
         update={
-            "decision": "watch",
-            "reason": "temperature_f moved beyond its limit in 2 of the last 3 looks; the loss did not",
+            "decision": "warning",
+            "reason": "temperature_f moved beyond its limit in 2 of the last 3 runs; the loss did not",
             "since": "2013-06-18",
             "todo": "look again next week; there is nothing to do now",
-            "runbook": "docs/runbooks/watch.md",
+            "runbook": "docs/runbooks/warning.md",
             "features_that_matter": ["temperature_f"],
             "features": [moved if one.name == moved.name else one for one in found.features],
             "signals": signals(inputs=2.0),
@@ -88,11 +88,11 @@ def retrain() -> Finding:
     """August: the labels that came say that the model expects too much, and a retrain would have helped."""
     now = date(2013, 9, 3)
     found = quiet(now)
-    features = [feature(place, found.looks, 1.6 if place in (0, 2, 6) else 0.0) for place in range(12)]
+    features = [feature(place, found.runs, 1.6 if place in (0, 2, 6) else 0.0) for place in range(12)]
     return found.model_copy(
         update={
             "decision": "retrain",
-            "reason": "calibration bias is beyond its limit in 2 of the last 3 looks, and a retrain on all "
+            "reason": "calibration bias is beyond its limit in 2 of the last 3 runs, and a retrain on all "
             "rows until 2013-08-31 would have gained 0.0180 of log loss, its interval above zero",
             "since": "2013-08-20",
             "todo": "review the pull request that moves the training window; a person merges it",
@@ -100,7 +100,7 @@ def retrain() -> Finding:
             "features_that_matter": ["mean_delay_3h", "late_share_3h", "temperature_f"],
             "features": features,
             "signals": signals(inputs=1.6, loss=1.2, bias=1.25),
-            "points": points(now, hurt=date(2013, 8, 6)),
+            "curves": curves(now, hurt=date(2013, 8, 6)),
             "cusum": cusum(now, 0.05),
             "gain": Gain(
                 value=0.018,
@@ -118,16 +118,16 @@ def retrain() -> Finding:
     )
 
 
-def page() -> Finding:
-    """What a retrain does not mend: the loss left everything known, and a new model would not be better."""
+def alert() -> Finding:
+    """What a retrain does not fix: the loss left everything known, and a new model would not be better."""
     found = retrain()
     gain = found.gain.model_copy(update={"value": 0.001, "low": -0.006, "high": 0.008, "challenger": 0.4302})
     return found.model_copy(
         update={
-            "decision": "page",
+            "decision": "alert",
             "reason": "log loss is far beyond its limit, and a retrain would not help",
             "todo": "roll back with `loop rollback`, then find out which input changed its meaning",
-            "runbook": "docs/runbooks/page.md",
+            "runbook": "docs/runbooks/alert.md",
             "gain": gain,
             "signals": signals(inputs=1.6, loss=4.2, bias=2.4),
         }
@@ -141,7 +141,7 @@ def broken_feed() -> Finding:
             "decision": "broken feed",
             "reason": "2 rules of the contract are broken in the rows of 2013-06-25 until 2013-07-02",
             "since": "2013-06-27",
-            "todo": "mend the feed; do not retrain on it",
+            "todo": "fix the feed; do not retrain on it",
             "runbook": "docs/runbooks/broken-feed.md",
             "inputs": Window(since="2013-06-04", until="2013-07-02", rows=26_412),
             "breaches": [
@@ -169,7 +169,7 @@ def broken_feed() -> Finding:
 def no_data() -> Finding:
     """Nothing arrived: no window, no row, no figure."""
     nothing = dict.fromkeys(("inputs", "matured", "outcomes", "cusum", "gain", "since"))
-    empty = {key: [] for key in ("signals", "looks", "features", "points", "events", "notes")}
+    empty = {key: [] for key in ("signals", "runs", "features", "curves", "events", "notes")}
     return quiet().model_copy(
         update={
             **nothing,
@@ -184,9 +184,9 @@ def no_data() -> Finding:
 
 ALL = {
     "quiet": quiet,
-    "watch": watch,
+    "warning": warning,
     "retrain": retrain,
-    "page": page,
+    "alert": alert,
     "broken feed": broken_feed,
     "no data": no_data,
 }
@@ -202,9 +202,9 @@ def outcomes() -> Outcomes:
         rows=rows,
         known=kept,
         pending=rows - kept - 637,
-        never=637,
-        twice=3,
-        strange=0,
+        unlabelled=637,
+        duplicate_labels=3,
+        orphan_labels=0,
         before=0,
         ahead=0,
         delay_hours_median=4.6,
@@ -213,22 +213,23 @@ def outcomes() -> Outcomes:
     )
 
 
-def feature(place: int, looks: list[str], heat: float = 0.0) -> Feature:
-    """One of NAMES; where `heat` is above 1, its last looks rise to so many limits."""
+def feature(place: int, runs: list[str], heat: float = 0.0) -> Feature:
+    """One of NAMES; where `heat` is above 1, its last runs rise to so many limits."""
     alarm = heat > 1
-    calm = [round(0.15 + 0.1 * ((place * 7 + look * 3) % 5), 3) for look in range(len(looks))]
+    calm = [round(0.15 + 0.1 * ((place * 7 + run * 3) % 5), 3) for run in range(len(runs))]
     rising = [heat * part for part in (0.5, 0.8, 1.0)] if alarm else []
-    told = [*calm[: len(calm) - len(rising)], *rising]
+    report = [*calm[: len(calm) - len(rising)], *rising]
     return Feature(
         name=NAMES[place],
-        use=round(0.3 * 0.72**place, 4),
+        importance=round(0.3 * 0.72**place, 4),
         p=0.0004 if alarm else 0.41,
         alarm=alarm,
-        since=looks[-2] if alarm else None,
+        since=runs[-2] if alarm else None,
         statistics=[
-            Statistic(name=name, value=limit * told[-1], limit=limit, p=None) for name, limit in SIZES.items()
+            Statistic(name=name, value=limit * report[-1], limit=limit, p=None)
+            for name, limit in SIZES.items()
         ],
-        heat=list(told),
+        heat=list(report),
     )
 
 
@@ -254,7 +255,7 @@ def signals(*, inputs: float = 0.4, loss: float = 0.6, bias: float = 0.5) -> lis
     ]
 
 
-def points(now: date, hurt: date | None = None) -> list[Point]:
+def curves(now: date, hurt: date | None = None) -> list[Point]:
     """A point a week: the past from March on, then what is watched; the loss rises after `hurt`."""
     return [_point(day, hurt) for day in _weekly(date(2013, 3, 5), now)]
 
@@ -276,11 +277,11 @@ def _weekly(first: date, now: date) -> list[str]:
 def _point(until: str, hurt: date | None) -> Point:
     day = date.fromisoformat(until)
     wave = 0.009 * sin(day.toordinal() / 19) + 0.004 * sin(day.toordinal() / 4)
-    harm = 0.012 * max(0, (day - hurt).days // 7) if hurt else 0.0
-    loss, bias, score = 0.4 + wave + harm / 2, wave / 2 + harm, 0.23 + wave
+    rise = 0.012 * max(0, (day - hurt).days // 7) if hurt else 0.0
+    loss, bias, score = 0.4 + wave + rise / 2, wave / 2 + rise, 0.23 + wave
     return Point(
         until=until,
-        reference=day <= TRAINED,
+        baseline=day <= TRAINED,
         rows=26_000,
         loss=loss,
         loss_low=loss - 0.013,
@@ -312,5 +313,5 @@ def _signal(
         p=None,
         alarm=alarm,
         since="2013-08-20" if alarm else None,
-        said=f"{title} is {value:.4f}, and past windows stay below {limit:.4f}",
+        output=f"{title} is {value:.4f}, and past windows stay below {limit:.4f}",
     )

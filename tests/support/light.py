@@ -26,8 +26,10 @@ class Light:
         git(self.home, "worktree", "add", "--quiet", "--detach", str(place), main)
         path = place / "params.yaml"
         path.write_text(retrain_windows.edit(path.read_text(), moved))
-        told = f"{challenger.subject(moved)}\n\nRetrain: {now:%Y-%m-%dT%H:%MZ}"
-        git(place, "commit", "--quiet", "--all", "-m", told)
+        reported = f"{challenger.subject(moved)}\n\nRetrain: {now:%Y-%m-%dT%H:%MZ}"
+        git(place, "commit", "--quiet", "--all", "-m", reported)
         sha = git(place, "rev-parse", "HEAD")
         git(self.home, "worktree", "remove", "--force", str(place))
-        return Challenger(sha, moved, Verdict(verdict=self.verdict, sentence="as it is"), self.report)
+        return Challenger(
+            sha, moved, Verdict(schema_version=2, verdict=self.verdict, sentence="as it is"), self.report
+        )

@@ -6,7 +6,7 @@ from typing import Any
 
 NOW = "2013-09-02T00:00Z"
 BASE: dict[str, Any] = {
-    "schema_version": 1,
+    "schema_version": 2,
     "now": NOW,
     "decision": "retrain",
     "reason": "the newest rows are scored too high, and a model of newer rows gains",
@@ -38,14 +38,14 @@ BASE: dict[str, Any] = {
             "p": 0.001,
             "alarm": True,
             "since": "2013-08-05",
-            "said": "scores are 0.044 above the share that came true",
+            "summary": "scores are 0.044 above the share that came true",
         }
     ],
-    "looks": [],
+    "runs": [],
     "features": [
         {
             "name": "temperature",
-            "use": 0.12,
+            "importance": 0.12,
             "p": 0.001,
             "alarm": True,
             "since": "2013-07-29",
@@ -53,7 +53,7 @@ BASE: dict[str, Any] = {
             "heat": [],
         }
     ],
-    "points": [],
+    "curves": [],
     "cusum": None,
     "gain": {
         "value": 0.018,

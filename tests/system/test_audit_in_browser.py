@@ -51,7 +51,7 @@ def test_it_is_no_wider_than_the_screen(page):
 
 def test_every_move_is_shown_newest_first_and_an_edit_as_what_it_is(page):
     shown = page.find_elements(By.CSS_SELECTOR, "article")
-    kinds = [one.get_attribute("data-move") for one in shown]
+    kinds = [one.get_attribute("data-transition") for one in shown]
     assert kinds == ["by hand", "advance", "release", "release"]
     assert "this state cannot serve" in shown[0].text
     assert "Because" in shown[1].text
@@ -67,4 +67,4 @@ def test_every_day_says_what_served_and_leads_to_its_moves(page):
     assert shares[0].size["width"] > 5 * shares[1].size["width"] > 0
     page.execute_script("arguments[0].click()", rows[-1].find_element(By.TAG_NAME, "a"))
     target = page.find_element(By.CSS_SELECTOR, ":target")
-    assert target.get_attribute("data-move") == "release"
+    assert target.get_attribute("data-transition") == "release"

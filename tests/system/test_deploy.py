@@ -47,10 +47,10 @@ class Load:
             try:
                 connection.request("POST", "/predict", BODY, headers)
                 answer = connection.getresponse()
-                said = json.loads(answer.read())
+                output = json.loads(answer.read())
                 by = answer.getheader("X-Model-Version")
-                assert (answer.status, said["request_id"]) == (200, name), said
-                self.answers.append((name, by, said["model_version"], time.monotonic()))
+                assert (answer.status, output["request_id"]) == (200, name), output
+                self.answers.append((name, by, output["model_version"], time.monotonic()))
             except Exception as error:
                 self.failed.append(f"{name}: {error!r}")
                 connection.close()
@@ -127,8 +127,8 @@ def test_a_model_takes_over_and_is_taken_back_while_requests_flow(host, monkeypa
             load.stop()
         deploy("--down")
     assert not [command for command in commands_in(host.path) if "bentoml" in command or "nginx" in command]
-    assert ["shadow" in said for said in seen] == [True, False, False, False, False]
-    assert ["challenger" in said for said in seen] == [False, True, True, False, False]
+    assert ["shadow" in output for output in seen] == [True, False, False, False, False]
+    assert ["challenger" in output for output in seen] == [False, True, True, False, False]
     models = {"1": first.model[:12], "2": second.model[:12]}
     assert {(by, model) for _, by, model, _ in load.answers} == set(models.items())
     attributed(load, models, host.path / "data/predictions/log")

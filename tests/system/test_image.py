@@ -89,8 +89,8 @@ class Engine:
             if self._process.poll() is not None:
                 break
             time.sleep(0.2)
-        said = (self.folder / "log").read_text().strip().splitlines()[-1:]
-        pytest.skip(f"dockerd does not run here: {said}")
+        printed = (self.folder / "log").read_text().strip().splitlines()[-1:]
+        pytest.skip(f"dockerd does not run here: {printed}")
 
     def docker(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """What `docker` says."""
@@ -368,9 +368,9 @@ def cut_off(engine, repo, built, registry) -> Iterator[Future[subprocess.Complet
 @pytest.fixture(scope="module")
 def pushed(engine, built, cut_off) -> str:
     """The image by its digest, as the outputs of the workflow's step name it."""
-    told = dict(line.split("=", 1) for line in (engine.folder / "output").read_text().splitlines())
-    assert sorted(told) == ["digest", "name"]
-    return f"{told['name']}@{told['digest']}"
+    report = dict(line.split("=", 1) for line in (engine.folder / "output").read_text().splitlines())
+    assert sorted(report) == ["digest", "name"]
+    return f"{report['name']}@{report['digest']}"
 
 
 @pytest.fixture(scope="module")
@@ -415,7 +415,7 @@ def test_metrics_name_the_model_the_commit_and_compiled_trees(container, repo, a
     assert float(rows.split()[1]) >= ROWS + 2
 
 
-def test_it_runs_without_root_and_writes_only_where_it_is_told(container):
+def test_it_runs_without_root_and_writes_only_where_it_may(container):
     assert container.python("import os; print(os.getuid(), os.getgid())").stdout.split() == ["1034", "1034"]
     assert "Read-only file system" in container.python("open('/app/x', 'w')").stderr
     code = "import os; print({os.stat(path).st_uid for path, _, _ in os.walk('/app')}, os.access('/app', 2))"
@@ -518,12 +518,12 @@ def refused(done: subprocess.CompletedProcess[str], output: Path) -> str:
     return done.stderr
 
 
-def test_a_registry_that_does_not_answer_is_said_and_no_digest_is_told(engine, repo, built, tmp_path):
+def test_a_registry_that_does_not_answer_is_reported_and_no_digest_is_given(engine, repo, built, tmp_path):
     done = push(engine, repo, "127.0.0.1:9/team/product:down", tmp_path / "output")
     assert "connection refused" in refused(done, tmp_path / "output")
 
 
-def test_a_push_that_is_cut_off_is_said_and_nothing_points_to_what_arrived(engine, registry, cut_off):
+def test_a_push_that_is_cut_off_is_reported_and_nothing_points_to_what_arrived(engine, registry, cut_off):
     assert "docker push failed" in refused(cut_off.result(200), engine.folder / "output of half")
     assert registry.get("/v2/team/half/manifests/1")[0] == 404
     assert registry.get("/v2/team/half/tags/list")[0] == 404

@@ -80,9 +80,9 @@ def test_its_registry_is_drawn_from_git_with_the_model_that_dvc_has(working_copy
     branch.change(
         lambda now: (transitions.enter(now.state, one, STAGED, NOW), "Release 1", one), lambda _: {}
     )
-    for said in ("1 made, 0 tagged anew, champion is 1", "nothing to do"):
+    for output in ("1 made, 0 tagged anew, champion is 1", "nothing to do"):
         done = working_copy.run("loop", "registry", "sync", MLFLOW_TRACKING_URI=server)
-        assert said in done.stdout
+        assert output in done.stdout
     client = MlflowClient(server)
     found = client.get_model_version_by_alias("loop", "champion")
     assert (int(found.version), found.tags["commit"]) == (1, one.commit)

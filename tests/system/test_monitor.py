@@ -1,4 +1,4 @@
-"""`loop monitor` on the real year: one look, its files, its exit codes, and what is wrong with a feed."""
+"""`loop monitor` on the real year: one run, its files, its exit codes, and what is wrong with a feed."""
 
 import json
 
@@ -15,7 +15,7 @@ FILES = ("finding.json", "report.md", "report.html")
 
 @pytest.fixture(scope="module")
 def watched(finished, tmp_path_factory) -> Repo:
-    """A copy that has looked at the first of July, and so holds its reference."""
+    """A copy that has looked at the first of July, and so holds its baseline."""
     repo = copy(finished, tmp_path_factory.mktemp("watched") / "repo")
     repo.commit()
     repo.first = repo.run("loop", "monitor", "--now", "2013-07-01", check=False)
@@ -31,33 +31,33 @@ def finding(repo: Repo) -> dict:
     return json.loads(repo.text("monitor/finding.json"))
 
 
-def look(repo: Repo, now: str = "2013-07-01", *more: str):
+def run(repo: Repo, now: str = "2013-07-01", *more: str):
     return repo.run("loop", "monitor", "--now", now, *more, check=False)
 
 
-def test_a_look_writes_its_three_files_and_says_one_screen(watched):
+def test_a_run_writes_its_three_files_and_says_one_screen(watched):
     assert watched.first.returncode == 0, watched.first.stderr
     found = finding(watched)
-    assert found["decision"] in ("nothing", "watch", "retrain")
+    assert found["decision"] in ("nothing", "warning", "retrain")
     assert found["source"] == "scored in batch"
     assert found["inputs"]["until"] == "2013-07-01"
     assert found["matured"]["until"] == "2013-06-29"
     outcomes = found["outcomes"]
-    assert outcomes["known"] + outcomes["pending"] + outcomes["never"] == outcomes["rows"]
-    assert min(outcomes["known"], outcomes["pending"], outcomes["never"]) > 0
+    assert outcomes["known"] + outcomes["pending"] + outcomes["unlabelled"] == outcomes["rows"]
+    assert min(outcomes["known"], outcomes["pending"], outcomes["unlabelled"]) > 0
     assert len(watched.first.stdout.splitlines()) <= 24
     for name in FILES:
         assert watched.text(f"monitor/{name}")
     assert watched.git("status", "--porcelain") == ""
 
 
-def test_the_same_look_again_gives_the_same_finding_to_the_byte(another, watched):
-    assert look(another).returncode == 0
+def test_the_same_run_again_gives_the_same_finding_to_the_byte(another, watched):
+    assert run(another).returncode == 0
     assert another.text("monitor/finding.json") == watched.text("monitor/finding.json")
 
 
 def test_before_the_model_was_trained_there_is_nothing_to_look_at(another, watched):
-    done = look(another, "2013-01-05")
+    done = run(another, "2013-01-05")
     assert done.returncode == 1
     assert "--now 2013-01-05" in done.stderr
     assert "holdout ended on 2013-06-01" in done.stderr
@@ -67,13 +67,13 @@ def test_before_the_model_was_trained_there_is_nothing_to_look_at(another, watch
 
 @pytest.mark.parametrize("now", ["2013-07-01T00:00", "July", "2013-13-01"])
 def test_an_instant_without_a_zone_or_sense_is_refused(watched, now):
-    done = look(watched, now)
+    done = run(watched, now)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     assert f"--now '{now}" in done.stderr
 
 
 def test_a_folder_of_predictions_that_is_not_there_is_refused(watched):
-    done = look(watched, "2013-07-01", "--predictions", "nowhere")
+    done = run(watched, "2013-07-01", "--predictions", "nowhere")
     assert (done.returncode, "nowhere: no such folder" in done.stderr) == (1, True)
 
 
@@ -90,19 +90,19 @@ def tables(since, until, as_of):
 """
 
 
-def test_a_broken_feed_is_told_with_its_rules_and_nothing_else_is_looked_at(another):
+def test_a_broken_feed_is_reported_with_its_rules_and_nothing_else_is_looked_at(another):
     another.append("src/problem/source.py", BROKEN)
-    done = look(another)
+    done = run(another)
     assert done.returncode == 3, done.stderr
     found = finding(another)
     assert found["decision"] == "broken feed"
     assert {(one["table"], one["column"]) for one in found["breaches"]} == {("weather", "humidity_percent")}
     assert found["breaches"][0]["examples"] == ["300.0"]
-    assert (found["features"], found["signals"], found["points"], found["gain"]) == ([], [], [], None)
+    assert (found["features"], found["signals"], found["curves"], found["gain"]) == ([], [], [], None)
 
 
 def test_months_after_the_last_row_there_is_no_data_and_no_failure(another):
-    done = look(another, "2014-03-01")
+    done = run(another, "2014-03-01")
     assert (done.returncode, "Traceback" in done.stderr) == (5, False), done.stderr
     found = finding(another)
     assert (found["decision"], found["inputs"]["rows"]) == ("no data", 0)
@@ -110,12 +110,12 @@ def test_months_after_the_last_row_there_is_no_data_and_no_failure(another):
 
 def test_labels_that_take_three_weeks_longer_end_the_matured_window_that_much_earlier(another):
     another.set_param("monitor.labels.delay_days", 21)
-    assert look(another).returncode in (0, 4)
+    assert run(another).returncode in (0, 4)
     found = finding(another)
     assert found["matured"]["until"] == "2013-06-08"
     assert found["inputs"]["until"] == "2013-07-01"
     assert found["outcomes"]["pending"] > found["outcomes"]["known"]
-    assert found["outcomes"]["never"] < 500
+    assert found["outcomes"]["unlabelled"] < 500
 
 
 def test_what_the_champion_answered_is_taken_from_the_prediction_log(another, watched):
@@ -134,13 +134,13 @@ def test_what_the_champion_answered_is_taken_from_the_prediction_log(another, wa
         )
     (folder / "log/20130628T000000-1.jsonl").write_bytes(b"".join(lines))
     assert collect.collect(folder, now, 400).rows == len(requests)
-    assert look(another).returncode == 0
+    assert run(another).returncode == 0
     found, batch = finding(another), finding(watched)
     assert found["source"] == "prediction log"
     assert found["inputs"] == batch["inputs"], "each request counts once"
     assert found["outcomes"] == batch["outcomes"]
-    assert found["points"][-1]["score_mean"] != batch["points"][-1]["score_mean"]
+    assert found["curves"][-1]["score_mean"] != batch["curves"][-1]["score_mean"]
     (day,) = sorted((folder / "days").iterdir())[-1:]
     day.write_bytes(day.read_bytes()[:-100])
-    done = look(another)
+    done = run(another)
     assert (done.returncode, day.name in done.stderr, "Traceback" in done.stderr) == (1, True, False)

@@ -4,8 +4,8 @@ import pytest
 from selenium.common.exceptions import NoAlertPresentException
 from selenium.webdriver.common.by import By
 
-from loop.monitor.report.html import page as written
-from monitor.report.test_text import HOSTILE, many, said
+from loop.monitor.report.html import report as written
+from monitor.report.test_text import HOSTILE, many, output
 from support import findings
 
 SIZES = {"desktop": (1200, 900), "phone": (390, 844)}
@@ -13,8 +13,8 @@ ACTING = "<script>alert(1)</script><img src=http://127.0.0.1:9/x onerror=alert(2
 PAGES = {
     **findings.ALL,
     "many": lambda: many(findings.retrain()),
-    "hostile": lambda: said(findings.retrain(), ACTING + HOSTILE),
-    "hostile feed": lambda: said(findings.broken_feed(), ACTING + HOSTILE),
+    "hostile": lambda: output(findings.retrain(), ACTING + HOSTILE),
+    "hostile feed": lambda: output(findings.broken_feed(), ACTING + HOSTILE),
 }
 FIGURES = ["signals", "timeline", "heat", "ages"]
 OVERLAPS = """
@@ -94,11 +94,11 @@ def test_it_opens_with_the_decision_and_what_to_do(page):
 def test_a_page_cannot_be_overlooked(browser, files, size):
     browser.set_window_size(*SIZES[size])
     heights = {}
-    for name in ("quiet", "page"):
+    for name in ("quiet", "alert"):
         browser.get(f"file://{files}/{name}.html")
         title = browser.find_element(By.TAG_NAME, "h1")
         heights[name] = float(title.value_of_css_property("font-size").removesuffix("px"))
-    assert heights["page"] > 1.25 * heights["quiet"]
+    assert heights["alert"] > 1.25 * heights["quiet"]
     frame = browser.find_element(By.TAG_NAME, "header")
     assert frame.value_of_css_property("border-top-width") == "6px"
 
@@ -107,8 +107,8 @@ def test_a_broken_feed_shows_its_rules_before_all_else(browser, files):
     browser.set_window_size(*SIZES["desktop"])
     browser.get(f"file://{files}/broken feed.html")
     rows = browser.find_elements(By.CSS_SELECTOR, "[data-table=breaches] tr")[1:]
-    told = [breach.rule for breach in findings.broken_feed().breaches]
-    assert [row.find_elements(By.TAG_NAME, "code")[2].text for row in rows] == told
+    reported = [breach.rule for breach in findings.broken_feed().breaches]
+    assert [row.find_elements(By.TAG_NAME, "code")[2].text for row in rows] == reported
     assert rows[-1].location["y"] < 900
 
 
@@ -144,7 +144,13 @@ def test_the_page_says_the_numbers_of_the_finding(browser, files):
         tile.get_attribute("data-tile"): tile.find_element(By.TAG_NAME, "b").text
         for tile in browser.find_elements(By.CSS_SELECTOR, "[data-tile]")
     }
-    told = {"since": "2013-08-20", "alarms": "5 of 8", "loss": "0.4312", "gain": "+0.0180", "labels": "94.9%"}
-    assert tiles == told
+    reported = {
+        "since": "2013-08-20",
+        "alarms": "5 of 8",
+        "loss": "0.4312",
+        "gain": "+0.0180",
+        "labels": "94.9%",
+    }
+    assert tiles == reported
     matter = [one.text for one in browser.find_elements(By.CSS_SELECTOR, "[data-list=matter] code")]
     assert matter == findings.retrain().features_that_matter

@@ -107,11 +107,11 @@ def test_the_tables_open_on_demand(evaluation):
     assert len(table.find_elements(By.TAG_NAME, "tr")) > 1
 
 
-def test_a_review_opens_with_its_verdict_and_shows_every_gate_with_its_reason(review, reviewed):
+def test_a_review_opens_with_its_verdict_and_shows_every_check_with_its_reason(review, reviewed):
     verdict = json.loads(reviewed.text("review/verdict.json"))
     assert review.find_element(By.TAG_NAME, "h1").text.lower().startswith(verdict["verdict"])
     assert verdict["sentence"] in review.find_element(By.TAG_NAME, "header").text
-    rows = review.find_elements(By.CSS_SELECTOR, "[data-table=gates] tr")[1:]
+    rows = review.find_elements(By.CSS_SELECTOR, "[data-table=checks] tr")[1:]
     shown = [row.find_element(By.TAG_NAME, "code").text for row in rows]
-    assert shown == [gate["name"] for gate in verdict["gates"]]
+    assert shown == [check["name"] for check in verdict["checks"]]
     assert all(len(row.find_elements(By.TAG_NAME, "td")[-1].text) > 5 for row in rows)

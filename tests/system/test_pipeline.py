@@ -82,10 +82,10 @@ def test_an_interrupt_in_the_middle_is_recovered_by_the_next_run(working_copy, f
     while process.poll() is None and not list(working_copy.path.glob(draft)):
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, output = process.communicate(timeout=60)
     assert process.returncode in (1, 130)
-    assert "Traceback" not in said
-    assert "run the same command again" in said
+    assert "Traceback" not in output
+    assert "run the same command again" in output
     assert not commands_in(working_copy.path), "DVC would find itself locked out"
     assert not list(working_copy.path.glob(draft))
     working_copy.run("loop", "run")
@@ -93,8 +93,10 @@ def test_an_interrupt_in_the_middle_is_recovered_by_the_next_run(working_copy, f
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
-@pytest.mark.parametrize(("folder", "verb"), [("data", "ingest"), ("models", "train")])
-def test_a_disk_that_fills_up_is_said_and_leaves_nothing_half_written(working_copy, tmp_path, folder, verb):
+@pytest.mark.parametrize(("folder", "command"), [("data", "ingest"), ("models", "train")])
+def test_a_disk_that_fills_up_is_reported_and_leaves_nothing_half_written(
+    working_copy, tmp_path, folder, command
+):
     target = working_copy.path / folder
     elsewhere = tmp_path / "kept"
     target.rename(elsewhere)
@@ -105,7 +107,7 @@ def test_a_disk_that_fills_up_is_said_and_leaves_nothing_half_written(working_co
     if mounted.returncode:
         pytest.skip("this machine lets nobody mount")
     try:
-        done = working_copy.run("loop", verb, check=False)
+        done = working_copy.run("loop", command, check=False)
         assert done.returncode == 1
         assert "the disk is full" in done.stderr
         assert "Traceback" not in done.stderr

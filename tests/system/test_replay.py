@@ -19,8 +19,8 @@ def lived(tmp_path_factory) -> tuple[Repo, str, str]:
     refs = repo.git("for-each-ref")
     span = ("--since", "2020-11-09", "--until", "2020-12-05", "--judged-from", "2020-11-20")
     (repo.path.parent / "tmp").mkdir()
-    said = repo.run("loop", "replay", *span, "--to", "out", TMPDIR=str(repo.path.parent / "tmp")).stdout
-    return repo, refs, said
+    output = repo.run("loop", "replay", *span, "--to", "out", TMPDIR=str(repo.path.parent / "tmp")).stdout
+    return repo, refs, output
 
 
 def test_the_lasting_change_is_met_by_a_retrain_that_a_rule_merges(lived):
@@ -38,9 +38,9 @@ def test_after_the_merge_the_loop_loses_less_than_the_champion_that_stayed(lived
 
 
 def test_it_ends_with_a_table_and_a_figure(lived):
-    repo, _, said = lived
+    repo, _, output = lived
     table = repo.text("out/replay.md")
-    assert table.strip() in said
+    assert table.strip() in output
     assert "| **from 2020-11-20** |" in table
     assert repo.text("out/replay.svg").startswith("<svg")
 

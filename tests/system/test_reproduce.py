@@ -10,9 +10,9 @@ from loop.production import branch, transitions
 from support.states import NOW, policy, version
 
 
-def same(said: str) -> dict[str, str]:
+def same(output: str) -> dict[str, str]:
     """Output -> yes or NO, as the table says."""
-    return dict(re.findall(r"^\S+ +((?:reads )?\S+(?: \(sha256\))?) .* (yes|NO)$", said, re.MULTILINE))
+    return dict(re.findall(r"^\S+ +((?:reads )?\S+(?: \(sha256\))?) .* (yes|NO)$", output, re.MULTILINE))
 
 
 def release(repo, monkeypatch, **record: str) -> None:

@@ -59,9 +59,9 @@ def judge(monkeypatch, capsys):
     def judged(repo: Repo, against: str = "main"):
         monkeypatch.chdir(repo.path)
         code = reviewing.main(against, rerun=False)
-        said = capsys.readouterr()
-        assert "Traceback" not in said.out + said.err
-        return code, json.loads(repo.text("review/verdict.json")), said.out
+        output = capsys.readouterr()
+        assert "Traceback" not in output.out + output.err
+        return code, json.loads(repo.text("review/verdict.json")), output.out
 
     return judged
 
@@ -88,22 +88,22 @@ def forget_the_model(repo: Repo, commit: str = "main") -> None:
     (repo.path / f".dvc/cache/files/md5/{md5[:2]}/{md5[2:]}").unlink()
 
 
-def test_a_small_change_is_equivalent_with_every_gate_passed_and_nothing_left_behind(
+def test_a_small_change_is_equivalent_with_every_check_passed_and_nothing_left_behind(
     change, reviewed, tmp_path
 ):
     (tmp_path / "tmp").mkdir()
     before = state(change)
-    code, verdict, said = review(change, TMPDIR=str(tmp_path / "tmp"))
+    code, verdict, output = review(change, TMPDIR=str(tmp_path / "tmp"))
     assert (code, verdict["verdict"]) == (0, "equivalent")
-    assert {gate["result"] for gate in verdict["gates"]} == {"pass"}
+    assert {check["result"] for check in verdict["checks"]} == {"pass"}
     assert [row["name"] for row in verdict["changes"]["params"]] == ["train.model.trees"]
     assert "stored predictions" in verdict["champion"]
-    assert said.startswith("Equivalent: ")
+    assert output.startswith("Equivalent: ")
     assert state(change) == before
     assert not list((tmp_path / "tmp").glob("loop-*"))
     again = json.loads(reviewed.text("review/verdict.json"))
     for one in (verdict, again):
-        next(gate for gate in one["gates"] if gate["name"] == "latency").update(figure=0, said="")
+        next(check for check in one["checks"] if check["name"] == "latency").update(figure=0, finding="")
     assert verdict == again, "the same commits give the same verdict"
 
 
@@ -111,20 +111,20 @@ def test_a_change_of_docs_is_not_judged_and_needs_no_result_of_the_pipeline(bare
     bare_copy.commit("docs")
     bare_copy.append("README.md", "\nOne more word.\n")
     (bare_copy.path / "docs/more.md").write_text("More.\n")
-    code, verdict, said = judge(bare_copy)
-    assert (code, verdict["verdict"]) == (0, "nothing to judge")
-    assert said.startswith("Nothing to judge")
+    code, verdict, output = judge(bare_copy)
+    assert (code, verdict["verdict"]) == (0, "no model change")
+    assert output.startswith("No model change")
     assert verdict["changes"]["other"] == ["README.md", "docs/more.md"]
 
 
 def test_a_looser_policy_is_shown_and_judged_by_the_old_one(change, judge):
     on_base(change, lambda: change.edit("params.yaml", "limit: 0.68", "limit: 0.98"))
     change.edit("params.yaml", "limit: 0.98", "limit: 0.1")
-    code, verdict, said = judge(change)
+    code, verdict, output = judge(change)
     assert (code, verdict["verdict"]) == (1, "worse")
-    assert "minima.roc_auc" in said
+    assert "minimum_requirements.roc_auc" in output
     moved = {row["name"]: (row["old"], row["new"]) for row in verdict["changes"]["policy"]}
-    assert moved == {"review.minima.roc_auc.limit": ("0.98", "0.1")}
+    assert moved == {"review.minimum_requirements.roc_auc.limit": ("0.98", "0.1")}
     assert "the policy changes" in change.text("review/report.md")
 
 
@@ -132,18 +132,20 @@ def test_a_change_of_the_policy_alone_judges_no_model(bare_copy, judge):
     bare_copy.commit("policy")
     bare_copy.edit("params.yaml", "limit: 0.68", "limit: 0.69")
     code, verdict, _ = judge(bare_copy)
-    assert (code, verdict["verdict"]) == (0, "nothing to judge")
-    assert [row["name"] for row in verdict["changes"]["policy"]] == ["review.minima.roc_auc.limit"]
+    assert (code, verdict["verdict"]) == (0, "no model change")
+    assert [row["name"] for row in verdict["changes"]["policy"]] == [
+        "review.minimum_requirements.roc_auc.limit"
+    ]
 
 
 def test_a_result_edited_by_hand_is_not_passed_over(bare_copy, judge):
     bare_copy.commit("edited")
     (bare_copy.path / "reports/golden.json").write_text("[]\n")
     code, verdict, _ = judge(bare_copy)
-    assert (code, verdict["verdict"]) == (2, "cannot tell")
+    assert (code, verdict["verdict"]) == (2, "inconclusive")
 
 
-def test_code_that_does_not_load_cannot_tell_and_leaves_no_older_verdict(bare_copy):
+def test_code_that_does_not_load_is_inconclusive_and_leaves_no_older_verdict(bare_copy):
     bare_copy.commit("broken")
     review(bare_copy)
     bare_copy.append("src/problem/metrics.py", "\ndef (\n")
@@ -151,7 +153,7 @@ def test_code_that_does_not_load_cannot_tell_and_leaves_no_older_verdict(bare_co
     assert done.returncode == 2
     assert "SyntaxError in the branch's own code" in done.stderr
     found = Verdict.model_validate_json(bare_copy.text("review/verdict.json"))
-    assert found.verdict == "cannot tell"
+    assert found.verdict == "inconclusive"
     assert "SyntaxError" in found.sentence
     assert "SyntaxError" in bare_copy.text("review/report.md")
 
@@ -185,7 +187,7 @@ def test_a_holdout_that_the_champion_was_trained_on_cannot_be_judged(june):
     june.append("src/problem/metrics.py", "# edited\n")
     june.run("loop", "run")
     code, verdict, _ = review(june, "june")
-    assert (code, verdict["verdict"]) == (2, "cannot tell")
+    assert (code, verdict["verdict"]) == (2, "inconclusive")
     assert "the champion was trained until 2013-06-01" in verdict["sentence"]
 
 
@@ -209,7 +211,7 @@ def test_a_champion_that_does_not_load_is_not_passed_over(change, judge):
     on_base(change, broken)
     change.edit("src/problem/model.py", 'raise RuntimeError("gone")\n', "")
     code, verdict, _ = judge(change)
-    assert (code, verdict["verdict"]) == (2, "cannot tell")
+    assert (code, verdict["verdict"]) == (2, "inconclusive")
     assert "gone" in verdict["sentence"]
 
 
@@ -226,26 +228,26 @@ def test_a_champion_that_needs_another_python_is_not_passed_over(change):
     for file, text in original.items():
         (change.path / file).write_text(text)
     code, verdict, _ = review(change, PATH=f"{BIN}:{ROOT}/.tools/bin:{os.environ['PATH']}")
-    assert (code, verdict["verdict"]) == (2, "cannot tell")
+    assert (code, verdict["verdict"]) == (2, "inconclusive")
     assert "environment" in verdict["sentence"]
     assert "use a Python that both commits allow" in verdict["todo"]
 
 
 def test_results_that_are_out_of_date_are_not_judged(change, judge):
     change.edit("params.yaml", "trees: 190", "trees: 180")
-    code, verdict, said = judge(change)
-    assert (code, verdict["verdict"]) == (2, "cannot tell")
-    assert "loop run" in said
+    code, verdict, output = judge(change)
+    assert (code, verdict["verdict"]) == (2, "inconclusive")
+    assert "loop run" in output
 
 
-def test_data_that_broke_their_contract_are_refused_by_that_gate(working_copy, judge):
+def test_data_that_broke_their_contract_are_refused_by_that_check(working_copy, judge):
     working_copy.commit("burst")
     working_copy.set_param("validate.limits.weather_null_share_max.default", 0.0)
     working_copy.run("loop", "run", check=False)
-    code, verdict, said = judge(working_copy)
+    code, verdict, output = judge(working_copy)
     assert (code, verdict["verdict"]) == (1, "worse")
-    assert [(gate["name"], gate["result"]) for gate in verdict["gates"]] == [("contract", "fail")]
-    assert "null" in said
+    assert [(check["name"], check["result"]) for check in verdict["checks"]] == [("contract", "fail")]
+    assert "null" in output
 
 
 class FirstTime:
@@ -263,21 +265,21 @@ class FirstTime:
         repo.commit()
 
 
-def test_without_any_champion_yet_the_gates_that_need_none_decide(working_copy, judge):
+def test_without_any_champion_yet_the_checks_that_need_none_decide(working_copy, judge):
     FirstTime(working_copy)
     code, verdict, _ = judge(working_copy)
     assert (code, verdict["verdict"]) == (0, "better")
-    names = {gate["name"] for gate in verdict["gates"]}
-    assert "minima.log_loss" in names
+    names = {check["name"] for check in verdict["checks"]}
+    assert "minimum_requirements.log_loss" in names
     assert not {"primary", "latency", "slices"} & names
 
 
-def test_without_any_champion_yet_the_minima_refuse(working_copy, judge):
+def test_without_any_champion_yet_the_minimum_requirements_refuse(working_copy, judge):
     working_copy.edit("params.yaml", "limit: 0.68", "limit: 0.98")
     FirstTime(working_copy)
-    code, verdict, said = judge(working_copy)
+    code, verdict, output = judge(working_copy)
     assert (code, verdict["verdict"]) == (1, "worse")
-    assert "minima.roc_auc" in said
+    assert "minimum_requirements.roc_auc" in output
 
 
 def nonsense(repo: Repo) -> str:
@@ -325,21 +327,21 @@ BASES = {
 
 
 @pytest.mark.parametrize(("make", "says"), BASES.values(), ids=BASES)
-def test_what_cannot_be_compared_is_said_and_is_no_pass(change, make, says, judge):
-    code, verdict, said = judge(change, make(change))
-    assert (code, verdict["verdict"]) == (2, "cannot tell")
-    assert says in said
+def test_what_cannot_be_compared_is_reported_and_is_no_pass(change, make, says, judge):
+    code, verdict, output = judge(change, make(change))
+    assert (code, verdict["verdict"]) == (2, "inconclusive")
+    assert says in output
     assert says in verdict["sentence"]
     assert verdict["todo"]
 
 
-def test_a_shallow_clone_is_told_how_to_be_deepened(changed, tmp_path, judge):
+def test_a_shallow_clone_learns_how_to_be_deepened(changed, tmp_path, judge):
     subprocess.run(
         ["git", "clone", "--quiet", "--depth=1", f"file://{changed.path}", tmp_path / "shallow"], check=True
     )
-    code, verdict, said = judge(Repo(tmp_path / "shallow"))
-    assert (code, verdict["verdict"]) == (2, "cannot tell")
-    assert "git fetch --unshallow" in said
+    code, verdict, output = judge(Repo(tmp_path / "shallow"))
+    assert (code, verdict["verdict"]) == (2, "inconclusive")
+    assert "git fetch --unshallow" in output
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -388,28 +390,28 @@ def test_results_that_a_rerun_does_not_make_are_refused_with_the_stage(change):
     change.commit()
     done, verdict = rerun(change)
     assert (done.returncode, verdict["verdict"]) == (1, "worse")
-    (gate,) = [gate for gate in verdict["gates"] if gate["result"] == "fail"]
-    assert gate["name"] == "rerun"
-    assert gate["said"].startswith("stage evaluate: reports/metrics.json is ")
-    assert "stage evaluate: reports/golden.json on the branch is not the one" in gate["said"]
+    (check,) = [check for check in verdict["checks"] if check["result"] == "fail"]
+    assert check["name"] == "rerun"
+    assert check["finding"].startswith("stage evaluate: reports/metrics.json is ")
+    assert "stage evaluate: reports/golden.json on the branch is not what" in check["finding"]
     assert json.loads(change.text("reports/metrics.json")) == honest
     assert verdict["candidate"]["dirty"] is False, "what the run made is not a change that nobody committed"
 
 
-def test_a_rerun_of_broken_code_cannot_tell_and_says_the_stage_and_why(change):
+def test_a_rerun_of_broken_code_is_inconclusive_and_says_the_stage_and_why(change):
     change.append("src/problem/model.py", "\n\nundefined_name\n")
     change.commit()
     done, verdict = rerun(change)
-    assert (done.returncode, verdict["verdict"]) == (2, "cannot tell")
+    assert (done.returncode, verdict["verdict"]) == (2, "inconclusive")
     assert verdict["sentence"] == "NameError in the branch's own code: name 'undefined_name' is not defined"
     assert Verdict.model_validate_json(change.text("review/verdict.json")).candidate.commit
 
 
-def test_a_rerun_in_which_a_stage_fails_cannot_tell_and_names_the_stage(change):
+def test_a_rerun_in_which_a_stage_fails_is_inconclusive_and_names_the_stage(change):
     change.append("src/problem/model.py", "\n\ndef build(params, seed):\n    return no_such_name\n")
     change.commit()
     done, verdict = rerun(change)
-    assert (done.returncode, verdict["verdict"]) == (2, "cannot tell")
+    assert (done.returncode, verdict["verdict"]) == (2, "inconclusive")
     assert verdict["sentence"] == "stage train failed: NameError: name 'no_such_name' is not defined"
 
 
@@ -440,8 +442,8 @@ def test_after_a_rollback_the_judge_compares_with_the_model_that_serves(change, 
     change.git("switch", "--quiet", "--create", "take-back")
     change.git("revert", "--no-edit", f"{good}..{bad}")
     change.run("dvc", "checkout", "--force")
-    code, verdict, said = judge(change)
-    assert (code, verdict["verdict"]) == (0, "equivalent"), said
+    code, verdict, output = judge(change)
+    assert (code, verdict["verdict"]) == (0, "equivalent"), output
     assert verdict["champion"].startswith("version 1, ")
     assert any("version 2, which main holds" in note for note in verdict["notes"])
     assert verdict["metrics"][0]["champion"] == verdict["metrics"][0]["candidate"]

@@ -71,11 +71,11 @@ def test_a_metric_of_means_is_of_the_right_size(adopted):
 
 @pytest.mark.parametrize("page", ["reports/evaluation.html", "models/card.md"])
 def test_report_and_card_speak_of_this_problem_and_of_no_other(adopted, page):
-    said = adopted.text(page)
-    assert name_on_card(SECOND) in said
-    assert "mean absolute error" in said
-    assert "clinic" in said
-    assert not [word for word in words_of_the_first() if spoken(word, said)]
+    output = adopted.text(page)
+    assert name_on_card(SECOND) in output
+    assert "mean absolute error" in output
+    assert "clinic" in output
+    assert not [word for word in words_of_the_first() if spoken(word, output)]
 
 
 def test_the_contract_suite_holds_and_the_stages_name_the_code_that_they_run(adopted):
@@ -112,8 +112,8 @@ def test_it_is_looked_after_though_labels_take_a_month(watched, now, code, decis
     loss = next(one for one in found["signals"] if one["name"] == "loss")
     assert loss["title"] == "mean absolute error"
     for name in ("finding.json", "report.md", "report.html"):
-        said = watched.text(f"monitor/{name}")
-        assert not [word for word in words_of_the_first() if spoken(word, said)]
+        output = watched.text(f"monitor/{name}")
+        assert not [word for word in words_of_the_first() if spoken(word, output)]
 
 
 def test_a_change_of_it_is_reviewed_like_any_other(adopted, tmp_path):
@@ -127,4 +127,4 @@ def test_a_change_of_it_is_reviewed_like_any_other(adopted, tmp_path):
     verdict = json.loads(repo.text("review/verdict.json"))
     assert (done.returncode, verdict["verdict"]) == (0, "equivalent"), done.stdout
     assert "mean absolute error" in done.stdout
-    assert {gate["result"] for gate in verdict["gates"]} == {"pass"}
+    assert {check["result"] for check in verdict["checks"]} == {"pass"}

@@ -56,18 +56,18 @@ class Running:
     process: subprocess.Popen[str]
     url: str
     predictions: Path
-    said: list[str] = field(default_factory=list)
+    output: list[str] = field(default_factory=list)
 
     def listen(self) -> None:
         for line in self.process.stdout:
-            self.said.append(line)
+            self.output.append(line)
 
     def wait_until_ready(self) -> None:
         until = time.monotonic() + READY
-        while "The model answers" not in "".join(self.said) and time.monotonic() < until:
-            assert self.process.poll() is None, "".join(self.said)
+        while "The model answers" not in "".join(self.output) and time.monotonic() < until:
+            assert self.process.poll() is None, "".join(self.output)
             time.sleep(0.05)
-        assert "The model answers" in "".join(self.said), "".join(self.said)
+        assert "The model answers" in "".join(self.output), "".join(self.output)
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -144,8 +144,8 @@ def test_it_answers_the_request_that_it_prints_shows_itself_in_a_browser_and_sto
     start, browser, tmp_path
 ):
     server = start()
-    said = "".join(server.said)
-    command = re.search(r"^curl .*?}'$", said, re.MULTILINE | re.DOTALL)
+    output = "".join(server.output)
+    command = re.search(r"^curl .*?}'$", output, re.MULTILINE | re.DOTALL)
     printed = subprocess.run(
         ["sh", "-c", command.group()], capture_output=True, text=True, timeout=20, check=True
     )
@@ -175,7 +175,7 @@ def test_it_answers_the_request_that_it_prints_shows_itself_in_a_browser_and_sto
     assert server.stop() == 0
     assert time.monotonic() - started < 10
     assert set(sent) <= on_record(server)
-    assert "Traceback" not in "".join(server.said)
+    assert "Traceback" not in "".join(server.output)
 
 
 def test_two_workers_killed_under_load_lose_no_prediction_older_than_a_second(start, tmp_path):
@@ -230,7 +230,7 @@ def test_two_workers_killed_under_load_lose_no_prediction_older_than_a_second(st
     ],
     ids=["no model", "no reference", "another model", "a typo in params"],
 )
-def test_what_cannot_be_served_is_said_before_anything_starts(finished, tmp_path, break_it, message):
+def test_what_cannot_be_served_is_reported_before_anything_starts(finished, tmp_path, break_it, message):
     shutil.copytree(finished.path / "models", tmp_path / "models")
     shutil.copy2(finished.path / "params.yaml", tmp_path)
     break_it(tmp_path)
@@ -242,7 +242,7 @@ def test_what_cannot_be_served_is_said_before_anything_starts(finished, tmp_path
     assert "Traceback" not in done.stderr
 
 
-def test_a_port_that_is_taken_is_said(finished):
+def test_a_port_that_is_taken_is_reported(finished):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

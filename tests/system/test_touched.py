@@ -8,9 +8,9 @@ import pytest
 @pytest.mark.parametrize(
     ("path", "runs", "leaves"),
     [
-        ("src/loop/stats/psi.py", "tests/loop/stats/test_psi.py", "tests/problem/test_source.py"),
-        ("dvc.yaml", "tests/test_structure.py", "tests/loop/stats/test_psi.py"),
-        ("params.yaml", "tests/contract/test_problem.py", "tests/loop/stats/test_psi.py"),
+        ("src/loop/stats/psi.py", "tests/stats/test_psi.py", "tests/problem/test_source.py"),
+        ("dvc.yaml", "tests/test_structure.py", "tests/stats/test_psi.py"),
+        ("params.yaml", "tests/contract/test_problem.py", "tests/stats/test_psi.py"),
         ("docs/review.md", "", "tests/test_structure.py"),
     ],
 )

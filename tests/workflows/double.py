@@ -182,7 +182,7 @@ class Double:
         }
         return key
 
-    def said(self, number: int) -> list[str]:
+    def comments_on(self, number: int) -> list[str]:
         """What the comments of a pull request say."""
         return [comment["body"] for comment in self.comments[number]]
 
@@ -517,10 +517,10 @@ class _Handler(BaseHTTPRequestHandler):
         branch, repo = asked["branch"], self.double.repo(asked["branch"]["repositoryNameWithOwner"])
         was = git(repo, "rev-parse", f"refs/heads/{branch['branchName']}")
         if was != asked["expectedHeadOid"]:
-            told = (
+            report = (
                 f"Expected branch to point to {asked['expectedHeadOid']} but it did not. Pull and try again."
             )
-            return 200, {"data": None, "errors": [{"type": "STALE_DATA", "message": told}]}
+            return 200, {"data": None, "errors": [{"type": "STALE_DATA", "message": report}]}
         with tempfile.TemporaryDirectory() as folder:
             env = {"GIT_INDEX_FILE": f"{folder}/index"}
             git(repo, "read-tree", was, env=env)
@@ -529,8 +529,8 @@ class _Handler(BaseHTTPRequestHandler):
                 blob = git(repo, "hash-object", "-w", "--stdin", text=text)
                 git(repo, "update-index", "--add", "--cacheinfo", f"100644,{blob},{file['path']}", env=env)
             tree = git(repo, "write-tree", env=env)
-        told = f"{asked['message']['headline']}\n\n{asked['message'].get('body', '')}"
-        oid = git(repo, "-c", f"user.name={BOT}", "commit-tree", tree, "-p", was, text=told)
+        report = f"{asked['message']['headline']}\n\n{asked['message'].get('body', '')}"
+        oid = git(repo, "-c", f"user.name={BOT}", "commit-tree", tree, "-p", was, text=report)
         git(repo, "update-ref", f"refs/heads/{branch['branchName']}", oid, was)
         self.double.signed.add(oid)
         self.double.sync()
@@ -627,8 +627,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def matching_tags(self, _query, _body, name):
         self._permitted("contents", "read")
-        told = git(self.double.repo(), "for-each-ref", "--format=%(refname) %(objectname)", "refs/tags")
-        rows = [line.split() for line in told.split("\n") if line.startswith(f"refs/tags/{name}")]
+        report = git(self.double.repo(), "for-each-ref", "--format=%(refname) %(objectname)", "refs/tags")
+        rows = [line.split() for line in report.split("\n") if line.startswith(f"refs/tags/{name}")]
         return 200, [{"ref": ref, "object": {"sha": sha}} for ref, sha in rows]
 
     def _git(self, path: str, query: str, body: bytes) -> None:

@@ -46,8 +46,8 @@ class House:
     ) -> None:
         """The status `gate` on the head of a pull request."""
         sha = self.github.pull(number)["head"]["sha"]
-        told = {"context": "gate", "state": state, "description": verdict, "creator": {"login": by}}
-        self.github.statuses.append({"sha": sha, **told})
+        report = {"context": "gate", "state": state, "description": verdict, "creator": {"login": by}}
+        self.github.statuses.append({"sha": sha, **report})
 
     def merge(self, number: int, squash: bool = True) -> str:
         """Merge, and check the new main out as a workflow would."""

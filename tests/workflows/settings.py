@@ -27,9 +27,9 @@ class Settings:
 
     def answer(self, method: str, path: str, given: Any) -> tuple[int, Any]:
         """Status and body for a path below /api/v3/; 404 for what is not there."""
-        for verb, pattern, act in _ROUTES:
+        for command, pattern, act in _ROUTES:
             found = re.fullmatch(pattern, path)
-            if verb == method and found:
+            if command == method and found:
                 return act(self, given, *found.groups())
         return 404, {"message": "Not Found"}
 

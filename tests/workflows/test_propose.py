@@ -46,8 +46,8 @@ class Site:
 
     def branches(self) -> list[str]:
         """The branches of retrains on GitHub."""
-        told = git(self.double.repo(), "for-each-ref", "--format=%(refname:short)", "refs/heads/retrain/")
-        return told.split()
+        reported = git(self.double.repo(), "for-each-ref", "--format=%(refname:short)", "refs/heads/retrain/")
+        return reported.split()
 
     def gates(self, pull: dict) -> list[tuple[str, str]]:
         """The gate of the head of a pull request."""
@@ -99,9 +99,9 @@ def test_a_retrain_is_a_labelled_pull_request_of_one_commit_that_passed_its_gate
     assert (pull["labels"], pull["base"]) == (["retrain"], "main")
     repo = site.double.repo()
     assert git(repo, "rev-list", "--count", f"main..{pull['branch']}") == "1"
-    told = git(repo, "log", "-1", "--format=%B", pull["branch"])
-    assert told.endswith("Retrain: 2013-09-02T00:00Z")
-    assert "skip ci" not in told
+    reported = git(repo, "log", "-1", "--format=%B", pull["branch"])
+    assert reported.endswith("Retrain: 2013-09-02T00:00Z")
+    assert "skip ci" not in reported
     assert site.gates(pull) == [("success", "better: as it is")]
     assert not site.double.issues
     assert site.token not in capfd.readouterr().out
@@ -120,20 +120,20 @@ def test_the_pull_request_holds_why_and_the_review_and_the_comment_the_review(si
         "/actions/runs/77",
     ):
         assert text in pull["body"]
-    (said,) = site.double.said(pull["number"])
-    assert said.startswith(REPORT)
-    assert "`gate` is **success**" in said
+    (output,) = site.double.comments_on(pull["number"])
+    assert output.startswith(REPORT)
+    assert "`gate` is **success**" in output
 
 
 def test_the_comment_is_the_one_that_publish_edits_when_a_person_pushes_later(site):
     site.retrain()
     (pull,) = site.open()
-    (said,) = site.double.comments[pull["number"]]
-    assert said["user"]["login"] == BOT
-    assert 'CML watermark review"' in said["body"]
+    (output,) = site.double.comments[pull["number"]]
+    assert output["user"]["login"] == BOT
+    assert 'CML watermark review"' in output["body"]
 
 
-@pytest.mark.parametrize("verdict", ["worse", "cannot tell", "nothing to judge"])
+@pytest.mark.parametrize("verdict", ["worse", "inconclusive", "no model change"])
 def test_a_retrain_that_is_not_better_is_one_issue_and_no_pull_request(site, verdict):
     site.light.verdict = verdict
     for _ in range(2):
@@ -162,12 +162,12 @@ def test_an_older_one_is_superseded_not_doubled(site, monkeypatch):
     old, new = site.double.pulls
     assert (old["state"], new["state"]) == ("closed", "open")
     assert new["branch"] == "retrain/2013-10-07-78-1"
-    told = site.double.said(old["number"])[-1]
-    assert told.startswith(f"Superseded by {site.double.url}/{NAME}/pull/{new['number']}")
+    reported = site.double.comments_on(old["number"])[-1]
+    assert reported.startswith(f"Superseded by {site.double.url}/{NAME}/pull/{new['number']}")
     assert [state for state, _ in site.gates(new)] == ["success"]
 
 
-def test_the_look_of_an_earlier_day_leaves_the_newer_one_alone_and_makes_nothing(site, monkeypatch, capfd):
+def test_the_run_of_an_earlier_day_leaves_the_newer_one_alone_and_makes_nothing(site, monkeypatch, capfd):
     site.retrain("2013-10-07T00:00Z")
     (newer,) = site.open()
     writes = len(site.double.writes)
@@ -175,8 +175,8 @@ def test_the_look_of_an_earlier_day_leaves_the_newer_one_alone_and_makes_nothing
     assert site.retrain() == 0
     assert site.open() == [newer]
     assert (site.light.made, len(site.double.writes)) == (1, writes)
-    told = f"a newer one is open: {site.double.url}/{NAME}/pull/{newer['number']}"
-    assert told in capfd.readouterr().out
+    reported = f"a newer one is open: {site.double.url}/{NAME}/pull/{newer['number']}"
+    assert reported in capfd.readouterr().out
 
 
 def test_a_newer_one_that_was_cut_short_is_in_no_ones_way(site, monkeypatch):
@@ -193,7 +193,7 @@ def test_a_persons_own_older_one_is_left_open_and_named_in_the_new_one(site):
     number = site.double.open_pull("retrain/2013-08-05")
     site.retrain()
     own, new = site.open()
-    assert (own["number"], site.double.said(number)) == (number, [])
+    assert (own["number"], site.double.comments_on(number)) == (number, [])
     assert f"Open as well, a person's own: {site.double.url}/{NAME}/pull/{number}" in new["body"]
 
 
@@ -216,7 +216,7 @@ def test_one_that_was_merged_or_closed_is_left_alone(site, monkeypatch):
     old["state"] = "closed"
     monkeypatch.setenv("GITHUB_RUN_ID", "78")
     site.retrain("2013-10-07T00:00Z")
-    assert len(site.double.said(old["number"])) == 1
+    assert len(site.double.comments_on(old["number"])) == 1
     assert len(site.open()) == 1
 
 
@@ -344,7 +344,7 @@ def looking(site) -> Site:
 
 
 @pytest.mark.parametrize("decision", ["broken feed", "page", "no data"])
-def test_what_no_retrain_mends_is_one_issue_with_its_runbook(looking, decision):
+def test_what_no_retrain_fixes_is_one_issue_with_its_runbook(looking, decision):
     runbook = f"docs/runbook/{decision.replace(' ', '-')}.md"
     assert (ROOT / runbook).is_file()
     for _ in range(2):
@@ -353,15 +353,15 @@ def test_what_no_retrain_mends_is_one_issue_with_its_runbook(looking, decision):
     assert (issue["title"], issue["labels"]) == (notify.TITLES[decision], ["drift"])
     assert f"({looking.double.url}/{NAME}/blob/main/{runbook})" in issue["body"]
     assert "/actions/runs/77)" in issue["body"]
-    assert not looking.double.said(issue["number"])
+    assert not looking.double.comments_on(issue["number"])
 
 
 def test_another_reason_is_a_comment_in_the_open_issue_and_the_same_again_is_none(looking):
     for reason in ("wind is broken", "wind is broken", "rain is broken", "rain is broken"):
         notify.tell(look(**BROKEN, reason=reason))
     (issue,) = looking.double.issues
-    (said,) = looking.double.said(issue["number"])
-    assert "Rain is broken" in said
+    (output,) = looking.double.comments_on(issue["number"])
+    assert "Rain is broken" in output
 
 
 @pytest.mark.parametrize(
@@ -375,10 +375,10 @@ def test_figures_of_another_day_are_no_news_and_digits_of_a_name_are(looking, de
     for figure in ("987", "1,012", "-0.25"):
         notify.tell(look(decision=decision, reason=reason.format(figure)))
     (issue,) = looking.double.issues
-    assert not looking.double.said(issue["number"])
+    assert not looking.double.comments_on(issue["number"])
     notify.tell(look(decision=decision, reason=f"{reason} of wind_2"))
     notify.tell(look(decision=decision, reason=f"{reason} of wind_3"))
-    assert len(looking.double.said(issue["number"])) == 2
+    assert len(looking.double.comments_on(issue["number"])) == 2
 
 
 def test_another_broken_rule_is_news(looking):
@@ -386,7 +386,7 @@ def test_another_broken_rule_is_news(looking):
     other = {**BROKEN, "breaches": [{**BREACH, "rule": "rain"}]}
     notify.tell(look(**other, reason="the newest rows break 1 rule of their contract"))
     (issue,) = looking.double.issues
-    assert len(looking.double.said(issue["number"])) == 1
+    assert len(looking.double.comments_on(issue["number"])) == 1
 
 
 def test_after_a_person_closed_it_the_same_opens_another(looking):

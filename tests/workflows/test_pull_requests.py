@@ -15,8 +15,8 @@ RESULTS = {"dvc.lock", "models/card.json", "models/card.md", "models/lineage.jso
 
 def comment(github, number: int) -> str:
     """The one comment of a pull request."""
-    (said,) = github.said(number)
-    return said
+    (output,) = github.comments_on(number)
+    return output
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +48,10 @@ def test_the_branch_gets_the_lock_and_the_metrics_of_the_run_in_one_commit_that_
     changed = set(git(repo, "diff", "--name-only", better.sha, better.head()).split())
     assert changed >= RESULTS
     assert all(path == "dvc.lock" or path.startswith(("models/", "reports/")) for path in changed)
-    said = git(repo, "log", "-1", "--format=%an%n%B", better.head())
-    assert said.startswith(BOT)
-    assert "[skip ci]" not in said
-    assert f"Made by the review of {better.sha}" in said
+    output = git(repo, "log", "-1", "--format=%an%n%B", better.head())
+    assert output.startswith(BOT)
+    assert "[skip ci]" not in output
+    assert f"Made by the review of {better.sha}" in output
 
 
 def test_the_lock_on_the_branch_is_what_dvc_finds_up_to_date(github, better, runner, tmp_path):
@@ -67,11 +67,11 @@ def test_the_comment_names_the_bots_commit(github, better):
 
 
 def test_publishing_the_same_run_again_changes_nothing(github, runner, better):
-    before, head = github.said(better.number), better.head()
+    before, head = github.comments_on(better.number), better.head()
     done = runner.publish(better.run)
     assert done.code == 0, done.log[-3000:]
-    assert github.said(better.number)[0].splitlines()[0] == before[0].splitlines()[0]
-    assert len(github.said(better.number)) == 1
+    assert github.comments_on(better.number)[0].splitlines()[0] == before[0].splitlines()[0]
+    assert len(github.comments_on(better.number)) == 1
     assert better.head() == head
     assert [state for state, _ in github.gates(head)] == ["success", "success"]
 
@@ -105,9 +105,9 @@ def sly(github, runner, tmp_path_factory):
 
 def test_a_worse_model_fails_the_run_and_the_gate_and_its_comment_says_which_gate(github, sly):
     assert github.runs[sly.run]["conclusion"] == "failure"
-    said = comment(github, sly.number)
-    assert said.startswith("## Worse: this change may not become the champion")
-    assert "primary" in said
+    output = comment(github, sly.number)
+    assert output.startswith("## Worse: this change may not become the champion")
+    assert "primary" in output
     ((state, why),) = github.gates(sly.sha)
     assert state == "failure"
     assert why.startswith("worse: ")
@@ -124,25 +124,25 @@ def test_a_loosened_policy_alone_judges_no_model_and_is_shown(github, runner, ch
     sha = loose.push()
     runner.publish(runner.review(loose.number, "review"))
     assert github.gates(sha) == [
-        ("success", "nothing to judge: this change touches the policy, not the model")
+        ("success", "no model change: this change touches the policy, not the model")
     ]
     assert "`9.0`" in comment(github, loose.number)
 
 
-def test_a_change_of_docs_is_nothing_to_judge_and_nothing_is_committed(github, runner, change):
+def test_a_change_of_docs_is_no_model_change_and_nothing_is_committed(github, runner, change):
     docs = change()
     docs.repo.append("docs/data.md", "\nMore.\n")
     sha = docs.push()
     run = runner.review(docs.number)
     runner.publish(run)
     assert github.gates(sha) == [
-        ("success", "nothing to judge: this change touches nothing that a stage reads")
+        ("success", "no model change: this change touches nothing that a stage reads")
     ]
     assert docs.head() == sha
     assert "Running stage" not in github.runs[run]["log"]
 
 
-def test_code_that_does_not_run_cannot_tell_and_the_comment_says_the_error(github, runner, change):
+def test_code_that_does_not_run_is_inconclusive_and_the_comment_says_the_error(github, runner, change):
     broken = change()
     broken.repo.append("src/problem/model.py", "\n\nno_such_name\n")
     sha = broken.push()
@@ -150,9 +150,9 @@ def test_code_that_does_not_run_cannot_tell_and_the_comment_says_the_error(githu
     assert github.runs[run]["conclusion"] == "failure"
     runner.publish(run)
     assert github.gates(sha)[0][0] == "error"
-    said = comment(github, broken.number)
-    assert said.startswith("## Cannot tell: a person decides")
-    assert "name 'no_such_name' is not defined" in said
+    output = comment(github, broken.number)
+    assert output.startswith("## Inconclusive: a person decides")
+    assert "name 'no_such_name' is not defined" in output
     assert broken.head() == sha
 
 
@@ -181,11 +181,13 @@ def test_a_fork_gets_comment_and_status_though_its_token_reads_only_and_nothing_
     start = len(github.writes)
     done = runner.publish(run)
     assert done.code == 0, done.log[-3000:]
-    assert github.gates(sha)[0][0] == "failure", "main's weak model is below the minima, and so is this"
-    said = comment(github, fork.number)
-    assert said.startswith("## Worse")
-    assert "`make run`" in said
-    assert "nothing is pushed to a fork" in said
+    assert github.gates(sha)[0][0] == "failure", (
+        "main's weak model is below the minimum requirements, and so is this"
+    )
+    output = comment(github, fork.number)
+    assert output.startswith("## Worse")
+    assert "`make run`" in output
+    assert "nothing is pushed to a fork" in output
     assert fork.head() == sha
     assert not [write for write in github.writes[start:] if "graphql" in write[1] or write[0] == "PUSH"]
     assert not list(runner.folder.rglob("pwned*"))
@@ -249,4 +251,4 @@ def test_the_verdict_in_the_artifact_is_the_one_that_is_published(github, better
     verdict = json.loads(zipfile.ZipFile(io.BytesIO(content)).read("review/verdict.json"))
     assert verdict["candidate"]["commit"] == better.sha
     assert verdict["base"]["commit"] == github.tip("main")
-    assert {gate["name"]: gate["result"] for gate in verdict["gates"]}["rerun"] == "pass"
+    assert {check["name"]: check["result"] for check in verdict["checks"]}["rerun"] == "pass"

@@ -42,7 +42,7 @@ class Town(House):
         found = yaml.safe_load(git(self.github.repo(), "show", "production:rollout.yaml"))
         return {one["role"]: one["version"] for one in found["models"]}
 
-    def told(self, name: str) -> list[str]:
+    def report(self, name: str) -> list[str]:
         """Lines that a stand-in wrote."""
         file = self.docker / name
         return file.read_text().splitlines() if file.exists() else []
@@ -74,10 +74,10 @@ def test_the_first_release_is_champion_by_the_digest_that_was_pushed_and_atteste
     sha, _ = first
     assert town.state() == {"champion": 1}
     version = yaml.safe_load(git(town.github.repo(), "show", "production:versions/1.yaml"))
-    (pushed,) = town.told("pushed")
+    (pushed,) = town.report("pushed")
     assert (version["commit"], version["image"]) == (sha, pushed)
     assert pushed.startswith(f"ghcr.io/{NAME}@sha256:")
-    assert town.told("attested") == [f"provenance {pushed}", f"sbom {pushed}"]
+    assert town.report("attested") == [f"provenance {pushed}", f"sbom {pushed}"]
 
 
 def test_github_has_one_release_on_the_commit_of_main_with_the_list_of_packages(town, first):
@@ -91,7 +91,7 @@ def test_no_log_shows_a_token(town, first):
 
 
 def test_the_same_commit_again_and_a_change_of_docs_stop_before_anything_is_built(town, first):
-    before, built = git(town.github.repo(), "rev-parse", "production"), town.told("log")
+    before, built = git(town.github.repo(), "rev-parse", "production"), town.report("log")
     for unapproved in (None, docs):
         if unapproved is not None:
             town.github.merge(town.propose(unapproved))
@@ -100,7 +100,7 @@ def test_the_same_commit_again_and_a_change_of_docs_stop_before_anything_is_buil
         assert "nothing to release" in done.log
         assert "The version is built" not in done.log.replace("Is there anything", "")
     assert git(town.github.repo(), "rev-parse", "production") == before
-    assert (town.told("log"), len(town.github.releases)) == (built, 1)
+    assert (town.report("log"), len(town.github.releases)) == (built, 1)
 
 
 def test_a_push_of_the_image_that_breaks_leaves_nothing_that_points_to_it_and_may_be_run_again(town, first):
@@ -108,15 +108,15 @@ def test_a_push_of_the_image_that_breaks_leaves_nothing_that_points_to_it_and_ma
     done = town.run(LOOP_DOCKER_FAILS="push")
     assert done.code != 0
     assert town.state() == {"champion": 1}
-    assert (len(town.github.releases), len(town.told("attested"))) == (1, 2)
+    assert (len(town.github.releases), len(town.report("attested"))) == (1, 2)
     done = town.run()
     assert done.code == 0, done.log[-5000:]
     assert town.state() == {"champion": 1, "challenger": 2}
-    assert len(town.told("attested")) == 4
+    assert len(town.report("attested")) == 4
 
 
 def test_an_unapproved_change_is_red_and_nothing_is_built(town, first):
-    state, built = town.state(), town.told("log")
+    state, built = town.state(), town.report("log")
     before = git(town.github.repo(), "show", "main:src/loop/serve/service.py") + "\n"
     number = town.propose(serving)
     town.judged(number)
@@ -124,13 +124,13 @@ def test_an_unapproved_change_is_red_and_nothing_is_built(town, first):
     done = town.run()
     assert done.code != 0
     assert f"(#{number}) may not be released" in done.log
-    assert (town.state(), town.told("log")) == (state, built)
+    assert (town.state(), town.report("log")) == (state, built)
     town.approved(lambda repo: (repo.path / "src/loop/serve/service.py").write_text(before))
 
 
 def test_results_that_do_not_come_out_again_are_refused_by_stage(town, first):
     """A lock that names a model which nothing makes, though it was approved."""
-    state, built = town.state(), town.told("log")
+    state, built = town.state(), town.report("log")
 
     def forge(repo):
         serving(repo)
@@ -143,4 +143,4 @@ def test_results_that_do_not_come_out_again_are_refused_by_stage(town, first):
     done = town.run()
     assert done.code != 0
     assert "stage train: models/model.skops is ffffffffffff on main" in done.log
-    assert (town.state(), town.told("log")) == (state, built)
+    assert (town.state(), town.report("log")) == (state, built)

@@ -72,10 +72,10 @@ def test_a_version_says_who_let_it_in_from_which_data_and_what_the_review_said(h
 def test_the_commit_on_production_says_what_changed_and_by_whom(house):
     house.release(model("1"))
     house.release(model("2"))
-    said = git(house.place, "log", "-1", "--format=%B", "origin/production")
-    assert said.startswith("Release version 2: challenger, shadow")
-    assert f"Commit: {house.github.tip('main')}" in said
-    assert "Approved-by: bob" in said
+    output = git(house.place, "log", "-1", "--format=%B", "origin/production")
+    assert output.startswith("Release version 2: challenger, shadow")
+    assert f"Commit: {house.github.tip('main')}" in output
+    assert "Approved-by: bob" in output
 
 
 @pytest.mark.parametrize(
@@ -110,11 +110,11 @@ def test_what_serves_is_a_new_version_of_the_same_model(house, edit):
 
 def test_the_same_commit_twice_changes_nothing(house):
     house.release(model("1"))
-    before, told = git(house.place, "rev-parse", "origin/production"), len(house.github.writes)
+    before, report = git(house.place, "rev-parse", "origin/production"), len(house.github.writes)
     assert house.plan()["go"] == "false"
     house.record(digest="f")
     assert git(house.place, "ls-remote", "origin", "production").split()[0] == before
-    assert (len(house.github.releases), len(house.github.writes)) == (1, told)
+    assert (len(house.github.releases), len(house.github.writes)) == (1, report)
 
 
 def test_a_release_that_broke_off_before_its_page_is_finished_without_another_image(house):
@@ -152,7 +152,7 @@ def test_the_page_holds_what_changed_the_card_and_the_list_of_packages(house):
     assert [one["name"] for one in page["assets"]] == [SBOM.name]
 
 
-def test_a_tag_of_that_name_on_another_commit_is_told_and_not_moved(house):
+def test_a_tag_of_that_name_on_another_commit_is_reported_and_not_moved(house):
     git(house.github.repo(), "tag", "v1", "main")
     house.good(model("1"))
     with pytest.raises(LoopError, match="the tag v1 is on"):
@@ -359,7 +359,7 @@ def test_a_push_to_main_without_a_pull_request_is_refused(house):
     refused(house, "no pull request")
 
 
-def test_all_that_is_missing_is_told_at_once(house):
+def test_all_that_is_missing_is_reported_at_once(house):
     house.merge(house.propose(model("1")))
     error = refused(house, "approved by nobody")
     assert "never set" in error.found
@@ -462,7 +462,7 @@ def test_what_serves_and_was_taken_back_is_not_brought_up_below_another_change(h
     )
     house.good(lambda repo: repo.set_param("serve.threshold", 0.3))
     assert house.plan()["go"] == "false"
-    house.good(lambda repo: repo.append("src/loop/serve/service.py", "\n# mended\n"))
+    house.good(lambda repo: repo.append("src/loop/serve/service.py", "\n# fixed\n"))
     assert house.plan()["go"] == "true"
 
 
@@ -470,7 +470,7 @@ def test_what_serves_and_was_taken_back_is_not_brought_up_below_another_change(h
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
+    ("key", "value", "report"),
     [
         ("owner", "", "`card.owner` is empty"),
         ("intended_use", "TODO: say it", "`card.intended_use` holds the placeholder 'TODO'"),
@@ -480,7 +480,7 @@ def test_what_serves_and_was_taken_back_is_not_brought_up_below_another_change(h
         ("name", None, "`card.name`"),
     ],
 )
-def test_an_incomplete_card_is_refused_with_the_field(house, key, value, told):
+def test_an_incomplete_card_is_refused_with_the_field(house, key, value, report):
     def edit(repo):
         model("1")(repo)
         card = json.loads(repo.text("models/card.json")) | {key: value}
@@ -488,7 +488,7 @@ def test_an_incomplete_card_is_refused_with_the_field(house, key, value, told):
 
     house.good(edit)
     error = refused(house, "card")
-    assert told in error.found
+    assert report in error.found
 
 
 def test_a_card_of_another_model_is_refused(house):

@@ -34,10 +34,10 @@ class Behind:
     def publish(self, lock=None, **verdict) -> int:
         base = {"name": "main", "commit": self.github.tip("main"), "dirty": False}
         mine = {"name": "HEAD", "commit": self.sha, "dirty": True}
-        told = json.dumps({**VERDICT, "base": base, "candidate": mine, **verdict})
+        report = json.dumps({**VERDICT, "base": base, "candidate": mine, **verdict})
         files = self.files if lock is None else {**self.files, "dvc.lock": lock}
         files = {name: text for name, text in files.items() if text is not None}
-        self.github.artifacts[self.run] = [("review", archive({"review/verdict.json": told, **files}))]
+        self.github.artifacts[self.run] = [("review", archive({"review/verdict.json": report, **files}))]
         return publish.main(self.run)
 
     def text(self, name: str) -> str:
@@ -50,8 +50,8 @@ class Behind:
         return int(git(repo, "rev-list", "--count", f"{self.sha}..refs/heads/{self.branch}"))
 
     @property
-    def said(self) -> str:
-        (comment,) = self.github.said(self.number)
+    def output(self) -> str:
+        (comment,) = self.github.comments_on(self.number)
         return comment
 
 
@@ -72,15 +72,15 @@ def test_the_lock_and_metrics_are_committed_once_and_gate_is_set_on_both_commits
     assert changed == ["dvc.lock", "reports/metrics.json"]
     assert behind.text("dvc.lock") == behind.files["dvc.lock"].strip()
     assert {state for sha in (behind.sha, made) for state, _ in github.gates(sha)} == {"success"}
-    assert f"are on the branch: {made}" in behind.said
+    assert f"are on the branch: {made}" in behind.output
 
 
 def test_a_fork_gets_the_command_instead_and_nothing_is_pushed(at_main, github, change):
     theirs = Behind(github, change(name=FORK))
     assert theirs.publish() == 0
     assert theirs.commits == 0
-    assert "nothing is pushed to a fork" in theirs.said
-    assert "`make run`" in theirs.said
+    assert "nothing is pushed to a fork" in theirs.output
+    assert "`make run`" in theirs.output
     assert github.gates(theirs.sha)[-1][0] == "success"
 
 
@@ -173,12 +173,12 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("what", FOREIGN)
-def test_a_lock_with_something_foreign_is_not_committed_and_the_reason_is_told(at_main, behind, what):
+def test_a_lock_with_something_foreign_is_not_committed_and_the_reason_is_reported(at_main, behind, what):
     change, reason = FOREIGN[what]
     assert behind.publish(lock=change(behind.files["dvc.lock"])) == 0
     assert behind.commits == 0
-    assert "of the review was not committed" in behind.said
-    assert reason in behind.said.replace("\u200b", "")
+    assert "of the review was not committed" in behind.output
+    assert reason in behind.output.replace("\u200b", "")
     assert not Path("pwned").exists()
 
 
@@ -199,7 +199,7 @@ def test_a_pipeline_of_any_shape_is_only_refused(at_main, github, behind, pipeli
     behind.run = github.run(behind.number, "success")
     lock = "schema: '2.0'\nstages: {train: {cmd: x}}\n"
     assert behind.publish(lock=lock) == 0
-    assert "of the review was not committed" in behind.said
+    assert "of the review was not committed" in behind.output
     assert behind.commits == 0
     assert github.gates(behind.sha)
 
@@ -219,7 +219,7 @@ def test_a_dependency_that_dvc_tracks_is_held_to_its_dvc_file(at_main, github, b
         return foreign(lambda stages: stages["ingest"]["deps"].append(entry))(behind.files["dvc.lock"])
 
     behind.publish(lock=locked("b" * 32))
-    assert "with another data/source.csv than" in behind.said
+    assert "with another data/source.csv than" in behind.output
     assert behind.commits == 0
     behind.publish(lock=locked(md5))
     assert behind.commits == 1
@@ -231,7 +231,7 @@ def test_a_commit_whose_answer_is_lost_is_found_and_gets_its_status(at_main, git
     assert not github.lost
     assert behind.commits == 1
     assert github.gates(behind.change.head())[-1][0] == "success"
-    assert "are on the branch" in behind.said
+    assert "are on the branch" in behind.output
 
 
 def test_an_output_that_is_a_folder_of_code_excuses_no_dependency(at_main, github, behind):
@@ -247,7 +247,7 @@ def test_an_output_that_is_a_folder_of_code_excuses_no_dependency(at_main, githu
         other_code(stages)
 
     behind.publish(lock=foreign(folder)(behind.files["dvc.lock"]))
-    assert "with another src/loop/base/errors.py than" in behind.said
+    assert "with another src/loop/base/errors.py than" in behind.output
     assert behind.commits == 0
 
 
@@ -268,10 +268,10 @@ def test_dependabot_may_go_on_with_a_branch_that_got_results(at_main, github, ch
 def test_a_small_result_that_is_missing_or_forged_keeps_all_of_them_away(at_main, behind):
     behind.files["reports/metrics.json"] = '{"log_loss": 0}'
     behind.publish()
-    assert "reports/metrics.json is not the one that stage evaluate wrote" in behind.said
+    assert "reports/metrics.json is not the one that stage evaluate wrote" in behind.output
     behind.files["reports/metrics.json"] = None
     behind.publish()
-    assert "the artifact lacks reports/metrics.json" in behind.said
+    assert "the artifact lacks reports/metrics.json" in behind.output
     assert behind.commits == 0
 
 
@@ -283,10 +283,10 @@ def test_files_that_no_stage_writes_are_never_committed(at_main, github, behind)
 
 
 def test_results_that_the_branch_claims_falsely_are_not_replaced_behind_its_back(at_main, behind):
-    gate = {"name": "rerun", "result": "fail", "figure": None, "limit": None, "said": "s", "reason": "r"}
-    behind.publish(verdict="worse", gates=[gate])
+    check = {"name": "rerun", "result": "fail", "figure": None, "limit": None, "finding": "s", "reason": "r"}
+    behind.publish(verdict="worse", checks=[check])
     assert behind.commits == 0
-    assert "it claims what the rerun did not make" in behind.said
+    assert "it claims what the rerun did not make" in behind.output
 
 
 def test_a_publish_that_is_cut_off_after_its_commit_is_completed_by_the_next(
@@ -303,7 +303,7 @@ def test_a_publish_that_is_cut_off_after_its_commit_is_completed_by_the_next(
     assert behind.publish() == 0
     assert behind.commits == 1
     assert github.gates(behind.sha) == github.gates(behind.change.head()) != []
-    assert "are on the branch" in behind.said
+    assert "are on the branch" in behind.output
 
 
 def test_a_push_while_the_results_are_committed_wins(at_main, github, behind, monkeypatch):
@@ -318,7 +318,7 @@ def test_a_push_while_the_results_are_committed_wins(at_main, github, behind, mo
     assert behind.publish() == 1
     assert behind.commits == 1
     assert git(github.repo(), "log", "-1", "--format=%an", behind.change.head()) == "t"
-    assert "could not be committed" in behind.said
+    assert "could not be committed" in behind.output
 
 
 @pytest.mark.parametrize("status", [403, 500])
@@ -329,11 +329,11 @@ def test_a_commit_that_github_refuses_once_is_made(at_main, github, behind, stat
     assert behind.commits == 1
 
 
-def test_without_the_right_to_push_the_verdict_is_told_all_the_same(at_main, github, behind, monkeypatch):
+def test_without_the_right_to_push_the_verdict_is_reported_all_the_same(at_main, github, behind, monkeypatch):
     token = f"ghs_{github.next()}"
     github.tokens[token] = {**ALL, "contents": "read"}
     monkeypatch.setenv("GITHUB_TOKEN", token)
     assert behind.publish() == 1
     assert behind.commits == 0
     assert github.gates(behind.sha)[-1][0] == "success"
-    assert "could not be committed" in behind.said
+    assert "could not be committed" in behind.output

@@ -125,23 +125,23 @@ def test_cml_opens_the_pull_request_labelled_and_with_the_old_lock(on_call, capf
     (pull,) = on_call.double.pulls
     assert pull["labels"] == ["rollback"]
     assert "trees: 200" in git(on_call.double.repo(), "show", "rollback-v2-to-v1:dvc.lock")
-    said = capfd.readouterr().out
-    assert "main gives it back by" in said
-    assert "by REST" not in said
-    assert on_call.token not in said
+    output = capfd.readouterr().out
+    assert "main gives it back by" in output
+    assert "by REST" not in output
+    assert on_call.token not in output
 
 
 def test_the_token_and_the_name_of_cml_are_in_no_settings_that_stay(on_call):
     back()
-    told = ours("config", "--local", "--list")
-    assert on_call.token not in told
-    assert "Olivaw" not in told
+    report = ours("config", "--local", "--list")
+    assert on_call.token not in report
+    assert "Olivaw" not in report
 
 
 def test_the_commit_of_the_pull_request_is_the_bots(on_call):
     back()
-    told = git(on_call.double.repo(), "log", "-1", "--format=%an %s", "rollback-v2-to-v1")
-    assert told == "github-actions[bot] Take version 2 back from main"
+    report = git(on_call.double.repo(), "log", "-1", "--format=%an %s", "rollback-v2-to-v1")
+    assert report == "github-actions[bot] Take version 2 back from main"
 
 
 def test_one_that_is_open_already_is_not_doubled(on_call, capfd):
@@ -258,10 +258,10 @@ def test_the_workflow_takes_production_back_and_opens_the_pull_request(home, run
     done = dispatch(runner, 501, version="", reason=NIGHT)
     assert done.code == 0, done.log[-3000:]
     assert home.champion() == 1
-    told = git(home.double.repo(), "log", "-1", "--format=%an%n%(trailers:only,unfold)", "production")
-    assert told.startswith("github-actions[bot]")
-    assert "Run: https://" in told
-    assert "$(touch pwned)" in told
+    report = git(home.double.repo(), "log", "-1", "--format=%an%n%(trailers:only,unfold)", "production")
+    assert report.startswith("github-actions[bot]")
+    assert "Run: https://" in report
+    assert "$(touch pwned)" in report
     assert opened(home.double) == [("rollback-v2-to-v1", "main")]
     assert not list(runner.folder.rglob("pwned*"))
     assert not [token for token in home.double.tokens if token in done.log]

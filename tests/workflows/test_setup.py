@@ -63,7 +63,7 @@ def test_apply_brings_about_every_need_and_a_second_time_changes_nothing(fresh):
     assert fresh.writes == writes
 
 
-def test_what_was_set_by_hand_and_lacks_the_gate_is_mended_in_place(fresh):
+def test_what_was_set_by_hand_and_lacks_the_gate_is_fixed_in_place(fresh):
     loop(fresh, "setup", "github", "--apply")
     ruleset = fresh.settings.rulesets[1]
     ruleset["rules"] = [rule for rule in ruleset["rules"] if rule["type"] != "required_status_checks"]
@@ -94,7 +94,7 @@ def test_an_unknown_reviewer_fails_by_name_and_the_rest_is_done(fresh):
     assert done.stdout.count("  done ") == NEEDS - 1
 
 
-def test_what_a_plan_does_not_have_is_told_by_github_and_the_rest_is_done(fresh):
+def test_what_a_plan_does_not_have_is_reported_by_github_and_the_rest_is_done(fresh):
     fresh.settings.plan = "free"
     done = loop(fresh, "setup", "github", "--apply")
     assert done.returncode == 1
@@ -126,7 +126,7 @@ def test_without_apply_it_prints_what_apply_runs_and_asks_github_nothing(fresh):
     assert loop(fresh, "setup", "github", "--apply").stdout.count("  ok ") == NEEDS
 
 
-def test_doctor_says_what_is_missing_on_both_sides_with_the_command_that_mends_it(fresh):
+def test_doctor_says_what_is_missing_on_both_sides_with_the_command_that_fixes_it(fresh):
     before = loop(fresh, "doctor")
     assert before.returncode == 1
     assert before.stdout.count("to do:   loop setup github --apply") == NEEDS

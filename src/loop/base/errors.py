@@ -15,7 +15,7 @@ _FULL_TEXTS = ("No space left on device", "disk is full", "File too large")
 
 
 class LoopError(Exception):
-    """A mistake that the user can mend: what was found, what was expected, what to do next."""
+    """A mistake that the user can fix: what was found, what was expected, what to do next."""
 
     def __init__(self, found: str, expected: str, todo: str) -> None:
         self.found, self.expected, self.todo = found, expected, todo
@@ -59,7 +59,7 @@ def _mistake(error: Exception) -> LoopError | None:
         return LoopError(
             f"{error.filename}: {error.strerror}",
             "a path that is there, and may be read and written",
-            "mend the path or its permissions",
+            "fix the path or its permissions",
         )
     return None
 

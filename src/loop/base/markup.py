@@ -75,7 +75,7 @@ def render(package: str, template: str, values: dict[str, Any], **filters: Calla
 
 
 def figure(value: float | None, form: str = ".4f") -> str:
-    """A figure for people: four decimals unless told, or a dash where the rows do not define it."""
+    """A figure for people: four decimals by default, or a dash where the rows do not define it."""
     if value is None:
         return "-"
     return format(0.0 if abs(value) < 0.00005 else value, form)  # no "-0.0000"

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-verbs = typer.Typer()
+commands = typer.Typer()
 
 
-@verbs.command()
+@commands.command()
 def review(
     against: Annotated[str, typer.Option(help="The base: a branch, tag or commit.")] = "main",
     rerun: Annotated[
@@ -19,10 +19,10 @@ def review(
     """Say whether the working tree's model may take over from the champion of a base branch.
 
     Writes review/report.md, review/report.html and review/verdict.json, and leaves all else as
-    it is. Exit codes: 0 better, equivalent or nothing to judge, 1 worse, 2 cannot tell.
+    it is. Exit codes: 0 better, equivalent or no model change, 1 worse, 2 inconclusive.
 
     With --rerun nothing that the branch committed is trusted: results are made again, from the
-    lock of the commit where the branch parted, and the gate `rerun` says what differs.
+    lock of the merge base, and the check `rerun` says what differs.
 
     Example: loop review --against main
     """
@@ -39,7 +39,7 @@ def review(
     raise typer.Exit(judge.main(against, rerun))
 
 
-@verbs.command()
+@commands.command()
 def publish(
     run: Annotated[int, typer.Argument(help="The number of a run of review.yml.")],
 ) -> None:

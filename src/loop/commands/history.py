@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-verbs = typer.Typer()
+commands = typer.Typer()
 registry = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="MLflow's registry, drawn from git.")
-verbs.add_typer(registry, name="registry")
+commands.add_typer(registry, name="registry")
 
 
-@verbs.command()
+@commands.command()
 def lineage(
     what: Annotated[
         str | None,
@@ -30,7 +30,7 @@ def lineage(
     print(trace.main(what, version, request, find.find))
 
 
-@verbs.command()
+@commands.command()
 def audit(
     since: Annotated[str | None, typer.Option(help="The first day (UTC); that of the first release.")] = None,
     until: Annotated[str | None, typer.Option(help="The day after the last; tomorrow by default.")] = None,
@@ -47,7 +47,7 @@ def audit(
     auditing.main(since, until, day, pd.Timestamp.now("UTC"))
 
 
-@verbs.command()
+@commands.command()
 def reproduce(
     version: Annotated[str, typer.Argument(help="A version, `champion`, or a commit.")] = "champion",
     issue: Annotated[

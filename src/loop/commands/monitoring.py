@@ -7,10 +7,10 @@ import typer
 
 from loop.commands.options import Now, Predictions, instant
 
-verbs = typer.Typer()
+commands = typer.Typer()
 
 
-@verbs.command()
+@commands.command()
 def monitor(
     predictions: Predictions = None,
     now: Now = None,
@@ -18,10 +18,10 @@ def monitor(
         bool, typer.Option("--issue", help="Open an issue where somebody must act, as monitor.yml does.")
     ] = False,
 ) -> None:
-    """Say whether what arrived since training hurts the model that serves, and what to do.
+    """Say whether the model that serves got worse since training, and what to do.
 
-    Writes monitor/report.html, monitor/report.md and monitor/finding.json. Exit codes: 0 nothing, watch or
-    retrain; 1 it could not look; 3 broken feed, 4 page, 5 no data.
+    Writes monitor/report.html, monitor/report.md and monitor/finding.json. Exit codes: 0 nothing, warning or
+    retrain; 1 it could not run; 3 broken feed, 4 alert, 5 no data.
 
     Example: loop monitor --now 2013-07-01
     """
@@ -32,15 +32,15 @@ def monitor(
     for folder in predictions or []:
         if not folder.is_dir():
             raise LoopError(
-                f"--predictions {folder}: no such folder", "one of `loop collect`", "mend the path"
+                f"--predictions {folder}: no such folder", "one of `loop collect`", "fix the path"
             )
     folders = predictions or [serve_settings.place().predictions]
     raise typer.Exit(watching.main(folders, instant(now), issue))
 
 
-@verbs.command()
+@commands.command()
 def retrain(
-    now: Annotated[str | None, typer.Option(help="The instant that the look must be of, or a day.")] = None,
+    now: Annotated[str | None, typer.Option(help="The instant of the monitoring run, or its day.")] = None,
     proposed: Annotated[
         bool, typer.Option("--open", help="In a workflow: open the pull request, or the issue why not.")
     ] = False,
@@ -48,7 +48,7 @@ def retrain(
     """Make the retrain that `loop monitor` asked for: a branch with one commit, reviewed as any change.
 
     Reads monitor/finding.json. The working tree stays as it is. Exit codes: 0 done, nothing to do, or the
-    review refused it; 1 it could not be made or told.
+    review refused it; 1 it could not be made or reported.
 
     Example: loop retrain
     """
@@ -57,20 +57,21 @@ def retrain(
     raise typer.Exit(retraining.main(instant(now) if now else None, proposed=proposed))
 
 
-@verbs.command()
+@commands.command()
 def replay(
     until: Annotated[str, typer.Option(help="The day on which it ends, in UTC.")],
     since: Annotated[
-        str | None, typer.Option(help="The first look; when the champion was judged by default.")
+        str | None, typer.Option(help="The first monitoring run; when the champion was judged by default.")
     ] = None,
     judged_from: Annotated[
-        str | None, typer.Option(help="The day from which the rule is judged; the first look by default.")
+        str | None,
+        typer.Option(help="The day from which the rule is judged; else the first."),
     ] = None,
     to: Annotated[Path, typer.Option(help="The folder of the figure, the table and the record.")] = Path(
         "monitor/replay"
     ),
 ) -> None:
-    """Live through past weeks in minutes, in a scratch clone: looks, retrains, reviews, merges by rule.
+    """Live through past weeks in minutes, in a scratch clone: monitor, retrain, review, and merge by rule.
 
     Beside it live a champion that is never replaced, and one that is retrained each month. A rule merges
     what its review let pass; here, a person does.

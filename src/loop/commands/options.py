@@ -1,4 +1,4 @@
-"""Options that several verbs have."""
+"""Options that several commands have."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ Predictions = Annotated[
 
 
 def instant(now: str | None) -> "pd.Timestamp":
-    """The instant that `--now` gives, else the clock's: the one place where a verb reads it."""
+    """The instant that `--now` gives, else the clock's: the one place where a command reads it."""
     import pandas as pd
 
     from loop.settings.params import instant_option

@@ -4,10 +4,10 @@ import typer
 
 from loop import stage
 
-verbs = typer.Typer()
+commands = typer.Typer()
 
 
-@verbs.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@commands.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run(context: typer.Context) -> None:
     """Run the stages that are out of date, and say what was trained and how good it is.
 
@@ -20,7 +20,7 @@ def run(context: typer.Context) -> None:
     raise typer.Exit(pipeline.run(context.args))
 
 
-@verbs.command()
+@commands.command()
 def ingest() -> None:
     """Read the source's raw tables, as known at windows.as_of, into data/raw.
 
@@ -29,16 +29,16 @@ def ingest() -> None:
     stage.run("ingest")
 
 
-@verbs.command()
+@commands.command()
 def validate() -> None:
-    """Repair raw facts by named rules and hold them against their contract.
+    """Repair raw tables by named rules and hold them against their contract.
 
     Example: loop validate; cat reports/validation.json
     """
     stage.run("validate")
 
 
-@verbs.command()
+@commands.command()
 def examples() -> None:
     """Join each request with what was known at its decision, and with its label.
 
@@ -47,7 +47,7 @@ def examples() -> None:
     stage.run("examples")
 
 
-@verbs.command()
+@commands.command()
 def train() -> None:
     """Fit the model on the training window, and write its lineage.
 
@@ -56,7 +56,7 @@ def train() -> None:
     stage.run("train")
 
 
-@verbs.command()
+@commands.command()
 def evaluate() -> None:
     """Judge the model on the holdout: metrics, slices, report and model card.
 

@@ -7,11 +7,11 @@ import typer
 
 from loop.commands.options import Now, Predictions, instant
 
-verbs = typer.Typer()
+commands = typer.Typer()
 release = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Release what was merged.")
-verbs.add_typer(release, name="release")
+commands.add_typer(release, name="release")
 rolling = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Take a challenger on, or back.")
-verbs.add_typer(rolling, name="rollout")
+commands.add_typer(rolling, name="rollout")
 
 
 @release.command()
@@ -117,7 +117,7 @@ def abort(
     rollout.abort(predictions or [], instant(now), reason)
 
 
-@verbs.command()
+@commands.command()
 def rollback(
     to: Annotated[
         int | None, typer.Option(help="A version; the last champion before by default.", min=1)
@@ -143,14 +143,14 @@ def rollback(
     )
 
 
-@verbs.command()
+@commands.command()
 def deploy(
     listen: Annotated[str | None, typer.Option(help="HOST:PORT; the last one, or 127.0.0.1:8080.")] = None,
     containers: Annotated[
         bool | None, typer.Option("--containers/--processes", help="How models run; as last time.")
     ] = None,
     watch: Annotated[
-        float | None, typer.Option(help="Seconds until it looks again; it ends by Ctrl-C.", min=1)
+        float | None, typer.Option(help="Seconds until it checks again; it ends by Ctrl-C.", min=1)
     ] = None,
     down: Annotated[bool, typer.Option("--down", help="Stop all that was started here.")] = False,
 ) -> None:
@@ -165,7 +165,7 @@ def deploy(
     raise typer.Exit(deployment.main(listen, containers, watch, down))
 
 
-@verbs.command()
+@commands.command()
 def render(
     what: Annotated[Literal["kubernetes", "compose"], typer.Argument(help="For what it is written.")],
     to: Annotated[Path | None, typer.Option(help="The folder; build/WHAT by default.")] = None,

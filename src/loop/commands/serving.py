@@ -7,10 +7,10 @@ import typer
 
 from loop.commands.options import Now, instant
 
-verbs = typer.Typer()
+commands = typer.Typer()
 
 
-@verbs.command()
+@commands.command()
 def materialize(
     as_of: Annotated[str | None, typer.Option(help="An instant in UTC; windows.as_of by default.")] = None,
     if_empty: Annotated[
@@ -33,7 +33,7 @@ def materialize(
         filling.main(as_of)
 
 
-@verbs.command()
+@commands.command()
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65535)] = 3000,
@@ -49,7 +49,7 @@ def serve(
     raise typer.Exit(serving.main(host, port))
 
 
-@verbs.command()
+@commands.command()
 def score(
     requests: Annotated[Path, typer.Argument(metavar="IN", help="Requests, .parquet or .csv.")],
     scores: Annotated[Path, typer.Argument(metavar="OUT", help="Where scores go, .parquet or .csv.")],
@@ -65,7 +65,7 @@ def score(
     scoring.main(requests, scores)
 
 
-@verbs.command()
+@commands.command()
 def collect(
     now: Now = None,
 ) -> None:
@@ -78,7 +78,7 @@ def collect(
     collecting.main(instant(now))
 
 
-@verbs.command()
+@commands.command()
 def image(
     tag: Annotated[str | None, typer.Option(help="NAME:TAG; loop:MODEL by default.")] = None,
     push: Annotated[bool, typer.Option("--push", help="Push it to the registry that --tag names.")] = False,
@@ -87,7 +87,7 @@ def image(
 
     Needs Docker. LOOP_IMAGE_BASE and LOOP_IMAGE_BUILDER name other base images than the pinned ones.
 
-    With --push the digest by which the registry knows it is told, in a workflow as the outputs `digest` and
+    With --push the registry's digest is printed too, in a workflow as the outputs `digest` and
     `name` too. Exit codes: 0 done, 1 not built, or not pushed whole.
 
     Example: loop image --push --tag registry.example.com/team/model:1
@@ -97,7 +97,7 @@ def image(
     raise typer.Exit(building.main(tag, push))
 
 
-@verbs.command()
+@commands.command()
 def explain(
     request: Annotated[str, typer.Argument(metavar="REQUEST_ID", help="The X-Request-Id of an answer.")],
 ) -> None:

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-verbs = typer.Typer()
+commands = typer.Typer()
 setting = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Set up what no file can hold.")
-verbs.add_typer(setting, name="setup")
+commands.add_typer(setting, name="setup")
 
 
 @setting.command()
@@ -27,9 +27,14 @@ def github(
     raise typer.Exit(repository.main(apply, reviewer or []))
 
 
-@verbs.command()
-def doctor() -> None:
-    """Say what is missing, on this machine and on GitHub, with the command that mends each.
+@commands.command()
+def doctor(
+    fix: Annotated[
+        bool,
+        typer.Option("--fix", help="First rename what has an old name in params.yaml and src/problem."),
+    ] = False,
+) -> None:
+    """Say what is missing, on this machine and on GitHub, with the command that fixes each.
 
     Exit codes: 0 nothing that is needed is missing, 1 something is.
 
@@ -37,4 +42,4 @@ def doctor() -> None:
     """
     from loop.setup import doctor as examination
 
-    raise typer.Exit(examination.main())
+    raise typer.Exit(examination.main(rename=fix))

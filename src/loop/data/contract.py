@@ -44,7 +44,7 @@ class ContractError(LoopError):
         super().__init__(
             f"{where} breaks {rules} of its contract\n\n{as_text(breaches)}\n",
             "data that keeps the contracts in src/problem/schema.py",
-            "mend the data at its source, or change the contract in a pull request of its own",
+            "fix the data at its source, or change the contract in a pull request of its own",
         )
 
 

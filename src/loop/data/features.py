@@ -26,10 +26,10 @@ def join(requests: pd.DataFrame, tables: Mapping[str, pd.DataFrame], views: Iter
     Grain: one row per request. A missing or stale entity gives nulls; an empty frame gives an
     empty frame with all columns.
     """
-    with _engine(tables) as (engine, facts):
+    with _engine(tables) as (engine, stored):
         numbered = requests.reset_index(drop=True).rename_axis("row_number").reset_index()
         rows = _load(engine, "requests", numbered)
-        asked = [_as_of(rows, view.expression(facts), view) for view in views]
+        asked = [_as_of(rows, view.expression(stored), view) for view in views]
         frames = [engine.to_pyarrow(expression).to_pandas() for expression in asked]
     parts = [frame.drop(columns="row_number").set_index(requests.index) for frame in frames]
     joined: pd.DataFrame = pd.concat([requests, *parts], axis="columns")
@@ -43,8 +43,8 @@ def known(examples: pd.DataFrame) -> pd.DataFrame:
 
 def change_log(view: Any, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """A view as it is: entity, `known_at` (UTC, without a zone) and features, one row per change."""
-    with _engine(tables) as (engine, facts):
-        log: pd.DataFrame = engine.to_pyarrow(view.expression(facts)).to_pandas()
+    with _engine(tables) as (engine, stored):
+        log: pd.DataFrame = engine.to_pyarrow(view.expression(stored)).to_pandas()
     return log
 
 

@@ -68,7 +68,7 @@ def known_labels(log: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
 
 
 def with_labels(log: pd.DataFrame, labels: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
-    """The log with `label`, NaN while it is not known; and how many labels came twice, or for no row.
+    """The log with `label`, NaN while it is not known; and how many labels are duplicates or orphans.
 
     Of labels that came twice the first known counts.
     """
@@ -77,8 +77,11 @@ def with_labels(log: pd.DataFrame, labels: pd.DataFrame) -> tuple[pd.DataFrame, 
     in_order = labels.assign(key=named).sort_values("label_known_at", kind="stable")
     once = in_order.drop_duplicates("key").set_index("key")["label"].astype("float64")
     label = log["entity"].map(keys).map(once).astype("float64")
-    strange = ~once.index.isin(list(keys.values()))
-    return log.assign(label=label), {"twice": len(labels) - len(once), "for no row": int(strange.sum())}
+    orphans = ~once.index.isin(list(keys.values()))
+    return log.assign(label=label), {
+        "duplicate labels": len(labels) - len(once),
+        "orphan labels": int(orphans.sum()),
+    }
 
 
 def _read(path: Path, types: Mapping[str, str]) -> pd.DataFrame:
@@ -86,8 +89,8 @@ def _read(path: Path, types: Mapping[str, str]) -> pd.DataFrame:
         frame: pd.DataFrame = pq.ParquetFile(path).read(columns=list(types)).to_pandas()
         frame = frame[list(types)].astype({name: kind for name, kind in types.items() if kind != "object"})
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise LoopError(f"{path} cannot be read: {said}", "a day of the prediction log", AGAIN) from None
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise LoopError(f"{path} cannot be read: {reason}", "a day of the prediction log", AGAIN) from None
     for name in ("score", "latency_ms"):
         wrong = ~np.isfinite(frame[name])
         if wrong.any():

@@ -1,4 +1,4 @@
-"""Raw facts, repaired by named rules and held against their contract: all at once, nothing written."""
+"""Raw tables, repaired by named rules and held against their contract: all at once, nothing written."""
 
 from typing import Any
 
@@ -21,9 +21,9 @@ def repair(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[dict[str
     log = []
     for rule in schema.REPAIRS:
         if rule.table == table:
-            mended = rule.mend(frame)
-            log.append({"table": table, "rule": rule.name, "why": rule.why, "rows": _changed(frame, mended)})
-            frame = mended.reset_index(drop=True)
+            fixed = rule.fix(frame)
+            log.append({"table": table, "rule": rule.name, "why": rule.why, "rows": _changed(frame, fixed)})
+            frame = fixed.reset_index(drop=True)
     return frame, log
 
 

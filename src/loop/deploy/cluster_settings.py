@@ -1,13 +1,11 @@
-"""deploy/kubernetes.yaml: what a cluster must be told besides the state."""
+"""deploy/kubernetes.yaml: the settings of a cluster besides the state."""
 
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from pydantic import Field, model_validator
 
-from loop.base.errors import LoopError
-from loop.repo.git import git
+from loop.repo.commit import Commit
 from loop.settings.params import Section, parse
 from loop.settings.yaml_file import load
 
@@ -64,14 +62,7 @@ def read(path: Path = SETTINGS) -> Settings:
 
 def of_commit(commit: str) -> Settings | None:
     """The settings of a commit; None where it, or the file in it, is not there. Raises LoopError."""
-    try:
-        text = git("show", f"{commit}:{SETTINGS.as_posix()}")
-    except LoopError:
+    there = Commit(commit)
+    if there.file(SETTINGS) is None:
         return None
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise LoopError(
-            f"{SETTINGS} of {commit} is not YAML", "valid YAML", f"mend {SETTINGS} on main"
-        ) from None
-    return parse("kubernetes", values, Settings, SETTINGS)
+    return parse("kubernetes", there.yaml(SETTINGS), Settings, SETTINGS)

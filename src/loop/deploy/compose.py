@@ -72,7 +72,7 @@ def _proxy(models: list[Instance]) -> Manifest:
 
 
 def _confined(*writable: str) -> Manifest:
-    """No root, no capability, nothing to write on but what is told; up again after a crash or a reboot."""
+    """No root, no capability, nothing to write on but what is listed; up again after a crash or a reboot."""
     return {
         "restart": "unless-stopped",
         "read_only": True,

@@ -1,7 +1,7 @@
 """deploy: what the branch `production` says, brought about on this host, without a dropped request.
 
 New servers are started and seen to be ready, the proxy is switched, and only then are old ones stopped.
-A champion that does not start changes nothing; a challenger that does not is left out, and that is said.
+A champion that does not start changes nothing; a challenger that does not is left out, and an error says so.
 """
 
 import fcntl
@@ -30,14 +30,14 @@ LONGEST = 4  # times of the longest body: so far a server reads on, to refuse it
 
 @dataclass(frozen=True)
 class Options:
-    """Where requests come in, and whether servers are containers; as last time where nothing is said."""
+    """Where requests come in, and whether servers are containers; as last time where no option is given."""
 
     listen: str
     containers: bool
 
     @classmethod
     def given(cls, listen: str | None, containers: bool | None) -> "Options":
-        """What is said now, else what was said last, else the defaults."""
+        """What the options say, else what they said last time, else the defaults."""
         last: dict[str, Any] = {"listen": LISTEN, "containers": False}
         path = FOLDER / "options.json"
         if path.is_file():
@@ -46,7 +46,7 @@ class Options:
             except ValueError:
                 raise LoopError(
                     f"{path} is damaged",
-                    "what was said last",
+                    "the options of the last time",
                     f"remove it, and say --listen again ({LISTEN})",
                 ) from None
         now = {"listen": listen, "containers": containers}
@@ -62,11 +62,11 @@ def main(listen: str | None, containers: bool | None, watch: float | None, down:
         return 0
     if watch is None:
         return _once(Options.given(listen, containers), "")[0]
-    said = ""
+    before = ""
     while True:
         try:
-            _, said = _once(Options.given(listen, containers), said)
-        except (LoopError, OSError) as error:  # a full disk may be mended; who watches goes on
+            _, before = _once(Options.given(listen, containers), before)
+        except (LoopError, OSError) as error:  # a full disk may be fixed; who watches goes on
             print(f"error: {error}", file=sys.stderr, flush=True)
         time.sleep(watch)
 
@@ -76,8 +76,8 @@ def serves() -> bool:
     return Proxy(FOLDER / "nginx").process() is not None
 
 
-def _once(options: Options, said: str) -> tuple[int, str]:
-    """Deploy, and print what serves unless that was said already: exit code, and what was said."""
+def _once(options: Options, before: str) -> tuple[int, str]:
+    """Deploy, and print what serves unless it was printed `before`: exit code, and that text."""
     with _alone():
         site = Site(options.listen, LONGEST * serve_settings.params().body_kb_max)
         state = branch.fetch().state
@@ -87,8 +87,8 @@ def _once(options: Options, said: str) -> tuple[int, str]:
         write_json(FOLDER / "options.json", {"listen": options.listen, "containers": options.containers})
     for fault in faults:
         print(f"error: {fault}", file=sys.stderr, flush=True)
-    text = told(state, servers, options.listen)
-    if text != said:
+    text = described(state, servers, options.listen)
+    if text != before:
         print(text, flush=True)
     return (1 if faults else 0), text
 
@@ -150,7 +150,7 @@ def take_down(servers: Servers, proxy: Proxy) -> None:
     servers.clear()
 
 
-def told(state: State, running: list[Server], listen: str) -> str:
+def described(state: State, running: list[Server], listen: str) -> str:
     """What serves at which share, in a line for each server."""
     lines = []
     answering = {server.version for server in running if server.role != "shadow"}

@@ -10,7 +10,6 @@ import pwd
 import re
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,8 +18,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from loop.base import program
 from loop.base.errors import LoopError
 from loop.base.files import write_json, write_text
+from loop.base.program import Done
 from loop.deploy.process import PAUSE, Process, gone
 from loop.production.rollout_policy import Policy
 from loop.production.state import State
@@ -128,8 +129,8 @@ class Proxy:
             return False
         write_text(self.folder / "next.conf", text)
         tested = self._nginx("-t", "-c", "next.conf")
-        if tested.returncode:
-            raise self._refused(tested.stderr)
+        if tested.code:
+            raise self._refused(tested.errors)
         running = self.process()
         if running is None:
             self._start()
@@ -152,8 +153,8 @@ class Proxy:
         (self.folder / "next.conf").replace(self.folder / "nginx.conf")
         self._end_orphans()
         done = self._nginx("-c", "nginx.conf")
-        if done.returncode:
-            raise self._refused(done.stderr)
+        if done.code:
+            raise self._refused(done.errors)
         write_json(self.folder / "process.json", Process.of(self._pid()).plain())
 
     def _pid(self) -> int:
@@ -164,7 +165,7 @@ class Proxy:
                 return int((self.folder / "nginx.pid").read_text())
             except (OSError, ValueError):
                 time.sleep(PAUSE)
-        raise self._refused(self._said())
+        raise self._refused(self._output())
 
     def _switch(self, master: Process) -> None:
         """Let new workers take over from the old ones, by whom no request is dropped.
@@ -183,7 +184,7 @@ class Proxy:
             master.send(signal.SIGHUP)
             if not self._renewed(master, old):
                 kept.replace(current)
-                raise self._refused(self._said())
+                raise self._refused(self._output())
             gone(old, GRACE + PATIENCE)
         finally:
             draining.unlink(missing_ok=True)
@@ -197,28 +198,19 @@ class Proxy:
             time.sleep(PAUSE)
         return False
 
-    def _nginx(self, *options: str) -> "subprocess.CompletedProcess[str]":
-        program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-        if program is None:
+    def _nginx(self, *options: str) -> Done:
+        found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+        if found is None:
             raise LoopError(
                 "nginx is not installed", "nginx 1.19.5 or newer", "on Debian: apt install nginx-light"
             )
         paths = ("-p", f"{self.folder}/", "-e", "nginx.log")
-        try:
-            return subprocess.run(
-                [program, *paths, *_as_us(), *options],
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise self._refused("it did not answer within 60 seconds") from None
+        return program.ask([found, *paths, *_as_us(), *options], seconds=60, cwd=self.folder)
 
-    def _refused(self, said: str) -> LoopError:
-        lines = [line for line in said.strip().splitlines() if "[emerg]" in line] or said.strip().splitlines()
+    def _refused(self, output: str) -> LoopError:
+        lines = [
+            line for line in output.strip().splitlines() if "[emerg]" in line
+        ] or output.strip().splitlines()
         what = lines[-1] if lines else "it said nothing"
         if taken := [line for line in lines if "bind()" in line and "failed" in line]:
             return LoopError(
@@ -232,7 +224,7 @@ class Proxy:
             f"look at {self.folder}/next.conf and nginx.log beside it",
         )
 
-    def _said(self) -> str:
+    def _output(self) -> str:
         try:
             return "\n".join((self.folder / "nginx.log").read_text(errors="replace").splitlines()[-20:])
         except OSError:

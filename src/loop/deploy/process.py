@@ -2,15 +2,16 @@
 
 import os
 import signal
-import subprocess
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from loop.base import program
+
 PROC = Path("/proc")
-PAUSE = 0.05  # seconds between two looks
+PAUSE = 0.05  # seconds between two checks
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,6 @@ def _works_in(pid: int, folder: Path) -> bool:
 
 
 def _of_ps() -> dict[int, tuple[int, str]]:
-    said = subprocess.run(
-        ["ps", "-axo", "pid=,ppid=,stat=,lstart="], capture_output=True, text=True, check=True
-    ).stdout
-    rows = [line.split(maxsplit=3) for line in said.splitlines()]
+    listed = program.run(["ps", "-axo", "pid=,ppid=,stat=,lstart="], seconds=30)
+    rows = [line.split(maxsplit=3) for line in listed.splitlines()]
     return {int(row[0]): (int(row[1]), row[3]) for row in rows if not row[2].startswith("Z")}

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -18,8 +17,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from loop.base import program
 from loop.base.errors import LoopError
 from loop.base.files import write_json
+from loop.base.program import Done
 from loop.deploy import version_home as home
 from loop.deploy.process import Process
 from loop.production.state import Challenger, Champion
@@ -32,7 +33,8 @@ PATIENCE = 10.0  # seconds in which one that was ready must say so again, or it 
 FALLEN = 3  # workers that may end as they start; bentoml starts another for each, for ever
 STOP = 15  # seconds in which it may end by itself
 SECRETS = ("LOOP_TOKEN", "LOOP_PERSONAL_KEY")  # each a value, or a file by NAME_FILE
-SAID = 15  # last lines of a server's log in an error
+DOCKER = 600.0  # seconds of one call of Docker, a pull of an image among them
+LAST_LINES = 15  # last lines of a server's log in an error
 
 
 Model = Champion | Challenger
@@ -62,9 +64,7 @@ class Server:
     def alive(self) -> bool:
         """Whether it runs."""
         if self.container:
-            return (
-                _docker("inspect", "--format", "{{.State.Running}}", self.container).stdout.strip() == "true"
-            )
+            return _docker("inspect", "--format", "{{.State.Running}}", self.container).out.strip() == "true"
         return self.process is not None and self.process.alive()
 
 
@@ -143,7 +143,7 @@ class Servers:
         late = server.alive() and time.monotonic() >= until
         how = f"is not ready after {READY:.0f} seconds" if late else "ended as it started"
         raise LoopError(
-            f"the server of version {server.version} as {server.role} {how}:\n{self._said(server)}",
+            f"the server of version {server.version} as {server.role} {how}:\n{self._last_lines(server)}",
             "a server that gets ready",
             f"look at {self._log(server)}, or at its commit {server.commit[:12]}",
         )
@@ -161,14 +161,14 @@ class Servers:
         scratch = self._records / _name(server)
         environment = own.environment() | _settings(server, where) | {"BENTOML_HOME": str(scratch)}
         with self._log(server).open("wb") as log:
-            started = subprocess.Popen(
+            started = program.start(
                 [*own.entry("serve"), "--host", "127.0.0.1", "--port", str(server.port)],
                 cwd=own.path,
                 env={"OMP_NUM_THREADS": "1", "BENTOML_DO_NOT_TRACK": "True", **environment},
-                stdin=subprocess.DEVNULL,
+                stdin=program.NOTHING,
                 stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+                stderr=log,
+                session=True,
             )
         return Process.of(started.pid)
 
@@ -199,13 +199,13 @@ class Servers:
         home = self.folder / "versions" / str(server.version)
         return server.process.orphans(home) if server.process else []
 
-    def _said(self, server: Server) -> str:
+    def _last_lines(self, server: Server) -> str:
         if server.container:
-            done = _docker("logs", "--tail", str(SAID), server.container)
-            lines = (done.stdout + done.stderr).splitlines()
+            done = _docker("logs", "--tail", str(LAST_LINES), server.container)
+            lines = (done.out + done.errors).splitlines()
         else:
             lines = self._log(server).read_text(errors="replace").splitlines()
-        return "\n".join(f"    {line[:300]}" for line in lines[-SAID:])
+        return "\n".join(f"    {line[:300]}" for line in lines[-LAST_LINES:])
 
     def _log(self, server: Server) -> Path:
         return self._records / f"{server.version}-{server.role}.log"
@@ -226,9 +226,9 @@ def _values(server: Server) -> dict[str, Any]:
 
 
 def _settings(server: Server, where: Place) -> dict[str, str]:
-    """What a process is told: its role, and the same places and secrets for all servers of the host."""
+    """The variables of a process: its role, and the same places and secrets for all servers of the host."""
     features = where.features if "://" in where.features else str(Path(where.features).absolute())
-    told = {
+    variables = {
         "LOOP_ROLE": server.role,
         "LOOP_COMMIT": server.commit,
         "LOOP_PREDICTIONS": str(where.predictions.absolute()),
@@ -236,29 +236,24 @@ def _settings(server: Server, where: Place) -> dict[str, str]:
     }
     for name in SECRETS:
         if name in os.environ:
-            told[name] = os.environ[name]
+            variables[name] = os.environ[name]
         if file := os.environ.get(f"{name}_FILE"):
-            told[f"{name}_FILE"] = str(Path(file).resolve())
-    return told
+            variables[f"{name}_FILE"] = str(Path(file).resolve())
+    return variables
 
 
 def _fill(own: Checkout, where: Place) -> None:
     """Fill the feature store of a version's own definition if it is empty, by its own code."""
     server = Server(int(own.path.name), "champion", "", 0)
-    done = subprocess.run(
+    done = program.ask(
         [*own.entry("loop"), "materialize", "--if-empty"],
+        seconds=900,
         cwd=own.path,
         env=own.environment() | _settings(server, where),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
     )
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["it said nothing"])[0]
+    if done.code:
         raise LoopError(
-            f"the feature store of version {own.path.name} cannot be filled: {said[:300]}",
+            f"the feature store of version {own.path.name} cannot be filled: {done.gist()}",
             "features that its model can be asked with",
             f"run `loop materialize` in {own.path}",
         )
@@ -272,48 +267,37 @@ def _run_container(model: Model, server: Server, where: Place) -> str:
             "an image by its digest",
             "`loop deploy --processes` serves it from git alone",
         )
-    told = _settings(server, where)
+    variables = _settings(server, where)
     options = []
     if "://" not in where.features:
-        options.append(f"--volume={told.pop('LOOP_FEATURES')}:/var/lib/loop/features:ro")
-    options.append(f"--volume={told.pop('LOOP_PREDICTIONS')}:/var/lib/loop/predictions")
+        options.append(f"--volume={variables.pop('LOOP_FEATURES')}:/var/lib/loop/features:ro")
+    options.append(f"--volume={variables.pop('LOOP_PREDICTIONS')}:/var/lib/loop/predictions")
     for name in SECRETS:
-        if file := told.pop(f"{name}_FILE", None):
+        if file := variables.pop(f"{name}_FILE", None):
             inside = f"/run/secrets/{name.lower()}"
             options.append(f"--volume={file}:{inside}:ro")
-            told[f"{name}_FILE"] = inside
+            variables[f"{name}_FILE"] = inside
     done = _docker(
         *("run", "--detach", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL"),
         *("--security-opt=no-new-privileges", f"--publish=127.0.0.1:{server.port}:3000"),
         *([] if os.geteuid() == 0 else [f"--user={os.geteuid()}:{os.getegid()}"]),
         *options,
-        *(f"--env={name}" for name in told),  # by name: a value would be seen in the list of processes
+        *(f"--env={name}" for name in variables),  # by name: a value would be seen in the list of processes
         model.image,
-        env=told,
+        env=variables,
     )
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+    if done.code:
         raise LoopError(
-            f"the image of version {model.version} cannot be run: {said[:300]}",
+            f"the image of version {model.version} cannot be run: {done.gist()}",
             f"{model.image}, in a registry that this host may read",
             "`docker pull` it by hand to see why",
         )
-    return done.stdout.strip().splitlines()[-1]
+    return done.out.strip().splitlines()[-1]
 
 
-def _docker(*arguments: str, env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
-    try:
-        return subprocess.run(
-            ["docker", *arguments],
-            env=os.environ | (env or {}),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise LoopError("docker is not installed", "Docker, for --containers", "or leave it out") from None
+def _docker(*arguments: str, env: dict[str, str] | None = None) -> Done:
+    """A call of Docker. Raises LoopError where it is not there, or hangs."""
+    return program.ask(["docker", *arguments], seconds=DOCKER, env=os.environ | (env or {}))
 
 
 def _free_port(taken: Iterable[int]) -> int:

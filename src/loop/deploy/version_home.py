@@ -3,7 +3,6 @@
 Kept for the versions used last, so that going back to one needs neither a network nor a build.
 """
 
-import logging
 import os
 import shutil
 import sys
@@ -11,9 +10,10 @@ from pathlib import Path
 
 from loop.base.errors import LoopError
 from loop.base.files import digest
-from loop.model import lineage
+from loop.model.artifacts import Stored
 from loop.production.state import Challenger, Champion, Version
-from loop.repo.git import git
+from loop.repo import remote
+from loop.repo.git import git, has
 from loop.repo.worktree import Checkout
 from loop.settings.paths import ENVIRONMENT_LOCK, MODEL, REFERENCE
 
@@ -24,7 +24,7 @@ Known = Champion | Challenger | Version  # what says where a version comes from
 
 
 def bring(version: Known, folder: Path, *, model: bool = True) -> Checkout:
-    """A version's worktree and environment below `folder`, with its model unless told otherwise.
+    """A version's worktree and environment below `folder`, with its model unless the caller declines it.
 
     Made from the repository that is the working directory. Raises LoopError for a commit, a package or
     a model that cannot be had, and for a model with another hash than was released.
@@ -66,9 +66,7 @@ def _is_at(path: Path, commit: str) -> bool:
 
 
 def _add(path: Path, version: Known) -> None:
-    try:
-        git("cat-file", "-e", f"{version.commit}^{{commit}}")
-    except LoopError:
+    if not has(version.commit):
         _fetch(version)
     if path.exists():
         shutil.rmtree(path)
@@ -78,7 +76,7 @@ def _add(path: Path, version: Known) -> None:
 
 def _fetch(version: Known) -> None:
     try:
-        git("fetch", "--quiet", "--no-tags", "origin", version.commit)
+        remote.fetch(version.commit)
     except LoopError as error:
         raise LoopError(
             f"commit {version.commit[:12]} of version {version.version} cannot be had: {error.found}",
@@ -134,21 +132,9 @@ def _model(home: Checkout, version: Known) -> None:
 
 
 def _stored(home: Checkout, version: Known) -> None:
-    from dvc.api import DVCFileSystem
-    from dvc.exceptions import DvcException
-
-    logging.getLogger("dvc").setLevel(logging.CRITICAL)
+    stored = Stored(version.commit, home.path)
     for path in (REFERENCE, MODEL):
-        target = home.path / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            files = DVCFileSystem(rev=version.commit)
-            files.get_file(path.as_posix(), str(target))
-            whole = files.info(path.as_posix()).get("md5") == lineage.md5(target)
-        except (OSError, DvcException):
-            whole = False
-        if not whole:
-            target.unlink(missing_ok=True)
+        if not stored.bring(path):
             raise LoopError(
                 f"{path} of version {version.version} is in no cache or remote",
                 f"the file that dvc.lock of {version.commit[:12]} names",

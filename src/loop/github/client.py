@@ -1,4 +1,4 @@
-"""GitHub's REST and GraphQL for one repository: retried, capped, and told plainly when refused."""
+"""GitHub's REST and GraphQL for one repository: retried, capped, and refused in plain text."""
 
 import os
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ class GitHub:
             raise LoopError(
                 f"not in a workflow: {missing} not set",
                 "the variables that GitHub Actions sets, and GITHUB_TOKEN in the step's env",
-                "let the workflow run it whose verb this is, in .github/workflows",
+                "let the workflow run it whose command this is, in .github/workflows",
             )
         api, server, repository, token = (os.environ[name] for name in _NEEDED)
         return cls(api, server, repository, token)

@@ -4,9 +4,7 @@
 whoever wrote it. So it is asked to only where that one is ours, or nobody has one.
 """
 
-import os
 import re
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,12 +12,12 @@ from typing import Any, Protocol
 from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.github.client import BOT, GitHub
+from loop.github.cml import cml
 
 MARK = "review"
 FIRST = 30  # comments that CML reads
 TRIES = 3
 _MARKED = re.compile(rf'!\[\]\(https://cml\.dev/watermark\.png#[0-9a-fA-F]+ "CML watermark {MARK}"\)')
-_OURS = ("PATH", "HOME", "CI", "LANG", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "HTTPS_PROXY", "NO_PROXY")
 
 
 class Pull(Protocol):
@@ -37,14 +35,16 @@ class Pull(Protocol):
 def put(github: GitHub, pull: Pull, body: str) -> None:
     """Make the pull request's comment say `body`. Raises LoopError when GitHub refuses it."""
     comments, ours = _listed(github, pull)
-    seen = [comment for comment in comments[:FIRST] if _marked(comment)]
-    edits = seen[-1] if seen else None  # what `cml comment update` would edit
+    marked = [comment for comment in comments[:FIRST] if _marked(comment)]
+    edits = marked[-1] if marked else None  # what `cml comment update` would edit
     if edits is not ours and ours is not None:
         _rest(github, pull, body, ours)
         return
-    verb = "update" if edits is ours else "create"  # a stranger's comment with the mark stays the stranger's
+    action = (
+        "update" if edits is ours else "create"
+    )  # a stranger's comment with the mark stays the stranger's
     try:
-        _cml(github, pull, body, verb)
+        _cml(github, pull, body, action)
     except LoopError as error:
         print(f"note: {plain(error.found)}; the comment is written by REST")
         _rest(github, pull, body, _listed(github, pull)[1])
@@ -62,7 +62,7 @@ def _marked(comment: dict[str, Any]) -> bool:
 
 
 def _rest(github: GitHub, pull: Pull, body: str, ours: dict[str, Any] | None) -> None:
-    """The same by REST; where an answer is lost, the comments are looked at again before another try."""
+    """The same by REST; where an answer is lost, the comments are read again before another try."""
     text = f'{body}\n\n![](https://cml.dev/watermark.png#{pull.sha} "CML watermark {MARK}")'
     for left in reversed(range(TRIES)):
         if ours is not None:
@@ -77,25 +77,16 @@ def _rest(github: GitHub, pull: Pull, body: str, ours: dict[str, Any] | None) ->
             ours = _listed(github, pull)[1]
 
 
-def _cml(github: GitHub, pull: Pull, body: str, verb: str) -> None:
-    """One call of CML; it does not ask twice by itself. The token goes by the environment."""
-    env = {name: os.environ[name] for name in os.environ if name in _OURS or name.startswith("GITHUB_")}
-    env |= {"REPO_TOKEN": github.token, "ITERATIVE_DO_NOT_TRACK": "1"}
+def _cml(github: GitHub, pull: Pull, body: str, action: str) -> None:
+    """One call of CML; a second `create` may be a second comment, a second `update` may not."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.md")
         report.write_text(body, encoding="utf-8")
-        command = ["cml", "comment", verb, "--no-publish", f"--target=pr/{pull.number}"]
-        command += [f"--watermark-title={MARK}", f"--repo={github.server}/{github.repository}", str(report)]
-        for _ in range(TRIES if verb == "update" else 1):  # a second `create` may be a second comment
+        target = ("--no-publish", f"--target=pr/{pull.number}", f"--watermark-title={MARK}", str(report))
+        for left in reversed(range(TRIES if action == "update" else 1)):
             try:
-                done = subprocess.run(
-                    command, env=env, capture_output=True, text=True, timeout=120, check=False
-                )
-            except FileNotFoundError:
-                raise LoopError("cml is not installed", "CML 0.20.6", "see iterative/setup-cml") from None
-            except subprocess.TimeoutExpired:
-                raise LoopError("cml did not end within 120 s", "a comment", "run it again") from None
-            if done.returncode == 0:
+                cml(github, "comment", action, *target)
                 return
-    said = re.findall(r'"message":"([^"]*)"', done.stderr) or done.stderr.split("\n")
-    raise LoopError(f"cml comment {verb} failed: {said[0][:200]}", "a comment", "run it again")
+            except LoopError:
+                if not left:
+                    raise

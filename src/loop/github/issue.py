@@ -9,7 +9,7 @@ from loop.github.client import BOT, GitHub
 
 
 def warn(text: str) -> None:
-    """One line that is seen: on the run's page in a workflow, else on the terminal."""
+    """One line for a person: on the run's page in a workflow, else on the terminal."""
     print(
         f"{'::warning::' if os.environ.get('GITHUB_ACTIONS') else 'warning: '}{plain(text, 1000)}", flush=True
     )

@@ -5,9 +5,6 @@ request. With paths it would make a commit of its own, that skips checks. It lea
 settings of the place where it runs, so that place must be one that vanishes.
 """
 
-import os
-import re
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,11 +15,9 @@ from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.github import issue
 from loop.github.client import GitHub
+from loop.github.cml import cml
 from loop.repo import remote
 from loop.repo.git import git
-
-TIMEOUT = 180  # seconds, for CML
-_OURS = ("PATH", "HOME", "CI", "LANG", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "HTTPS_PROXY", "NO_PROXY")
 
 
 @dataclass(frozen=True)
@@ -74,14 +69,15 @@ def open(github: GitHub, place: Path, change: Change) -> str:  # noqa: A001 - as
 
 def push(place: Path, name: str) -> None:
     """The commit that is checked out in `place` as a branch at origin; one that is there stays as it is."""
-    if remote.to_remote("ls-remote", "--exit-code", "origin", f"refs/heads/{name}").returncode == 0:
+    if remote.to_remote("ls-remote", "--exit-code", "origin", f"refs/heads/{name}").code == 0:
         print(f"note: the branch {name} is at origin already")
         return
     done = remote.to_remote("push", "--quiet", "origin", f"HEAD:refs/heads/{name}", cwd=place)
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+    if done.code:
         raise LoopError(
-            f"the branch {name} could not be pushed: {said}", "the right to push a branch", "see the commands"
+            f"the branch {name} could not be pushed: {done.gist()}",
+            "the right to push a branch",
+            "see the commands",
         )
 
 
@@ -94,28 +90,9 @@ def label(github: GitHub, url: str, name: str) -> None:
 
 
 def _cml(github: GitHub, place: Path, change: Change) -> str:
-    """One call of CML. The token goes by the environment."""
-    kept = {name: os.environ[name] for name in os.environ if name in _OURS or name.startswith("GITHUB_")}
-    way = {name: value for name, value in os.environ.items() if name.startswith("GIT_SSL_")}
-    own = {"REPO_TOKEN": github.token, "ITERATIVE_DO_NOT_TRACK": "1"}
-    command = ["cml", "pr", "create", f"--repo={github.server}/{github.repository}", "--target-branch=main"]
-    command += [f"--branch={change.branch}", f"--title={change.title}", f"--body={change.body}"]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=place,
-            env=kept | way | own,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise LoopError("cml is not installed", "CML 0.20.6", "see iterative/setup-cml") from None
-    except subprocess.TimeoutExpired:
-        raise LoopError(f"cml did not end within {TIMEOUT} s", "a pull request", "run it again") from None
-    url = (done.stdout.strip().splitlines() or [""])[-1]
-    if done.returncode or not url.startswith(github.server):
-        said = re.findall(r'"message":"([^"]*)"', done.stderr) or done.stderr.strip().split("\n")
-        raise LoopError(f"cml pr create failed: {plain(said[0], 200)}", "a pull request", "run it again")
+    options = (f"--branch={change.branch}", f"--title={change.title}", f"--body={change.body}")
+    output = cml(github, "pr", "create", "--target-branch=main", *options, cwd=place)
+    url = (output.strip().splitlines() or [""])[-1]
+    if not url.startswith(github.server):
+        raise LoopError(f"cml pr create said {plain(url, 200)!r}", "a pull request's address", "run it again")
     return url

@@ -12,7 +12,7 @@ from loop.base.files import write_text
 from loop.base.markup import plain, render
 from loop.production import log
 from loop.production import state as production
-from loop.production.log import Move
+from loop.production.log import Transition
 from loop.production.state import State, Version
 
 PAGE = Path("audit/index.html")
@@ -25,71 +25,69 @@ KINDS = {
     "abort": "the challenger is taken back",
     "rollback": "an earlier version is champion again",
     "rendered": "what is made of the state is made anew",
-    log.BY_HAND: "no move of `loop` leads there: the branch was edited",
+    log.BY_HAND: "no transition of `loop` leads there: the branch was edited",
 }
 
 
 @dataclass(frozen=True)
 class Day:
-    """A day (UTC): the moves that it saw, and what served when it ended."""
+    """A day (UTC): the transitions that it saw, and what served when it ended."""
 
     date: pd.Timestamp
-    moves: list[Move]
+    transitions: list[Transition]
     state: State | None
 
     @property
-    def said(self) -> str:
+    def described(self) -> str:
         """What served when it ended, in words."""
-        return log.said(self.state)
+        return log.described(self.state)
 
 
 def main(since: str | None, until: str | None, day: str | None, now: pd.Timestamp) -> None:
     """Write audit/index.html and print its table. Raises LoopError for days that are none."""
     ref = production.ref()
-    moves = log.moves(ref)
-    if ref is None or not moves:
+    transitions = log.transitions(ref)
+    if ref is None or not transitions:
         raise LoopError(
             "nothing was released yet",
             f"a branch {production.BRANCH} with a state",
             "`git fetch origin` if it was, by another clone",
         )
-    first, last = _period(since, until, day, (moves[0].at.normalize(), now.normalize() + DAY))
-    found = list(days(moves, first, last))
-    write_text(PAGE, page(found, log.versions(ref), moves[-1]))
+    first, last = _period(since, until, day, (transitions[0].at.normalize(), now.normalize() + DAY))
+    found = list(days(transitions, first, last))
+    write_text(PAGE, page(found, log.versions(ref), transitions[-1]))
     print("\n".join(table(found)))
 
 
-def days(moves: list[Move], since: pd.Timestamp, until: pd.Timestamp) -> Iterator[Day]:
+def days(transitions: list[Transition], since: pd.Timestamp, until: pd.Timestamp) -> Iterator[Day]:
     """Every day of [since, until), oldest first, also those on which nothing moved."""
     for date in pd.date_range(since, until, freq="D", inclusive="left"):
-        here = [move for move in moves if date <= move.at < date + DAY]
-        yield Day(date, here, log.at_end(moves, date))
+        here = [transition for transition in transitions if date <= transition.at < date + DAY]
+        yield Day(date, here, log.at_end(transitions, date))
 
 
 def table(found: list[Day]) -> Iterator[str]:
-    """The moves in short, and where the page is."""
-    moves = [move for day in found for move in day.moves]
-    for move in moves:
-        what = f"version {move.version}" if move.version else ""
-        yield (
-            f"{move.at:%Y-%m-%d %H:%M}Z  {move.kind:<9} {what:<11} {plain(move.who, 20):<20} "
-            f"{plain(move.subject, 60)}"
-        )
-    quiet = sum(not day.moves for day in found)
-    yield f"{len(moves)} moves; nothing moved on {quiet} of {len(found)} days; then {found[-1].said}"
+    """The transitions in short, and where the page is."""
+    transitions = [transition for day in found for transition in day.transitions]
+    for transition in transitions:
+        what = f"version {transition.version}" if transition.version else ""
+        kind, who = f"{transition.kind:<9} {what:<11}", f"{plain(transition.who, 20):<20}"
+        yield f"{transition.at:%Y-%m-%d %H:%M}Z  {kind} {who} {plain(transition.subject, 60)}"
+    quiet = sum(not day.transitions for day in found)
+    yield f"{len(transitions)} transitions, none on {quiet} of {len(found)} days; then {found[-1].described}"
     yield f"page  {PAGE}"
 
 
-def page(found: list[Day], versions: dict[int, Version], newest: Move) -> str:
-    """The page: moves, newest first, then every day; whatever was written by others is only words."""
-    moves = [move for day in reversed(found) for move in reversed(day.moves)]
+def page(found: list[Day], versions: dict[int, Version], newest: Transition) -> str:
+    """The page: transitions, newest first, then every day; whatever was written by others is only words."""
+    transitions = [transition for day in reversed(found) for transition in reversed(day.transitions)]
     values = {
         "branch": production.BRANCH,
         "newest": newest,
         "since": found[0].date,
         "until": found[-1].date,
         "ended": found[-1].state,
-        "moves": moves,
+        "transitions": transitions,
         "days": found[::-1],
         "versions": versions,
         "kinds": KINDS,
@@ -98,20 +96,20 @@ def page(found: list[Day], versions: dict[int, Version], newest: Move) -> str:
     filters: dict[str, Callable[..., Any]] = {
         "plain": plain,
         "lines": log.clean,
-        "said": log.said,
+        "described": log.described,
         "also": _also,
     }
     return render("loop.history", "audit.html.j2", values, **filters)
 
 
-def _also(move: Move, version: Version | None) -> dict[str, str]:
-    """The trailers of a move that say more, or something else, than is shown of its version."""
+def _also(transition: Transition, version: Version | None) -> dict[str, str]:
+    """The trailers of a transition that say more, or something else, than is shown of its version."""
     record = {} if version is None else {name: str(value) for name, value in version.model_dump().items()}
     shown = {**record, "pull_request": record.get("pull"), "approved_by": record.get("approver")}
-    shown |= {"by": move.who}
+    shown |= {"by": transition.who}
     return {
         name: value
-        for name, value in move.trailers.items()
+        for name, value in transition.trailers.items()
         if shown.get(name.lower().replace("-", "_")) != value.lstrip("#")
     }
 
@@ -129,7 +127,7 @@ def _period(
         raise LoopError(
             f"the period ends {last:%Y-%m-%d}, and begins {first:%Y-%m-%d}",
             "an end after the beginning: --until names the day after the last",
-            "mend --since and --until",
+            "fix --since and --until",
         )
     return first, last
 

@@ -6,7 +6,6 @@ up to date and then the error says what to do.
 """
 
 import json
-import logging
 import os
 import tempfile
 from collections.abc import Mapping
@@ -17,12 +16,13 @@ from typing import Any
 import yaml
 
 from loop.base.errors import LoopError
-from loop.base.files import digest
 from loop.base.markup import plain
 from loop.github import issue
 from loop.model import tracking
+from loop.model.artifacts import Stored
 from loop.production import branch
 from loop.production.state import Production, Version
+from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.settings.paths import CARD, LINEAGE, METRICS, MODEL, PARAMS
 
@@ -51,8 +51,8 @@ class Synced:
     wrong: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        said = [f"{len(self.made)} made", f"{len(self.tagged)} tagged anew", *self.moved]
-        done = ", ".join(said) if self.made or self.tagged or self.moved else "nothing to do"
+        changes = [f"{len(self.made)} made", f"{len(self.tagged)} tagged anew", *self.moved]
+        done = ", ".join(changes) if self.made or self.tagged or self.moved else "nothing to do"
         return f"registry: {self.versions} versions of {self.name} as git has them: {done}"
 
 
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def follow(after: Production) -> None:
-    """Let MLflow follow a move on `production`; one that is down or refuses stops nothing, and is told.
+    """Let MLflow follow a transition on `production`; one that is down stops nothing, and is reported.
 
     A workflow without a server has none to tell: its own file of runs is gone when it ends.
     """
@@ -72,7 +72,7 @@ def follow(after: Production) -> None:
     try:
         print(sync(after), flush=True)
     except Exception as error:  # whatever a client of a server that is down raises
-        issue.warn(f"MLflow does not follow yet: {plain(error, 200)}; `loop registry sync` mends it")
+        issue.warn(f"MLflow does not follow yet: {plain(error, 200)}; `loop registry sync` fixes it")
 
 
 def sync(production: Production) -> Synced:
@@ -129,7 +129,7 @@ def wanted(production: Production, version: Version) -> dict[str, str]:
     state = production.state
     serving = next((one for one in state.models if one.version == version.version), None)
     refused = next((one for one in state.refused if one.version == version.version), None)
-    told: dict[str, Any] = {
+    tags: dict[str, Any] = {
         "commit": version.commit,
         "model_sha256": version.model,
         "lock_sha256": version.lock,
@@ -144,7 +144,7 @@ def wanted(production: Production, version: Version) -> dict[str, str]:
         "refused_because": plain(refused.reason) if refused else None,
         **{f"{DATA}{path}": md5 for path, md5 in version.data.items()},
     }
-    return {key: str(value) for key, value in told.items() if value is not None}
+    return {key: str(value) for key, value in tags.items() if value is not None}
 
 
 def _there(client: Any, name: str) -> dict[int, Any]:
@@ -258,21 +258,10 @@ def _is_estimate(value: Any) -> bool:
 
 
 def _file(version: Version, path: Path) -> str | None:
-    try:
-        return git("show", f"{version.commit}:{path.as_posix()}")
-    except LoopError:
-        return None
+    found = Commit(version.commit).file(path)
+    return None if found is None else found.decode(errors="replace")
 
 
 def _model(version: Version, folder: Path) -> Path | None:
     """The model file, where DVC's cache or remote has it with its hash."""
-    from dvc.api import DVCFileSystem
-    from dvc.exceptions import DvcException
-
-    logging.getLogger("dvc").setLevel(logging.CRITICAL)
-    path = folder / MODEL.name
-    try:
-        DVCFileSystem(rev=version.commit).get_file(MODEL.as_posix(), str(path))
-    except (OSError, DvcException):
-        return None
-    return path if digest(path, "sha256") == version.model else None
+    return folder / MODEL if Stored(version.commit, folder).bring(MODEL) else None

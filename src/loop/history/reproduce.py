@@ -4,7 +4,6 @@ Every stage runs in a worktree of the version's commit, whatever any cache holds
 to the commit's dvc.lock, and the model, the lock and the data to what production's record says of them.
 """
 
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -16,11 +15,11 @@ import yaml
 from loop.base.errors import LoopError
 from loop.base.files import digest
 from loop.base.markup import code, prose
-from loop.github import issue
+from loop.github import issue, workflow_output
 from loop.production import branch, state
 from loop.production.state import VERSIONS, Production, Version
 from loop.repo import dvc_lock
-from loop.repo.git import git
+from loop.repo.git import commit_of
 from loop.repo.worktree import Checkout, checkout
 from loop.settings.paths import MODEL, PIPELINE_LOCK
 
@@ -43,8 +42,8 @@ class Row(NamedTuple):
 
     def cells(self) -> tuple[str, ...]:
         """As words, hashes short."""
-        told = (self.recorded[:12], self.rebuilt[:12])
-        return (self.stage, self.output, *told, "yes" if self.same else "NO")
+        hashes = (self.recorded[:12], self.rebuilt[:12])
+        return (self.stage, self.output, *hashes, "yes" if self.same else "NO")
 
 
 def main(name: str, with_issue: bool) -> int:
@@ -60,7 +59,7 @@ def main(name: str, with_issue: bool) -> int:
         rows = rebuild(commit, version, Path.cwd())
     except LoopError as error:
         if with_issue:
-            _tell(what, commit, [], prose(error.found))
+            _open_issue(what, commit, [], prose(error.found))
         raise
     print(table(rows))
     different = [row for row in rows if not row.same]
@@ -71,7 +70,7 @@ def main(name: str, with_issue: bool) -> int:
     why = f"stage {first.stage}: {first.output} is another"
     print(f"{what} did NOT come out again; {why}", file=sys.stderr)
     if with_issue:
-        _tell(what, commit, different, prose(why))
+        _open_issue(what, commit, different, prose(why))
     return 1
 
 
@@ -171,16 +170,15 @@ def _which(name: str, there: Production) -> tuple[str, Version | None]:
     if re.fullmatch(r"v?\d{1,9}", name):
         version = there.version(int(name.removeprefix("v")))
         return version.commit, version
-    try:
-        commit = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    except (LoopError, IndexError):
+    commit = commit_of(name)
+    if commit is None:
         raise LoopError(
             f"there is no commit {name}", "a version, `champion` or a commit", "`git log` shows commits"
-        ) from None
+        )
     return commit, there.of_commit(commit)
 
 
-def _tell(what: str, commit: str, different: list[Row], why: str) -> None:
+def _open_issue(what: str, commit: str, different: list[Row], why: str) -> None:
     """An issue, unless one is open."""
     github = issue.here()
     if github is None:
@@ -188,15 +186,12 @@ def _tell(what: str, commit: str, different: list[Row], why: str) -> None:
         return
     lines = [" | ".join(map(code, row.cells())) for row in different]
     grid = ["| " + " | ".join(HEAD) + " |", "|---" * len(HEAD) + "|", *(f"| {line} |" for line in lines)]
-    server, repository, run = (
-        os.environ.get(f"GITHUB_{n}", "") for n in ("SERVER_URL", "REPOSITORY", "RUN_ID")
-    )
     body = [
         f"What serves could not be made again from its commit, {commit}: {why}.",
         "",
         *(grid if different else []),
         "",
-        f"[The run]({server}/{repository}/actions/runs/{run}). On a laptop: `loop reproduce {commit[:12]}`. "
+        f"[The run]({workflow_output.run_url()}). On a laptop: `loop reproduce {commit[:12]}`. "
         "Until it comes out again, what serves is not known to be what was reviewed: see docs/rollback.md.",
     ]
     url = issue.open_once(github, f"{what[:1].upper()}{what[1:]} does not come out again", "\n".join(body))

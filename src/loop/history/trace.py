@@ -10,11 +10,12 @@ import yaml
 
 from loop.base.errors import LoopError
 from loop.base.files import digest
-from loop.model import lineage
+from loop.history import model_origin
 from loop.production import log
 from loop.production import state as production
-from loop.production.log import Move
+from loop.production.log import Transition
 from loop.production.state import Challenger, Champion, Version
+from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.settings.paths import LINEAGE, MODEL, PARAMS
 
@@ -35,7 +36,7 @@ def _asked(what: str | None, version: int | None, request: str | None, find: Fin
     known = log.versions(ref)
     if version is not None or (request is None and _is_number(what, known)):
         number = version if version is not None else int(what or "")
-        return _of_version(_version(known, number), log.moves(ref))
+        return _of_version(_version(known, number), log.transitions(ref))
     if request is None and (what is None or _is_file(what)):
         return _of_file(Path(what or MODEL), known)
     asked = request if request is not None else str(what)
@@ -47,8 +48,8 @@ def _asked(what: str | None, version: int | None, request: str | None, find: Fin
         raise LoopError(
             f"there is no version {asked}, and {error.found}", error.expected, error.todo
         ) from None
-    moves = log.moves(ref)
-    return "\n\n".join(_of_prediction(record, known, moves) for record in records)
+    transitions = log.transitions(ref)
+    return "\n\n".join(_of_prediction(record, known, transitions) for record in records)
 
 
 def brief(record: dict[str, Any]) -> str:
@@ -86,7 +87,7 @@ def _version(known: dict[int, Version], number: int) -> Version:
 
 
 def _of_file(path: Path, known: dict[int, Version]) -> str:
-    traced = lineage.trace(path)
+    traced = model_origin.screen(path)
     sha256 = digest(path, "sha256")
     numbers = [str(number) for number, one in sorted(known.items()) if one.model == sha256]
     if not numbers:
@@ -94,12 +95,12 @@ def _of_file(path: Path, known: dict[int, Version]) -> str:
     return f"version {', '.join(numbers)}  (`loop lineage {numbers[-1]}` says how it was released)\n{traced}"
 
 
-def _of_prediction(record: dict[str, Any], known: dict[int, Version], moves: list[Move]) -> str:
+def _of_prediction(record: dict[str, Any], known: dict[int, Version], transitions: list[Transition]) -> str:
     version = released(record, known)
     lines = _prediction(record, known)
     if version is None:
         return "\n".join([*lines, *_origin(None, record)])
-    return "\n".join([*lines, "", _of_version(version, moves)])
+    return "\n".join([*lines, "", _of_version(version, transitions)])
 
 
 def _prediction(record: dict[str, Any], known: dict[int, Version]) -> list[str]:
@@ -129,19 +130,21 @@ def _origin(version: Version | None, record: dict[str, Any]) -> list[str]:
     return [f"version   {version.version}", *_people(version)]
 
 
-def _of_version(version: Version, moves: list[Move]) -> str:
+def _of_version(version: Version, transitions: list[Transition]) -> str:
     return "\n".join(
         [
-            f"version   {version.version}, {_now(version, moves)}",
-            *_deployed(version, moves),
+            f"version   {version.version}, {_now(version, transitions)}",
+            *_deployed(version, transitions),
             *_people(version),
             *_made_of(version),
         ]
     )
 
 
-def _now(version: Version, moves: list[Move]) -> str:
-    state = next((move.state for move in reversed(moves) if move.state is not None), None)
+def _now(version: Version, transitions: list[Transition]) -> str:
+    state = next(
+        (transition.state for transition in reversed(transitions) if transition.state is not None), None
+    )
     if state is None:
         return "which serves nothing"
     for one in state.models:
@@ -151,16 +154,16 @@ def _now(version: Version, moves: list[Move]) -> str:
     return f"refused: {refused[-1].reason}" if refused else "retired"
 
 
-def _deployed(version: Version, moves: list[Move]) -> Iterator[str]:
-    """Each move that changed what this version serves."""
+def _deployed(version: Version, transitions: list[Transition]) -> Iterator[str]:
+    """Each transition that changed what this version serves."""
     before = None
-    for move in moves:
-        if move.state is None:  # it could not serve: the one before went on
+    for transition in transitions:
+        if transition.state is None:  # it could not serve: the one before went on
             continue
-        now = next((one for one in move.state.models if one.version == version.version), None)
-        if now != before or move.version == version.version:
-            when = f"{move.at:%Y-%m-%d %H:%M}Z  {move.commit[:8]}"
-            yield f"  {when}  {_share(now):<26} {move.kind} by {move.who}"
+        now = next((one for one in transition.state.models if one.version == version.version), None)
+        if now != before or transition.version == version.version:
+            when = f"{transition.at:%Y-%m-%d %H:%M}Z  {transition.commit[:8]}"
+            yield f"  {when}  {_share(now):<26} {transition.kind} by {transition.who}"
         before = now
 
 
@@ -207,7 +210,5 @@ def _made_of(version: Version) -> Iterator[str]:
 
 
 def _file(version: Version, path: Path) -> str | None:
-    try:
-        return git("show", f"{version.commit}:{path.as_posix()}")
-    except LoopError:
-        return None
+    found = Commit(version.commit).file(path)
+    return None if found is None else found.decode(errors="replace")

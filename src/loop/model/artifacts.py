@@ -3,41 +3,46 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from loop.base.errors import LoopError
 from loop.model import lineage
+from loop.repo import dvc_yaml
+from loop.repo.dvc_yaml import Stage
 from loop.repo.worktree import Checkout
-from loop.settings.paths import MODEL, PIPELINE, PIPELINE_LOCK
-from loop.settings.yaml_file import load
+from loop.settings.paths import MODEL, PIPELINE_LOCK
 
 
 class Stored:
-    """Outputs of a commit of a clone, this one by default, in DVC's cache or remote."""
+    """Outputs of a commit of the clone `here` (this one by default), in DVC's cache or remote.
 
-    def __init__(self, commit: str, home: Checkout, here: Path | None = None) -> None:
+    The one way by which a model, its reference rows or its data are had without making them.
+    """
+
+    def __init__(self, commit: str, root: Path, here: Path | None = None) -> None:
         from dvc.api import DVCFileSystem
 
         logging.getLogger("dvc").setLevel(logging.CRITICAL)
-        self.home, self._files = home, DVCFileSystem(str(here) if here else None, rev=commit)
+        self.root, self._files = root, DVCFileSystem(str(here) if here else None, rev=commit)
 
     def bring(self, path: Path) -> bool:
-        """Bring an output into the checkout, if it can be had whole."""
-        target = self.home.path / path
+        """Bring an output to its place below `root`, if it can be had whole; else nothing lies there."""
+        target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._files.get_file(path.as_posix(), str(target))
-            return bool(self._files.info(path.as_posix()).get("md5") == lineage.md5(target))
-        except Exception:  # DVC's parts have errors of their own; whatever it is, it cannot be had
-            return False
+            if self._files.info(path.as_posix()).get("md5") == lineage.md5(target):
+                return True
+        except Exception:  # noqa: S110 - DVC's parts have errors of their own; it cannot be had
+            pass
+        target.unlink(missing_ok=True)
+        return False
 
 
-def rebuild(stored: "Stored", md5: str, base: str) -> str:
+def rebuild(home: Checkout, stored: Stored, md5: str, base: str) -> str:
     """Train the model again from its own data, code, params and lock; what is stored is not made again.
 
     Raises LoopError when that fails, or when it comes out with another md5 than the lock on `base` names.
     """
-    home = stored.home
     try:
         run(home, MODEL, lambda path: stored.bring(Path(path)))
     except LoopError as error:
@@ -58,40 +63,30 @@ def rebuild(stored: "Stored", md5: str, base: str) -> str:
 
 def run(home: Checkout, target: Path, have: Callable[[str], bool] = lambda _: False) -> None:
     """Run the stages that make `target` in a checkout, as its dvc.yaml says."""
-    for command in upstream(load(home.path / PIPELINE)["stages"], target, have):
+    for command in upstream(dvc_yaml.of(home.path), target, have):
         home.run("sh", "-c", command)
 
 
-def upstream(
-    pipeline: dict[str, Any], target: Path, have: Callable[[str], bool] = lambda _: False
-) -> list[str]:
+def upstream(pipeline: list[Stage], target: Path, have: Callable[[str], bool] = lambda _: False) -> list[str]:
     """The commands of the stages that `target` needs, in an order in which they can run.
 
     A stage whose output is needed and `have` says is there is not run, nor what it needs.
     """
-    made = {_path(out): name for name, spec in pipeline.items() for out in _written(spec)}
-    order: list[str] = []
+    made = {out: stage for stage in pipeline for out in stage.outs}
+    order: list[Stage] = []
 
-    def maker(path: str) -> str | None:
+    def maker(path: str) -> Stage | None:
         parts = [path, *(str(parent) for parent in Path(path).parents)]
         return next((made[part] for part in parts if part in made), None)
 
     def visit(path: str) -> None:
-        name = maker(path)
-        if name is None or name in order:
+        stage = maker(path)
+        if stage is None or stage in order:
             return
-        for dep in pipeline[name].get("deps", []):
+        for dep in stage.deps:
             if maker(dep) and not have(dep):
                 visit(dep)
-        order.append(name)
+        order.append(stage)
 
     visit(target.as_posix())
-    return [pipeline[name]["cmd"] for name in order]
-
-
-def _written(spec: dict[str, Any]) -> list[Any]:
-    return [entry for kind in ("outs", "metrics", "plots") for entry in spec.get(kind, [])]
-
-
-def _path(out: Any) -> str:
-    return str(next(iter(out))) if isinstance(out, dict) else str(out)
+    return [stage.command for stage in order]

@@ -1,4 +1,4 @@
-"""On schedule: what arrived since training, whether it hurts, and one decision.
+"""On schedule: what arrived since training, what it costs, and one decision.
 
 It imports up to serve, review and deploy.
 """

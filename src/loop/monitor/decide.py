@@ -1,20 +1,20 @@
-"""From what was seen to one word, with the reason: pure, so that it can be simulated."""
+"""From a snapshot to one decision, with the reason: pure, so that it can be simulated."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from loop.monitor.schema import Gain, Word
-from loop.monitor.signals.series import Series, since, told
+from loop.monitor.schema import Decision, Gain
+from loop.monitor.signals.series import Series, confirmed, since
 from loop.settings.monitor_settings import Settings
 
-NEXT: dict[Word, str] = {
+NEXT: dict[Decision, str] = {
     "nothing": "nothing to do",
-    "watch": "look at the report; nothing is to be done until it hurts",
+    "warning": "look at the report; nothing is to be done until the loss rises",
     "retrain": "`loop retrain` makes the pull request; a person merges it",
-    "page": "decide now whether to go back: `loop rollback`, or take the feature's feed up with its owner",
-    "broken feed": "mend the feed at its source; do not retrain on it",
+    "alert": "decide now whether to go back: `loop rollback`, or take the feature's feed up with its owner",
+    "broken feed": "fix the feed at its source; do not retrain on it",
     "no data": "find out why nothing comes: the source, or the prediction log",
 }
 
@@ -25,31 +25,31 @@ class Case:
 
     breaches: int
     rows: int
-    labels: int | None  # matured rows in the newest window with final labels; None where nothing was seen
+    labels: int | None  # matured rows in the newest window with final labels; None where the feed is broken
     series: list[Series]
-    stuck: list[str]
-    minima: list[str]  # limits of the gate that are broken for certain, in words
+    constant: list[str]
+    breached: list[str]  # minimum requirements that are breached for certain, each as a text
     attempts: list[str]  # days of earlier retrains, ISO
     trained: pd.Timestamp  # windows.as_of of the champion
     now: pd.Timestamp
 
 
 @dataclass(frozen=True)
-class Decision:
-    """One word, why, and the first day of it."""
+class Decided:
+    """The decision, why, and the first day of it."""
 
-    word: Word
+    decision: Decision
     reason: str
     since: str | None
 
 
 def suspects(case: Case, settings: Settings) -> bool:
-    """Whether enough of the last looks saw something: then it is worth asking what a retrain would gain."""
-    return told(seen(case.series), settings.hysteresis)
+    """Whether enough of the last runs alarm: then it is worth asking what a retrain would gain."""
+    return confirmed(alarms(case.series), settings.hysteresis)
 
 
 def due(case: Case, settings: Settings) -> bool:
-    """Whether a check-up falls on this look: its gain is asked though nothing is suspicious."""
+    """Whether a check-up falls on this run: its gain is asked though nothing is suspicious."""
     every = pd.Timedelta(days=settings.retrain.check_up_days)
     age = case.now.floor("D") - case.trained.floor("D")  # the hour at which a schedule starts is chance
     return age >= every and age % every < pd.Timedelta(days=settings.step_days)
@@ -70,35 +70,35 @@ def cooling(case: Case, settings: Settings) -> str | None:
     return max(recent) if age < pd.Timedelta(days=settings.retrain.cool_down_days) else None
 
 
-def decide(case: Case, gain: Gain | None, looks: list[str], settings: Settings) -> Decision:
-    """The decision; what comes first rules: a broken feed says nothing of the model, harm outranks drift."""
+def decide(case: Case, gain: Gain | None, runs: list[str], settings: Settings) -> Decided:
+    """The decision; what comes first rules: a broken feed outranks a breached requirement, and that drift."""
     if (first := _first(case, settings)) is not None:
-        return Decision(*first, None)
+        return Decided(*first, None)
     if not suspects(case, settings):
-        return _quiet(gain, looks, settings)
-    word, reason = _drifted(case, gain, settings)
-    return Decision(word, reason, _since(seen(case.series), looks, settings))
+        return _quiet(gain, runs, settings)
+    decision, reason = _drifted(case, gain, settings)
+    return Decided(decision, reason, _since(alarms(case.series), runs, settings))
 
 
-def _since(alarms: np.ndarray, looks: list[str], settings: Settings) -> str | None:
-    """The oldest look of those that count, or of the unbroken run that reaches further back."""
-    counted = looks[-settings.hysteresis.of :][int(np.argmax(alarms[-settings.hysteresis.of :]))]
-    return min(counted, since(alarms, looks) or counted)
+def _since(alarms: np.ndarray, runs: list[str], settings: Settings) -> str | None:
+    """The oldest run of those that count, or of all consecutive ones that alarm, if they began before."""
+    counted = runs[-settings.hysteresis.of :][int(np.argmax(alarms[-settings.hysteresis.of :]))]
+    return min(counted, since(alarms, runs) or counted)
 
 
-def _quiet(gain: Gain | None, looks: list[str], settings: Settings) -> Decision:
+def _quiet(gain: Gain | None, runs: list[str], settings: Settings) -> Decided:
     """Nothing, but for a check-up that finds what no signal shows."""
-    quiet = "no look beyond what past windows showed, or one alone"
+    quiet = "no run beyond what past windows showed, or one alone"
     if gain is None:
-        return Decision("nothing", quiet, None)
+        return Decided("nothing", quiet, None)
     if gain.low > 0:
         found = f"the check-up of every {settings.retrain.check_up_days} days: {_gained(gain)}; {quiet}"
-        return Decision("retrain", found, looks[-1])
-    return Decision("nothing", f"{quiet}; at the check-up {_gained(gain)}", None)
+        return Decided("retrain", found, runs[-1])
+    return Decided("nothing", f"{quiet}; at the check-up {_gained(gain)}", None)
 
 
-def _first(case: Case, settings: Settings) -> tuple[Word, str] | None:
-    """What is said whatever drifted."""
+def _first(case: Case, settings: Settings) -> tuple[Decision, str] | None:
+    """What is decided whatever drifted."""
     if case.breaches:
         rules = "1 rule" if case.breaches == 1 else f"{case.breaches} rules"
         return "broken feed", f"the newest rows break {rules} of their contract"
@@ -108,28 +108,35 @@ def _first(case: Case, settings: Settings) -> tuple[Word, str] | None:
     if case.labels is not None and case.labels < settings.rows_min:
         found = f"{case.labels:,} labels of {settings.window_days} days that must have them by now"
         return "no data", f"{found}, fewer than {settings.rows_min:,} (monitor.rows_min): do they still come?"
-    if case.stuck:
-        return "page", f"the model uses {_names(case.stuck)}, where one value or none is left now"
-    return ("page", "; ".join(case.minima)) if case.minima else None
+    if case.constant:
+        return (
+            "alert",
+            f"the model needs {_names(case.constant)}, which {_is(case.constant)} constant or missing now",
+        )
+    return ("alert", "; ".join(case.breached)) if case.breached else None
 
 
-def _drifted(case: Case, gain: Gain | None, settings: Settings) -> tuple[Word, str]:
+def _drifted(case: Case, gain: Gain | None, settings: Settings) -> tuple[Decision, str]:
     beyond = f"{_names([one.title for one in case.series if one.alarm[-1]])}: beyond past windows"
     if (last := cooling(case, settings)) is not None:
-        return "watch", f"{beyond}; the last retrain was on {last}, too lately for another"
+        return "warning", f"{beyond}; the last retrain was on {last}, too lately for another"
     if gain is None:
-        return "watch", f"{beyond}; a retrain has nothing new to learn from yet"
+        return "warning", f"{beyond}; a retrain has nothing new to learn from yet"
     if gain.low > 0:
-        return "retrain", f"it hurts: {_gained(gain)}; {beyond}"
-    return "watch", f"{beyond}, but nothing certain is to be gained: {_gained(gain)}"
+        return "retrain", f"the model is overtaken: {_gained(gain)}; {beyond}"
+    return "warning", f"{beyond}, but nothing certain is to be gained: {_gained(gain)}"
+
+
+def _is(names: list[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _gained(gain: Gain) -> str:
     return f"a retrain would have gained {gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]"
 
 
-def seen(series: list[Series]) -> np.ndarray:
-    """Per look, whether anything was beyond its limit: (looks,)."""
+def alarms(series: list[Series]) -> np.ndarray:
+    """Per run, whether anything was beyond its limit: (runs,)."""
     return np.any([one.alarm for one in series], axis=0) if series else np.zeros(0, bool)
 
 

@@ -1,4 +1,4 @@
-"""monitor: what arrived since training, whether it hurts, and what to do: one decision with its evidence.
+"""monitor: what arrived since training, what it costs, and what to do: one decision with its evidence.
 
 Everything is taken as known at `now`. Nothing is written but monitor/.
 """
@@ -14,7 +14,7 @@ from loop.base import files
 from loop.data import contract
 from loop.data.features import DECIDED_AT
 from loop.monitor import decide, notify
-from loop.monitor import snapshot as looking
+from loop.monitor import snapshot as snapshots
 from loop.monitor.decide import NEXT, Case
 from loop.monitor.inputs import champion_model as champions
 from loop.monitor.inputs import feed, labels
@@ -24,9 +24,20 @@ from loop.monitor.inputs.champion_model import Champion
 from loop.monitor.inputs.past_retrains import Attempt
 from loop.monitor.inputs.windows import DAY, Days
 from loop.monitor.report import html, text
-from loop.monitor.schema import EXIT_CODES, FINDING, FOLDER, Breach, Event, Feature, Finding, Model, Window
+from loop.monitor.schema import (
+    EXIT_CODES,
+    FINDING,
+    FOLDER,
+    SCHEMA_VERSION,
+    Breach,
+    Event,
+    Feature,
+    Finding,
+    Model,
+    Window,
+)
 from loop.monitor.signals import estimate
-from loop.monitor.snapshot import Look
+from loop.monitor.snapshot import Snapshot
 from loop.production import state
 from loop.settings import monitor_settings
 from loop.settings.monitor_settings import Settings
@@ -35,49 +46,49 @@ from problem import metrics
 
 
 def main(folders: Sequence[Path], now: pd.Timestamp, with_issue: bool) -> int:
-    """Look, write monitor/, print one screen; the exit code is the decision's."""
+    """Monitor, write monitor/, print one screen; the exit code is the decision's."""
     found = find(folders, now)
     files.write_text(FINDING, found.model_dump_json(indent=2) + "\n")
     files.write_text(FOLDER / "report.md", text.markdown(found))
-    files.write_text(FOLDER / "report.html", html.page(found))
+    files.write_text(FOLDER / "report.html", html.report(found))
     print(text.terminal(found))
     if with_issue:
-        notify.tell(found)
+        notify.post(found)
     return EXIT_CODES[found.decision]
 
 
 def find(folders: Sequence[Path], now: pd.Timestamp) -> Finding:
-    """The finding at `now` (UTC). Raises LoopError for what cannot be looked at."""
+    """The finding at `now` (UTC). Raises LoopError for what cannot be monitored."""
     setup = monitor_settings.read()
     earlier = retrains.attempts(now)
     with champions.of(*champions.which(), Path.cwd()) as champion:
         when = daily.days(champion, now, setup)
         fed = feed.by(champion, now.floor("D"), now, setup.window_days)
-        seen = None if fed.breaches else looking.look(champion, fed, folders, now, setup)
-        case = _case(champion, fed.breaches, seen, earlier, now, setup)
+        snapshot = None if fed.breaches else snapshots.take(champion, fed, folders, now, setup)
+        case = _case(champion, fed.breaches, snapshot, earlier, now, setup)
         on_its_way = _newer(champion)
-        asks = seen is not None and not on_its_way and decide.asks(case, setup)
-        gain = looking.expected_gain(champion, fed, now, setup) if asks else None
-    decision = decide.decide(case, gain, when.looks, setup)
+        asks = snapshot is not None and not on_its_way and decide.asks(case, setup)
+        gain = snapshots.expected_gain(champion, fed, now, setup) if asks else None
+    decided = decide.decide(case, gain, when.runs, setup)
     return Finding(
-        schema_version=1,
+        schema_version=SCHEMA_VERSION,
         now=now.isoformat(),
-        decision=decision.word,
-        reason=decision.reason,
-        since=decision.since,
-        todo=NEXT[decision.word],
-        runbook=f"docs/runbook/{decision.word.replace(' ', '-')}.md",
+        decision=decided.decision,
+        reason=decided.reason,
+        since=decided.since,
+        todo=NEXT[decided.decision],
+        runbook=f"docs/runbook/{decided.decision.replace(' ', '-')}.md",
         model=_model(champion),
         primary=metrics.METRICS[metrics.PRIMARY].title,
         gain=gain,
         breaches=[_breach(one) for one in fed.breaches],
         events=_events(champion, earlier, when),
-        looks=when.looks,
-        **(_seen(seen, setup, on_its_way) if seen else _NOTHING_SEEN),
+        runs=when.runs,
+        **(_figures(snapshot, setup, on_its_way) if snapshot else _NO_FIGURES),
     )
 
 
-_NOTHING_SEEN: dict[str, Any] = {
+_NO_FIGURES: dict[str, Any] = {
     "features_that_matter": [],
     "source": "",
     "inputs": None,
@@ -85,7 +96,7 @@ _NOTHING_SEEN: dict[str, Any] = {
     "outcomes": None,
     "signals": [],
     "features": [],
-    "points": [],
+    "curves": [],
     "cusum": None,
     "notes": [],
 }
@@ -105,54 +116,54 @@ def _newer(champion: Champion) -> list[str]:
 def _case(
     champion: Champion,
     breaches: list[contract.Breach],
-    seen: Look | None,
+    snapshot: Snapshot | None,
     earlier: list[Attempt],
     now: pd.Timestamp,
     setup: Settings,
 ) -> Case:
     return Case(
         breaches=len(breaches),
-        rows=_newest(seen, seen.days.until, setup) if seen else 0,
-        labels=int(seen.performance.rows[-1]) if seen else None,
-        series=seen.series if seen else [],
-        stuck=seen.stuck if seen else [],
-        minima=seen.minima if seen else [],
+        rows=_newest(snapshot, snapshot.days.until, setup) if snapshot else 0,
+        labels=int(snapshot.performance.rows[-1]) if snapshot else None,
+        series=snapshot.series if snapshot else [],
+        constant=snapshot.constant if snapshot else [],
+        breached=snapshot.breached if snapshot else [],
         attempts=[one.day for one in earlier],
         trained=champion.windows.as_of,
         now=now,
     )
 
 
-def _seen(seen: Look, setup: Settings, notes: list[str]) -> dict[str, Any]:
-    """What a look holds, as parts of the finding."""
-    when = seen.days
-    features = seen.drift.features()
+def _figures(snapshot: Snapshot, setup: Settings, notes: list[str]) -> dict[str, Any]:
+    """What a monitoring run holds, as parts of the finding."""
+    when = snapshot.days
+    features = snapshot.drift.features()
     beyond = [one for one in features if one.alarm] or [one for one in features if (one.heat or [None])[-1]]
     first = pd.Timestamp(when.until, tz="UTC") - setup.window_days * DAY
-    expects = any(one.name == "expected_loss" for one in seen.series)
+    expects = any(one.name == "expected_loss" for one in snapshot.series)
     return {
         "features_that_matter": [one.name for one in sorted(beyond, key=_weight)[:3]],
-        "source": seen.source,
-        "inputs": _window(when.until, _newest(seen, when.until, setup), setup),
-        "matured": _window(when.ends[-1], int(seen.performance.rows[-1]), setup),
-        "outcomes": labels.outcomes(seen.joined, first),
-        "signals": [one.signal(when.looks) for one in seen.series],
+        "source": snapshot.source,
+        "inputs": _window(when.until, _newest(snapshot, when.until, setup), setup),
+        "matured": _window(when.ends[-1], int(snapshot.performance.rows[-1]), setup),
+        "outcomes": labels.outcomes(snapshot.joined, first),
+        "signals": [one.signal(when.runs) for one in snapshot.series],
         "features": features,
-        "points": seen.points,
-        "cusum": seen.performance.cusum,
-        "notes": [*notes, *seen.notes, *([estimate.NOTE] if expects else [])],
+        "curves": snapshot.curves,
+        "cusum": snapshot.performance.cusum,
+        "notes": [*notes, *snapshot.notes, *([estimate.NOTE] if expects else [])],
     }
 
 
 def _weight(feature: Feature) -> float:
-    """What matters most comes first: how far beyond its limit, times how much the model uses it."""
+    """What matters most comes first: how far beyond its limit, times its permutation importance."""
     heat = feature.heat[-1] if feature.heat else None
-    return -(heat or 0.0) * feature.use
+    return -(heat or 0.0) * feature.importance
 
 
-def _newest(seen: Look, until: str, setup: Settings) -> int:
+def _newest(snapshot: Snapshot, until: str, setup: Settings) -> int:
     end = pd.Timestamp(until, tz="UTC")
-    decided = seen.rows[DECIDED_AT]
+    decided = snapshot.rows[DECIDED_AT]
     return int(((decided < end) & (decided >= end - setup.window_days * DAY)).sum())
 
 

@@ -1,6 +1,6 @@
-"""What a look found, told to people: an issue for what no retrain mends, opened once while it is open.
+"""What a monitoring run found, as an issue: for what no retrain fixes, opened once while it is open.
 
-Nobody but a person closes it. A retrain tells by itself, and "nothing" and "watch" are the report's alone.
+Nobody but a person closes it. A retrain has a pull request; "nothing" and "warning" are in the report alone.
 """
 
 import hashlib
@@ -11,19 +11,19 @@ from loop.base.markup import plain
 from loop.github import issue, workflow_output
 from loop.github.client import BOT, GitHub
 from loop.monitor.report import text as report
-from loop.monitor.schema import Finding, Word
+from loop.monitor.schema import Decision, Finding
 
 LABEL = "drift"
-TITLES: dict[Word, str] = {
+TITLES: dict[Decision, str] = {
     "broken feed": "The feed breaks its contract: nothing is retrained on it",
-    "page": "The model needs a person now",
+    "alert": "The model needs a person now",
     "no data": "There is nothing new to look at",
 }
-_MARK = re.compile(r"<!-- told ([0-9a-f]{12}) -->")
+_MARK = re.compile(r"<!-- (?:told|reported) ([0-9a-f]{12}) -->")  # older versions wrote the first
 _FIGURE = re.compile(r"(?<!\w)[-+]?\d[\d,.]*")  # not the digits of a name
 
 
-def tell(finding: Finding) -> None:
+def post(finding: Finding) -> None:
     """Leave the decision to the next job, and open its issue, or say there that the reason is another now.
 
     Outside of a workflow it prints what it would say. What GitHub refuses is a warning: the exit code says
@@ -38,20 +38,20 @@ def tell(finding: Finding) -> None:
         print(f"in a workflow an issue would say:\n\n{title}\n\n{_body(finding)}")
         return
     try:
-        print(f"an issue says so: {_say(github, title, finding)}", flush=True)
+        print(f"an issue says so: {_open_or_comment(github, title, finding)}", flush=True)
     except LoopError as error:
         issue.warn(f"{title}, and no issue could say so: {error.found}")
 
 
-def _say(github: GitHub, title: str, finding: Finding) -> str:
+def _open_or_comment(github: GitHub, title: str, finding: Finding) -> str:
     """The address of the issue; a comment is added to one that is open where the reason changed."""
     found = issue.find(github, title)
     if found is None:
         return issue.open_once(github, title, _body(finding), LABEL)
     talk = f"issues/{found['number']}/comments"
-    told = [str(found["body"] or "")]
-    told += [str(one["body"] or "") for one in github.pages(talk) if one["user"]["login"] == BOT]
-    marks = [mark for text in told for mark in _MARK.findall(text)]
+    texts = [str(found["body"] or "")]
+    texts += [str(one["body"] or "") for one in github.pages(talk) if one["user"]["login"] == BOT]
+    marks = [mark for text in texts for mark in _MARK.findall(text)]
     if marks[-1:] != [_fingerprint(finding)]:
         github.post_once(talk, body=_body(finding))
     return str(found["html_url"])
@@ -60,9 +60,9 @@ def _say(github: GitHub, title: str, finding: Finding) -> str:
 def _body(finding: Finding) -> str:
     """What the issue says: the report, and where it came from."""
     run = workflow_output.run_url()
-    where = f"\n[The run]({run}), with the page as its artifact `monitor`.\n" if run else ""
+    where = f"\n[The run]({run}), with the HTML report in its artifact `monitor`.\n" if run else ""
     text = report.markdown(finding, workflow_output.files_url())
-    return f"{text}{where}\n<!-- told {_fingerprint(finding)} -->\n"
+    return f"{text}{where}\n<!-- reported {_fingerprint(finding)} -->\n"
 
 
 def _fingerprint(finding: Finding) -> str:

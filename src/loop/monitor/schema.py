@@ -1,4 +1,4 @@
-"""What a look at production found, as plain values: `monitor/finding.json`.
+"""What a monitoring run at production found, as plain values: `monitor/finding.json`.
 
 The reports and the retrain are functions of this file alone. Its texts come from data and branch
 names: hostile until escaped. Days and instants are ISO 8601 texts in UTC.
@@ -12,14 +12,15 @@ from pydantic import BaseModel, ConfigDict
 FOLDER = Path("monitor")
 FINDING = FOLDER / "finding.json"
 
-Word = Literal["nothing", "watch", "retrain", "page", "broken feed", "no data"]
+Decision = Literal["nothing", "warning", "retrain", "alert", "broken feed", "no data"]
+SCHEMA_VERSION: Literal[2] = 2
 Kind = Literal["inputs", "predictions", "concept"]
-EXIT_CODES: dict[Word, int] = {
+EXIT_CODES: dict[Decision, int] = {
     "nothing": 0,
-    "watch": 0,
+    "warning": 0,
     "retrain": 0,
     "broken feed": 3,
-    "page": 4,
+    "alert": 4,
     "no data": 5,
 }
 
@@ -59,15 +60,15 @@ class Age(Part):
 class Outcomes(Part):
     """The newest decisions and their labels, as known at `now`; what is odd of them is counted, not used.
 
-    pending: the label may still come. never: it did not come in time, and the row leaves every figure.
+    pending: the label may still come. unlabelled: it did not come in time, and the row leaves every figure.
     """
 
     rows: int
     known: int
     pending: int
-    never: int
-    twice: int  # labels that came again: the first counts
-    strange: int  # labels for no prediction
+    unlabelled: int
+    duplicate_labels: int  # labels that came again: the first counts
+    orphan_labels: int  # labels for no prediction
     before: int  # labels known before their decision: a clock is wrong
     ahead: int  # decisions after `now`: a clock is wrong
     delay_hours_median: float | None
@@ -88,16 +89,16 @@ class Feature(Part):
     """A feature in the newest window, its measures beside their limits."""
 
     name: str
-    use: float  # share of the model's use of all features, 0 to 1
-    p: float | None  # corrected over features, weighed by use
+    importance: float  # permutation importance: its share of all features', 0 to 1
+    p: float | None  # corrected over features, weighed by importance
     alarm: bool
-    since: str | None  # first day of the run of looks that saw it
+    since: str | None  # first day of the runs in a row that alarm
     statistics: list[Statistic]
-    heat: list[float | None]  # PSI over its limit, for each of Finding.looks
+    heat: list[float | None]  # PSI over its limit, for each of Finding.runs
 
 
 class Signal(Part):
-    """One thing that is watched: its newest value beside its limit, and which of the last looks saw it."""
+    """One thing that is watched: its newest value beside its limit, and since which run it alarms."""
 
     kind: Kind
     name: str
@@ -107,16 +108,16 @@ class Signal(Part):
     high: float | None
     limit: float | None
     p: float | None
-    alarm: bool  # at the newest look
-    since: str | None  # first day of the run of looks that saw it
-    said: str  # one sentence with the numbers
+    alarm: bool  # at the newest run
+    since: str | None  # first day of the runs in a row that alarm
+    summary: str  # one sentence with the numbers
 
 
 class Point(Part):
-    """A look: metrics of the newest window with final labels, intervals by days, and the estimate."""
+    """A monitoring run: metrics of its newest window with final labels, intervals by days, the estimate."""
 
     until: str
-    reference: bool  # of the past that limits come from, not of what is watched
+    baseline: bool  # of the past that limits come from, not of what is watched
     rows: int
     loss: float | None
     loss_low: float | None
@@ -175,13 +176,13 @@ class Breach(Part):
 class Finding(Part):
     """A decision with all that speaks for it."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]  # SCHEMA_VERSION
     now: str
-    decision: Word
+    decision: Decision
     reason: str
     since: str | None  # first day of it
     todo: str
-    runbook: str  # path of the page for on-call
+    runbook: str  # path of the runbook's page
     features_that_matter: list[str]  # three at most
     model: Model
     source: str  # "prediction log" or "scored in batch"
@@ -190,9 +191,9 @@ class Finding(Part):
     matured: Window | None
     outcomes: Outcomes | None
     signals: list[Signal]
-    looks: list[str]  # the last day of each look, oldest first: the heat map's columns
-    features: list[Feature]  # most used first
-    points: list[Point]
+    runs: list[str]  # the last day of each run, oldest first: the heat map's columns
+    features: list[Feature]  # most important first
+    curves: list[Point]
     cusum: Cusum | None
     gain: Gain | None
     breaches: list[Breach]

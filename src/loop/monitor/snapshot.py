@@ -1,4 +1,4 @@
-"""One look at production as of an instant: every figure that the decision and the report are made of."""
+"""What a monitoring run measures as of an instant: every figure of its decision and its report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,9 +19,8 @@ from loop.monitor.inputs.feed import Feed
 from loop.monitor.inputs.labels import Joined
 from loop.monitor.inputs.windows import DAY, Days, inside, past_ends, start, window
 from loop.monitor.schema import Gain, Point
-from loop.monitor.signals import drift, estimate, performance
-from loop.monitor.signals import minima as harm
-from loop.monitor.signals.curves import points
+from loop.monitor.signals import drift, estimate, minimum_requirements, performance
+from loop.monitor.signals.curves import curves
 from loop.monitor.signals.drift import Drift
 from loop.monitor.signals.performance import Performance, Windowed
 from loop.monitor.signals.series import Series
@@ -31,29 +30,33 @@ from problem import source
 
 
 @dataclass(frozen=True)
-class Look:
-    """What was seen, before anything is decided."""
+class Snapshot:
+    """What a run measured, before anything is decided."""
 
     days: Days
     rows: pd.DataFrame  # of every request: features, score, decision, label
     matured: pd.DataFrame
     joined: Joined
     drift: Drift
-    stuck: list[str]
+    constant: list[str]
     performance: Performance
-    points: list[Point]
+    curves: list[Point]
     series: list[Series]
-    minima: list[str]
+    breached: list[str]
     source: str
     notes: list[str] = field(default_factory=list)
 
 
-def look(champion: Champion, fed: Feed, folders: Sequence[Path], now: pd.Timestamp, setup: Settings) -> Look:
+def take(
+    champion: Champion, fed: Feed, folders: Sequence[Path], now: pd.Timestamp, setup: Settings
+) -> Snapshot:
     """Everything that is known at `now` of the champion's inputs, scores and labels."""
     when = daily.days(champion, now, setup)
-    rows, joined, told, notes = of_rows.scored(champion, fed, folders, now, setup)
-    features = of_rows.model_columns(rows, logged=told == answers.LOG)
-    weights = importance.use(champion, rows[rows[DECIDED_AT] < start(when.reference)], features, setup.seed)
+    rows, joined, answered_by, notes = of_rows.scored(champion, fed, folders, now, setup)
+    features = of_rows.model_columns(rows, logged=answered_by == answers.LOG)
+    weights = importance.permutation(
+        champion, rows[rows[DECIDED_AT] < start(when.baseline)], features, setup.seed
+    )
     used = {name: share for name, share in weights.items() if share > 0}
     if not used:
         raise LoopError(
@@ -61,26 +64,26 @@ def look(champion: Champion, fed: Feed, folders: Sequence[Path], now: pd.Timesta
             "a model that looks at its features",
             "`loop rollback`, then look at src/problem/model.py of its commit",
         )
-    profile = drift.profiled(rows, when.reference, list(used))
-    moved = drift.drift(profile, when.reference, when.looks, used, setup)
-    stuck = [name for name in moved.stuck if _is_stuck(rows[name], rows[DECIDED_AT], when, setup)]
+    profile = drift.profiled(rows, when.baseline, list(used))
+    moved = drift.drift(profile, when.baseline, when.runs, used, setup)
+    constant = [name for name in moved.constant if _is_constant(rows[name], rows[DECIDED_AT], when, setup)]
     matured = rows[rows["label"].notna()]
-    sums = performance.daily(matured, when.since, max(when.ends[-1], when.reference))
-    concept = performance.performance(sums, when.reference, when.ends, setup)
+    sums = performance.daily(matured, when.since, max(when.ends[-1], when.baseline))
+    concept = performance.performance(sums, when.baseline, when.ends, setup)
     expected, more = _expected(rows, when, setup)
     series = [*moved.series(), *([expected] if expected else []), *concept.series]
-    return Look(
+    return Snapshot(
         days=when,
         rows=rows,
         matured=matured,
         joined=joined,
         drift=moved,
-        stuck=stuck,
+        constant=constant,
         performance=concept,
-        points=points(rows, sums, when, setup, more),
+        curves=curves(rows, sums, when, setup, more),
         series=series,
-        minima=harm.broken_minima(window(matured, when.ends[-1], setup), setup),
-        source=told,
+        breached=minimum_requirements.breached(window(matured, when.ends[-1], setup), setup),
+        source=answered_by,
         notes=notes,
     )
 
@@ -104,21 +107,21 @@ def expected_gain(champion: Champion, fed: Feed, now: pd.Timestamp, setup: Setti
 def _expected(
     rows: pd.DataFrame, when: Days, setup: Settings
 ) -> tuple[Series | None, tuple[Windowed, ...] | None]:
-    """The loss to expect at each look, and that of points: past windows and the looks."""
-    past = rows[rows[DECIDED_AT] < start(when.reference)]
+    """The loss to expect at each run, and that of points: past windows and the runs."""
+    past = rows[rows[DECIDED_AT] < start(when.baseline)]
     if not estimate.possible(past):
         return None, None
     model = estimate.Estimate(past, rows, setup.seed)
     days = np.arange(np.datetime64(when.since), np.datetime64(when.until))
     counts = model.daily(rows, days)
-    then, at_looks = (
-        model.of(counts, inside(days, ends, setup)) for ends in (past_ends(when, setup), when.looks)
+    then, at_runs = (
+        model.of(counts, inside(days, ends, setup)) for ends in (past_ends(when, setup), when.runs)
     )
-    independent = (np.datetime64(when.reference) - np.datetime64(when.since)).astype(int) / setup.window_days
-    return estimate.series(at_looks, then.value, independent, setup), (then, at_looks)
+    independent = (np.datetime64(when.baseline) - np.datetime64(when.since)).astype(int) / setup.window_days
+    return estimate.series(at_runs, then.value, independent, setup), (then, at_runs)
 
 
-def _is_stuck(values: pd.Series, at: pd.Series, when: Days, setup: Settings) -> bool:
+def _is_constant(values: pd.Series, at: pd.Series, when: Days, setup: Settings) -> bool:
     """Whether what lies in one bin is one value indeed, or none: a bin may be wide."""
     newest = values[at >= start(when.until) - setup.step_days * DAY]
-    return bool(newest.value_counts(normalize=True, dropna=False).max() >= drift.STUCK)
+    return bool(newest.value_counts(normalize=True, dropna=False).max() >= drift.CONSTANT)

@@ -147,11 +147,11 @@ def main() -> None:
     reference_rows.write(REFERENCE, reference_rows.of(model, wanted, train, settings.seed))
     for name in ("calibration", "clusters", "scores"):
         files.write_text(PLOTS / f"{name}.csv", getattr(found, name).to_csv(index=False, float_format="%.6f"))
-    facts = model_card.facts(about, windows, made, found, settings)
-    files.write_json(CARD_JSON, facts)
-    files.write_text(CARD, model_card.markdown(facts))
+    card = model_card.card(about, windows, made, found, settings)
+    files.write_json(CARD_JSON, card)
+    files.write_text(CARD, model_card.markdown(card))
     drawn = evaluation_figures.draw(found, settings.confidence)
-    files.write_text(EVALUATION, evaluation_report.html(facts, drawn))
+    files.write_text(EVALUATION, evaluation_report.html(card, drawn))
     tracking.record(
         made["model"]["sha256"],
         metrics={name: e.value for name, e in found.metrics.items() if np.isfinite(e.value)},

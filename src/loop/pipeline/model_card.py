@@ -18,7 +18,7 @@ class Params(params.Section):
     limits: list[str]
 
 
-def facts(
+def card(
     about: Params, windows: params.Windows, made: dict[str, Any], found: Any, settings: Any
 ) -> dict[str, Any]:
     """The card as plain values: `models/card.json`."""
@@ -53,15 +53,15 @@ def facts(
     }
 
 
-def markdown(facts: dict[str, Any]) -> str:
+def markdown(card: dict[str, Any]) -> str:
     """The card as markdown: `models/card.md`. What comes from data cannot act as markup."""
-    return page("card.md.j2", facts)
+    return page("card.md.j2", card)
 
 
-def page(template: str, facts: dict[str, Any]) -> str:
-    """A template of the pipeline, filled with the card's facts."""
-    shared = {"by_slice": by_slice(facts["slices"]), "METRICS": metrics.METRICS, "primary": metrics.PRIMARY}
-    return render("loop.pipeline", template, facts | shared)
+def page(template: str, card: dict[str, Any]) -> str:
+    """A template of the pipeline, filled with the card's values."""
+    shared = {"by_slice": by_slice(card["slices"]), "METRICS": metrics.METRICS, "primary": metrics.PRIMARY}
+    return render("loop.pipeline", template, card | shared)
 
 
 def by_slice(slices: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:

@@ -2,13 +2,14 @@
 
 import json
 import os
-import subprocess
 import sys
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from loop.base import program
 from loop.base.errors import LoopError
+from loop.settings import renamed
 from loop.settings.paths import CARD_JSON, EVALUATION, PARAMS, PIPELINE_LOCK
 from loop.settings.yaml_file import load
 
@@ -22,13 +23,14 @@ def check_params() -> None:
     parsed, because their models are slow to import.
     """
     values = load(PARAMS)
+    renamed.refuse(values, PARAMS)
     for name in values:
         if name not in SECTIONS:
             near = get_close_matches(str(name), SECTIONS, n=1)
             raise LoopError(
                 f"{PARAMS}: `{name}` is not a section" + (f"; did you mean `{near[0]}`?" if near else ""),
                 f"the sections {', '.join(SECTIONS)}",
-                f"mend {PARAMS} and run again",
+                f"fix {PARAMS} and run again",
             )
     if {"review", "serve", "monitor"} <= set(values):  # no stage reads these
         from loop.settings import monitor_settings, params, serve_settings
@@ -82,21 +84,12 @@ def run(arguments: list[str]) -> int:
     tools = str(Path(sys.executable).parent)  # so that a stage's `python` is this one
     path = os.pathsep.join([tools, os.environ.get("PATH", "")])
     command = [f"{tools}/dvc", "repro", *arguments]
-    code = _wait(subprocess.Popen(command, env={**os.environ, "PATH": path}))
+    code = program.follow(command, env={**os.environ, "PATH": path})
     if code == 0:
         card = json.loads(CARD_JSON.read_text(encoding="utf-8"))
         print(summary(card))
-        print("\n".join(_minima(card)))
+        print("\n".join(_requirements(card)))
     return 1 if code else 0
-
-
-def _wait(process: "subprocess.Popen[bytes]") -> int:
-    """The exit code of DVC; an interrupt reaches it too, and it must end first to drop its locks."""
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        process.wait()
-        raise
 
 
 def summary(card: dict[str, Any]) -> str:
@@ -129,13 +122,13 @@ def _metric(found: dict[str, Any], interval: str, wide: int) -> str:
     return f"  {found['title']:<{wide}}{value:>8}   {interval} interval {low} to {high}"
 
 
-def _minima(card: dict[str, Any]) -> list[str]:
+def _requirements(card: dict[str, Any]) -> list[str]:
     from loop.settings.review_policy import reaches
 
-    found, minima = card["metrics"], load(PARAMS)["review"]["minima"]
+    found, required = card["metrics"], load(PARAMS)["review"]["minimum_requirements"]
     missed = [
-        f"  below its minimum: {found[name]['title']} is {found[name]['value']}, not {worst['limit']}"
-        for name, worst in minima.items()
+        f"  minimum requirement breached: {found[name]['title']} {found[name]['value']}, not {worst['limit']}"
+        for name, worst in required.items()
         if not reaches(found[name]["value"], found[name]["better"], worst["limit"])
     ]
-    return missed or ["  minima      reached (review.minima)"]
+    return missed or ["  minimum requirements met (review.minimum_requirements)"]

@@ -1,4 +1,4 @@
-"""validate: raw facts, repaired by named rules and held against their contract.
+"""validate: raw tables, repaired by named rules and held against their contract.
 
 All breaches are collected in reports/validation.json before anything is refused; clean
 tables are written to data/valid only if there are none.
@@ -28,5 +28,5 @@ def main() -> None:
     with files.replacing(VALID) as draft:
         for name, frame in valid.items():
             files.write_table(draft / f"{name}.parquet", frame)
-    mended = sum(entry["rows"] for entry in report["repairs"])
-    print(f"validate: {sum(report['rows'].values()):,} rows kept their contract, {mended} repaired by rule")
+    fixed = sum(entry["rows"] for entry in report["repairs"])
+    print(f"validate: {sum(report['rows'].values()):,} rows kept their contract, {fixed} repaired by rule")

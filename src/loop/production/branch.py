@@ -1,10 +1,9 @@
-"""The branch `production`, fetched and written: each move is one commit, pushed or nothing.
+"""The branch `production`, fetched and written: each transition is one commit, pushed or nothing.
 
 Where `origin` has the branch, that one counts; without a remote, the local one. A push that another one
 came before is not forced: the move is made again on the state that is there now, or refused by it.
 """
 
-import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,7 @@ import yaml
 from loop.base.errors import LoopError
 from loop.production import state as production
 from loop.production.state import BRANCH, STATE, VERSIONS, Production, State, Version
-from loop.repo.git import environment, git
+from loop.repo.git import git
 from loop.repo.remote import identity, remote, to_remote
 
 TRIES = 5
@@ -39,10 +38,10 @@ def fetch() -> Production:
         _alone()
         return production.read(production.ref())
     done = to_remote("fetch", "--quiet", "--no-tags", "origin", f"+{LOCAL}:{REMOTE}")
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+    if done.code:
+        output = done.gist()
         raise LoopError(
-            f"the branch {BRANCH} cannot be fetched: {said}",
+            f"the branch {BRANCH} cannot be fetched: {output}",
             f"a branch {BRANCH} at origin",
             "`loop setup github` makes it; if it is there, look at the network and at your rights",
         )
@@ -60,16 +59,17 @@ def _alone() -> None:
 
 
 def change(
-    move: Callable[[Production], tuple[State, str, Version | None]], files: Callable[[State], dict[str, str]]
+    transition: Callable[[Production], tuple[State, str, Version | None]],
+    files: Callable[[State], dict[str, str]],
 ) -> Production:
-    """Make one commit of a move: from the branch as it is to a state, a message, and a new version if any.
+    """Make one commit of a transition: from the branch as it is to a state, a message, a new version if any.
 
     `files` gives what else the commit holds, by path: what is rendered from the state. Raises LoopError
     when the move does, and when others were faster five times.
     """
     for _ in range(TRIES):
         now = fetch()
-        state, message, version = move(now)
+        state, message, version = transition(now)
         try:
             _push(_commit(now, state, message, version, files(state)), now)
         except _MovedError:
@@ -106,13 +106,13 @@ def _commit(
         index = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
         records = git("ls-tree", "-r", "--full-tree", now.commit, "--", str(VERSIONS)) if now.commit else ""
         if records:
-            _plumb("update-index", "--index-info", text=records + "\n", env=index)
+            git("update-index", "--index-info", text=records + "\n", env=index)
         for path, text in sorted(texts.items()):
-            blob = _plumb("hash-object", "-w", "--stdin", text=text)
-            _plumb("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", env=index)
-        tree = _plumb("write-tree", env=index)
+            blob = git("hash-object", "-w", "--stdin", text=text)
+            git("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", env=index)
+        tree = git("write-tree", env=index)
     parents = ["-p", now.commit] if now.commit else []
-    return _plumb("commit-tree", tree, *parents, text=message + "\n", env=identity())
+    return git("commit-tree", tree, *parents, text=message + "\n", env=identity())
 
 
 def _push(commit: str, now: Production) -> None:
@@ -129,19 +129,19 @@ def _push(commit: str, now: Production) -> None:
             raise LoopError(error.found, error.expected, AGAIN) from None
         git("update-ref", REMOTE, commit)
         return
-    if done.returncode == 0:
+    if done.code == 0:
         git("update-ref", REMOTE, commit)
         return
-    said = f"{done.stdout}\n{done.stderr}"
+    output = f"{done.out}\n{done.errors}"
     if any(
-        word in said for word in ("non-fast-forward", "fetch first", "cannot lock ref", "failed to update")
+        sign in output for sign in ("non-fast-forward", "fetch first", "cannot lock ref", "failed to update")
     ):
         raise _MovedError
     if _arrived(commit):
         git("update-ref", REMOTE, commit)
         return
     raise LoopError(
-        f"{BRANCH} could not be pushed: {_why(said)}",
+        f"{BRANCH} could not be pushed: {_why(output)}",
         f"the right to push to {BRANCH}",
         f"look at your rights, the rules of the branch and the network; {AGAIN}",
     )
@@ -150,30 +150,13 @@ def _push(commit: str, now: Production) -> None:
 def _arrived(commit: str) -> bool:
     """Whether a push whose answer was lost has arrived: a rollback made again goes a step further."""
     try:
-        return commit in to_remote("ls-remote", "origin", LOCAL).stdout.split()
+        return commit in to_remote("ls-remote", "origin", LOCAL).out.split()
     except LoopError:
         return False
 
 
-def _why(said: str) -> str:
-    """What a server said to a push, before git's own last word, which says nothing."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith(("remote:", "!", "fatal:"))]
-    return "; ".join(told or lines[-1:]) or "it said nothing"
-
-
-def _plumb(*arguments: str, text: str = "", env: dict[str, str] | None = None) -> str:
-    done = subprocess.run(
-        ["git", *arguments],
-        env={**environment(), **(env or {})},
-        input=text,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["it said nothing"])[0]
-        raise LoopError(
-            f"git {arguments[0]} failed: {said}", "a repository that can be written", "look at it"
-        )
-    return done.stdout.strip()
+def _why(output: str) -> str:
+    """What a server said to a push, before git's own last line, which says nothing."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    reasons = [line for line in lines if line.startswith(("remote:", "!", "fatal:"))]
+    return "; ".join(reasons or lines[-1:]) or "it said nothing"

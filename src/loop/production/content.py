@@ -1,25 +1,24 @@
 """What of a commit reaches production: its model, and what the image holds beside it.
 
-That is the code that bentofile.yaml takes in, how the image is built, the locked packages, and the section
-`serve` of params.yaml. Docs, tests, other params and the rollout policy reach no server.
+That is the code that the service reaches by its imports, how the image is built, the locked packages, and
+the section `serve` of params.yaml. Docs, tests, other params and the rollout policy reach no server.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from functools import cache
-from typing import Any
 
-import yaml
-
-from loop.repo.git import git
+from loop.base.errors import LoopError
+from loop.repo.closure import SRC, reached
+from loop.repo.commit import Commit
 from loop.settings.paths import ENVIRONMENT_LOCK, LINEAGE, PARAMS
 
-BENTOFILE = "bentofile.yaml"
-BUILD = (BENTOFILE, "deploy/Dockerfile.j2", "requirements-uv.txt", str(ENVIRONMENT_LOCK))
-PATHS = ("src", *BUILD, str(PARAMS), str(LINEAGE))  # a commit that touches none of these changes nothing
+SERVICE = "loop.serve.service"
+PROBLEM = f"{SRC}/problem/"
+BUILD = ("bentofile.yaml", "deploy/Dockerfile.j2", "requirements-uv.txt", str(ENVIRONMENT_LOCK))
+PATHS = (SRC, *BUILD, str(PARAMS), str(LINEAGE))  # a commit that touches none of these changes nothing
 SERVE = f"{PARAMS}: serve"
 
 
@@ -39,46 +38,29 @@ class Content:
 @cache
 def of(commit: str) -> Content:
     """The content of a commit that git has."""
-    blobs = _blobs(commit)
-    taken = _taken(_yaml(commit, BENTOFILE) if BENTOFILE in blobs else None)
-    served = {
-        path: blob
-        for path, blob in blobs.items()
-        if path in BUILD or (path.startswith("src/") and taken(path.removeprefix("src/")))
-    }
+    there = Commit(commit)
+    blobs = there.blobs(*PATHS)
+    code = in_image(there.texts(SRC) if any(path.startswith(f"{SRC}/") for path in blobs) else {})
+    served = {path: blob for path, blob in blobs.items() if path in BUILD or path in code}
     if str(PARAMS) in blobs:
-        found = _yaml(commit, str(PARAMS))
-        section = found.get("serve") if isinstance(found, dict) else blobs[str(PARAMS)]
-        served[SERVE] = hashlib.sha256(json.dumps(section, sort_keys=True, default=str).encode()).hexdigest()
-    return Content(_model(commit) if str(LINEAGE) in blobs else None, served)
+        served[SERVE] = _serve(there) or blobs[str(PARAMS)]
+    return Content(there.model(), served)
 
 
-def _blobs(commit: str) -> dict[str, str]:
-    """Path -> blob of the files that may count."""
-    lines = git("ls-tree", "-r", "-z", commit, "--", *PATHS).split("\0")
-    return {path: meta.split()[2] for meta, path in (line.split("\t", 1) for line in lines if line)}
+def in_image(texts: Mapping[str, str]) -> set[str]:
+    """Files of `src` that the image holds: what the service reaches, and data of the problem's own.
+
+    `texts` are all files of `src` by path. Packages' own files are held too, and say nothing.
+    """
+    data = {path for path in texts if path.startswith(PROBLEM) and not path.endswith(".py")}
+    return reached([SERVICE], texts.get) | data
 
 
-def _taken(bentofile: Any) -> Any:
-    """Whether a path below src/ gets into the image, as bentofile.yaml says."""
-    found = bentofile if isinstance(bentofile, dict) else {}
-    include, exclude = found.get("include") or ["**"], found.get("exclude") or []
-    return lambda path: (
-        any(fnmatch(path, str(pattern)) for pattern in include)
-        and not any(fnmatch(path, str(pattern)) for pattern in exclude)
-    )
-
-
-def _yaml(commit: str, path: str) -> Any:
-    """A YAML file of a commit; None where it is not YAML."""
+def _serve(there: Commit) -> str | None:
+    """The hash of what params.yaml says of serving; None where it is no YAML."""
     try:
-        return yaml.safe_load(git("show", f"{commit}:{path}"))
-    except yaml.YAMLError:
+        found = there.yaml(PARAMS)
+    except LoopError:
         return None
-
-
-def _model(commit: str) -> str | None:
-    try:
-        return str(json.loads(git("show", f"{commit}:{LINEAGE.as_posix()}"))["model"]["sha256"])
-    except (ValueError, KeyError, TypeError):
-        return None
+    section = found.get("serve") if isinstance(found, dict) else found
+    return hashlib.sha256(json.dumps(section, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,7 +1,7 @@
-"""The log of `production` as moves: who changed what serves, when, how and why, and what served then.
+"""The log of `production` as transitions: who changed what serves, when, how and why, and what served then.
 
-Read from git alone, and without trust: a commit whose state cannot serve, or that no move of ours makes
-of the state before it, is a move too, made by hand.
+Read from git alone, and without trust: a commit whose state cannot serve, or that no transition of ours makes
+of the state before it, is a transition too, made by hand.
 """
 
 import re
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.production import state as production
 from loop.production.state import EMPTY, STATE, VERSIONS, State, Version
+from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.settings.params import parse
 
@@ -24,7 +24,7 @@ FIELDS = ("%H", "%cI", "%an", "%s", "%b", "%(trailers:only,unfold)")
 
 
 @dataclass(frozen=True)
-class Move:
+class Transition:
     """One commit on the branch: `state` is what served after it, or `problem` why it could not serve."""
 
     commit: str
@@ -53,15 +53,15 @@ def champions(commit: str) -> Iterator[int]:
     last = None
     for one in git("log", "--format=%H", commit, "--", str(STATE)).split():
         try:
-            state = parse("rollout", yaml.safe_load(git("show", f"{one}:{STATE.as_posix()}")), State, STATE)
-        except (LoopError, yaml.YAMLError):
+            state = parse("rollout", Commit(one).yaml(STATE), State, STATE)
+        except LoopError:
             continue
         if state.champion is not None and state.champion.version != last:
             last = state.champion.version
             yield last
 
 
-def moves(ref: str | None) -> list[Move]:
+def transitions(ref: str | None) -> list[Transition]:
     """Every commit since the first that holds a state, oldest first; none for a branch without one."""
     if ref is None:
         return []
@@ -69,17 +69,17 @@ def moves(ref: str | None) -> list[Move]:
     if not first:
         return []
     meddled = _meddled(ref)
-    found: list[Move] = []
+    found: list[Transition] = []
     before, there = EMPTY, set[int]()
     for commit, at, author, subject, body, trailers in _log(ref, first[-1]):
         state, problem = _state(commit)
         numbers = _numbers(commit)
         kind, version = BY_HAND, None
-        mends = bool(found) and found[-1].state is None
-        if state is not None and not mends and commit not in meddled:
-            kind, version = told(before, state, numbers - there)
+        repairs = bool(found) and found[-1].state is None
+        if state is not None and not repairs and commit not in meddled:
+            kind, version = kind_of(before, state, numbers - there)
         found.append(
-            Move(
+            Transition(
                 commit,
                 pd.Timestamp(at).tz_convert("UTC"),
                 author,
@@ -96,7 +96,7 @@ def moves(ref: str | None) -> list[Move]:
     return found
 
 
-def told(before: State, after: State, new: set[int]) -> tuple[str, int | None]:
+def kind_of(before: State, after: State, new: set[int]) -> tuple[str, int | None]:
     """Which move leads from a state to the next, and the version that it is about.
 
     `new` are the versions whose record came with it.
@@ -149,33 +149,35 @@ def versions(ref: str | None) -> dict[int, Version]:
     for number in sorted(_numbers(ref) if ref else ()):
         path = VERSIONS / f"{number}.yaml"
         try:
-            found[number] = parse("version", _yaml(ref, path), Version, path)
+            found[number] = parse("version", Commit(str(ref)).yaml(path), Version, path)
         except LoopError:
             continue
     return found
 
 
-def at_end(known: list[Move], day: pd.Timestamp) -> State | None:
+def at_end(known: list[Transition], day: pd.Timestamp) -> State | None:
     """What served when a day (UTC) ended: the last state that could."""
     end = day.normalize() + pd.Timedelta(days=1)
-    states = [move.state for move in known if move.at < end and move.state is not None]
+    states = [
+        transition.state for transition in known if transition.at < end and transition.state is not None
+    ]
     return states[-1] if states else None
 
 
-def said(state: State | None) -> str:
+def described(state: State | None) -> str:
     """A state in words."""
     if state is None or not state.models:
         return "nothing"
-    return ", ".join(_said(one) for one in state.models)
+    return ", ".join(_described(one) for one in state.models)
 
 
 def clean(text: str) -> str:
     """Lines for a terminal or a page, without unseen signs; what is aligned by spaces stays so."""
-    lines = (re.sub(r"[^ ]+", lambda word: plain(word[0]), line) for line in text.splitlines())
+    lines = (re.sub(r"[^ ]+", lambda part: plain(part[0]), line) for line in text.splitlines())
     return "\n".join(lines)
 
 
-def _said(one: production.Champion | production.Challenger) -> str:
+def _described(one: production.Champion | production.Challenger) -> str:
     stage = ""
     if isinstance(one, production.Challenger):
         stage = f", {one.stage.name}{', held' if one.held else ''}"
@@ -199,19 +201,12 @@ def _meddled(ref: str) -> set[str]:
 def _state(commit: str) -> tuple[State | None, str | None]:
     """The state that a commit holds, or why it is none."""
     try:
-        state = parse("rollout", _yaml(commit, STATE), State, STATE)
+        state = parse("rollout", Commit(commit).yaml(STATE), State, STATE)
     except LoopError as error:
         return None, error.found
     return state, None
 
 
 def _numbers(commit: str) -> set[int]:
-    names = git("ls-tree", "--name-only", commit, "--", f"{VERSIONS}/").split()
-    return {int(Path(name).stem) for name in names if Path(name).stem.isdigit()}
-
-
-def _yaml(commit: str | None, path: Path) -> object:
-    try:
-        return yaml.safe_load(git("show", f"{commit}:{path.as_posix()}"))
-    except yaml.YAMLError:
-        raise LoopError(f"{path} is not YAML", "valid YAML", "see the log of the branch") from None
+    names = map(Path, Commit(commit).blobs(f"{VERSIONS}/"))
+    return {int(name.stem) for name in names if name.stem.isdigit()}

@@ -6,10 +6,10 @@ mirrors nothing it is registered and built, and serves nobody until a person say
 
 from pathlib import Path
 
-import yaml
 from pydantic import Field, model_validator
 
 from loop.base.errors import LoopError
+from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.settings.params import Section, parse
 from loop.settings.yaml_file import load
@@ -19,7 +19,7 @@ MAIN = "refs/remotes/origin/main"
 
 
 class Needed(Section):
-    """What must have been seen in a stage before it may end."""
+    """What a stage must have shown before it may end."""
 
     days_min: int = Field(ge=0)
     rows_min: int = Field(ge=0)  # answered by the challenger, and in a mirror stage by both
@@ -42,8 +42,10 @@ class Limits(Section):
     disagreement_max: float = Field(ge=0, le=1)  # share of pairs with another decision
     error_share_max: float = Field(ge=0, le=1)  # share of requests that the challenger left unanswered
     latency_times_max: float = Field(gt=0)  # its median, in times of the champion's
-    alpha: float = Field(gt=0, lt=1)  # chance to call an equal challenger worse, however often one looks
-    loss_max: float = Field(ge=0)  # of the primary metric per row, against the champion's cohort
+    alpha: float = Field(
+        gt=0, lt=1
+    )  # chance to call an equal challenger worse, however often it is evaluated
+    loss_max: float = Field(ge=0)  # of the primary metric per row, against the champion's arm
     cost_max: float = Field(ge=0)  # of the business metric per row, likewise
 
 
@@ -76,10 +78,10 @@ def in_force() -> Policy:
         return read()
     where = Path(f"{POLICY} on origin/main")
     try:
-        values = yaml.safe_load(git("show", f"{MAIN}:{POLICY.as_posix()}"))
-    except (LoopError, yaml.YAMLError):
+        values = Commit(MAIN).yaml(POLICY)
+    except LoopError:
         raise LoopError(
-            f"there is no {where} that can be read", "the policy of main", "mend it there"
+            f"there is no {where} that can be read", "the policy of main", "fix it there"
         ) from None
     return parse("policy", values, Policy, where)
 

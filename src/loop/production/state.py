@@ -9,10 +9,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import AfterValidator, Field, model_validator
 
 from loop.base.errors import LoopError
+from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.settings.params import Instant, Section, parse
 
@@ -25,7 +25,7 @@ REFS = (
 RECORD = re.compile(rf"{VERSIONS}/([1-9][0-9]*)\.yaml")
 
 
-def _mend(path: Path) -> str:
+def _fix(path: Path) -> str:
     return f"`git log -p origin/{BRANCH} -- {path}` shows who changed it; put back the last right one there"
 
 
@@ -44,7 +44,7 @@ def _by_digest(image: str) -> str:
     return image
 
 
-Commit = Annotated[str, _hex(40)]
+CommitHash = Annotated[str, _hex(40)]
 Sha256 = Annotated[str, _hex(64)]
 Image = Annotated[str, AfterValidator(_by_digest)]
 Number = Annotated[int, Field(ge=1)]
@@ -54,7 +54,7 @@ class Version(Section):
     """`versions/N.yaml`: where a version comes from, and who let it in. Hashes: data by path, md5."""
 
     version: Number
-    commit: Commit
+    commit: CommitHash
     model: Sha256
     image: Image | None  # None where none was pushed: processes serve from git alone
     released: Instant
@@ -81,7 +81,7 @@ class Champion(Section):
     role: Literal["champion"]
     version: Number
     weight: int = Field(ge=0, le=100)
-    commit: Commit
+    commit: CommitHash
     model: Sha256
     image: Image | None
     since: Instant
@@ -93,7 +93,7 @@ class Challenger(Section):
     role: Literal["challenger"]
     version: Number
     weight: int = Field(ge=0, le=100)
-    commit: Commit
+    commit: CommitHash
     model: Sha256
     image: Image | None
     stages: list[Stage] = Field(min_length=1)
@@ -202,7 +202,7 @@ def read(at: str | None) -> Production:
         return Production(None, EMPTY, {})
     at_root()
     commit = git("rev-parse", "--verify", f"{at}^{{commit}}")
-    listed = git("ls-tree", "-r", "--name-only", commit, "--", str(STATE), str(VERSIONS)).split("\n")
+    listed = Commit(commit).blobs(str(STATE), str(VERSIONS))
     if str(STATE) not in listed:
         return Production(commit, EMPTY, {})
     state = _parsed(commit, STATE, "rollout", State)
@@ -226,20 +226,11 @@ P = TypeVar("P", State, Version)
 
 
 def _parsed(commit: str, path: Path, name: str, model: type[P]) -> P:
-    """A file of the branch. Raises LoopError that says where to mend it."""
+    """A file of the branch. Raises LoopError that says where to fix it."""
     try:
-        return parse(name, _yaml(commit, path), model, path)
+        return parse(name, Commit(commit).yaml(path), model, path)
     except LoopError as error:
-        raise LoopError(f"on the branch {BRANCH}, {error.found}", error.expected, _mend(path)) from None
-
-
-def _yaml(commit: str, path: Path) -> Any:
-    try:
-        return yaml.safe_load(git("show", f"{commit}:{path.as_posix()}"))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise LoopError(f"{path}{where} is not YAML", "valid YAML", _mend(path)) from None
+        raise LoopError(f"on the branch {BRANCH}, {error.found}", error.expected, _fix(path)) from None
 
 
 def _consistent(state: State, versions: dict[int, Version]) -> None:
@@ -250,12 +241,12 @@ def _consistent(state: State, versions: dict[int, Version]) -> None:
             raise LoopError(
                 f"{STATE} on {BRANCH} names version {one.version}, which was never released",
                 f"a version with a file in {VERSIONS}/",
-                _mend(STATE),
+                _fix(STATE),
             )
         if (one.commit, one.model, one.image) != (known.commit, known.model, known.image):
             raise LoopError(
                 f"{STATE} on {BRANCH} says of version {one.version} another commit, model or image "
                 f"than {VERSIONS}/{one.version}.yaml",
                 "the ones that were released",
-                _mend(STATE),
+                _fix(STATE),
             )

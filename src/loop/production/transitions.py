@@ -1,4 +1,4 @@
-"""The moves of a rollout: from one state of production to the next. Pure: no clock, no file, no git."""
+"""The transitions of a rollout: from one state of production to the next. Pure: no clock, no file, no git."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from loop.base.errors import LoopError
 from loop.base.markup import plain
-from loop.review.verdict import Verdict
+from loop.review.verdict import SCHEMA_VERSION, Verdict
+from loop.settings import renamed
 
 NAME = "review"
 LARGEST = 20_000_000  # bytes, of the archive and of what it unpacks to
@@ -41,6 +42,12 @@ def read(archive: bytes) -> Artifact:
     try:
         verdict = Verdict.model_validate_json(files.pop(VERDICT))
     except ValidationError as error:
+        if renamed.other_version(error):
+            raise LoopError(
+                f"{VERDICT} of the pull request is of another version of loop than main",
+                f"schema_version {SCHEMA_VERSION}, as main's own review writes it",
+                "merge main into the branch: the review runs again by itself",
+            ) from None
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise _refused(f"{VERDICT} is not of main's schema: {where}: {first['msg']}") from None

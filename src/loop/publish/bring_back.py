@@ -10,7 +10,7 @@ from loop.publish.artifact import Artifact
 from loop.publish.case import Case
 from loop.publish.head import Head
 from loop.publish.pull import NothingToDo, Pull, Run
-from loop.review.rerun_check import GATE as RERUN
+from loop.review.rerun_check import NAME as RERUN
 
 _COMMIT = """
 mutation($input: CreateCommitOnBranchInput!) { createCommitOnBranch(input: $input) { commit { oid } } }
@@ -19,7 +19,7 @@ mutation($input: CreateCommitOnBranchInput!) { createCommitOnBranch(input: $inpu
 
 def bring_back(case: Case, found: Artifact) -> None:
     """The lock and the small results, committed to a branch of this repository; of a fork, the command."""
-    if any(one.name == RERUN and one.result != "pass" for one in found.verdict.gates):
+    if any(one.name == RERUN and one.result != "pass" for one in found.verdict.checks):
         if case.tip.sha != case.run.sha:
             raise moved(case.tip, case.run)
         case.notes.append("`dvc.lock` of the branch stays as it is: it claims what the rerun did not make.")
@@ -96,7 +96,7 @@ def _commit(case: Case, files: dict[str, bytes]) -> str:
 
 
 def _for_dependabot(case: Case) -> str:
-    """Its own word for commits that may be overwritten; without it, it leaves the branch alone for good."""
+    """Its own mark for commits that may be overwritten; without it, it leaves the branch alone for good."""
     return "\n\n[dependabot skip]" if case.pull.branch.startswith("dependabot/") else ""
 
 

@@ -1,16 +1,14 @@
 """The head commit of a pull request as git objects: fetched and read, never checked out or run."""
 
-import os
 import re
-import subprocess
 
 from loop.base.errors import LoopError
 from loop.github.client import GitHub
 from loop.publish.pull import NothingToDo, Pull
-from loop.repo.remote import auth_by_environment
+from loop.repo import git
+from loop.repo.remote import auth_by_environment, way
 
 LARGEST = 5_000_000  # bytes of a file that is read
-TIMEOUT = 300  # seconds, for one call of git
 
 
 class Head:
@@ -40,8 +38,8 @@ class Head:
 
     def changed(self, since: str) -> list[str]:
         """Paths that differ from another commit."""
-        told = _git("diff", "--name-only", "--no-renames", "-z", since, self.sha).decode(errors="replace")
-        return [path for path in told.split("\0") if path]
+        listed = _git("diff", "--name-only", "--no-renames", "-z", since, self.sha).decode(errors="replace")
+        return [path for path in listed.split("\0") if path]
 
 
 def fetch(github: GitHub, pull: Pull) -> Head:
@@ -53,7 +51,7 @@ def fetch(github: GitHub, pull: Pull) -> Head:
     return Head(sha)
 
 
-def parted(sha: str) -> str:
+def merge_base(sha: str) -> str:
     """The newest commit that main and another commit share."""
     return _git("merge-base", "HEAD", sha).decode().strip()
 
@@ -64,10 +62,7 @@ def in_main(sha: str) -> bool:
 
 
 def _is_ancestor(sha: str, of: str) -> bool:
-    if not re.fullmatch("[0-9a-f]{40}", sha):
-        return False
-    command = ["git", "merge-base", "--is-ancestor", sha, of]
-    return subprocess.run(command, capture_output=True, check=False, timeout=TIMEOUT).returncode == 0
+    return bool(re.fullmatch("[0-9a-f]{40}", sha)) and git.is_ancestor(sha, of)
 
 
 def _url(github: GitHub) -> str:
@@ -76,22 +71,10 @@ def _url(github: GitHub) -> str:
 
 def _git(*arguments: str, token: str = "") -> bytes:
     """What git prints. A token goes by the environment: neither a command line nor a file holds it."""
-    env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", **(auth_by_environment(token) if token else {})}
-    try:
-        done = subprocess.run(
-            ["git", "--literal-pathspecs", *arguments],
-            env=env,
-            capture_output=True,
-            check=False,
-            timeout=TIMEOUT,
-        )
-    except subprocess.TimeoutExpired:
+    more = {"GIT_TERMINAL_PROMPT": "0", **way(), **(auth_by_environment(token) if token else {})}
+    done = git.ask("--literal-pathspecs", *arguments, env=more)
+    if done.code:
         raise LoopError(
-            f"git {arguments[0]} did not end within {TIMEOUT} s", "a commit that can be read", "run it again"
-        ) from None
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-        raise LoopError(
-            f"git {arguments[0]} failed: {said[-1][:200]}", "a commit that can be read", "run it again"
+            f"git {arguments[0]} failed: {done.gist(200)}", "a commit that can be read", "run it again"
         )
-    return done.stdout
+    return done.raw

@@ -130,12 +130,14 @@ def _artifact(case: Case) -> Artifact:
         )
     link = f"{case.github.api}/repos/{case.github.repository}/actions/artifacts/{int(newest['id'])}/zip"
     found = artifact.read(case.github.download(link, artifact.LARGEST))
-    said, base = found.verdict.candidate.commit, found.verdict.base.commit
-    judged = head.in_main(base) and Head(base).holds(head.parted(case.run.sha))
-    if said != case.run.sha or not (judged or (base == "" and found.verdict.verdict == "cannot tell")):
+    judged_commit, base = found.verdict.candidate.commit, found.verdict.base.commit
+    judged = head.in_main(base) and Head(base).holds(head.merge_base(case.run.sha))
+    if judged_commit != case.run.sha or not (
+        judged or (base == "" and found.verdict.verdict == "inconclusive")
+    ):
         raise LoopError(
-            f"the verdict is of {plain(said, 40)} against {plain(base, 40)}",
-            f"one of {case.run.sha} against main, where the branch parted or later",
+            f"the verdict is of {plain(judged_commit, 40)} against {plain(base, 40)}",
+            f"one of {case.run.sha} against main, its merge base with this head or later",
             "run the review again",
         )
     return found
@@ -184,11 +186,17 @@ def _body(case: Case, text: str, gate: Gate, warnings: list[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _may_run(path: str) -> bool:
+    """Code may, wherever it lies: tests import that of docs/make."""
+    inert = path.startswith(INERT) or path.endswith(".md") or path in INERT_FILES
+    return path.endswith(".py") or not inert
+
+
 def _warnings(case: Case) -> list[str]:
     """What of the change ran in its own review, from main's look at the diff."""
-    changed = case.head.changed(head.parted(case.run.sha))
-    ran = {path for path in changed if not path.startswith(INERT) and not path.endswith(".md")} - INERT_FILES
-    foreign = {path for path in ran - PROBLEM if not path.startswith("tests/")}
+    changed = case.head.changed(head.merge_base(case.run.sha))
+    ran = {path for path in changed if _may_run(path)}
+    foreign = {path for path in ran - PROBLEM if not path.startswith(("tests/", "docs/"))}
     if foreign:
         return [
             "**The figures below are this change's own claims**, because it changes what makes or judges "

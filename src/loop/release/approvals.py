@@ -52,7 +52,7 @@ def introducing(last: Version | None, commit: str) -> list[str]:
     """Commits of main, newest first, that brought what is to be released; for a first release, `commit`.
 
     What was changed and changed back between two equal commits is in neither, and needs no evidence:
-    so a change that came past the rules is mended by taking it back.
+    so a change that came past the rules is fixed by taking it back.
     """
     if last is None:
         return [commit]
@@ -89,7 +89,7 @@ def _of(github: GitHub, sha: str) -> Evidence:
 
 
 def _approver(github: GitHub, pull: dict[str, Any], head: dict[str, Any]) -> tuple[str | None, list[str]]:
-    """Who approved what was merged; else what is missing. Only the newest word of each reviewer counts."""
+    """Who approved what was merged; else what is missing. Only the newest review of each person counts."""
     path = f"pulls/{pull['number']}"
     newest = {
         one["user"]["login"]: one
@@ -98,15 +98,15 @@ def _approver(github: GitHub, pull: dict[str, Any], head: dict[str, Any]) -> tup
         and one["state"] in ("APPROVED", "CHANGES_REQUESTED", "DISMISSED")
         and one["submitted_at"] <= pull["merged_at"]  # both in UTC, as text
     }
-    says = {
+    reviews = {
         login: one
         for login, one in newest.items()
         if one["user"].get("type") != "Bot" and _may_write(github, login)
     }
-    if refuses := [login for login, one in says.items() if one["state"] == "CHANGES_REQUESTED"]:
+    if refuses := [login for login, one in reviews.items() if one["state"] == "CHANGES_REQUESTED"]:
         return None, [f"{refuses[0]} asked for changes"]
     authors = _authors(github, pull, path)
-    approved = {login: one for login, one in says.items() if one["state"] == "APPROVED"}
+    approved = {login: one for login, one in reviews.items() if one["state"] == "APPROVED"}
     others = {login: one for login, one in approved.items() if login not in authors}
     if not others:
         whose = "only by who made it" if approved else "by nobody who may write"
@@ -140,17 +140,17 @@ def _authors(github: GitHub, pull: dict[str, Any], path: str) -> set[str]:
 
 
 def _login(pull: dict[str, Any]) -> str:
-    """Who opened a pull request; GitHub's word for who is gone."""
+    """Who opened a pull request; GitHub's name for who is gone."""
     return str((pull["user"] or {}).get("login", "ghost"))
 
 
 def _before_results(head: dict[str, Any]) -> list[str]:
     """The commit that was judged, where `head` is the bot's commit of its results and nothing else."""
-    told, files = head["commit"], head["files"]
+    commit, files = head["commit"], head["files"]
     names = {file[key] for file in files for key in ("filename", "previous_filename") if key in file}
     results = all(name == "dvc.lock" or name.startswith(RESULTS) for name in names) and len(files) < LISTED
-    by_the_bot = (head.get("author") or {}).get("login") == BOT and told["verification"]["verified"]
-    named = told["message"].split("\n")[0] == HEADLINE
+    by_the_bot = (head.get("author") or {}).get("login") == BOT and commit["verification"]["verified"]
+    named = commit["message"].split("\n")[0] == HEADLINE
     return [one["sha"] for one in head["parents"]] if results and by_the_bot and named else []
 
 

@@ -17,7 +17,7 @@ _PLACEHOLDER = re.compile(
 )
 
 
-def _said(text: str) -> str:
+def _filled(text: str) -> str:
     if not text.strip():
         raise ValueError("is empty")
     if found := _PLACEHOLDER.search(text.strip()):
@@ -25,8 +25,8 @@ def _said(text: str) -> str:
     return text
 
 
-Said = Annotated[str, AfterValidator(_said)]
-Sayings = Annotated[list[Said], Field(min_length=1)]
+Filled = Annotated[str, AfterValidator(_filled)]
+Listed = Annotated[list[Filled], Field(min_length=1)]
 
 
 class Fields(Section):
@@ -44,8 +44,8 @@ class Model(Fields):
 class Rows(Fields):
     """A window and how many rows of it counted."""
 
-    since: Said = Field(alias="from")
-    until: Said
+    since: Filled = Field(alias="from")
+    until: Filled
     rows: int = Field(ge=1)
 
 
@@ -54,14 +54,14 @@ class Data(Fields):
 
     train: Rows
     holdout: Rows
-    as_of: Said
-    hashes: dict[str, Said] = Field(min_length=1)
+    as_of: Filled
+    hashes: dict[str, Filled] = Field(min_length=1)
 
 
 class Metric(Fields):
     """A figure and its interval."""
 
-    title: Said
+    title: Filled
     value: float = Field(allow_inf_nan=False)
     low: float = Field(allow_inf_nan=False)
     high: float = Field(allow_inf_nan=False)
@@ -70,14 +70,14 @@ class Metric(Fields):
 class Card(Fields):
     """models/card.json, as far as a release needs it."""
 
-    name: Said
-    owner: Said
-    intended_use: Said
-    out_of_scope: Sayings
-    limits: Sayings
+    name: Filled
+    owner: Filled
+    intended_use: Filled
+    out_of_scope: Listed
+    limits: Listed
     model: Model
     data: Data
-    interval: Said
+    interval: Filled
     metrics: dict[str, Metric] = Field(min_length=1)
 
 

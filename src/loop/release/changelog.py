@@ -11,7 +11,7 @@ MOST = 40  # lines of one list
 
 
 @dataclass(frozen=True)
-class Facts:
+class Contents:
     """models/card.json, params.yaml and dvc.lock of a commit, as read, and what it serves by hash."""
 
     card: dict[str, Any]
@@ -20,7 +20,7 @@ class Facts:
     served: dict[str, str]
 
 
-def changelog(was: Facts | None, now: Facts) -> str:
+def changelog(was: Contents | None, now: Contents) -> str:
     """The changes as markdown; without an earlier version, the figures of this one."""
     parts = {
         "Metrics": _metrics(was, now),
@@ -28,8 +28,8 @@ def changelog(was: Facts | None, now: Facts) -> str:
         "Data": _differences(_data(was.lock), _data(now.lock)) if was else [],
         "Serving": _differences(was.served, now.served, values=False) if was else [],
     }
-    told = [f"### {title}\n\n{chr(10).join(lines)}" for title, lines in parts.items() if lines]
-    return "\n\n".join(told if was else ["The first version.", *told])
+    sections = [f"### {title}\n\n{chr(10).join(lines)}" for title, lines in parts.items() if lines]
+    return "\n\n".join(sections if was else ["The first version.", *sections])
 
 
 def flat(value: Any, key: str = "") -> dict[str, Any]:
@@ -43,7 +43,7 @@ def flat(value: Any, key: str = "") -> dict[str, Any]:
     }
 
 
-def _metrics(was: Facts | None, now: Facts) -> list[str]:
+def _metrics(was: Contents | None, now: Contents) -> list[str]:
     """A table of figures; those of other rows are not set against each other without saying so."""
     before = was.card.get("metrics", {}) if was else {}
     rows = ["| metric | before | now | interval |", "|---|---|---|---|"]
@@ -56,8 +56,8 @@ def _metrics(was: Facts | None, now: Facts) -> list[str]:
     return rows
 
 
-def _holdout(facts: Facts) -> str:
-    window = (facts.card.get("data") or {}).get("holdout") or {}
+def _holdout(contents: Contents) -> str:
+    window = (contents.card.get("data") or {}).get("holdout") or {}
     return f"{str(window.get('from'))[:10]} until {str(window.get('until'))[:10]}"
 
 

@@ -1,15 +1,15 @@
 """Whether a commit of main is to be released, by what was released before. Asks git, and nobody else."""
 
-import subprocess
 from dataclasses import dataclass
 
 from loop.production import content
 from loop.production.content import Content
 from loop.production.state import Production, Refused, Version
+from loop.repo.git import has, is_ancestor
 
 
 @dataclass(frozen=True)
-class Due:
+class NeedsRelease:
     """`number` is the version to make, None if there is nothing to be; `last` the one before on main."""
 
     number: int | None
@@ -18,7 +18,7 @@ class Due:
     again: Version | None = None  # this commit's own version, where it was released already
 
 
-def due(now: Production, commit: str) -> Due:
+def needs_release(now: Production, commit: str) -> NeedsRelease:
     """Whether `commit` makes a new version, and why or why not.
 
     A commit older than one that was released never does, nor one whose content serves already, nor one
@@ -27,42 +27,34 @@ def due(now: Production, commit: str) -> Due:
     here = content.of(commit)
     last = before(now, commit)
     if (mine := now.of_commit(commit)) is not None:
-        return Due(None, f"version {mine.version} was released from this commit", last, mine)
-    newer = [one for one in now.versions.values() if in_history(commit, one.commit) or not _known(one.commit)]
+        return NeedsRelease(None, f"version {mine.version} was released from this commit", last, mine)
+    newer = [one for one in now.versions.values() if is_ancestor(commit, one.commit) or not has(one.commit)]
     if newer:
-        return Due(None, f"version {newer[-1].version}, of a newer commit of main, was released already")
+        return NeedsRelease(
+            None, f"version {newer[-1].version}, of a newer commit of main, was released already"
+        )
     if here.model is None:
-        return Due(None, "there is no model on main yet")
+        return NeedsRelease(None, "there is no model on main yet")
     for one in now.state.refused:
         if one.version in now.versions and _holds(here, now, now.version(one.version)):
-            return Due(None, _taken_back(one), last)
+            return NeedsRelease(None, _taken_back(one), last)
     if (same := _serving(now, commit, here)) is not None:
-        return Due(None, f"neither the model nor what serves it differs from version {same.version}", last)
-    return Due(now.newest + 1, _changed(here, last), last)
+        return NeedsRelease(
+            None, f"neither the model nor what serves it differs from version {same.version}", last
+        )
+    return NeedsRelease(now.newest + 1, _changed(here, last), last)
 
 
 def before(now: Production, commit: str) -> Version | None:
     """The newest version of an older commit of main."""
-    older = [one for one in now.versions.values() if one.commit != commit and in_history(one.commit, commit)]
+    older = [one for one in now.versions.values() if one.commit != commit and is_ancestor(one.commit, commit)]
     return max(older, key=lambda one: one.version, default=None)
-
-
-def _known(commit: str) -> bool:
-    """Whether this clone has a commit: of main it has all that there were when it was made."""
-    command = ["git", "cat-file", "-e", f"{commit}^{{commit}}"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
-def in_history(commit: str, of: str) -> bool:
-    """Whether a commit is in the history of another; no where git here does not have it."""
-    command = ["git", "merge-base", "--is-ancestor", commit, of]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def _serving(now: Production, commit: str, here: Content) -> Version | None:
     """A version with this content that serves, or that main was at when it was last in order."""
     refused = {one.version for one in now.state.refused}
-    older = [one for one in now.versions.values() if in_history(one.commit, commit)]
+    older = [one for one in now.versions.values() if is_ancestor(one.commit, commit)]
     kept = max((one.version for one in older if one.version not in refused), default=None)
     numbers = [one.version for one in now.state.models] + ([kept] if kept else [])
     return next((now.version(one) for one in numbers if content.of(now.version(one).commit) == here), None)
@@ -92,7 +84,7 @@ def _changed(here: Content, last: Version | None) -> str:
         return "nothing was released yet"
     was = content.of(last.commit)
     paths = here.differing(was)
-    told = ["the model"] if here.model != was.model else []
+    parts = ["the model"] if here.model != was.model else []
     more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
-    told += [f"what serves it ({', '.join(paths[:3])}{more})"] if paths else []
-    return f"changed since version {last.version}: {' and '.join(told)}"
+    parts += [f"what serves it ({', '.join(paths[:3])}{more})"] if paths else []
+    return f"changed since version {last.version}: {' and '.join(parts)}"

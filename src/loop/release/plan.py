@@ -10,7 +10,7 @@ from loop.production import branch, content, rollout_policy, state
 from loop.production.state import Production, Version
 from loop.release import approvals, card_check, release_notes
 from loop.release.approvals import Evidence
-from loop.release.needs_release import Due, due
+from loop.release.needs_release import NeedsRelease, needs_release
 from loop.repo import remote
 from loop.repo.git import git
 
@@ -20,17 +20,17 @@ NO_BRANCH = f"there is no branch `{state.BRANCH}` to release to: `loop setup git
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done for a commit: a version to make, or one that is made and only to be told of."""
+    """What is to be done for a commit: a version to make, or one that is made and only to be published."""
 
     commit: str
-    due: Due
+    needs_release: NeedsRelease
     evidence: list[Evidence] = field(default_factory=list)
-    untold: Version | None = None  # on record, but GitHub's release of it is not there
+    unpublished: Version | None = None  # on record, but GitHub's release of it is not there
 
     @property
     def go(self) -> bool:
         """Whether anything is to be done at all."""
-        return self.due.number is not None or self.untold is not None
+        return self.needs_release.number is not None or self.unpublished is not None
 
 
 def main() -> int:
@@ -39,27 +39,27 @@ def main() -> int:
     Raises LoopError that names what is missing when the commit may not be released.
     """
     plan = make()
-    number = plan.due.number or (plan.untold.version if plan.untold else "")
+    number = plan.needs_release.number or (plan.unpublished.version if plan.unpublished else "")
     name = image() if plan.go else ""
     workflow_output.put(
         go=plan.go,
-        build=plan.due.number is not None,
+        build=plan.needs_release.number is not None,
         version=number,
         image=name,
         registry=name.split("/")[0],
         model_changed=_model_changed(plan),
     )
-    said = (
-        f"release version {number}: {plan.due.reason}"
+    text = (
+        f"release version {number}: {plan.needs_release.reason}"
         if plan.go
-        else f"nothing to release: {plan.due.reason}"
+        else f"nothing to release: {plan.needs_release.reason}"
     )
     for one in plan.evidence:
         who = f"#{one.pull} by {one.author}, approved by {one.approver}: " if one.pull else ""
         who += one.verdict
-        said += f"\n  {one.commit[:12]}  {who}"
-    print(said)
-    workflow_output.summary("\n\n".join(prose(line) for line in said.split("\n")))
+        text += f"\n  {one.commit[:12]}  {who}"
+    print(text)
+    workflow_output.summary("\n\n".join(prose(line) for line in text.split("\n")))
     return 0
 
 
@@ -71,20 +71,20 @@ def make() -> Plan:
     commit = git("rev-parse", "HEAD")
     now = _production()
     if now is None:
-        return Plan(commit, Due(None, NO_BRANCH))
-    found = due(now, commit)
+        return Plan(commit, NeedsRelease(None, NO_BRANCH))
+    found = needs_release(now, commit)
     if not remote.remote():
         return _trial(commit, found)
     if found.again is not None:
-        told = release_notes.find(GitHub.of_this_run(), found.again.version) is not None
-        return Plan(commit, found, untold=None if told else found.again)
+        published = release_notes.find(GitHub.of_this_run(), found.again.version) is not None
+        return Plan(commit, found, unpublished=None if published else found.again)
     if found.number is None:
         return Plan(commit, found)
     card_check.check(content.of(commit).model)
     return Plan(commit, found, approvals.evidence(GitHub.of_this_run(), found.last, commit))
 
 
-def _trial(commit: str, found: Due) -> Plan:
+def _trial(commit: str, found: NeedsRelease) -> Plan:
     """The plan in a clone without `origin`, where a branch of its own is all that there is to release to."""
     if found.number is None:
         return Plan(commit, found)
@@ -104,5 +104,5 @@ def _production() -> Production | None:
 
 
 def _model_changed(plan: Plan) -> bool:
-    last = plan.due.last
+    last = plan.needs_release.last
     return last is None or content.of(last.commit).model != content.of(plan.commit).model

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from loop.base.errors import LoopError
 from loop.model import lineage
 from loop.repo import dvc_lock, rerun
+from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.settings.paths import CARD, CARD_JSON, LINEAGE, MODEL, PIPELINE_LOCK, REFERENCE
 from loop.settings.yaml_file import load
@@ -21,13 +20,13 @@ def main() -> int:
 
     Raises LoopError that names each stage and path that differs.
     """
-    committed = yaml.safe_load(git("show", f"HEAD:{PIPELINE_LOCK.as_posix()}")) or {}
+    committed = Commit("HEAD").yaml(PIPELINE_LOCK) or {}
     rerun.run(NEEDED)
     ours = load(PIPELINE_LOCK)
-    told = [*differing(committed, ours), *_files(ours)]
-    if told:
+    found = [*differing(committed, ours), *_files(ours)]
+    if found:
         raise LoopError(
-            "main's results do not come out again: " + "\n  ".join(told),
+            "main's results do not come out again: " + "\n  ".join(found),
             f"what {PIPELINE_LOCK} on main says",
             "`make run` on a branch shows it; bring what comes out by a pull request. Nothing was released",
         )

@@ -1,15 +1,13 @@
-"""register: a version that was built is on the branch `production`, in the registry and on GitHub's page.
+"""register: a version that was built enters `production`, the registry and GitHub's release notes.
 
-The commit on `production` is the release; the other two are told of it, and can be told again.
+The commit on `production` is the release; the other two follow it, and can be made again.
 """
 
 import hashlib
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from loop.base.errors import LoopError
 from loop.base.markup import prose
@@ -22,11 +20,13 @@ from loop.production import state as production
 from loop.production.rollout_policy import Policy
 from loop.production.state import Challenger, Production, State, Version
 from loop.release import plan, release_notes
-from loop.release.changelog import Facts, changelog
-from loop.release.needs_release import before, due
+from loop.release.changelog import Contents, changelog
+from loop.release.needs_release import before, needs_release
 from loop.release.plan import Plan
 from loop.repo import dvc_lock, remote
+from loop.repo.commit import Commit
 from loop.rollout import follow
+from loop.settings import renamed
 from loop.settings.paths import CARD, CARD_JSON, PARAMS, PIPELINE_LOCK
 
 SBOM = Path("dist/sbom.cdx.json")  # `loop image` writes it
@@ -38,7 +38,7 @@ class _NothingToDo(Exception):  # noqa: N818 - it is no error
 
 @dataclass(frozen=True)
 class Release:
-    """What a move needs to know: the plan, the image, the policy and the time."""
+    """What a transition needs to know: the plan, the image, the policy and the time."""
 
     plan: Plan
     image: str
@@ -47,17 +47,17 @@ class Release:
 
 
 def main(image: str, now: pd.Timestamp) -> int:
-    """Bring the plan's version about; a version that is on record already is only told of again.
+    """Bring the plan's version about; a version that is on record already is only published again.
 
-    Without `origin` the version enters this clone's own branch, with no image, and no page tells of it.
-    Raises LoopError when `production` cannot be written, or GitHub's page of the version not be made.
+    Without `origin` the version enters this clone's own branch, with no image and no release notes.
+    Raises LoopError when `production` cannot be written, or GitHub's release not be made.
     """
     made = plan.make()
     if not made.go:
-        print(f"nothing to release: {made.due.reason}")
+        print(f"nothing to release: {made.needs_release.reason}")
         return 0
     try:
-        version = made.untold or _write(Release(made, image, policy.read(), now.floor("s")))
+        version = made.unpublished or _write(Release(made, image, policy.read(), now.floor("s")))
     except _NothingToDo as reason:
         print(f"nothing to release: {reason}")
         return 0
@@ -67,9 +67,9 @@ def main(image: str, now: pd.Timestamp) -> int:
         print(f"version {version.version} is on this clone's own `{production.BRANCH}`, approved by nobody")
         return 0
     text = notes(there, version)
-    told = release_notes.put(GitHub.of_this_run(), version, text, SBOM)
-    print(f"version {version.version} is released: {told}")
-    workflow_output.put(version=version.version, page=told)
+    address = release_notes.put(GitHub.of_this_run(), version, text, SBOM)
+    print(f"version {version.version} is released: {address}")
+    workflow_output.put(version=version.version, page=address)
     workflow_output.summary(f"## Version {version.version} is released\n\n{text}")
     return 0
 
@@ -78,7 +78,7 @@ def _write(release: Release) -> Version:
     """One commit on `production`; the version as it is there."""
     if not release.image and remote.remote():
         raise LoopError("no --image is given", "NAME@sha256:… of what was pushed", "`loop image --push`")
-    after = branch.change(lambda now: _move(now, release), render.rendered)
+    after = branch.change(lambda now: _transition(now, release), render.rendered)
     written = after.of_commit(release.plan.commit)
     if written is None:
         raise LoopError("production lacks the version that was just written", "the version", "run it again")
@@ -86,9 +86,9 @@ def _write(release: Release) -> Version:
     return written
 
 
-def _move(now: Production, release: Release) -> tuple[State, str, Version]:
+def _transition(now: Production, release: Release) -> tuple[State, str, Version]:
     """The version entered on what is there now: others may have released meanwhile."""
-    found = due(now, release.plan.commit)
+    found = needs_release(now, release.plan.commit)
     if found.number is None:
         raise _NothingToDo(found.reason)
     version = _version(found.number, release)
@@ -112,8 +112,7 @@ def _move(now: Production, release: Release) -> tuple[State, str, Version]:
 
 def _version(number: int, release: Release) -> Version:
     commit, came = release.plan.commit, release.plan.evidence[0]
-    text = _bytes(commit, PIPELINE_LOCK)
-    outs = dvc_lock.outs(yaml.safe_load(text))
+    outs = dvc_lock.outs(Commit(commit).yaml(PIPELINE_LOCK))
     return Version.model_validate(
         {
             "version": number,
@@ -121,7 +120,7 @@ def _version(number: int, release: Release) -> Version:
             "model": content.of(commit).model,
             "image": release.image or None,
             "released": release.now,
-            "lock": hashlib.sha256(text).hexdigest(),
+            "lock": hashlib.sha256(Commit(commit).file(PIPELINE_LOCK) or b"").hexdigest(),
             "data": {path: md5 for path, md5 in outs.items() if path.startswith("data/")},
             "verdict": came.verdict,
             "pull": came.pull,
@@ -132,35 +131,19 @@ def _version(number: int, release: Release) -> Version:
 
 
 def notes(now: Production, version: Version) -> str:
-    """What GitHub's page says of a version: what changed, where it comes from, and its model card."""
+    """The release notes of a version: what changed, where it comes from, and its model card."""
     last = before(now, version.commit)
     since = f"## Since version {last.version}" if last else "## What it is"
     who = f"#{version.pull} by @{version.author}, approved by @{version.approver}: {prose(version.verdict)}"
     came = f"{who}\n\nCommit {version.commit} · model `{version.model}` · image `{version.image}`"
-    return "\n\n".join([came, since, _since(last, version), _bytes(version.commit, CARD).decode()])
+    return "\n\n".join([came, since, _since(last, version), Commit(version.commit).text(CARD)])
 
 
 def _since(last: Version | None, version: Version) -> str:
-    return changelog(facts(last.commit) if last else None, facts(version.commit))
+    return changelog(contents(last.commit) if last else None, contents(version.commit))
 
 
-def facts(commit: str) -> Facts:
+def contents(commit: str) -> Contents:
     """What a changelog compares, of a commit that git has."""
-    card, params, made = (
-        yaml.safe_load(_bytes(commit, path)) or {} for path in (CARD_JSON, PARAMS, PIPELINE_LOCK)
-    )
-    return Facts(card, params, made, dict(content.of(commit).served))
-
-
-def _bytes(commit: str, path: Path) -> bytes:
-    """A file of a commit, to the byte."""
-    done = subprocess.run(
-        ["git", "cat-file", "blob", f"{commit}:{path.as_posix()}"], capture_output=True, check=False
-    )
-    if done.returncode:
-        raise LoopError(
-            f"commit {commit[:12]} has no {path}",
-            "a file that the pipeline wrote",
-            "`make run`, by a pull request",
-        )
-    return done.stdout
+    card, params, made = (Commit(commit).yaml(path) or {} for path in (CARD_JSON, PARAMS, PIPELINE_LOCK))
+    return Contents(card, renamed.current(params), made, dict(content.of(commit).served))

@@ -1,4 +1,4 @@
-"""The page that GitHub shows of a version: its release `vN`, a tag on the commit of main it came from."""
+"""The release notes of a version: GitHub's release `vN`, a tag on the commit of main it came from."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ def find(github: GitHub, number: int) -> dict[str, Any] | None:
 
 
 def put(github: GitHub, version: Version, text: str, sbom: Path) -> str:
-    """Make the release of a version, or bring what its page says up to date; its address.
+    """Make the release of a version, or bring its notes up to date; its address.
 
     The list of packages is attached once, where there is one. Raises LoopError for a tag of that name on
     another commit.

@@ -1,6 +1,6 @@
 """`loop replay`: a year lived in minutes in a scratch clone, week by week, as if nothing later were known.
 
-Every week `loop monitor` looks; where it says so, `loop retrain` makes the branch, and a rule in place of a
+Every week `loop monitor` runs; where it says so, `loop retrain` makes the branch, and a rule in place of a
 person merges what its review let pass. Beside it two others live through the same days: the first champion,
 never replaced, and one that is retrained each month whatever happened.
 """
@@ -37,7 +37,7 @@ ENDS = (0, 3, 4, 5)  # of `loop monitor`: a decision, whichever
 
 @dataclass(frozen=True)
 class Week:
-    """One look: the decision and its reason, and what became of a retrain (merged, refused, or none)."""
+    """A run: the decision and its reason, and what became of a retrain (merged, refused, or none)."""
 
     now: str
     decision: str
@@ -45,7 +45,7 @@ class Week:
     since: str | None
     gain: float | None
     retrain: str | None
-    commit: str  # of the champion from this look on
+    commit: str  # of the champion from this run on
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def main(since: pd.Timestamp | None, until: pd.Timestamp, judged_from: str | Non
 
     os.chdir(git("rev-parse", "--show-toplevel"))
     resampling = params.section("evaluate", params.Resampling)
-    story = live(Path.cwd(), since, until, lambda told: print(told, flush=True))
+    story = live(Path.cwd(), since, until, lambda text: print(text, flush=True))
     found = replay_report.record(story, judged_from or story.weeks[0].now, resampling)
     files.write_json(to / "replay.json", found)
     files.write_text(to / "replay.md", replay_report.table(found))
@@ -73,28 +73,28 @@ def main(since: pd.Timestamp | None, until: pd.Timestamp, judged_from: str | Non
     return 0
 
 
-def live(here: Path, since: pd.Timestamp | None, until: pd.Timestamp, say: Callable[[str], None]) -> Story:
-    """Live from `since` (UTC; the newest instant of params.yaml if None) until `until`, a look at each step.
+def live(here: Path, since: pd.Timestamp | None, until: pd.Timestamp, report: Callable[[str], None]) -> Story:
+    """Live from `since` (UTC; the newest instant of params.yaml if None) until `until`, a run at each step.
 
-    Raises LoopError when a verb fails.
+    Raises LoopError when a command fails.
     """
     with scratch(here) as place:
-        start = _begin(place, since, say)
+        start = _begin(place, since, report)
         setup = params.section("monitor", Settings, place.path / PARAMS)
         first = place.git("rev-parse", "HEAD")
-        looks = list(pd.date_range(start, until, freq=f"{setup.step_days}D", inclusive="left"))
-        if not looks:
+        runs = list(pd.date_range(start, until, freq=f"{setup.step_days}D", inclusive="left"))
+        if not runs:
             raise LoopError(
                 f"--until {until:%Y-%m-%d} is no day after {start:%Y-%m-%d}",
-                "an end after the first look",
+                "an end after the first run",
                 "end it later, or begin earlier by --since",
             )
-        weeks = [_week(place, now, say) for now in looks]
+        weeks = [_week(place, now, report) for now in runs]
         return Story(weeks, *_losses(place, first, weeks, until, setup))
 
 
-def _begin(place: Scratch, since: pd.Timestamp | None, say: Callable[[str], None]) -> pd.Timestamp:
-    """The first look; where it lies before the champion's own time, the champion is one of that day."""
+def _begin(place: Scratch, since: pd.Timestamp | None, report: Callable[[str], None]) -> pd.Timestamp:
+    """The first run; where it lies before the champion's own time, the champion is one of that day."""
     own = params.section("windows", Windows, place.path / PARAMS)
     if since is None or since >= own.as_of:
         return (since or own.as_of).ceil("D")
@@ -110,19 +110,19 @@ def _begin(place: Scratch, since: pd.Timestamp | None, say: Callable[[str], None
     moved = params.parse("windows", values, Windows)
     path = place.path / PARAMS
     files.write_text(path, retrain_windows.edit(path.read_text(encoding="utf-8"), moved))
-    say(f"the first champion is trained on {own.train.since:%Y-%m-%d} until {split:%Y-%m-%d}")
+    report(f"the first champion is trained on {own.train.since:%Y-%m-%d} until {split:%Y-%m-%d}")
     place.loop("run")
     place.git("add", "--update")
     place.git("commit", "--quiet", "-m", "Start with the champion of that day")
     return since
 
 
-def _week(place: Scratch, now: pd.Timestamp, say: Callable[[str], None]) -> Week:
-    told = f"{now:%Y-%m-%dT%H:%MZ}"
-    place.loop("monitor", "--now", told, may_end=ENDS)
+def _week(place: Scratch, now: pd.Timestamp, report: Callable[[str], None]) -> Week:
+    text = f"{now:%Y-%m-%dT%H:%MZ}"
+    place.loop("monitor", "--now", text, may_end=ENDS)
     found = json.loads((place.path / FINDING).read_text(encoding="utf-8"))
     became = _retrain(place, now) if found["decision"] == "retrain" else None
-    say(f"{now:%Y-%m-%d}  {found['decision']}{f', {became}' if became else ''}: {found['reason']}")
+    report(f"{now:%Y-%m-%d}  {found['decision']}{f', {became}' if became else ''}: {found['reason']}")
     return Week(
         now=f"{now:%Y-%m-%d}",
         decision=found["decision"],
@@ -174,15 +174,15 @@ def _losses(
 def _monthly(
     champion: Champion, rows: pd.DataFrame, lived: pd.DataFrame, weeks: list[Week], setup: Settings
 ) -> tuple[list[str], pd.Series]:
-    """The blind one: at the first look of each month that day's retrain, whatever it is worth."""
+    """The blind one: at the first run of each month that day's retrain, whatever it is worth."""
     scores, days = champion.score(lived), []
-    seen: set[str] = set()
+    done_months: set[str] = set()
     for week in weeks:
         now = pd.Timestamp(week.now, tz="UTC")
         month = week.now[:7]
-        if month in seen:
+        if month in done_months:
             continue
-        seen.add(month)
+        done_months.add(month)
         try:
             moved = retrain_windows.at(now, setup, champion.windows)
         except LoopError:

@@ -14,7 +14,7 @@ from loop.settings.params import Resampling
 from loop.stats import bootstrap
 from problem import metrics
 
-ALARMS = ("watch", "retrain", "page")
+ALARMS = ("warning", "retrain", "alert")
 NAMES = {"frozen": "frozen champion", "monthly": "blind monthly retrain", "loop": "this loop"}
 SMOOTH = 28  # days that a point of the curves is the mean of
 CAVEAT = "One year cannot tell a season from a lasting change."
@@ -41,7 +41,7 @@ def record(story: Story, judged_from: str, resampling: Resampling) -> dict[str, 
         "weeks": [week.__dict__ for week in weekly],
         "merged": [week.now for week in weekly if week.retrain == "merged"],
         "refused": [week.now for week in weekly if week.retrain == "refused"],
-        "harm": _harm(story, resampling),
+        "certainly_worse": _certainly_worse(story, resampling),
         "curves": _curves(rows),
     }
 
@@ -52,7 +52,7 @@ def table(found: dict[str, Any]) -> str:
         "",
         *(NAMES[name] for name in LIVES),
         "retrains (monthly, loop)",
-        "looks beyond limits",
+        "runs beyond limits",
         "refused",
     ]
     lines = [head, ["---", *["--:"] * (len(head) - 1)]]
@@ -65,12 +65,12 @@ def table(found: dict[str, Any]) -> str:
             lines.append(
                 [title, *(f"{one[name]:.4f}" for name in LIVES), *_counts(found, _within(found, span))]
             )
-    told = ["| " + " | ".join(line) + " |" for line in lines]
-    return "\n".join([*told, "", *_sentences(found)]) + "\n"
+    lines_of_table = ["| " + " | ".join(line) + " |" for line in lines]
+    return "\n".join([*lines_of_table, "", *_sentences(found)]) + "\n"
 
 
 def draw(found: dict[str, Any]) -> str:
-    """The gain over the frozen champion, four weeks at a time, and below it what the loop said each week."""
+    """The gain over the frozen champion, four weeks at a time, and below it each week's decision."""
     svg = io.StringIO()
     with canvas(10.6, 5.0, svg) as (figure, axes):
         axes.remove()
@@ -100,7 +100,7 @@ def _gain_curves(axes: Any, found: dict[str, Any]) -> None:
 
 
 def _strip(axes: Any, found: dict[str, Any]) -> None:
-    """A mark for each look by what it said, and the days of the monthly retrains."""
+    """A mark for each run by its decision, and the days of the monthly retrains."""
     rows = {"blind retrain": 0, "refused": 1, "merged": 2, "beyond limits": 3}
     axes.plot(
         [_number(day) for day in found["monthly"]],
@@ -146,20 +146,20 @@ def _gain(less: pd.Series, rows: pd.DataFrame, resampling: Resampling) -> list[f
     return [round(value, 5) for value in (float(less.mean()), low, high)]
 
 
-def _harm(story: Story, resampling: Resampling) -> list[dict[str, Any]]:
-    """For each merge: the first look at which its champion was certainly worse than the monthly one.
+def _certainly_worse(story: Story, resampling: Resampling) -> list[dict[str, Any]]:
+    """For each merge: the first run at which its champion was certainly worse than the monthly one.
 
     Certainly: with hindsight, over the last SMOOTH days of its own, by an interval by days.
     `days` from there to the merge; none where the merge came first.
     """
-    told, since = [], story.weeks[0].now
+    lines_of_table, since = [], story.weeks[0].now
     for merge in [week.now for week in story.weeks if week.retrain == "merged"]:
         between = [week.now for week in story.weeks if since < week.now <= merge]
-        harmed = next((day for day in between if _worse(story.rows, since, day, resampling)), None)
-        days = (pd.Timestamp(merge) - pd.Timestamp(harmed)).days if harmed else None
-        told.append({"merge": merge, "harm": harmed, "days": days})
+        worse = next((day for day in between if _worse(story.rows, since, day, resampling)), None)
+        days = (pd.Timestamp(merge) - pd.Timestamp(worse)).days if worse else None
+        lines_of_table.append({"merge": merge, "certainly_worse": worse, "days": days})
         since = merge
-    return told
+    return lines_of_table
 
 
 def _worse(rows: pd.DataFrame, since: str, day: str, resampling: Resampling) -> bool:
@@ -194,19 +194,22 @@ def _within(found: dict[str, Any], span: str) -> tuple[str, str]:
 
 
 def _sentences(found: dict[str, Any]) -> list[str]:
-    told = []
+    lines_of_table = []
     for span, title in (("judged", f"From {found['judged_from']} on"), ("all", "Over all days")):
         parts = [
             f"{gain:+.4f} [{low:+.4f}, {high:+.4f}] better than the {NAMES[name]}"
             for name, (gain, low, high) in found["gains"][span].items()
         ]
         if parts:
-            told.append(f"- {title} the loop's {found['metric']} is {', '.join(parts)} (intervals by days).")
-    days = [one["days"] for one in found["harm"] if one["days"] is not None]
-    late = f"{', '.join(map(str, days))} days" if days else "none could be told"
-    earlier = f"{len(found['harm']) - len(days)} of {len(found['harm'])} merges came before any"
-    told.append(
-        "- From harm, the first look at which hindsight says that the champion was certainly worse than the "
+            lines_of_table.append(
+                f"- {title} the loop's {found['metric']} is {', '.join(parts)} (intervals by days)."
+            )
+    days = [one["days"] for one in found["certainly_worse"] if one["days"] is not None]
+    late = f"{', '.join(map(str, days))} days" if days else "none can be given"
+    merges = len(found["certainly_worse"])
+    earlier = f"{merges - len(days)} of {merges} merges came before any"
+    lines_of_table.append(
+        "- From the first run at which hindsight says that the champion was certainly worse than the "
         f"monthly one, to the merge: {late}; {earlier}."
     )
     waits = [
@@ -215,10 +218,10 @@ def _sentences(found: dict[str, Any]) -> list[str]:
         if week["retrain"] == "merged" and week["since"]
     ]
     if waits:
-        told.append(
-            f"- From the first look beyond its limits to the merge: {', '.join(map(str, waits))} days."
+        lines_of_table.append(
+            f"- From the first run beyond its limits to the merge: {', '.join(map(str, waits))} days."
         )
-    return [*told, f"- {CAVEAT}"]
+    return [*lines_of_table, f"- {CAVEAT}"]
 
 
 def _number(day: str) -> float:

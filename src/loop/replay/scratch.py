@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -10,12 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from loop.base import program
 from loop.base.errors import LoopError
+from loop.base.program import Done
 from loop.repo.git import git
 
 _LOOP = (sys.executable, "-m", "loop.cli")
 _STRANGE = ("GITHUB_", "GIT_", "MLFLOW_", "LOOP_", "CML_", "PYTHONPATH")  # no replay speaks to anyone
-TIMEOUT = 1800  # seconds, of one verb
+TIMEOUT = 1800  # seconds, of one command
 
 
 @dataclass(frozen=True)
@@ -24,18 +25,20 @@ class Scratch:
 
     path: Path
 
-    def loop(self, *verb: str, may_end: tuple[int, ...] = (0,)) -> str:
-        """What a verb prints there, by the clone's own code. Raises LoopError for another exit code."""
-        done = self._run(*_LOOP, *verb)
-        if done.returncode not in may_end:
-            said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-            gist = [line for line in said if line.startswith("error: ")] or said[-1:] or ["it said nothing"]
-            raise LoopError(
-                f"`loop {' '.join(verb)}` ended with {done.returncode}: {gist[0][:300]}",
-                "a verb that does what it does in life",
-                "run that verb in a clone to see more",
+    def loop(self, *command: str, may_end: tuple[int, ...] = (0,)) -> str:
+        """What a command prints there, by the clone's own code. Raises LoopError for another exit code."""
+        done = self._run(*_LOOP, *command)
+        if done.code not in may_end:
+            output = [line for line in (done.errors + done.out).splitlines() if line.strip()]
+            gist = (
+                [line for line in output if line.startswith("error: ")] or output[-1:] or ["it said nothing"]
             )
-        return done.stdout
+            raise LoopError(
+                f"`loop {' '.join(command)}` ended with {done.code}: {gist[0][:300]}",
+                "a command that does what it does in life",
+                "run that command in a clone to see more",
+            )
+        return done.out
 
     def git(self, *arguments: str) -> str:
         """What git prints there; commits are made in the name of the replay."""
@@ -49,19 +52,11 @@ class Scratch:
         )
         return git(*who, *arguments, cwd=self.path)
 
-    def _run(self, *command: str) -> "subprocess.CompletedProcess[str]":
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(_STRANGE)}
-        own = {"PYTHONPATH": str(self.path / "src"), "MLFLOW_DISABLE_TELEMETRY": "true"}
-        return subprocess.run(
-            command,
-            cwd=self.path,
-            env=kept | own,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            check=False,
+    def _run(self, *command: str) -> Done:
+        env = program.environment(
+            _STRANGE, PYTHONPATH=str(self.path / "src"), MLFLOW_DISABLE_TELEMETRY="true"
         )
+        return program.ask(command, seconds=TIMEOUT, cwd=self.path, env=env)
 
 
 @contextmanager

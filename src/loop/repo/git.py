@@ -1,30 +1,48 @@
-"""git, asked and answered as text."""
+"""git, asked and answered as text: the one place that runs it."""
 
-import os
-import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
+from loop.base import program
 from loop.base.errors import LoopError
+from loop.base.program import Done
+
+Env = Mapping[str, str] | None
+SECONDS = 600.0  # of a call that stays on this machine: a checkout of a large tree
 
 
-def environment() -> dict[str, str]:
-    """Ours without git's own variables: within a hook they name the index of the commit being made."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+def git(*arguments: str, cwd: Path | None = None, text: str | None = None, env: Env = None) -> str:
+    """What git prints, without the last line's end; `text` is its input, `env` is added to its environment.
+
+    Raises LoopError with git's own first line.
+    """
+    return _good(ask(*arguments, cwd=cwd, text=text, env=env)).out.rstrip("\n")
 
 
-def git(*arguments: str, cwd: Path | None = None) -> str:
-    """What `git` prints, without the last line's end. Raises LoopError with git's own first line."""
-    try:
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=cwd,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError) as error:
-        detail = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[0]
-        raise LoopError(f"git failed: {detail}", "a git repository", "run from a clone's root") from None
-    return done.stdout.rstrip("\n")
+def ask(*arguments: str, cwd: Path | None = None, text: str | None = None, env: Env = None) -> Done:
+    """A call of git whose exit code is an answer."""
+    told = program.environment(**(env or {}))
+    return program.ask(["git", *arguments], seconds=SECONDS, cwd=cwd, env=told, text=text)
+
+
+def commit_of(name: str, cwd: Path | None = None) -> str | None:
+    """The commit that a name means here; None where it means none."""
+    done = ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}", cwd=cwd)
+    return done.out.strip() or None if done.code == 0 else None
+
+
+def has(commit: str, cwd: Path | None = None) -> bool:
+    """Whether this clone has a commit."""
+    return ask("cat-file", "-e", f"{commit}^{{commit}}", cwd=cwd).code == 0
+
+
+def is_ancestor(commit: str, of: str) -> bool:
+    """Whether a commit is in the history of another; no where this clone does not have it."""
+    return ask("merge-base", "--is-ancestor", commit, of).code == 0
+
+
+def _good(done: Done) -> Done:
+    if done.code:
+        lines = [line for line in done.errors.splitlines() if line.strip()] or ["it said nothing"]
+        raise LoopError(f"git failed: {lines[0].strip()}", "a git repository", "run from a clone's root")
+    return done

@@ -3,12 +3,13 @@
 import base64
 import os
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
+from loop.base import program
 from loop.base.errors import LoopError
-from loop.repo.git import environment, git
+from loop.base.program import Done
+from loop.repo.git import git
 
 MAIN = "refs/remotes/origin/main"
 BOT = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")
@@ -27,27 +28,32 @@ def fetch_main() -> None:
         to_remote("fetch", "--quiet", "--no-tags", "origin", f"+refs/heads/main:{MAIN}")
 
 
-def to_remote(*arguments: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
-    """A call of git that talks to origin; a workflow's token goes by the environment."""
-    way = {name: value for name, value in os.environ.items() if name.startswith(_WAY)}
-    env = {**environment(), **way, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+def fetch(what: str) -> None:
+    """Bring a branch or commit of origin. Raises LoopError with what git said."""
+    done = to_remote("fetch", "--quiet", "--no-tags", "origin", what)
+    if done.code:
+        raise LoopError(f"origin did not give {what}: {done.gist()}", "what origin has", "fetch it by hand")
+
+
+def to_remote(*arguments: str, cwd: Path | None = None) -> Done:
+    """A call of git that talks to origin; a workflow's token goes by the environment.
+
+    Raises LoopError where it does not answer in time.
+    """
+    env = way()
     token, server = os.environ.get("GITHUB_TOKEN"), os.environ.get("GITHUB_SERVER_URL")
     if os.environ.get("GITHUB_ACTIONS") and token and server:
         env |= auth_by_environment(token, server)
+    env = program.environment(**env, GIT_TERMINAL_PROMPT="0", LC_ALL="C")
     try:
-        return subprocess.run(
-            ["git", *arguments],
-            cwd=cwd,
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise LoopError(
-            f"origin did not answer within {TIMEOUT} s", "a remote that answers", "run it again"
-        ) from None
+        return program.ask(["git", *arguments], seconds=TIMEOUT, cwd=cwd, env=env)
+    except LoopError as error:
+        raise LoopError(error.found, "a remote that answers", "run it again") from None
+
+
+def way() -> dict[str, str]:
+    """How git gets to a remote, as this process was told: keys, certificates, a proxy."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_WAY)}
 
 
 def auth_by_environment(token: str, server: str = "") -> dict[str, str]:
@@ -87,5 +93,5 @@ def committer() -> tuple[str, str]:
 
 def message(subject: str, body: str = "", **trailers: Any) -> str:
     """A commit message: subject, body, and trailers by name, those that are None left out."""
-    told = [f"{name.replace('_', '-')}: {value}" for name, value in trailers.items() if value is not None]
-    return "\n\n".join(filter(None, [subject, body.strip(), "\n".join(told)]))
+    lines = [f"{name.replace('_', '-')}: {value}" for name, value in trailers.items() if value is not None]
+    return "\n\n".join(filter(None, [subject, body.strip(), "\n".join(lines)]))

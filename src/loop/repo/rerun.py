@@ -1,15 +1,15 @@
 """The pipeline of this checkout, run again by `loop run`: from cache or remote, or made anew."""
 
+import os
 import re
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from loop.base import program
 from loop.base.errors import LoopError, guard
-from loop.settings.paths import PIPELINE, PIPELINE_LOCK
-from loop.settings.yaml_file import load
+from loop.repo import dvc_yaml
+from loop.settings.paths import PIPELINE_LOCK
 
 _FAILED = re.compile(r"failed to reproduce '([^']*)'")
 _NOISE = re.compile(r"^(ERROR: failed to reproduce|> |WARNING: |Running stage |To |\s*$)")
@@ -22,39 +22,26 @@ def run(needed: Sequence[Path] = ()) -> None:
     """
     if needed:
         _bring(needed)
-    code, said = _loop_run("--pull", "--allow-missing")
+    code, output = _loop_run("--pull", "--allow-missing")
     if (code and _some_output_is_missing()) or (not code and not all(path.exists() for path in needed)):
         print(
             "an output that is needed is in no cache: stages whose outputs are missing run again", flush=True
         )
-        code, said = _loop_run()
+        code, output = _loop_run()
     if code:
-        raise LoopError(failure(said), "a pipeline that runs to its end", "`loop run` shows it all; mend it")
-
-
-def small_results(stage: dict[str, Any]) -> list[str]:
-    """Outputs of a stage of dvc.yaml that git keeps: those that are not cached."""
-    entries = [entry for kind in ("outs", "metrics", "plots") for entry in stage.get(kind) or []]
-    return [
-        str(path)
-        for entry in entries
-        if isinstance(entry, dict)
-        for path, options in entry.items()
-        if isinstance(options, dict) and options.get("cache") is False
-    ]
+        raise LoopError(failure(output), "a pipeline that runs to its end", "`loop run` shows it all; fix it")
 
 
 def made(home: Path = Path()) -> list[str]:
     """Files in git that the pipeline of a checkout writes: dvc.lock, and results that are not cached."""
-    stages = (load(home / PIPELINE).get("stages") or {}).values()
-    return [str(PIPELINE_LOCK), *(path for stage in stages for path in small_results(stage))]
+    return [str(PIPELINE_LOCK), *(path for stage in dvc_yaml.of(home) for path in stage.in_git)]
 
 
-def failure(said: list[str]) -> str:
+def failure(output: list[str]) -> str:
     """The stage that failed, and the line that says why: ours if there is one, else the last."""
-    stage = next((found[1] for found in map(_FAILED.search, said) if found), None)
-    ours = [line.removeprefix("error: ") for line in said if line.startswith("error: ")]
-    telling = [line for line in said if not _NOISE.match(line)]
+    stage = next((found[1] for found in map(_FAILED.search, output) if found), None)
+    ours = [line.removeprefix("error: ") for line in output if line.startswith("error: ")]
+    telling = [line for line in output if not _NOISE.match(line)]
     why = (ours or telling[-1:] or ["it said nothing"])[0].strip()[:300]
     return f"stage {stage} failed: {why}" if stage else f"the pipeline did not run: {why}"
 
@@ -68,36 +55,23 @@ def _bring(needed: Sequence[Path]) -> None:
 
 def _dvc(*arguments: str) -> None:
     """A call of DVC that may fail: what it does not bring, a stage makes."""
-    dvc = str(Path(sys.executable).with_name("dvc"))
-    subprocess.run([dvc, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    program.ask([str(Path(sys.executable).with_name("dvc")), *arguments], seconds=program.DAY)
 
 
 def _loop_run(*options: str) -> tuple[int, list[str]]:
     """`loop run`, its lines shown as they come; exit code and lines."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "loop.cli", "run", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
     lines = []
-    for line in process.stdout or ():
+
+    def show(line: str) -> None:
         print(line, end="", flush=True)
         lines.append(line.rstrip())
-    return process.wait(), lines
+
+    code = program.follow([sys.executable, "-m", "loop.cli", "run", *options], show, env={**os.environ})
+    return code, lines
 
 
 def _some_output_is_missing() -> bool:
-    entries = [
-        entry
-        for stage in (load(PIPELINE).get("stages") or {}).values()
-        for kind in ("outs", "metrics", "plots")
-        for entry in stage.get(kind) or []
-    ]
-    return any(
-        not Path(str(next(iter(entry)) if isinstance(entry, dict) else entry)).exists() for entry in entries
-    )
+    return any(not Path(path).exists() for stage in dvc_yaml.of() for path in stage.outs)
 
 
 if __name__ == "__main__":

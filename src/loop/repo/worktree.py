@@ -7,7 +7,6 @@ it ends; then the shell stops what still runs in the worktree and removes it.
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from loop.base import program
 from loop.base.errors import LoopError
 from loop.base.files import digest
 from loop.repo import protocol
-from loop.repo.git import environment, git
+from loop.repo.git import git
 from loop.settings.paths import ENVIRONMENT_LOCK
 
 _REAPER = """
@@ -30,7 +30,8 @@ git worktree remove --force "$1" 2> /dev/null
 rm -rf "$2" || { sleep 1; rm -rf "$2"; }
 git worktree prune
 """
-TIMEOUT = 3600  # seconds; a champion is rebuilt within it, or nothing can be told
+_STRANGE = ("MLFLOW_", "LOOP_", "GITHUB_", "ACTIONS_", "VIRTUAL_ENV", "UV_PROJECT", "UV_PYTHON", "PYTHONPATH")
+TIMEOUT = 3600  # seconds; a champion is rebuilt within it, or nothing can be judged
 
 
 @dataclass(frozen=True)
@@ -46,26 +47,10 @@ class Checkout:
 
         Raises LoopError with the last line that it said when it fails.
         """
-        try:
-            done = subprocess.run(
-                list(command),
-                cwd=self.path,
-                env=self.environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=TIMEOUT,
-                process_group=self.group,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
+        done = program.ask(command, seconds=TIMEOUT, cwd=self.path, env=self.environment(), group=self.group)
+        if done.code:
             raise LoopError(
-                f"`{' '.join(command)}` failed: {error}", "a command that ends well", ""
-            ) from None
-        if done.returncode:
-            raise LoopError(
-                f"`{' '.join(command)}` failed: {_gist(done.stdout)}",
+                f"`{' '.join(command)}` failed: {done.gist()}",
                 "a command that ends well, as it did when the commit was made",
                 f"`git worktree add ../look {self.path.name}` and run it there",
             )
@@ -80,39 +65,37 @@ class Checkout:
 
     def environment(self) -> dict[str, str]:
         """Variables under which the checkout's own code runs; no tracker, no token of a workflow."""
-        ours = ("MLFLOW_", "GIT_", "LOOP_", "GITHUB_", "ACTIONS_")
-        strange = (*ours, "VIRTUAL_ENV", "UV_PROJECT", "UV_PYTHON", "PYTHONPATH")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(strange)}
         path = os.pathsep.join([str(self.python.parent), os.environ.get("PATH", "")])
         own = {"PATH": path, "PYTHONPATH": str(self.path / "src"), "MLFLOW_DISABLE_TELEMETRY": "true"}
-        return kept | own | ({"TMPDIR": str(self.path.parent)} if self.group else {})
+        return program.environment(
+            _STRANGE, **own, **({"TMPDIR": str(self.path.parent)} if self.group else {})
+        )
 
     @contextmanager
     def scorer(self) -> Iterator["Scorer"]:
         """The model of this checkout, ready to be asked."""
-        with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
-            process = subprocess.Popen(
+        with tempfile.TemporaryFile() as errors:
+            process = program.start(
                 self.entry("score"),
                 cwd=self.path,
                 env=self.environment() | {"OMP_NUM_THREADS": "1"},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=said,
-                text=True,
-                process_group=self.group,
+                stdin=program.PIPE,
+                stdout=program.PIPE,
+                stderr=errors,
+                group=self.group,
             )
             try:
-                yield Scorer(process, said)
+                yield Scorer(process, errors)
             finally:
                 process.kill()
                 process.communicate()
 
 
 class Scorer:
-    """A process that holds a model and answers line by line; `said` is where it complains."""
+    """A process that holds a model and answers line by line; `errors` is where it complains."""
 
-    def __init__(self, process: "subprocess.Popen[str]", said: IO[str]) -> None:
-        self._process, self._said = process, said
+    def __init__(self, process: program.Process, errors: IO[bytes]) -> None:
+        self._process, self._errors = process, errors
         self._ready = False
 
     def ask(self, **question: Any) -> dict[str, Any]:
@@ -121,17 +104,23 @@ class Scorer:
             if not self._ready:
                 self._read()
                 self._ready = True
-            print(json.dumps(question), file=self._process.stdin, flush=True)
+            self._write(json.dumps(question))
             return self._read()
         except (OSError, ValueError):
             self._process.kill()
             self._process.wait()
-            self._said.seek(0)
+            self._errors.seek(0)
+            text = self._errors.read().decode(errors="replace")
             raise LoopError(
-                f"the model could not be asked: {_gist(self._said.read())}",
+                f"the model could not be asked: {program.gist(text)}",
                 "a model that its own code loads and scores",
                 "run `python -m loop.scorer` in a worktree of that commit",
             ) from None
+
+    def _write(self, line: str) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.write(f"{line}\n".encode())
+            self._process.stdin.flush()
 
     def _read(self) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(self._process.stdout.readline() if self._process.stdout else "")
@@ -147,14 +136,13 @@ def checkout(commit: str, here: Path) -> Iterator[Checkout]:
     """
     folder = Path(tempfile.mkdtemp(prefix="loop-checkout-"))
     path = folder / commit[:12]
-    reaper = subprocess.Popen(
+    reaper = program.start(
         ["sh", "-c", _REAPER, "reaper", str(path), str(folder)],
         cwd=here,
-        env=environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        process_group=0,
+        stdin=program.PIPE,
+        stdout=program.NOTHING,
+        stderr=program.NOTHING,
+        group=0,
     )
     try:
         quiet = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
@@ -185,10 +173,3 @@ def _python(path: Path, here: Path, group: int) -> Path:
 def _lock(path: Path) -> str | None:
     lock = path / ENVIRONMENT_LOCK
     return digest(lock, "sha256") if lock.is_file() else None
-
-
-def _gist(said: str) -> str:
-    """The line that says what went wrong: ours if there is one, else the last."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    ours = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    return (ours[:1] or lines[-1:] or ["it said nothing"])[0][:300]

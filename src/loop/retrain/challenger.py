@@ -4,20 +4,22 @@ The working tree is never touched. DVC's cache is shared with it, so that whoeve
 """
 
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 
+from loop.base import program
 from loop.base.errors import LoopError
 from loop.monitor.inputs.past_retrains import TRAILER
 from loop.monitor.schema import FOLDER
 from loop.repo import remote, rerun
 from loop.repo.git import git
 from loop.repo.worktree import Checkout, checkout
+from loop.settings import renamed
 from loop.settings import retrain_windows as windows
 from loop.settings.params import Windows
 from loop.settings.paths import PARAMS, REVIEW
@@ -29,6 +31,7 @@ PASSING = ("better", "equivalent")
 class Verdict(BaseModel):
     """What of review/verdict.json a retrain goes by."""
 
+    schema_version: Literal[2]
     verdict: str
     sentence: str
 
@@ -84,13 +87,15 @@ def _share_cache(home: Checkout) -> None:
     private = Path(".dvc/config.local")
     if private.is_file():
         shutil.copy(private, home.path / private)
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", "cache", "dir"], capture_output=True, text=True, check=False
+    command = [sys.executable, "-m", "dvc", "cache", "dir"]
+    output = program.run(
+        command,
+        seconds=60,
+        name="`dvc cache dir`",
+        expected="a repository of DVC",
+        todo="run from a clone's root",
     )
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise LoopError(f"DVC has no cache here: {said}", "a repository of DVC", "run from a clone's root")
-    place = str(Path(done.stdout.strip()).absolute())
+    place = str(Path(output.strip()).absolute())
     home.run(str(home.python), "-m", "dvc", "config", "--local", "cache.dir", place)
 
 
@@ -109,11 +114,11 @@ def _commit(home: Checkout, moved: Windows, now: pd.Timestamp) -> str:
     """The one commit: the windows, and what the pipeline made of them."""
     first, last = moved.holdout.since, moved.holdout.until
     judged = f"Judged on {first:%Y-%m-%d} to {last:%Y-%m-%d}, the newest days whose labels are final."
-    told = remote.message(subject(moved), judged, **{TRAILER: f"{now:%Y-%m-%dT%H:%MZ}"})
+    message = remote.message(subject(moved), judged, **{TRAILER: f"{now:%Y-%m-%dT%H:%MZ}"})
     name, mail = remote.committer()
     who = ("-c", f"user.name={name}", "-c", f"user.email={mail}", "-c", "core.hooksPath=/dev/null")
     git("add", "--", str(PARAMS), *rerun.made(home.path), cwd=home.path)
-    git(*who, "commit", "--quiet", "-m", told, cwd=home.path)
+    git(*who, "commit", "--quiet", "-m", message, cwd=home.path)
     return git("rev-parse", "HEAD", cwd=home.path)
 
 
@@ -129,5 +134,11 @@ def _review(home: Checkout, base: str) -> Verdict:
         raise failed or LoopError(f"the review wrote no {path.name}", "a verdict", "`loop review` shows why")
     try:
         return Verdict.model_validate_json(path.read_text(encoding="utf-8"))
-    except ValidationError:
+    except ValidationError as error:
+        if renamed.other_version(error):
+            raise LoopError(
+                f"main's own review wrote a {path.name} of another version of loop",
+                "main with the version of this checkout",
+                "bring this version to main by a pull request, then `loop retrain` again",
+            ) from None
         raise LoopError(f"{path.name} is no verdict", "what `loop review` writes", "run it again") from None

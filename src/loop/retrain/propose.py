@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from loop.base.errors import LoopError
 from loop.base.markup import plain, prose
@@ -22,7 +21,7 @@ from loop.monitor.inputs.past_retrains import LABEL, PREFIX
 from loop.monitor.report import text as report
 from loop.monitor.schema import Finding
 from loop.repo import remote
-from loop.repo.git import git
+from loop.repo.commit import Commit
 from loop.retrain import challenger
 from loop.retrain.challenger import Challenger
 from loop.settings.params import Windows, parse
@@ -54,7 +53,7 @@ class Pull:
 def main(github: GitHub, retrain: Retrain) -> None:
     """Retrain and propose it, unless the same or one of a later day is open already.
 
-    Raises LoopError when it cannot be made or GitHub refuses something; the next run then mends it.
+    Raises LoopError when it cannot be made or GitHub refuses something; the next run then fixes it.
     """
     older = []
     for day, one in past_retrains.pulls(github, "open"):
@@ -96,24 +95,24 @@ def _same(pull: dict[str, Any], moved: Windows) -> bool:
     """Whether an open pull request moves the windows to where this one would."""
     remote.to_remote("fetch", "--quiet", "--no-tags", "origin", f"refs/heads/{pull['head']['ref']}")
     try:
-        values = yaml.safe_load(git("show", f"{pull['head']['sha']}:{PARAMS}"))
+        values = Commit(pull["head"]["sha"]).yaml(PARAMS)
         return parse("windows", values["windows"], Windows) == moved
-    except (LoopError, yaml.YAMLError, KeyError, TypeError):  # it cannot be read: it is another
+    except (LoopError, KeyError, TypeError):  # it cannot be read: it is another
         return False
 
 
 def _sweep(github: GitHub) -> None:
     """Take away branches that a run left without a pull request: it was cut short."""
     known = {one["head"]["ref"] for _, one in past_retrains.pulls(github, "all")}
-    told = remote.to_remote("ls-remote", "origin", f"refs/heads/{PREFIX}*").stdout.split()[1::2]
-    for name in (ref.removeprefix("refs/heads/") for ref in told):
+    text = remote.to_remote("ls-remote", "origin", f"refs/heads/{PREFIX}*").out.split()[1::2]
+    for name in (ref.removeprefix("refs/heads/") for ref in text):
         if past_retrains.of_a_run(name) and name not in known:
             _delete(name)
 
 
 def _delete(name: str) -> None:
     done = remote.to_remote("push", "--quiet", "origin", f":refs/heads/{name}")
-    if done.returncode:
+    if done.code:
         issue.warn(f"the branch {name} has no pull request and could not be deleted")
 
 
@@ -137,9 +136,9 @@ def _open(github: GitHub, retrain: Retrain, made: Challenger, own: list[str]) ->
 
 
 def _supersede(github: GitHub, older: dict[str, Any], url: str) -> None:
-    """Close an older one with a word about the newer."""
-    told = f"Superseded by {url}, which is trained on newer rows. This branch is left as it is."
-    github.post_once(f"issues/{older['number']}/comments", body=told)
+    """Close an older one with a comment about the newer."""
+    text = f"Superseded by {url}, which is trained on newer rows. This branch is left as it is."
+    github.post_once(f"issues/{older['number']}/comments", body=text)
     github.patch(f"pulls/{older['number']}", state="closed")
     print(f"#{older['number']} is superseded")
 
@@ -147,8 +146,8 @@ def _supersede(github: GitHub, older: dict[str, Any], url: str) -> None:
 def _judge(github: GitHub, pull: Pull, made: Challenger) -> None:
     """The review's comment, then `gate`: there is no success without its evidence."""
     run = workflow_output.run_url() or ""
-    told = f"`{commit_status.NAME}` is **success** for {pull.sha[:12]} · [the run]({run})"
-    comment.put(github, pull, f"{made.report.rstrip()}\n\n{told}\n")
+    text = f"`{commit_status.NAME}` is **success** for {pull.sha[:12]} · [the run]({run})"
+    comment.put(github, pull, f"{made.report.rstrip()}\n\n{text}\n")
     gate = Gate("success", f"{made.verdict.verdict}: {made.verdict.sentence}")
     commit_status.put(github, pull.sha, gate, run)
 
@@ -184,7 +183,7 @@ def _may_not(retrain: Retrain, made: Challenger) -> str:
         "here. As an administrator, once:",
         "```sh\nloop setup github --apply\n```",
         "or *Settings, Actions, General: Allow GitHub Actions to create and approve pull requests*. "
-        "Then start it again, or wait for the next look:",
+        "Then start it again, or wait for the next run:",
         "```sh\ngh workflow run monitor.yml\n```",
         *_evidence(retrain, made, ""),
     ]
@@ -205,7 +204,7 @@ def _evidence(retrain: Retrain, made: Challenger, branch: str) -> list[str]:
 
 
 def _capped(text: str) -> str:
-    """A text that GitHub takes, cut after a line and said so."""
+    """A text that GitHub takes, cut after a line, with a note."""
     raw = text.encode()
     if len(raw) <= LONGEST:
         return text

@@ -1,15 +1,13 @@
-"""`loop retrain`: what a look asked for, as an ordinary change: a branch with one commit, judged as any.
+"""`loop retrain`: what the monitor asked for, as an ordinary change: a branch with one commit, judged as any.
 
 It acts on `monitor/finding.json` alone, at the finding's own instant. With `--open`, in a workflow, it
 becomes a pull request that a person merges; else a local branch.
 """
 
-import json
 import os
 from pathlib import Path
 
 import pandas as pd
-import yaml
 from pydantic import ValidationError
 
 from loop.base.errors import LoopError
@@ -18,18 +16,19 @@ from loop.github.client import GitHub
 from loop.monitor.inputs import past_retrains
 from loop.monitor.schema import FINDING, Finding
 from loop.repo import remote
+from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.retrain import challenger, propose
 from loop.retrain.challenger import Challenger
-from loop.settings import monitor_settings, params, retrain_windows
+from loop.settings import monitor_settings, params, renamed, retrain_windows
 from loop.settings.params import Windows
 from loop.settings.paths import LINEAGE, PARAMS
 
-LOOK = "`loop monitor` looks anew, then run it again"
+AGAIN = "run `loop monitor` anew, then this again"
 
 
 def main(now: pd.Timestamp | None, *, proposed: bool) -> int:
-    """Retrain as the finding asks; 0 when all was done and told, whatever the review said.
+    """Retrain as the finding asks; 0 when all was done and reported, whatever the verdict.
 
     `now`, if given, must be the finding's. Raises LoopError for a finding that is not to be acted on, a
     pipeline that fails, and what GitHub refuses.
@@ -40,7 +39,7 @@ def main(now: pd.Timestamp | None, *, proposed: bool) -> int:
     if now is not None and now != at:
         raise LoopError(
             f"{FINDING} is of {finding.now}",
-            f"a look at {now:%Y-%m-%dT%H:%MZ}",
+            f"a monitoring run at {now:%Y-%m-%dT%H:%MZ}",
             f"`loop monitor --now {now:%Y-%m-%dT%H:%MZ}`",
         )
     if finding.decision != "retrain":
@@ -65,10 +64,14 @@ def read(path: Path) -> Finding:
     try:
         return Finding.model_validate_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise LoopError(f"{path} is missing", "what `loop monitor` found", LOOK) from None
+        raise LoopError(f"{path} is missing", "what `loop monitor` found", AGAIN) from None
     except (ValidationError, UnicodeDecodeError) as error:
+        if isinstance(error, ValidationError) and renamed.other_version(error):
+            raise LoopError(
+                f"{path} is of another version of loop", "what `loop monitor` writes now", AGAIN
+            ) from None
         first = str(error).splitlines()[0]
-        raise LoopError(f"{path} is no finding: {first}", "what `loop monitor` writes", LOOK) from None
+        raise LoopError(f"{path} is no finding: {first}", "what `loop monitor` writes", AGAIN) from None
 
 
 def _windows(main: str, finding: Finding, at: pd.Timestamp) -> Windows:
@@ -78,21 +81,21 @@ def _windows(main: str, finding: Finding, at: pd.Timestamp) -> Windows:
         raise LoopError(
             f"{FINDING} speaks of {plain(finding.model.name, 80)}, model {finding.model.sha256[:12]}, "
             f"and main's champion is {here[:12]}",
-            "a look at the model that main holds",
-            f"{LOOK}. If main's is on its way to production, wait for it (`loop rollout status`); after a "
+            "a monitoring run at the model that main holds",
+            f"{AGAIN}. If main's is on its way to production, wait for it (`loop rollout status`); after a "
             "rollback, merge the pull request that takes the refused change back",
         )
-    where, values = Path(f"{PARAMS} on main"), yaml.safe_load(git("show", f"{main}:{PARAMS}"))
-    champion = params.parse("windows", values.get("windows"), Windows, where)
-    settings = params.parse("monitor", values.get("monitor"), monitor_settings.Settings, where)
+    where, values = Path(f"{PARAMS} on main"), Commit(main).yaml(PARAMS)
+    champion = params.of_commit("windows", values, Windows, where)
+    settings = params.of_commit("monitor", values, monitor_settings.Settings, where)
     return retrain_windows.at(at, settings, champion)
 
 
 def _champion(main: str) -> str:
-    try:
-        return str(json.loads(git("show", f"{main}:{LINEAGE.as_posix()}"))["model"]["sha256"])
-    except (ValueError, KeyError, TypeError):
-        raise LoopError(f"{LINEAGE} on main names no model", "its lineage", "`loop run` on main") from None
+    found = Commit(main).model()
+    if found is None:
+        raise LoopError(f"{LINEAGE} on main names no model", "its lineage", "`loop run` on main")
+    return found
 
 
 def _here(main: str, moved: Windows, at: pd.Timestamp) -> None:

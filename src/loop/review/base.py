@@ -1,14 +1,13 @@
-"""The base branch: its commit, its files, and what the working tree changed since the two parted."""
+"""The base branch: its commit, its files, and what the working tree changed since their merge base."""
 
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from loop.base.errors import LoopError
-from loop.repo.git import git
+from loop.repo.commit import Commit
+from loop.repo.git import commit_of, git
 from loop.settings.paths import PIPELINE_LOCK
 
 
@@ -18,34 +17,27 @@ class Base:
 
     name: str
     commit: str
-    parted: str
+    merge_base: str
 
     def text(self, path: Path, commit: str | None = None) -> str | None:
         """A file of the base's newest commit (or of `commit`); None if it has no such file."""
-        at = commit or self.commit
-        if not git("ls-tree", "--name-only", at, "--", path.as_posix()):
-            return None
-        return git("show", f"{at}:{path.as_posix()}")
+        found = Commit(commit or self.commit).file(path)
+        return None if found is None else found.decode(errors="replace")
 
     def yaml(self, path: Path, commit: str | None = None) -> Any:
         """A YAML file of the base; None if it has no such file. Raises LoopError if it is not YAML."""
-        text = self.text(path, commit)
-        try:
-            return None if text is None else yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise LoopError(
-                f"{path} on {self.name} is not YAML", "valid YAML", f"mend it on {self.name}"
-            ) from None
+        there = Commit(commit or self.commit)
+        return None if there.file(path) is None else there.yaml(path)
 
     def changed(self) -> list[str]:
-        """Paths that the working tree changed since it parted from the base, new ones included."""
-        told = git("diff", "--name-only", "--no-renames", "-z", self.parted).split("\0")
+        """Paths that the working tree changed since the merge base, new ones included."""
+        changed = git("diff", "--name-only", "--no-renames", "-z", self.merge_base).split("\0")
         new = git("ls-files", "--others", "--exclude-standard", "-z").split("\0")
-        return sorted({name for name in [*told, *new] if name})
+        return sorted({name for name in [*changed, *new] if name})
 
     def behind(self) -> int:
         """How many commits the base has that the working tree's history lacks."""
-        return int(git("rev-list", "--count", f"{self.parted}..{self.commit}"))
+        return int(git("rev-list", "--count", f"{self.merge_base}..{self.commit}"))
 
     def ever_had_a_champion(self) -> bool:
         """Whether any commit of the base's history holds a dvc.lock."""
@@ -65,7 +57,7 @@ def resolve(name: str) -> Base:
             "`git fetch --unshallow`; in a workflow, checkout with `fetch-depth: 0`",
         )
     tried = (f"refs/heads/{name}", f"refs/remotes/origin/{name}", name)  # a branch before a tag of its name
-    commit = next(filter(None, map(_commit, tried)), None)
+    commit = next(filter(None, map(commit_of, tried)), None)
     if commit is None:
         branches = git("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/remotes").split()
         near = get_close_matches(name, branches, n=1)
@@ -75,18 +67,11 @@ def resolve(name: str) -> Base:
             f"`git fetch origin {name}`, or name another with --against",
         )
     try:
-        parted = git("merge-base", commit, "HEAD")
+        merge_base = git("merge-base", commit, "HEAD")
     except LoopError:
         raise LoopError(
             f"`{name}` and this branch share no commit",
             "a branch that grew out of its base",
             "fetch the whole history, or name another base with --against",
         ) from None
-    return Base(name, commit, parted)
-
-
-def _commit(name: str) -> str | None:
-    try:
-        return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    except (LoopError, IndexError):
-        return None
+    return Base(name, commit, merge_base)

@@ -1,4 +1,4 @@
-"""The gates on conduct: behaviour whatever the figures, fairness between cohorts, signs of a leak."""
+"""The behaviour checks: what holds whatever the figures, fairness between subgroups, signs of a leak."""
 
 from collections.abc import Iterator
 
@@ -7,19 +7,19 @@ import numpy as np
 from loop.review import leak
 from loop.review.candidate import Candidate
 from loop.review.compare import Rows, value
-from loop.review.verdict import Gate, held
+from loop.review.verdict import Check, held
 from loop.settings.review_policy import Policy
 from problem import metrics
 
 ROWS = 5000  # of the holdout, evenly spread, are changed to see what the scores do
 
 
-def gates(policy: Policy, candidate: Candidate, rows: Rows) -> list[Gate]:
+def checks(policy: Policy, candidate: Candidate, rows: Rows) -> list[Check]:
     """Behaviour, fairness and leaks of the candidate alone."""
     return [*_behaviour(policy, candidate), _fairness(policy, rows), *_leaks(policy, candidate)]
 
 
-def _behaviour(policy: Policy, candidate: Candidate) -> Iterator[Gate]:
+def _behaviour(policy: Policy, candidate: Candidate) -> Iterator[Check]:
     """Invariance: the largest shift of one score. Direction: how far the mean score goes the wrong way."""
     examples = candidate.holdout.iloc[:: max(1, len(candidate.holdout) // ROWS)]
     before = candidate.score(examples)
@@ -28,25 +28,25 @@ def _behaviour(policy: Policy, candidate: Candidate) -> Iterator[Gate]:
         moved = candidate.score(behaviour.change(examples)) - before
         if behaviour.expects == "the same":
             name, figure = "invariance", float(np.abs(moved).max())
-            said = f"{behaviour.title}: one score moves by {figure:.4g}"
+            finding = f"{behaviour.title}: one score moves by {figure:.4g}"
         else:
             name, figure = "direction", float(moved.mean() * (-1 if behaviour.expects == "not lower" else 1))
             mean = f"the mean score moves by {moved.mean():+.4f}"
-            said = f"{behaviour.title}: {mean}, expected {behaviour.expects}"
+            finding = f"{behaviour.title}: {mean}, expected {behaviour.expects}"
         before_it = worst.get(name, (-np.inf, ""))[0]
         if not figure <= before_it and not np.isnan(before_it):  # what is undefined is the worst
-            worst[name] = (figure, said)
+            worst[name] = (figure, finding)
     limits = {"invariance": policy.behaviour.invariance, "direction": policy.behaviour.direction}
     for name, limit in limits.items():
-        figure, said = worst.get(name, (np.nan, "src/problem/metrics.py names no such behaviour"))
-        yield held(f"behaviour.{name}", figure, limit, f"{said}; {limit.limit:g} is allowed")
+        figure, finding = worst.get(name, (np.nan, "src/problem/metrics.py names no such behaviour"))
+        yield held(f"behaviour.{name}", figure, limit, f"{finding}; {limit.limit:g} is allowed")
 
 
-def _fairness(policy: Policy, rows: Rows) -> Gate:
-    """The largest gap of a metric between two cohorts of one cut."""
+def _fairness(policy: Policy, rows: Rows) -> Check:
+    """The largest gap of a metric between two subgroups of one cut."""
     asked = policy.fairness
     gaps: dict[str, float] = {}
-    for cut, values in metrics.cohorts(rows.examples).items():
+    for cut, values in metrics.subgroups(rows.examples).items():
         groups = values.reset_index(drop=True).groupby(values.to_numpy(), sort=True).indices
         enough = {str(name): at for name, at in groups.items() if len(at) >= asked.rows_min}
         found = {name: value(asked.metric, rows, np.asarray(at)) for name, at in enough.items()}
@@ -55,25 +55,25 @@ def _fairness(policy: Policy, rows: Rows) -> Gate:
             (low, least), (high, most) = known[0], known[-1]
             gaps[f"{cut}: {least} {low:+.4f}, {most} {high:+.4f}"] = high - low
     if not gaps:
-        return held("fairness", float("nan"), asked, "no two cohorts have rows enough")
+        return held("fairness", float("nan"), asked, "no two subgroups have rows enough")
     worst = max(gaps, key=lambda name: gaps[name])
     title = metrics.METRICS[asked.metric].title
-    said = f"{title} by {worst}; the largest gap of {len(gaps)}, at most {asked.limit:g}"
-    return held("fairness", gaps[worst], asked, said)
+    finding = f"{title} by {worst}; the largest gap of {len(gaps)}, at most {asked.limit:g}"
+    return held("fairness", gaps[worst], asked, finding)
 
 
-def _leaks(policy: Policy, candidate: Candidate) -> Iterator[Gate]:
+def _leaks(policy: Policy, candidate: Candidate) -> Iterator[Check]:
     asked, train, holdout = policy.leak, candidate.train, candidate.holdout
     name, order = leak.strongest(train, holdout)
-    said = f"{name} alone puts {order:.1%} of pairs in order, at most {asked.feature.limit:.0%}"
-    yield held("leak.feature", order, asked.feature, said)
+    finding = f"{name} alone puts {order:.1%} of pairs in order, at most {asked.feature.limit:.0%}"
+    yield held("leak.feature", order, asked.feature, finding)
     share = leak.shared_rows(train, holdout)
-    said = f"{share:.2%} of the holdout's rows are in training too, at most {asked.shared_rows.limit:.0%}"
-    yield held("leak.shared_rows", share, asked.shared_rows, said)
+    finding = f"{share:.2%} of the holdout's rows are in training too, at most {asked.shared_rows.limit:.0%}"
+    yield held("leak.shared_rows", share, asked.shared_rows, finding)
     entities = asked.shared_entities
     known = [column for column in entities.columns if column in holdout]
     shares = [(leak.shared_entities(train, holdout, column), column) for column in known]
     share, column = max(shares, default=(float("nan"), "no column"))
     what = f"their {column} with training" if shares else "a column that the examples do not have"
-    said = f"{share:.2%} of the holdout's rows share {what}, at most {entities.limit:.0%}"
-    yield held("leak.shared_entities", share, entities, said)
+    finding = f"{share:.2%} of the holdout's rows share {what}, at most {entities.limit:.0%}"
+    yield held("leak.shared_entities", share, entities, finding)

@@ -1,7 +1,6 @@
 """The candidate: what the working tree's pipeline has made, checked to be of one piece."""
 
 import json
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loop.base import files
+from loop.base import files, program
 from loop.base.errors import LoopError
 from loop.data import features
 from loop.model import lineage, model_file
+from loop.repo import dvc_yaml
 from loop.settings import params
-from loop.settings.paths import HOLDOUT, MODEL, PIPELINE, PREDICTIONS, TRAIN, VALIDATION
-from loop.settings.yaml_file import load
+from loop.settings.paths import HOLDOUT, MODEL, PREDICTIONS, TRAIN, VALIDATION
 from problem import model as problem_model
 
 NEEDED = (MODEL, HOLDOUT, TRAIN, PREDICTIONS)
@@ -82,17 +81,16 @@ def _agree(candidate: Candidate) -> None:
 
 def _up_to_date() -> None:
     command = [str(Path(sys.executable).parent / "dvc"), "status", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = program.ask(command, seconds=3600)
     try:
-        stages = json.loads(done.stdout)
+        stages = json.loads(done.out)
     except ValueError:
-        lines = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
         raise LoopError(
-            f"`dvc status` failed: {lines[-1]}", "a pipeline that DVC can read", "mend it"
+            f"`dvc status` failed: {done.gist()}", "a pipeline that DVC can read", "fix it"
         ) from None
-    frozen = [name for name, spec in load(PIPELINE)["stages"].items() if spec.get("frozen")]
+    frozen = [stage.name for stage in dvc_yaml.of() if stage.frozen]
     stale = [f"{name}: is frozen" for name in frozen]
-    stale += [f"{stage}: {what}" for stage, told in stages.items() for what in _stale(told)]
+    stale += [f"{stage}: {what}" for stage, entries in stages.items() for what in _stale(entries)]
     missing = [str(path) for path in NEEDED if not path.exists()]
     if stale or missing:
         found = f"out of date: {'; '.join(stale[:3])}" if stale else f"missing: {', '.join(missing)}"
@@ -103,10 +101,10 @@ def _up_to_date() -> None:
         )
 
 
-def _stale(told: list[Any]) -> list[str]:
+def _stale(entries: list[Any]) -> list[str]:
     """What changed; an output that merely is not here, because it was not pulled, does not count."""
     changed = []
-    for entry in told:
+    for entry in entries:
         if not isinstance(entry, dict):  # such as "changed command"
             changed.append(str(entry))
             continue

@@ -49,10 +49,10 @@ def bring(base: Base, home: Checkout, windows: params.Windows) -> Champion:
             "the lock of a pipeline that has run",
             f"run `loop run` on {base.name} and commit {PIPELINE_LOCK}",
         )
-    own = params.section("windows", params.Windows, home.path / PARAMS)
+    own = params.of_commit("windows", load(home.path / PARAMS), params.Windows, home.path / PARAMS)
     _as_trained(base, lock)
-    stored = Stored(base.commit, home)
-    how = [] if stored.bring(MODEL) else [rebuild(stored, md5, base.name)]
+    stored = Stored(base.commit, home.path)
+    how = [] if stored.bring(MODEL) else [rebuild(home, stored, md5, base.name)]
     judged = _judged(windows, own)
     same_data = outs(lock).get(str(RAW)) == outs(load(PIPELINE_LOCK)).get(str(RAW))
     usable = judged == own and same_data and _as_locked(home, lock)

@@ -10,72 +10,76 @@ import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype
 
 from loop.model import tracking
+from loop.repo import closure, dvc_yaml
+from loop.repo.closure import reached
+from loop.repo.commit import Commit
 from loop.repo.dvc_lock import outs
+from loop.repo.dvc_yaml import Stage
 from loop.repo.git import git
 from loop.review.base import Base
 from loop.review.candidate import Candidate
 from loop.review.champion import Champion
-from loop.review.verdict import NO_CHANGES, Changes, Moved
+from loop.review.verdict import NO_CHANGES, Change, Changes
+from loop.settings import params, renamed
 from loop.settings.paths import ENVIRONMENT_LOCK, LINEAGE, PARAMS, PIPELINE, PIPELINE_LOCK, PREDICTIONS
 from loop.settings.yaml_file import load
 from loop.stats.psi import psi
 
 POLICY = "review"  # the section of params.yaml that no stage reads
-JUDGE = (
-    "src/loop/review/",
-    "src/loop/stats/",
-    "src/loop/settings/review_policy.py",
-    "src/loop/scorer.py",
-    "src/problem/metrics.py",
-)
-DRIFTED = 0.1  # a PSI below it is not worth a word
-_OUTS = ("outs", "metrics", "plots")
+JUDGES = ("loop.review.review", "loop.review.import_error", "loop.scorer")  # what a verdict comes from
+JUDGED = "src/problem/"  # but for its metrics, which judge
+METRICS = "src/problem/metrics.py"
+DRIFTED = 0.1  # a PSI below it is not worth a line
 
 
 def in_git(base: Base) -> Changes:
     """What git alone can tell: nothing of it needs the pipeline's results."""
-    old, new = base.yaml(PARAMS, base.parted) or {}, load(PARAMS)
+    old, new = renamed.current(base.yaml(PARAMS, base.merge_base) or {}), params.whole()
     changed = base.changed()
     stages = _stages(base)
     first = {str(PIPELINE): "the pipeline"}  # path -> the first stage that runs it
-    for name, spec in stages:
-        for path in spec.get("deps", []):
-            first.setdefault(path, name)
+    for stage in stages:
+        for path in stage.deps:
+            first.setdefault(path, stage.name)
     code: dict[str, list[str]] = {}
     for path in changed:
         if path in first and not path.startswith(("data/", "models/", str(ENVIRONMENT_LOCK))):
             code.setdefault(first[path], []).append(path)
-    told = {*first, str(PARAMS), str(PIPELINE_LOCK), *(path for path in changed if path.startswith(JUDGE))}
-    results = {_name(out) for _, spec in stages for kind in _OUTS for out in spec.get(kind, [])}
+    judge = judging(base).intersection(changed)
+    known = {*first, str(PARAMS), str(PIPELINE_LOCK), *judge}
+    results = {path for stage in stages for path in stage.outs}
     return NO_CHANGES.model_copy(
         update={
             "params": moved(*(_without_policy(values) for values in (old, new))),
             "policy": moved(*(tracking.flat({POLICY: values.get(POLICY) or {}}) for values in (old, new))),
-            "judge": [path for path in changed if path.startswith(JUDGE)],
+            "judge": sorted(judge),
             "code": {stage: _lines(base, paths) for stage, paths in code.items()},
             "environment": _packages(base),
-            "other": [path for path in changed if path not in told and path not in results],
+            "other": [path for path in changed if path not in known and path not in results],
         }
     )
 
 
+def judging(base: Base) -> set[str]:
+    """Files that a verdict comes from, of this tree and of the base: what the review and the scorer reach."""
+    parted = Commit(base.merge_base)
+    texts = parted.texts("src") if parted.blobs("src") else {}
+    files = reached(JUDGES, closure.here) | reached(JUDGES, texts.get)
+    return {path for path in files if not path.startswith(JUDGED)} | {METRICS}
+
+
 def touch_the_model(base: Base, found: Changes) -> bool:
-    """Whether anything that a stage reads or writes is not as it was where the branch parted."""
+    """Whether anything that a stage reads or writes is not as it was at the merge base."""
     here: set[str] = {str(PIPELINE), str(PIPELINE_LOCK)}
-    for _, spec in _stages(base):
-        here |= set(spec.get("deps", [])) | {_name(out) for kind in _OUTS for out in spec.get(kind, [])}
-        here |= {_name(key) for key in spec.get("params", []) if isinstance(key, dict)}  # other params files
+    for stage in _stages(base):
+        here |= {*stage.deps, *stage.outs}
+        here |= {dvc_yaml.named(key) for key in stage.params if isinstance(key, dict)}  # other params files
     return bool(found.params) or any(_within(path, here) for path in base.changed())
 
 
-def _stages(base: Base) -> list[tuple[str, dict[str, Any]]]:
+def _stages(base: Base) -> list[Stage]:
     """Stages of the branch, then of the base: what only the base read counts too."""
-    both = (load(PIPELINE), base.yaml(PIPELINE, base.parted))
-    return [item for spec in both if isinstance(spec, dict) for item in (spec.get("stages") or {}).items()]
-
-
-def _name(entry: Any) -> str:
-    return str(next(iter(entry))) if isinstance(entry, dict) else str(entry)
+    return [*dvc_yaml.of(), *dvc_yaml.stages(base.yaml(PIPELINE, base.merge_base))]
 
 
 def _within(path: str, places: set[str]) -> bool:
@@ -108,17 +112,17 @@ def with_results(
     )
 
 
-def moved(old: dict[str, Any], new: dict[str, Any]) -> list[Moved]:
+def moved(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
     """Every key whose value differs, in the order of keys; null is a value, not an absence."""
-    told = {key: (_text_of(old, key), _text_of(new, key)) for key in sorted(old.keys() | new.keys())}
+    known = {key: (_text_of(old, key), _text_of(new, key)) for key in sorted(old.keys() | new.keys())}
     return [
-        Moved(name=key, old=was and was.strip('"'), new=now and now.strip('"'))
-        for key, (was, now) in told.items()
+        Change(name=key, old=was and was.strip('"'), new=now and now.strip('"'))
+        for key, (was, now) in known.items()
         if was != now
     ]
 
 
-def packages(old: str | None, new: str | None) -> list[Moved]:
+def packages(old: str | None, new: str | None) -> list[Change]:
     """Packages whose locked version moved; of texts of uv.lock."""
     versions = []
     for text in (old, new):
@@ -130,14 +134,14 @@ def packages(old: str | None, new: str | None) -> list[Moved]:
     return moved(*versions)
 
 
-def _packages(base: Base) -> list[Moved]:
+def _packages(base: Base) -> list[Change]:
     """Packages that moved; the lock itself when it changed in anything else, such as an address."""
-    old, new = base.text(ENVIRONMENT_LOCK, base.parted), _text(ENVIRONMENT_LOCK)
+    old, new = base.text(ENVIRONMENT_LOCK, base.merge_base), _text(ENVIRONMENT_LOCK)
     found = packages(old, new)
     if found or old is None or new is None or old.strip() == new.strip():
         return found
     hashes = (hashlib.sha256(text.encode()).hexdigest()[:12] for text in (old, new))
-    return [Moved(name=str(ENVIRONMENT_LOCK), old=next(hashes), new=next(hashes))]
+    return [Change(name=str(ENVIRONMENT_LOCK), old=next(hashes), new=next(hashes))]
 
 
 def _without_policy(values: dict[str, Any]) -> dict[str, Any]:
@@ -158,23 +162,25 @@ def _short(md5: str | None) -> str | None:
 
 def _lines(base: Base, paths: list[str]) -> list[str]:
     """Each path with the lines added and removed; a new file has only its name."""
-    told = git("--literal-pathspecs", "diff", "--numstat", "-z", "--no-renames", base.parted, "--", *paths)
-    parts = [line.split("\t", 2) for line in told.split("\0") if line]
+    known = git(
+        "--literal-pathspecs", "diff", "--numstat", "-z", "--no-renames", base.merge_base, "--", *paths
+    )
+    parts = [line.split("\t", 2) for line in known.split("\0") if line]
     counts = {path: "binary" if added == "-" else f"+{added} -{removed}" for added, removed, path in parts}
     return [f"{path} {counts.get(path, 'new')}" for path in paths]
 
 
-def _rows(what: str, old: pd.DataFrame | None, new: pd.DataFrame) -> list[Moved]:
+def _rows(what: str, old: pd.DataFrame | None, new: pd.DataFrame) -> list[Change]:
     counts = [None if frame is None else f"{len(frame):,}" for frame in (old, new)]
-    return [] if counts[0] == counts[1] else [Moved(name=f"rows in {what}", old=counts[0], new=counts[1])]
+    return [] if counts[0] == counts[1] else [Change(name=f"rows in {what}", old=counts[0], new=counts[1])]
 
 
-def _columns(champion: Champion | None, candidate: Candidate) -> list[Moved]:
+def _columns(champion: Champion | None, candidate: Candidate) -> list[Change]:
     if champion is None:
         return []
     old, new = set(champion.examples.columns), set(candidate.holdout.columns)
-    gone = [Moved(name=f"column {name}", old="there", new=None) for name in sorted(old - new)]
-    come = [Moved(name=f"column {name}", old=None, new="there") for name in sorted(new - old)]
+    gone = [Change(name=f"column {name}", old="there", new=None) for name in sorted(old - new)]
+    come = [Change(name=f"column {name}", old=None, new="there") for name in sorted(new - old)]
     return gone + come
 
 
@@ -189,7 +195,7 @@ def _drift(old: pd.DataFrame | None, new: pd.DataFrame, cluster: str) -> list[st
     return [f"{name} PSI {value:.2f}" for value, name in found[:3] if value >= DRIFTED]
 
 
-def _training(base: Base | None) -> Moved | None:
+def _training(base: Base | None) -> Change | None:
     """Seconds that training took, where the tracker knows them."""
     text = base.text(LINEAGE) if base else None
     try:
@@ -200,4 +206,4 @@ def _training(base: Base | None) -> Moved | None:
     if not any(seconds):
         return None
     old, new = ("unknown" if value is None else f"{value:.1f}" for value in seconds)
-    return Moved(name="seconds", old=old, new=new)
+    return Change(name="seconds", old=old, new=new)

@@ -9,7 +9,17 @@ from loop.repo.rerun import made
 from loop.review.base import Base
 from loop.review.compare import Rows
 from loop.review.compare import Slice as Compared
-from loop.review.verdict import Changes, Commit, Gate, Holdout, Metric, Slice, Verdict, Word
+from loop.review.verdict import (
+    SCHEMA_VERSION,
+    Changes,
+    Check,
+    Commit,
+    Holdout,
+    Metric,
+    Outcome,
+    Slice,
+    Verdict,
+)
 from loop.settings import params
 from loop.settings.review_policy import Policy
 from loop.stats import paired
@@ -17,29 +27,29 @@ from problem import metrics
 
 _FIGURES = ("champion", "candidate", "gain", "low", "high")
 _TODO = {
-    "worse": "mend what the gate names; a limit that is wrong is changed in a pull request of its own",
-    "cannot tell": "a person decides: look at the gate that could not tell",
+    "worse": "fix what the check names; a limit that is wrong is changed in a pull request of its own",
+    "inconclusive": "a person decides: look at the check that is inconclusive",
 }
 
 
-def verdict(base: Base, found: Changes, word: Word, sentence: str, **known: Any) -> Verdict:
+def verdict(base: Base, found: Changes, outcome: Outcome, sentence: str, **known: Any) -> Verdict:
     """A verdict with all that is known; what is not is empty."""
     nothing: dict[str, Any] = {
-        "todo": _TODO.get(word, ""),
+        "todo": _TODO.get(outcome, ""),
         "confidence": None,
         "champion": "",
         "holdout": None,
         "metrics": [],
         "slices": [],
         "slices_compared": 0,
-        "gates": [],
+        "checks": [],
         "notes": [],
     }
     here = _here()
     again = [f"git switch --detach {here.commit[:12]}", f"make review BASE={base.commit[:12] or base.name}"]
     return Verdict(
-        schema_version=1,
-        verdict=word,
+        schema_version=SCHEMA_VERSION,
+        verdict=outcome,
         sentence=sentence,
         base=Commit(name=base.name, commit=base.commit, dirty=False),
         candidate=here,
@@ -49,22 +59,22 @@ def verdict(base: Base, found: Changes, word: Word, sentence: str, **known: Any)
     )
 
 
-def refused(base: Base, found: Changes, broken: Gate) -> Verdict:
+def refused(base: Base, found: Changes, broken: Check) -> Verdict:
     """Raw data broke their contract: there is no candidate to look at."""
-    todo = "nothing was trained: mend the data at its source, see reports/validation.json"
-    return verdict(base, found, "worse", f"contract: {broken.said}", todo=todo, gates=[broken])
+    todo = "nothing was trained: fix the data at its source, see reports/validation.json"
+    return verdict(base, found, "worse", f"contract: {broken.finding}", todo=todo, checks=[broken])
 
 
 def nothing(base: Base, found: Changes) -> Verdict:
     """The change leaves the model as it is."""
     what = "the policy, not the model" if found.policy else "nothing that a stage reads"
-    return verdict(base, found, "nothing to judge", f"this change touches {what}", notes=behind(base))
+    return verdict(base, found, "no model change", f"this change touches {what}", notes=behind(base))
 
 
-def cannot_tell(base: Base, found: Changes, error: LoopError) -> Verdict:
+def inconclusive(base: Base, found: Changes, error: LoopError) -> Verdict:
     """Something kept the comparison from being made."""
     todo = f"{error.todo} (expected: {error.expected})"
-    return verdict(base, found, "cannot tell", error.found, todo=todo)
+    return verdict(base, found, "inconclusive", error.found, todo=todo)
 
 
 def behind(base: Base) -> list[str]:
@@ -104,7 +114,7 @@ def table(policy: Policy, gains: dict[str, paired.Gain]) -> list[Metric]:
             title=metrics.METRICS[name].title,
             role="primary" if name == policy.primary.metric else "guard" if name in margins else "shown",
             margin=margins.get(name),
-            word=paired.verdict(gains[name], margins.get(name, 0.0)),
+            verdict=paired.verdict(gains[name], margins.get(name, 0.0)),
             **_figures(gains[name]),
         )
         for name in [*margins, *(name for name in gains if name not in margins)]

@@ -15,7 +15,7 @@ EXIT_CODE = 2
 
 
 def main(against: str, error: Exception) -> int:
-    """Write a "cannot tell" with the error to review/; say it; the exit code of "cannot tell"."""
+    """Write an "inconclusive" with the error to review/; say it; the exit code of "inconclusive"."""
     what = f"{type(error).__name__} in the branch's own code: {error}"
     base, commit, name = Base(against, "", ""), "", ""
     try:
@@ -27,10 +27,10 @@ def main(against: str, error: Exception) -> int:
     except LoopError as mistake:
         what += f"; and {mistake.found}"
     verdict: dict[str, Any] = {
-        "schema_version": 1,
-        "verdict": "cannot tell",
+        "schema_version": 2,
+        "verdict": "inconclusive",
         "sentence": what,
-        "todo": "mend the code until `loop run` loads it, then review again",
+        "todo": "fix the code until `loop run` loads it, then review again",
         "base": {"name": base.name, "commit": base.commit, "dirty": False},
         "candidate": {"name": name, "commit": commit, "dirty": True},
         "changes": {"training": None, "code": {}} | dict.fromkeys(_CHANGES, ()),
@@ -41,9 +41,9 @@ def main(against: str, error: Exception) -> int:
         **_NOTHING,
     }
     files.write_text(REVIEW / "verdict.json", json.dumps(verdict, indent=2) + "\n")
-    report = f"## Cannot tell: a person decides\n\n{prose(what)}\n\n**To do:** {verdict['todo']}\n"
+    report = f"## Inconclusive: a person decides\n\n{prose(what)}\n\n**To do:** {verdict['todo']}\n"
     files.write_text(REVIEW / "report.md", report)
-    print(f"Cannot tell: {plain(what)}", file=sys.stderr)
+    print(f"Inconclusive: {plain(what)}", file=sys.stderr)
     return EXIT_CODE
 
 
@@ -55,6 +55,6 @@ _NOTHING: dict[str, Any] = {
     "metrics": [],
     "slices": [],
     "slices_compared": 0,
-    "gates": [],
+    "checks": [],
     "notes": [],
 }

@@ -22,7 +22,7 @@ def strongest(train: pd.DataFrame, holdout: pd.DataFrame) -> tuple[str, float]:
     The share of pairs of rows in the right order (for two classes the ROC AUC, else half of one
     plus Spearman's rank correlation), the better of both directions. A feature is also tried
     as the mean label that its bin or category, missing included, had in training: so a category
-    or a mere absence that tells the label is seen.
+    or a mere absence that tells the label counts.
     """
     train, holdout = _some(train), _some(holdout)
     label = holdout["label"].to_numpy(np.float64)
@@ -30,7 +30,7 @@ def strongest(train: pd.DataFrame, holdout: pd.DataFrame) -> tuple[str, float]:
     numbers = {name: _numbers(holdout[name]) for name in names if _is_number(holdout[name])}
     tried: dict[str, Floats] = {**numbers}
     for name in names:
-        tried[f"{name}, by its mean label in training"] = _told(train, holdout, name)
+        tried[f"{name}, by its mean label in training"] = _by_training(train, holdout, name)
     for one, two in combinations(numbers, 2):
         tried[f"{one} + {two}"] = numbers[one] + numbers[two]
         tried[f"{one} - {two}"] = numbers[one] - numbers[two]
@@ -88,7 +88,7 @@ def _numbers(values: pd.Series) -> Floats:
     return values.to_numpy(np.float64, na_value=np.nan)
 
 
-def _told(train: pd.DataFrame, holdout: pd.DataFrame, name: str) -> Floats:
+def _by_training(train: pd.DataFrame, holdout: pd.DataFrame, name: str) -> Floats:
     """For each row of the holdout, the mean label in training of rows like it in this feature."""
     if _is_number(train[name]):
         known = _numbers(train[name].dropna())

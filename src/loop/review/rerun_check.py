@@ -1,12 +1,11 @@
 """The results are our own: the pipeline runs again from the base's lock, and claims are held to it.
 
 A branch may bring a dvc.lock and metrics that nothing here made. So the run starts from the lock
-of the commit where the branch parted from its base, and what the branch committed is compared
+of the merge base, and what the branch committed is compared
 with what came out.
 """
 
 import hashlib
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,21 +13,22 @@ from typing import Any
 import yaml
 
 from loop.base.errors import LoopError
-from loop.repo import dvc_lock
+from loop.repo import dvc_lock, dvc_yaml
 from loop.repo import rerun as rebuild
+from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.review.base import Base
-from loop.review.verdict import Gate, held
-from loop.settings.paths import PIPELINE, PIPELINE_LOCK
+from loop.review.verdict import Check, held
+from loop.settings.paths import PIPELINE_LOCK
 from loop.settings.review_policy import Limit
 from loop.settings.yaml_file import load
 
-GATE = "rerun"
+NAME = "rerun"
 REASON = "figures are those of this run: a result that cannot be made again is no evidence"
 
 
 def rerun(base: Base) -> None:
-    """Run what the branch changed, beginning with the lock of the commit where it parted.
+    """Run what the branch changed, beginning with the lock of the merge base.
 
     Outputs that no cache has are made again. Raises LoopError with the stage and what it said when
     one fails, and when dvc.lock holds what is not committed.
@@ -39,20 +39,20 @@ def rerun(base: Base) -> None:
             f"{PIPELINE_LOCK} as committed",
             f"`git commit {PIPELINE_LOCK}` or `git restore {PIPELINE_LOCK}`, then again",
         )
-    parted = base.text(PIPELINE_LOCK, base.parted)
-    if parted is None:
+    lock = base.text(PIPELINE_LOCK, base.merge_base)
+    if lock is None:
         PIPELINE_LOCK.unlink(missing_ok=True)
     else:
-        PIPELINE_LOCK.write_text(parted + "\n", encoding="utf-8")
+        PIPELINE_LOCK.write_text(lock + "\n", encoding="utf-8")
     rebuild.run()
 
 
-def gate(base: Base) -> Gate:
+def check(base: Base) -> Check:
     """Whether what the branch committed came out of this run too, wherever inputs were the same."""
-    told = list(differences(_yaml("HEAD"), load(PIPELINE_LOCK), base.yaml(PIPELINE_LOCK, base.parted) or {}))
-    told += list(_files(_yaml("HEAD")))
-    said = "; ".join(told) or "every result that the branch committed came out of this run too"
-    return held(GATE, len(told), Limit(limit=0.0, reason=REASON), said)
+    committed, before = _yaml("HEAD"), base.yaml(PIPELINE_LOCK, base.merge_base) or {}
+    found = [*differences(committed, load(PIPELINE_LOCK), before), *_files(committed)]
+    finding = "; ".join(found) or "every result that the branch committed came out of this run too"
+    return held(NAME, len(found), Limit(limit=0.0, reason=REASON), finding)
 
 
 def differences(committed: dict[str, Any], ours: dict[str, Any], base: dict[str, Any]) -> Iterator[str]:
@@ -69,16 +69,16 @@ def differences(committed: dict[str, Any], ours: dict[str, Any], base: dict[str,
 
 def _files(committed: dict[str, Any]) -> Iterator[str]:
     """Results in git that are neither what the committed lock names nor what this run made."""
-    for name, stage in (load(PIPELINE).get("stages") or {}).items():
-        named = dvc_lock.hashes((committed.get("stages") or {}).get(name) or {}, "outs")
-        for path in rebuild.small_results(stage):
+    for stage in dvc_yaml.of():
+        named = dvc_lock.hashes((committed.get("stages") or {}).get(stage.name) or {}, "outs")
+        for path in stage.in_git:
             text = _at_head(path)
             if text is None or path not in named:
                 continue
             here = Path(path)
             ours = hashlib.md5(here.read_bytes()).hexdigest() if here.is_file() else None  # noqa: S324 - DVC's
             if hashlib.md5(text).hexdigest() not in (named[path], ours):  # noqa: S324
-                yield f"stage {name}: {path} on the branch is not the one that its {PIPELINE_LOCK} names"
+                yield f"stage {stage.name}: {path} on the branch is not what its {PIPELINE_LOCK} names"
 
 
 def _yaml(commit: str) -> dict[str, Any]:
@@ -102,5 +102,4 @@ def _at_head(path: str) -> bytes | None:
 
 
 def _show(commit: str, path: str) -> bytes | None:
-    done = subprocess.run(["git", "show", f"{commit}:{path}"], capture_output=True, check=False)
-    return done.stdout if done.returncode == 0 else None
+    return Commit(commit).file(path)

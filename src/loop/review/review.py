@@ -1,7 +1,7 @@
 """review: may this change become the champion? One verdict, with its evidence.
 
 The policy and the settings of the statistics are the base's. Whatever keeps the comparison from
-being made ends in "cannot tell" with the reason, never in a silent pass.
+being made ends in "inconclusive" with the reason, never in a silent pass.
 """
 
 import json
@@ -30,13 +30,12 @@ from loop.review import rerun_check as reruns
 from loop.review.base import Base, resolve
 from loop.review.candidate import Candidate
 from loop.review.champion import Champion
-from loop.review.champion_comparison import Contest
+from loop.review.champion_comparison import Comparison
 from loop.review.compare import Rows
-from loop.review.verdict import EXIT_CODES, NO_CHANGES, Changes, Gate, Verdict, decide
-from loop.settings import params
+from loop.review.verdict import EXIT_CODES, NO_CHANGES, Changes, Check, Verdict, decide
+from loop.settings import params, renamed
 from loop.settings.paths import GOLDEN, HOLDOUT, PARAMS, PIPELINE_LOCK, REVIEW
 from loop.settings.review_policy import Policy
-from loop.settings.yaml_file import load
 
 BLOCKS, SINGLES = 11, 20  # latency: blocks of each model in turn, single predictions in each
 
@@ -57,7 +56,7 @@ def main(against: str, rerun: bool) -> int:
     done = review(against, rerun)
     files.write_text(REVIEW / "verdict.json", done.verdict.model_dump_json(indent=2) + "\n")
     files.write_text(REVIEW / "report.md", review_report.markdown(done.verdict))
-    files.write_text(REVIEW / "report.html", review_html.page(done.verdict, done.rows, done.slices))
+    files.write_text(REVIEW / "report.html", review_html.report(done.verdict, done.rows, done.slices))
     print(review_report.terminal(done.verdict))
     print(f"  report      {REVIEW}/report.html, {REVIEW}/report.md")
     return EXIT_CODES[done.verdict.verdict]
@@ -67,8 +66,8 @@ def review(against: str, rerun: bool = False) -> Review:
     """The verdict on the working tree against a base branch; the tree stays as it is.
 
     With `rerun`, results are made again first, and those that the branch committed are held
-    against them: another gate, named `rerun`. What could not be done is the reason of a "cannot
-    tell"; nothing is raised but with LOOP_DEBUG=1.
+    against them: another check, named `rerun`. What could not be done is the reason of an
+    "inconclusive"; nothing is raised but with LOOP_DEBUG=1.
     """
     base, found = Base(against, "", ""), NO_CHANGES
     try:
@@ -82,7 +81,7 @@ def review(against: str, rerun: bool = False) -> Review:
             return Review(conclusion.nothing(base, found))
         return _judge(base, found, [contract, *first])
     except LoopError as error:
-        return Review(conclusion.cannot_tell(base, found, error))
+        return Review(conclusion.inconclusive(base, found, error))
     except Exception as error:  # a fault in the code that is judged, or ours: no verdict, and no pass
         if os.environ.get("LOOP_DEBUG") == "1":
             raise
@@ -91,17 +90,17 @@ def review(against: str, rerun: bool = False) -> Review:
             "code in src/problem that takes the examples as they are",
             "`loop --debug review` shows where",
         )
-        return Review(conclusion.cannot_tell(base, found, fault))
+        return Review(conclusion.inconclusive(base, found, fault))
 
 
-def _rerun(base: Base) -> list[Gate]:
+def _rerun(base: Base) -> list[Check]:
     try:
         reruns.rerun(base)
     except LoopError:
-        if candidates.breaches():  # of the data: the contract's gate says which
+        if candidates.breaches():  # of the data: the contract's check says which
             return []
         raise
-    return [reruns.gate(base)]
+    return [reruns.check(base)]
 
 
 @dataclass(frozen=True)
@@ -111,14 +110,14 @@ class _Case:
     base: Base
     rival: Base
     found: Changes
-    first: list[Gate]
+    first: list[Check]
     policy: Policy
     settings: params.Resampling
     notes: list[str]
     candidate: Candidate
 
 
-def _judge(base: Base, found: Changes, first: list[Gate]) -> Review:
+def _judge(base: Base, found: Changes, first: list[Check]) -> Review:
     policy, settings, notes = _policy(base)
     candidate = candidates.take()
     mine = compare.scored(candidate.holdout, candidate.predictions, "candidate")
@@ -132,17 +131,17 @@ def _judge(base: Base, found: Changes, first: list[Gate]) -> Review:
         champion = champions.bring(rival, home, candidate.windows)
         theirs = compare.scored(champion.examples, champion.predictions, "champion")
         rows = compare.align(mine, theirs, settings)
-        contest = _contest(case, champion, rows, home)
+        comparison = _comparison(case, champion, rows, home)
     case.notes.extend(conclusion.older(champion.windows, candidate.windows))
-    return _decide(case, rows, champion, contest)
+    return _decide(case, rows, champion, comparison)
 
 
-def _contest(case: _Case, champion: Champion, rows: Rows, home: Checkout) -> Contest:
+def _comparison(case: _Case, champion: Champion, rows: Rows, home: Checkout) -> Comparison:
     try:
         golden = json.loads(case.rival.text(GOLDEN) or "[]")
     except ValueError:
-        golden = []  # none can be compared: the gate says so
-    return Contest(
+        golden = []  # none can be compared: the check says so
+    return Comparison(
         gains=compare.gains(rows, case.settings),
         slices=compare.slices(rows, case.policy, case.settings),
         golden=golden if isinstance(golden, list) else [],
@@ -152,27 +151,27 @@ def _contest(case: _Case, champion: Champion, rows: Rows, home: Checkout) -> Con
 
 
 def _decide(
-    case: _Case, rows: Rows, champion: Champion | None = None, contest: Contest | None = None
+    case: _Case, rows: Rows, champion: Champion | None = None, comparison: Comparison | None = None
 ) -> Review:
-    """The verdict of all gates; without a champion, of those that need none."""
-    gates = [*case.first, *checks.gates(case.policy, case.candidate, rows, contest)]
-    table = conclusion.table(case.policy, contest.gains) if contest else []
-    word, sentence = decide(gates, table[0] if table else None)
+    """The verdict of all checks; without a champion, of those that need none."""
+    found = [*case.first, *checks.every(case.policy, case.candidate, rows, comparison)]
+    table = conclusion.table(case.policy, comparison.gains) if comparison else []
+    outcome, sentence = decide(found, table[0] if table else None)
     verdict = conclusion.verdict(
         case.base,
         changes.with_results(case.found, case.rival, case.candidate, champion, case.settings.cluster),
-        word,
+        outcome,
         sentence,
         confidence=case.settings.confidence,
         champion=f"{case.rival.name}, {champion.md5[:12]}, {champion.how}" if champion else "none yet",
         holdout=conclusion.holdout(rows, f"{case.candidate.windows.holdout.until:%Y-%m-%d}", case.settings),
         metrics=table,
-        slices=conclusion.moved(contest.slices, case.policy.slices.alpha) if contest else [],
-        slices_compared=len(contest.slices) if contest else 0,
-        gates=gates,
+        slices=conclusion.moved(comparison.slices, case.policy.slices.alpha) if comparison else [],
+        slices_compared=len(comparison.slices) if comparison else 0,
+        checks=found,
         notes=case.notes,
     )
-    return Review(verdict, rows, contest.slices) if contest else Review(verdict)
+    return Review(verdict, rows, comparison.slices) if comparison else Review(verdict)
 
 
 def _latencies(home: Checkout) -> tuple[list[float], list[float]]:
@@ -199,7 +198,7 @@ def _policy(base: Base) -> tuple[Policy, params.Resampling, list[str]]:
                 f"`git log -1 -- {PIPELINE_LOCK}` on {base.name} shows when; bring it back there",
             )
         if not (isinstance(values, dict) and "review" in values):
-            values, where = load(PARAMS), PARAMS
+            values, where = params.whole(), PARAMS
             notes = [f"{base.name} has no policy yet: judged by the policy of this change itself"]
     if not isinstance(values, dict) or not {"review", "evaluate"} <= values.keys():
         raise LoopError(
@@ -207,5 +206,7 @@ def _policy(base: Base) -> tuple[Policy, params.Resampling, list[str]]:
             "the policy of the base, and how its intervals are made",
             f"add them on {base.name}",
         )
-    policy = params.parse("review", values["review"], Policy, where)
-    return policy, params.parse("evaluate", values["evaluate"], params.Resampling, where), notes
+    if renamed.keys(values):
+        notes.append(f"{where} has names of an older version, which are read as those of today")
+    policy = params.of_commit("review", values, Policy, where)
+    return policy, params.of_commit("evaluate", values, params.Resampling, where), notes

@@ -40,7 +40,7 @@ def _gains(table: list[Metric]) -> str:
             )
             axes.plot([low, high], [place, place], color=INK, marker="|", markersize=9)
             axes.plot(middle, place, color=BLUE, marker="o")
-            axes.annotate(metric.word, (high, place), (8, -3), textcoords="offset points", fontsize=9)
+            axes.annotate(metric.verdict, (high, place), (8, -3), textcoords="offset points", fontsize=9)
         names = [f"{metric.title}{' (decides)' if metric.role == 'primary' else ''}" for metric in judged]
         axes.set_yticks(range(len(judged)), names)
         axes.margins(x=0.12)

@@ -7,7 +7,7 @@ through `prose` or `code`; what is left are words and figures of our own.
 from collections.abc import Iterable
 
 from loop.base.markup import code, figure, plain, prose
-from loop.review.verdict import Changes, Gate, Metric, Moved, Slice, Verdict
+from loop.review.verdict import Change, Changes, Check, Metric, Slice, Verdict
 
 LONGEST = 55_000  # characters; GitHub refuses a comment of more than 65,536
 FIRST = 5  # changes of a kind that are shown before the fold
@@ -15,10 +15,10 @@ HEADLINES = {
     "better": "Better: this change may become the champion",
     "equivalent": "Equivalent: this change may become the champion",
     "worse": "Worse: this change may not become the champion",
-    "cannot tell": "Cannot tell: a person decides",
-    "nothing to judge": "Nothing to judge: the model stays as it is",
+    "inconclusive": "Inconclusive: a person decides",
+    "no model change": "No model change: the model stays as it is",
 }
-SIGNS = {"pass": "pass", "fail": "**fail**", "cannot tell": "**cannot tell**"}
+SIGNS = {"pass": "pass", "fail": "**fail**", "inconclusive": "**inconclusive**"}
 
 
 def terminal(verdict: Verdict) -> str:
@@ -29,17 +29,17 @@ def terminal(verdict: Verdict) -> str:
     if verdict.metrics:
         wide = max(len(metric.title) for metric in verdict.metrics)
         lines += ["", *(_line(metric, wide) for metric in verdict.metrics)]
-    bad = [gate for gate in verdict.gates if gate.result != "pass"]
-    if verdict.gates:
-        passed = len(verdict.gates) - len(bad)
-        lines += ["", f"  {passed} of {len(verdict.gates)} gates pass"]
-    lines += [f"  {gate.result}: {gate.name}: {plain(gate.said)}" for gate in bad]
+    bad = [check for check in verdict.checks if check.result != "pass"]
+    if verdict.checks:
+        passed = len(verdict.checks) - len(bad)
+        lines += ["", f"  {passed} of {len(verdict.checks)} checks pass"]
+    lines += [f"  {check.result}: {check.name}: {plain(check.finding)}" for check in bad]
     lines += [f"  note: {plain(note)}" for note in verdict.notes]
     return "\n".join(lines)
 
 
 def markdown(verdict: Verdict) -> str:
-    """The report for the pull request, at most 55,000 characters: cut after a section, and said so."""
+    """The report for the pull request, at most 55,000 characters: cut after a section, with a note."""
     sections = [
         _head(verdict),
         _notes(verdict),
@@ -48,7 +48,7 @@ def markdown(verdict: Verdict) -> str:
         _glance(verdict),
         _reproduce(verdict),
         _picture(verdict),
-        _gates(verdict.gates),
+        _checks(verdict.checks),
         _slices(verdict),
         _changes(verdict.changes),
     ]
@@ -63,11 +63,11 @@ def markdown(verdict: Verdict) -> str:
 
 def _line(metric: Metric, wide: int) -> str:
     role = " (decides)" if metric.role == "primary" else ""
-    word = "shown only" if metric.margin is None else metric.word
+    outcome = "shown only" if metric.margin is None else metric.verdict
     return (
         f"  {metric.title:<{wide}}  {figure(metric.champion)} -> {figure(metric.candidate)}  "
         f"gain {figure(metric.gain, '+.4f')} [{figure(metric.low, '+.4f')}, {figure(metric.high, '+.4f')}]  "
-        f"{word}{role}"
+        f"{outcome}{role}"
     )
 
 
@@ -98,7 +98,7 @@ def _metrics(verdict: Verdict) -> str:
     ]
     rows = [
         f"| {_named(metric)} | {figure(metric.champion)} | {figure(metric.candidate)} "
-        f"| {figure(metric.gain, '+.4f')} | {_interval(metric.low, metric.high)} | {_word(metric)} |"
+        f"| {figure(metric.gain, '+.4f')} | {_interval(metric.low, metric.high)} | {_judged(metric)} |"
         for metric in verdict.metrics
     ]
     return "\n".join(
@@ -111,11 +111,11 @@ def _named(metric: Metric) -> str:
     return f"**{name}** (decides)" if metric.role == "primary" else name
 
 
-def _word(metric: Metric) -> str:
+def _judged(metric: Metric) -> str:
     if metric.margin is None:
         return "shown only"
-    word = f"**{metric.word}**" if metric.word in ("worse", "better") else metric.word
-    return f"{word}, margin {metric.margin:g}"
+    outcome = f"**{metric.verdict}**" if metric.verdict in ("worse", "better") else metric.verdict
+    return f"{outcome}, margin {metric.margin:g}"
 
 
 def _interval(low: float | None, high: float | None) -> str:
@@ -123,26 +123,28 @@ def _interval(low: float | None, high: float | None) -> str:
 
 
 def _failures(verdict: Verdict) -> str:
-    bad = [gate for gate in verdict.gates if gate.result != "pass"]
-    if not verdict.gates:
+    bad = [check for check in verdict.checks if check.result != "pass"]
+    if not verdict.checks:
         return ""
     if not bad:
-        return f"**All {len(verdict.gates)} gates pass.**"
-    good = len(verdict.gates) - len(bad)
-    lines = [f"- {SIGNS[gate.result]}: {code(gate.name)} {prose(gate.said)}" for gate in bad]
-    return "\n".join([f"**{good} of {len(verdict.gates)} gates pass.** Not these:", "", *lines])
+        return f"**All {len(verdict.checks)} checks pass.**"
+    good = len(verdict.checks) - len(bad)
+    lines = [f"- {SIGNS[check.result]}: {code(check.name)} {prose(check.finding)}" for check in bad]
+    return "\n".join([f"**{good} of {len(verdict.checks)} checks pass.** Not these:", "", *lines])
 
 
-def _gates(gates: list[Gate]) -> str:
-    return _fold(f"Gates: all {len(gates)}, with the reason of each limit", _table(gates)) if gates else ""
+def _checks(checks: list[Check]) -> str:
+    return (
+        _fold(f"Checks: all {len(checks)}, with the reason of each limit", _table(checks)) if checks else ""
+    )
 
 
-def _table(gates: Iterable[Gate]) -> list[str]:
+def _table(checks: Iterable[Check]) -> list[str]:
     rows = [
-        f"| {code(gate.name)} | {SIGNS[gate.result]} | {prose(gate.said)} | {prose(gate.reason)} |"
-        for gate in gates
+        f"| {code(check.name)} | {SIGNS[check.result]} | {prose(check.finding)} | {prose(check.reason)} |"
+        for check in checks
     ]
-    return ["| gate | | found | why this limit |", "|---|---|---|---|", *rows]
+    return ["| check | | found | why this limit |", "|---|---|---|---|", *rows]
 
 
 def _picture(verdict: Verdict) -> str:
@@ -194,11 +196,11 @@ def _slices(verdict: Verdict) -> str:
 
 
 def _slice(part: Slice) -> str:
-    word = "**worse**" if part.worse else "gained" if (part.gain or 0) > 0 else "lost, within the margin"
+    outcome = "**worse**" if part.worse else "gained" if (part.gain or 0) > 0 else "lost, within the margin"
     return (
         f"| {prose(part.cut)} | {code(part.name)} | {part.rows:,} | {figure(part.champion)} "
         f"| {figure(part.candidate)} | {figure(part.gain, '+.4f')} | {_interval(part.low, part.high)} "
-        f"| {figure(part.p, '.4f')} | {word} |"
+        f"| {figure(part.p, '.4f')} | {outcome} |"
     )
 
 
@@ -207,7 +209,7 @@ def _glance(verdict: Verdict) -> str:
     found = verdict.changes
     kinds = {
         "params": [_change(row) for row in found.params],
-        **{f"code of {stage}": [code(line) for line in told] for stage, told in found.code.items()},
+        **{f"code of {stage}": [code(line) for line in entries] for stage, entries in found.code.items()},
         "data": [_change(row) for row in found.data],
         "drift of the training set": [code(line) for line in found.drift],
         "environment": [_change(row) for row in found.environment],
@@ -215,23 +217,23 @@ def _glance(verdict: Verdict) -> str:
         "policy": [_change(row) for row in found.policy],
         "files that no stage reads": [code(path) for path in found.other],
     }
-    lines = [f"- **{prose(kind)}**: {_first(told)}" for kind, told in kinds.items() if told]
+    lines = [f"- **{prose(kind)}**: {_first(entries)}" for kind, entries in kinds.items() if entries]
     if found.policy:
         lines.append(
             f"- **the policy changes**: judged by the one of {code(verdict.base.name)}, where it has one"
         )
     if found.judge:
-        told = _first([code(path) for path in found.judge])
-        lines.append(f"- **code that judges changes**, read it with care: {told}")
+        entries = _first([code(path) for path in found.judge])
+        lines.append(f"- **code that judges changes**, read it with care: {entries}")
     return "\n".join(["**What changed**", "", *lines]) if lines else ""
 
 
-def _first(told: list[str]) -> str:
-    more = f", and {len(told) - FIRST} more" if len(told) > FIRST else ""
-    return "; ".join(told[:FIRST]) + more
+def _first(entries: list[str]) -> str:
+    more = f", and {len(entries) - FIRST} more" if len(entries) > FIRST else ""
+    return "; ".join(entries[:FIRST]) + more
 
 
-def _change(row: Moved) -> str:
+def _change(row: Change) -> str:
     return f"{code(row.name)} {_cell(row.old)} → {_cell(row.new)}"
 
 
@@ -239,16 +241,16 @@ def _changes(found: Changes) -> str:
     """Every change, for whom the glance was too short."""
     lines: list[str] = []
     for kind in ("params", "policy", "data", "environment"):
-        rows: list[Moved] = getattr(found, kind)
+        rows: list[Change] = getattr(found, kind)
         if rows:
             lines += ["", f"**{kind}**", "", "| | was | is |", "|---|---|---|"]
             lines += [f"| {code(row.name)} | {_cell(row.old)} | {_cell(row.new)} |" for row in rows]
-    for stage, told in found.code.items():
+    for stage, entries in found.code.items():
         lines += [
             "",
             f"**code of {code(stage)}** and what follows it",
             "",
-            *(f"- {code(line)}" for line in told),
+            *(f"- {code(line)}" for line in entries),
         ]
     if found.judge:
         lines += ["", "**code of the judge**", "", *(f"- {code(path)}" for path in found.judge)]

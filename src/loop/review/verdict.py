@@ -1,4 +1,4 @@
-"""The verdict as plain values: `review/verdict.json`, and the one rule that turns gates into a word.
+"""The verdict as plain values: `review/verdict.json`, and the one rule that turns checks into a verdict.
 
 The report is a function of this file alone, so that whoever posts it need not run the code that
 was judged. Its texts come from data, params and branch names: hostile until escaped.
@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from loop.settings.review_policy import Limit
 from loop.stats import paired
 
-Word = Literal["better", "equivalent", "worse", "cannot tell", "nothing to judge"]
-EXIT_CODES = {"better": 0, "equivalent": 0, "nothing to judge": 0, "worse": 1, "cannot tell": 2}
+Outcome = Literal["better", "equivalent", "worse", "inconclusive", "no model change"]
+SCHEMA_VERSION: Literal[2] = 2
+EXIT_CODES = {"better": 0, "equivalent": 0, "no model change": 0, "worse": 1, "inconclusive": 2}
 
 
 class Part(BaseModel):
@@ -22,27 +23,27 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-class Gate(Part):
-    """One gate by its key in `review` of params.yaml: figure, limit and its reason, and what came out."""
+class Check(Part):
+    """One check by its key in `review` of params.yaml: figure, limit and its reason, and what came out."""
 
     name: str
-    result: Literal["pass", "fail", "cannot tell"]
+    result: Literal["pass", "fail", "inconclusive"]
     figure: float | None
     limit: float | None
-    said: str
+    finding: str
     reason: str
 
 
-def held(name: str, figure: float, limit: Limit, said: str, ok: bool | None = None) -> Gate:
-    """A figure held against its limit, from above unless `ok` says; undefined, nobody can tell."""
+def held(name: str, figure: float, limit: Limit, finding: str, ok: bool | None = None) -> Check:
+    """A figure held against its limit, from above unless `ok` says; inconclusive where it is undefined."""
     known = bool(np.isfinite(figure))
     passed = figure <= limit.limit if ok is None else ok
-    return Gate(
+    return Check(
         name=name,
-        result=("pass" if passed else "fail") if known else "cannot tell",
+        result=("pass" if passed else "fail") if known else "inconclusive",
         figure=round(float(figure), 6) if known else None,
         limit=limit.limit,
-        said=said,
+        finding=finding,
         reason=limit.reason,
     )
 
@@ -59,7 +60,7 @@ class Metric(Part):
     low: float | None
     high: float | None
     margin: float | None
-    word: paired.Word
+    verdict: paired.Outcome
 
 
 class Slice(Part):
@@ -95,7 +96,7 @@ class Holdout(Part):
     cluster: str
 
 
-class Moved(Part):
+class Change(Part):
     """Something that changed: its name, what it was and what it is; null where there was or is none."""
 
     name: str
@@ -106,22 +107,22 @@ class Moved(Part):
 class Changes(Part):
     """What the branch changed. code: by stage, files with lines added and removed."""
 
-    params: list[Moved]
-    policy: list[Moved]
+    params: list[Change]
+    policy: list[Change]
     judge: list[str]
     code: dict[str, list[str]]
-    data: list[Moved]
+    data: list[Change]
     drift: list[str]
-    environment: list[Moved]
-    training: Moved | None
+    environment: list[Change]
+    training: Change | None
     other: list[str]
 
 
 class Verdict(Part):
-    """Everything that the report says; a passing word is that of all gates and of the primary metric."""
+    """Everything that the report says; a passing verdict is that of all checks and of the primary metric."""
 
-    schema_version: Literal[1]
-    verdict: Word
+    schema_version: Literal[2]  # SCHEMA_VERSION
+    verdict: Outcome
     sentence: str
     todo: str
     confidence: float | None
@@ -132,19 +133,21 @@ class Verdict(Part):
     metrics: list[Metric]
     slices: list[Slice]
     slices_compared: int
-    gates: list[Gate]
+    checks: list[Check]
     changes: Changes
     notes: list[str]
     reproduce: list[str]
 
     @model_validator(mode="after")
     def _one_meaning(self) -> "Verdict":
-        objects = [gate.name for gate in self.gates if gate.result != "pass"]
+        objects = [check.name for check in self.checks if check.result != "pass"]
         if EXIT_CODES[self.verdict] == 0 and objects:
             raise ValueError(f"{self.verdict}, though {objects[0]} does not pass")
-        words = [metric.word for metric in self.metrics if metric.role == "primary"]
-        if self.verdict in ("better", "equivalent") and (not self.gates or words not in ([], [self.verdict])):
-            raise ValueError(f"{self.verdict}, though no gate or another word of the primary metric says so")
+        outcomes = [metric.verdict for metric in self.metrics if metric.role == "primary"]
+        if self.verdict in ("better", "equivalent") and (
+            not self.checks or outcomes not in ([], [self.verdict])
+        ):
+            raise ValueError(f"{self.verdict}, though no check says so, or the primary metric says otherwise")
         return self
 
 
@@ -153,29 +156,29 @@ NO_CHANGES = Changes(
 )
 
 
-def decide(gates: list[Gate], primary: Metric | None) -> tuple[Word, str]:
-    """The verdict and its reason: a failed gate makes it worse, an unknown one makes it unknowable.
+def decide(checks: list[Check], primary: Metric | None) -> tuple[Outcome, str]:
+    """The verdict and its reason: a failed check makes it worse, an unknown one makes it inconclusive.
 
     Without a primary metric there is no champion: a candidate that passes is better than none.
     """
-    failed = [gate for gate in gates if gate.result == "fail"]
-    unknown = [gate for gate in gates if gate.result == "cannot tell"]
+    failed = [check for check in checks if check.result == "fail"]
+    unknown = [check for check in checks if check.result == "inconclusive"]
     if failed:
         return "worse", _named(failed)
     if unknown:
-        return "cannot tell", _named(unknown)
+        return "inconclusive", _named(unknown)
     if primary is None:
-        return "better", "there is no champion yet, and every gate that needs none passes"
-    return primary.word, _gained(primary)
+        return "better", "there is no champion yet, and every check that needs none passes"
+    return primary.verdict, _gained(primary)
 
 
-def _named(gates: list[Gate]) -> str:
-    more = f" (and {len(gates) - 1} more)" if len(gates) > 1 else ""
-    return f"{gates[0].name}: {gates[0].said}{more}"
+def _named(checks: list[Check]) -> str:
+    more = f" (and {len(checks) - 1} more)" if len(checks) > 1 else ""
+    return f"{checks[0].name}: {checks[0].finding}{more}"
 
 
 def _gained(primary: Metric) -> str:
-    if primary.word == "equivalent":
-        return f"{primary.title} moves by no more than {primary.margin:g}, and no gate objects"
+    if primary.verdict == "equivalent":
+        return f"{primary.title} moves by no more than {primary.margin:g}, and no check objects"
     interval = f"({primary.low:+.4f} to {primary.high:+.4f})"
-    return f"{primary.title} gains {primary.gain:.4f} {interval}, and no gate objects"
+    return f"{primary.title} gains {primary.gain:.4f} {interval}, and no check objects"

@@ -1,10 +1,8 @@
 """Which commit's model is the champion: main's, unless a rollback made production serve another."""
 
-import json
-
 from loop.production import state
+from loop.repo.commit import Commit
 from loop.review.base import Base
-from loop.settings.paths import LINEAGE
 
 
 def champion(base: Base) -> tuple[Base, list[str]]:
@@ -17,7 +15,7 @@ def champion(base: Base) -> tuple[Base, list[str]]:
     taken_back = {
         now.versions[one.version].model: one for one in now.state.refused if one.version in now.versions
     }
-    serving, held = now.state.champion, _model(base)
+    serving, held = now.state.champion, Commit(base.commit).model()
     if serving is None or held == serving.model or held not in taken_back:
         return base, []
     gone = taken_back[held]
@@ -26,11 +24,4 @@ def champion(base: Base) -> tuple[Base, list[str]]:
         f"version {gone.version}, which {base.name} holds: it was taken back on {gone.at:%Y-%m-%d}, "
         f"{gone.reason}"
     )
-    return Base(f"version {serving.version}", serving.commit, base.parted), [note]
-
-
-def _model(base: Base) -> str | None:
-    try:
-        return str(json.loads(base.text(LINEAGE) or "null")["model"]["sha256"])
-    except (ValueError, KeyError, TypeError):
-        return None
+    return Base(f"version {serving.version}", serving.commit, base.merge_base), [note]

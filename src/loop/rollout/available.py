@@ -1,7 +1,7 @@
 """Whether a version can still serve: its image in the registry, or its model in DVC's cache or remote.
 
 Only what is gone for certain stops a rollback. A registry or a remote that does not answer, or answers
-strangers nothing, is said and passed over: the one who is on call must not wait for it.
+strangers nothing, is reported and passed over: whoever is on call must not wait for it.
 """
 
 import os
@@ -11,13 +11,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-import yaml
 
 from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.production.state import Version
+from loop.repo.commit import Commit
 from loop.repo.dvc_lock import outs
-from loop.repo.git import git
 from loop.settings.paths import MODEL, PIPELINE_LOCK
 
 TIMEOUT = 5  # seconds, for each answer of a registry
@@ -36,16 +35,16 @@ _KINDS = ", ".join(
 
 
 class _UnknownError(Exception):
-    """Why it cannot be told."""
+    """Why it is unknown."""
 
 
 def check(version: Version) -> None:
-    """Raise LoopError when a version is gone for certain; print why when it cannot be told."""
+    """Raise LoopError when a version is gone for certain; print why when that is unknown."""
     what = version.image or f"{MODEL} of {version.commit[:12]}"
     try:
         there = _image(version.image) if version.image else _within(TIMEOUT_DVC, lambda: _model(version))
     except _UnknownError as why:
-        print(f"note: whether {what} is still there cannot be told: {plain(why, 200)}", flush=True)
+        print(f"note: whether {what} is still there is unknown: {plain(why, 200)}", flush=True)
         return
     if not there:
         raise LoopError(
@@ -79,8 +78,8 @@ def _image(image: str) -> bool:
 
 def _token(host: str, challenge: str) -> str:
     """What the registry gives to strangers; to a workflow's token where the registry is GitHub's own."""
-    kind, _, told = challenge.partition(" ")
-    named = dict(part.strip().split("=", 1) for part in told.split(",") if "=" in part)
+    kind, _, parameters = challenge.partition(" ")
+    named = dict(part.strip().split("=", 1) for part in parameters.split(",") if "=" in part)
     asked = {name: value.strip('"') for name, value in named.items()}
     realm = asked.pop("realm")
     if kind.lower() != "bearer":
@@ -97,7 +96,7 @@ def _model(version: Version) -> bool:
     from dvc.config import NoRemoteError
     from dvc.repo import Repo
 
-    lock = yaml.safe_load(git("show", f"{version.commit}:{PIPELINE_LOCK.as_posix()}"))
+    lock = Commit(version.commit).yaml(PIPELINE_LOCK)
     md5 = outs(lock)[str(MODEL)]
     with Repo() as repo:
         if repo.cache.local.exists(md5):
@@ -117,7 +116,7 @@ def _within(seconds: float, ask: Callable[[], bool]) -> bool:
     def work() -> None:
         try:
             found.append(ask())
-        except Exception as error:  # any store, any fault: it could not be told
+        except Exception as error:  # any store, any fault: it is unknown
             found.append(error)
 
     thread = threading.Thread(target=work, daemon=True)

@@ -1,7 +1,7 @@
 """A canary: the requests that each model answered, compared by what became of them.
 
 Rows of all canary stages are pooled, each with the share that its stage gave the challenger. The bounds
-hold however often one looks (stats/sequential.py); `limits.alpha` is divided among them, so that an equal
+hold at every interim look (stats/sequential.py); `limits.alpha` is divided among them, so that an equal
 challenger is called worse by any of them with that chance at most.
 """
 
@@ -12,7 +12,7 @@ import pandas as pd
 
 from loop.production.rollout_policy import Limits, Needed
 from loop.production.state import Challenger, Champion
-from loop.rollout.evidence_check import Line, Word
+from loop.rollout.evidence_check import Check, Status
 from loop.rollout.shadow import latency
 from loop.stats import sequential
 from loop.stats.sequential import Bounds
@@ -24,25 +24,25 @@ Loss = Callable[[pd.DataFrame], np.ndarray]
 
 def compare(
     champion: Champion, challenger: Challenger, log: pd.DataFrame, limits: Limits, needs: Needed
-) -> tuple[pd.DataFrame, Sequence[Line]]:
-    """The rows that the challenger answered in its stage, and what both cohorts say since the first canary.
+) -> tuple[pd.DataFrame, Sequence[Check]]:
+    """The rows that the challenger answered in its stage, and what both arms show since the first canary.
 
     An outcome is worse when even the lower bound of its loss is beyond the limit.
     """
-    rows = _cohorts(champion, challenger, log)
+    rows = _arms(champion, challenger, log)
     outcomes = _outcomes(rows, limits)
     alpha = limits.alpha / (len(outcomes) + 1)
-    lines = [_outcome(rows, title, loss, limit, alpha, needs) for title, loss, limit in outcomes]
-    lines.append(_unanswered(rows, limits.error_share_max, alpha))
+    checks = [_outcome(rows, title, loss, limit, alpha, needs) for title, loss, limit in outcomes]
+    checks.append(_unanswered(rows, limits.error_share_max, alpha))
     mine = rows["challenger"] == 1
     here = rows["at"] >= challenger.stage.since
     enough = bool((mine & here).sum() >= max(1, needs.rows_min))
     times = rows["latency_ms"]
-    lines += latency(times[~mine & here], times[mine & here], limits.latency_times_max, enough)
-    return rows[mine & here], lines
+    checks += latency(times[~mine & here], times[mine & here], limits.latency_times_max, enough)
+    return rows[mine & here], checks
 
 
-def _cohorts(champion: Champion, challenger: Challenger, log: pd.DataFrame) -> pd.DataFrame:
+def _arms(champion: Champion, challenger: Challenger, log: pd.DataFrame) -> pd.DataFrame:
     """Rows of the canary stages, each once: `challenger` 1 or 0, its `share`, entity and day as codes."""
     stages = challenger.stages
     begins = pd.DatetimeIndex([one.since for one in stages])
@@ -94,7 +94,7 @@ def _turned(rows: Callable[..., np.ndarray], better: str, *names: str) -> Loss:
     return loss
 
 
-def _outcome(rows: pd.DataFrame, title: str, loss: Loss, limit: float, alpha: float, needs: Needed) -> Line:
+def _outcome(rows: pd.DataFrame, title: str, loss: Loss, limit: float, alpha: float, needs: Needed) -> Check:
     known = rows[rows["label"].notna() & (rows["decision"].notna() | (title != _business()))]
     found = sequential.difference(
         loss(known),
@@ -105,18 +105,18 @@ def _outcome(rows: pd.DataFrame, title: str, loss: Loss, limit: float, alpha: fl
         alpha=alpha,
     )
     asked = f"{found.information:,.0f} of {sequential.BURN_IN} labels for bounds on {title}"
-    return _line(f"{title}, worse by", found, limit, asked if needs.labels_min else "")
+    return _check(f"{title}, worse by", found, limit, asked if needs.labels_min else "")
 
 
-def _unanswered(rows: pd.DataFrame, limit: float, alpha: float) -> Line:
+def _unanswered(rows: pd.DataFrame, limit: float, alpha: float) -> Check:
     """Requests due to the challenger that the champion answered, because it failed or was too slow."""
     due = rows[rows["at"] >= rows["began"] + SWITCH]
     found = sequential.shortfall(
         due["challenger"].to_numpy(), due["share"].to_numpy(), entity=due["unit"].to_numpy(), alpha=alpha
     )
-    return _line("share due to it that it did not answer", found, limit, "")
+    return _check("share due to it that it did not answer", found, limit, "")
 
 
-def _line(title: str, found: Bounds, limit: float, needs: str) -> Line:
-    word: Word = "not enough" if not np.isfinite(found.low) else "worse" if found.low > limit else "ok"
-    return Line(title, found.value, found.low, found.high, limit, word, needs)
+def _check(title: str, found: Bounds, limit: float, needs: str) -> Check:
+    status: Status = "not enough" if not np.isfinite(found.low) else "worse" if found.low > limit else "ok"
+    return Check(title, found.value, found.low, found.high, limit, status, needs)

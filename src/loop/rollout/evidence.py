@@ -1,7 +1,7 @@
 """What a stage has shown of the challenger: figures beside their limits, and what is missing still.
 
-In a stage that mirrors, both models answered the same requests: they are compared in pairs (pairs.py). In
-a canary each answered its share: they are compared as cohorts (cohorts.py).
+In a stage that mirrors, both models answered the same requests: they are compared request by request
+(shadow.py). In a canary each answered its share: they are compared as arms (canary.py).
 """
 
 import math
@@ -15,7 +15,7 @@ from loop.data import prediction_log
 from loop.production.rollout_policy import Needed, Policy
 from loop.production.state import Challenger, Champion
 from loop.rollout import canary, shadow
-from loop.rollout.evidence_check import Line, number
+from loop.rollout.evidence_check import Check, number
 
 DAY = pd.Timedelta(days=1)
 
@@ -34,8 +34,8 @@ class Evidence:
     labels: int
     pending: int
     needs: Needed
-    lines: list[Line] = field(default_factory=list)
-    odd: dict[str, int] = field(default_factory=dict)  # labels that came twice, or for no row
+    checks: list[Check] = field(default_factory=list)
+    odd: dict[str, int] = field(default_factory=dict)  # duplicate and orphan labels
 
     @property
     def missing(self) -> list[str]:
@@ -45,17 +45,17 @@ class Evidence:
             (self.rows, self.needs.rows_min, "rows"),
             (self.labels, self.needs.labels_min, "labels"),
         ]
-        short = [f"{seen:,g} of {least:,} {what}" if what == "days" else f"{seen:,} of {least:,} {what}"
-                 for seen, least, what in asked if seen < least]  # fmt: skip
-        return short + [line.needs for line in self.lines if line.verdict == "not enough" and line.needs]
+        short = [f"{found:,g} of {least:,} {what}" if what == "days" else f"{found:,} of {least:,} {what}"
+                 for found, least, what in asked if found < least]  # fmt: skip
+        return short + [check.needs for check in self.checks if check.status == "not enough" and check.needs]
 
     @property
     def worse(self) -> list[str]:
         """What is beyond its limit."""
         return [
-            f"{line.title}: {number(line.value)}, limit {line.limit:g}"
-            for line in self.lines
-            if line.verdict == "worse" and line.limit is not None
+            f"{check.title}: {number(check.value)}, limit {check.limit:g}"
+            for check in self.checks
+            if check.status == "worse" and check.limit is not None
         ]
 
     def text(self) -> str:
@@ -67,17 +67,17 @@ class Evidence:
             f"  {self.days:.1f} days, {self.rows:,} rows, {self.labels:,} labels{pending}, "
             f"as of {self.now:%Y-%m-%d %H:%MZ}",
         ]
-        said = [f"  {line.text()}" for line in self.lines]
+        body = [f"  {check.text()}" for check in self.checks]
         ends = [("missing", self.missing), ("worse", self.worse)]
-        return "\n".join([*head, *said, *(f"  {name}: {'; '.join(what)}" for name, what in ends if what)])
+        return "\n".join([*head, *body, *(f"  {name}: {'; '.join(what)}" for name, what in ends if what)])
 
     def as_json(self) -> dict[str, Any]:
         """Plain values; instants as ISO texts, None for what is not defined."""
         made = asdict(self) | {"needs": self.needs.model_dump(), "missing": self.missing, "worse": self.worse}
         made["since"], made["now"] = self.since.isoformat(), self.now.isoformat()
-        made["lines"] = [
+        made["checks"] = [
             {key: None if isinstance(value, float) and not math.isfinite(value) else value
-             for key, value in line.items()} for line in made["lines"]
+             for key, value in check.items()} for check in made["checks"]
         ]  # fmt: skip
         return made
 
@@ -98,16 +98,16 @@ def gather(
     stage = challenger.stage
     labelled, odd = prediction_log.with_labels(log[log["at"] <= now], labels[labels["label_known_at"] <= now])
     needs, rows = needed(challenger, policy), labelled
-    lines: Sequence[Line] = ()
+    checks: Sequence[Check] = ()
     if stage.mirror:
-        rows, lines = shadow.compare(champion, challenger, labelled, policy.limits, needs)
+        rows, checks = shadow.compare(champion, challenger, labelled, policy.limits, needs)
     elif stage.weight:
-        rows, lines = canary.compare(champion, challenger, labelled, policy.limits, needs)
+        rows, checks = canary.compare(champion, challenger, labelled, policy.limits, needs)
     else:
         rows = labelled.iloc[:0]
     known = int(rows["label"].notna().sum())
-    seen = labelled["at"].max() if len(labelled) else stage.since
-    until = seen if stage.mirror or stage.weight else now  # days without a record do not count
+    newest = labelled["at"].max() if len(labelled) else stage.since
+    until = newest if stage.mirror or stage.weight else now  # days without a record do not count
     return Evidence(
         version=challenger.version,
         stage=stage.name,
@@ -119,7 +119,7 @@ def gather(
         labels=known,
         pending=len(rows) - known,
         needs=needs,
-        lines=list(lines),
+        checks=list(checks),
         odd=odd,
     )
 

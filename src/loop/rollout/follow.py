@@ -1,4 +1,4 @@
-"""What comes after every move on `production`: this host if it serves, then MLflow. Neither undoes a move."""
+"""What follows every transition on `production`: this host if it serves, then MLflow. Neither undoes it."""
 
 from loop.base.errors import LoopError
 from loop.deploy import deploy
@@ -8,10 +8,10 @@ from loop.production.state import Production
 
 
 def follow(after: Production) -> None:
-    """Let what runs here and MLflow's names be as production says; what fails is told, and how to mend it."""
+    """Let what runs here and MLflow's names be as production says; what fails is a warning."""
     if deploy.serves():
         try:
             deploy.main(None, None, None, down=False)
         except LoopError as error:
-            issue.warn(f"this host does not follow yet: {error.found}; `loop deploy` mends it")
+            issue.warn(f"this host does not follow yet: {error.found}; `loop deploy` fixes it")
     registry.follow(after)

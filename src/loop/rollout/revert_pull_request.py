@@ -68,10 +68,10 @@ def main(there: Production) -> int:
 
 
 def _what(there: Production) -> Back | None:
-    """What main has that production refused; None, and a word about it, where there is nothing to do."""
+    """What main has that production refused; None, and a line that says why, where there is nothing to do."""
     done = remote.to_remote("fetch", "--quiet", "--no-tags", "origin", f"+refs/heads/main:{remote.MAIN}")
-    if done.returncode:
-        raise LoopError(f"main cannot be fetched: {done.stderr.strip()[-200:]}", "a branch main", "fetch it")
+    if done.code:
+        raise LoopError(f"main cannot be fetched: {done.gist()}", "a branch main", "fetch it")
     champion = there.state.champion
     if champion is None:
         print("nothing serves yet: there is nothing to take back from main")
@@ -125,11 +125,11 @@ def _revert(back: Back, place: Path) -> bool:
             ) from None
     if not git("diff", "--cached", "--name-only", "HEAD", cwd=place):
         return False
-    told = "\n".join(f"This reverts commit {commit}." for commit in back.commits)
+    reverted = "\n".join(f"This reverts commit {commit}." for commit in back.commits)
     why = f"Production went back to version {back.to.version}; its log says why."  # words could skip checks
     name, mail = remote.committer()
     who = ("-c", f"user.name={name}", "-c", f"user.email={mail}", "-c", "core.hooksPath=/dev/null")
-    git(*who, "commit", "--quiet", "-m", remote.message(back.title, f"{why}\n\n{told}"), cwd=place)
+    git(*who, "commit", "--quiet", "-m", remote.message(back.title, f"{why}\n\n{reverted}"), cwd=place)
     return True
 
 
@@ -152,7 +152,7 @@ def _body(back: Back) -> str:
             *(f"- {commit} {prose(subject)}" for commit, subject in listed),
             "",
             "`dvc.lock` and the metrics go back too, so the review should find the model that serves: "
-            "equivalent, or nothing to judge. Until this is merged, no release brings the refused version "
+            "equivalent, or no model change. Until this is merged, no release brings the refused version "
             "up again, and reviews judge against the model that serves.",
             "",
             "**GitHub starts no checks for a pull request that a workflow opens.** To start the review, "

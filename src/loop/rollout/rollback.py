@@ -40,28 +40,28 @@ def main(to: int | None, reason: str | None, now: pd.Timestamp, *, commit: bool,
 def back(to: int | None, reason: str, now: pd.Timestamp) -> Production:
     """The branch after the one commit that makes `to`, or the champion before, the champion.
 
-    Raises LoopError when the champion is another than at the first look: somebody else was faster.
+    Raises LoopError when the champion is another than at the first try: somebody else was faster.
     """
-    seen: list[int | None] = []
+    champions: list[int | None] = []
     run = workflow_output.run_url()
 
-    def move(there: Production) -> tuple[State, str, None]:
+    def transition(there: Production) -> tuple[State, str, None]:
         champion = there.state.champion
-        seen.append(champion.version if champion else None)
-        if seen[0] != seen[-1]:
+        champions.append(champion.version if champion else None)
+        if champions[0] != champions[-1]:
             raise LoopError(
-                f"production moved meanwhile: version {seen[-1]} is champion now, no longer {seen[0]}",
+                f"production changed meanwhile: version {champions[-1]} is champion, not {champions[0]}",
                 "the champion that you meant to take back",
                 "look at `loop rollout status`, then run it again if it is still needed",
             )
         _once(there, run)
         target = _target(there, to)
         state = transitions.back(there.state, target, reason, now)
-        if len(seen) == 1:
+        if len(champions) == 1:
             available.check(target)
         return state, _message(there.state, target, reason, run), None
 
-    return branch.change(move, render.rescued)
+    return branch.change(transition, render.rescued)
 
 
 def _target(there: Production, to: int | None) -> Version:
@@ -97,8 +97,8 @@ def _message(state: State, target: Version, reason: str, run: str | None) -> str
     champion = state.champion.version if state.champion else None
     gone = state.challenger.version if state.challenger else None
     body = "" if gone in (None, target.version) else f"Version {gone}, the challenger, is refused too."
-    told = {"Reason": reason, "From": champion, "To": target.version, "By": _who(), "Run": run}
-    return remote.message(f"Roll back to version {target.version} from {champion}", body, **told)
+    trailers = {"Reason": reason, "From": champion, "To": target.version, "By": _who(), "Run": run}
+    return remote.message(f"Roll back to version {target.version} from {champion}", body, **trailers)
 
 
 def _who() -> str:
@@ -115,8 +115,8 @@ def _once(there: Production, run: str | None) -> None:
     """Raise LoopError when this run has gone back already: run again, it would go further back."""
     if run is None or there.commit is None:
         return
-    told = git("log", "--format=%(trailers:key=Run,valueonly)", "-20", there.commit, "--", str(STATE))
-    if run in told.split():
+    trailers = git("log", "--format=%(trailers:key=Run,valueonly)", "-20", there.commit, "--", str(STATE))
+    if run in trailers.split():
         raise LoopError(
             f"this run has gone back already: {run}",
             "a run that has changed nothing yet",

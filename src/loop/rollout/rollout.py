@@ -1,4 +1,4 @@
-"""`loop rollout`: what serves and what it has shown, and the moves of a challenger, each one commit."""
+"""`loop rollout`: what serves and what it has shown, and the transitions of a challenger, each one commit."""
 
 import json
 import os
@@ -29,7 +29,7 @@ END = "`loop rollout abort --reason TEXT`"
 
 @dataclass(frozen=True)
 class View:
-    """What a verb looks at: the policy of main, the folders of the prediction log, the instant."""
+    """What a command works on: the policy of main, the folders of the prediction log, the instant."""
 
     policy: Policy
     folders: Sequence[Path]
@@ -42,7 +42,7 @@ def view(folders: Sequence[Path], now: pd.Timestamp) -> View:
     return View(policy.in_force(), folders or [serve_settings.place().predictions], now)
 
 
-def seen(state: State, at: View) -> Evidence | None:
+def gathered(state: State, at: View) -> Evidence | None:
     """The evidence of the challenger; None where there is none."""
     if state.champion is None or state.challenger is None:
         return None
@@ -54,14 +54,14 @@ def seen(state: State, at: View) -> Evidence | None:
 def status(at: View, *, as_json: bool = False) -> None:
     """Print what serves, what the challenger has shown, and what to do next."""
     state = branch.fetch().state
-    shown = seen(state, at)
+    shown = gathered(state, at)
     if as_json:
-        told: dict[str, Any] = {
+        record: dict[str, Any] = {
             "state": json.loads(json.dumps(state.model_dump(), default=str)),
             "evidence": shown.as_json() if shown else None,
             "next": following(state, shown, at.policy),
         }
-        print(json.dumps(told, indent=2, allow_nan=False))
+        print(json.dumps(record, indent=2, allow_nan=False))
         return
     print("\n".join([*_models(state), *([shown.text()] if shown else [])]))
     print(f"next: {following(state, shown, at.policy)}")
@@ -86,46 +86,46 @@ def following(state: State, shown: Evidence | None, policy: Policy) -> str:
 def advance(at: View) -> None:
     """Take the challenger on to its next stage, if the evidence is there. Raises LoopError if not."""
 
-    def move(now: Production) -> tuple[State, str, None]:
+    def transition(now: Production) -> tuple[State, str, None]:
         state = transitions.advance(now.state, at.policy, at.now)
-        shown = seen(now.state, at)
+        shown = gathered(now.state, at)
         if shown is not None:  # else the move has refused
             _sufficient(shown)
         number, goal = _where(now.state)[0], _goal(now.state, at.policy)
         body = shown.text() if shown else ""
         return state, _message(f"Make version {number} {goal}", body, number, goal), None
 
-    _change(move)
+    _change(transition)
 
 
 def hold(reason: str | None) -> None:
     """Keep the challenger where it is, for a reason; None lets it go on again."""
     reason = plain(reason) if reason else None
 
-    def move(now: Production) -> tuple[State, str, None]:
+    def transition(now: Production) -> tuple[State, str, None]:
         state = transitions.hold(now.state, reason)
         number, stage = _where(now.state)
         subject = f"Hold version {number} in {stage}" if reason else f"Let version {number} leave {stage}"
         return state, _message(subject, reason or "", number, stage), None
 
-    _change(move)
+    _change(transition)
 
 
 def abort(folders: Sequence[Path], at: pd.Timestamp, reason: str) -> None:
-    """Take the challenger back, whatever the evidence says; it is told if it can be had, policy and all."""
+    """Take the challenger back, whatever the evidence says; it is in the commit if it can be had."""
     reason = plain(reason)
 
-    def move(now: Production) -> tuple[State, str, None]:
+    def transition(now: Production) -> tuple[State, str, None]:
         state = transitions.abort(now.state, reason, at)
         number, stage = _where(now.state)
-        body = f"{reason}\n\n{_told(now.state, folders, at)}"
+        body = f"{reason}\n\n{_evidence_text(now.state, folders, at)}"
         return state, _message(f"Abort version {number} in {stage}", body, number, stage), None
 
-    _change(move, render.rescued)
+    _change(transition, render.rescued)
 
 
 def by() -> str:
-    """Who makes a move: the actor of a workflow, or the user of git."""
+    """Who makes a transition: the actor of a workflow, or the user of git."""
     if actor := os.environ.get("GITHUB_ACTOR"):
         return actor
     try:
@@ -135,11 +135,11 @@ def by() -> str:
 
 
 def _change(
-    move: Callable[[Production], tuple[State, str, None]],
+    transition: Callable[[Production], tuple[State, str, None]],
     files: Callable[[State], dict[str, str]] = render.rendered,
 ) -> None:
-    """Make the commit and say what serves now. What must follow every move is called here."""
-    after = branch.change(move, files)
+    """Make the commit and say what serves now. What must follow every transition is called here."""
+    after = branch.change(transition, files)
     print("\n".join(_models(after.state)), flush=True)
     follow.follow(after)
 
@@ -161,9 +161,9 @@ def _sufficient(shown: Evidence) -> None:
         )
 
 
-def _told(state: State, folders: Sequence[Path], at: pd.Timestamp) -> str:
+def _evidence_text(state: State, folders: Sequence[Path], at: pd.Timestamp) -> str:
     try:
-        shown = seen(state, view(folders, at))
+        shown = gathered(state, view(folders, at))
     except (
         Exception
     ) as error:  # a broken log, source, metric or policy may not keep a bad model in production
@@ -176,7 +176,7 @@ def _message(subject: str, body: str, version: int, stage: str) -> str:
 
 
 def _where(state: State) -> tuple[int, str]:
-    """Number and stage of a challenger that a move has found."""
+    """Number and stage of a challenger that a transition has found."""
     return (state.challenger.version, state.challenger.stage.name) if state.challenger else (0, "")
 
 

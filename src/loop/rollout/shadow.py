@@ -7,7 +7,7 @@ import pandas as pd
 
 from loop.production.rollout_policy import Limits, Needed
 from loop.production.state import Challenger, Champion
-from loop.rollout.evidence_check import Line, Word
+from loop.rollout.evidence_check import Check, Status
 from loop.stats import bootstrap
 
 SETTLE = pd.Timedelta(minutes=2)  # both records of a request are collected by then, whoever wrote them
@@ -17,7 +17,7 @@ NAN = float("nan")
 
 def compare(
     champion: Champion, challenger: Challenger, log: pd.DataFrame, limits: Limits, needs: Needed
-) -> tuple[pd.DataFrame, Sequence[Line]]:
+) -> tuple[pd.DataFrame, Sequence[Check]]:
     """The requests that both answered since the stage began, and what they say.
 
     A figure is worse when it is beyond its limit, and not enough before `needs.rows_min` pairs. Intervals
@@ -31,35 +31,37 @@ def compare(
     settled = ours[ours["at"] <= log["at"].max() - SETTLE] if len(log) else ours
     unanswered = 1 - settled["id"].isin(theirs["id"]).to_numpy(np.float64)
 
-    def line(title: str, part: np.ndarray, at: pd.Series, limit: float) -> Line:
+    def check(title: str, part: np.ndarray, at: pd.Series, limit: float) -> Check:
         value, low, high = _by_day(part, at)
-        seen: Word = "worse" if abs(value) > limit else "ok"
-        return Line(title, value, low, high, limit, seen if _enough(len(part), needs) else "not enough")
+        status: Status = "worse" if abs(value) > limit else "ok"
+        return Check(title, value, low, high, limit, status if _enough(len(part), needs) else "not enough")
 
-    lines = [
-        line("score, challenger less champion", _difference(both), both["at"], limits.score_shift_max),
+    checks = [
+        check("score, challenger less champion", _difference(both), both["at"], limits.score_shift_max),
         *[
-            line("requests decided otherwise", part, both["at"], limits.disagreement_max)
+            check("requests decided otherwise", part, both["at"], limits.disagreement_max)
             for part in _decided_otherwise(both)
         ],
-        line("requests it left unanswered", unanswered, settled["at"], limits.error_share_max),
+        check("requests it left unanswered", unanswered, settled["at"], limits.error_share_max),
     ]
     enough = _enough(len(both), needs)
-    lines += latency(both["latency_ms"], both["latency_ms_theirs"], limits.latency_times_max, enough)
-    return both, lines
+    checks += latency(both["latency_ms"], both["latency_ms_theirs"], limits.latency_times_max, enough)
+    return both, checks
 
 
-def latency(champion: pd.Series, challenger: pd.Series, limit: float, enough: bool) -> list[Line]:
+def latency(champion: pd.Series, challenger: pd.Series, limit: float, enough: bool) -> list[Check]:
     """The challenger's latency in times of the champion's: the median has a limit, p99 is shown."""
-    lines = []
+    checks = []
     for title, quantile, most in (("median latency", 0.5, limit), ("p99 latency", 0.99, None)):
         ours, theirs = (float(one.quantile(quantile)) if len(one) else NAN for one in (champion, challenger))
         times = theirs / ours if ours > 0 else NAN
-        word: Word = "ok" if enough and np.isfinite(times) else "not enough"
-        if word == "ok" and most is not None and times > most:
-            word = "worse"
-        lines.append(Line(f"{title}, {_ms(theirs)} in times of {_ms(ours)} ms", times, NAN, NAN, most, word))
-    return lines
+        status: Status = "ok" if enough and np.isfinite(times) else "not enough"
+        if status == "ok" and most is not None and times > most:
+            status = "worse"
+        checks.append(
+            Check(f"{title}, {_ms(theirs)} in times of {_ms(ours)} ms", times, NAN, NAN, most, status)
+        )
+    return checks
 
 
 def _ms(value: float) -> str:

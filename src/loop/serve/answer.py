@@ -24,8 +24,8 @@ class Answers:
         more = list(map(_explained, explained)) or [""] * len(ids)
         rows = [
             f'{{"request_id":"{name}","score":{score!r},"decision":{decision},'
-            f'"model_version":{self._version},{note}{said}}}'
-            for name, score, decision, note, said in zip(
+            f'"model_version":{self._version},{note}{known}}}'
+            for name, score, decision, note, known in zip(
                 ids, found.scores.tolist(), self._decisions(found), self._of(found), more, strict=True
             )
         ]

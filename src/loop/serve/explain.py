@@ -52,8 +52,8 @@ class Explainer:
         scores = self._model.scores_of(steps.reshape(-1, width)).reshape(len(self._orders), width + 1)
         moved = np.diff(scores, axis=1)
         added = np.zeros(width)
-        for order, moves in zip(self._orders, moved, strict=True):
-            added[order] += moves
+        for order, shifts in zip(self._orders, moved, strict=True):
+            added[order] += shifts
         means: Array = added / len(self._orders)
         named = sorted(zip(self._names, means.tolist(), strict=True), key=lambda pair: -abs(pair[1]))
         return Explanation(float(scores[:, 0].mean()), {name: value for name, value in named if value})

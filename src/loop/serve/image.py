@@ -12,14 +12,17 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from loop.base import program
 from loop.base.errors import LoopError
 from loop.base.files import digest, replacing
+from loop.github import workflow_output
 from loop.model import lineage
+from loop.production.content import in_image
+from loop.repo import closure
 from loop.repo.git import git
 from loop.settings import serve_settings
 from loop.settings.paths import CARD, CARD_JSON, LINEAGE, MODEL, PARAMS, REFERENCE
@@ -59,7 +62,7 @@ def main(tag: str | None, push: bool = False) -> int:
     }
     if name is not None:
         told["digest"] = _push(tag, built)
-        _output(name=name, digest=told["digest"])
+        workflow_output.put(name=name, digest=told["digest"])
     for key, value in told.items():
         print(f"  {key:<8} {value}")
     return 0
@@ -96,13 +99,10 @@ def _ready(docker: str | None) -> None:
         raise LoopError(
             "there is no `docker`", "Docker 20.10 or newer", "https://docs.docker.com/get-docker/"
         )
-    asked = subprocess.run(
-        [docker, "version", "--format", "{{.Server.Version}}"], capture_output=True, text=True, check=False
-    )
-    if asked.returncode:
-        detail = (asked.stderr.strip() or "no answer").splitlines()[-1]
+    asked = program.ask([docker, "version", "--format", "{{.Server.Version}}"], seconds=60)
+    if asked.code:
         raise LoopError(
-            f"Docker's engine does not answer: {detail}",
+            f"Docker's engine does not answer: {asked.gist()}",
             "an engine that this user may ask",
             "start it, or set DOCKER_HOST; `docker version` shows whether it answers",
         )
@@ -142,15 +142,25 @@ def _page(origin: str) -> str:
 
 def _lay_out(context: Path, uv: str) -> None:
     """Copy what the bento may hold into a folder as bentofile.yaml expects it."""
-    for name in git("ls-files", "-z", "--", "src").split("\0"):
-        if name and Path(name).is_file():
-            _copy(Path(name), context / Path(name).relative_to("src"))
+    for name in _code():
+        _copy(Path(name), context / Path(name).relative_to("src"))
     for path in (*MODELS, PARAMS, BENTOFILE, TEMPLATE, INSTALLER):
         _copy(path, context / path)
     _run(
         "uv's export",
         [uv, "export", *GROUP, "--no-emit-project", "--output-file", str(context / "requirements.txt")],
     )
+
+
+def _code() -> set[str]:
+    """Files of `src`, in git, that the service reaches, and the packages that they lie in."""
+    listed = [name for name in git("ls-files", "-z", "--", "src").split("\0") if name]
+    texts = {name: text for name in listed if (text := closure.here(name)) is not None}
+    held = in_image(texts)
+    folders = {str(parent) for name in held for parent in Path(name).parents}
+    return held | {
+        name for name in texts if name.endswith("/__init__.py") and str(Path(name).parent) in folders
+    }
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -171,10 +181,10 @@ def _build(bento: Path, tag: str, arguments: dict[str, str]) -> str:
     given = [f"--build-arg={name}={value}" for name, value in {**bases, **arguments}.items()]
     recipe, id_file = bento / "env/docker/Dockerfile", bento.parent / "id"
     command = ["docker", "build", f"--file={recipe}", f"--tag={tag}", f"--iidfile={id_file}", *given]
-    done = subprocess.run([*command, str(bento)], env={**os.environ, "DOCKER_BUILDKIT": "1"}, check=False)
-    if done.returncode:
+    code = program.follow([*command, str(bento)], seconds=7200, env={**os.environ, "DOCKER_BUILDKIT": "1"})
+    if code:
         raise LoopError(
-            f"`docker build` ended with {done.returncode}",
+            f"`docker build` ended with {code}",
             "an image; what Docker said is above",
             "mend that and build again; a base that cannot be fetched is replaced by LOOP_IMAGE_BASE "
             "and LOOP_IMAGE_BUILDER",
@@ -202,13 +212,6 @@ def _push(tag: str, built: str) -> str:
     return digest[1]
 
 
-def _output(**values: str) -> None:
-    """Outputs of a workflow's step, where this is one."""
-    if path := os.environ.get("GITHUB_OUTPUT"):
-        with Path(path).open("a", encoding="utf-8") as stream:
-            stream.writelines(f"{name}={value}\n" for name, value in values.items())
-
-
 def _inspect(tag: str, form: str) -> str:
     return _run("docker inspect", ["docker", "image", "inspect", "--format", form, tag]).strip()
 
@@ -225,8 +228,8 @@ def _run(
 ) -> str:
     """What a tool prints. Raises LoopError with the end of what it said if it fails."""
     full = {**os.environ, **(environment or {})}
-    done = subprocess.run(command, cwd=cwd, env=full, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = "\n".join((done.stderr or done.stdout).strip().splitlines()[-5:])
+    done = program.ask(command, seconds=3600, cwd=cwd, env=full)
+    if done.code:
+        said = "\n".join((done.errors or done.out).strip().splitlines()[-5:])
         raise LoopError(f"{name} failed: {said}", "exit code 0", f"mend it, then `{' '.join(command[:3])} …`")
-    return done.stdout
+    return done.out

@@ -1,7 +1,7 @@
 """Features kept ready: of each view and entity the newest row, in a key-value store.
 
 A row that is absent, or became known only after the decision, is missing; one past its view's time
-to live is stale. Both are served as nulls, and said.
+to live is stale. Both are served as nulls, with a note.
 """
 
 import logging

@@ -17,7 +17,7 @@ class Personal:
             raise LoopError(
                 f"src/problem/schema.py marks {unknown} as personal",
                 'metadata={"personal": "drop"} or {"personal": "hash"}',
-                "mend the mark in REQUEST",
+                "fix the mark in REQUEST",
             )
         hashed = sorted(name for name, mark in marks.items() if mark == "hash")
         if hashed and key is None:

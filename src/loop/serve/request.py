@@ -69,9 +69,11 @@ class Contract:
         self.rows_max, self.explained_max = rows_max, min(rows_max, EXPLAINED_MAX)
         self.kinds = {name: arrays.kind(column) for name, column in contract.columns.items()}
         made = {name: _field(column) for name, column in contract.columns.items()}
-        said = {name: check for name, (_, check) in made.items()}
+        allowed = {name: check for name, (_, check) in made.items()}
         fields = {name: field for name, (field, _) in made.items()}
-        self._expected = {name: _words(column, said[name]) for name, column in contract.columns.items()}
+        self._expected = {
+            name: _expectation(column, allowed[name]) for name, column in contract.columns.items()
+        }
         if DECIDED_AT in fields:
             fields[DECIDED_AT] = NotRequired[fields[DECIDED_AT]]
         request: Any = _typed(fields)
@@ -83,7 +85,7 @@ class Contract:
             (f"{name}: {check.name}", _on_frame(check, name))
             for name, column in contract.columns.items()
             for check in column.checks
-            if check is not said[name]  # which its type makes already
+            if check is not allowed[name]  # which its type makes already
         ]
         self._times = [name for name, kind in self.kinds.items() if kind == arrays.TIME]
 
@@ -160,7 +162,7 @@ def _short(value: Any) -> str:
 
 
 def _there(text: str | None) -> bool:
-    """Whether there is such an instant, in the years that can be told."""
+    """Whether there is such an instant, in the years that a timestamp holds."""
     if text is None:
         return True
     try:
@@ -179,14 +181,16 @@ def _typed(fields: dict[str, Any]) -> Any:
 def _field(column: pa.Column) -> tuple[Any, pa.Check | None]:
     """The type of a field, and the check of the column that it makes, if one can be made by a type."""
     plain = arrays.plain(column)
-    says = [(found, check) for check in column.checks if (found := _said(plain, check)) is not None]
-    found, check = says[0] if says else (_said(plain, None), None)
+    found_checks = [
+        (found, check) for check in column.checks if (found := _allowed(plain, check)) is not None
+    ]
+    found, check = found_checks[0] if found_checks else (_allowed(plain, None), None)
     examples = [example[column.name] for example in schema.REQUEST_EXAMPLES if column.name in example]
     about = Field(description=column.description, examples=examples or None)
     return Annotated[found | None if column.nullable else found, about], check
 
 
-def _said(plain: type, check: pa.Check | None) -> Any:
+def _allowed(plain: type, check: pa.Check | None) -> Any:
     """A type that allows just what the check does; None where there is none. Without a check, any value."""
     name = "" if check is None else getattr(check._check_fn, "__name__", "")
     given = {} if check is None else check.statistics
@@ -233,11 +237,11 @@ RANGES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 }
 
 
-def _words(column: pa.Column, said: pa.Check | None) -> str:
+def _expectation(column: pa.Column, allowed: pa.Check | None) -> str:
     """What a column's values must be, in words."""
     null = ", or null" if column.nullable else ""
-    if said is not None and "allowed_values" in said.statistics:
-        return "one of " + ", ".join(said.statistics["allowed_values"]) + null
+    if allowed is not None and "allowed_values" in allowed.statistics:
+        return "one of " + ", ".join(allowed.statistics["allowed_values"]) + null
     named = [str(check.name) for check in column.checks if check.name]
     return ", ".join([WORDS[arrays.plain(column)], *named]) + null
 

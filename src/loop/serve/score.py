@@ -79,7 +79,7 @@ def score(predictor: Predictor, requests: Source, threshold: float | None) -> It
             raise LoopError(
                 "the feature store cannot be read; its error is above",
                 "features for every row",
-                "mend LOOP_FEATURES or fill it by `loop materialize`, then score again",
+                "fix LOOP_FEATURES or fill it by `loop materialize`, then score again",
             )
         yield _result(frame, found, predictor, threshold)
 
@@ -93,7 +93,7 @@ def read(path: Path) -> Source:
     try:
         return _parquet(path) if path.suffix == ".parquet" else _csv(path)
     except FileNotFoundError:
-        raise LoopError(f"{path} is missing", "a file of requests", "mend the path") from None
+        raise LoopError(f"{path} is missing", "a file of requests", "fix the path") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise _unreadable(path, error) from None
 
@@ -172,7 +172,7 @@ def _typed(table: pa.Table, path: Path) -> pa.Table:
             raise LoopError(
                 f"{path}: `{field.name}` does not hold {field.type}: {str(error).splitlines()[0]}",
                 f"values that are, or convert to, {field.type}",
-                "mend the column",
+                "fix the column",
             ) from None
     return table
 

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -12,6 +11,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from loop.base import program
 from loop.base.errors import LoopError
 from loop.base.files import digest
 from loop.model import lineage
@@ -33,7 +33,7 @@ def main(host: str, port: int) -> int:
     path = os.pathsep.join(filter(None, [str(Path("src").resolve()), os.environ.get("PYTHONPATH")]))
     defaults = {"OMP_NUM_THREADS": "1", "BENTOML_DO_NOT_TRACK": "True"}
     command = [sys.executable, *protocol.own().entries["serve"]]
-    server = subprocess.Popen(
+    server = program.start(
         [*command, "--host", host, "--port", str(port)], env={**defaults, **os.environ, "PYTHONPATH": path}
     )
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
@@ -81,7 +81,7 @@ def _authorization(secured: bool) -> str:
     return f'  -H "Authorization: Bearer {token}" \\\n'
 
 
-def _greet(server: subprocess.Popen[bytes], host: str, port: int, authorization: str) -> None:
+def _greet(server: program.Process, host: str, port: int, authorization: str) -> None:
     named = f"[{host}]" if ":" in host else host
     address, until = f"http://{named}:{port}", time.monotonic() + PATIENCE
     while server.poll() is None and time.monotonic() < until:
@@ -102,7 +102,7 @@ def _greet(server: subprocess.Popen[bytes], host: str, port: int, authorization:
     )
 
 
-def _wait(server: subprocess.Popen[bytes]) -> int:
+def _wait(server: program.Process) -> int:
     """Wait until the server has ended; it flushes its log first."""
     while True:
         try:

@@ -57,10 +57,10 @@ class Server:
         server = cls(params, place, loaded_model.load())
         gc.collect()
         gc.freeze()  # else a full collection stops all answers for 0.1 s, now and then
-        LOG.warning("serving %s as %s, features as of %s", *server.said(place))
+        LOG.warning("serving %s as %s, features as of %s", *server.described(place))
         return server
 
-    def said(self, place: Place) -> tuple[str, str, str]:
+    def described(self, place: Place) -> tuple[str, str, str]:
         """What is served, in which role, and of when its features are."""
         about = json.loads(self.pages["/model"][1])
         as_of = self._predictor.features.as_of() or "never: run `loop materialize`"

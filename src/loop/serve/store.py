@@ -51,7 +51,7 @@ def open_store(where: str) -> Store:
             return RedisStore(where, definition())
         except ValueError as error:
             raise LoopError(
-                f"LOOP_FEATURES cannot be used: {error}", "redis://HOST:PORT/NUMBER", "mend the URL"
+                f"LOOP_FEATURES cannot be used: {error}", "redis://HOST:PORT/NUMBER", "fix the URL"
             ) from None
     if len(scheme) > 1:  # one letter is a drive
         raise LoopError(

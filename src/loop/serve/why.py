@@ -23,6 +23,7 @@ from loop.data import columns as arrays
 from loop.data.columns import Columns
 from loop.data.features import DECIDED_AT
 from loop.model import reference_rows
+from loop.model.artifacts import Stored
 from loop.repo.git import git
 from loop.repo.worktree import checkout
 from loop.serve import find, loaded_model
@@ -43,11 +44,11 @@ def main(request_id: str, brief: Callable[[dict[str, Any]], str]) -> str:
 
     Raises LoopError for a request that is not on record, and a model that cannot be had.
     """
-    told = []
+    parts = []
     for record in find.find(request_id):
         why = explained(record)
-        told.append("\n".join([brief(record), *_words(record, why)]))
-    return "\n\n".join(told)
+        parts.append("\n".join([brief(record), *_text(record, why)]))
+    return "\n\n".join(parts)
 
 
 def explained(record: dict[str, Any]) -> dict[str, Any]:
@@ -60,8 +61,9 @@ def explained(record: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, checkout(commit, Path.cwd()) as home:
         question, answer = Path(folder, "record.json"), Path(folder, "answer.json")
         write_json(question, asked)
+        stored = Stored(commit, home.path)
         for path in (MODEL, REFERENCE):
-            _bring(commit, path, home.path / path)
+            _bring(stored, path, commit)
         home.ask("why", str(question), str(answer))
         found: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
     return found
@@ -79,7 +81,7 @@ def explain(record: dict[str, Any]) -> dict[str, Any]:
             f"{record['version']}, which gave the score",
             "a server that was started by hand leaves predictions that no commit explains",
         )
-    columns = seen(record, model)
+    columns = columns_of(record, model)
     found = Explainer(model).explain(columns, 0)
     matrix = dict(zip(model.names, model.matrix(columns)[0].tolist(), strict=False))
     return {
@@ -96,7 +98,7 @@ def explain(record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def seen(record: dict[str, Any], model: loaded_model.Model) -> Columns:
+def columns_of(record: dict[str, Any], model: loaded_model.Model) -> Columns:
     """What the model saw of a record: its request and the features on record, as columns of one row.
 
     Personal columns hold what the reference rows hold: nothing, or another's.
@@ -136,19 +138,13 @@ def _here(commit: str) -> bool:
         ) from None
 
 
-def _bring(commit: str, path: Path, to: Path) -> None:
-    """An output of a commit, from DVC's cache or remote; the checkout's own code holds it to its hash."""
-    from dvc.api import DVCFileSystem
-    from dvc.exceptions import DvcException
-
-    try:
-        DVCFileSystem(rev=commit).get_file(path.as_posix(), str(to))
-    except (OSError, DvcException):
+def _bring(stored: Stored, path: Path, commit: str) -> None:
+    if not stored.bring(path):
         raise LoopError(
             f"{path} of commit {commit[:12]} is in no cache or remote",
             "the model that gave the score",
             "`dvc pull` from where it was pushed to, or `loop reproduce` makes it again",
-        ) from None
+        )
 
 
 def _plain(record: dict[str, Any]) -> dict[str, Any]:
@@ -170,7 +166,7 @@ def _value(name: str, columns: Columns, matrix: dict[str, float]) -> Any:
     return plain_value if isinstance(plain_value, bool | int | float | str) else f"{plain_value} UTC"
 
 
-def _words(record: dict[str, Any], why: dict[str, Any]) -> Iterator[str]:
+def _text(record: dict[str, Any], why: dict[str, Any]) -> Iterator[str]:
     total = why["base"] + sum(why["contributions"].values())
     yield f"why       {why['base']:.4f} on average, and these features make it {total:.4f}"
     top = list(why["contributions"].items())

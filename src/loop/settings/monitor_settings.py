@@ -1,4 +1,4 @@
-"""`monitor` of params.yaml: what is looked at, and from when on somebody is told."""
+"""`monitor` of params.yaml: what is monitored, and when it is reported."""
 
 from typing import Literal
 
@@ -19,15 +19,15 @@ class Labels(Section):
 
 
 class Hysteresis(Section):
-    """Something is told when `looks` of the last `of` looks saw it, the newest among them."""
+    """An alarm counts when `runs` of the last `of` monitoring runs alarm, the newest among them."""
 
-    looks: int = Field(ge=1)
+    runs: int = Field(ge=1)
     of: int = Field(ge=1)
 
     @model_validator(mode="after")
     def _possible(self) -> "Hysteresis":
-        if self.looks > self.of:
-            raise ValueError(f"asks for {self.looks} of {self.of} looks")
+        if self.runs > self.of:
+            raise ValueError(f"asks for {self.runs} of {self.of} runs")
         return self
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from loop.base.errors import LoopError
+from loop.settings import renamed
 from loop.settings.paths import PARAMS
 from loop.settings.yaml_file import load
 
@@ -28,7 +29,7 @@ def instant(value: object) -> pd.Timestamp:
 
 
 def instant_option(name: str, text: str | None) -> pd.Timestamp | None:
-    """The instant that an option of a verb gives, None where it is left out. Raises LoopError."""
+    """The instant that an option of a command gives, None where it is left out. Raises LoopError."""
     try:
         return None if text is None else instant(text)
     except ValueError as error:
@@ -95,7 +96,22 @@ class Resampling(Section):
 
 def section(name: str, model: type[S], path: Path = PARAMS) -> S:
     """The section `name` as `model`. Raises LoopError that names every wrong key."""
+    return _of(name, whole(path), model, path)
+
+
+def whole(path: Path = PARAMS) -> dict[str, Any]:
+    """Every section as plain values. Raises LoopError for names that older versions had."""
     values = load(path)
+    renamed.refuse(values, path)
+    return values
+
+
+def of_commit(name: str, values: Any, model: type[S], where: Path) -> S:
+    """A section of another commit's params.yaml (`values`), whose old names are read as those of today."""
+    return _of(name, renamed.current(values if isinstance(values, dict) else {}), model, where)
+
+
+def _of(name: str, values: dict[str, Any], model: type[S], path: Path) -> S:
     if name not in values:
         near = get_close_matches(name, [str(key) for key in values], n=1)
         found = f"{path}: section `{name}` is missing" + (f", but there is `{near[0]}`" if near else "")
@@ -112,7 +128,7 @@ def parse(name: str, value: Any, model: type[S], path: Path = PARAMS) -> S:
         raise LoopError(
             f"{path}: " + f"\n{' ' * len(str(path))}    ".join(problems),
             f"the keys of `{name}`: {', '.join(_keys(model))}",
-            f"mend {path} and run again",
+            f"fix {path} and run again",
         ) from None
 
 

@@ -54,17 +54,17 @@ def edit(text: str, windows: Windows) -> str:
 
     Raises LoopError where the file is written in a way that cannot be edited so.
     """
-    told = texts(windows)
+    values_of = texts(windows)
     try:
-        spans = {keys: _span(yaml.compose(text, yaml.SafeLoader), ("windows", *keys)) for keys in told}
+        spans = {keys: _span(yaml.compose(text, yaml.SafeLoader), ("windows", *keys)) for keys in values_of}
         changed = text
         for keys, (start, end) in sorted(spans.items(), key=lambda item: item[1], reverse=True):
-            changed = f'{changed[:start]}"{told[keys]}"{changed[end:]}'
-        if yaml.safe_load(changed) == _expected(yaml.safe_load(text), told):
+            changed = f'{changed[:start]}"{values_of[keys]}"{changed[end:]}'
+        if yaml.safe_load(changed) == _expected(yaml.safe_load(text), values_of):
             return changed
     except (yaml.YAMLError, KeyError, TypeError, AttributeError):
         pass
-    values = "; ".join(f"{'.'.join(('windows', *keys))}: {value}" for keys, value in told.items())
+    values = "; ".join(f"{'.'.join(('windows', *keys))}: {value}" for keys, value in values_of.items())
     raise LoopError(
         f"the windows in {PARAMS} cannot be moved without changing more of it",
         "five plain instants below `windows`, without anchors or aliases",
@@ -88,8 +88,8 @@ def _span(node: yaml.Node | None, keys: tuple[str, ...]) -> tuple[int, int]:
     return node.start_mark.index, node.end_mark.index
 
 
-def _expected(values: Any, told: dict[tuple[str, ...], str]) -> Any:
-    for (*above, last), value in told.items():
+def _expected(values: Any, values_of: dict[tuple[str, ...], str]) -> Any:
+    for (*above, last), value in values_of.items():
         here = values["windows"]
         for key in above:
             here = here[key]

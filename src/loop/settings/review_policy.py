@@ -1,6 +1,6 @@
-"""The gate's policy: `review` of params.yaml. Read by no stage, so an edit reruns nothing.
+"""The policy of a review: `review` of params.yaml. Read by no stage, so an edit reruns nothing.
 
-A gate's name is its key here, such as `minima.roc_auc`. Every limit carries its reason, which
+A check's name is its key here, such as `minimum_requirements.roc_auc`. Every limit carries its reason, which
 the report repeats. The review reads the policy from the base branch: the judge does not belong
 to the judged.
 """
@@ -38,7 +38,7 @@ class Margin(Section):
 
 
 class Holdout(Section):
-    """What both models must be judged on, or nothing can be told."""
+    """What both models must be judged on, or the review is inconclusive."""
 
     rows_min: int = Field(ge=2)
     clusters_min: int = Field(ge=2)
@@ -72,7 +72,7 @@ class Golden(Limit):
 
 
 class Fairness(Limit):
-    """The largest gap of a metric between two cohorts that have `rows_min` rows or more."""
+    """The largest gap of a metric between two subgroups that have `rows_min` rows or more."""
 
     metric: MetricName
     rows_min: int = Field(ge=1)
@@ -106,7 +106,7 @@ class Policy(Section):
     primary: Primary
     guards: dict[MetricName, Margin]
     slices: Slices
-    minima: dict[MetricName, Limit]
+    minimum_requirements: dict[MetricName, Limit]
     golden: Golden
     behaviour: Behaviour
     fairness: Fairness

@@ -94,7 +94,7 @@ def _secret(name: str, environment: Mapping[str, str]) -> bytes | None:
             raise LoopError(
                 f"{source} names {file}, which cannot be read: {type(error).__name__}",
                 "a text file with the secret",
-                "mend the path or its permissions, or unset it",
+                "fix the path or its permissions, or unset it",
             ) from None
     if value is None:
         return None

@@ -18,7 +18,7 @@ def load(path: Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", "not YAML")
-        raise LoopError(f"{path}{where}: {problem}", "valid YAML", "mend that line") from None
+        raise LoopError(f"{path}{where}: {problem}", "valid YAML", "fix that line") from None
     if not isinstance(values, dict):
         raise LoopError(
             f"{path} holds {type(values).__name__}", "a mapping of sections", f"see {path} on main"

@@ -2,10 +2,11 @@
 
 import json
 import shutil
-import subprocess
 from typing import Any
 
+from loop.base import program
 from loop.base.errors import LoopError
+from loop.base.program import Done
 
 LOGIN = "gh auth login"
 TIMEOUT = 60  # seconds
@@ -14,9 +15,9 @@ TIMEOUT = 60  # seconds
 def ask(path: str) -> Any:
     """What GitHub answers, None for 404. Raises LoopError when it refuses or cannot be asked."""
     done = _run(["gh", "api", path])
-    if done.returncode == 0:
-        return json.loads(done.stdout)
-    if "HTTP 404" in done.stderr:
+    if done.code == 0:
+        return json.loads(done.out)
+    if "HTTP 404" in done.errors:
         return None
     raise LoopError(_why(done), "an answer of GitHub", LOGIN)
 
@@ -24,7 +25,7 @@ def ask(path: str) -> Any:
 def do(script: str) -> None:
     """Run a script of gh commands, to its first failure. Raises LoopError with what GitHub said."""
     done = _run(["bash", "-euo", "pipefail", "-c", script])
-    if done.returncode:
+    if done.code:
         raise LoopError(_why(done), "a change that GitHub takes", "an administrator may do it, in Settings")
 
 
@@ -38,20 +39,17 @@ def repository() -> str:
     return str(found["full_name"])
 
 
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
-    except subprocess.TimeoutExpired:
-        raise LoopError(f"GitHub did not answer within {TIMEOUT} s", "an answer", "run it again") from None
+def _run(command: list[str]) -> Done:
+    return program.ask(command, seconds=TIMEOUT)
 
 
-def _why(done: subprocess.CompletedProcess[str]) -> str:
+def _why(done: Done) -> str:
     """What gh said: GitHub's own message where it gave one."""
-    lines = [line.removeprefix("gh: ") for line in done.stderr.splitlines() if line.strip()]
-    told = " ".join(lines[:1]) or "gh failed and said nothing"
+    lines = [line.removeprefix("gh: ") for line in done.errors.splitlines() if line.strip()]
+    reason = " ".join(lines[:1]) or "gh failed and said nothing"
     try:
-        details = json.loads(done.stdout).get("errors") or []
+        details = json.loads(done.out).get("errors") or []
     except (ValueError, AttributeError):
         details = []
     more = [one if isinstance(one, str) else one.get("message", "") for one in details]
-    return "; ".join([told, *filter(None, more)])
+    return "; ".join([reason, *filter(None, more)])

@@ -2,7 +2,7 @@
 
 from loop.base.errors import LoopError
 from loop.setup import gh, repository
-from loop.setup.need import State, look
+from loop.setup.need import State, examine
 
 
 def main(apply: bool, reviewers: list[str]) -> int:
@@ -11,17 +11,17 @@ def main(apply: bool, reviewers: list[str]) -> int:
     if not apply:
         print("# What this repository needs on GitHub; `loop setup github --apply` does it.")
         for need in needs:
-            print(f"\n# {need.name}; without: {need.why}\n{need.mend}")
+            print(f"\n# {need.name}; without: {need.why}\n{need.fix}")
         return 0
     print(f"{gh.repository()}:")
     failed = 0
     for need in needs:
-        found = look(need)
+        found = examine(need)
         if found.state is State.MET:
             print(f"  ok      {need.name}")
             continue
         try:
-            gh.do(need.mend)
+            gh.do(need.fix)
         except LoopError as error:
             failed += 1
             print(f"  FAILED  {need.name}: {error.found}\n          without: {need.why}")

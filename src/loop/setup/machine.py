@@ -2,12 +2,15 @@
 
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+from loop.base import program
 from loop.base.errors import LoopError
 from loop.repo.git import git
+from loop.settings import renamed
+from loop.settings.paths import PARAMS
+from loop.settings.yaml_file import load
 from loop.setup.need import Need
 
 OWNERS = Path(".github/CODEOWNERS")
@@ -19,6 +22,12 @@ def needs() -> list[Need]:
     """Every need of this machine."""
     return [
         Need("the locked environment", "results may differ from everybody's", "make setup", _locked),
+        Need(
+            "the names of this version in params.yaml and src/problem",
+            "nothing runs that reads what has an old name",
+            "loop doctor --fix",
+            lambda: not renamed.keys(load(PARAMS)) and not renamed.of_problem(),
+        ),
         Need("results that match dvc.lock", "the model here is not the branch's", "make run", _up_to_date),
         Need(
             "owners in .github/CODEOWNERS",
@@ -61,7 +70,7 @@ def _locked() -> bool:
     if not Path(uv).is_file():
         return False
     command = [uv, "sync", "--locked", "--check", "--quiet", "--python", sys.executable]
-    return subprocess.run(command, capture_output=True, timeout=TIMEOUT, check=False).returncode == 0
+    return program.ask(command, seconds=TIMEOUT).code == 0
 
 
 def _up_to_date() -> bool:
@@ -69,13 +78,5 @@ def _up_to_date() -> bool:
 
 
 def _dvc(*arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
-    if done.returncode:
-        raise LoopError(f"dvc {arguments[0]} failed: {done.stderr.strip()[-200:]}", "a clone", "make setup")
-    return done.stdout
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return program.run(command, seconds=TIMEOUT, expected="a clone", todo="make setup")

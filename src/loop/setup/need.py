@@ -18,11 +18,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Need:
-    """One need; `met` looks, and raises LoopError when it cannot see."""
+    """One need; `met` checks it, and raises LoopError when it cannot."""
 
     name: str
     why: str
-    mend: str
+    fix: str
     met: Callable[[], bool]
     optional: bool = False
 
@@ -36,7 +36,7 @@ class Found:
     reason: str = ""
 
 
-def look(need: Need) -> Found:
+def examine(need: Need) -> Found:
     """How a need stands now."""
     try:
         if need.met():

@@ -1,7 +1,5 @@
-"""Bins of a column, taken from a reference: so fine that distances between counts are those of the values."""
+"""Bins of a column, taken from a baseline: so fine that distances between counts are those of the values."""
 
-import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,19 +7,18 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
+import pandas as pd
 from numpy.typing import NDArray
 
-from loop.base.errors import LoopError
-from loop.data import batches
 from loop.stats import arrays
+from loop.stats.arrays import Floats
 
-Floats = NDArray[np.float64]
 Codes = NDArray[np.uint8]
 
-FINE = 128  # a bin holds less than 1 % of the reference: KS of counts is within 0.01 of that of values
+FINE = 128  # a bin holds less than 1 % of the baseline: KS of counts is within 0.01 of that of values
 VALUES = 100  # categories with a bin of their own; the rest share one
 SAMPLE = 50_000  # rows that edges and values are taken from
+BATCH = 131_072  # rows that are turned into bins at once
 GRID = 8192  # cells of the table that finds a number's bin
 CHUNK = 32_768  # numbers that are binned at once: they stay in the cache
 NEAR = 8  # edges in one cell, above which a binary search is faster
@@ -31,10 +28,10 @@ NEAR = 8  # edges in one cell, above which a binary search is faster
 class Bins:
     """The bins of one column: `edges` of numbers or `values` of categories, the other is None.
 
-    Numbers: bin i holds (edges[i-1], edges[i]], the first all that is below the reference's least, the last
+    Numbers: bin i holds (edges[i-1], edges[i]], the first all that is below the baseline's least, the last
     all above its largest. Categories: a bin per value, most frequent first, then one for all others. After
     these `known` bins comes one for missing (null, NaN). `scores` (known,): the standard normal quantile of
-    the reference's mid-rank of each bin.
+    the baseline's mid-rank of each bin.
     """
 
     edges: Floats | None
@@ -51,33 +48,9 @@ class Bins:
         """How many bins there are without that of the missing."""
         return len(self.scores)
 
-    def codes(self, batch: Any, name: str) -> Codes:
-        """The bin of each row of a column of a record batch or table: (rows,). LoopError as of `numbers`."""
-        return (
-            self._of_numbers(numbers(batch, name))
-            if self.ordered
-            else self._of_categories(batch.column(name))
-        )
-
-    def as_json(self) -> dict[str, Any]:
-        """A mapping that JSON can hold."""
-        edges = None if self.edges is None else self.edges.tolist()
-        values = None if self.values is None else list(self.values)
-        return {"edges": edges, "values": values, "scores": self.scores.tolist()}
-
-    @classmethod
-    def from_json(cls, found: dict[str, Any]) -> "Bins":
-        """The bins that `as_json` wrote."""
-        edges, values = found["edges"], found["values"]
-        return cls(
-            None if edges is None else np.array(edges, np.float64),
-            None if values is None else tuple(values),
-            np.array(found["scores"], np.float64),
-        )
-
-    def same(self, other: "Bins") -> bool:
-        """Whether counts in these bins and in the others may be added or compared."""
-        return json.dumps(self.as_json()) == json.dumps(other.as_json())
+    def codes(self, column: Any) -> Codes:
+        """The bin of each row of an arrow array: (rows,)."""
+        return self._of_numbers(arrays.numbers(column)) if self.ordered else self._of_categories(column)
 
     def _of_numbers(self, values: Floats) -> Codes:
         codes = np.empty(len(values), np.uint8)
@@ -138,61 +111,24 @@ class Bins:
         return {value: place for place, value in enumerate(self.values or ())}
 
 
-def bins(source: Any, columns: Sequence[str]) -> dict[str, Bins]:
-    """Bins of each column of a reference: paths of Parquet, a frame or an arrow table.
+def bins(rows: pd.DataFrame, columns: Sequence[str]) -> dict[str, Bins]:
+    """Bins of columns of a baseline, from about 50,000 of its rows: every n-th of each batch, or all.
 
-    From about 50,000 of its rows, or all: every n-th row of some row groups at even steps, so the same
-    source gives the same bins. Numbers, booleans and times get edges at 128 quantiles, equal ones once; all
-    else is categories. A column without a value has one bin for whatever comes. Raises
-    LoopError for a column that the reference lacks.
+    Numbers, booleans and times get edges at 128 quantiles, equal ones once; all else is categories. A column
+    without a value has one bin for whatever comes.
     """
-    wanted = list(columns)
-    kinds = batches.kinds(source)
-    if absent := [name for name in wanted if name not in kinds]:
-        raise LoopError(
-            f"the reference has no column {', '.join(absent)}",
-            "every column that is to be compared",
-            f"name columns that it has: {', '.join(kinds)}",
-        )
-    of = {name: kinds[name] for name in wanted}
-    parts = batches.spread(batches.pieces(source, wanted), SAMPLE)
-    step = max(1, sum(part.rows for part in parts) // SAMPLE)
-    found = list(batches.each(parts, lambda batch: _strided(batch, of, step)))
-    return {name: _bins(kinds[name], [part[name] for part in found if name in part]) for name in wanted}
+    step = max(1, len(rows) // SAMPLE)
+    sample = arrays.table(rows[np.arange(len(rows)) % BATCH % step == 0], columns)
+    return {name: _bins(sample[name].combine_chunks()) for name in columns}
 
 
-def numbers(batch: Any, name: str) -> Floats:
-    """A column of a batch as numbers, missing as NaN; text is read. Raises LoopError where that fails."""
-    try:
-        return arrays.numbers(batch.column(name))
-    except pa.ArrowInvalid as error:
-        raise LoopError(
-            f"column {name} holds what is no number ({error})",
-            f"numbers, as {name} held before",
-            "mend the feed: check the rows against their contract first",
-        ) from None
-
-
-def _strided(batch: Any, kinds: dict[str, Any], step: int) -> dict[str, Any]:
-    return {
-        name: _every(batch, name, kind, step) for name, kind in kinds.items() if name in batch.schema.names
-    }
-
-
-def _every(batch: Any, name: str, kind: Any, step: int) -> Any:
-    if arrays.is_number(kind):
-        return numbers(batch, name)[::step].copy()
-    names, where = arrays.categories(batch.column(name))
-    rows = np.bincount(where[::step], minlength=len(names))
-    return Counter({one: int(count) for one, count in zip(names, rows, strict=True) if one is not None})
-
-
-def _bins(kind: Any, found: list[Any]) -> Bins:
-    if arrays.is_number(kind):
-        values = np.concatenate([np.empty(0), *found])
+def _bins(column: Any) -> Bins:
+    if arrays.is_number(column.type):
+        values = arrays.numbers(column)
         return _of_numbers(np.sort(values[~np.isnan(values)]))
-    together: Counter[str] = sum(found, Counter())
-    return _of_values(together)
+    names, where = arrays.categories(column)
+    rows = np.bincount(where, minlength=len(names)).tolist()
+    return _of_values({name: count for name, count in zip(names, rows, strict=True) if name is not None})
 
 
 def _of_numbers(ordered: Floats) -> Bins:
@@ -207,7 +143,7 @@ def _of_numbers(ordered: Floats) -> Bins:
     return Bins(edges, None, _scores(shares))
 
 
-def _of_values(counts: "Counter[str]") -> Bins:
+def _of_values(counts: dict[str, int]) -> Bins:
     order = sorted(counts, key=lambda value: (-counts[value], value))
     rows = max(sum(counts.values()), 1)
     kept, rest = order[:VALUES], sum(counts[value] for value in order[VALUES:])

@@ -1,17 +1,14 @@
 """How much the dependence among features moved, which no single feature shows.
 
 Each row's values are turned into normal scores: the standard normal quantile of the mid-rank that a value's
-bin has in the reference; categories rank by how frequent they are there, a missing value scores zero. Of
+bin has in the baseline; categories rank by how frequent they are there, a missing value scores zero. Of
 the scores a profile keeps sums of products by day, so the correlations of any window are at hand. A
 correlation does not see a feature's own shift of mean or spread.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.base.errors import LoopError
 from loop.stats.profile import Profile
 
 Floats = NDArray[np.float64]
@@ -24,12 +21,6 @@ def correlations(profile: Profile) -> Floats:
 
     A column that does not vary correlates with nothing: zero. NaN for a window without a row.
     """
-    if profile.moments is None:
-        raise LoopError(
-            "a profile without the sums that correlations need",
-            "a profile made with dependence=True",
-            "profile the rows again",
-        )
     rows = np.where(profile.rows > 0, profile.rows, np.nan)[:, None]
     known = [(profile.counts[name][:, :-1], of.scores) for name, of in profile.bins.items()]
     means = np.stack([counts @ scores for counts, scores in known], axis=1) / rows
@@ -42,22 +33,14 @@ def correlations(profile: Profile) -> Floats:
     return np.asarray(np.divide(covariance, scale, out=np.zeros_like(covariance), where=there))
 
 
-def distance(reference: Profile, window: Profile) -> Floats:
+def distance(baseline: Profile, window: Profile) -> Floats:
     """Root mean square of the differences of correlations, over pairs of columns: (windows,), in [0, 2].
 
     Either side may have one window, then it is set against each of the other's. Zero for the same rows and
     where there is no pair; NaN for a window without a row.
     """
-    moved = correlations(window) - correlations(reference)
+    moved = correlations(window) - correlations(baseline)
     pairs = np.triu_indices(len(window.bins), 1)
     if not len(pairs[0]):
         return np.zeros(len(moved))
     return np.asarray(np.sqrt((moved[:, pairs[0], pairs[1]] ** 2).mean(axis=1)))
-
-
-def moved(reference: Profile, window: Profile) -> list[tuple[str, str, float]]:
-    """Pairs of columns, the most moved first, and by how much the correlation rose; one window each side."""
-    rose: Any = (correlations(window) - correlations(reference))[0]
-    names = list(window.bins)
-    pairs = zip(*np.triu_indices(len(names), 1), strict=True)
-    return sorted(((names[i], names[j], float(rose[i, j])) for i, j in pairs), key=lambda pair: -abs(pair[2]))

@@ -14,7 +14,7 @@ from scipy.stats import t
 from loop.stats import bootstrap
 from loop.stats.bootstrap import Codes, Floats
 
-Word = Literal["better", "equivalent", "worse", "cannot tell"]
+Outcome = Literal["better", "equivalent", "worse", "inconclusive"]
 
 
 @dataclass(frozen=True)
@@ -75,19 +75,19 @@ def by_cluster(
     return np.asarray(losses[0] - losses[1])
 
 
-def verdict(gain: Gain, margin: float) -> Word:
-    """One of four words; a difference within `margin`, either way, is nobody's concern.
+def verdict(gain: Gain, margin: float) -> Outcome:
+    """One of four outcomes; a difference within `margin`, either way, is nobody's concern.
 
     better: the interval lies above zero. equivalent: it lies within the margin. worse: it lies
-    below zero and reaches beyond the margin. cannot tell: anything else, undefined included.
+    below zero and reaches beyond the margin. inconclusive: anything else, undefined included.
     """
     if not np.isfinite([gain.low, gain.high]).all():
-        return "cannot tell"
+        return "inconclusive"
     if gain.low > 0:
         return "better"
     if -margin <= gain.low and gain.high <= margin:
         return "equivalent"
-    return "worse" if gain.high < 0 else "cannot tell"
+    return "worse" if gain.high < 0 else "inconclusive"
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -1,43 +1,42 @@
-"""What a table of rows looks like, day by day: counts in fixed bins, from one pass over the rows.
+"""What a table of rows looks like, day by day: counts in fixed bins.
 
 Any window, any set of past windows and any resampling of days is a sum of days afterwards.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from loop.base.errors import LoopError
-from loop.data import batches
-from loop.stats.binning import Bins, Floats, bins
-from loop.stats.tally import Ints, Tally, tally
+from loop.stats import arrays
+from loop.stats.arrays import Floats
+from loop.stats.binning import BATCH, Bins, bins
 
-__all__ = ["Bins", "Profile", "bins", "past", "profile", "thinned"]
+__all__ = ["Bins", "Profile", "bins", "past", "profile"]
+
+Ints = NDArray[np.int64]
+THREADS = 2
 
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """Counts per day, in the bins of a reference; days with no row are absent.
+    """Counts per day, in the bins of a baseline; days with no row are absent.
 
     `rows` (days,); `counts` of a column (days, known bins + 1), missing last; `moments` (days, columns,
-    columns), the sums of products of the normal scores of two columns, in the order of `bins`, or None. The
-    first axis holds windows instead of days after `weighted` and `past`, `days` their names.
+    columns), the sums of products of the normal scores of two columns, in the order of `bins`. The first
+    axis holds windows instead of days after `weighted` and `past`, `days` their names.
     """
 
     bins: dict[str, Bins]
     days: list[str]
     rows: NDArray[Any]
     counts: dict[str, NDArray[Any]]
-    moments: Floats | None = None
-
-    def window(self, first_day: str, until_day: str) -> dict[str, NDArray[Any]]:
-        """The counts of each column, (bins,), over the days from `first_day` to before `until_day`."""
-        return {
-            name: counts.sum(axis=0) for name, counts in self.between(first_day, until_day).counts.items()
-        }
+    moments: Floats
 
     def between(self, first_day: str, until_day: str) -> "Profile":
         """The days from `first_day` to before `until_day`."""
@@ -51,92 +50,52 @@ class Profile:
             days=[self.days[place] for place in where],
             rows=self.rows[where],
             counts={name: counts[where] for name, counts in self.counts.items()},
-            moments=None if self.moments is None else self.moments[where],
+            moments=self.moments[where],
         )
 
     def weighted(self, weight: NDArray[Any], names: Sequence[str]) -> "Profile":
         """Sums over days by `weight` (windows, days): a profile of windows with these names."""
         size = len(self.bins)
-        flat = None if self.moments is None else self.moments.reshape(len(self.days), size * size)
+        flat = self.moments.reshape(len(self.days), size * size)
         return replace(
             self,
             days=list(names),
             rows=_product(weight, self.rows),
             counts={name: _product(weight, counts) for name, counts in self.counts.items()},
-            moments=None if flat is None else (weight @ flat).reshape(len(names), size, size),
+            moments=(weight @ flat).reshape(len(names), size, size),
         )
 
-    def total(self, name: str = "total") -> "Profile":
+    def total(self) -> "Profile":
         """All days as one window."""
-        return self.weighted(np.ones((1, len(self.days)), np.int64), [name])
-
-    def __add__(self, other: "Profile") -> "Profile":
-        differ = [name for name in self.bins if not (name in other.bins and _same(self, other, name))]
-        if differ or len(self.bins) != len(other.bins):
-            raise LoopError(
-                f"two profiles have other bins, of {', '.join(differ) or 'other columns'}",
-                "profiles made with the same bins",
-                "profile both with the bins of one reference",
-            )
-        days = sorted({*self.days, *other.days})
-        parts = [part.weighted(_places(part.days, days), days) for part in (self, other)]
-        moments = [part.moments for part in parts]
-        return replace(
-            self,
-            days=days,
-            rows=parts[0].rows + parts[1].rows,
-            counts={name: parts[0].counts[name] + parts[1].counts[name] for name in self.counts},
-            moments=None if moments[0] is None or moments[1] is None else moments[0] + moments[1],
-        )
-
-    def as_json(self) -> dict[str, Any]:
-        """A mapping that JSON can hold: counts exactly, moments to six digits."""
-        upper = np.triu_indices(len(self.bins))
-        moments = None if self.moments is None else self.moments[:, upper[0], upper[1]]
-        return {
-            "bins": {name: of.as_json() for name, of in self.bins.items()},
-            "days": self.days,
-            "rows": self.rows.tolist(),
-            "counts": {name: counts.tolist() for name, counts in self.counts.items()},
-            "moments": None if moments is None else [[float(f"{x:.6g}") for x in day] for day in moments],
-        }
-
-    @classmethod
-    def from_json(cls, found: dict[str, Any]) -> "Profile":
-        """The profile that `as_json` wrote."""
-        of = {name: Bins.from_json(one) for name, one in found["bins"].items()}
-        days, size = found["days"], len(of)
-        moments = None
-        if found["moments"] is not None:
-            rows, columns = np.triu_indices(size)
-            moments = np.zeros((len(days), size, size))
-            moments[:, rows, columns] = moments[:, columns, rows] = np.reshape(
-                found["moments"], (len(days), -1)
-            )
-        counts = {
-            name: np.array(counts, np.int64).reshape(len(days), of[name].known + 1)
-            for name, counts in found["counts"].items()
-        }
-        return cls(of, days, np.array(found["rows"], np.int64), counts, moments)
+        return self.weighted(np.ones((1, len(self.days)), np.int64), ["total"])
 
 
-def profile(source: Any, bins: dict[str, Bins], day: str, *, dependence: bool = True) -> Profile:
-    """Count the rows of a source (paths of Parquet, a frame, an arrow table) by day and bin.
+def profile(rows: pd.DataFrame, bins: dict[str, Bins], day: str) -> Profile:
+    """Count rows by day and bin; `day` is a column of instants with a time zone, and their day that in UTC.
 
-    `day` is a column of instants with a time zone (their day is that in UTC), of dates or of ISO days. A
-    column that the source lacks is missing in every row. One pass; memory holds a few batches. Without
-    `dependence` the moments are left out. Raises LoopError for a day that cannot be told.
+    Two threads count a batch of rows each, so that bins and scores of all rows are never held at once.
     """
-    parts = batches.pieces(source, [*bins, day])
-    found = Tally(bins, dependence)
-    for part in batches.each(parts, lambda batch: tally(batch, bins, day, dependence)):
-        found.add(part)
-    days = np.array(found.days, "datetime64[D]").astype(str).tolist()
-    return Profile(bins, days, found.counts[:, 0], found.of_columns(), found.moments)
+    table = arrays.table(rows, bins)
+    days = rows[day].dt.tz_convert(None).to_numpy().astype("datetime64[D]")
+    known = np.unique(days)
+    ends = np.cumsum([1, *(of.known + 1 for of in bins.values())])  # column 0: the rows
+    counts = np.zeros((len(known), ends[-1]), np.int64)
+    moments = np.zeros((len(known), len(bins), len(bins)))
+
+    def counted(start: int) -> tuple[NDArray[Any], Ints, Floats]:
+        return _tally(table.slice(start, BATCH), days[start : start + BATCH], bins)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for found, part, products in pool.map(counted, range(0, len(rows), BATCH)):
+            where = np.searchsorted(known, found)
+            counts[where] += part
+            moments[where] += products
+    of_columns = dict(zip(bins, np.split(counts, ends[:-1], axis=1)[1:], strict=True))
+    return Profile(bins, known.astype(str).tolist(), counts[:, 0], of_columns, moments)
 
 
 def past(profile: Profile, window_days: int, step_days: int) -> tuple[Profile, Profile]:
-    """Every past window of so many calendar days, and for each the reference's other days.
+    """Every past window of so many calendar days, and for each the baseline's other days.
 
     Two profiles whose first axis is the windows, named by their first days, each `step_days` after the
     one before; windows without a row are left out.
@@ -152,19 +111,6 @@ def past(profile: Profile, window_days: int, step_days: int) -> tuple[Profile, P
     return profile.weighted(weight, names), profile.weighted(1 - weight, names)
 
 
-def thinned(windows: Profile, rows: int, *, seed: int) -> Profile:
-    """The same windows as they look with so many rows each: drawn from their shares, without moments.
-
-    A window of few rows lies far from any reference by chance alone, so it is to be set against past windows
-    that are as small. A window without a row stays so.
-    """
-    random = np.random.default_rng(seed)
-    size = np.where(windows.rows > 0, rows, 0)
-    shares = {name: of / np.maximum(of.sum(axis=1, keepdims=True), 1) for name, of in windows.counts.items()}
-    counts = {name: random.multinomial(size, share) * (size > 0)[:, None] for name, share in shares.items()}
-    return replace(windows, rows=size, counts=counts, moments=None)
-
-
 def _product(weight: NDArray[Any], counts: NDArray[Any]) -> NDArray[Any]:
     """`weight @ counts`; of whole numbers by way of floats, which BLAS adds, exact up to 2**53."""
     found = weight.astype(np.float64) @ counts.astype(np.float64)
@@ -172,10 +118,16 @@ def _product(weight: NDArray[Any], counts: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(found.astype(np.int64) if whole else found)
 
 
-def _places(days: list[str], among: list[str]) -> Ints:
-    same = np.equal(np.array(among, np.str_)[:, None], np.array(days, np.str_)[None, :])
-    return np.asarray(same, np.int64)
-
-
-def _same(one: Profile, other: Profile, name: str) -> bool:
-    return one.bins[name] is other.bins[name] or one.bins[name].same(other.bins[name])
+def _tally(batch: Any, days: NDArray[Any], bins: dict[str, Bins]) -> tuple[NDArray[Any], Ints, Floats]:
+    """The days of some rows, sorted; per day the rows and the counts of all columns side by side; moments."""
+    order = np.argsort(days, kind="stable")
+    found, starts = np.unique(days[order], return_index=True)
+    of_day = [slice(start, end) for start, end in pairwise([*starts.tolist(), len(days)])]
+    columns = [np.diff(starts, append=len(days))[:, None]]
+    scores = np.empty((len(bins), len(days)), np.float32)
+    for place, (name, of) in enumerate(bins.items()):
+        codes = of.codes(batch[name].combine_chunks())[order]
+        columns.append(np.array([np.bincount(codes[rows], minlength=of.known + 1) for rows in of_day]))
+        np.append(of.scores, 0).astype(np.float32).take(codes, out=scores[place], mode="clip")
+    parts = [scores[:, rows] for rows in of_day]
+    return found, np.concatenate(columns, axis=1), np.array([part @ part.T for part in parts], np.float64)

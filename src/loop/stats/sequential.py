@@ -1,4 +1,4 @@
-"""Two cohorts of a canary compared while it runs: bounds that hold at every look, however often one looks.
+"""Two arms of a canary compared while it runs: bounds that hold at every interim look.
 
 Asymptotic confidence sequences (Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas 2024, "Time-uniform
 central limit theory and asymptotic confidence sequences", Annals of Statistics 52(6)), with the one-sided
@@ -9,10 +9,10 @@ nonasymptotic confidence sequences", Annals of Statistics 49(2), eq. 14. What is
 
 whose mean is p (1 - p) times the challenger's excess loss. So rows of stages with different shares are
 pooled by what each tells (overlap weights: Li, Morgan and Zaslavsky 2018). `m` is the mean of the other
-entities of the same block, of both cohorts: it takes out what a day does to both, and because it knows
-nothing of the row's own draw the estimate stays unbiased. Rows of one entity go to one cohort and
+entities of the same block, of both arms: it takes out what a day does to both, and because it knows
+nothing of the row's own draw the estimate stays unbiased. Rows of one entity go to one arm and
 resemble each other: the variance is that of sums by entity. Of two estimates of it the larger is taken:
-what was seen, and what drawing cohorts afresh would give, which is right too where few of one cohort are
+what was seen, and what drawing arms afresh would give, which is right too where few of one arm are
 seen and losses are rare and large.
 
 The bounds are about the mean over the requests seen so far, not about days still to come.
@@ -38,7 +38,6 @@ class Bounds:
     value: float
     low: float
     high: float
-    alpha: float
     information: float
 
 
@@ -77,11 +76,11 @@ def _bounds(part: Floats, weight: Floats, entity: Codes, alpha: float, drawn: Fl
     """Bounds of the sum of `part` over that of `weight`; `drawn` is what a row adds if drawn afresh."""
     information = float(weight.sum())
     if information == 0:
-        return Bounds(float("nan"), float("nan"), float("nan"), alpha, 0.0)
+        return Bounds(float("nan"), float("nan"), float("nan"), 0.0)
     value = float(part.sum()) / information
     variance = max(np.square(np.bincount(entity, one)).sum() for one in (part - value * weight, drawn))
     off = float(margin(np.asarray(variance), np.asarray(information), alpha)) / information
-    return Bounds(value, value - off, value + off, alpha, information)
+    return Bounds(value, value - off, value + off, information)
 
 
 def _mean_of_others(loss: Floats, entity: Codes, block: Codes) -> tuple[Floats, NDArray[np.bool_]]:

@@ -1,6 +1,6 @@
-"""Whether a window differs more from the reference than past windows differed among themselves.
+"""Whether a window differs more from the baseline than past windows differed among themselves.
 
-Past windows overlap, so they count for fewer than they are: as many as fit into the reference side by side.
+Past windows overlap, so they count for fewer than they are: as many as fit into the baseline side by side.
 """
 
 import numpy as np
@@ -10,48 +10,45 @@ Floats = NDArray[np.float64]
 
 FLOOR = 1e-4  # added before the logarithm: a difference of this size or less concerns nobody
 SPREAD = 0.1  # least standard deviation on the log scale: past windows that are all alike cannot tell
-FEWEST = 3  # independent windows below which nothing can be told
+FEWEST = 3  # independent windows below which nothing can be judged
 
 
-def p_value(value: ArrayLike, past: ArrayLike, independent: float, floor: float = FLOOR) -> Floats:
+def p_value(value: ArrayLike, past: ArrayLike, independent: float) -> Floats:
     """Chance of at least this value in a new window, if it is like the past ones; one-sided.
 
-    `past` (..., windows) holds the statistic of each past window against the rest of the reference, `value`
-    (...) that of the new one; a sign is dropped. On the log scale (value + floor) the new value over the past
+    `past` (..., windows) holds the statistic of each past window against the rest of the baseline, `value`
+    (...) that of the new one; a sign is dropped. On the log scale (value + FLOOR) the new value over the past
     mean has Student's t with `independent` - 1 degrees of freedom and a standard deviation larger by
     sqrt(1 + 1/independent): the predictive distribution of a normal sample (Geisser 1993, "Predictive
     Inference", 2.2). NaN for fewer than three independent windows, or where the value is.
     """
     from scipy.special import stdtr
 
-    mean, spread = _normal(past, independent, floor)
-    place = (_log(value, floor) - mean) / spread
+    mean, spread = _normal(past, independent)
+    place = (_log(value) - mean) / spread
     return (
         np.asarray(stdtr(independent - 1, -place)) if independent >= FEWEST else np.full_like(place, np.nan)
     )
 
 
-def limit(past: ArrayLike, independent: float, alpha: float, floor: float = FLOOR) -> Floats:
+def limit(past: ArrayLike, independent: float, alpha: float) -> Floats:
     """The value whose p-value is `alpha`: the threshold to draw. Shapes and NaN as in `p_value`."""
     from scipy.special import stdtrit
 
-    mean, spread = _normal(past, independent, floor)
+    mean, spread = _normal(past, independent)
     if independent < FEWEST:
         return np.full_like(mean, np.nan)
-    return np.asarray(np.maximum(np.exp(mean - stdtrit(independent - 1, alpha) * spread) - floor, 0))
+    return np.asarray(np.maximum(np.exp(mean - stdtrit(independent - 1, alpha) * spread) - FLOOR, 0))
 
 
-def benjamini_hochberg(p_values: ArrayLike, weights: ArrayLike | None = None) -> Floats:
+def benjamini_hochberg(p_values: ArrayLike, weights: ArrayLike) -> Floats:
     """P-values adjusted for having looked at many features: the share of false alarms among the alarms.
 
     Weighted (Genovese, Roeder and Wasserman 2006, Biometrika 93(3)): p / w with weights of mean 1, then the
     steps of Benjamini and Hochberg (1995). A weight of zero never alarms: its value is 1. NaN stays and does
-    not count. Raises ValueError for a negative weight.
+    not count.
     """
-    p = np.asarray(p_values, np.float64)
-    weight = np.ones_like(p) if weights is None else np.asarray(weights, np.float64)
-    if (weight < 0).any():
-        raise ValueError("a weight is negative")
+    p, weight = (np.asarray(side, np.float64) for side in (p_values, weights))
     adjusted = np.full(len(p), np.nan)
     known = np.flatnonzero(np.isfinite(p))
     if not len(known) or weight[known].sum() == 0:
@@ -65,9 +62,9 @@ def benjamini_hochberg(p_values: ArrayLike, weights: ArrayLike | None = None) ->
     return adjusted
 
 
-def _normal(past: ArrayLike, independent: float, floor: float) -> tuple[Floats, Floats]:
+def _normal(past: ArrayLike, independent: float) -> tuple[Floats, Floats]:
     """Mean and standard deviation of logs; overlapping windows show too little spread by (n - 1) / n."""
-    logs = _log(past, floor)
+    logs = _log(past)
     known = np.isfinite(logs)
     count = np.maximum(known.sum(axis=-1), 1)
     mean = np.where(known, logs, 0).sum(axis=-1) / count
@@ -78,8 +75,8 @@ def _normal(past: ArrayLike, independent: float, floor: float) -> tuple[Floats, 
     return mean + none, spread * np.sqrt(1 + 1 / max(independent, 1)) + none
 
 
-def _log(values: ArrayLike, floor: float) -> Floats:
-    return np.asarray(np.log(np.abs(np.asarray(values, np.float64)) + floor))
+def _log(values: ArrayLike) -> Floats:
+    return np.asarray(np.log(np.abs(np.asarray(values, np.float64)) + FLOOR))
 
 
 def above(value: ArrayLike, past: ArrayLike, independent: float) -> Floats:

@@ -29,7 +29,7 @@ def train(days: int = DAYS, per_day: int = 3) -> pd.DataFrame:
 
 
 def kept():
-    return sorted(FOLDER.glob("reference-*.parquet"))
+    return sorted(FOLDER.glob("baseline-*.parquet"))
 
 
 def test_no_row_is_scored_by_a_model_that_was_fitted_on_it():
@@ -76,7 +76,7 @@ def test_one_that_is_older_than_the_model_is_made_again():
 
 
 @pytest.mark.parametrize(
-    "harm",
+    "damage",
     [
         lambda path: path.write_bytes(path.read_bytes()[:-50]),
         lambda path: path.write_bytes(b""),
@@ -87,10 +87,10 @@ def test_one_that_is_older_than_the_model_is_made_again():
     ],
     ids=["cut short", "empty", "a row less", "no score", "null scores", "rows twice"],
 )
-def test_one_that_is_not_whole_is_made_again(harm):
+def test_one_that_is_not_whole_is_made_again(damage):
     rows, model = train(), Model()
     first = baseline.scores(model, rows, 14)
-    harm(kept()[0])
+    damage(kept()[0])
     assert baseline.scores(model, rows, 14).tolist() == first.tolist()
     assert len(model.fits) == 8
 
@@ -111,7 +111,7 @@ def test_one_that_holds_the_champions_own_scores_of_its_training_rows_is_refused
     files.write_table(path, table.assign(score=inside))
     with pytest.raises(LoopError, match=r"own training rows \(100% are the same\)") as refused:
         baseline.scores(model, rows, 14)
-    assert "reference-" in refused.value.todo
+    assert "baseline-" in refused.value.todo
 
 
 def test_coarse_scores_that_are_the_same_by_chance_are_not_refused():

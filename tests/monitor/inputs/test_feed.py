@@ -31,26 +31,25 @@ def test_a_champion_of_other_code_is_asked_about_features_as_its_own_code_makes_
     asked = []
 
     class Home:
-        path, python = tmp_path / "home", "python"
+        path = tmp_path / "home"
 
-        def run(self, *command):
-            asked.append(command)
+        def ask(self, *question):
+            asked.append(question)
             own = pd.DataFrame({"own": [1]})
             for name in ("examples", "labels"):
                 files.write_table(tmp_path / "feed" / f"{name}.parquet", own)
 
-    monkeypatch.setattr(feed, "git", lambda *told: "src/problem/features.py")
-    monkeypatch.setattr(feed, "broken", lambda *told: [])
+    monkeypatch.setattr(feed, "git", lambda *arguments: "src/problem/features.py")
+    monkeypatch.setattr(feed, "broken", lambda *arguments: [])
     champion = SimpleNamespace(commit="c" * 40, windows=windows(), home=Home())
     found = feed.by(champion, NOW, NOW, 28)
     assert found.examples["own"].tolist() == [1]
-    assert asked[0][:3] == ("python", "-m", "loop.monitor.inputs.feed")
-    assert asked[0][3:5] == (windows().since.isoformat(), NOW.isoformat())
+    assert asked[0][:3] == ("feed", windows().since.isoformat(), NOW.isoformat())
 
 
 def test_what_a_checkout_writes_is_what_its_code_makes(tmp_path, monkeypatch):
-    told = [at.isoformat() for at in (SINCE, NOW, NOW)]
-    monkeypatch.setattr("sys.argv", ["feed", *told, str(tmp_path)])
+    instants = [at.isoformat() for at in (SINCE, NOW, NOW)]
+    monkeypatch.setattr("sys.argv", ["feed", *instants, str(tmp_path)])
     feed.main()
     examples, labels = feed.made(SINCE, NOW, NOW)
     pd.testing.assert_frame_equal(files.read_table(tmp_path / "examples.parquet"), examples)

@@ -21,7 +21,7 @@ def join(predictions, labels, now=NOW, **changed):
 
 def counted(joined) -> tuple[int, int, int]:
     found = outcomes.outcomes(joined, FOREVER)
-    return found.known, found.pending, found.never
+    return found.known, found.pending, found.unlabelled
 
 
 def test_a_label_is_known_or_may_still_come_or_never_will():
@@ -90,8 +90,8 @@ def test_at_an_earlier_instant_there_is_what_was_known_then(ages, after):
     labels = labelled(rows, after + 0.01)
     then = NOW - 10 * DAY
     seen = join(rows, labels, then)
-    told = labels[labels["label_known_at"] <= then]
-    pd.testing.assert_frame_equal(seen.rows, join(rows, told, then).rows)
+    known = labels[labels["label_known_at"] <= then]
+    pd.testing.assert_frame_equal(seen.rows, join(rows, known, then).rows)
     assert not (seen.rows["label_known_at"] > then).any()
     assert seen.ahead == int((rows["decided_at"] > then).sum())
 
@@ -109,16 +109,16 @@ def test_the_order_of_labels_does_not_matter(order):
 
 def test_of_labels_that_came_twice_the_first_counts():
     rows = decided([5, 5])
-    twice = pd.concat([labelled(rows, 1.5, 0), labelled(rows.iloc[[0]], 0.5, 1)])
-    joined = join(rows, twice)
-    assert joined.twice == 1
+    duplicate_labels = pd.concat([labelled(rows, 1.5, 0), labelled(rows.iloc[[0]], 0.5, 1)])
+    joined = join(rows, duplicate_labels)
+    assert joined.duplicate_labels == 1
     assert joined.rows["label"].tolist() == [1, 0]
 
 
 def test_a_label_without_a_prediction_is_counted_and_not_used():
     rows = decided([5])
     joined = join(rows, pd.concat([labelled(rows, 0.5), labelled(decided([5, 5], first=7), 0.5)]))
-    assert joined.strange == 2
+    assert joined.orphan_labels == 2
     assert len(joined.rows) == 1
 
 
@@ -136,7 +136,7 @@ def test_a_delay_does_not_hide_a_label_that_came_before_its_prediction():
 def test_a_right_label_counts_though_a_wrong_one_came_before():
     rows = decided([5])
     joined = join(rows, pd.concat([labelled(rows, -0.5, 0), labelled(rows, 0.5, 1)]))
-    assert (joined.before, joined.twice, joined.rows["label"].tolist()) == (1, 0, [1])
+    assert (joined.before, joined.duplicate_labels, joined.rows["label"].tolist()) == (1, 0, [1])
 
 
 def test_a_decision_ahead_of_now_is_a_clock_that_is_wrong_and_no_row():

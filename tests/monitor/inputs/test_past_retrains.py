@@ -108,7 +108,7 @@ def test_another_number_of_params_is_no_retrain(clone):
 
 def test_params_that_cannot_be_read_are_passed_over(clone):
     commit("broken", as_of='"')
-    commit("mended")
+    commit("fixed")
     assert found() == []
 
 
@@ -157,8 +157,8 @@ def proposed(github, branch: str, *, gate: bool = True) -> int:
     number = github.open_pull(branch)
     if gate:
         sha = github.tip(branch)
-        told = {"context": "gate", "state": "success", "description": "better"}
-        github.statuses.append({"sha": sha, **told})
+        fields = {"context": "gate", "state": "success", "description": "better"}
+        github.statuses.append({"sha": sha, **fields})
     return number
 
 
@@ -216,15 +216,15 @@ def test_a_workflows_issue_about_a_refused_retrain_counts_open_or_closed(
     github, title, labels, login, expected
 ):
     for number, state in enumerate(("open", "closed")):
-        told = {"title": title, "labels": labels, "user": {"login": login}}
-        github.issues = [{"number": 900 + number, "state": state, "html_url": "u", **told}]
+        fields = {"title": title, "labels": labels, "user": {"login": login}}
+        github.issues = [{"number": 900 + number, "state": state, "html_url": "u", **fields}]
         assert found() == expected
 
 
 def test_of_one_day_what_became_of_it_in_the_end_counts(github):
     commit("one", "2013-07-01T00:00Z")
     title = past_retrains.refused_title("2013-07-01")
-    told = {"title": title, "labels": ["retrain"], "user": {"login": BOT}}
-    github.issues = [{"number": 9, "state": "open", "html_url": "u", **told}]
+    fields = {"title": title, "labels": ["retrain"], "user": {"login": BOT}}
+    github.issues = [{"number": 9, "state": "open", "html_url": "u", **fields}]
     proposed(github, "retrain/2013-07-01-7-2")
     assert found() == [("2013-07-01", "open")]

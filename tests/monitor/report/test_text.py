@@ -1,4 +1,4 @@
-"""What a look found, for people: it fits a screen, a comment, a page, and nothing foreign in it acts."""
+"""A finding for people: it fits a screen, a comment, a page, and nothing foreign in it acts."""
 
 import re
 from functools import cache
@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from loop.monitor.report import text as report
-from loop.monitor.report.html import page
+from loop.monitor.report.html import report as page
 from loop.monitor.schema import Event, Finding
 from support import findings
 
 RENDERER = MarkdownIt("gfm-like", {"html": True, "linkify": True})
 RENDERER.linkify.set({"fuzzy_link": False})  # GitHub links no bare "0.al"; "www." is looked for
 HOSTILE = "<img src=x> [a](http://evil.example) @team #1 | `x` www.evil.example **b** $x_1$ </svg>\n## head"
-DAYS = ("since", "until", "day", "train_from", "train_until", "looks", "days")
+DAYS = ("since", "until", "day", "train_from", "train_until", "runs", "days")
 FIGURES = re.compile(r'data-figure="(\w+)"')
 OURS = {"h2", "p", "strong", "em", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "code"}
 made = pytest.mark.parametrize("decision", findings.ALL)
@@ -29,7 +29,7 @@ def shown(decision: str) -> str:
     return page(findings.ALL[decision]())
 
 
-def said(finding: Finding, text: str) -> Finding:
+def with_text(finding: Finding, text: str) -> Finding:
     """The finding with `text` in place of every text that data, params or branches may choose."""
 
     def changed(value, key=""):
@@ -50,31 +50,31 @@ def emptied(finding: Finding) -> Finding:
         return {key: None if part is None or key in unknown else part for key, part in value.items()}
 
     unknown = {"value", "low", "high", "limit", "p", "delay_hours_median", "delay_hours_99", "since"}
-    told = finding.model_dump()
-    for point in told["points"]:
-        point.update({key: None for key in point if key not in ("until", "reference", "rows")})
-    told["signals"] = [changed(one) for one in told["signals"]]
-    for feature in told["features"]:
+    changed_to = finding.model_dump()
+    for point in changed_to["curves"]:
+        point.update({key: None for key in point if key not in ("until", "baseline", "rows")})
+    changed_to["signals"] = [changed(one) for one in changed_to["signals"]]
+    for feature in changed_to["features"]:
         feature["statistics"] = [changed(one) for one in feature["statistics"]]
         feature.update(p=None, since=None, heat=[None] * len(feature["heat"]))
-    if told["cusum"]:
-        told["cusum"].update(path=[None] * len(told["cusum"]["path"]), limit=None)
-    return Finding(**told)
+    if changed_to["cusum"]:
+        changed_to["cusum"].update(path=[None] * len(changed_to["cusum"]["path"]), limit=None)
+    return Finding(**changed_to)
 
 
 def many(finding: Finding) -> Finding:
     """The finding with 200 features of long names, as many signals, events, notes and breaches."""
-    name, looks = "a_rather_long_name_of_a_feature_" * 4, findings.retrain().looks
+    name, runs = "a_rather_long_name_of_a_feature_" * 4, findings.retrain().runs
     signals = findings.signals(inputs=3, loss=3, bias=3)
     features = [
-        findings.feature(place % 12, looks, 1.5 * (place % 40 == 39)).model_copy(
-            update={"name": f"{place}_{name}", "use": 0.02 / (1 + place)}
+        findings.feature(place % 12, runs, 1.5 * (place % 40 == 39)).model_copy(
+            update={"name": f"{place}_{name}", "importance": 0.02 / (1 + place)}
         )
         for place in range(200)
     ]
     return finding.model_copy(
         update={
-            "looks": looks,
+            "runs": runs,
             "features": features,
             "features_that_matter": [one.name for one in features if one.alarm][:3],
             "signals": [one.model_copy(update={"title": "|" * 60}) for one in signals] * 10,
@@ -85,23 +85,23 @@ def many(finding: Finding) -> Finding:
     )
 
 
-def first_look(finding: Finding) -> Finding:
-    """The finding after one look: one column, one point, one day."""
-    told = finding.model_dump()
-    told["looks"], told["points"] = told["looks"][-1:], told["points"][-1:]
-    told["features"] = [one | {"heat": one["heat"][-1:]} for one in told["features"]]
-    told["cusum"] = told["cusum"] and told["cusum"] | {
-        key: told["cusum"][key][:1] for key in ("days", "path")
+def first_run(finding: Finding) -> Finding:
+    """The finding after one run: one column, one point, one day."""
+    changed_to = finding.model_dump()
+    changed_to["runs"], changed_to["curves"] = changed_to["runs"][-1:], changed_to["curves"][-1:]
+    changed_to["features"] = [one | {"heat": one["heat"][-1:]} for one in changed_to["features"]]
+    changed_to["cusum"] = changed_to["cusum"] and changed_to["cusum"] | {
+        key: changed_to["cusum"][key][:1] for key in ("days", "path")
     }
-    return Finding(**told)
+    return Finding(**changed_to)
 
 
-BENT = {"as it is": lambda found: found, "unknown": emptied, "many": many, "first look": first_look}
+BENT = {"as it is": lambda found: found, "unknown": emptied, "many": many, "first run": first_run}
 KINDS = [
     *[(decision, "as it is") for decision in findings.ALL],
     *[("retrain", bend) for bend in BENT if bend != "as it is"],
     ("broken feed", "many"),
-    ("quiet", "first look"),
+    ("quiet", "first run"),
 ]
 
 
@@ -128,22 +128,22 @@ def test_the_same_finding_gives_the_same_bytes(decision):
 @settings(deadline=None, max_examples=60)
 def test_foreign_text_is_only_words(text):
     for finding in (findings.retrain(), findings.broken_feed()):
-        told = report.markdown(said(finding, text), "https://example.test/blob/main")
-        assert len(told.encode()) <= 8_000
-        html = RENDERER.render(told)
+        changed_to = report.markdown(with_text(finding, text), "https://example.test/blob/main")
+        assert len(changed_to.encode()) <= 8_000
+        html = RENDERER.render(changed_to)
         link = r'<a href="https://example.test/blob/main/[\w./-]+">'
         tags = set(re.findall(r"<(\w+)", re.sub(link, "", html)))
         assert tags <= OURS
         words = re.sub(r"<code.*?</code>", "", re.sub(link, "", html), flags=re.DOTALL)
         assert not re.search(r"(?<!\w)@\w|(?<!&)#\d|\bwww\.\w|<[^>]*(href|src)=", words)
-        for line in report.terminal(said(finding, text)).split("\n"):
+        for line in report.terminal(with_text(finding, text)).split("\n"):
             assert len(line) <= 100
             assert not re.search("[\u0000-\u001f\u007f-\u009f\u202e]", line)
 
 
 def test_a_table_has_as_many_cells_in_each_row():
     for finding in (findings.retrain(), findings.broken_feed()):
-        for block in report.markdown(said(finding, HOSTILE)).split("\n\n"):
+        for block in report.markdown(with_text(finding, HOSTILE)).split("\n\n"):
             rows = [line for line in block.splitlines() if line.startswith("|")]
             assert len({line.count("|") for line in rows}) <= 1, rows
 
@@ -151,7 +151,7 @@ def test_a_table_has_as_many_cells_in_each_row():
 @pytest.mark.parametrize("text", [HOSTILE, "$\\frac{1}{2}$", "{{ 7 * 7 }} &lt;b&gt; ]]>"])
 def test_the_page_shows_foreign_text_as_words_and_is_well_formed(text):
     for decision in ("retrain", "broken feed"):
-        html = page(said(findings.ALL[decision](), text))
+        html = page(with_text(findings.ALL[decision](), text))
         seen = Tags()
         seen.feed(html)
         assert not seen.open
@@ -223,21 +223,21 @@ def test_a_retrain_says_since_when_why_and_what_it_would_gain():
         assert "637 never to come" in text
 
 
-def test_a_gain_that_may_be_none_is_said_to_be_not_shown():
-    assert "that it would help is not shown" in shown("page")
+def test_a_gain_that_may_be_none_is_marked_as_not_shown():
+    assert "that it would help is not shown" in shown("alert")
     assert "that it would help is not shown" not in shown("retrain")
 
 
 def test_the_runbook_is_a_link_only_where_the_address_of_the_files_is_known():
-    finding = findings.watch()
-    assert "`docs/runbooks/watch.md`" in report.markdown(finding)
+    finding = findings.warning()
+    assert "`docs/runbooks/warning.md`" in report.markdown(finding)
     there = "https://example.test/blob/main"
-    assert f"[docs/runbooks/watch.md]({there}/docs/runbooks/watch.md)" in report.markdown(finding, there)
+    assert f"[docs/runbooks/warning.md]({there}/docs/runbooks/warning.md)" in report.markdown(finding, there)
     hostile = finding.model_copy(update={"runbook": "x](http://evil.example) y"})
     assert "](" not in report.markdown(hostile, there).replace("`x](http://evil.example) y`", "")
 
 
-def test_what_is_too_long_is_cut_after_a_section_and_said_to_be():
+def test_what_is_too_long_is_cut_after_a_section_and_marked_as_cut():
     text = report.markdown(many(findings.retrain()))
     assert "Cut here" in text
     assert "Cut here" not in report.markdown(findings.retrain())

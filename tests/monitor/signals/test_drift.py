@@ -8,8 +8,8 @@ from loop.monitor.signals import drift
 from support.monitor_case import DAY, settings
 
 START = pd.Timestamp("2013-01-01T00:00Z")
-REFERENCE, UNTIL = "2013-06-01", "2013-07-01"
-LOOKS = ["2013-06-17", "2013-06-24", "2013-07-01"]
+BASELINE, UNTIL = "2013-06-01", "2013-07-01"
+RUNS = ["2013-06-17", "2013-06-24", "2013-07-01"]
 PER_DAY = 60
 SETTINGS = settings(rows_min=200)
 
@@ -31,24 +31,24 @@ def rows(seed: int = 0, per_day: int = PER_DAY, **newest) -> pd.DataFrame:
         }
     )
     made["decision"] = np.where(made["score"] > 0.4, "yes", "no")
-    june = made["decided_at"] >= pd.Timestamp(REFERENCE, tz="UTC")
+    june = made["decided_at"] >= pd.Timestamp(BASELINE, tz="UTC")
     for name, change in newest.items():
         changed = pd.Series(change(made[name]), index=made.index) if name in made else change(made)
         made[name] = changed.where(june, made[name]) if name in made else changed
     return made
 
 
-def seen(frame, **use) -> drift.Drift:
-    weights = use or {"a": 0.6, "b": 0.3, "c": 0.1}
-    profile = drift.profiled(frame, REFERENCE, list(weights))
-    return drift.drift(profile, REFERENCE, LOOKS, weights, SETTINGS)
+def seen(frame, **importance) -> drift.Drift:
+    weights = importance or {"a": 0.6, "b": 0.3, "c": 0.1}
+    profile = drift.profiled(frame, BASELINE, list(weights))
+    return drift.drift(profile, BASELINE, RUNS, weights, SETTINGS)
 
 
 def alarms(found) -> set[str]:
     return {one.name for one in found.features() if one.alarm}
 
 
-def said(found) -> dict[str, bool]:
+def series_alarms(found) -> dict[str, bool]:
     return {one.name: bool(one.alarm[-1]) for one in found.series()}
 
 
@@ -59,12 +59,12 @@ def quiet():
 
 def test_a_quiet_month_alarms_nobody(quiet):
     assert alarms(quiet) == set()
-    assert not any(said(quiet).values())
+    assert not any(series_alarms(quiet).values())
 
 
-def test_the_most_used_feature_comes_first_with_a_heat_for_each_look(quiet):
+def test_the_most_used_feature_comes_first_with_a_heat_for_each_run(quiet):
     assert [one.name for one in quiet.features()] == ["a", "b", "c"]
-    assert all(len(one.heat) == len(LOOKS) for one in quiet.features())
+    assert all(len(one.heat) == len(RUNS) for one in quiet.features())
     assert all(heat < 1 for one in quiet.features() for heat in one.heat)
 
 
@@ -93,15 +93,15 @@ def test_what_changed_alarms_and_the_others_do_not(name, change):
     found = seen(rows(**{name: change}))
     assert alarms(found) == {name}
     (one,) = [feature for feature in found.features() if feature.alarm]
-    assert one.since == LOOKS[0]
+    assert one.since == RUNS[0]
     assert one.heat[-1] is None or one.heat[-1] > 1 or name == "a"
-    assert said(found)["features"]
-    assert not said(found)["score"]
+    assert series_alarms(found)["features"]
+    assert not series_alarms(found)["score"]
 
 
 def test_a_column_that_is_gone_altogether_is_missing_and_alarms():
     frame = rows()
-    june = frame["decided_at"] >= pd.Timestamp(REFERENCE, tz="UTC")
+    june = frame["decided_at"] >= pd.Timestamp(BASELINE, tz="UTC")
     gone = pd.concat([frame[~june], frame[june].drop(columns="a")], ignore_index=True)
     assert alarms(seen(gone)) == {"a"}
 
@@ -109,7 +109,7 @@ def test_a_column_that_is_gone_altogether_is_missing_and_alarms():
 def test_a_feature_that_the_model_does_not_use_never_alarms():
     found = seen(rows(a=lambda values: values + 100), a=0.0, b=0.9, c=0.1)
     assert alarms(found) == set()
-    assert not said(found)["features"]
+    assert not series_alarms(found)["features"]
 
 
 def test_the_share_of_use_beyond_limits_is_what_is_shown_of_inputs():
@@ -120,37 +120,37 @@ def test_the_share_of_use_beyond_limits_is_what_is_shown_of_inputs():
 
 def test_a_correlation_that_appears_is_seen_though_no_feature_moved():
     frame = rows()
-    june = frame["decided_at"] >= pd.Timestamp(REFERENCE, tz="UTC")
+    june = frame["decided_at"] >= pd.Timestamp(BASELINE, tz="UTC")
     frame.loc[june, "b"] = np.where(
         np.arange(june.sum()) % 10 == 0, frame.loc[june, "b"], frame.loc[june, "a"]
     )
-    found = said(seen(frame))
+    found = series_alarms(seen(frame))
     assert found["dependence"]
 
 
 def test_scores_and_decisions_that_moved_are_predictions_and_no_inputs():
     found = seen(rows(score=lambda values: values**3, decision=lambda values: "no"))
-    assert said(found) == {"features": False, "dependence": False, "score": True, "decision": True}
+    assert series_alarms(found) == {"features": False, "dependence": False, "score": True, "decision": True}
     assert {one.name for one in found.series() if one.kind == "predictions"} == {"score", "decision"}
 
 
 def test_without_a_threshold_there_is_no_share_of_decisions():
-    assert "decision" not in said(seen(rows().drop(columns="decision")))
+    assert "decision" not in series_alarms(seen(rows().drop(columns="decision")))
 
 
-def test_a_look_without_a_row_is_no_alarm_and_no_number():
+def test_a_run_without_a_row_is_no_alarm_and_no_number():
     frame = rows()
     found = seen(frame[frame["decided_at"] < pd.Timestamp("2013-05-20", tz="UTC")])
     assert alarms(found) == set()
-    assert not any(said(found).values())
+    assert not any(series_alarms(found).values())
     for one in found.series():
-        one.signal(LOOKS)
+        one.signal(RUNS)
     assert [one.heat[-1] for one in found.features()] == [None] * 3
 
 
 def test_with_less_than_three_windows_of_past_nothing_can_be_told():
     frame = rows(a=lambda values: values + 100)
-    young = frame[frame["decided_at"] >= pd.Timestamp(REFERENCE, tz="UTC") - 60 * DAY]
+    young = frame[frame["decided_at"] >= pd.Timestamp(BASELINE, tz="UTC") - 60 * DAY]
     assert alarms(seen(young)) == set()
 
 
@@ -162,7 +162,7 @@ def still(days, name="a", change=lambda values: values * 0 + 0.5) -> list[str]:
     frame = rows()
     last = frame["decided_at"] >= pd.Timestamp(UNTIL, tz="UTC") - days * DAY
     changed = pd.Series(change(frame[name]), index=frame.index)
-    return seen(frame.assign(**{name: changed.where(last, frame[name])})).stuck
+    return seen(frame.assign(**{name: changed.where(last, frame[name])})).constant
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def still(days, name="a", change=lambda values: values * 0 + 0.5) -> list[str]:
     ],
     ids=["number vanished", "category vanished", "number constant", "category constant"],
 )
-def test_what_vanished_for_a_step_or_stood_still_for_a_window_is_stuck(days, name, change):
+def test_what_vanished_for_a_step_or_stood_still_for_a_window_is_constant(days, name, change):
     assert still(days, name, change) == [name]
 
 
@@ -188,17 +188,17 @@ def test_a_few_other_values_do_not_hide_that_it_stands_still_and_many_do():
     assert still(28, change=lambda values: values.where(values.index % 20 == 0, 0.5)) == []
 
 
-def test_what_the_model_hardly_uses_is_not_called_stuck():
+def test_what_the_model_hardly_uses_is_not_called_constant():
     frame = rows(a=lambda values: values * np.nan)
-    assert seen(frame, a=0.005, b=0.995).stuck == []
+    assert seen(frame, a=0.005, b=0.995).constant == []
 
 
-def test_five_rows_in_the_newest_days_are_not_stuck():
+def test_five_rows_in_the_newest_days_are_not_constant():
     frame = rows(a=lambda values: values * np.nan)
     last = frame["decided_at"] >= pd.Timestamp(UNTIL, tz="UTC") - 7 * DAY
-    assert seen(frame).stuck == ["a"]
-    assert seen(pd.concat([frame[~last], frame[last].iloc[:5]])).stuck == []
-    assert seen(frame[~last]).stuck == []
+    assert seen(frame).constant == ["a"]
+    assert seen(pd.concat([frame[~last], frame[last].iloc[:5]])).constant == []
+    assert seen(frame[~last]).constant == []
 
 
 # One p-value of several

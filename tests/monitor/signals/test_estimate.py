@@ -10,11 +10,11 @@ from loop.monitor.signals.performance import loss_metric
 from problem import metrics
 from support.monitor_case import settings
 
-SINCE, REFERENCE, UNTIL = "2013-01-01", "2013-04-11", "2013-05-09"
+SINCE, BASELINE, UNTIL = "2013-01-01", "2013-04-11", "2013-05-09"
 DAYS = 128
 
 
-def world(seed: int, *, told=lambda truth: truth, shift: float = 0.0, per_day: int = 300) -> pd.DataFrame:
+def world(seed: int, *, scored=lambda truth: truth, shift: float = 0.0, per_day: int = 300) -> pd.DataFrame:
     """Rows whose label is 1 with a chance that the score tells by `told`; the last 28 days are harder."""
     rng = np.random.default_rng(seed)
     day = np.repeat(np.arange(DAYS), per_day)
@@ -23,18 +23,18 @@ def world(seed: int, *, told=lambda truth: truth, shift: float = 0.0, per_day: i
     return pd.DataFrame(
         {
             "decided_at": pd.Timestamp(SINCE, tz="UTC") + pd.to_timedelta(day + 0.5, unit="D"),
-            "score": told(truth),
+            "score": scored(truth),
             "label": (rng.uniform(size=len(day)) < truth).astype(float),
         }
     )
 
 
 def past(rows):
-    return rows[rows["decided_at"] < pd.Timestamp(REFERENCE, tz="UTC")]
+    return rows[rows["decided_at"] < pd.Timestamp(BASELINE, tz="UTC")]
 
 
 def newest(rows):
-    return rows[rows["decided_at"] >= pd.Timestamp(REFERENCE, tz="UTC")]
+    return rows[rows["decided_at"] >= pd.Timestamp(BASELINE, tz="UTC")]
 
 
 def true_loss(rows) -> float:
@@ -52,17 +52,17 @@ def expected(rows):
     unknown = rows.assign(label=np.nan)
     model = Estimate(past(rows), unknown, seed=1)
     days = np.arange(np.datetime64(SINCE), np.datetime64(UNTIL))
-    return model.of(model.daily(unknown, days), (days >= np.datetime64(REFERENCE))[None, :])
+    return model.of(model.daily(unknown, days), (days >= np.datetime64(BASELINE))[None, :])
 
 
 @pytest.mark.parametrize("shift", [0.0, 1.0, -1.0])
 @pytest.mark.parametrize(
-    "told",
+    "scored",
     [lambda truth: truth, lambda truth: truth**2 / (truth**2 + (1 - truth) ** 2)],
     ids=["honest", "sure"],
 )
-def test_it_is_the_loss_that_comes_true_though_inputs_shift_and_scores_are_too_sure(told, shift):
-    rows = world(3, told=told, shift=shift)
+def test_it_is_the_loss_that_comes_true_though_inputs_shift_and_scores_are_too_sure(scored, shift):
+    rows = world(3, scored=scored, shift=shift)
     found = expected(rows)
     assert found.value[0] == pytest.approx(true_loss(newest(rows)), abs=3 * luck(rows))
 
@@ -86,7 +86,7 @@ def test_it_cannot_see_that_a_score_has_come_to_mean_another_share():
     assert "concept" in estimate.NOTE
 
 
-def test_labels_that_are_missing_in_the_reference_are_left_out():
+def test_labels_that_are_missing_in_the_baseline_are_left_out():
     rows = world(3)
     some = rows.assign(label=rows["label"].where(np.arange(len(rows)) % 4 > 0))
     assert expected(some).value[0] == pytest.approx(expected(rows).value[0], abs=0.01)

@@ -10,7 +10,7 @@ from problem import metrics
 from problem.metrics import Metric
 from support.monitor_case import settings
 
-SINCE, REFERENCE, UNTIL = "2013-01-01", "2013-06-01", "2013-07-27"
+SINCE, BASELINE, UNTIL = "2013-01-01", "2013-06-01", "2013-07-27"
 ENDS = ["2013-07-13", "2013-07-20", "2013-07-27"]
 SETTINGS = settings(rows_min=100)
 
@@ -32,7 +32,7 @@ def rows(
 
 
 def seen(frame, settings_=SETTINGS):
-    return performance.performance(daily(frame, SINCE, UNTIL), REFERENCE, ENDS, settings_)
+    return performance.performance(daily(frame, SINCE, UNTIL), BASELINE, ENDS, settings_)
 
 
 def series(found) -> dict[str, performance.Series]:
@@ -90,13 +90,13 @@ def test_the_path_leaves_zero_for_good_on_the_day_of_the_rise():
     path = dict(zip(found.days, found.path, strict=True))
     first = next(day for day, value in path.items() if value > found.limit)
     assert "2013-07-01" <= first <= "2013-07-10"
-    assert found.days[0] == REFERENCE
+    assert found.days[0] == BASELINE
     assert max(value for day, value in path.items() if day < "2013-07-01") < found.limit
 
 
 def test_a_score_that_is_too_high_everywhere_is_a_bias():
     frame = rows()
-    late = frame["decided_at"] >= pd.Timestamp(REFERENCE, tz="UTC")
+    late = frame["decided_at"] >= pd.Timestamp(BASELINE, tz="UTC")
     found = seen(frame.assign(score=frame["score"] + 0.2 * late))
     assert "bias" in alarms(found)
     assert series(found)["bias"].low[-1] > 0
@@ -111,7 +111,7 @@ def test_days_without_rows_leave_the_mean_of_the_others_and_all_of_them_leave_no
     frame = rows()
     some = frame[~frame["decided_at"].dt.strftime("%Y-%m-%d").isin(["2013-07-05", "2013-07-06"])]
     assert np.isfinite(seen(some).loss.value).all()
-    none = frame[frame["decided_at"] < pd.Timestamp(REFERENCE, tz="UTC")]
+    none = frame[frame["decided_at"] < pd.Timestamp(BASELINE, tz="UTC")]
     found = seen(none)
     assert np.isnan(found.loss.value).all()
     assert alarms(found) == set()
@@ -121,7 +121,7 @@ def test_days_without_rows_leave_the_mean_of_the_others_and_all_of_them_leave_no
 
 def test_when_nothing_has_matured_since_training_there_is_no_path():
     found = performance.performance(
-        daily(rows(), SINCE, REFERENCE), REFERENCE, ["2013-05-18", "2013-05-25", "2013-06-01"], SETTINGS
+        daily(rows(), SINCE, BASELINE), BASELINE, ["2013-05-18", "2013-05-25", "2013-06-01"], SETTINGS
     )
     assert found.cusum.days == []
     assert "cusum" not in alarms(found)

@@ -1,4 +1,4 @@
-"""How a model is judged: metrics, slices, cohorts, and what it must do whatever its figures are."""
+"""How a model is judged: metrics, slices, subgroups, and what it must do whatever its figures are."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ def slices(examples: pd.DataFrame) -> dict[str, pd.Series]:
     return {"clinic": examples["clinic"]}
 
 
-def cohorts(examples: pd.DataFrame) -> dict[str, pd.Series]:
+def subgroups(examples: pd.DataFrame) -> dict[str, pd.Series]:
     """Groups that the model must serve alike: a text per row of `examples`."""
     return {"clinic": examples["clinic"]}
 

@@ -23,12 +23,12 @@ class Limits(BaseModel):
 
 @dataclass(frozen=True)
 class Repair:
-    """A known fault and its repair: a table in, the same table mended out."""
+    """A known fault and its repair: a table in, the same table fixed."""
 
     name: str
     table: str
     why: str
-    mend: Callable[[pd.DataFrame], pd.DataFrame]
+    fix: Callable[[pd.DataFrame], pd.DataFrame]
 
 
 @dataclass(frozen=True)

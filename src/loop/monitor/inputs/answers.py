@@ -71,8 +71,8 @@ def with_decision(rows: pd.DataFrame, threshold: float | None) -> pd.DataFrame:
 
 def _requests(log: pd.DataFrame) -> pd.DataFrame:
     """The requests as columns, of the types that the contract gives them, but for those that are personal."""
-    told = {name: column for name, column in schema.REQUEST.columns.items() if name not in personal()}
-    kinds = {name: columns.kind(column) for name, column in told.items()}
+    asked_for = {name: column for name, column in schema.REQUEST.columns.items() if name not in personal()}
+    kinds = {name: columns.kind(column) for name, column in asked_for.items()}
     try:
         asked: list[dict[str, Any]] = json.loads(f"[{','.join(log['request'])}]")
         kept = {name: kind for name, kind in kinds.items() if any(name in one for one in asked)}

@@ -15,7 +15,7 @@ from loop.monitor.inputs.champion_model import Champion
 from loop.monitor.schema import FOLDER
 from problem import source
 
-BLOCKS_MAX = 12  # fits that a reference costs at most
+BLOCKS_MAX = 12  # fits that a baseline costs at most
 SAME_MAX = 0.5  # share of scores that a model fitted on other rows may have in common with the champion
 
 
@@ -24,7 +24,7 @@ def scores(champion: Champion, train: pd.DataFrame, window_days: int) -> pd.Seri
 
     Raises LoopError when what was kept are the champion's scores of its own training rows.
     """
-    path = FOLDER / f"reference-{champion.sha256[:12]}-{window_days}.parquet"
+    path = FOLDER / f"baseline-{champion.sha256[:12]}-{window_days}.parquet"
     folds = _kept(path, train)
     if folds is None:
         folds = out_of_fold(champion, train, window_days)
@@ -61,20 +61,20 @@ def blocks(train: pd.DataFrame, window_days: int) -> pd.Series:
 
 
 def refuse_in_sample(train: pd.DataFrame, folds: pd.Series, champion: Champion) -> None:
-    """Raise LoopError when a reference's scores are those of a model that saw these rows."""
+    """Raise LoopError when a baseline's scores are those of a model that saw these rows."""
     step = max(1, len(train) // 2000)
     own, kept = champion.score(train.iloc[::step]).to_numpy(), folds.iloc[::step].to_numpy()
     same, by_chance = float((own == kept).mean()), float((own == kept[::-1]).mean())  # of coarse scores many
     if same > by_chance + SAME_MAX:
         raise LoopError(
-            f"the reference holds the champion's scores of its own training rows ({same:.0%} are the same)",
-            "a reference out of sample: training makes any model look better than it is",
-            f"delete {FOLDER}/reference-*.parquet; it is made again",
+            f"the baseline holds the champion's scores of its own training rows ({same:.0%} are the same)",
+            "a baseline out of sample: training makes any model look better than it is",
+            f"delete {FOLDER}/baseline-*.parquet; it is made again",
         )
 
 
 def _kept(path: Path, train: pd.DataFrame) -> pd.Series | None:
-    """The reference as it was kept, where it is of these very rows."""
+    """The baseline as it was kept, where it is of these very rows."""
     if not path.is_file():
         return None
     try:

@@ -81,10 +81,10 @@ def of(name: str, commit: str, here: Path) -> Iterator[Champion]:
                 "a model to look after",
                 "`loop run`, and commit what it writes",
             )
-        there = Stored(commit, home, here)
+        there = Stored(commit, home.path, here)
         if not there.bring(MODEL):
-            artifacts.rebuild(there, md5, name)
-        windows = params.section("windows", params.Windows, home.path / PARAMS)
+            artifacts.rebuild(home, there, md5, name)
+        windows = params.of_commit("windows", load(home.path / PARAMS), params.Windows, home.path / PARAMS)
         made = json.loads((home.path / LINEAGE).read_text(encoding="utf-8"))
         with home.scorer() as scorer:
             yield Champion(name, commit, made["model"]["sha256"], windows, home, scorer)

@@ -60,8 +60,8 @@ def by(champion: Champion, until: pd.Timestamp, now: pd.Timestamp, window_days: 
     if breaches := broken(max(since, until - window_days * DAY), until, now):
         return Feed(pd.DataFrame(), pd.DataFrame(), breaches)
     place = champion.home.path.parent / "feed"
-    told = (*(at.isoformat() for at in (since, until, now)), str(place))
-    champion.home.ask("feed", *told)
+    arguments = (*(at.isoformat() for at in (since, until, now)), str(place))
+    champion.home.ask("feed", *arguments)
     examples, labels = (files.read_table(place / f"{name}.parquet") for name in ("examples", "labels"))
     return Feed(examples, labels, [])
 
@@ -98,8 +98,8 @@ def broken(since: pd.Timestamp, until: pd.Timestamp, now: pd.Timestamp) -> list[
 
 def main() -> None:
     """Write examples.parquet and labels.parquet."""
-    *told, folder = sys.argv[1:]
-    since, until, now = map(pd.Timestamp, told)
+    *instants, folder = sys.argv[1:]
+    since, until, now = map(pd.Timestamp, instants)
     for name, frame in zip(("examples", "labels"), made(since, until, now), strict=True):
         files.write_table(Path(folder) / f"{name}.parquet", frame)
 

@@ -1,4 +1,4 @@
-"""How much the champion uses each feature: the mean move of its score when that column is shuffled."""
+"""Permutation importance: the mean move of the champion's score when a feature's column is shuffled."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,9 @@ from loop.monitor.inputs.champion_model import Champion
 ROWS = 2000
 
 
-def use(champion: Champion, examples: pd.DataFrame, features: list[str], seed: int) -> dict[str, float]:
+def permutation(
+    champion: Champion, examples: pd.DataFrame, features: list[str], seed: int
+) -> dict[str, float]:
     """Feature -> share of the sum of moves, 0 to 1; 0 for what the model does not look at.
 
     Permutation importance on the score itself (Fisher, Rudin and Dominici 2019), so it needs no label. All
@@ -20,6 +22,6 @@ def use(champion: Champion, examples: pd.DataFrame, features: list[str], seed: i
     shuffled = [rows.assign(**{name: rows[name].iloc[rng.permutation(len(rows))].array}) for name in features]
     scores = champion.score(pd.concat([rows, *shuffled], ignore_index=True)).to_numpy()
     table = scores.reshape(len(features) + 1, len(rows))
-    moves = np.abs(table[1:] - table[0]).mean(axis=1)
-    total = moves.sum()
-    return dict(zip(features, (moves / total if total else moves).tolist(), strict=True))
+    shifts = np.abs(table[1:] - table[0]).mean(axis=1)
+    total = shifts.sum()
+    return dict(zip(features, (shifts / total if total else shifts).tolist(), strict=True))

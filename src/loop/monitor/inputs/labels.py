@@ -28,8 +28,8 @@ class Joined:
     rows: pd.DataFrame
     now: pd.Timestamp
     wait: pd.Timedelta
-    twice: int
-    strange: int
+    duplicate_labels: int
+    orphan_labels: int
     before: int
     ahead: int
 
@@ -52,12 +52,12 @@ def join(predictions: pd.DataFrame, labels: pd.DataFrame, now: pd.Timestamp, set
     ahead = predictions[DECIDED_AT] > now
     kept = predictions[~ahead]
     delay = settings.labels.delay_days * DAY
-    due = known(labels, now - delay)
+    came = known(labels, now - delay)
     asked = predictions[[*source.KEY, DECIDED_AT]].drop_duplicates(source.KEY)
-    found = due.merge(asked, on=source.KEY, how="left", validate="m:1")
+    found = came.merge(asked, on=source.KEY, how="left", validate="m:1")
     before = found[KNOWN_AT] <= found[DECIDED_AT]
-    strange = found[DECIDED_AT].isna()
-    right = found[~before & ~strange].drop(columns=DECIDED_AT)
+    orphan_labels = found[DECIDED_AT].isna()
+    right = found[~before & ~orphan_labels].drop(columns=DECIDED_AT)
     once = right.drop_duplicates(source.KEY)
     late = once.assign(**{KNOWN_AT: once[KNOWN_AT] + delay})
     rows = kept.merge(late, on=source.KEY, how="left", validate="m:1").set_axis(kept.index)
@@ -65,8 +65,8 @@ def join(predictions: pd.DataFrame, labels: pd.DataFrame, now: pd.Timestamp, set
         rows=rows.assign(label=rows["label"].astype("float64")),
         now=now,
         wait=settings.wait_days * DAY,
-        twice=len(right) - len(once),
-        strange=int(strange.sum()),
+        duplicate_labels=len(right) - len(once),
+        orphan_labels=int(orphan_labels.sum()),
         before=int(before.sum()),
         ahead=int(ahead.sum()),
     )
@@ -101,9 +101,9 @@ def outcomes(joined: Joined, since: pd.Timestamp) -> Outcomes:
         rows=len(rows),
         known=int(came.sum()),
         pending=int((~came & ~final).sum()),
-        never=int((~came & final).sum()),
-        twice=joined.twice,
-        strange=joined.strange,
+        unlabelled=int((~came & final).sum()),
+        duplicate_labels=joined.duplicate_labels,
+        orphan_labels=joined.orphan_labels,
         before=joined.before,
         ahead=joined.ahead,
         delay_hours_median=round(float(delay.median()), 2) if len(delay) else None,

@@ -1,7 +1,7 @@
 """The retrains of earlier days: for the cool-down, and for what a report shows beside its curves.
 
 git knows branches `retrain/DAY…` and what was merged; in a workflow GitHub adds what became of pull requests,
-and which retrains were refused. A day is that of the look which asked for it.
+and which retrains were refused. A day is that of the run which asked for it.
 """
 
 import re
@@ -26,7 +26,7 @@ REFUSED = "-refused"  # ends the name of a branch that is kept here to remember
 _BRANCH = re.compile(rf"{PREFIX}(\d{{4}}-\d\d-\d\d)(?:-(?:\d+-\d+|refused))?")
 _BY_A_RUN = re.compile(rf"{PREFIX}\d{{4}}-\d\d-\d\d-\d+-\d+")
 _NOT_BETTER = re.compile(r"The retrain of (\d{4}-\d\d-\d\d) is not better\b")
-_SAID = re.compile(rf"^{TRAILER}: (\d{{4}}-\d\d-\d\d)", re.MULTILINE)
+_TRAILER = re.compile(rf"^{TRAILER}: (\d{{4}}-\d\d-\d\d)", re.MULTILINE)
 
 Outcome = Literal["merged", "open", "closed", "refused"]
 _ORDER: tuple[Outcome, ...] = ("refused", "closed", "open", "merged")  # of one day, the last counts
@@ -45,7 +45,7 @@ def attempts(now: pd.Timestamp) -> list[Attempt]:
     """The retrains until `now`, one per day, oldest first.
 
     A pull request counts once its `gate` is set, and a branch that a run left without one never: such a
-    run was cut short, and the next one mends it. Raises LoopError when GitHub does not answer.
+    run was cut short, and the next one makes up for it. Raises LoopError when GitHub does not answer.
     """
     remote.fetch_main()
     github = issue.here()
@@ -89,7 +89,7 @@ def refused_title(day: str) -> str:
 
 
 def has_gate(github: GitHub, sha: str) -> bool:
-    """Whether `gate` is set on a commit, to whatever: then its retrain was told to the end."""
+    """Whether `gate` is set on a commit, to whatever: then its retrain was proposed to the end."""
     statuses = github.get(f"commits/{sha}/status", per_page=100)["statuses"]
     return any(one["context"] == GATE for one in statuses)
 
@@ -122,9 +122,9 @@ def _on_github(github: GitHub) -> list[Attempt]:
 def _branches() -> list[Attempt]:
     """What branches say where nobody else can be asked: open until merged, or refused."""
     spaces = ("refs/heads/", "refs/remotes/origin/")
-    told = git("for-each-ref", "--format=%(refname)", *(f"{space}{PREFIX}" for space in spaces)).split()
+    refs = git("for-each-ref", "--format=%(refname)", *(f"{space}{PREFIX}" for space in spaces)).split()
     found = []
-    for ref in told:
+    for ref in refs:
         name = ref.removeprefix(spaces[0]).removeprefix(spaces[1])
         if day := day_of(name):
             found.append(Attempt(day, "refused" if name.endswith(REFUSED) else "open", name))
@@ -132,21 +132,21 @@ def _branches() -> list[Attempt]:
 
 
 def _merged() -> list[Attempt]:
-    """Commits of main that carry the trailer, or that moved windows.as_of on: a squash may drop words."""
+    """Commits of main that carry the trailer, or that moved windows.as_of on: a squash may drop trailers."""
     main = main_ref()
     if main is None:
         return []
     line = ("log", "--first-parent", "--diff-merges=first-parent", main)
     found = []
-    for told in git(*line, "--format=%H%n%B%x00", f"--grep=^{TRAILER}: ").split("\0"):
-        commit, _, message = told.strip().partition("\n")
-        if day := _SAID.search(message):
+    for entry in git(*line, "--format=%H%n%B%x00", f"--grep=^{TRAILER}: ").split("\0"):
+        commit, _, message = entry.strip().partition("\n")
+        if day := _TRAILER.search(message):
             found.append(Attempt(day[1], "merged", commit))
     moved = git(*line, "--format=%x00%H", "-p", "--unified=0", "-G", r"^\s+as_of:", "--", str(PARAMS))
-    for told in moved.split("\0")[1:]:
-        before, after = (_as_of(told, sign) for sign in "-+")
+    for entry in moved.split("\0")[1:]:
+        before, after = (_as_of(entry, sign) for sign in "-+")
         if before is not None and after is not None and before < after:
-            found.append(Attempt(f"{after:%Y-%m-%d}", "merged", told.partition("\n")[0]))
+            found.append(Attempt(f"{after:%Y-%m-%d}", "merged", entry.partition("\n")[0]))
     return found
 
 
@@ -160,8 +160,8 @@ def main_ref() -> str | None:
 
 def _as_of(patch: str, sign: str) -> pd.Timestamp | None:
     """The windows.as_of that a patch of params.yaml takes away or puts there; None where it has none."""
-    said = re.search(rf"""^\{sign}\s+as_of:\s*["']?([^"'\s#]+)""", patch, re.MULTILINE)
+    found = re.search(rf"""^\{sign}\s+as_of:\s*["']?([^"'\s#]+)""", patch, re.MULTILINE)
     try:
-        return params.instant(said[1]) if said else None
+        return params.instant(found[1]) if found else None
     except ValueError:
         return None

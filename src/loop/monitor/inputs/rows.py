@@ -1,4 +1,4 @@
-"""Every request with what the model said of it and what came true: the rows that a look is made of."""
+"""Every request with its score and what came true: the rows that a monitoring run is made of."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,11 +24,11 @@ def scored(
     """All requests with score, decision and label: training rows out of fold, the others as answered."""
     own, threshold = champion.windows, serve_settings.params().threshold
     train, later = split(fed, own)
-    told, notes = answers.BATCH, []
+    answered_by, notes = answers.BATCH, []
     log = answers.of_log(folders, champion, own.holdout.until, now)
     answered = log.rows
     if log.since is not None:
-        told = answers.LOG
+        answered_by = answers.LOG
         later = later[later[DECIDED_AT] < log.since]
         answered = answered[answered[DECIDED_AT] >= log.since]
     elif any((folder / prediction_log.DAYS).is_dir() for folder in folders):
@@ -44,7 +44,7 @@ def scored(
     joined = labels.join(pd.concat([batch, answered], ignore_index=True), others, now, setup)
     matured = joined.matured()
     final = joined.rows.assign(label=joined.rows["label"].where(joined.rows.index.isin(matured.index)))
-    return pd.concat([known, final], ignore_index=True), joined, told, notes
+    return pd.concat([known, final], ignore_index=True), joined, answered_by, notes
 
 
 def model_columns(rows: pd.DataFrame, *, logged: bool = False) -> list[str]:
@@ -53,8 +53,8 @@ def model_columns(rows: pd.DataFrame, *, logged: bool = False) -> list[str]:
     Nor, in the log's rows, what the contract calls personal: the log has dropped or hashed it.
     """
     hidden = {"label", *(personal() if logged else ())}
-    told = [name for name, column in schema.EXAMPLE.columns.items() if "datetime" not in str(column.dtype)]
-    return [name for name in told if name in rows and name not in hidden]
+    names = [name for name, column in schema.EXAMPLE.columns.items() if "datetime" not in str(column.dtype)]
+    return [name for name in names if name in rows and name not in hidden]
 
 
 def split(fed: Feed, own: Windows) -> tuple[pd.DataFrame, pd.DataFrame]:

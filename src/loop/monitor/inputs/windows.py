@@ -1,4 +1,4 @@
-"""Which days a look is made of: whole days of UTC, and the windows among them."""
+"""Which days a monitoring run is made of: whole days of UTC, and the windows among them."""
 
 from dataclasses import dataclass
 
@@ -12,21 +12,21 @@ from loop.settings.monitor_settings import Settings
 from loop.stats import thresholds
 
 DAY = pd.Timedelta(days=1)
-LOOKS_MAX = 60
+RUNS_MAX = 60
 
 
 @dataclass(frozen=True)
 class Days:
-    """The days that are looked at: all from `since`, limits from those before `reference`, until `until`.
+    """The days that are monitored: all from `since`, limits from those before `baseline`, until `until`.
 
-    `looks` are the days that windows of inputs end before, oldest first; `ends` those of matured labels,
+    `runs` are the days that windows of inputs end before, oldest first; `ends` those of matured labels,
     which lag behind by the time that labels take.
     """
 
     since: str
-    reference: str
+    baseline: str
     until: str
-    looks: list[str]
+    runs: list[str]
     ends: list[str]
 
 
@@ -47,19 +47,19 @@ def days(champion: Champion, now: pd.Timestamp, setup: Settings) -> Days:
             f"at least {thresholds.FEWEST}, to see how windows differ among themselves",
             "choose a shorter monitor.window_days in params.yaml",
         )
-    count = min(LOOKS_MAX, max(setup.hysteresis.of, (until - own.holdout.until).days // setup.step_days + 1))
-    looks = [until - place * setup.step_days * DAY for place in reversed(range(count))]
-    looks = [look for look in looks if look - setup.window_days * DAY >= first]
+    count = min(RUNS_MAX, max(setup.hysteresis.of, (until - own.holdout.until).days // setup.step_days + 1))
+    runs = [until - place * setup.step_days * DAY for place in reversed(range(count))]
+    runs = [run for run in runs if run - setup.window_days * DAY >= first]
     wait = setup.wait_days * DAY
-    ends = [(look - wait).floor("D") for look in looks]
-    named = [[f"{day:%Y-%m-%d}" for day in part] for part in (looks, ends)]
+    ends = [(run - wait).floor("D") for run in runs]
+    named = [[f"{day:%Y-%m-%d}" for day in part] for part in (runs, ends)]
     return Days(f"{first:%Y-%m-%d}", f"{own.holdout.until:%Y-%m-%d}", f"{until:%Y-%m-%d}", *named)
 
 
 def past_ends(when: Days, setup: Settings) -> list[str]:
-    """The days that past windows end before: one each step of the reference."""
+    """The days that past windows end before: one each step of the baseline."""
     first = np.datetime64(when.since) + setup.window_days
-    return [str(day) for day in np.arange(first, np.datetime64(when.reference) + 1, setup.step_days)]
+    return [str(day) for day in np.arange(first, np.datetime64(when.baseline) + 1, setup.step_days)]
 
 
 def inside(days: np.ndarray, ends: list[str], setup: Settings) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a look found as one HTML page that needs nothing but itself: `monitor/report.html`."""
+"""What a monitoring run found as one HTML page that needs nothing but itself: `monitor/report.html`."""
 
 import re
 
@@ -10,8 +10,8 @@ from loop.monitor.report.words import HEADLINES, alarms, gained, labels, moved, 
 from loop.monitor.schema import Finding
 
 
-def page(finding: Finding) -> str:
-    """The page: the decision and what to do, then whether it hurts, since when, what moved, which labels."""
+def report(finding: Finding) -> str:
+    """The report: the decision and what to do, then the loss, since when, what moved, and which labels."""
     values = {
         **dict(finding),
         "headline": HEADLINES[finding.decision],
@@ -19,10 +19,10 @@ def page(finding: Finding) -> str:
         "alarms": alarms(finding),
         "rows": monitor_figures.ROWS,
         "shown": len(monitor_figures.shown(finding.features)),
-        "used": {one.name: one for one in finding.features},
+        "named_features": {one.name: one for one in finding.features},
     }
-    said = {one.__name__: one for one in (gained, labels, moved, named, sentence, spans, value)}
-    return render("loop.monitor.report", "monitor.html.j2", values, **said)
+    filters = {one.__name__: one for one in (gained, labels, moved, named, sentence, spans, value)}
+    return render("loop.monitor.report", "monitor.html.j2", values, **filters)
 
 
 def spans(text: str) -> Markup:

@@ -28,36 +28,36 @@ SCALE = LinearSegmentedColormap.from_list("heat", TINTS, N=40)  # of more, the s
 def draw(finding: Finding) -> dict[str, str]:
     """Each figure's name and its SVG; a figure that would be empty is left out, and a broken feed has none.
 
-    signals: value beside limit. timeline: what was known when. heat: features by looks. ages: labels known.
+    signals: value beside limit. timeline: what was known when. heat: features by runs. ages: labels known.
     """
     if finding.decision == "broken feed":
         return {}
     measured = any(heat is not None for feature in finding.features for heat in feature.heat)
-    heated = shown(finding.features) if finding.looks and measured else []
+    heated = shown(finding.features) if finding.runs and measured else []
     aged = [age for age in finding.outcomes.ages if age.rows > 0] if finding.outcomes else []
     drawn = {
         "signals": _signals(finding.signals) if finding.signals else "",
         "timeline": timeline.draw(finding) if timeline.days(finding) else "",
-        "heat": _heat(heated, finding.looks, finding.since) if heated else "",
+        "heat": _heat(heated, finding.runs, finding.since) if heated else "",
         "ages": _ages(aged) if aged else "",
     }
     return {name: svg for name, svg in drawn.items() if svg}
 
 
 def shown(features: list[Feature]) -> list[Feature]:
-    """The features of the heat map, most used first: those that alarm before those that do not."""
+    """The features of the heat map, most important first: those that alarm before those that do not."""
     chosen = sorted(range(len(features)), key=lambda place: (not features[place].alarm, place))[:ROWS]
     return [features[place] for place in sorted(chosen)]
 
 
-def _heat(features: list[Feature], looks: list[str], since: str | None) -> str:
-    """PSI over its limit: a row per feature, a column per look."""
-    cells = np.array([_row(feature, len(looks)) for feature in features])
+def _heat(features: list[Feature], runs: list[str], since: str | None) -> str:
+    """PSI over its limit: a row per feature, a column per run."""
+    cells = np.array([_row(feature, len(runs)) for feature in features])
     svg = io.StringIO()
     with canvas(10.6, 1.5 + 0.28 * len(features), svg) as (drawing, axes):
         axes.remove()
-        use, heat = drawing.subplots(1, 2, width_ratios=[1, 6], sharey=True)
-        _uses(use, features)
+        importance, heat = drawing.subplots(1, 2, width_ratios=[1, 6], sharey=True)
+        _importances(importance, features)
         heat.set_facecolor("#eef0f3")
         mesh = heat.pcolormesh(np.ma.masked_invalid(cells), cmap=SCALE, vmin=0, vmax=2)
         mesh.set(edgecolor="#d5dae2", linewidth=0.4)
@@ -65,43 +65,45 @@ def _heat(features: list[Feature], looks: list[str], since: str | None) -> str:
             heat.add_patch(Rectangle((x, y), 1, 1, **UNKNOWN))
         y, x = np.nonzero(cells > 1)
         heat.plot(x + 0.5, y + 0.5, **DOT)
-        _columns(heat, looks, since)
+        _columns(heat, runs, since)
         bar = drawing.colorbar(mesh, ax=heat, pad=0.01, label="PSI over its limit")
         bar.set_ticks([0, 1, 2], labels=["0", "limit", "2+"])
         heat.legend(handles=_legend(), loc="lower left", bbox_to_anchor=(0, 1.01), ncols=2, borderaxespad=0)
         settle(drawing)
-    return picture(svg, "how far each feature moved at each look, in times of its limit")
+    return picture(svg, "how far each feature moved at each run, in times of its limit")
 
 
-def _row(feature: Feature, looks: int) -> list[float]:
-    """A value per look, newest last; not a number where there is none."""
-    told = [np.nan if heat is None else heat for heat in feature.heat][-looks:]
-    return [np.nan] * (looks - len(told)) + told
+def _row(feature: Feature, runs: int) -> list[float]:
+    """A value per run, newest last; not a number where there is none."""
+    known = [np.nan if heat is None else heat for heat in feature.heat][-runs:]
+    return [np.nan] * (runs - len(known)) + known
 
 
-def _uses(axes: Any, features: list[Feature]) -> None:
-    """How much the model uses each feature: a bar beside its name; names of those that alarm are bold."""
-    place, uses = np.arange(len(features)) + 0.5, [feature.use for feature in features]
-    widest = max(uses) or 1.0
-    axes.barh(place, uses, height=0.6, color=BAND, edgecolor=BLUE, linewidth=0.6)
+def _importances(axes: Any, features: list[Feature]) -> None:
+    """Permutation importance of each feature: a bar beside its name, bold where the feature alarms."""
+    place, importances = np.arange(len(features)) + 0.5, [feature.importance for feature in features]
+    widest = max(importances) or 1.0
+    axes.barh(place, importances, height=0.6, color=BAND, edgecolor=BLUE, linewidth=0.6)
     axes.set_yticks(place, [plain(feature.name, 28) for feature in features])
     for name, spot, feature in zip(axes.get_yticklabels(), place, features, strict=True):
         name.set_fontweight("bold" if feature.alarm else "normal")
-        axes.text(feature.use + 0.04 * widest, spot, f"{feature.use:.0%}", va="center", fontsize=8)
+        axes.text(
+            feature.importance + 0.04 * widest, spot, f"{feature.importance:.0%}", va="center", fontsize=8
+        )
     axes.set(xlim=(0, 1.45 * widest), ylim=(len(features), 0), xticks=[])
-    axes.set_title("use", fontsize=10)
+    axes.set_title("importance", fontsize=10)
     axes.tick_params(length=0)
     axes.spines[["left", "bottom"]].set_visible(False)
 
 
-def _columns(axes: Any, looks: list[str], since: str | None) -> None:
-    """Days under the columns; a line before the first look at which the decision's reason was seen."""
-    step = max(1, -(-len(looks) // 8))
-    places = list(range(len(looks)))[::-1][::step][::-1]
-    axes.set_xticks([place + 0.5 for place in places], [plain(looks[place], 10) for place in places])
+def _columns(axes: Any, runs: list[str], since: str | None) -> None:
+    """Days under the columns; a line before the first run that had the decision's reason."""
+    step = max(1, -(-len(runs) // 8))
+    places = list(range(len(runs)))[::-1][::step][::-1]
+    axes.set_xticks([place + 0.5 for place in places], [plain(runs[place], 10) for place in places])
     axes.tick_params(axis="y", length=0)
     axes.spines[["left", "bottom"]].set_visible(False)
-    first = next((place for place, look in enumerate(looks) if since and look >= since), None)
+    first = next((place for place, run in enumerate(runs) if since and run >= since), None)
     if first is not None:
         axes.axvline(first, color=INK, linewidth=1.6, linestyle="--")
 
@@ -111,7 +113,7 @@ def _legend() -> list[Any]:
 
 
 def _signals(signals: list[Signal]) -> str:
-    """Each signal's newest value in times of its limit, with its interval; what may hurt comes first."""
+    """Each signal's newest value in times of its limit, with its interval; the concept comes first."""
     alarming = sorted(signals, key=lambda one: not one.alarm)[:ROWS]
     signals = sorted(alarming, key=lambda one: ORDER.index(one.kind))
     svg = io.StringIO()
@@ -134,8 +136,8 @@ def _two_lines(text: str) -> str:
 
 
 def _bullet(axes: Any, place: int, signal: Signal) -> None:
-    """A bar that ends at the value over its limit, and the numbers in words to the right."""
-    told = f"{figure(signal.value)} of {figure(signal.limit)}"
+    """A bar that ends at the value over its limit, and the numbers to the right."""
+    numbers = f"{figure(signal.value)} of {figure(signal.limit)}"
     if signal.value is not None and signal.limit and signal.limit > 0:
         scale = (-1 if signal.value < 0 else 1) / signal.limit
         size = signal.value * scale
@@ -148,9 +150,9 @@ def _bullet(axes: Any, place: int, signal: Signal) -> None:
             axes.plot(MOST, place, color=colour, marker=">", markersize=11, clip_on=False)
     else:
         judged = "no limit" if signal.p is None else f"p {figure(signal.p)}"
-        told = "not measured" if signal.value is None else f"{figure(signal.value)}, {judged}"
+        numbers = "not measured" if signal.value is None else f"{figure(signal.value)}, {judged}"
     axes.annotate(
-        f"{'ALARM  ' if signal.alarm else ''}{told}",
+        f"{'ALARM  ' if signal.alarm else ''}{numbers}",
         (MOST * 1.05, place),
         va="center",
         fontsize=9,

@@ -1,7 +1,7 @@
-"""What a look found, for people: one screen for the terminal, short markdown for summaries, issues, PRs.
+"""What a monitoring run found, for people: a screen for the terminal, short markdown for issues and PRs.
 
 Both are made of the finding alone. Whatever came from data, params or branch names passes through
-`plain`, `prose` or `code`; what is left are words and figures of our own.
+`plain`, `prose` or `code`; all else is text and figures of our own.
 """
 
 import re
@@ -11,7 +11,7 @@ from loop.base.markup import code, figure, plain, prose
 from loop.monitor.report.words import HEADLINES, alarms, gained, labels, moved, sentence, value
 from loop.monitor.schema import FOLDER, Breach, Feature, Finding, Outcomes, Signal, Window
 
-PAGE = FOLDER / "report.html"
+HTML_REPORT = FOLDER / "report.html"
 LONGEST = 8_000  # bytes of markdown
 WIDE, HIGH = 100, 24  # of a terminal
 FIRST = 10  # rows of a table that are shown
@@ -21,7 +21,7 @@ _PATH = re.compile(r"[\w./-]+", re.ASCII)
 def terminal(finding: Finding) -> str:
     """One screen, at most 24 lines of 100 columns: the decision, what speaks for it, and what to do."""
     head = [HEADLINES[finding.decision], *_wrapped("", sentence(finding.reason), 3)]
-    told = [
+    body = [
         *_wrapped("since", finding.since or "", 1),
         *_wrapped("to do", finding.todo, 2),
         *_wrapped("matters", ", ".join(_used(finding, name) for name in finding.features_that_matter), 2),
@@ -31,20 +31,20 @@ def terminal(finding: Finding) -> str:
     ]
     tail = [
         *_wrapped("model", _model(finding), 1),
-        *_wrapped("report", f"{PAGE}, runbook {finding.runbook}", 1),
+        *_wrapped("report", f"{HTML_REPORT}, runbook {finding.runbook}", 1),
     ]
-    seen = _seen(finding, HIGH - len(head) - len(told) - len(tail))
+    alarming = _alarms(finding, HIGH - len(head) - len(body) - len(tail))
     notes = [line for note in finding.notes for line in _wrapped("note", note, 2)]
-    room = HIGH - len(head) - len(told) - len(seen) - len(tail)
-    return "\n".join([*head, *told, *seen, *notes[:room], *tail])
+    room = HIGH - len(head) - len(body) - len(alarming) - len(tail)
+    return "\n".join([*head, *body, *alarming, *notes[:room], *tail])
 
 
 def markdown(finding: Finding, files: str = "") -> str:
-    """The finding in at most 8,000 bytes; what does not fit is left to the page, and said so.
+    """The finding in at most 8,000 bytes; what does not fit is left to the HTML report, which the text names.
 
-    `files` is the address of the branch's files, for a link to the runbook; without it, its path is said.
+    `files` is the address of the branch's files, for a link to the runbook; without it, the path alone.
     """
-    note = f"\n_Cut here, because it would be too long; `{PAGE}` has all of it._\n"
+    note = f"\n_Cut here, because it would be too long; `{HTML_REPORT}` has all of it._\n"
     text = _head(finding, files)
     for section in filter(None, _sections(finding)):
         if len(f"{text}{section}{note}".encode()) + 2 > LONGEST:
@@ -60,7 +60,7 @@ def _wrapped(name: str, text: str, most: int) -> list[str]:
     return [f"  {name if place == 0 else '':<8} {line}" for place, line in enumerate(lines)]
 
 
-def _seen(finding: Finding, room: int) -> list[str]:
+def _alarms(finding: Finding, room: int) -> list[str]:
     """Broken rules and alarms, a line each, in so many lines."""
     rows = [
         f"{plain(one.table, 20)}.{plain(one.column, 24)}: {plain(one.rule, 24)} broken by {one.rows:,} rows"
@@ -79,9 +79,13 @@ def _seen(finding: Finding, room: int) -> list[str]:
 
 
 def _used(finding: Finding, name: str) -> str:
-    """A feature's name, how much the model uses it, and its statistic furthest beyond the limit."""
+    """A feature's name and its permutation importance."""
     found = next((one for one in finding.features if one.name == name), None)
-    return plain(name, 60) if found is None else f"{plain(name, 60)} (use {found.use:.0%})"
+    return (
+        plain(name, 60)
+        if found is None
+        else f"{plain(name, 60)} (permutation importance {found.importance:.0%})"
+    )
 
 
 def _gain(finding: Finding) -> str:
@@ -155,10 +159,10 @@ def _matter(finding: Finding) -> str:
 def _feature(name: str, found: Feature | None) -> str:
     if found is None:
         return f"- {code(name, 60)}"
-    told = [f"{found.use:.0%} of the model's use", prose(moved(found))]
+    parts = [f"permutation importance {found.importance:.0%}", prose(moved(found))]
     if found.since:
-        told.append(f"since {prose(plain(found.since, 30))}")
-    return f"- {code(name, 60)}: {', '.join(filter(None, told))}"
+        parts.append(f"since {prose(plain(found.since, 30))}")
+    return f"- {code(name, 60)}: {', '.join(filter(None, parts))}"
 
 
 def _signals(signals: list[Signal]) -> str:
@@ -176,14 +180,16 @@ def _signals(signals: list[Signal]) -> str:
 
 
 def _more(rest: int) -> list[str]:
-    return ["", f"And {rest:,} more: see `{PAGE}`."] if rest > 0 else []
+    return ["", f"And {rest:,} more: see `{HTML_REPORT}`."] if rest > 0 else []
 
 
 def _where(finding: Finding) -> str:
-    """What was looked at, and when."""
-    told = [
+    """What was monitored, and when."""
+    parts = [
         _model(finding),
         f"inputs of {_window(finding.inputs, finding.source)}" if finding.inputs else "",
         f"matured {_window(finding.matured, 'labels are final')}" if finding.matured else "",
     ]
-    return f"Looked at {code(finding.now, 30)}: {prose('; '.join(filter(None, told)))}. Figures: `{PAGE}`."
+    return (
+        f"Run at {code(finding.now, 30)}: {prose('; '.join(filter(None, parts)))}. Figures: `{HTML_REPORT}`."
+    )

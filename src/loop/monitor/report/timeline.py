@@ -24,8 +24,8 @@ HATCHED = {"facecolor": "none", "edgecolor": "#c9873f", "hatch": "/////"}
 
 def days(finding: Finding) -> list[float]:
     """Days of all curves; empty where there is nothing to draw."""
-    told = [point.until for point in finding.points] + (finding.cusum.days if finding.cusum else [])
-    return sorted(_day(text) for text in told)
+    texts = [point.until for point in finding.curves] + (finding.cusum.days if finding.cusum else [])
+    return sorted(_day(text) for text in texts)
 
 
 def draw(finding: Finding) -> str:
@@ -53,17 +53,17 @@ def _day(text: str) -> float:
 def _periods(finding: Finding) -> list[tuple[str, float, float]]:
     """Name, first day and day after the last of each period; those without a length are left out."""
     model, matured, inputs = finding.model, finding.matured, finding.inputs
-    past = [_day(point.until) for point in finding.points if point.reference]
-    told = [("trained on", _day(model.train_from), _day(model.train_until))]
+    past = [_day(point.until) for point in finding.curves if point.baseline]
+    periods = [("trained on", _day(model.train_from), _day(model.train_until))]
     if past:
-        told.append(("limits come from", min(past), max(past)))
+        periods.append(("limits come from", min(past), max(past)))
     if matured:
-        told.append(("labels known, judged", _day(matured.since), _day(matured.until)))
+        periods.append(("labels known, judged", _day(matured.since), _day(matured.until)))
     if unknown := _unknown(finding):
-        told.append((UNKNOWN, *unknown))
+        periods.append((UNKNOWN, *unknown))
     if inputs:
-        told.append(("inputs looked at", _day(inputs.since), _day(inputs.until)))
-    return [period for period in told if period[2] > max(period[1], _ends(finding)[0])]
+        periods.append(("inputs monitored", _day(inputs.since), _day(inputs.until)))
+    return [period for period in periods if period[2] > max(period[1], _ends(finding)[0])]
 
 
 def _unknown(finding: Finding) -> tuple[float, float] | None:
@@ -82,9 +82,9 @@ def _events(finding: Finding) -> list[Event]:
 
 def _ends(finding: Finding) -> tuple[float, float]:
     """First and last day of the axis: those of the curves, a week more before, and what was scored since."""
-    told = days(finding)
+    drawn = days(finding)
     until = [_day(window.until) for window in (finding.matured, finding.inputs) if window]
-    return told[0] - 7, max([told[-1] + 1, *until])
+    return drawn[0] - 7, max([drawn[-1] + 1, *until])
 
 
 def _known(axes: Any, finding: Finding) -> None:
@@ -109,7 +109,7 @@ def _known(axes: Any, finding: Finding) -> None:
 
 def _backdrop(axes: Any, finding: Finding) -> None:
     """The past in grey, the days without labels hatched, a line at each event, one at the first day."""
-    past = [_day(point.until) for point in finding.points if point.reference]
+    past = [_day(point.until) for point in finding.curves if point.baseline]
     if past:
         axes.axvspan(min(past), max(past), color=SHADE, linewidth=0)
     unknown = _unknown(finding)
@@ -126,30 +126,30 @@ def _backdrop(axes: Any, finding: Finding) -> None:
 def _loss(axes: Any, finding: Finding) -> None:
     _curve(
         axes,
-        finding.points,
+        finding.curves,
         "estimate",
         color=ORANGE,
         linestyle="--",
         marker="s",
         label="estimated without labels",
     )
-    _curve(axes, finding.points, "loss", color=BLUE, marker="o", label="came true")
+    _curve(axes, finding.curves, "loss", color=BLUE, marker="o", label="came true")
     _limit(axes, finding, "loss")
     _title(axes, plain(finding.primary, 40).capitalize())
 
 
 def _bias(axes: Any, finding: Finding) -> None:
     axes.axhline(0, color=GREY, linewidth=1)
-    _curve(axes, finding.points, "bias", **SOLID, label="mean score less mean label")
+    _curve(axes, finding.curves, "bias", **SOLID, label="mean score less mean label")
     _limit(axes, finding, "bias", both=True)
     _title(axes, "Calibration bias")
 
 
 def _scores(axes: Any, finding: Finding) -> None:
-    points = finding.points
-    _curve(axes, points, "score_mean", **DASHED, label="mean score")
-    _curve(axes, points, "label_mean", **SOLID, label="mean label")
-    _curve(axes, points, "decision_share", **DOTTED, label="share decided yes")
+    curves = finding.curves
+    _curve(axes, curves, "score_mean", **DASHED, label="mean score")
+    _curve(axes, curves, "label_mean", **SOLID, label="mean label")
+    _curve(axes, curves, "decision_share", **DOTTED, label="share decided yes")
     _title(axes, "Scores, labels and decisions")
 
 
@@ -165,11 +165,11 @@ def _cusum(axes: Any, finding: Finding) -> None:
     _title(axes, "Sum of daily excess loss (CUSUM)")
 
 
-def _curve(axes: Any, points: list[Point], name: str, **style: Any) -> None:
+def _curve(axes: Any, curves: list[Point], name: str, **style: Any) -> None:
     """A column of the points with its band, where it has one; it breaks where a value is missing."""
-    x = [_day(point.until) for point in points]
+    x = [_day(point.until) for point in curves]
     middle, low, high = (
-        np.array([getattr(point, f"{name}{end}", None) for point in points], dtype=float)
+        np.array([getattr(point, f"{name}{end}", None) for point in curves], dtype=float)
         for end in ("", "_low", "_high")
     )
     if np.isnan(middle).all():
@@ -204,7 +204,7 @@ def _dates(axes: Any, finding: Finding) -> None:
 
 def _has(*names: str) -> Callable[[Finding], bool]:
     """Whether any point has one of these values."""
-    return lambda finding: any(getattr(one, name) is not None for one in finding.points for name in names)
+    return lambda finding: any(getattr(one, name) is not None for one in finding.curves for name in names)
 
 
 def _summed(finding: Finding) -> bool:

@@ -1,15 +1,15 @@
-"""What a finding says in words, the same on the terminal, in markdown and on the page."""
+"""What a finding says, the same on the terminal, in markdown and in HTML."""
 
 from loop.base.markup import figure, plain
-from loop.monitor.schema import Feature, Finding, Gain, Outcomes, Signal, Word
+from loop.monitor.schema import Decision, Feature, Finding, Gain, Outcomes, Signal
 
-HEADLINES: dict[Word, str] = {
+HEADLINES: dict[Decision, str] = {
     "nothing": "Nothing to do: production looks as it did",
-    "watch": "Watch: something moved, and no harm is shown",
+    "warning": "Warning: something moved, and no loss is shown",
     "retrain": "Retrain: the model is overtaken, and a new one would do better",
-    "page": "Page: production needs a person now",
+    "alert": "Alert: production needs a person now",
     "broken feed": "Broken feed: the data breaks its contract, so nothing was judged",
-    "no data": "No data: nothing can be said",
+    "no data": "No data: nothing can be judged",
 }
 STATISTICS = {
     "psi": "PSI",
@@ -33,7 +33,7 @@ def value(signal: Signal) -> str:
 
 
 def named(statistic: str) -> str:
-    """A statistic in the field's words."""
+    """A statistic by its usual name."""
     return STATISTICS.get(statistic, statistic)
 
 
@@ -48,9 +48,9 @@ def moved(feature: Feature) -> str:
 
 def sentence(text: str, longest: int = 2000) -> str:
     """Words that begin as a sentence and end as one, cut at so many characters."""
-    said = plain(text, longest)
-    end = "" if said[-1:] in (".", "!", "?", "…") else "."
-    return f"{said[:1].upper()}{said[1:]}{end}"
+    cut = plain(text, longest)
+    end = "" if cut[-1:] in (".", "!", "?", "…") else "."
+    return f"{cut[:1].upper()}{cut[1:]}{end}"
 
 
 def gained(gain: Gain, primary: str) -> str:
@@ -70,13 +70,13 @@ def labels(found: Outcomes) -> str:
             f"; half come within {found.delay_hours_median:.1f} h, 99 % within {found.delay_hours_99:.1f} h"
         )
     counted = {
-        "came twice (the first counts)": found.twice,
-        "for no prediction": found.strange,
+        "duplicate (the first counts)": found.duplicate_labels,
+        "orphan (for no prediction)": found.orphan_labels,
         "known before their decision": found.before,
         "of decisions after now": found.ahead,
     }
     odd = ", ".join(f"{count:,} {what}" for what, count in counted.items() if count)
     return (
-        f"{found.known:,} of {found.rows:,} known, {found.pending:,} pending, {found.never:,} never to come"
+        f"{found.known:,} of {found.rows:,} known, {found.pending:,} pending, {found.unlabelled:,} unlabelled"
         f"{late}{f'; odd: {odd}' if odd else ''}"
     )

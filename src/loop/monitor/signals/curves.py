@@ -1,4 +1,4 @@
-"""The curves of a report: a point for each past window and each look."""
+"""The curves of a report: a point for each past window and each run."""
 
 import numpy as np
 import pandas as pd
@@ -10,24 +10,24 @@ from loop.monitor.signals.performance import Daily, Windowed
 from loop.settings.monitor_settings import Settings
 
 
-def points(
+def curves(
     rows: pd.DataFrame, daily: Daily, when: Days, setup: Settings, expected: tuple[Windowed, ...] | None
 ) -> list[Point]:
-    """A point per past window of the reference, then one per look."""
-    told = []
+    """A point per past window of the baseline, then one per run."""
+    found = []
     past = past_ends(when, setup)
-    for is_past, ends, looks in ((True, past, past), (False, when.ends, when.looks)):
+    for is_past, ends, runs in ((True, past, past), (False, when.ends, when.runs)):
         within = inside(daily.days, ends, setup)
         loss, bias = (
             performance.windowed(total, daily, within, setup.seed) for total in (daily.loss, daily.bias)
         )
         guess = None if expected is None else expected[0 if is_past else 1]
-        for place, (end, upto) in enumerate(zip(ends, looks, strict=True)):
+        for place, (end, upto) in enumerate(zip(ends, runs, strict=True)):
             newest = window(rows, upto, setup)
-            told.append(
+            found.append(
                 Point(
                     until=upto,
-                    reference=is_past,
+                    baseline=is_past,
                     rows=int((within[place] * daily.rows).sum()),
                     **_three("loss", loss, place),
                     **_three("bias", bias, place),
@@ -37,7 +37,7 @@ def points(
                     label_mean=_mean(window(rows, end, setup)["label"].dropna()),
                 )
             )
-    return told
+    return found
 
 
 def _three(name: str, found: Windowed | None, place: int) -> dict[str, float | None]:

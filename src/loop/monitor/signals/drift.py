@@ -1,4 +1,4 @@
-"""Inputs and scores: how far each look's window lies from the reference, beside how far past windows did."""
+"""Inputs and scores: how far each run's window lies from the baseline, beside how far past windows did."""
 
 from dataclasses import dataclass, replace
 
@@ -15,15 +15,15 @@ from loop.stats.profile import Profile
 
 SCORE, DECISION = "score", "decision"
 TESTS = ("psi", "ks", "jensen_shannon", "chi_square", "missing")
-STUCK = 0.995  # share of one value from which on a column says nothing
-USED = 0.01  # share of the model's use below which nobody is called for that
+CONSTANT = 0.995  # share of one value from which on a column says nothing
+IMPORTANT = 0.01  # permutation importance below which no alert is raised for that
 
 
 @dataclass(frozen=True)
 class Moved:
-    """One column at each look: its statistics, their limits and p-values, and one p-value of all."""
+    """One column at each run: its statistics, their limits and p-values, and one p-value of all."""
 
-    values: dict[str, Floats]  # (looks,)
+    values: dict[str, Floats]  # (runs,)
     limits: dict[str, float]
     tests: dict[str, Floats]
     p: Floats
@@ -31,33 +31,33 @@ class Moved:
 
 @dataclass(frozen=True)
 class Drift:
-    """Every column at each look; `adjusted` (features, looks) is corrected over features, weighed by use."""
+    """Every column at each run; `adjusted` (features, runs) is corrected over features by importance."""
 
-    looks: list[str]
+    runs: list[str]
     moved: dict[str, Moved]
-    use: dict[str, float]
+    importance: dict[str, float]
     adjusted: Floats
     alpha: float
     dependence: Floats
     dependence_p: Floats
     dependence_limit: float
-    stuck: list[str]
+    constant: list[str]
 
     def features(self) -> list[Feature]:
-        """The newest look, most used first; a heat of 1 is a PSI at its limit."""
-        names = sorted(self.use, key=lambda name: -self.use[name])
-        rows = {name: self.adjusted[place] for place, name in enumerate(self.use)}
+        """The newest run, most important first; a heat of 1 is a PSI at its limit."""
+        names = sorted(self.importance, key=lambda name: -self.importance[name])
+        rows = {name: self.adjusted[place] for place, name in enumerate(self.importance)}
         return [self._feature(name, rows[name]) for name in names]
 
     def series(self) -> list[Series]:
-        """What is watched of inputs and of scores."""
+        """What is monitored of inputs and of scores."""
         least = _least(self.adjusted)
         return [
             Series(
                 kind="inputs",
                 name="features",
-                title="share of the model's use that lies on features beyond their limit",
-                value=np.array(list(self.use.values())) @ (self.adjusted < self.alpha),
+                title="share of permutation importance of features beyond their limit",
+                value=np.array(list(self.importance.values())) @ (self.adjusted < self.alpha),
                 p=least,
                 alarm=least < self.alpha,
             ),
@@ -88,10 +88,10 @@ class Drift:
         heat = one.values["psi"] / one.limits["psi"] if one.limits["psi"] else np.full(len(adjusted), np.nan)
         return Feature(
             name=name,
-            use=round(self.use[name], 4),
+            importance=round(self.importance[name], 4),
             p=number(float(adjusted[-1])),
             alarm=bool(adjusted[-1] < self.alpha),
-            since=since(adjusted < self.alpha, self.looks),
+            since=since(adjusted < self.alpha, self.runs),
             statistics=[
                 Statistic(
                     name=test,
@@ -107,48 +107,46 @@ class Drift:
 
 
 def profiled(rows: pd.DataFrame, until: str, features: list[str]) -> Profile:
-    """Daily counts of the columns that are watched, in bins of the days before `until`."""
+    """Daily counts of the columns that are monitored, in bins of the days before `until`."""
     columns = [*features, *(name for name in (SCORE, DECISION) if name in rows)]
-    table = rows[[DECIDED_AT, *columns]]
-    bins = profile.bins(table[rows[DECIDED_AT] < pd.Timestamp(until, tz="UTC")], columns)
-    return counted(table, bins)
+    past = rows.loc[rows[DECIDED_AT] < pd.Timestamp(until, tz="UTC"), columns]
+    return profile.profile(rows, profile.bins(past, columns), DECIDED_AT)
 
 
-def counted(rows: pd.DataFrame, bins: dict[str, profile.Bins]) -> Profile:
-    """Daily counts of rows in bins that are known."""
-    return profile.profile(rows[[DECIDED_AT, *bins]], bins, DECIDED_AT)
+def drift(
+    days: Profile, until: str, runs: list[str], importance: dict[str, float], settings: Settings
+) -> Drift:
+    """Each run's window of days against the days before `until`; its name is the day it ends before.
 
-
-def drift(days: Profile, until: str, looks: list[str], use: dict[str, float], settings: Settings) -> Drift:
-    """Each look's window of days against the days before `until`; a look is named by the day it ends before.
-
-    `use` names the features that the model looks at, and how much.
+    `importance` is that of each feature whose shuffling moves the score.
     """
-    reference = days.between("0001", until)
-    inside, rest = profile.past(reference, settings.window_days, settings.step_days)
-    windows = days.weighted(_inside(days.days, looks, settings.window_days), looks)
-    independent = len(reference.days) / settings.window_days
-    whole = reference.total()
+    baseline = days.between("0001", until)
+    inside, rest = profile.past(baseline, settings.window_days, settings.step_days)
+    windows = days.weighted(_inside(days.days, runs, settings.window_days), runs)
+    independent = len(baseline.days) / settings.window_days
+    whole = baseline.total()
     moved = {
         name: _moved(name, whole, windows, (rest, inside), independent, settings.alpha) for name in days.bins
     }
-    weights = np.array(list(use.values()))
-    p = np.array([moved[name].p for name in use]).reshape(len(use), len(looks))
+    weights = np.array(list(importance.values()))
+    p = np.array([moved[name].p for name in importance]).reshape(len(importance), len(runs))
     adjusted = np.column_stack(
-        [thresholds.benjamini_hochberg(p[:, look], weights) for look in range(len(looks))]
+        [thresholds.benjamini_hochberg(p[:, run], weights) for run in range(len(runs))]
     )
-    inside, rest, whole, windows = (_of(part, list(use)) for part in (inside, rest, whole, windows))
+    inside, rest, whole, windows = (_of(part, list(importance)) for part in (inside, rest, whole, windows))
     past, now = dependence.distance(rest, inside), dependence.distance(whole, windows)
     return Drift(
-        looks=looks,
+        runs=runs,
         moved=moved,
-        use=use,
+        importance=importance,
         adjusted=adjusted,
         alpha=settings.alpha,
         dependence=now,
         dependence_p=thresholds.p_value(now, past, independent),
         dependence_limit=float(thresholds.limit(past, independent, settings.alpha)),
-        stuck=_stuck(days, reference, [name for name in use if use[name] >= USED], looks[-1], settings),
+        constant=_constant(
+            days, baseline, [name for name in importance if importance[name] >= IMPORTANT], runs[-1], settings
+        ),
     )
 
 
@@ -159,7 +157,7 @@ def _of(profile: Profile, columns: list[str]) -> Profile:
         profile,
         bins={name: profile.bins[name] for name in columns},
         counts={name: profile.counts[name] for name in columns},
-        moments=None if profile.moments is None else profile.moments[:, place][:, :, place],
+        moments=profile.moments[:, place][:, :, place],
     )
 
 
@@ -171,7 +169,7 @@ def _moved(
     independent: float,
     alpha: float,
 ) -> Moved:
-    ordered = whole.bins[name].edges is not None
+    ordered = whole.bins[name].ordered
     now = distance.distances(whole.counts[name], windows.counts[name], ordered=ordered)
     then = distance.distances(past[0].counts[name], past[1].counts[name], ordered=ordered)
     p = {test: thresholds.p_value(now[test], then[test], independent) for test in TESTS}
@@ -180,7 +178,7 @@ def _moved(
 
 
 def simes(p: Floats) -> Floats:
-    """One p-value of several of the same thing, (tests, looks) -> (looks,): min of p_(k) * n / k.
+    """One p-value of several of the same thing, (tests, runs) -> (runs,): min of p_(k) * n / k.
 
     Valid for tests that rise and fall together (Simes 1986, Biometrika 73); NaN are left out.
     """
@@ -191,13 +189,13 @@ def simes(p: Floats) -> Floats:
     return np.where(known > 0, least, np.nan)
 
 
-def _inside(days: list[str], looks: list[str], window_days: int) -> NDArray[np.int64]:
+def _inside(days: list[str], runs: list[str], window_days: int) -> NDArray[np.int64]:
     day = np.array(days, "datetime64[D]")
-    end = np.array(looks, "datetime64[D]")[:, None]
+    end = np.array(runs, "datetime64[D]")[:, None]
     return ((day < end) & (day >= end - window_days)).astype(np.int64)
 
 
-def _stuck(days: Profile, reference: Profile, names: list[str], end: str, settings: Settings) -> list[str]:
+def _constant(days: Profile, baseline: Profile, names: list[str], end: str, settings: Settings) -> list[str]:
     """Features that were missing in all of the newest step, or held one value in the whole window.
 
     Not those which did so in a past window too: it does not rain every week. Few rows tell nothing.
@@ -209,14 +207,14 @@ def _stuck(days: Profile, reference: Profile, names: list[str], end: str, settin
     for width, among in ((settings.window_days, slice(None)), (settings.step_days, slice(-1, None))):
         newest = days.weighted(_inside(days.days, [end], width), [end])
         held = [name for name in names if newest.rows[0] and _one_value(newest, name, among)[0]]
-        past = profile.past(reference, width, 1)[0] if held else newest
+        past = profile.past(baseline, width, 1)[0] if held else newest
         found |= {name for name in held if not _one_value(past, name, among).any()}
     return [name for name in names if name in found]
 
 
 def _one_value(windows: Profile, name: str, among: slice) -> NDArray[np.bool_]:
     """Whether one of some bins holds almost every row of a window: (windows,)."""
-    return np.asarray(windows.counts[name][:, among].max(axis=1) >= STUCK * np.maximum(windows.rows, 1))
+    return np.asarray(windows.counts[name][:, among].max(axis=1) >= CONSTANT * np.maximum(windows.rows, 1))
 
 
 def _least(adjusted: Floats) -> Floats:

@@ -1,6 +1,6 @@
 """The loss to expect before labels come, from scores alone.
 
-The reference tells how often a label follows a score; if that still holds, the mean loss of new scores
+The baseline tells how often a label follows a score; if that still holds, the mean loss of new scores
 follows. It sees what a shift of inputs does to the loss. It cannot see a change of the concept, when the same
 score comes to mean another share: only labels tell that.
 """
@@ -17,14 +17,14 @@ from loop.stats import bootstrap, thresholds
 BINS = 100
 REPLICATES = 200
 NOTE = (
-    "the expected loss holds while a score means what it meant in the reference; a change of the concept "
+    "the expected loss holds while a score means what it meant in the baseline; a change of the concept "
     "shows only in labels"
 )
 
 
-def possible(reference: pd.DataFrame) -> bool:
+def possible(baseline: pd.DataFrame) -> bool:
     """Whether scores are probabilities of a label that is 0 or 1, and the loss is a mean of rows."""
-    score, label = reference["score"], reference["label"].dropna()
+    score, label = baseline["score"], baseline["label"].dropna()
     return bool(
         len(label)
         and loss_metric().rows
@@ -35,18 +35,18 @@ def possible(reference: pd.DataFrame) -> bool:
 
 
 class Estimate:
-    """The loss to expect at a score, learnt from a reference with labels.
+    """The loss to expect at a score, learnt from a baseline with labels.
 
     Confidence-based performance estimation (NannyML's CBPE) with logistic recalibration (Platt 1999); the
-    interval resamples days of the reference and of the window, and so holds both errors. `rows` tell the
-    mean score within each of the reference's bins.
+    interval resamples days of the baseline and of the window, and so holds both errors. `rows` tell the
+    mean score within each of the baseline's bins.
     """
 
-    def __init__(self, reference: pd.DataFrame, rows: pd.DataFrame, seed: int) -> None:
+    def __init__(self, baseline: pd.DataFrame, rows: pd.DataFrame, seed: int) -> None:
         self._seed = seed
-        self._edges = np.unique(np.quantile(reference["score"], np.linspace(0, 1, BINS + 1)[1:-1]))
+        self._edges = np.unique(np.quantile(baseline["score"], np.linspace(0, 1, BINS + 1)[1:-1]))
         self._score = _means(rows, self._edges)
-        self._expected = self._learn(reference[reference["label"].notna()])
+        self._expected = self._learn(baseline[baseline["label"].notna()])
 
     def daily(self, rows: pd.DataFrame, days: np.ndarray) -> Floats:
         """Counts of rows by day and bin of score, (days, bins); rows of other days do not count."""
@@ -95,7 +95,7 @@ class Estimate:
 
 
 def series(expected: Windowed, past: Floats, independent: float, settings: Settings) -> Series:
-    """The expected loss at each look beside that of windows of the reference."""
+    """The expected loss at each run beside that of windows of the baseline."""
     p = thresholds.above(expected.value, past, independent)
     return Series(
         kind="predictions",

@@ -40,7 +40,7 @@ class Windowed:
 
 @dataclass(frozen=True)
 class Performance:
-    """Loss and bias at each look, beside those of windows of the reference."""
+    """Loss and bias at each run, beside those of windows of the baseline."""
 
     rows: Floats
     loss: Windowed
@@ -53,7 +53,7 @@ class Performance:
 def loss_metric() -> metrics.Metric:
     """The metric of the daily loss: the primary one if it is a plain mean of rows, else the first that is.
 
-    Where none is, the primary one without `rows`: then no daily loss is watched.
+    Where none is, the primary one without `rows`: then no daily loss is monitored.
     """
     first = metrics.METRICS[metrics.PRIMARY]
     plain = [
@@ -94,14 +94,14 @@ def windowed(total: Floats, days: Daily, inside: np.ndarray, seed: int) -> Windo
 
 
 def performance(days: Daily, until: str, ends: list[str], settings: Settings) -> Performance:
-    """What is watched of matured labels: windows that end before `ends`, against those before `until`."""
+    """What is monitored of matured labels: windows that end before `ends`, against those before `until`."""
     width, step = settings.window_days, settings.step_days
     inside = _windows(days.days, np.array(ends, "datetime64[D]"), width)
-    reference = days.days < np.datetime64(until, "D")
+    baseline = days.days < np.datetime64(until, "D")
     first = days.days[0] + width
     past_ends = np.arange(first, np.datetime64(until, "D") + 1, step)
     past = _windows(days.days, past_ends, width)
-    independent = reference.sum() / width
+    independent = baseline.sum() / width
     loss, bias = (windowed(total, days, inside, settings.seed) for total in (days.loss, days.bias))
     with np.errstate(invalid="ignore", divide="ignore"):
         rows = inside @ days.rows
@@ -111,7 +111,7 @@ def performance(days: Daily, until: str, ends: list[str], settings: Settings) ->
         bias_p = thresholds.either(bias.value, past_bias, independent)
         certain = (bias.low > 0) | (bias.high < 0)
     enough = rows >= settings.rows_min
-    path, path_alarm = _cusum(days, reference, ends, settings, enough)
+    path, path_alarm = _cusum(days, baseline, ends, settings, enough)
     title = loss_metric().title
     series = [
         Series(
@@ -147,19 +147,19 @@ def _windows(days: np.ndarray, ends: np.ndarray, width: int) -> np.ndarray:
 
 
 def _cusum(
-    days: Daily, reference: np.ndarray, ends: list[str], settings: Settings, enough: np.ndarray
+    days: Daily, baseline: np.ndarray, ends: list[str], settings: Settings, enough: np.ndarray
 ) -> tuple[Cusum, Series]:
-    """The sum of daily losses above the reference's; at each look, whether the path is over its limit."""
+    """The sum of daily losses above the baseline's; at each run, whether the path is over its limit."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        usual = np.median(days.rows[reference & (days.rows > 0)]) if reference.any() else 0
+        usual = np.median(days.rows[baseline & (days.rows > 0)]) if baseline.any() else 0
         mean = np.where(days.rows > THIN * usual, days.loss / days.rows, np.nan)
-    limit = cusum.limit(mean[reference], RUN_LENGTH, seed=settings.seed)
-    after = ~reference
-    path = cusum.cusum(mean[after], mean[reference], limit).path
+    limit = cusum.limit(mean[baseline], RUN_LENGTH, seed=settings.seed)
+    after = ~baseline
+    path = cusum.path(mean[after], mean[baseline])
     named = [str(day) for day in days.days[after]]
     at = np.array([_before(named, path, end) for end in ends])
     finite = limit if np.isfinite(limit) else None
-    told = Cusum(
+    found = Cusum(
         days=named,
         path=[None if not np.isfinite(value) else round(float(value), 3) for value in path],
         limit=None if finite is None else round(finite, 3),
@@ -167,12 +167,12 @@ def _cusum(
     series = Series(
         kind="concept",
         name="cusum",
-        title="sum of daily losses above the reference's",
+        title="sum of daily losses above the baseline's",
         value=at,
         limit=float("nan") if finite is None else finite,
         alarm=(np.nan_to_num(at) > limit) & enough,
     )
-    return told, series
+    return found, series
 
 
 def _before(days: list[str], path: Floats, end: str) -> float:

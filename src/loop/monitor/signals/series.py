@@ -1,6 +1,6 @@
-"""What is watched, look by look: a value beside its limit, and when it counts as seen."""
+"""What is watched, run by run: a value beside its limit, and when it alarms."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Series:
-    """One thing that is watched; arrays hold a value per look, oldest first, NaN where nobody can tell."""
+    """One thing that is watched; arrays hold a value per run, oldest first, NaN where it is undefined."""
 
     kind: Kind
     name: str
@@ -25,13 +25,12 @@ class Series:
     p: Floats | None = None
     low: Floats | None = None
     high: Floats | None = None
-    unit: str = field(default="")
 
-    def signal(self, looks: list[str]) -> Signal:
-        """The newest look's value as plain numbers, with the first day of the run of looks that saw it."""
+    def signal(self, runs: list[str]) -> Signal:
+        """The newest run's value as plain numbers, with the first day of the run of runs that saw it."""
         value, limit = float(self.value[-1]), self.limit
         beside = "" if np.isnan(limit) else f", past windows stay below {limit:.3g}"
-        said = f"{self.title} is {value:.3g}{self.unit}{beside}" if np.isfinite(value) else "cannot be told"
+        summary = f"{self.title} is {value:.3g}{beside}" if np.isfinite(value) else "is undefined"
         return Signal(
             kind=self.kind,
             name=self.name,
@@ -42,22 +41,22 @@ class Series:
             limit=number(limit),
             p=_last(self.p),
             alarm=bool(self.alarm[-1]),
-            since=since(self.alarm, looks),
-            said=said,
+            since=since(self.alarm, runs),
+            summary=summary,
         )
 
 
-def told(alarm: NDArray[np.bool_], hysteresis: Hysteresis) -> bool:
-    """Whether enough of the last looks saw it, the newest among them."""
-    return bool(len(alarm) and alarm[-1] and alarm[-hysteresis.of :].sum() >= hysteresis.looks)
+def confirmed(alarm: NDArray[np.bool_], hysteresis: Hysteresis) -> bool:
+    """Whether enough of the last runs alarm, the newest among them."""
+    return bool(len(alarm) and alarm[-1] and alarm[-hysteresis.of :].sum() >= hysteresis.runs)
 
 
-def since(alarm: NDArray[np.bool_], looks: list[str]) -> str | None:
-    """The first day of the unbroken run of looks up to the newest that saw it; None if that did not."""
-    run = 0
-    while run < len(alarm) and alarm[-1 - run]:
-        run += 1
-    return looks[-run] if run else None
+def since(alarm: NDArray[np.bool_], runs: list[str]) -> str | None:
+    """The first day of the consecutive runs up to the newest that alarm; None if the newest does not."""
+    count = 0
+    while count < len(alarm) and alarm[-1 - count]:
+        count += 1
+    return runs[-count] if count else None
 
 
 def _last(values: Floats | None) -> float | None:

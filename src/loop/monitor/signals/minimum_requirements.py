@@ -1,4 +1,4 @@
-"""Whether the model is so bad by now that somebody must be told at once: the gate's own minima, broken."""
+"""Whether the model has become so bad that a person must act at once: breached minimum requirements."""
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,8 @@ from loop.stats import bootstrap
 from problem import metrics
 
 
-def broken_minima(matured: pd.DataFrame, settings: Settings) -> list[str]:
-    """The minima of the policy that the newest matured rows break for certain, in words.
+def breached(matured: pd.DataFrame, settings: Settings) -> list[str]:
+    """The minimum requirements of the policy that the newest matured rows breach for certain, each as a text.
 
     For certain: the whole interval by days lies beyond the limit. Too few rows break nothing.
     """
@@ -24,8 +24,8 @@ def broken_minima(matured: pd.DataFrame, settings: Settings) -> list[str]:
     codes, names = pd.factorize(matured[DECIDED_AT].dt.floor("D"))
     weight = bootstrap.weights(len(names), resampling.replicates, resampling.seed)
     label, score = (matured[name].to_numpy(np.float64) for name in ("label", "score"))
-    told = []
-    for name, minimum in policy.minima.items():
+    texts = []
+    for name, minimum in policy.minimum_requirements.items():
         metric = metrics.METRICS[name]
         of = bootstrap.statistic(metric, label, score, codes, len(names))
         found = bootstrap.estimate(of, codes, weight, resampling.confidence)
@@ -35,8 +35,8 @@ def broken_minima(matured: pd.DataFrame, settings: Settings) -> list[str]:
             "zero": found.low > minimum.limit or found.high < -minimum.limit,
         }[metric.better]
         if beyond:
-            told.append(
+            texts.append(
                 f"{metric.title} is {found.value:.3f} [{found.low:.3f}, {found.high:.3f}], "
                 f"and worse than {minimum.limit:g} no model may ship ({minimum.reason})"
             )
-    return told
+    return texts

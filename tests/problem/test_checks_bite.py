@@ -1,4 +1,4 @@
-"""Every gate is proven to bite: a candidate with one fault is refused by the gate of that name.
+"""Every check is proven to bite: a candidate with one fault is refused by the check of that name.
 
 And the honest candidate, which differs from the champion by its seed alone, passes them all.
 """
@@ -18,7 +18,7 @@ from loop.model import model_file
 from loop.pipeline import train
 from loop.review import candidate as candidates
 from loop.review import checks, compare
-from loop.review.champion_comparison import Contest
+from loop.review.champion_comparison import Comparison
 from loop.settings import params
 from loop.settings.review_policy import Policy
 from problem import model as problem_model
@@ -68,24 +68,24 @@ class Court:
             predictions=scorer.score(model, holdout),
         )
 
-    def gates(self, candidate, seconds=([0.005] * 9, [0.005] * 9)):
-        """Every gate's result by name."""
+    def checks(self, candidate, seconds=([0.005] * 9, [0.005] * 9)):
+        """Every check's result by name."""
         mine = compare.scored(candidate.holdout, candidate.predictions, "candidate")
         theirs = compare.scored(self.champion.holdout, self.champion.predictions, "champion")
         rows = compare.align(mine, theirs, self.settings)
-        contest = Contest(
+        comparison = Comparison(
             gains=compare.gains(rows, self.settings),
             slices=compare.slices(rows, self.policy, self.settings),
             golden=self.golden,
             md5=self.champion.md5,
             seconds=seconds,
         )
-        found = checks.gates(self.policy, candidate, rows, contest)
+        found = checks.checks(self.policy, candidate, rows, comparison)
         return {one.name: one.result for one in found}
 
     def failed(self, candidate, **more):
-        """Names of the gates that refuse the candidate."""
-        return {name for name, result in self.gates(candidate, **more).items() if result == "fail"}
+        """Names of the checks that refuse the candidate."""
+        return {name for name, result in self.checks(candidate, **more).items() if result == "fail"}
 
 
 @pytest.fixture(scope="module")
@@ -110,20 +110,20 @@ def with_delay(court, noise):
     """Training and holdout with the flight's own delay on arrival, which no one knows in time."""
     flights = files.read_table(Path("data/valid/flights.parquet"))
     key = ["flight_date", "carrier", "flight", "origin"]
-    told = flights[[*key, "arrival_delay_minutes"]]
+    report = flights[[*key, "arrival_delay_minutes"]]
     rng = np.random.default_rng(1)
     for frame in (court.champion.train, court.champion.holdout):
-        delay = frame[key].merge(told, on=key, how="left")["arrival_delay_minutes"].to_numpy()
+        delay = frame[key].merge(report, on=key, how="left")["arrival_delay_minutes"].to_numpy()
         yield frame, delay, rng.normal(0, noise, len(frame))
 
 
-def test_an_honest_candidate_passes_every_gate(court, honest):
-    assert set(court.gates(court.candidate(honest)).values()) == {"pass"}
+def test_an_honest_candidate_passes_every_check(court, honest):
+    assert set(court.checks(court.candidate(honest)).values()) == {"pass"}
 
 
 def test_a_leaky_feature_is_refused(court):
-    train_on, holdout = (frame.assign(told=delay + r) for frame, delay, r in with_delay(court, 20))
-    model = court.fit(train_on, 1, "told")
+    train_on, holdout = (frame.assign(leaked=delay + r) for frame, delay, r in with_delay(court, 20))
+    model = court.fit(train_on, 1, "leaked")
     assert {"leak.feature", "leak.jump"} <= court.failed(court.candidate(model, train_on, holdout))
 
 
@@ -159,7 +159,7 @@ def test_shuffled_labels_are_refused(court):
         label=np.random.default_rng(1).permutation(court.champion.train["label"])
     )
     found = court.failed(court.candidate(court.fit(shuffled)))
-    assert {"primary", "guards.roc_auc", "minima.roc_auc"} <= found
+    assert {"primary", "guards.roc_auc", "minimum_requirements.roc_auc"} <= found
 
 
 def test_a_slow_model_is_refused(court, honest):
@@ -196,7 +196,11 @@ def test_a_model_that_got_worse_on_one_slice_alone_is_refused(court, honest):
 
 def test_an_uncalibrated_model_is_refused(court, honest):
     found = court.failed(twisted(court, honest, lambda score, _: score**0.5))
-    assert {"minima.calibration_error", "guards.calibration_error", "guards.calibration_bias"} <= found
+    assert {
+        "minimum_requirements.calibration_error",
+        "guards.calibration_error",
+        "guards.calibration_bias",
+    } <= found
 
 
 def test_a_model_that_minds_the_flight_number_is_refused(court):
@@ -230,22 +234,22 @@ def broken_tables():
     return tables, windows, limits
 
 
-def contract_gate(tables, windows, limits):
+def contract_check(tables, windows, limits):
     span = {"since": windows.since, "until": windows.holdout.until, "as_of": windows.as_of}
     breaches = raw.validate(tables, limits, **span)[2]
     return checks.contract([breach.as_json() for breach in breaches])
 
 
 def test_sound_data_pass_the_contract(court):
-    assert contract_gate(*broken_tables()).result == "pass"
+    assert contract_check(*broken_tables()).result == "pass"
 
 
 def test_a_break_of_the_schema_is_refused(court):
     tables, windows, limits = broken_tables()
     tables["flights"] = tables["flights"].rename(columns={"dest": "destination"})
-    found = contract_gate(tables, windows, limits)
+    found = contract_check(tables, windows, limits)
     assert (found.name, found.result) == ("contract", "fail")
-    assert "dest" in found.said
+    assert "dest" in found.finding
 
 
 def test_a_burst_of_nulls_is_refused(court):
@@ -253,6 +257,6 @@ def test_a_burst_of_nulls_is_refused(court):
     weather = tables["weather"]
     burst = weather["observed_at"] >= weather["observed_at"].quantile(0.8)
     tables["weather"] = weather.assign(wind_mph=weather["wind_mph"].mask(burst))
-    found = contract_gate(tables, windows, limits)
+    found = contract_check(tables, windows, limits)
     assert (found.name, found.result) == ("contract", "fail")
-    assert "null" in found.said
+    assert "null" in found.finding

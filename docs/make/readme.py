@@ -1,0 +1,39 @@
+"""The outputs in README.md: what the code of today says of the example's card and verdict in docs/example."""
+
+import json
+import re
+from pathlib import Path
+
+from loop.pipeline import run
+from loop.review import review_report
+from loop.review.verdict import Verdict
+
+ROOT = Path(__file__).parents[2]
+PAGE = Path("README.md")
+_BLOCK = r"(<!-- output: {name} -->\n```text\n).*?(\n```)"
+
+
+def page(text: str) -> str:
+    """README.md with its outputs as the commands print them."""
+    for name, output in outputs().items():
+        block = re.compile(_BLOCK.format(name=name), re.DOTALL)
+        text, count = block.subn(lambda found, output=output: f"{found[1]}{output}{found[2]}", text)
+        if count != 1:
+            raise ValueError(f"{PAGE} has {count} blocks of output for {name}, not one")
+    return text
+
+
+def outputs() -> dict[str, str]:
+    """What `make run` and `make review` print last, by task."""
+    card = json.loads((ROOT / "docs/example/card.json").read_text(encoding="utf-8"))
+    verdict = (ROOT / "docs/example/verdict.json").read_text(encoding="utf-8")
+    return {
+        "make run": run.summary(card).strip(),
+        "make review": review_report.terminal(Verdict.model_validate_json(verdict)),
+    }
+
+
+def main() -> None:
+    """Write the page."""
+    path = ROOT / PAGE
+    path.write_text(page(path.read_text(encoding="utf-8")), encoding="utf-8")

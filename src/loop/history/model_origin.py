@@ -1,0 +1,55 @@
+"""From a model file alone to the commit that holds it, and to what made it: `loop lineage MODEL`."""
+
+import json
+from pathlib import Path
+
+import yaml
+
+from loop.base.errors import LoopError
+from loop.base.files import digest
+from loop.repo.commit import Commit
+from loop.repo.git import git
+from loop.settings.paths import LINEAGE, PIPELINE_LOCK
+
+
+def screen(model: Path) -> str:
+    """One screen about a model file: which commit holds it, and what made it.
+
+    Raises LoopError when the file is missing, or no commit reachable here names its hash.
+    """
+    if not model.is_file():
+        raise LoopError(f"{model} is missing", "a model file", "`dvc checkout` or `loop run` brings it")
+    sha256 = digest(model, "sha256")
+    commits = git("log", "--all", "--reverse", "--format=%H", f"-S{sha256}", "--", str(LINEAGE)).split()
+    found = [commit for commit in commits if sha256 in Commit(commit).text(LINEAGE)]
+    here = LINEAGE.is_file() and sha256 in LINEAGE.read_text(encoding="utf-8")
+    if not found and not here:
+        raise LoopError(
+            f"{model} has sha256 {sha256}, which no {LINEAGE} here names",
+            "a model that this repository made",
+            "`git fetch --all`, or `git fetch --unshallow` in a shallow clone, then ask again",
+        )
+    commit = found[0] if found else None
+    about = (
+        git("log", "-1", "--format=%H%n        %ad, %an: %s", "--date=iso", commit) if commit else "none yet"
+    )
+    made = json.loads(_file(LINEAGE, commit))
+    stages = yaml.safe_load(_file(PIPELINE_LOCK, commit))["stages"]
+    data = {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
+    links = {name: value for name, value in data.items() if name.startswith("data/")} | made["data"]
+    return "\n".join(
+        [
+            f"model   {model}  sha256 {sha256}",
+            f"commit  {about}",
+            f"rows    {made['rows']:,}",
+            *(f"  {name:<32} {value}" for name, value in (links | made["environment"]).items()),
+            f"code    {len(made['code'])} files",
+            *(f"  {name:<32} {value}" for name, value in made["code"].items()),
+            "params",
+            *(f"  {line}" for line in yaml.safe_dump(made["params"], sort_keys=False).splitlines()),
+        ]
+    )
+
+
+def _file(path: Path, commit: str | None) -> str:
+    return Commit(commit).text(path) if commit else path.read_text(encoding="utf-8")

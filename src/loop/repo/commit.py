@@ -1,0 +1,91 @@
+"""The files of a commit, read from git's objects: nothing is checked out."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from loop.base.errors import LoopError
+from loop.repo import git
+from loop.settings.paths import LINEAGE
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit by its hash or a name of it, of the clone `cwd` (this one by default)."""
+
+    name: str
+    cwd: Path | None = None
+
+    def file(self, path: Path | str) -> bytes | None:
+        """A file to the byte; None where the commit has none, or the clone no such commit."""
+        done = git.ask("cat-file", "blob", f"{self.name}:{_plain(path)}", cwd=self.cwd)
+        return None if done.code else done.raw
+
+    def text(self, path: Path | str) -> str:
+        """A file as text. Raises LoopError where the commit has none."""
+        found = self.file(path)
+        if found is None:
+            raise LoopError(
+                f"commit {self.name[:12]} has no {_plain(path)}",
+                "a file that was committed",
+                f"look at it: `git ls-tree -r {self.name[:12]}`",
+            )
+        return found.decode(errors="replace")
+
+    def yaml(self, path: Path | str) -> Any:
+        """A YAML file as plain values. Raises LoopError for one that is missing, or no YAML."""
+        try:
+            return yaml.safe_load(self.text(path))
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            where = f", line {mark.line + 1}" if mark else ""
+            raise LoopError(
+                f"{_plain(path)}{where} is not YAML in commit {self.name[:12]}",
+                "valid YAML",
+                f"look at it: `git show {self.name[:12]}:{_plain(path)}`",
+            ) from None
+
+    def json(self, path: Path | str) -> Any:
+        """A JSON file as plain values. Raises LoopError for one that is missing, or no JSON."""
+        try:
+            return json.loads(self.text(path))
+        except ValueError:
+            raise LoopError(
+                f"{_plain(path)} is not JSON in commit {self.name[:12]}",
+                "valid JSON",
+                f"look at it: `git show {self.name[:12]}:{_plain(path)}`",
+            ) from None
+
+    def model(self) -> str | None:
+        """The sha256 of the model that its lineage names; None where it names none."""
+        try:
+            return str(self.json(LINEAGE)["model"]["sha256"])
+        except (LoopError, KeyError, TypeError):
+            return None
+
+    def blobs(self, *under: str) -> dict[str, str]:
+        """Path -> blob of its files, those below `under` if any is named."""
+        lines = git.git("ls-tree", "-r", "-z", "--full-tree", self.name, "--", *under, cwd=self.cwd)
+        parts = (line.split("\t", 1) for line in lines.split("\0") if line)
+        return {path: meta.split()[2] for meta, path in parts}
+
+    def texts(self, *under: str) -> dict[str, str]:
+        """Path -> text of its files, read by one call of git."""
+        blobs = self.blobs(*under)
+        done = git.ask(
+            "cat-file", "--batch", cwd=self.cwd, text="".join(f"{one}\n" for one in blobs.values())
+        )
+        found, at = {}, 0
+        for path in blobs:
+            end = done.raw.index(b"\n", at)
+            size = int(done.raw[at:end].split()[2])
+            found[path] = done.raw[end + 1 : end + 1 + size].decode(errors="replace")
+            at = end + size + 2
+        return found
+
+
+def _plain(path: Path | str) -> str:
+    return path.as_posix() if isinstance(path, Path) else path

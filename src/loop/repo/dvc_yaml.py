@@ -1,0 +1,60 @@
+"""dvc.yaml as a record: what each stage runs, reads and writes. Read by DVC's own syntax, and by no other."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loop.settings.paths import PIPELINE
+from loop.settings.yaml_file import load
+
+_OUTS = ("outs", "metrics", "plots")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage: `outs` holds the path of each output, and whether DVC's cache keeps it (else git does)."""
+
+    name: str
+    command: str
+    deps: list[str]
+    params: list[Any]  # keys of params.yaml, or a mapping of another file to its keys
+    outs: dict[str, bool]
+    frozen: bool
+
+    @property
+    def in_git(self) -> list[str]:
+        """Outputs that git keeps."""
+        return [path for path, cached in self.outs.items() if not cached]
+
+
+def stages(pipeline: Any) -> list[Stage]:
+    """The stages of a dvc.yaml as read; none of what is no pipeline."""
+    found = pipeline.get("stages") if isinstance(pipeline, dict) else None
+    return [_stage(str(name), spec) for name, spec in (found or {}).items()]
+
+
+def of(home: Path = Path()) -> list[Stage]:
+    """The stages of a checkout. Raises LoopError for a dvc.yaml that is missing, or no YAML."""
+    return stages(load(home / PIPELINE))
+
+
+def named(path: Any) -> str:
+    """The path of an entry, which is a text or a mapping of it to options."""
+    return str(next(iter(path)) if isinstance(path, dict) else path)
+
+
+def _stage(name: str, spec: dict[str, Any]) -> Stage:
+    entries = [entry for kind in _OUTS for entry in spec.get(kind) or []]
+    return Stage(
+        name=name,
+        command=str(spec.get("cmd")),
+        deps=[named(entry) for entry in spec.get("deps") or []],
+        params=list(spec.get("params") or []),
+        outs={named(entry): _cached(entry) for entry in entries},
+        frozen=bool(spec.get("frozen")),
+    )
+
+
+def _cached(entry: Any) -> bool:
+    options = next(iter(entry.values())) if isinstance(entry, dict) else None
+    return not (isinstance(options, dict) and options.get("cache") is False)

@@ -1,0 +1,39 @@
+"""dvc.yaml by DVC's own syntax: paths with options, outputs that git keeps, params of other files."""
+
+import pytest
+
+from loop.repo import dvc_yaml
+
+TRAIN = {
+    "cmd": "python train.py",
+    "deps": ["src/a.py", {"data/x": {"hash": "md5"}}],
+    "params": ["train", {"other.yaml": ["k"]}],
+    "outs": ["data/raw", {"reports/validation.json": {"cache": False}}],
+    "metrics": [{"reports/metrics.json": {"cache": False}}],
+    "plots": [{"reports/plots/a.csv": {"cache": True}}],
+    "frozen": True,
+}
+
+
+def test_a_stage_says_what_it_runs_reads_and_writes():
+    (stage,) = dvc_yaml.stages({"stages": {"train": TRAIN}})
+    assert (stage.name, stage.command, stage.frozen) == ("train", "python train.py", True)
+    assert stage.deps == ["src/a.py", "data/x"]
+    assert stage.params == ["train", {"other.yaml": ["k"]}]
+    assert list(stage.outs) == [
+        "data/raw",
+        "reports/validation.json",
+        "reports/metrics.json",
+        "reports/plots/a.csv",
+    ]
+    assert stage.in_git == ["reports/validation.json", "reports/metrics.json"]
+
+
+@pytest.mark.parametrize("pipeline", [None, [], {}, {"stages": None}, "text"])
+def test_what_is_no_pipeline_has_no_stages(pipeline):
+    assert dvc_yaml.stages(pipeline) == []
+
+
+def test_a_stage_that_only_runs_reads_and_writes_nothing():
+    (stage,) = dvc_yaml.stages({"stages": {"a": {"cmd": "true", "deps": None}}})
+    assert (stage.deps, stage.outs, stage.frozen) == ([], {}, False)
