@@ -1,14 +1,23 @@
 """The command line: every command has help with an example, and no mistake shows a traceback."""
 
 import re
+from types import SimpleNamespace
+from typing import get_args
 
+import pandas as pd
 import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from loop.base import exit_codes
+from loop.base.errors import LoopError
 from loop.cli import app
+from loop.monitor import schema as finding
+from loop.production import log, state
+from loop.review import verdict
 
 GROUP = get_command(app).commands
+TIMES = {"now", "since", "until", "judged_from", "as_of", "day"}
 COMMANDS = sorted(name for name, command in GROUP.items() if not hasattr(command, "commands"))
 
 
@@ -19,7 +28,49 @@ def invoke(*arguments: str):
 def test_help_lists_every_command_and_the_exit_codes():
     printed = invoke("--help").stdout
     assert all(command in printed for command in COMMANDS)
-    assert "Exit codes" in printed
+    for table in (exit_codes.GENERAL, exit_codes.REVIEW, exit_codes.MONITOR):
+        assert exit_codes.text(table) in " ".join(printed.split())
+
+
+def test_each_exit_code_is_named_once_with_all_that_it_means():
+    assert exit_codes.text({"a": 0, "b": 0, "c": 0, "d": 3}) == "0 a, b or c, 3 d"
+    assert exit_codes.text({"a": 0, "b": 3, "c": 0}) == "0 a or c, 3 b"
+
+
+@pytest.mark.parametrize(
+    ("command", "table", "decisions"),
+    [("review", exit_codes.REVIEW, verdict.Outcome), ("monitor", exit_codes.MONITOR, finding.Decision)],
+)
+def test_a_command_that_decides_has_an_exit_code_for_each_decision_and_its_help_names_it(
+    command, table, decisions
+):
+    assert set(table) == set(get_args(decisions))
+    printed = " ".join(invoke(command, "--help").stdout.split())
+    for code in set(table.values()):
+        assert exit_codes.text({name: its for name, its in table.items() if its == code}) in printed
+
+
+def options():
+    """Each option that is an instant or a day: the command, and how the option is called."""
+
+    def under(command, path):
+        for name, inner in getattr(command, "commands", {}).items():
+            yield from under(inner, [*path, name])
+        yield from ((path, option.opts[0]) for option in command.params if option.name in TIMES)
+
+    return list(under(get_command(app), []))
+
+
+@pytest.mark.parametrize(("command", "option"), options(), ids=lambda value: "-".join([*value]))
+def test_an_instant_that_is_none_is_refused_under_the_name_of_its_option(command, option, monkeypatch):
+    monkeypatch.setattr(
+        log, "transitions", lambda _: [SimpleNamespace(at=pd.Timestamp("2026-01-05", tz="UTC"))]
+    )
+    monkeypatch.setattr(state, "ref", lambda: "production")  # something was released: for `loop audit`
+    more = ["--until", "2026-01-05"] if command == ["replay"] and option != "--until" else []
+    more += ["--reason", "x"] if command == ["rollout", "abort"] else []
+    with pytest.raises(LoopError, match=rf"^{option} .*'soon'"):
+        CliRunner().invoke(app, [*command, *more, option, "soon"], catch_exceptions=False)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

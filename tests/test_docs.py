@@ -9,6 +9,7 @@ from docs.make import architecture, commands, pictures, readme
 from typer.main import get_command
 
 from loop.cli import app
+from loop.production import transitions
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -134,15 +135,15 @@ def test_every_workflow_is_explained():
     assert not [path.name for path in workflows if f"| `{path.name}` |" not in page]
 
 
-def test_the_audit_shows_subjects_that_are_written():
-    """A subject, less its names and numbers, is a text in the code that commits to production."""
-    line = re.compile(r"^[\d-]+ [\d:]+Z  \w+ +version \d+ +\S+ \S+ {2,}(.+)$", re.MULTILINE)
-    shown = line.findall((ROOT / "docs/lineage.md").read_text())
-    code = "".join(path.read_text() for path in ROOT.glob("src/loop/r*/*.py"))
-    texts = re.findall(r'f"([A-Z][^"]*)"', code)
-    written = ["\\S+".join(map(re.escape, re.split(r"\{[^}]*\}", text))) for text in texts]
-    assert shown
-    assert not [subject for subject in shown if not any(re.fullmatch(one, subject) for one in written)]
+def test_the_transitions_that_a_page_shows_have_the_subjects_that_are_written():
+    """Lines as `loop audit` prints them, on any page."""
+    line = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\dZ  (\w+) +version (\d+) +\S.*?  +(\S.*)$", re.MULTILINE)
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    shown = [found.groups() for page in pages for found in line.finditer(page.read_text())]
+    assert len(shown) >= 3
+    for kind, number, subject in shown:
+        form = transitions.SUBJECTS[kind].replace("{version}", number)
+        assert re.fullmatch(re.sub(r"\{\w+\}", r"[\\w, -]+", form), subject), subject
 
 
 def test_the_problem_is_described_by_its_own_files():

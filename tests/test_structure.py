@@ -68,6 +68,50 @@ def test_no_two_modules_of_the_machinery_share_a_name():
     assert not {name for name in names if names.count(name) > 1}
 
 
+UNNAMED = {
+    "SHARED",  # the template that others extend, for the list of what a stage runs
+    "BUSINESS",  # a problem may have none: asked for by getattr
+}
+
+
+def defined(tree: ast.Module) -> set[str]:
+    """Functions, classes and constants of a module; what is decorated is called by whoever decorates."""
+    found: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.decorator_list:
+            found.add(node.name)
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        found |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return {name for name in found if not name.startswith("__")}
+
+
+def asked_for(tree: ast.Module) -> set[str]:
+    """The names that a module reads, imports, or gives as `module:name`; not those that it only defines."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.ImportFrom):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and ":" in node.value:
+            found.add(node.value.rpartition(":")[2])
+    return found
+
+
+def test_nothing_is_defined_that_nothing_asks_for():
+    """Dead code is read, moved and mended for nothing."""
+    trees = {path: ast.parse(path.read_text()) for path in MODULES}
+    asked = set().union(*map(asked_for, trees.values())) | UNNAMED
+    assert not {named(path): dead for path, tree in trees.items() if (dead := defined(tree) - asked)}
+
+
+def test_code_that_nothing_asks_for_is_found():
+    tree = ast.parse("A = 1\nB: int = A\ndef f():\n    return g.h\ndef h(): ...\n@x\ndef d(): ...\n")
+    assert defined(tree) - asked_for(tree) == {"B", "f"}
+
+
 def test_tests_lie_where_the_code_lies():
     mirrored = {path.parent.name for path in MODULES if path.parent.parent == ROOT / "src/loop"}
     own = {"contract", "problem", "system", "workflows", "benchmarks", "support", "second_problem"}

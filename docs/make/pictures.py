@@ -40,13 +40,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, _browser() as browser:
         clone = Path(folder, "clone")
         _review(clone)
-        markdown = (clone / "review/report.md").read_text(encoding="utf-8")
+        take(browser, clone / "review", ROOT / FIGURES)
+
+
+def take(browser: webdriver.Chrome, review: Path, to: Path) -> None:
+    """comment.png and report.png of what `loop review` wrote, into a folder."""
+    with tempfile.TemporaryDirectory() as folder:
         page = Path(folder, "comment.html")
-        page.write_text(comment(markdown), encoding="utf-8")
-        _shoot(browser, page, ROOT / FIGURES / "comment.png", COMMENT_WIDE, END)
-        _shoot(
-            browser, clone / "review/report.html", ROOT / FIGURES / "report.png", REPORT_WIDE, ABOVE_SLICES
-        )
+        page.write_text(comment((review / "report.md").read_text(encoding="utf-8")), encoding="utf-8")
+        _shoot(browser, page, to / "comment.png", COMMENT_WIDE, END)
+    _shoot(browser, review / "report.html", to / "report.png", REPORT_WIDE, ABOVE_SLICES)
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def comment(markdown: str) -> str:

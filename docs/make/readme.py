@@ -2,7 +2,10 @@
 
 import json
 import re
+import sys
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from loop.pipeline import run
 from loop.review import review_report
@@ -26,11 +29,12 @@ def page(text: str) -> str:
 def outputs() -> dict[str, str]:
     """What `make run` and `make review` print last, by task."""
     card = json.loads((ROOT / "docs/example/card.json").read_text(encoding="utf-8"))
-    verdict = (ROOT / "docs/example/verdict.json").read_text(encoding="utf-8")
-    return {
-        "make run": run.summary(card).strip(),
-        "make review": review_report.terminal(Verdict.model_validate_json(verdict)),
-    }
+    text = (ROOT / "docs/example/verdict.json").read_text(encoding="utf-8")
+    try:
+        verdict = Verdict.model_validate_json(text)
+    except ValidationError:
+        sys.exit("error: docs/example/verdict.json is of another version\n  to do: make docs PICTURES=1")
+    return {"make run": run.summary(card).strip(), "make review": review_report.terminal(verdict)}
 
 
 def main() -> None:

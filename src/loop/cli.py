@@ -5,16 +5,13 @@ from typing import Annotated
 
 import typer
 
+from loop.base import exit_codes
 from loop.base.errors import guard
 from loop.commands import change, history, monitoring, pipeline, releasing, serving, setup
 
 app = typer.Typer(
     name="loop",
-    help=(
-        "Every change to a model is a pull request with evidence.\n\n"
-        "Exit codes: 0 done, 1 refused (bad data, bad params, a full disk), 2 wrong usage, 130 interrupted. "
-        "For review: 0 may take over, 1 worse, 2 inconclusive."
-    ),
+    help=f"Every change to a model is a pull request with evidence.\n\n{exit_codes.HELP}",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -1,7 +1,10 @@
 """Files are whole or not at all, and the same rows give the same bytes."""
 
+import json
 import math
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -80,3 +83,18 @@ def test_json_has_no_nan(tmp_path):
     with pytest.raises(ValueError, match="JSON compliant"):
         files.write_json(tmp_path / "x.json", {"a": math.nan})
     assert files.records(pd.DataFrame({"a": [math.nan, 1 / 3]})) == [{"a": None}, {"a": 0.333333}]
+
+
+def test_json_holds_an_instant_as_its_text_and_a_number_of_numpy_as_one(tmp_path):
+    at = pd.Timestamp("2026-01-05T12:00Z")
+    files.write_json(
+        tmp_path / "x.json", {"at": at, "never": pd.NaT, "count": np.int64(3), "is": np.bool_(True)}
+    )
+    found = json.loads((tmp_path / "x.json").read_text())
+    assert found == {"at": "2026-01-05T12:00:00+00:00", "never": None, "count": 3, "is": True}
+
+
+@pytest.mark.parametrize("value", [{1, 2}, float("nan"), Path("x")])
+def test_what_json_cannot_hold_is_refused(tmp_path, value):
+    with pytest.raises((TypeError, ValueError)):
+        files.write_json(tmp_path / "x.json", value)

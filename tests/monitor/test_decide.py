@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import settings as tried
 from hypothesis import strategies as st
 
+from loop.base import exit_codes
 from loop.monitor.decide import NEXT, Case, asks, cooling, decide, due, suspects
-from loop.monitor.schema import EXIT_CODES, Gain
+from loop.monitor.schema import Gain
 from loop.monitor.signals.series import Series
 from support.monitor_case import NOW, settings
 
@@ -41,8 +42,8 @@ def gain(low: float) -> Gain:
     )  # fmt: skip
 
 
-def decision(found: Case, gained: Gain | None = None) -> str:
-    return decide(found, gained if asks(found, SETTINGS) else None, RUNS, SETTINGS).decision
+def decision(found: Case, gained: Gain | str = "") -> str:
+    return decide(found, gained if asks(found, SETTINGS) else "", RUNS, SETTINGS).decision
 
 
 HURTS, NO_IMPORTANCE = gain(0.001), gain(-0.001)
@@ -51,22 +52,22 @@ HURTS, NO_IMPORTANCE = gain(0.001), gain(-0.001)
 @pytest.mark.parametrize(
     ("found", "gained", "expected"),
     [
-        (case(QUIET), None, "nothing"),
+        (case(QUIET), "", "nothing"),
         (case(QUIET), HURTS, "nothing"),
         (case(DRIFTED), HURTS, "retrain"),
         (case(DRIFTED), NO_IMPORTANCE, "warning"),
         (case(DRIFTED), gain(0.0), "warning"),
-        (case(DRIFTED), None, "warning"),
+        (case(DRIFTED), "", "warning"),
         (case(DRIFTED, attempts=["2013-06-20"]), HURTS, "warning"),
-        (case(QUIET, breached=["AUC is bad"]), None, "alert"),
+        (case(QUIET, breached=["AUC is bad"]), "", "alert"),
         (case(DRIFTED, breached=["AUC is bad"]), HURTS, "alert"),
-        (case(QUIET, constant=["wind"]), None, "alert"),
+        (case(QUIET, constant=["wind"]), "", "alert"),
         (case(DRIFTED, constant=["wind"], attempts=["2013-06-20"]), HURTS, "alert"),
         (case(DRIFTED, rows=5, constant=["wind"], breached=["AUC is bad"]), HURTS, "no data"),
-        (case(QUIET, rows=0), None, "no data"),
+        (case(QUIET, rows=0), "", "no data"),
         (case(DRIFTED, breaches=1, rows=0, constant=["wind"], breached=["AUC is bad"]), HURTS, "broken feed"),
-        (replace(case(), series=[], breaches=2, rows=0), None, "broken feed"),
-        (replace(case(), series=[]), None, "nothing"),
+        (replace(case(), series=[], breaches=2, rows=0), "", "broken feed"),
+        (replace(case(), series=[]), "", "nothing"),
     ],
 )
 def test_what_comes_first_rules(found, gained, expected):
@@ -74,8 +75,8 @@ def test_what_comes_first_rules(found, gained, expected):
 
 
 def test_every_decision_says_what_to_do_and_has_an_exit_code():
-    assert NEXT.keys() == EXIT_CODES.keys()
-    assert len({EXIT_CODES[one] for one in ("nothing", "alert", "broken feed", "no data")}) == 4
+    assert NEXT.keys() == exit_codes.MONITOR.keys()
+    assert len({exit_codes.MONITOR[one] for one in ("nothing", "alert", "broken feed", "no data")}) == 4
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ def test_since_is_the_first_day_of_consecutive_runs_or_of_the_runs_that_count():
     assert decide(case([0, 1, 0, 1]), HURTS, RUNS, SETTINGS).since == "2013-06-17"
     assert decide(case([1, 1, 1, 1]), HURTS, RUNS, SETTINGS).since == "2013-06-10"
     assert decide(case([1, 1, 1, 0], [0, 0, 0, 1]), HURTS, RUNS, SETTINGS).since == "2013-06-10"
-    assert decide(case(QUIET), None, RUNS, SETTINGS).since is None
+    assert decide(case(QUIET), "", RUNS, SETTINGS).since is None
 
 
 @pytest.mark.parametrize(
@@ -152,7 +153,7 @@ def test_the_hour_at_which_a_schedule_starts_moves_no_check_up():
 
 
 def test_labels_that_stop_coming_are_no_data():
-    found = decide(case(QUIET, labels=0), None, RUNS, SETTINGS)
+    found = decide(case(QUIET, labels=0), "", RUNS, SETTINGS)
     assert found.decision == "no data"
     assert "labels" in found.reason
 
@@ -186,9 +187,20 @@ def test_the_reason_names_what_was_seen_and_counts_the_rest():
     assert "the s1" not in decide(case(DRIFTED, QUIET), HURTS, RUNS, SETTINGS).reason
 
 
+@pytest.mark.parametrize(
+    "why", ["a retrain has nothing new to learn from yet: x", "too few rows", "another model is on its way"]
+)
+def test_where_a_gain_cannot_be_told_the_reason_is_the_one_that_was_found(why):
+    found = decide(case(DRIFTED), why, RUNS, SETTINGS)
+    assert (found.decision, found.reason) == ("warning", f"the s0: beyond past windows; {why}")
+    found = decide(month(28), why, RUNS, SETTINGS)
+    assert found.decision == "nothing"
+    assert found.reason.endswith(f"; at the check-up {why}")
+
+
 def test_one_broken_rule_is_one_rule():
-    assert "1 rule " in decide(case(breaches=1), None, RUNS, SETTINGS).reason
-    assert "3 rules " in decide(case(breaches=3), None, RUNS, SETTINGS).reason
+    assert "1 rule " in decide(case(breaches=1), "", RUNS, SETTINGS).reason
+    assert "3 rules " in decide(case(breaches=3), "", RUNS, SETTINGS).reason
 
 
 ORDER = ["nothing", "warning", "retrain", "alert", "no data", "broken feed"]
@@ -199,7 +211,7 @@ alarm = st.lists(st.booleans(), min_size=4, max_size=4)
 @given(
     st.lists(alarm, min_size=1, max_size=4),
     st.lists(alarm, min_size=1, max_size=4),
-    st.sampled_from([None, HURTS, NO_IMPORTANCE]),
+    st.sampled_from(["", "why", HURTS, NO_IMPORTANCE]),
     st.booleans(),
     st.integers(0, 60),
 )

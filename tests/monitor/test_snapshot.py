@@ -1,4 +1,4 @@
-"""Which days are looked at, and what is read of the feed and the gate's limits on the way."""
+"""Which days are monitored, and what is read of the feed and the policy's limits on the way."""
 
 import numpy as np
 import pandas as pd
@@ -238,10 +238,10 @@ def test_it_is_fitted_on_what_was_known_then_and_never_sees_its_judges():
     assert (found.train_from, found.train_until) == ("2013-01-01", "2013-06-01")
 
 
-def test_too_few_rows_to_judge_it_tell_nothing_and_cost_no_fit():
+def test_too_few_rows_to_judge_it_tell_nothing_but_how_few_and_cost_no_fit():
     model = Model()
-    assert gained(model, examples(per_day=3)) is None
-    assert gained(model, examples().iloc[:0]) is None
+    assert "84 matured rows of 28 days" in gained(model, examples(per_day=3))
+    assert "0 matured rows of 0 days" in gained(model, examples().iloc[:0])
     assert model.fits == []
 
 

@@ -11,6 +11,7 @@ from loop.base.errors import LoopError
 from loop.data.contract import ContractError
 from loop.model import model_file
 from loop.pipeline import evaluate
+from loop.review import champion_comparison
 from loop.settings import params
 from problem import metrics, source
 from problem import model as problem_model
@@ -138,3 +139,33 @@ def test_the_section_is_strict():
     with pytest.raises(LoopError, match="did you mean `replicates`"):
         params.parse("evaluate", SETTINGS | {"replicate": 10}, evaluate.Params)
     assert pd.notna(evaluate.Params(**SETTINGS).confidence)
+
+
+def test_golden_requests_whose_key_is_an_instant_are_written_as_json_and_found_again(tmp_path, monkeypatch):
+    """Of whatever form GOLDEN gives the instant in; what was written is the same request to `review`."""
+    at = pd.to_datetime(
+        ["2026-01-05T12:00Z", "2026-01-05T12:00:00.5Z", "2026-01-06T12:00Z"], format="ISO8601"
+    )
+    examples = pd.DataFrame({"at": at.as_unit("us"), "x": [1, 2, 3]})
+    monkeypatch.setattr(source, "KEY", ["at", "x"])
+    wanted = (("a text", ("2026-01-05T12:00Z", 1)), ("an instant", (at[1], 2)))
+    monkeypatch.setattr(metrics, "GOLDEN", wanted)
+    monkeypatch.setattr(problem_model, "score", lambda _, rows: np.full(len(rows), 0.25))
+    monkeypatch.setattr(evaluate.features, "known", lambda rows: rows)
+    found = evaluate.golden_scores(None, evaluate.golden(examples))
+    files.write_json(tmp_path / "golden.json", found)
+    written = json.loads((tmp_path / "golden.json").read_text())
+    assert [(row["why"], row["x"], row["score"]) for row in written] == [
+        ("a text", 1, 0.25),
+        ("an instant", 2, 0.25),
+    ]
+    expected = champion_comparison._expected(written, examples)
+    assert expected.merge(examples, on=source.KEY)["x"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("key", ["no instant", None])
+def test_golden_requests_of_another_kind_of_key_are_none_to_compare(key, monkeypatch):
+    monkeypatch.setattr(source, "KEY", ["at"])
+    known = pd.DataFrame({"at": pd.to_datetime(["2026-01-05T12:00Z"])})
+    written = [{"why": "x", "at": key, "score": 0.5}]
+    assert len(champion_comparison._expected(written, known).merge(known, on="at")) == 0

@@ -1,6 +1,9 @@
 """run: refuses a bad params.yaml before anything runs, and ends by saying how good the model is."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -73,10 +76,65 @@ def test_an_edit_of_the_gates_policy_runs_nothing_and_is_judged_at_once(working_
     assert f"minimum requirement breached: {metric['title']} {metric['value']}" in output
 
 
-def test_sections_that_the_stages_took_are_not_parsed_again(finished, monkeypatch):
-    monkeypatch.chdir(finished.path)
+@pytest.fixture
+def parsed(working_copy, monkeypatch):
+    """The sections that were parsed, in a repository where nothing was checked yet."""
+    monkeypatch.chdir(working_copy.path)
+    run.CHECKED.unlink(missing_ok=True)
+    names = []
+    parse = run._parse
+    monkeypatch.setattr(run, "_parse", lambda name, *rest: (names.append(name), parse(name, *rest)))
+    return names
+
+
+UNREAD = ["review", "serve", "monitor"]  # by any stage
+
+
+def test_sections_that_the_stages_took_are_not_parsed_again(parsed):
     values = load(PARAMS)
-    unread = ("review", "serve", "monitor")  # by any stage
-    assert run._accepted() == {name: values[name] for name in run.SECTIONS if name not in unread}
-    monkeypatch.setattr(run, "_parse_all", lambda: pytest.fail("parsed again"))
+    assert run._accepted() == {name: values[name] for name in run.MODELS if name not in UNREAD}
     run.check_params()
+    assert parsed == UNREAD
+
+
+def test_the_same_file_is_checked_once_and_again_once_it_or_any_code_changes(working_copy, parsed):
+    run.check_params()
+    run.check_params()
+    assert parsed == UNREAD
+    working_copy.set_param("card.owner", "another")
+    run.check_params()
+    assert parsed == [*UNREAD, *UNREAD, "card"]
+    (working_copy.path / "src/problem/more.py").write_text("")
+    run.check_params()
+    assert parsed == [*UNREAD, *UNREAD, "card", *UNREAD, "card"]
+
+
+def test_what_was_refused_is_refused_again(working_copy, parsed):
+    working_copy.set_param("serve.workers", 0)
+    for _ in range(2):
+        with pytest.raises(LoopError, match=r"serve\.workers"):
+            run.check_params()
+    working_copy.set_param("serve.workers", 1)
+    run.check_params()
+
+
+def test_where_nothing_can_be_written_it_is_checked_each_time(parsed, monkeypatch):
+    monkeypatch.setattr(run, "CHECKED", Path("params.yaml/checked"))
+    run.check_params()
+    run.check_params()
+    assert parsed == [*UNREAD, *UNREAD]
+
+
+@pytest.mark.parametrize("name", run.MODELS)
+def test_a_section_that_is_missing_is_named_whatever_else_is_there(working_copy, parsed, name):
+    working_copy.set_param(name, None)
+    with pytest.raises(LoopError, match=rf"section `{name}` is missing"):
+        run.check_params()
+    assert parsed == []
+
+
+def test_a_pipeline_with_nothing_to_do_starts_without_slow_libraries():
+    """They cost more than all of DVC."""
+    code = "import sys, loop.cli, loop.pipeline.run; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not {"numpy", "pandas", "pydantic", "sklearn", "mlflow", "jinja2"} & set(loaded.split())

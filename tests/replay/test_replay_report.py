@@ -50,7 +50,7 @@ def test_without_harm_there_are_no_days_to_count():
     same = story().rows["monthly"].to_numpy()
     found = replay_report.record(story(loop=same), "2020-07-01", RESAMPLING)
     assert found["certainly_worse"] == [{"merge": "2020-06-22", "certainly_worse": None, "days": None}]
-    assert "none could be told" in replay_report.table(found)
+    assert "none can be given" in replay_report.table(found)
 
 
 def test_the_gain_over_the_frozen_one_is_certain_and_less_than_the_monthly_ones(found):

@@ -4,7 +4,7 @@ import pytest
 
 from conftest import Repo
 from loop.base.errors import LoopError
-from loop.review.base import resolve
+from loop.review.base import judged, resolve
 
 
 @pytest.fixture
@@ -50,3 +50,37 @@ def test_commits_that_the_base_has_more_are_counted(repo):
     repo.commit()
     repo.git("switch", "--quiet", "change")
     assert resolve("main").behind() == 1
+
+
+STAGES = "stages:\n  train:\n    cmd: x\n    metrics: [{m.json: {cache: false}}]\n"
+
+
+def test_what_is_committed_is_reviewed_again_from_its_commit(repo):
+    """Whatever the run itself has written."""
+    (repo.path / "dvc.yaml").write_text(STAGES)
+    repo.commit()
+    (repo.path / "dvc.lock").write_text("made")
+    (repo.path / "m.json").write_text("made")
+    base, tree = resolve("main"), judged()
+    assert base.again(tree) == [
+        f"git switch --detach {tree.commit[:12]}",
+        f"make review BASE={base.commit[:12]}",
+    ]
+    assert (tree.name, tree.commit, tree.dirty) == ("change", repo.git("rev-parse", "HEAD"), False)
+
+
+@pytest.mark.parametrize("change", ["new", "a", "dvc.yaml"])
+def test_what_is_not_committed_is_reviewed_again_where_it_is(repo, change):
+    """A commit without the changes would give another verdict, or none."""
+    (repo.path / "dvc.yaml").write_text(STAGES)
+    repo.commit()
+    (repo.path / change).write_text("stages: [not committed]")
+    base, tree = resolve("main"), judged()
+    assert tree.dirty
+    assert base.again(tree) == [f"make review BASE={base.commit[:12]}"]
+
+
+def test_without_git_there_is_no_commit_to_go_to(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert (judged().commit, judged().dirty) == ("", True)

@@ -1,11 +1,12 @@
-"""The rule that turns checks into a word, and checks that hold one figure against a limit."""
+"""The rule that turns checks into a verdict, and checks that hold one figure against a limit."""
 
 import itertools
 
 import pytest
 
+from loop.base import exit_codes
 from loop.review import champion_comparison
-from loop.review.verdict import EXIT_CODES, Check, Metric, decide, held
+from loop.review.verdict import Check, Metric, decide, held
 from loop.settings.review_policy import Limit, Margin
 from loop.stats.paired import Gain
 
@@ -13,7 +14,7 @@ RESULTS = ("pass", "fail", "inconclusive")
 
 
 def check(name: str, result: str) -> Check:
-    return Check(name=name, result=result, figure=None, limit=None, finding=f"{name} said", reason="r")
+    return Check(name=name, result=result, figure=None, limit=None, finding=f"{name} found", reason="r")
 
 
 def primary(outcome: str) -> Metric:
@@ -32,11 +33,11 @@ def test_one_failed_check_is_enough_then_one_that_is_inconclusive(results):
     assert outcome == expected
     if expected != "better":
         first = results.index("fail" if "fail" in results else "inconclusive")
-        assert sentence.startswith(f"{first}: {first} said")
+        assert sentence.startswith(f"{first}: {first} found")
 
 
 @pytest.mark.parametrize("outcome", ["better", "equivalent"])
-def test_when_no_check_objects_the_primary_metric_has_the_word(outcome):
+def test_when_no_check_objects_the_primary_metric_decides(outcome):
     assert decide([check("a", "pass")], primary(outcome))[0] == outcome
 
 
@@ -46,13 +47,13 @@ def test_before_there_is_a_champion_what_passes_is_better_than_none():
 
 
 def test_only_what_may_take_over_ends_with_zero():
-    assert {outcome for outcome, code in EXIT_CODES.items() if code == 0} == {
+    assert {outcome for outcome, code in exit_codes.REVIEW.items() if code == 0} == {
         "better",
         "equivalent",
         "no model change",
     }
-    assert EXIT_CODES["worse"] == 1
-    assert EXIT_CODES["inconclusive"] == 2
+    assert exit_codes.REVIEW["worse"] == 1
+    assert exit_codes.REVIEW["inconclusive"] == 2
 
 
 HELD = {
@@ -66,7 +67,7 @@ HELD = {
 
 @pytest.mark.parametrize(("figure", "result"), HELD.values(), ids=HELD)
 def test_a_figure_passes_up_to_its_limit(figure, result):
-    found = held("a", figure, Limit(limit=0.5, reason="why"), "said")
+    found = held("a", figure, Limit(limit=0.5, reason="why"), "finding")
     assert (found.result, found.limit, found.reason) == (result, 0.5, "why")
 
 

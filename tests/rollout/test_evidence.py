@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from loop.base.errors import LoopError
-from loop.data import prediction_log
+from loop.data import personal, prediction_log
 from loop.production import transitions
 from loop.production.rollout_policy import Needed, Policy
-from loop.rollout import evidence
+from loop.rollout import evidence, rollout
 from loop.serve import collect
 from loop.settings import params
 from loop.stats import sequential
@@ -175,6 +175,28 @@ def test_an_entity_that_is_no_json_is_refused():
 
 
 # What is missing
+
+
+def test_labels_that_cannot_be_joined_are_no_reason_to_wait(monkeypatch):
+    """Of a stage that needs labels it is said why; a stage that needs none goes on."""
+    monkeypatch.setattr(personal, "marks", lambda: {source.KEY[0]: "hash"})
+    monkeypatch.delenv("LOOP_PERSONAL_KEY", raising=False)
+    log, state, needs = split(3000), canary(), needing(labels_min=1)
+    found = gather(state, log, labels(log), at=needs)
+    assert (found.labels, found.missing[0]) == (0, "0 of 1 labels")
+    assert "LOOP_PERSONAL_KEY_FILE" in found.unjoinable
+    assert f"labels: cannot be joined: {found.unjoinable}" in found.text()
+    assert rollout.following(state, found, needs).startswith("it cannot go on, since labels cannot be joined")
+    with pytest.raises(LoopError, match="its labels cannot be joined"):
+        rollout._sufficient(found)
+    assert gather(state, log, labels(log)).unjoinable == ""
+
+
+def test_labels_that_all_are_for_no_row_are_counted_with_what_is_missing():
+    log = split(3000)
+    others = labels(log).assign(**{source.KEY[0]: "another"})
+    found = gather(canary(), log, others, at=needing(labels_min=1))
+    assert "0 of 1 labels (3,000 are known for no row of the log" in found.missing[0]
 
 
 @pytest.mark.parametrize("state", [SHADOW, CANARY], ids=["shadow", "canary"])

@@ -13,7 +13,7 @@ from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder, StandardS
 
 from loop.base import files
 from loop.base.errors import LoopError
-from loop.data import columns
+from loop.data import columns, personal
 from loop.model import lineage, model_file, reference_rows
 from loop.serve import compiled, loaded_model, native
 from problem import model as problem_model
@@ -103,7 +103,7 @@ def test_without_reference_rows_nothing_is_served(at_finished, text):
 def test_columns_that_the_contract_calls_personal_are_nobodys_record(finished, monkeypatch, needed):
     rows = files.read_table(finished.path / "data/examples/train.parquet").head(2000)
     name, other = rows.columns[2], rows.columns[3]
-    monkeypatch.setattr(reference_rows, "personal", lambda: {name: "hash"})
+    monkeypatch.setattr(personal, "marks", lambda: {name: "hash"})
 
     class Model:
         def predict_proba(self, frame):

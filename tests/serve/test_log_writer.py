@@ -14,13 +14,10 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from loop.base.errors import LoopError
 from loop.serve import collect, log_writer
 from loop.serve.log_writer import PredictionLog, line
-from loop.serve.personal import Personal
 from problem import source
 
 HEAD = {"version": "v1", "commit": "c1", "role": "champion", "threshold": 0.5, "features": ["a", "b"]}
@@ -190,34 +187,6 @@ def test_threads_that_append_while_it_writes_lose_nothing(tmp_path, counted):
         thread.join()
     log.close()
     assert collect.collect(tmp_path, NOW, 30).rows == 800
-
-
-# What is personal
-
-
-def test_personal_columns_are_dropped_or_hashed_with_the_key():
-    marks = {"name": "drop", "card": "hash"}
-    one, two = Personal(marks, b"one key"), Personal(marks, b"another key")
-    kept = one.kept({"name": "Ada", "card": "1234", "age": 7})
-    assert kept.keys() == {"card", "age"}
-    assert kept["card"] != "1234"
-    assert kept["card"] == one.hashed("1234")
-    assert kept["card"] != two.hashed("1234")
-
-
-@given(st.text("ghijklmnopqrstuvwxyz -", min_size=1, max_size=20))  # no digit of a hash
-def test_a_hash_does_not_hold_what_it_is_of(value):
-    assert value not in Personal({"x": "hash"}, b"key of a test").kept({"x": value})["x"]
-
-
-def test_without_a_key_a_contract_that_hashes_is_not_served():
-    with pytest.raises(LoopError, match="LOOP_PERSONAL_KEY_FILE"):
-        Personal({"card": "hash"}, None)
-
-
-def test_a_mark_that_means_nothing_is_refused():
-    with pytest.raises(LoopError, match="hide"):
-        Personal({"card": "hide"}, b"key")
 
 
 # Collecting

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from loop.base.errors import LoopError
+from loop.data import personal
 from loop.serve import collect, find, why
 from loop.serve.log_writer import SEGMENTS
 from support.http_client import EXAMPLE
@@ -107,7 +108,7 @@ def test_the_words_name_score_threshold_top_features_and_what_was_not_known(log)
 def test_what_is_personal_is_never_asked_for(log, model, monkeypatch):
     (record,) = find.find("why-1")
     name = next(name for name, value in EXAMPLE.items() if isinstance(value, int))
-    monkeypatch.setattr(why.reference_rows, "personal", lambda: {name: "hash"})
+    monkeypatch.setattr(personal, "marks", lambda: {name: "hash"})
     request = json.loads(record["request"]) | {name: "9f" * 32}
     columns = why.columns_of(why._plain(record | {"request": json.dumps(request)}), model)
     np.testing.assert_array_equal(columns[name], model.reference.columns[name][:1])

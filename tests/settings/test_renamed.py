@@ -90,7 +90,7 @@ def test_the_last_commit_with_old_names_can_still_be_read():
 
 OLD_MODULES = {
     "metrics.py": "def cohorts(examples):\n    return {}\n",
-    "schema.py": "class Repair:\n    name: str\n    fix: object\n",
+    "schema.py": "class Repair:\n    name: str\n    mend: object\n",
 }
 
 
@@ -110,7 +110,7 @@ def test_old_names_in_the_problem_are_refused_wherever_params_are_read(problem, 
         LoopError, match=r"src/problem has old names: `metrics\.py: cohorts` is `subgroups` now"
     ):
         params.section("review", Policy)
-    assert renamed.of_problem()["schema.py"] == {"Repair.fix": "fix"}
+    assert renamed.of_problem()["schema.py"] == {"Repair.mend": "fix"}
 
 
 @pytest.mark.parametrize("text", ["cohorts = 1 if (", "# cohorts\n", "def f():\n    cohorts = 1\n", ""])

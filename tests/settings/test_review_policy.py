@@ -8,7 +8,8 @@ import pytest
 from conftest import ROOT
 from loop.base.errors import LoopError
 from loop.settings import params
-from loop.settings.review_policy import Policy, reaches
+from loop.settings.minimum import reaches
+from loop.settings.review_policy import Policy
 from loop.settings.yaml_file import load
 
 

@@ -43,11 +43,11 @@ ALL = (cohorts,)
 SCHEMA = """\
 class Repair:
     name: str
-    fix: object
+    mend: object
 
 
-REPAIRS = (Repair(name="a", fix=str), Repair("b", len))
-print(REPAIRS[0].fix)
+REPAIRS = (Repair(name="a", mend=str), Repair("b", len))
+print(REPAIRS[0].mend)
 """
 
 
@@ -67,12 +67,12 @@ def test_names_change_and_comments_and_layout_stay(place, capsys):
     assert (place / "params.yaml").read_text() == NEW
     metrics = (place / "src/problem/metrics.py").read_text()
     assert metrics == METRICS.replace("def cohorts", "def subgroups").replace("(cohorts,)", "(subgroups,)")
-    assert (place / "src/problem/schema.py").read_text() == SCHEMA.replace("fix", "fix")
+    assert (place / "src/problem/schema.py").read_text() == SCHEMA.replace("mend", "fix")
     assert capsys.readouterr().out.splitlines() == [
         "params.yaml: review.minima -> review.minimum_requirements",
         "params.yaml: monitor.hysteresis.looks -> monitor.hysteresis.runs",
         "src/problem/metrics.py: cohorts -> subgroups",
-        "src/problem/schema.py: Repair.fix -> fix",
+        "src/problem/schema.py: Repair.mend -> fix",
     ]
 
 

@@ -135,7 +135,7 @@ def alert() -> Finding:
 
 
 def broken_feed() -> Finding:
-    """The newest window breaks the contract of its tables: nothing else was looked at."""
+    """The newest window breaks the contract of its tables: nothing else was monitored."""
     return no_data().model_copy(
         update={
             "decision": "broken feed",
@@ -239,7 +239,7 @@ def signals(*, inputs: float = 0.4, loss: float = 0.6, bias: float = 0.5) -> lis
         _signal(
             "inputs",
             "features",
-            "share of the model's use that lies on features beyond their limit",
+            "share of permutation importance of features beyond their limit",
             0.2 * inputs,
             0.2,
         ),
@@ -313,5 +313,5 @@ def _signal(
         p=None,
         alarm=alarm,
         since="2013-08-20" if alarm else None,
-        output=f"{title} is {value:.4f}, and past windows stay below {limit:.4f}",
+        summary=f"{title} is {value:.4f}, and past windows stay below {limit:.4f}",
     )

@@ -16,7 +16,7 @@ FILES = ("finding.json", "report.md", "report.html")
 
 @pytest.fixture(scope="module")
 def watched(finished, tmp_path_factory) -> Repo:
-    """A copy that has looked at the first of July, and so holds its baseline."""
+    """A copy in which the monitor ran on the first of July, and so holds its baseline."""
     repo = copy(finished, tmp_path_factory.mktemp("watched") / "repo")
     repo.commit()
     repo.first = repo.run("loop", "monitor", "--now", "2013-07-01", check=False)

@@ -2,6 +2,7 @@
 
 import pytest
 from docs.make import pictures, readme
+from PIL import Image
 
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 ROOT = pictures.ROOT
@@ -33,3 +34,12 @@ def test_no_table_has_to_be_scrolled(door):
     )
     assert tables
     assert not [wide for wide, seen in tables if wide > seen + 1]
+
+
+def test_the_pictures_are_taken_of_a_review(browser, reviewed, tmp_path):
+    pictures.take(browser, reviewed.path / "review", tmp_path)
+    for name, wide in (("comment.png", pictures.COMMENT_WIDE), ("report.png", pictures.REPORT_WIDE)):
+        with Image.open(tmp_path / name) as picture:
+            assert picture.width == wide * pictures.SHARP
+            assert picture.height > 500 * pictures.SHARP
+            assert len(picture.convert("RGB").getcolors(maxcolors=1_000)) > 20, "it is not blank"

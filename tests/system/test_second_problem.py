@@ -99,7 +99,7 @@ def watched(adopted, tmp_path_factory) -> Repo:
 
 @pytest.mark.parametrize(
     ("now", "code", "decisions"),
-    [("2020-04-20", 0, {"nothing", "watch"}), ("2020-05-20", 5, {"no data"})],
+    [("2020-04-20", 0, {"nothing", "warning"}), ("2020-05-20", 5, {"no data"})],
 )
 def test_it_is_looked_after_though_labels_take_a_month(watched, now, code, decisions):
     done = watched.run("loop", "monitor", "--now", now, check=False)
@@ -108,7 +108,7 @@ def test_it_is_looked_after_though_labels_take_a_month(watched, now, code, decis
     assert found["decision"] in decisions
     assert found["matured"]["until"] == f"{pd.Timestamp(now) - pd.Timedelta(days=31):%Y-%m-%d}"
     assert found["matured"]["rows"] > 0
-    assert {one["estimate"] for one in found["points"]} == {None}, "no probabilities, no expected loss"
+    assert {one["estimate"] for one in found["curves"]} == {None}, "no probabilities, no expected loss"
     loss = next(one for one in found["signals"] if one["name"] == "loss")
     assert loss["title"] == "mean absolute error"
     for name in ("finding.json", "report.md", "report.html"):

@@ -1,4 +1,4 @@
-"""The pull request of a retrain, and the issues of a look, in GitHub's good and bad moments."""
+"""The pull request of a retrain, and the issues of a monitoring run, in GitHub's good and bad moments."""
 
 import os
 import re
@@ -8,10 +8,11 @@ import pytest
 import yaml
 
 from conftest import ROOT, Repo, copy_sources
+from loop.base import exit_codes
 from loop.base.errors import LoopError
 from loop.monitor import notify
 from loop.monitor.inputs import past_retrains
-from loop.monitor.schema import EXIT_CODES, Finding
+from loop.monitor.schema import Finding
 from loop.retrain import challenger, retrain
 from support import literal
 from support.light import REPORT, Light
@@ -113,7 +114,7 @@ def test_the_pull_request_holds_why_and_the_review_and_the_comment_the_review(si
     for text in (
         "Since **2013-08-05**. The newest rows are scored too high",
         "A retrain would have gained +0.0180 &#91;+0.0090, +0.0260&#93; of log loss",
-        "- `temperature`: 12% of the model's use, PSI 5.0000, limit 2.5000, since 2013-07-29",
+        "- `temperature`: permutation importance 12%, PSI 5.0000, limit 2.5000, since 2013-07-29",
         f"[docs/runbook/retrain.md]({site.double.url}/{NAME}/blob/main/docs/runbook/retrain.md)",
         "git fetch origin retrain/2013-09-02-77-1\ngit switch --detach FETCH_HEAD\nmake review",
         REPORT.strip(),
@@ -288,7 +289,7 @@ def test_without_cml_it_is_opened_by_rest(site, monkeypatch):
     assert [state for state, _ in site.gates(pull)] == ["success"]
 
 
-@pytest.mark.parametrize("decision", ["nothing", "watch", "page", "broken feed", "no data"])
+@pytest.mark.parametrize("decision", ["nothing", "warning", "alert", "broken feed", "no data"])
 def test_without_the_decision_to_retrain_there_is_nothing_to_do(site, decision, capfd):
     assert site.retrain(decision=decision) == 0
     assert not site.double.writes
@@ -320,7 +321,7 @@ def test_a_report_that_is_too_long_is_cut_and_says_so(site, verdict):
     assert "Cut here, because it would be too long" in text
 
 
-def look(**changed: object) -> Finding:
+def finding_of(**changed: object) -> Finding:
     """A finding, as the job `monitor` tells it."""
     return Finding.model_validate(literal.finding(**changed))
 
@@ -337,30 +338,30 @@ BROKEN = {"decision": "broken feed", "breaches": [BREACH], "runbook": "docs/runb
 
 
 @pytest.fixture
-def looking(site) -> Site:
+def monitored(site) -> Site:
     """The job `monitor`, with the rights that the workflow gives it."""
     site.double.tokens[site.token] = dict(WORKFLOW["jobs"]["monitor"]["permissions"])
     return site
 
 
-@pytest.mark.parametrize("decision", ["broken feed", "page", "no data"])
-def test_what_no_retrain_fixes_is_one_issue_with_its_runbook(looking, decision):
+@pytest.mark.parametrize("decision", ["broken feed", "alert", "no data"])
+def test_what_no_retrain_fixes_is_one_issue_with_its_runbook(monitored, decision):
     runbook = f"docs/runbook/{decision.replace(' ', '-')}.md"
     assert (ROOT / runbook).is_file()
     for _ in range(2):
-        notify.tell(look(decision=decision, runbook=runbook))
-    (issue,) = looking.double.issues
+        notify.post(finding_of(decision=decision, runbook=runbook))
+    (issue,) = monitored.double.issues
     assert (issue["title"], issue["labels"]) == (notify.TITLES[decision], ["drift"])
-    assert f"({looking.double.url}/{NAME}/blob/main/{runbook})" in issue["body"]
+    assert f"({monitored.double.url}/{NAME}/blob/main/{runbook})" in issue["body"]
     assert "/actions/runs/77)" in issue["body"]
-    assert not looking.double.comments_on(issue["number"])
+    assert not monitored.double.comments_on(issue["number"])
 
 
-def test_another_reason_is_a_comment_in_the_open_issue_and_the_same_again_is_none(looking):
+def test_another_reason_is_a_comment_in_the_open_issue_and_the_same_again_is_none(monitored):
     for reason in ("wind is broken", "wind is broken", "rain is broken", "rain is broken"):
-        notify.tell(look(**BROKEN, reason=reason))
-    (issue,) = looking.double.issues
-    (output,) = looking.double.comments_on(issue["number"])
+        notify.post(finding_of(**BROKEN, reason=reason))
+    (issue,) = monitored.double.issues
+    (output,) = monitored.double.comments_on(issue["number"])
     assert "Rain is broken" in output
 
 
@@ -368,45 +369,53 @@ def test_another_reason_is_a_comment_in_the_open_issue_and_the_same_again_is_non
     ("decision", "reason"),
     [
         ("no data", "{} rows in the newest 28 days, fewer than 1,000 (monitor.rows_min)"),
-        ("page", "the loss_7 is {}, and 0.6931 is the most"),
+        ("alert", "the loss_7 is {}, and 0.6931 is the most"),
     ],
 )
-def test_figures_of_another_day_are_no_news_and_digits_of_a_name_are(looking, decision, reason):
+def test_figures_of_another_day_are_no_news_and_digits_of_a_name_are(monitored, decision, reason):
     for figure in ("987", "1,012", "-0.25"):
-        notify.tell(look(decision=decision, reason=reason.format(figure)))
-    (issue,) = looking.double.issues
-    assert not looking.double.comments_on(issue["number"])
-    notify.tell(look(decision=decision, reason=f"{reason} of wind_2"))
-    notify.tell(look(decision=decision, reason=f"{reason} of wind_3"))
-    assert len(looking.double.comments_on(issue["number"])) == 2
+        notify.post(finding_of(decision=decision, reason=reason.format(figure)))
+    (issue,) = monitored.double.issues
+    assert not monitored.double.comments_on(issue["number"])
+    notify.post(finding_of(decision=decision, reason=f"{reason} of wind_2"))
+    notify.post(finding_of(decision=decision, reason=f"{reason} of wind_3"))
+    assert len(monitored.double.comments_on(issue["number"])) == 2
 
 
-def test_another_broken_rule_is_news(looking):
-    notify.tell(look(**BROKEN, reason="the newest rows break 1 rule of their contract"))
+def test_another_broken_rule_is_news(monitored):
+    notify.post(finding_of(**BROKEN, reason="the newest rows break 1 rule of their contract"))
     other = {**BROKEN, "breaches": [{**BREACH, "rule": "rain"}]}
-    notify.tell(look(**other, reason="the newest rows break 1 rule of their contract"))
-    (issue,) = looking.double.issues
-    assert len(looking.double.comments_on(issue["number"])) == 1
+    notify.post(finding_of(**other, reason="the newest rows break 1 rule of their contract"))
+    (issue,) = monitored.double.issues
+    assert len(monitored.double.comments_on(issue["number"])) == 1
 
 
-def test_after_a_person_closed_it_the_same_opens_another(looking):
-    notify.tell(look(**BROKEN))
-    looking.double.issues[0]["state"] = "closed"
-    notify.tell(look(**BROKEN))
-    assert len(looking.double.issues) == 2
+def test_an_issue_that_an_older_version_opened_is_known_by_its_mark(monitored):
+    notify.post(finding_of(**BROKEN))
+    (issue,) = monitored.double.issues
+    issue["body"] = issue["body"].replace("<!-- reported ", "<!-- told ")
+    notify.post(finding_of(**BROKEN))
+    assert not monitored.double.comments_on(issue["number"])
 
 
-def test_a_strangers_issue_of_that_title_silences_nothing(looking):
-    title = notify.TITLES["page"]
+def test_after_a_person_closed_it_the_same_opens_another(monitored):
+    notify.post(finding_of(**BROKEN))
+    monitored.double.issues[0]["state"] = "closed"
+    notify.post(finding_of(**BROKEN))
+    assert len(monitored.double.issues) == 2
+
+
+def test_a_strangers_issue_of_that_title_silences_nothing(monitored):
+    title = notify.TITLES["alert"]
     stranger = {"number": 5, "title": title, "state": "open", "html_url": "u", "user": {"login": "eve"}}
-    looking.double.issues.append(stranger)
-    notify.tell(look(decision="page"))
-    assert [one["user"]["login"] for one in looking.double.issues] == ["eve", BOT]
+    monitored.double.issues.append(stranger)
+    notify.post(finding_of(decision="alert"))
+    assert [one["user"]["login"] for one in monitored.double.issues] == ["eve", BOT]
 
 
-def test_the_broken_rules_are_a_table_in_which_nothing_acts(looking):
-    notify.tell(look(**BROKEN, reason=HOSTILE))
-    (issue,) = looking.double.issues
+def test_the_broken_rules_are_a_table_in_which_nothing_acts(monitored):
+    notify.post(finding_of(**BROKEN, reason=HOSTILE))
+    (issue,) = monitored.double.issues
     acts = re.sub(r"`[^`\n]*`", "", issue["body"])
     assert "| 12 |" in issue["body"]
     assert "<img" not in acts
@@ -414,26 +423,26 @@ def test_the_broken_rules_are_a_table_in_which_nothing_acts(looking):
     assert "](https://evil" not in acts
 
 
-@pytest.mark.parametrize("decision", ["nothing", "watch", "retrain"])
-def test_other_decisions_are_no_issue_and_the_next_job_knows_them(looking, decision, tmp_path, monkeypatch):
+@pytest.mark.parametrize("decision", ["nothing", "warning", "retrain"])
+def test_other_decisions_are_no_issue_and_the_next_job_knows_them(monitored, decision, tmp_path, monkeypatch):
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "outputs"))
-    notify.tell(look(decision=decision))
-    assert not looking.double.writes
+    notify.post(finding_of(decision=decision))
+    assert not monitored.double.writes
     assert (tmp_path / "outputs").read_text() == f"decision={decision}\n"
 
 
-def test_an_issue_that_github_refuses_is_a_warning(looking, capfd):
-    looking.double.tokens[looking.token] = {"contents": "read"}
-    notify.tell(look(**BROKEN))
+def test_an_issue_that_github_refuses_is_a_warning(monitored, capfd):
+    monitored.double.tokens[monitored.token] = {"contents": "read"}
+    notify.post(finding_of(**BROKEN))
     assert "::warning::The feed breaks its contract" in capfd.readouterr().out
 
 
 def test_outside_of_a_workflow_the_issue_is_printed(monkeypatch, capfd):
     monkeypatch.delenv("GITHUB_TOKEN", raising=False)
-    notify.tell(look(**BROKEN))
+    notify.post(finding_of(**BROKEN))
     assert capfd.readouterr().out.startswith("in a workflow an issue would say:\n\nThe feed breaks")
 
 
 def test_every_decision_has_a_page_for_whoever_is_called():
     pages = {path.stem.replace("-", " ") for path in (ROOT / "docs/runbook").glob("*.md")}
-    assert pages == set(EXIT_CODES)
+    assert pages == set(exit_codes.MONITOR)

@@ -19,7 +19,7 @@ MARK = '![](https://cml.dev/watermark.png#abc123 "CML watermark review")'
 VERDICT = {
     "schema_version": 2,
     "verdict": "equivalent",
-    "sentence": "log loss moves by no more than 0.015, and no gate objects",
+    "sentence": "log loss moves by no more than 0.015, and no check objects",
     "todo": "",
     "confidence": 0.95,
     "champion": "aa, its stored predictions",

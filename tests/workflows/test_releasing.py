@@ -388,7 +388,7 @@ def test_a_bots_commit_that_moves_code_among_the_results_needs_an_approval(house
     number = house.propose(model("1"))
     house.github.review(number, "bob")
     name = house.github.pull(number)["head"]["ref"]
-    house.work.git("mv", "src/loop/serve/personal.py", "reports/personal.py")
+    house.work.git("mv", "src/loop/serve/answer.py", "reports/personal.py")
     house.work.git("-c", f"user.name={BOT}", "commit", "-qm", "Bring dvc.lock and metrics up to date")
     house.work.git("push", "--quiet", "origin", f"HEAD:{name}")
     house.github.sync()

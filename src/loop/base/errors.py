@@ -1,7 +1,6 @@
 """What a user's mistake looks like: found, expected, what to do. Caught once, here.
 
-Exit codes: 0 done, 1 refused (bad data, bad params, a full disk), 130 interrupted. A
-traceback is shown only with LOOP_DEBUG=1, or for a fault that is ours.
+A traceback is shown only with LOOP_DEBUG=1, or for a fault that is ours.
 """
 
 import errno

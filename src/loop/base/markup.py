@@ -13,7 +13,7 @@ from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 
-SHARED = "page.html.j2"
+SHARED = "page.html.j2"  # what pages extend: named here, so that the stages list it
 _BREAK = "\u200b"
 _ENTITIES = {
     "&": "&amp;",

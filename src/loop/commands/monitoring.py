@@ -80,6 +80,6 @@ def replay(
     """
     from loop.replay import replay as living
 
-    start = instant(since) if since else None
-    judged = f"{instant(judged_from):%Y-%m-%d}" if judged_from else None
-    raise typer.Exit(living.main(start, instant(until), judged, to))
+    start = instant(since, "--since") if since else None
+    judged = f"{instant(judged_from, '--judged-from'):%Y-%m-%d}" if judged_from else None
+    raise typer.Exit(living.main(start, instant(until, "--until"), judged, to))

@@ -16,12 +16,12 @@ Predictions = Annotated[
 ]
 
 
-def instant(now: str | None) -> "pd.Timestamp":
-    """The instant that `--now` gives, else the clock's: the one place where a command reads it."""
+def instant(text: str | None, option: str = "--now") -> "pd.Timestamp":
+    """The instant that an option gives, else the clock's: the one place where a command reads it."""
     import pandas as pd
 
     from loop.settings.params import instant_option
 
-    if now and re.fullmatch(r"\d{4}-\d\d-\d\d", now):
-        now += "T00:00Z"  # a day is its start
-    return instant_option("--now", now) or pd.Timestamp.now("UTC").floor("s")
+    if text and re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+        text += "T00:00Z"  # a day is its start
+    return instant_option(option, text) or pd.Timestamp.now("UTC").floor("s")

@@ -13,8 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from loop.base.errors import LoopError
-from loop.data import raw
+from loop.data import personal, raw
 from loop.data.features import DECIDED_AT
+from loop.data.personal import Personal
+from loop.settings import serve_settings
 from problem import source
 
 DAYS = "days"  # the folder of files, one per day (UTC)
@@ -70,8 +72,10 @@ def known_labels(log: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
 def with_labels(log: pd.DataFrame, labels: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     """The log with `label`, NaN while it is not known; and how many labels are duplicates or orphans.
 
-    Of labels that came twice the first known counts.
+    Of labels that came twice the first known counts. A key that the log has hashed is hashed here too; what
+    `unjoinable` says makes all labels unknown.
     """
+    labels = labels.iloc[:0] if unjoinable() else _of_key().hidden(labels)
     keys = _keys(log["entity"].drop_duplicates(), labels)
     named = pd.Series(_texts(labels[source.KEY]), index=labels.index, dtype="object")
     in_order = labels.assign(key=named).sort_values("label_known_at", kind="stable")
@@ -82,6 +86,33 @@ def with_labels(log: pd.DataFrame, labels: pd.DataFrame) -> tuple[pd.DataFrame, 
         "duplicate labels": len(labels) - len(once),
         "orphan labels": int(orphans.sum()),
     }
+
+
+def unjoinable() -> str:
+    """Why no label can be joined to the log, and what to do; nothing if labels can be."""
+    marks = {name: mark for name, mark in personal.marks().items() if name in source.KEY}
+    if dropped := [name for name, mark in marks.items() if mark == "drop"]:
+        return f"the log drops {', '.join(dropped)}, part of KEY: mark it `hash` in src/problem/schema.py"
+    if marks and serve_settings.place().personal_key is None:
+        return f"the log hashes {', '.join(marks)}, part of KEY: set LOOP_PERSONAL_KEY_FILE to the server's"
+    return ""
+
+
+def recognised(rows: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the log whose hashed KEY is one of those known, with the values that these have."""
+    hider = _of_key()
+    for name in (name for name in source.KEY if name in personal.marks()):
+        values = known[name].drop_duplicates()
+        names = dict(zip(hider.hashes(values), values, strict=True))
+        rows = rows[rows[name].isin(names)]
+        rows = rows.assign(**{name: rows[name].map(names).astype(known[name].dtype)})
+    return rows
+
+
+def _of_key() -> Personal:
+    """What hides the personal columns of KEY as the server did."""
+    marks = {name: mark for name, mark in personal.marks().items() if name in source.KEY}
+    return Personal(marks, serve_settings.place().personal_key if marks else None)
 
 
 def _read(path: Path, types: Mapping[str, str]) -> pd.DataFrame:

@@ -93,14 +93,8 @@ def _route(state: State, settings: Settings) -> Manifest:
     if "shadow" in running:
         mirror = {"backendRef": _backend(running["shadow"])}
         predict["filters"] = [{"type": "RequestMirror", "requestMirror": mirror}]
-    paths = [
-        ("Exact", "/"),
-        ("Exact", "/docs.json"),
-        ("PathPrefix", "/model"),
-        ("PathPrefix", "/static_content"),
-    ]
     pages = {
-        "matches": [{"path": {"type": kind, "value": path}} for kind, path in paths],
+        "matches": [{"path": {"type": kind, "value": path}} for path, kind in PAGES.items()],
         "backendRefs": [{**_backend(running["champion"]), "weight": 100}],
     }
     spec = {

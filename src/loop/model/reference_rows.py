@@ -16,7 +16,7 @@ import pandas as pd
 
 from loop.base import files
 from loop.base.errors import LoopError
-from loop.data import columns, features
+from loop.data import columns, features, personal
 from loop.data.columns import Array, Columns
 from problem import model as problem_model
 from problem import schema
@@ -39,7 +39,7 @@ def of(model: Any, golden: pd.DataFrame, train: pd.DataFrame, seed: int) -> dict
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.choice(len(train), min(SAMPLE, len(train)), replace=False))
     rows = features.known(pd.concat([golden[train.columns], train.iloc[chosen]], ignore_index=True))
-    for name in personal():
+    for name in personal.marks():
         rows[name] = _nobodys(model, rows, name, rng)
     return {
         "golden": len(golden),
@@ -59,12 +59,6 @@ def _nobodys(model: Any, rows: pd.DataFrame, name: str, rng: np.random.Generator
         LOG.info("the model needs `%s`: %s", name, type(error).__name__)
     shuffled = rows[name].iloc[rng.permutation(len(rows))]
     return shuffled.set_axis(rows.index)
-
-
-def personal() -> dict[str, str]:
-    """What the contract of requests calls personal: how each column is to be kept (drop or hash)."""
-    marks = {name: (column.metadata or {}).get("personal") for name, column in schema.REQUEST.columns.items()}
-    return {name: mark for name, mark in marks.items() if mark}
 
 
 def read(path: Path) -> Reference:

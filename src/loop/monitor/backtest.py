@@ -15,11 +15,11 @@ from problem import metrics
 
 def gain(
     champion: Champion, rows: pd.DataFrame, windows: Windows, settings: Settings, resampling: Resampling
-) -> Gain | None:
+) -> Gain | str:
     """The gain in the primary metric on the retrain's holdout, with an interval by days.
 
     `rows` are labelled examples with `label_known_at`; `windows` those that a
-    retrain would have. None where too few rows are there to tell.
+    retrain would have. Where it cannot be told, why.
     """
     decided, until = rows[DECIDED_AT], windows.train.until
     since = max(windows.holdout.since, champion.windows.train.until)
@@ -27,7 +27,8 @@ def gain(
     trains = (decided >= windows.train.since) & (decided < until) & (rows["label_known_at"] <= until)
     days = judged[DECIDED_AT].dt.floor("D")
     if len(judged) < settings.rows_min or days.nunique() < 2:
-        return None
+        few = f"{len(judged):,} matured rows of {days.nunique()} days that the champion was not trained on"
+        return f"a retrain has too few to be judged by: {few}, not {settings.rows_min:,} of 2"
     scores = champion.score(judged), champion.refit(rows[trains], judged)
     codes, names = pd.factorize(days)
     found = paired.gain(
@@ -39,7 +40,7 @@ def gain(
         settings.retrain.confidence,
     )
     if not np.isfinite([found.gain, found.low, found.high]).all():
-        return None
+        return "what a retrain would gain is no finite number on the newest rows"
     return Gain(
         value=_rounded(found.gain),
         low=_rounded(found.low),

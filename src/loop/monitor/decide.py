@@ -70,8 +70,11 @@ def cooling(case: Case, settings: Settings) -> str | None:
     return max(recent) if age < pd.Timedelta(days=settings.retrain.cool_down_days) else None
 
 
-def decide(case: Case, gain: Gain | None, runs: list[str], settings: Settings) -> Decided:
-    """The decision; what comes first rules: a broken feed outranks a breached requirement, and that drift."""
+def decide(case: Case, gain: Gain | str, runs: list[str], settings: Settings) -> Decided:
+    """The decision; what comes first rules: a broken feed outranks a breached requirement, and that drift.
+
+    `gain` is what a retrain would have gained, or why that is not known; nothing where it was not asked.
+    """
     if (first := _first(case, settings)) is not None:
         return Decided(*first, None)
     if not suspects(case, settings):
@@ -86,11 +89,11 @@ def _since(alarms: np.ndarray, runs: list[str], settings: Settings) -> str | Non
     return min(counted, since(alarms, runs) or counted)
 
 
-def _quiet(gain: Gain | None, runs: list[str], settings: Settings) -> Decided:
+def _quiet(gain: Gain | str, runs: list[str], settings: Settings) -> Decided:
     """Nothing, but for a check-up that finds what no signal shows."""
     quiet = "no run beyond what past windows showed, or one alone"
-    if gain is None:
-        return Decided("nothing", quiet, None)
+    if isinstance(gain, str):
+        return Decided("nothing", f"{quiet}; at the check-up {gain}" if gain else quiet, None)
     if gain.low > 0:
         found = f"the check-up of every {settings.retrain.check_up_days} days: {_gained(gain)}; {quiet}"
         return Decided("retrain", found, runs[-1])
@@ -116,12 +119,12 @@ def _first(case: Case, settings: Settings) -> tuple[Decision, str] | None:
     return ("alert", "; ".join(case.breached)) if case.breached else None
 
 
-def _drifted(case: Case, gain: Gain | None, settings: Settings) -> tuple[Decision, str]:
+def _drifted(case: Case, gain: Gain | str, settings: Settings) -> tuple[Decision, str]:
     beyond = f"{_names([one.title for one in case.series if one.alarm[-1]])}: beyond past windows"
     if (last := cooling(case, settings)) is not None:
         return "warning", f"{beyond}; the last retrain was on {last}, too lately for another"
-    if gain is None:
-        return "warning", f"{beyond}; a retrain has nothing new to learn from yet"
+    if isinstance(gain, str):
+        return "warning", f"{beyond}; {gain or 'what a retrain would gain was not asked'}"
     if gain.low > 0:
         return "retrain", f"the model is overtaken: {_gained(gain)}; {beyond}"
     return "warning", f"{beyond}, but nothing certain is to be gained: {_gained(gain)}"

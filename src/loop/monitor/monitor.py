@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from loop.base import files
+from loop.base import exit_codes, files
 from loop.data import contract
 from loop.data.features import DECIDED_AT
 from loop.monitor import decide, notify
@@ -25,7 +25,6 @@ from loop.monitor.inputs.past_retrains import Attempt
 from loop.monitor.inputs.windows import DAY, Days
 from loop.monitor.report import html, text
 from loop.monitor.schema import (
-    EXIT_CODES,
     FINDING,
     FOLDER,
     SCHEMA_VERSION,
@@ -33,6 +32,7 @@ from loop.monitor.schema import (
     Event,
     Feature,
     Finding,
+    Gain,
     Model,
     Window,
 )
@@ -54,7 +54,7 @@ def main(folders: Sequence[Path], now: pd.Timestamp, with_issue: bool) -> int:
     print(text.terminal(found))
     if with_issue:
         notify.post(found)
-    return EXIT_CODES[found.decision]
+    return exit_codes.MONITOR[found.decision]
 
 
 def find(folders: Sequence[Path], now: pd.Timestamp) -> Finding:
@@ -67,8 +67,9 @@ def find(folders: Sequence[Path], now: pd.Timestamp) -> Finding:
         snapshot = None if fed.breaches else snapshots.take(champion, fed, folders, now, setup)
         case = _case(champion, fed.breaches, snapshot, earlier, now, setup)
         on_its_way = _newer(champion)
-        asks = snapshot is not None and not on_its_way and decide.asks(case, setup)
-        gain = snapshots.expected_gain(champion, fed, now, setup) if asks else None
+        gain: Gain | str = ""
+        if snapshot is not None and decide.asks(case, setup):
+            gain = on_its_way[0] if on_its_way else snapshots.expected_gain(champion, fed, now, setup)
     decided = decide.decide(case, gain, when.runs, setup)
     return Finding(
         schema_version=SCHEMA_VERSION,
@@ -80,7 +81,7 @@ def find(folders: Sequence[Path], now: pd.Timestamp) -> Finding:
         runbook=f"docs/runbook/{decided.decision.replace(' ', '-')}.md",
         model=_model(champion),
         primary=metrics.METRICS[metrics.PRIMARY].title,
-        gain=gain,
+        gain=gain if isinstance(gain, Gain) else None,
         breaches=[_breach(one) for one in fed.breaches],
         events=_events(champion, earlier, when),
         runs=when.runs,

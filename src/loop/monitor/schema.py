@@ -15,14 +15,6 @@ FINDING = FOLDER / "finding.json"
 Decision = Literal["nothing", "warning", "retrain", "alert", "broken feed", "no data"]
 SCHEMA_VERSION: Literal[2] = 2
 Kind = Literal["inputs", "predictions", "concept"]
-EXIT_CODES: dict[Decision, int] = {
-    "nothing": 0,
-    "warning": 0,
-    "retrain": 0,
-    "broken feed": 3,
-    "alert": 4,
-    "no data": 5,
-}
 
 
 class Part(BaseModel):

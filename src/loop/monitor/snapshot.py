@@ -88,15 +88,15 @@ def take(
     )
 
 
-def expected_gain(champion: Champion, fed: Feed, now: pd.Timestamp, setup: Settings) -> Gain | None:
-    """What a retrain at `now` would have gained; None where it would learn nothing new.
+def expected_gain(champion: Champion, fed: Feed, now: pd.Timestamp, setup: Settings) -> Gain | str:
+    """What a retrain at `now` would have gained; where that cannot be told, why.
 
     From the source's rows, as a retrain has them, whatever the log holds.
     """
     try:
         moved = retrain_windows.at(now, setup, champion.windows)
-    except LoopError:
-        return None
+    except LoopError as error:
+        return f"a retrain has nothing new to learn from yet: {error.found}"
     resampling = params.section("evaluate", params.Resampling)
     known_by = now - setup.labels.delay_days * DAY
     labels = outcomes.known(fed.labels, known_by).drop_duplicates(source.KEY)

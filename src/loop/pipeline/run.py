@@ -1,46 +1,83 @@
 """run: the whole pipeline by DVC, then in a few lines what was trained and how good it is."""
 
+import hashlib
 import json
 import os
 import sys
+from contextlib import suppress
 from difflib import get_close_matches
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from loop.base import program
 from loop.base.errors import LoopError
-from loop.settings import renamed
-from loop.settings.paths import CARD_JSON, EVALUATION, PARAMS, PIPELINE_LOCK
+from loop.settings.minimum import reaches
+from loop.settings.paths import CARD_JSON, ENVIRONMENT_LOCK, EVALUATION, PARAMS, PIPELINE_LOCK
 from loop.settings.yaml_file import load
 
-SECTIONS = ["windows", "validate", "examples", "train", "evaluate", "review", "serve", "monitor", "card"]
+MODELS = {  # section -> what parses it; slow to import, so only for what changed
+    "windows": "loop.settings.params:Windows",
+    "validate": "loop.data.raw:Params",
+    "examples": "loop.pipeline.examples:Params",
+    "train": "loop.pipeline.train:Params",
+    "evaluate": "loop.pipeline.evaluate:Params",
+    "review": "loop.settings.review_policy:Policy",
+    "serve": "loop.settings.serve_settings:Params",
+    "monitor": "loop.settings.monitor_settings:Settings",
+    "card": "loop.pipeline.model_card:Params",
+}
+CODE = Path("src")
+CHECKED = Path(".dvc/tmp/params-checked")  # what was accepted last, with the code that accepted it
 
 
 def check_params() -> None:
     """Refuse a params.yaml that a stage would refuse, before anything runs.
 
-    Sections that dvc.lock holds as they are were accepted by their stages: only others are
-    parsed, because their models are slow to import.
+    The same file is not checked twice by the same code.
     """
+    state = _state()
+    if CHECKED.is_file() and CHECKED.read_text(encoding="utf-8") == state:
+        return
     values = load(PARAMS)
+    _all_there(values)
+    accepted = _accepted()
+    for name, place in MODELS.items():
+        if name not in accepted or accepted[name] != values[name]:
+            _parse(name, values[name], place)
+    with suppress(OSError):  # a folder that cannot be written: then it is checked again
+        CHECKED.parent.mkdir(parents=True, exist_ok=True)
+        CHECKED.write_text(state, encoding="utf-8")
+
+
+def _state() -> str:
+    """A hash of params.yaml, of all code, and of the locked environment."""
+    found = hashlib.sha256()
+    for path in (PARAMS, ENVIRONMENT_LOCK, *sorted(CODE.rglob("*.py"))):
+        if path.is_file():
+            found.update(f"{path}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return found.hexdigest()
+
+
+def _all_there(values: dict[str, Any]) -> None:
+    """Raise LoopError for a section that nothing reads, or that is missing."""
+    from loop.settings import renamed
+
     renamed.refuse(values, PARAMS)
     for name in values:
-        if name not in SECTIONS:
-            near = get_close_matches(str(name), SECTIONS, n=1)
+        if name not in MODELS:
+            near = get_close_matches(str(name), MODELS, n=1)
             raise LoopError(
                 f"{PARAMS}: `{name}` is not a section" + (f"; did you mean `{near[0]}`?" if near else ""),
-                f"the sections {', '.join(SECTIONS)}",
+                f"the sections {', '.join(MODELS)}",
                 f"fix {PARAMS} and run again",
             )
-    if {"review", "serve", "monitor"} <= set(values):  # no stage reads these
-        from loop.settings import monitor_settings, params, serve_settings
-        from loop.settings.review_policy import Policy
-
-        params.section("review", Policy)
-        serve_settings.params()
-        monitor_settings.read()
-    if any(values.get(name) != accepted for name, accepted in _accepted().items()) or not _accepted():
-        _parse_all()
+    if missing := [f"`{name}`" for name in MODELS if name not in values]:
+        raise LoopError(
+            f"{PARAMS}: section {', '.join(missing)} is missing",
+            f"the sections {', '.join(MODELS)}",
+            f"add it in {PARAMS}, as it is on main",
+        )
 
 
 def _accepted() -> dict[str, Any]:
@@ -56,26 +93,11 @@ def _accepted() -> dict[str, Any]:
     }
 
 
-def _parse_all() -> None:
-    from loop.data import raw
-    from loop.pipeline import evaluate, examples, train
-    from loop.pipeline import model_card as card
-    from loop.settings import monitor_settings, params, serve_settings
-    from loop.settings.review_policy import Policy
+def _parse(name: str, value: Any, place: str) -> None:
+    from loop.settings import params
 
-    models: dict[str, Any] = {
-        "windows": params.Windows,
-        "validate": raw.Params,
-        "examples": examples.Params,
-        "train": train.Params,
-        "evaluate": evaluate.Params,
-        "review": Policy,
-        "serve": serve_settings.Params,
-        "monitor": monitor_settings.Settings,
-        "card": card.Params,
-    }
-    for name in SECTIONS:
-        params.section(name, models[name])
+    module, _, model = place.partition(":")
+    params.parse(name, value, getattr(import_module(module), model))
 
 
 def run(arguments: list[str]) -> int:
@@ -123,8 +145,6 @@ def _metric(found: dict[str, Any], interval: str, wide: int) -> str:
 
 
 def _requirements(card: dict[str, Any]) -> list[str]:
-    from loop.settings.review_policy import reaches
-
     found, required = card["metrics"], load(PARAMS)["review"]["minimum_requirements"]
     missed = [
         f"  minimum requirement breached: {found[name]['title']} {found[name]['value']}, not {worst['limit']}"

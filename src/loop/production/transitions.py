@@ -10,6 +10,14 @@ from loop.production.rollout_policy import Policy, Step
 from loop.production.state import Challenger, Champion, Refused, Stage, State, Version
 
 STATUS = "`loop rollout status` shows what serves"
+SUBJECTS = {  # the first line of a move's commit on `production`, by its kind
+    "release": "Release version {version}: {role}",
+    "advance": "Make version {version} {goal}",
+    "hold": "Hold version {version} in {stage}",
+    "resume": "Let version {version} leave {stage}",
+    "abort": "Abort version {version} in {stage}",
+    "rollback": "Roll back to version {version} from {champion}",
+}
 
 
 def enter(state: State, new: Version, policy: Policy, now: pd.Timestamp) -> State:

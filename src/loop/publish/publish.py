@@ -9,6 +9,7 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
+from loop.base import exit_codes
 from loop.base.errors import LoopError
 from loop.base.markup import plain, prose
 from loop.github import comment, commit_status
@@ -20,7 +21,7 @@ from loop.publish.case import Case, named
 from loop.publish.head import Head
 from loop.publish.pull import NothingToDo, Run
 from loop.review import review_report
-from loop.review.verdict import EXIT_CODES, Verdict
+from loop.review.verdict import Verdict
 
 # What a change may hold that the review does not run; and what it runs, but every team changes.
 INERT = ("docs/", "data/", "models/", "reports/")
@@ -147,7 +148,7 @@ def _gate(case: Case, found: Artifact) -> Gate:
     """Success only where both the run and its verdict say so."""
     verdict = found.verdict
     why = f"{verdict.verdict}: {verdict.sentence}"
-    if EXIT_CODES[verdict.verdict] != 0:
+    if exit_codes.REVIEW[verdict.verdict] != 0:
         return Gate("failure" if verdict.verdict == "worse" else "error", why)
     if case.run.conclusion == "success":
         return Gate("success", why)

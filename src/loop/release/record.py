@@ -96,7 +96,7 @@ def _transition(now: Production, release: Release) -> tuple[State, str, Version]
     entered = next(one for one in state.models if one.version == version.version)
     role = f"challenger, {entered.stage.name}" if isinstance(entered, Challenger) else "champion"
     text = remote.message(
-        f"Release version {version.version}: {role}",
+        transitions.SUBJECTS["release"].format(version=version.version, role=role),
         _since(found.last, version),
         Version=version.version,
         Commit=version.commit,

@@ -8,6 +8,7 @@ from typing import Any
 from loop.base.errors import LoopError
 from loop.repo.commit import Commit
 from loop.repo.git import commit_of, git
+from loop.repo.rerun import made
 from loop.settings.paths import PIPELINE_LOCK
 
 
@@ -39,9 +40,39 @@ class Base:
         """How many commits the base has that the working tree's history lacks."""
         return int(git("rev-list", "--count", f"{self.merge_base}..{self.commit}"))
 
+    def again(self, tree: "Judged") -> list[str]:
+        """The commands that give the same verdict again; in this very tree while it is not committed."""
+        review = f"make review BASE={self.commit[:12] or self.name}"
+        return [review] if tree.dirty else [f"git switch --detach {tree.commit[:12]}", review]
+
     def ever_had_a_champion(self) -> bool:
         """Whether any commit of the base's history holds a dvc.lock."""
         return bool(git("log", "-1", "--format=%H", self.commit, "--", str(PIPELINE_LOCK)))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is judged: the branch, its commit, and whether the working tree has more than that."""
+
+    name: str
+    commit: str
+    dirty: bool
+
+
+def judged() -> Judged:
+    """The working tree; what a run makes of it is not a change of it."""
+    try:
+        return Judged(git("rev-parse", "--abbrev-ref", "HEAD"), git("rev-parse", "HEAD"), _dirty())
+    except LoopError:
+        return Judged("", "", dirty=True)
+
+
+def _dirty() -> bool:
+    try:
+        others = [f":(exclude){path}" for path in made()]
+    except (LoopError, AttributeError):  # dvc.yaml was changed into what is none
+        others = []
+    return bool(git("status", "--porcelain", "--", ".", *others))
 
 
 def resolve(name: str) -> Base:

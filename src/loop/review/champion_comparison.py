@@ -77,8 +77,8 @@ def _golden(policy: Policy, candidate: Candidate, against: Comparison) -> Check:
     """The champion's golden requests: exact scores of an unchanged model, a tolerance for a new one."""
     same = candidate.md5 == against.md5
     limit = Limit(limit=0.0 if same else policy.golden.limit, reason=policy.golden.reason)
-    expected = pd.DataFrame(against.golden, columns=["why", *source.KEY, "score"])
     known = pd.concat([candidate.train, candidate.holdout])
+    expected = _expected(against.golden, known)
     rows = expected.merge(known, on=source.KEY, how="inner") if len(expected) else expected
     if len(rows) < policy.golden.rows_min:
         finding = f"{len(rows)} golden requests are in the data, at least {policy.golden.rows_min}"
@@ -91,6 +91,15 @@ def _golden(policy: Policy, candidate: Candidate, against: Comparison) -> Check:
         f"most of {len(rows)}; {'an unchanged' if same else 'a new'} model may move by {limit.limit:g}"
     )
     return held("golden", float(shifts[at]), limit, finding)
+
+
+def _expected(golden: list[dict[str, Any]], known: pd.DataFrame) -> pd.DataFrame:
+    """The champion's golden requests, their key of the types in `known`: JSON has no instants."""
+    found = pd.DataFrame(golden, columns=["why", *source.KEY, "score"])
+    try:
+        return found.astype({name: known[name].dtype for name in source.KEY})
+    except (ValueError, TypeError):
+        return found.iloc[:0]  # the key was of other types then
 
 
 def _latency(policy: Policy, seconds: tuple[list[float], list[float]]) -> Check:

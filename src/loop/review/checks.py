@@ -14,7 +14,8 @@ from loop.review.candidate import Candidate
 from loop.review.champion_comparison import Comparison
 from loop.review.compare import Rows, value
 from loop.review.verdict import Check, held
-from loop.settings.review_policy import Limit, Policy, reaches
+from loop.settings.minimum import reaches
+from loop.settings.review_policy import Limit, Policy
 from problem import metrics
 
 CONTRACT = "a model trained on broken data learns the fault; src/problem/schema.py says what it must be"

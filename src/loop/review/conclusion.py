@@ -4,9 +4,7 @@ from typing import Any
 
 from loop.base import files
 from loop.base.errors import LoopError
-from loop.repo.git import git
-from loop.repo.rerun import made
-from loop.review.base import Base
+from loop.review.base import Base, judged
 from loop.review.compare import Rows
 from loop.review.compare import Slice as Compared
 from loop.review.verdict import (
@@ -45,16 +43,15 @@ def verdict(base: Base, found: Changes, outcome: Outcome, sentence: str, **known
         "checks": [],
         "notes": [],
     }
-    here = _here()
-    again = [f"git switch --detach {here.commit[:12]}", f"make review BASE={base.commit[:12] or base.name}"]
+    here = judged()
     return Verdict(
         schema_version=SCHEMA_VERSION,
         verdict=outcome,
         sentence=sentence,
         base=Commit(name=base.name, commit=base.commit, dirty=False),
-        candidate=here,
+        candidate=Commit(name=here.name, commit=here.commit, dirty=here.dirty),
         changes=found,
-        reproduce=again,
+        reproduce=base.again(here),
         **(nothing | known),
     )
 
@@ -139,13 +136,3 @@ def moved(compared: list[Compared], alpha: float) -> list[Slice]:
 
 def _figures(gain: paired.Gain) -> dict[str, Any]:
     return {name: files.rounded(getattr(gain, name)) for name in _FIGURES}
-
-
-def _here() -> Commit:
-    """The commit that was judged; what a run makes of it is not a change of it."""
-    try:
-        commit, name = git("rev-parse", "HEAD"), git("rev-parse", "--abbrev-ref", "HEAD")
-        others = [f":(exclude){path}" for path in made()]
-        return Commit(name=name, commit=commit, dirty=bool(git("status", "--porcelain", "--", ".", *others)))
-    except LoopError:
-        return Commit(name="", commit="", dirty=True)

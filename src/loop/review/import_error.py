@@ -2,13 +2,13 @@
 
 import json
 import sys
+from dataclasses import asdict
 from typing import Any
 
 from loop.base import files
 from loop.base.errors import LoopError
 from loop.base.markup import plain, prose
-from loop.repo.git import git
-from loop.review.base import Base, resolve
+from loop.review.base import Base, judged, resolve
 from loop.settings.paths import REVIEW
 
 EXIT_CODE = 2
@@ -17,13 +17,9 @@ EXIT_CODE = 2
 def main(against: str, error: Exception) -> int:
     """Write an "inconclusive" with the error to review/; say it; the exit code of "inconclusive"."""
     what = f"{type(error).__name__} in the branch's own code: {error}"
-    base, commit, name = Base(against, "", ""), "", ""
+    base, tree = Base(against, "", ""), judged()
     try:
-        base, commit, name = (
-            resolve(against),
-            git("rev-parse", "HEAD"),
-            git("rev-parse", "--abbrev-ref", "HEAD"),
-        )
+        base = resolve(against)
     except LoopError as mistake:
         what += f"; and {mistake.found}"
     verdict: dict[str, Any] = {
@@ -32,12 +28,9 @@ def main(against: str, error: Exception) -> int:
         "sentence": what,
         "todo": "fix the code until `loop run` loads it, then review again",
         "base": {"name": base.name, "commit": base.commit, "dirty": False},
-        "candidate": {"name": name, "commit": commit, "dirty": True},
+        "candidate": asdict(tree),
         "changes": {"training": None, "code": {}} | dict.fromkeys(_CHANGES, ()),
-        "reproduce": [
-            f"git switch --detach {commit[:12]}",
-            f"make review BASE={base.commit[:12] or base.name}",
-        ],
+        "reproduce": base.again(tree),
         **_NOTHING,
     }
     files.write_text(REVIEW / "verdict.json", json.dumps(verdict, indent=2) + "\n")

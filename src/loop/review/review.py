@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from loop.base import files
+from loop.base import exit_codes, files
 from loop.base.errors import LoopError
 from loop.repo.worktree import Checkout, checkout
 from loop.review import candidate as candidates
@@ -32,7 +32,7 @@ from loop.review.candidate import Candidate
 from loop.review.champion import Champion
 from loop.review.champion_comparison import Comparison
 from loop.review.compare import Rows
-from loop.review.verdict import EXIT_CODES, NO_CHANGES, Changes, Check, Verdict, decide
+from loop.review.verdict import NO_CHANGES, Changes, Check, Verdict, decide
 from loop.settings import params, renamed
 from loop.settings.paths import GOLDEN, HOLDOUT, PARAMS, PIPELINE_LOCK, REVIEW
 from loop.settings.review_policy import Policy
@@ -59,7 +59,7 @@ def main(against: str, rerun: bool) -> int:
     files.write_text(REVIEW / "report.html", review_html.report(done.verdict, done.rows, done.slices))
     print(review_report.terminal(done.verdict))
     print(f"  report      {REVIEW}/report.html, {REVIEW}/report.md")
-    return EXIT_CODES[done.verdict.verdict]
+    return exit_codes.REVIEW[done.verdict.verdict]
 
 
 def review(against: str, rerun: bool = False) -> Review:

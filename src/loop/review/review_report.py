@@ -261,9 +261,10 @@ def _changes(found: Changes) -> str:
 
 def _reproduce(verdict: Verdict) -> str:
     name = "" if verdict.candidate.name == "HEAD" else f"{code(verdict.candidate.name)} "  # on no branch
+    here = " with changes that are not committed: commit them to review the same elsewhere"
     about = (
         f"candidate {name}{code(verdict.candidate.commit[:12])}"
-        f"{' with changes that are not committed' if verdict.candidate.dirty else ''}, "
+        f"{here if verdict.candidate.dirty else ''}, "
         f"{code(verdict.base.name)} {code(verdict.base.commit[:12])}"
     )
     champion = f" Champion: {prose(verdict.champion)}." if verdict.champion else ""

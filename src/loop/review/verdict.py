@@ -9,12 +9,12 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from loop.base import exit_codes
 from loop.settings.review_policy import Limit
 from loop.stats import paired
 
 Outcome = Literal["better", "equivalent", "worse", "inconclusive", "no model change"]
 SCHEMA_VERSION: Literal[2] = 2
-EXIT_CODES = {"better": 0, "equivalent": 0, "no model change": 0, "worse": 1, "inconclusive": 2}
 
 
 class Part(BaseModel):
@@ -141,7 +141,7 @@ class Verdict(Part):
     @model_validator(mode="after")
     def _one_meaning(self) -> "Verdict":
         objects = [check.name for check in self.checks if check.result != "pass"]
-        if EXIT_CODES[self.verdict] == 0 and objects:
+        if exit_codes.REVIEW[self.verdict] == 0 and objects:
             raise ValueError(f"{self.verdict}, though {objects[0]} does not pass")
         outcomes = [metric.verdict for metric in self.metrics if metric.role == "primary"]
         if self.verdict in ("better", "equivalent") and (

@@ -36,14 +36,18 @@ class Evidence:
     needs: Needed
     checks: list[Check] = field(default_factory=list)
     odd: dict[str, int] = field(default_factory=dict)  # duplicate and orphan labels
+    unjoinable: str = ""  # why no label finds its row, where labels are needed
 
     @property
     def missing(self) -> list[str]:
         """What the stage needs still, in words with numbers."""
+        unmatched = 0 if self.labels else self.odd.get("orphan labels", 0)
+        hint = "for no row of the log: is KEY written, and hashed, as in the source?"
+        strangers = f" ({unmatched:,} are known {hint})" if unmatched else ""
         asked = [
             (math.floor(self.days * 10) / 10, self.needs.days_min, "days"),
             (self.rows, self.needs.rows_min, "rows"),
-            (self.labels, self.needs.labels_min, "labels"),
+            (self.labels, self.needs.labels_min, f"labels{strangers}"),
         ]
         short = [f"{found:,g} of {least:,} {what}" if what == "days" else f"{found:,} of {least:,} {what}"
                  for found, least, what in asked if found < least]  # fmt: skip
@@ -68,7 +72,8 @@ class Evidence:
             f"as of {self.now:%Y-%m-%d %H:%MZ}",
         ]
         body = [f"  {check.text()}" for check in self.checks]
-        ends = [("missing", self.missing), ("worse", self.worse)]
+        unjoined = [f"cannot be joined: {self.unjoinable}"] if self.unjoinable else []
+        ends = [("missing", self.missing), ("labels", unjoined), ("worse", self.worse)]
         return "\n".join([*head, *body, *(f"  {name}: {'; '.join(what)}" for name, what in ends if what)])
 
     def as_json(self) -> dict[str, Any]:
@@ -121,6 +126,7 @@ def gather(
         needs=needs,
         checks=list(checks),
         odd=odd,
+        unjoinable=prediction_log.unjoinable() if needs.labels_min else "",
     )
 
 

@@ -98,7 +98,8 @@ def _message(state: State, target: Version, reason: str, run: str | None) -> str
     gone = state.challenger.version if state.challenger else None
     body = "" if gone in (None, target.version) else f"Version {gone}, the challenger, is refused too."
     trailers = {"Reason": reason, "From": champion, "To": target.version, "By": _who(), "Run": run}
-    return remote.message(f"Roll back to version {target.version} from {champion}", body, **trailers)
+    subject = transitions.SUBJECTS["rollback"].format(version=target.version, champion=champion)
+    return remote.message(subject, body, **trailers)
 
 
 def _who() -> str:

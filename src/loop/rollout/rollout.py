@@ -78,6 +78,8 @@ def following(state: State, shown: Evidence | None, policy: Policy) -> str:
         return f"{END} takes it back; it may not go on: {'; '.join(shown.worse)}"
     if challenger.held is not None:
         return f"it is held: {challenger.held}; `loop rollout hold --release` lets it go on"
+    if shown.unjoinable:
+        return f"it cannot go on, since labels cannot be joined: {shown.unjoinable}"
     if shown.missing:
         return f"wait for {', '.join(shown.missing)}"
     return f"{GO_ON} makes it {_goal(state, policy)}"
@@ -93,7 +95,7 @@ def advance(at: View) -> None:
             _sufficient(shown)
         number, goal = _where(now.state)[0], _goal(now.state, at.policy)
         body = shown.text() if shown else ""
-        return state, _message(f"Make version {number} {goal}", body, number, goal), None
+        return state, _message("advance", body, number, goal), None
 
     _change(transition)
 
@@ -105,8 +107,7 @@ def hold(reason: str | None) -> None:
     def transition(now: Production) -> tuple[State, str, None]:
         state = transitions.hold(now.state, reason)
         number, stage = _where(now.state)
-        subject = f"Hold version {number} in {stage}" if reason else f"Let version {number} leave {stage}"
-        return state, _message(subject, reason or "", number, stage), None
+        return state, _message("hold" if reason else "resume", reason or "", number, stage), None
 
     _change(transition)
 
@@ -119,7 +120,7 @@ def abort(folders: Sequence[Path], at: pd.Timestamp, reason: str) -> None:
         state = transitions.abort(now.state, reason, at)
         number, stage = _where(now.state)
         body = f"{reason}\n\n{_evidence_text(now.state, folders, at)}"
-        return state, _message(f"Abort version {number} in {stage}", body, number, stage), None
+        return state, _message("abort", body, number, stage), None
 
     _change(transition, render.rescued)
 
@@ -153,6 +154,12 @@ def _sufficient(shown: Evidence) -> None:
             "a challenger within the limits of deploy/policy.yaml",
             f"{END} takes it back",
         )
+    if shown.unjoinable:
+        raise LoopError(
+            f"{where}: its labels cannot be joined: {shown.unjoinable}",
+            f"{shown.needs.labels_min:,} labels, joined to the prediction log by KEY",
+            f"mend that, then `loop rollout status`; or {END}",
+        )
     if shown.missing:
         raise LoopError(
             f"{where} yet: it has {', '.join(shown.missing)}",
@@ -171,7 +178,8 @@ def _evidence_text(state: State, folders: Sequence[Path], at: pd.Timestamp) -> s
     return shown.text() if shown else ""
 
 
-def _message(subject: str, body: str, version: int, stage: str) -> str:
+def _message(kind: str, body: str, version: int, stage: str) -> str:
+    subject = transitions.SUBJECTS[kind].format(version=version, stage=stage, goal=stage)
     return remote.message(subject, body, Version=version, Stage=stage, By=by())
 
 

@@ -209,12 +209,6 @@ def _csv(path: Path) -> Source:
     return Source(path, names, None, batches)
 
 
-def _known_kind(path: Path) -> None:
-    if path.suffix not in KINDS:
-        kinds = " or ".join(KINDS)
-        raise LoopError(f"{path} is neither Parquet nor CSV", f"a name that ends in {kinds}", "rename it")
-
-
 def _unreadable(path: Path, error: Exception) -> LoopError:
     return LoopError(f"{path} cannot be read: {str(error).splitlines()[0]}", "a whole file", "make it again")
 

@@ -10,14 +10,14 @@ from typing import Any
 from pydantic_core import to_json
 
 from loop.base.errors import LoopError
-from loop.model import reference_rows
+from loop.data import personal
+from loop.data.personal import Personal
 from loop.repo.git import git
 from loop.serve import app, loaded_model, log_writer, online, openapi
 from loop.serve.answer import Answers
 from loop.serve.counters import Counters
 from loop.serve.explain import Explainer
 from loop.serve.online import MISSING, STALE
-from loop.serve.personal import Personal
 from loop.serve.predict import Predictions, Predictor
 from loop.serve.request import Contract, Problem, RefusedError
 from loop.serve.store import open_store
@@ -38,7 +38,7 @@ class Server:
         self._predictor = Predictor(model, online.Features(open_store(place.features)))
         self._explainer = _explainer(model)
         self._answers = Answers(model.version, params.threshold, self._predictor.views)
-        self._personal = Personal(reference_rows.personal(), place.personal_key)
+        self._personal = Personal(personal.marks(), place.personal_key)
         about = loaded_model.about(model, place.commit or _commit())
         self._counters = Counters(about, place.role)
         self.pages = _pages(self._contract, about, place.token is not None)

@@ -20,9 +20,9 @@ from loop.base.errors import LoopError, guard
 from loop.base.files import write_json
 from loop.base.markup import plain
 from loop.data import columns as arrays
+from loop.data import personal
 from loop.data.columns import Columns
 from loop.data.features import DECIDED_AT
-from loop.model import reference_rows
 from loop.model.artifacts import Stored
 from loop.repo.git import git
 from loop.repo.worktree import checkout
@@ -105,7 +105,7 @@ def columns_of(record: dict[str, Any], model: loaded_model.Model) -> Columns:
     """
     request = {DECIDED_AT: record[DECIDED_AT]} | json.loads(record["request"])
     kinds = {name: arrays.kind(column) for name, column in schema.REQUEST.columns.items()}
-    known = {name: kind for name, kind in kinds.items() if name not in reference_rows.personal()}
+    known = {name: kind for name, kind in kinds.items() if name not in personal.marks()}
     columns = arrays.of_rows([dict.fromkeys(known) | request], known)
     columns |= {name: model.reference.columns[name][:1] for name in kinds if name not in known}
     numbers = dict(record["features"])

@@ -5,7 +5,6 @@ the report repeats. The review reads the policy from the base branch: the judge 
 to the judged.
 """
 
-import math
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -113,12 +112,3 @@ class Policy(Section):
     latency: Limit
     size: Limit
     leak: Leak
-
-
-def reaches(value: float | None, better: str, worst: float) -> bool:
-    """Whether a metric is as good as `worst` or better; an undefined one is not."""
-    if value is None or math.isnan(value):
-        return False
-    if better == "higher":
-        return value >= worst
-    return (abs(value) if better == "zero" else value) <= worst

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from loop.base.errors import LoopError
-from loop.model import reference_rows
+from loop.data import personal
 from loop.monitor.inputs import answers
 from loop.serve import collect
 from loop.serve.log_writer import line
@@ -29,11 +29,18 @@ HEAD = {
 AT = (NOW - pd.Timedelta(days=10)).to_pydatetime()
 
 
+def key(number: int) -> dict:
+    """An entity: the number in every column of the key, as a number or as a text."""
+    return {name: number if isinstance(ASKED[name], int) else f"{number}" for name in source.KEY}
+
+
+KNOWN = pd.DataFrame([key(number) for number in range(10)])  # the requests of the source
+
+
 def answer(number: int, score: float = 0.25, *, minutes: int = 0, features=(1.5, np.nan), **changed) -> bytes:
     """A line of the log: the contract's own example, with its key counted up."""
     at = AT + timedelta(minutes=minutes)
-    key = {name: number if isinstance(ASKED[name], int) else f"{number}" for name in source.KEY}
-    asked = ASKED | key | {"decided_at": at.isoformat()} | changed
+    asked = ASKED | key(number) | {"decided_at": at.isoformat()} | changed
     kept = {name: value for name, value in asked.items() if value is not ...}
     body = json.dumps([kept]).encode()
     return line(f"{number}-{minutes}", at, body, np.array([features]), [score], 1.0, many=False)
@@ -50,7 +57,7 @@ def collected(folder, *lines: bytes, **head):
 def read(*folders):
     for folder in folders:
         collect.collect(folder, NOW, 400)
-    found = answers.of_log(folders, Model(), FROM, NOW)
+    found = answers.of_log(folders, Model(), FROM, NOW, KNOWN)
     return found.rows, found.again
 
 
@@ -94,13 +101,13 @@ def test_answers_from_before_the_watch_or_after_now_are_left_out(tmp_path):
 def test_an_answer_to_a_request_of_long_ago_is_no_answer_of_that_day(tmp_path):
     old = (AT - timedelta(days=9)).isoformat()
     collect.collect(collected(tmp_path, answer(1), answer(2, decided_at=old)), NOW, 400)
-    found = answers.of_log([tmp_path], Model(), FROM, NOW)
+    found = answers.of_log([tmp_path], Model(), FROM, NOW, KNOWN)
     assert (len(found.rows), found.late, found.since) == (1, 1, pd.Timestamp(AT))
 
 
 def test_a_personal_number_that_the_log_hashed_is_left_out(tmp_path, monkeypatch):
     name = next(n for n, c in schema.REQUEST.columns.items() if "int" in str(c.dtype) and n not in source.KEY)
-    monkeypatch.setattr(answers, "personal", lambda: {name: "hash"})
+    monkeypatch.setattr(personal, "marks", lambda: {name: "hash"})
     rows, _ = read(collected(tmp_path, answer(1, **{name: "ab" * 32})))
     assert len(rows) == 1
     assert name not in rows
@@ -108,7 +115,7 @@ def test_a_personal_number_that_the_log_hashed_is_left_out(tmp_path, monkeypatch
 
 def test_without_a_log_there_is_none(tmp_path):
     assert read(tmp_path / "nowhere")[0].empty
-    assert answers.of_log([], Model(), FROM, NOW).rows.empty
+    assert answers.of_log([], Model(), FROM, NOW, KNOWN).rows.empty
 
 
 def test_a_column_that_the_log_drops_as_personal_is_missing(tmp_path):
@@ -119,9 +126,23 @@ def test_a_column_that_the_log_drops_as_personal_is_missing(tmp_path):
 
 
 def test_a_log_that_hides_the_key_is_left_aside_because_no_label_would_find_its_answer(tmp_path, monkeypatch):
-    monkeypatch.setattr(answers, "personal", lambda: {source.KEY[0]: "hash"})
-    assert reference_rows.personal() == {}
-    assert read(collected(tmp_path, answer(1)))[0].empty
+    monkeypatch.setattr(personal, "marks", lambda: {source.KEY[0]: "drop"})
+    collect.collect(collected(tmp_path, answer(1)), NOW, 400)
+    found = answers.of_log([tmp_path], Model(), FROM, NOW, KNOWN)
+    assert found.rows.empty
+    assert "part of KEY" in found.hidden
+
+
+def test_a_key_that_the_log_has_hashed_is_named_again_by_the_source(tmp_path, monkeypatch):
+    """The rows are the same as those of a log that hides nothing, but for a key that the source lacks."""
+    plain, _ = read(collected(tmp_path / "plain", answer(1), answer(2)))
+    name = next(name for name in source.KEY if isinstance(ASKED[name], str))
+    monkeypatch.setattr(personal, "marks", lambda: {name: "hash"})
+    monkeypatch.setenv("LOOP_PERSONAL_KEY", "the secret of a test")
+    hashed = personal.Personal(personal.marks(), b"the secret of a test").hashed
+    hidden = [answer(number, **{name: hashed(f"{number}")}) for number in (1, 2, 999)]
+    rows, _ = read(collected(tmp_path / "hidden", *hidden))
+    pd.testing.assert_frame_equal(rows, plain)
 
 
 def test_a_log_that_was_cut_in_mid_line_loses_that_line_alone(tmp_path):
@@ -136,7 +157,7 @@ def test_a_day_that_was_cut_short_is_an_error_that_names_the_file(tmp_path):
     (day,) = (tmp_path / "days").iterdir()
     day.write_bytes(day.read_bytes()[:-100])
     with pytest.raises(LoopError, match=day.name):
-        answers.of_log([tmp_path], Model(), FROM, NOW)
+        answers.of_log([tmp_path], Model(), FROM, NOW, KNOWN)
 
 
 @pytest.mark.parametrize("request_", ["no JSON", "[1]", '{"decided_at": "yesterday"}'])
@@ -147,7 +168,7 @@ def test_a_request_that_cannot_be_read_is_an_error(tmp_path, request_):
     place = table.schema.get_field_index("request")
     pq.write_table(table.set_column(place, "request", pa.array([request_])), day)
     with pytest.raises(LoopError, match="request that cannot be read"):
-        answers.of_log([tmp_path], Model(), FROM, NOW)
+        answers.of_log([tmp_path], Model(), FROM, NOW, KNOWN)
 
 
 # In batch

@@ -220,7 +220,7 @@ def test_a_retrain_says_since_when_why_and_what_it_would_gain():
         assert "2013-08-20" in text
         assert "+0.0180" in text
         assert "mean_delay_3h" in text
-        assert "637 never to come" in text
+        assert "637 unlabelled" in text
 
 
 def test_a_gain_that_may_be_none_is_marked_as_not_shown():

@@ -9,9 +9,8 @@ from typing import Any
 import pandas as pd
 
 from loop.base.errors import LoopError
-from loop.data import columns, prediction_log
+from loop.data import columns, personal, prediction_log
 from loop.data.features import DECIDED_AT
-from loop.model.reference_rows import personal
 from loop.monitor.inputs.champion_model import Champion
 from problem import schema, source
 
@@ -24,24 +23,28 @@ class Answers:
     """The champion's answers, a row per prediction, and since when the log has them (UTC; None: it has none).
 
     again: answers to a key that was asked before, of which the first counts. late: answers to requests that
-    were due long before they came, such as a try with an old example: left out.
+    were due long before they came, such as a try with an old example: left out. hidden: why the log cannot
+    be used at all, because it hides the key.
     """
 
     rows: pd.DataFrame
     since: pd.Timestamp | None = None
     again: int = 0
     late: int = 0
+    hidden: str = ""
 
 
-def of_log(folders: Sequence[Path], champion: Champion, since: pd.Timestamp, now: pd.Timestamp) -> Answers:
+def of_log(
+    folders: Sequence[Path], champion: Champion, since: pd.Timestamp, now: pd.Timestamp, known: pd.DataFrame
+) -> Answers:
     """The champion's own answers decided from `since` on.
 
-    Columns: those of a request, the features that the server looked up, score and decision. None where the
-    log hides a part of the key (personal), by which labels are joined. Raises LoopError for a log that
-    cannot be read.
+    Columns: those of a request, the features that the server looked up, score and decision. A part of KEY
+    that the log has hashed is named again by the requests that are `known` from the source; where that
+    cannot be, there are none. Raises LoopError for a log that cannot be read.
     """
-    if personal().keys() & set(source.KEY):
-        return Answers(pd.DataFrame())
+    if why := prediction_log.unjoinable():
+        return Answers(pd.DataFrame(), hidden=why)
     more = {"request": "object", "features": "object"}
     log = prediction_log.read(folders, since, max(now, since), more)
     its = (log["role"] == "champion") & (log["commit"] == champion.commit)
@@ -52,6 +55,7 @@ def of_log(folders: Sequence[Path], champion: Champion, since: pd.Timestamp, now
     rows = _requests(ours)
     looked_up = pd.DataFrame([dict(one or []) for one in ours["features"]]).astype("float64")
     rows = pd.concat([rows, looked_up, ours[["score", "decision"]].reset_index(drop=True)], axis="columns")
+    rows = prediction_log.recognised(rows, known)
     once = rows.drop_duplicates(source.KEY, ignore_index=True)
     return Answers(once, ours["at"].min(), len(rows) - len(once), len(all_of) - len(ours))
 
@@ -70,9 +74,16 @@ def with_decision(rows: pd.DataFrame, threshold: float | None) -> pd.DataFrame:
 
 
 def _requests(log: pd.DataFrame) -> pd.DataFrame:
-    """The requests as columns, of the types that the contract gives them, but for those that are personal."""
-    asked_for = {name: column for name, column in schema.REQUEST.columns.items() if name not in personal()}
-    kinds = {name: columns.kind(column) for name, column in asked_for.items()}
+    """The requests as columns, of the types that the contract gives them, but for those that are personal.
+
+    Of these only KEY is kept, as it is in the log.
+    """
+    hidden, asked_for = personal.marks().keys(), schema.REQUEST.columns
+    kinds = {
+        name: "object" if name in hidden else columns.kind(column)
+        for name, column in asked_for.items()
+        if name not in hidden or name in source.KEY
+    }
     try:
         asked: list[dict[str, Any]] = json.loads(f"[{','.join(log['request'])}]")
         kept = {name: kind for name, kind in kinds.items() if any(name in one for one in asked)}

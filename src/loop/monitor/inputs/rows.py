@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from loop.data import prediction_log
+from loop.data import personal, prediction_log
 from loop.data.features import DECIDED_AT
-from loop.model.reference_rows import personal
 from loop.monitor.inputs import answers, baseline, labels
 from loop.monitor.inputs.champion_model import Champion
 from loop.monitor.inputs.feed import Feed
@@ -25,14 +24,15 @@ def scored(
     own, threshold = champion.windows, serve_settings.params().threshold
     train, later = split(fed, own)
     answered_by, notes = answers.BATCH, []
-    log = answers.of_log(folders, champion, own.holdout.until, now)
+    log = answers.of_log(folders, champion, own.holdout.until, now, fed.examples)
     answered = log.rows
     if log.since is not None:
         answered_by = answers.LOG
         later = later[later[DECIDED_AT] < log.since]
         answered = answered[answered[DECIDED_AT] >= log.since]
     elif any((folder / prediction_log.DAYS).is_dir() for folder in folders):
-        notes.append("the prediction log holds no answer of this champion that can be used")
+        why = f": {log.hidden}" if log.hidden else ""
+        notes.append(f"the prediction log holds no answer of this champion that can be used{why}")
     notes += [f"{log.again:,} predictions were asked for again: the first counts"] if log.again else []
     notes += [f"{log.late:,} answers came long after they were due: left out"] if log.late else []
     folds = baseline.scores(champion, train, setup.window_days)
@@ -52,7 +52,7 @@ def model_columns(rows: pd.DataFrame, *, logged: bool = False) -> list[str]:
 
     Nor, in the log's rows, what the contract calls personal: the log has dropped or hashed it.
     """
-    hidden = {"label", *(personal() if logged else ())}
+    hidden = {"label", *(personal.marks() if logged else ())}
     names = [name for name, column in schema.EXAMPLE.columns.items() if "datetime" not in str(column.dtype)]
     return [name for name in names if name in rows and name not in hidden]
 

@@ -6,7 +6,7 @@ from markupsafe import Markup, escape
 
 from loop.base.markup import render
 from loop.monitor.report import monitor_figures
-from loop.monitor.report.words import HEADLINES, alarms, gained, labels, moved, named, sentence, value
+from loop.monitor.report.phrases import HEADLINES, alarms, gained, labels, moved, named, sentence, value
 from loop.monitor.schema import Finding
 
 

@@ -8,7 +8,7 @@ import re
 from textwrap import wrap
 
 from loop.base.markup import code, figure, plain, prose
-from loop.monitor.report.words import HEADLINES, alarms, gained, labels, moved, sentence, value
+from loop.monitor.report.phrases import HEADLINES, alarms, gained, labels, moved, sentence, value
 from loop.monitor.schema import FOLDER, Breach, Feature, Finding, Outcomes, Signal, Window
 
 HTML_REPORT = FOLDER / "report.html"

@@ -1,0 +1,23 @@
+"""Exit codes: the one table, of which `loop --help` and whoever decides by them are made."""
+
+GENERAL = {
+    "done": 0,
+    "refused (bad data, bad params, a full disk)": 1,
+    "wrong usage": 2,
+    "interrupted": 130,
+}
+REVIEW = {"better": 0, "equivalent": 0, "no model change": 0, "worse": 1, "inconclusive": 2}
+MONITOR = {"nothing": 0, "warning": 0, "retrain": 0, "broken feed": 3, "alert": 4, "no data": 5}
+
+
+def text(table: dict[str, int]) -> str:
+    """A table in words: each code once, with all that it means."""
+    meanings = {code: [name for name, its in table.items() if its == code] for code in table.values()}
+    return ", ".join(f"{code} {_either(names)}" for code, names in meanings.items())
+
+
+def _either(names: list[str]) -> str:
+    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+HELP = f"Exit codes: {text(GENERAL)}. For review: {text(REVIEW)}. For monitor: {text(MONITOR)}."
