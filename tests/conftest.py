@@ -34,7 +34,10 @@ hypothesis.settings.register_profile("loop", deadline=None)  # a machine may be 
 hypothesis.settings.load_profile("loop")
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
-WHOLE = {"finished", "working_copy", "bare_copy", "browser"}  # fixtures of whole pipelines and of a browser
+WHOLE = {  # fixtures of whole pipelines, of the small problem's too, and of a browser
+    *("finished", "working_copy", "bare_copy", "small_home", "github", "town", "world", "lived", "adopted"),
+    "browser",
+}
 SLOW = {ROOT / "tests/system", ROOT / "tests/workflows"}
 COMMAND_LINE = {"loop.cli", "loop.cli.app"}  # what its commands import when they run, a test need not reach
 FIRST = (  # what takes longest starts first, and while one worker makes `finished` others need it not

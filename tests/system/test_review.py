@@ -17,21 +17,14 @@ from conftest import BIN, ROOT, Repo, commands_in, copy, shared
 from loop.production import branch, rollout_policy, transitions
 from loop.production.state import Version
 from loop.review.verdict import Verdict
-from support.small_problem import small
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory) -> Repo:
-    """The small problem, whose pipeline has run."""
-    return shared(tmp_path_factory, "small", small)
-
-
-@pytest.fixture(scope="session")
-def changed(home, tmp_path_factory) -> Repo:
+def changed(small_home, tmp_path_factory) -> Repo:
     """A branch of it on which a param of the model changed and the pipeline has run."""
 
     def make(path: Path) -> None:
-        repo = copy(home, path)
+        repo = copy(small_home, path)
         repo.git("switch", "--quiet", "--create", "change")
         repo.edit("params.yaml", "alpha: 10.0", "alpha: 11.0")
         repo.run("loop", "run")
@@ -47,27 +40,21 @@ def reviewed(changed, tmp_path_factory) -> Repo:
 
 
 @pytest.fixture
-def main(home, tmp_path) -> Repo:
-    """A copy of the small problem, to do with as a test likes."""
-    return copy(home, tmp_path / "repo")
-
-
-@pytest.fixture
 def change(changed, tmp_path) -> Repo:
     """A copy of the changed branch, to do with as a test likes."""
     return copy(changed, tmp_path / "repo")
 
 
 @pytest.fixture
-def july(main) -> Repo:
+def july(small_copy) -> Repo:
     """A branch on which the windows moved by four weeks."""
-    main.git("switch", "--quiet", "--create", "july")
-    main.set_param("windows.train.until", "2020-06-29T00:00Z")
-    main.set_param("windows.holdout", {"from": "2020-06-29T00:00Z", "until": "2020-07-27T00:00Z"})
-    main.set_param("windows.as_of", "2020-08-29T00:00Z")
-    main.run("loop", "run")
-    main.commit()
-    return main
+    small_copy.git("switch", "--quiet", "--create", "july")
+    small_copy.set_param("windows.train.until", "2020-06-29T00:00Z")
+    small_copy.set_param("windows.holdout", {"from": "2020-06-29T00:00Z", "until": "2020-07-27T00:00Z"})
+    small_copy.set_param("windows.as_of", "2020-08-29T00:00Z")
+    small_copy.run("loop", "run")
+    small_copy.commit()
+    return small_copy
 
 
 def review(repo: Repo, against: str = "main", **env: str):
@@ -149,24 +136,24 @@ def test_a_change_of_the_policy_alone_judges_no_model(bare_copy):
     ]
 
 
-def test_a_result_edited_by_hand_is_not_passed_over(main):
-    main.commit("edited")
-    (main.path / "reports/golden.json").write_text("[]\n")
-    code, verdict, _ = review(main)
+def test_a_result_edited_by_hand_is_not_passed_over(small_copy):
+    small_copy.commit("edited")
+    (small_copy.path / "reports/golden.json").write_text("[]\n")
+    code, verdict, _ = review(small_copy)
     assert (code, verdict["verdict"]) == (2, "inconclusive")
 
 
-def test_code_that_does_not_load_is_inconclusive_and_leaves_no_older_verdict(main):
-    main.commit("broken")
-    review(main)
-    main.append("src/problem/metrics.py", "\ndef (\n")
-    done = main.run("loop", "review", check=False)
+def test_code_that_does_not_load_is_inconclusive_and_leaves_no_older_verdict(small_copy):
+    small_copy.commit("broken")
+    review(small_copy)
+    small_copy.append("src/problem/metrics.py", "\ndef (\n")
+    done = small_copy.run("loop", "review", check=False)
     assert done.returncode == 2
     assert "SyntaxError in the branch's own code" in done.stderr
-    found = Verdict.model_validate_json(main.text("review/verdict.json"))
+    found = Verdict.model_validate_json(small_copy.text("review/verdict.json"))
     assert found.verdict == "inconclusive"
     assert "SyntaxError" in found.sentence
-    assert "SyntaxError" in main.text("review/report.md")
+    assert "SyntaxError" in small_copy.text("review/report.md")
 
 
 def test_stored_predictions_that_are_not_what_the_lock_names_are_not_used(change):
@@ -250,11 +237,11 @@ def test_results_that_are_out_of_date_are_not_judged(change):
     assert "loop run" in output
 
 
-def test_data_that_broke_their_contract_are_refused_by_that_check(main):
-    main.commit("burst")
-    main.set_param("validate.limits.visits_per_day_min", 100)
-    main.run("loop", "run", check=False)
-    code, verdict, output = review(main)
+def test_data_that_broke_their_contract_are_refused_by_that_check(small_copy):
+    small_copy.commit("burst")
+    small_copy.set_param("validate.limits.visits_per_day_min", 100)
+    small_copy.run("loop", "run", check=False)
+    code, verdict, output = review(small_copy)
     assert (code, verdict["verdict"]) == (1, "worse")
     assert [(check["name"], check["result"]) for check in verdict["checks"]] == [("contract", "fail")]
     assert "at least 100 visits" in output
@@ -275,19 +262,19 @@ class FirstTime:
         repo.commit()
 
 
-def test_without_any_champion_yet_the_checks_that_need_none_decide(main):
-    FirstTime(main)
-    code, verdict, _ = review(main)
+def test_without_any_champion_yet_the_checks_that_need_none_decide(small_copy):
+    FirstTime(small_copy)
+    code, verdict, _ = review(small_copy)
     assert (code, verdict["verdict"]) == (0, "better")
     names = {check["name"] for check in verdict["checks"]}
     assert "minimum_requirements.mae" in names
     assert not {"primary", "latency", "slices"} & names
 
 
-def test_without_any_champion_yet_the_minimum_requirements_refuse(main):
-    main.edit("params.yaml", "limit: 60.0", "limit: 6.0")
-    FirstTime(main)
-    code, verdict, output = review(main)
+def test_without_any_champion_yet_the_minimum_requirements_refuse(small_copy):
+    small_copy.edit("params.yaml", "limit: 60.0", "limit: 6.0")
+    FirstTime(small_copy)
+    code, verdict, output = review(small_copy)
     assert (code, verdict["verdict"]) == (1, "worse")
     assert "minimum_requirements.mae" in output
 
@@ -387,6 +374,16 @@ def rerun(repo: Repo):
     done = repo.run("loop", "review", "--rerun", check=False)
     assert "Traceback" not in done.stderr
     return done, json.loads(repo.text("review/verdict.json"))
+
+
+def test_a_rerun_of_a_change_of_docs_is_no_model_change_and_leaves_the_lock_to_the_byte(small_copy):
+    before = small_copy.text("dvc.lock")
+    small_copy.git("switch", "--quiet", "--create", "docs")
+    small_copy.append("README.md", "\nOne more word.\n")
+    small_copy.commit()
+    done, verdict = rerun(small_copy)
+    assert (done.returncode, verdict["verdict"]) == (0, "no model change")
+    assert small_copy.text("dvc.lock") == before
 
 
 def test_results_that_a_rerun_does_not_make_are_refused_with_the_stage(change):

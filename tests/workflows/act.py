@@ -136,6 +136,7 @@ class Runner:
             "LOOP_VENV": str(self.venv),
             "LOOP_CACHE": str(self.cache or ""),
             **ONE_THREAD,
+            **{name: os.environ[name] for name in ("WARM_LOG", "PYTEST_CURRENT_TEST") if name in os.environ},
             "SSL_CERT_FILE": str(self.certificates),
             "REQUESTS_CA_BUNDLE": str(self.certificates),
             "GIT_SSL_CAINFO": str(self.certificates),
