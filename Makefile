@@ -10,10 +10,10 @@ unexport VIRTUAL_ENV UV_PYTHON
 unexport PYTHONDONTWRITEBYTECODE  # each process would compile its libraries anew: three times the work
 
 .DEFAULT_GOAL := help
-.PHONY: help run review serve image test lint audit setup ui docs bench clean
+.PHONY: help run review serve image test test-fast lint audit setup ui docs bench clean
 
 help:  ## list the tasks
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
 
 run: setup  ## run the stages that are out of date, and say how good the model is
 	@$(RUN)/loop run
@@ -29,7 +29,10 @@ image: setup  ## build the image of production, as TAG (loop:MODEL)
 	@$(RUN)/loop image $(if $(TAG),--tag "$(TAG)")
 
 test: setup $(ACT) $(GATEWAY)  ## run every test
-	@$(RUN)/pytest -n auto --maxprocesses 4 --no-loadscope-reorder
+	@$(RUN)/pytest -n auto --maxprocesses 4 --no-loadscope-reorder --durations=10
+
+test-fast: setup  ## before a commit: the tests that need no whole pipeline, no workflow, no browser
+	@$(RUN)/pytest -n auto --maxprocesses 4 --no-loadscope-reorder --fast
 
 lint: setup $(ACTIONLINT)  ## ruff, mypy; zizmor, actionlint and a schema for the workflows
 	@$(RUN)/ruff check .

@@ -2,7 +2,7 @@
 
 `pytest --touched-by main` runs what a change reaches: test files that changed, that import changed
 code, that name a changed file of another kind, or whose helpers changed; and the contract suite when
-params changed. Tests of whole pipelines are left to `make test`.
+params changed. Tests of whole pipelines are left to `make test`, as by `pytest --fast`.
 """
 
 import ast
@@ -16,8 +16,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # no core is idle: threads of one worker would wait for another's
-    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+# No core is idle: threads of one worker would wait for another's.
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each process would compile the repository's code anew
 
 import hypothesis
 import pandas as pd
@@ -27,12 +28,17 @@ import yaml
 from loop.repo.closure import imports
 from support.closure import closure
 from support.states import clone  # noqa: F401 - a fixture for every room
+from support.warm import Warm
 
 hypothesis.settings.register_profile("loop", deadline=None)  # a machine may be busy: no test is timed
 hypothesis.settings.load_profile("loop")
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
-WHOLE = {"finished", "working_copy", "bare_copy", "browser"}  # fixtures of whole pipelines and of a browser
+WHOLE = {  # fixtures of whole pipelines, of the small problem's too, and of a browser
+    *("finished", "working_copy", "bare_copy", "small_home", "github", "town", "world", "lived", "adopted"),
+    "browser",
+}
+SLOW = {ROOT / "tests/system", ROOT / "tests/workflows"}
 COMMAND_LINE = {"loop.cli", "loop.cli.app"}  # what its commands import when they run, a test need not reach
 FIRST = (  # what takes longest starts first, and while one worker makes `finished` others need it not
     "tests/workflows/test_pull_requests.py",
@@ -48,9 +54,20 @@ EVERYTHING = {"uv.lock", "pyproject.toml", "tests/conftest.py", "tests/support/c
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--touched-by", metavar="BASE", help="only tests that the change from BASE reaches")
+    parser.addoption("--fast", action="store_true", help="without whole pipelines, workflows and browsers")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Commands of scratch repositories start warm; workers share the server of their controller."""
+    if "WARM_BIN" not in os.environ:
+        warm = Warm()
+        os.environ["WARM_BIN"] = str(warm.bin)
+        config.add_cleanup(warm.stop)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if config.getoption("--fast") and collection_path in SLOW:
+        return True
     base = config.getoption("--touched-by")
     if base is None or not collection_path.name.startswith("test_"):
         return None
@@ -59,7 +76,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: [not item.nodeid.startswith(place) for place in FIRST])
-    if config.getoption("--touched-by") is None:
+    if config.getoption("--touched-by") is None and not config.getoption("--fast"):
         return
     whole = [item for item in items if WHOLE & set(item.fixturenames)]
     config.hook.pytest_deselected(items=whole)
@@ -131,11 +148,14 @@ class Repo:
         self.path = path
 
     def run(self, *command: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run a tool of the environment in the repository."""
+        """Run a tool of the environment in the repository, with its libraries imported already."""
+        warm = Path(os.environ["WARM_BIN"])
+        found = [place / command[0] for place in (warm, BIN) if (place / command[0]).exists()]
+        paths = {"PATH": f"{warm}{os.pathsep}{self.environment()['PATH']}"}
         done = subprocess.run(
-            [str(BIN / command[0]), *command[1:]] if (BIN / command[0]).exists() else list(command),
+            [*found[:1], *command[1:]] if found else list(command),
             cwd=self.path,
-            env=self.environment() | env,
+            env=self.environment() | paths | env,
             capture_output=True,
             text=True,
             timeout=400,

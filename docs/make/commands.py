@@ -53,7 +53,7 @@ def page() -> str:
 
 def tasks_of(makefile: Path) -> list[tuple[str, str]]:
     """Name and purpose of each task, as `make help` lists them."""
-    return re.findall(r"^([a-z]+):.*?## +(.+)$", makefile.read_text(encoding="utf-8"), re.MULTILINE)
+    return re.findall(r"^([a-z-]+):.*?## +(.+)$", makefile.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def _all(group: Any, name: str) -> Iterator[tuple[str, Command]]:

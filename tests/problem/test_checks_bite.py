@@ -23,6 +23,8 @@ from loop.settings import params
 from loop.settings.review_policy import Policy
 from problem import model as problem_model
 
+QUICK = {"trees": 40, "learning_rate": 0.2}  # as good, for a model whose fault is of another kind
+
 
 class Twisted:
     """A model whose probability is changed on the way out."""
@@ -123,7 +125,7 @@ def test_an_honest_candidate_passes_every_check(court, honest):
 
 def test_a_leaky_feature_is_refused(court):
     train_on, holdout = (frame.assign(leaked=delay + r) for frame, delay, r in with_delay(court, 20))
-    model = court.fit(train_on, 1, "leaked")
+    model = court.fit(train_on, 1, "leaked", **QUICK)
     assert {"leak.feature", "leak.jump"} <= court.failed(court.candidate(model, train_on, holdout))
 
 
@@ -158,7 +160,7 @@ def test_shuffled_labels_are_refused(court):
     shuffled = court.champion.train.assign(
         label=np.random.default_rng(1).permutation(court.champion.train["label"])
     )
-    found = court.failed(court.candidate(court.fit(shuffled)))
+    found = court.failed(court.candidate(court.fit(shuffled, **QUICK)))
     assert {"primary", "guards.roc_auc", "minimum_requirements.roc_auc"} <= found
 
 
@@ -171,7 +173,7 @@ def test_a_slow_model_is_refused(court, honest):
 
 def test_a_huge_model_is_refused(court, tmp_path):
     some = court.champion.train.iloc[::10]
-    model = court.fit(some, 1, trees=70, leaves=800, learning_rate=0.001, rows_per_leaf=2)
+    model = court.fit(some, 1, trees=35, leaves=800, learning_rate=0.001, rows_per_leaf=2)
     model_file.write(model, tmp_path / "model.skops")
     size = (tmp_path / "model.skops").stat().st_size / 1e6
     assert "size" in court.failed(court.candidate(model, megabytes=size))
@@ -204,7 +206,7 @@ def test_an_uncalibrated_model_is_refused(court, honest):
 
 
 def test_a_model_that_minds_the_flight_number_is_refused(court):
-    model = court.fit(court.champion.train, 1, "flight")
+    model = court.fit(court.champion.train, 1, "flight", **QUICK)
     assert court.failed(court.candidate(model)) >= {"behaviour.invariance"}
 
 

@@ -8,6 +8,7 @@ import pytest
 from selenium import webdriver
 
 from conftest import Repo, copy, shared
+from support.small_problem import small
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (
@@ -19,6 +20,18 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+
+@pytest.fixture(scope="session")
+def small_home(tmp_path_factory) -> Repo:
+    """The small problem, whose pipeline has run."""
+    return shared(tmp_path_factory, "small", small)
+
+
+@pytest.fixture
+def small_copy(small_home, tmp_path) -> Repo:
+    """A copy of the small problem, to change at will."""
+    return copy(small_home, tmp_path / "repo")
 
 
 @pytest.fixture(scope="session")

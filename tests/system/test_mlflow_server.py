@@ -18,13 +18,12 @@ from loop.production import branch, transitions
 from support.states import NOW, STAGED, version
 
 
-@pytest.fixture
-def server(tmp_path):
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    folder = tmp_path / "server"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("server")
     process = subprocess.Popen(
         [
             str(BIN / "mlflow"),
@@ -58,30 +57,31 @@ def _wait(uri: str) -> None:
     pytest.fail("the MLflow server did not start within 60 s")
 
 
-def test_a_server_takes_params_metrics_and_model_of_a_training(working_copy, server):
-    (working_copy.path / "mlflow.db").unlink()
-    working_copy.run("loop", "train", MLFLOW_TRACKING_URI=server)
-    working_copy.run("loop", "evaluate", MLFLOW_TRACKING_URI=server)
+def test_a_server_takes_params_metrics_and_model_of_a_training(small_copy, server):
+    (small_copy.path / "mlflow.db").unlink()
+    small_copy.run("loop", "train", MLFLOW_TRACKING_URI=server)
+    small_copy.run("loop", "evaluate", MLFLOW_TRACKING_URI=server)
     client = MlflowClient(server)
     experiment = client.get_experiment_by_name("loop")
     runs = client.search_runs([experiment.experiment_id])
     assert len(runs) == 1, "evaluate finds the run of train by the model's hash"
-    made = json.loads(working_copy.text("models/lineage.json"))
+    made = json.loads(small_copy.text("models/lineage.json"))
     assert runs[0].data.tags["model_sha256"] == made["model"]["sha256"]
     assert runs[0].data.metrics
     names = {item.path for item in client.list_artifacts(runs[0].info.run_id, "model")}
     assert names == {"model/model.skops", "model/lineage.json"}
-    assert not (working_copy.path / "mlflow.db").exists()
+    assert not (small_copy.path / "mlflow.db").exists()
 
 
-def test_its_registry_is_drawn_from_git_with_the_model_that_dvc_has(working_copy, server, monkeypatch):
-    monkeypatch.chdir(working_copy.path)
-    one = version(1, commit=working_copy.commit(), model=lineage_of()["model"]["sha256"])
+def test_its_registry_is_drawn_from_git_with_the_model_that_dvc_has(small_copy, server, monkeypatch):
+    monkeypatch.chdir(small_copy.path)
+    one = version(1, commit=small_copy.commit(), model=lineage_of()["model"]["sha256"])
     branch.change(
         lambda now: (transitions.enter(now.state, one, STAGED, NOW), "Release 1", one), lambda _: {}
     )
     for output in ("1 made, 0 tagged anew, champion is 1", "nothing to do"):
-        done = working_copy.run("loop", "registry", "sync", MLFLOW_TRACKING_URI=server)
+        ours = {"MLFLOW_TRACKING_URI": server, "MLFLOW_EXPERIMENT_NAME": "of the registry"}
+        done = small_copy.run("loop", "registry", "sync", **ours)
         assert output in done.stdout
     client = MlflowClient(server)
     found = client.get_model_version_by_alias("loop", "champion")

@@ -1,6 +1,7 @@
 """A champion that code of before the protocol made is still scored, monitored, served and explained."""
 
 import json
+import os
 import shutil
 import subprocess
 import urllib.request
@@ -8,6 +9,7 @@ import urllib.request
 import pytest
 
 from conftest import ROOT, Repo, copy_sources
+from loop.deploy import version_home
 from loop.deploy.servers import Servers
 from loop.production import branch, transitions
 from loop.repo import protocol
@@ -85,11 +87,14 @@ def test_it_is_monitored_by_its_own_features(updated, champion):
 
 def test_it_is_served_and_its_answers_are_explained(updated, champion, tmp_path, monkeypatch):
     places = {"LOOP_FEATURES": str(tmp_path / "features"), "LOOP_PREDICTIONS": str(tmp_path / "predictions")}
-    for name, place in places.items():
-        monkeypatch.setenv(name, place)
+    search = f"{ROOT / '.tools/bin'}{os.pathsep}{os.environ['PATH']}"  # of uv, which makes its environment
+    for name, value in {**places, "PATH": search, "LOOP_PERSONAL_KEY": "k" * 64}.items():
+        monkeypatch.setenv(name, value)
     show = "import json; from problem import schema; print(json.dumps(schema.REQUEST_EXAMPLES[0]))"
     body = updated.run("python", "-c", show).stdout.encode()
     servers = Servers(tmp_path / "host")
+    home = version_home.bring(champion, servers.folder)
+    Repo(home.path).run("loop", "materialize", "--as-of", "2020-04-19T00:00Z", **places)  # the data's own end
     server = servers.start(champion, "champion", containers=False)
     try:
         servers.wait(server, champion)

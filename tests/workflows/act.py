@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from conftest import ROOT
+from support.warm import ONE_THREAD, warm
 from workflows.double import FORK, NAME, Double, git
 
 ACT = shutil.which("act") or next(map(str, ROOT.glob(".tools/act-*/act")), None)
@@ -72,6 +73,7 @@ class Runner:
         subprocess.run(
             ["cp", "-aln", f"{sysconfig.get_path('purelib')}/.", str(self.venv / inside)], check=False
         )
+        warm(self.venv)
 
     def review(self, number: int, *jobs: str) -> int:
         """review.yml for a pull request as it is now, all jobs or those named; the run's number."""
@@ -133,6 +135,8 @@ class Runner:
             "LOOP_SHA": sha,
             "LOOP_VENV": str(self.venv),
             "LOOP_CACHE": str(self.cache or ""),
+            **ONE_THREAD,
+            **{name: os.environ[name] for name in ("WARM_LOG", "PYTEST_CURRENT_TEST") if name in os.environ},
             "SSL_CERT_FILE": str(self.certificates),
             "REQUESTS_CA_BUNDLE": str(self.certificates),
             "GIT_SSL_CAINFO": str(self.certificates),

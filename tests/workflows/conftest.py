@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, Repo, copy, shared
+from support.small_problem import small
 from workflows.act import ACT, Runner
 from workflows.double import ALL, FORK, NAME, Double, git, serve
 
@@ -14,13 +15,12 @@ STANDINS = ROOT / "tests/workflows/actions"
 
 
 @pytest.fixture(scope="session")
-def github(finished, tmp_path_factory) -> Iterator[Double]:
-    """The double; main's model learns too slowly, so that a pull request can be better or worse."""
+def github(tmp_path_factory) -> Iterator[Double]:
+    """The double with the small problem; main's model is weak: a pull request can be better or worse."""
 
     def make(path: Path) -> None:
-        repo = copy(finished, path)
-        repo.edit("params.yaml", "learning_rate: 0.05", "learning_rate: 0.01")
-        repo.edit("params.yaml", "limit: 0.2\n", "limit: 0.5\n")  # golden requests may move that far
+        repo = copy(shared(tmp_path_factory, "small", small), path)
+        repo.edit("params.yaml", "alpha: 10.0", "alpha: 1000.0")
         repo.run("loop", "run")
         repo.commit()
 

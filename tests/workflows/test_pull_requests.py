@@ -25,7 +25,7 @@ def better(github, runner, tmp_path_factory):
     from workflows.conftest import Change
 
     made = Change(github, tmp_path_factory.mktemp("better"), "learn-faster")
-    made.repo.edit("params.yaml", "learning_rate: 0.01", "learning_rate: 0.05")
+    made.repo.edit("params.yaml", "alpha: 1000.0", "alpha: 10.0")
     made.sha = made.push()
     made.run = runner.review(made.number, "review")
     made.done = runner.publish(made.run)
@@ -57,7 +57,7 @@ def test_the_branch_gets_the_lock_and_the_metrics_of_the_run_in_one_commit_that_
 def test_the_lock_on_the_branch_is_what_dvc_finds_up_to_date(github, better, runner, tmp_path):
     git(tmp_path, "clone", "--quiet", "--branch", better.branch, str(github.repo()), "work")
     lock = yaml.safe_load((tmp_path / "work/dvc.lock").read_text())
-    assert lock["stages"]["train"]["params"]["params.yaml"]["train"]["model"]["learning_rate"] == 0.05
+    assert lock["stages"]["train"]["params"]["params.yaml"]["train"]["model"]["alpha"] == 10.0
     done = better.repo.run("dvc", "--cd", str(tmp_path / "work"), "repro", "--allow-missing", "--dry")
     assert "up to date" in done.stdout
 
@@ -95,8 +95,8 @@ def sly(github, runner, tmp_path_factory):
     from workflows.conftest import Change
 
     made = Change(github, tmp_path_factory.mktemp("sly"), "sly")
-    made.repo.edit("params.yaml", "learning_rate: 0.01", "learning_rate: 0.001")
-    made.repo.edit("params.yaml", "margin: 0.015", "margin: 9.0")
+    made.repo.edit("params.yaml", "alpha: 1000.0", "alpha: 100000.0")
+    made.repo.edit("params.yaml", "margin: 2.0", "margin: 900.0")
     made.sha = made.push()
     made.run = runner.review(made.number, "review")
     made.done = runner.publish(made.run)
@@ -120,18 +120,18 @@ def test_a_loosened_policy_does_not_let_a_worse_model_pass(github, sly):
 
 def test_a_loosened_policy_alone_judges_no_model_and_is_shown(github, runner, change):
     loose = change()
-    loose.repo.edit("params.yaml", "margin: 0.015", "margin: 9.0")
+    loose.repo.edit("params.yaml", "margin: 2.0", "margin: 900.0")
     sha = loose.push()
     runner.publish(runner.review(loose.number, "review"))
     assert github.gates(sha) == [
         ("success", "no model change: this change touches the policy, not the model")
     ]
-    assert "`9.0`" in comment(github, loose.number)
+    assert "`900.0`" in comment(github, loose.number)
 
 
 def test_a_change_of_docs_is_no_model_change_and_nothing_is_committed(github, runner, change):
     docs = change()
-    docs.repo.append("docs/data.md", "\nMore.\n")
+    (docs.repo.path / "docs/more.md").write_text("More.\n")
     sha = docs.push()
     run = runner.review(docs.number)
     runner.publish(run)
@@ -172,7 +172,7 @@ def test_a_fork_gets_comment_and_status_though_its_token_reads_only_and_nothing_
 ):
     """The branch's name and the pull request's title hold shell, and nothing of them is run."""
     fork = change("x;touch${IFS}pwned;$(touch${IFS}pwned)", FORK)
-    fork.repo.append("src/problem/metrics.py", "\n# read once more\n")
+    fork.repo.edit("params.yaml", "alpha: 1000.0", "alpha: 100000.0")
     sha = fork.push()
     next(pull for pull in github.pulls if pull["number"] == fork.number)["title"] = (
         "`touch pwned` $(touch pwned)"
@@ -239,9 +239,10 @@ def test_no_job_of_any_workflow_could_be_taken_for_the_gate():
             assert job.get("name", key) != "gate", file.name
 
 
-def test_the_linters_of_checks_pass_on_main(github, runner):
+def test_the_linters_of_checks_pass_on_these_sources(github, runner, bare_copy):
+    git(bare_copy.path, "push", "--quiet", str(github.repo()), "HEAD:refs/heads/sources")
     pull = {"pull_request": {"number": 1}}
-    done = runner.act("checks.yml", "pull_request", pull, sha=github.tip("main"), jobs=("lint",))
+    done = runner.act("checks.yml", "pull_request", pull, sha=github.tip("sources"), jobs=("lint",))
     assert done.code == 0, done.log[-3000:]
     assert "No findings to report" in done.log
 

@@ -43,7 +43,7 @@ def rerun(base: Base) -> None:
     if lock is None:
         PIPELINE_LOCK.unlink(missing_ok=True)
     else:
-        PIPELINE_LOCK.write_text(lock + "\n", encoding="utf-8")
+        PIPELINE_LOCK.write_text(lock, encoding="utf-8")
     rebuild.run()
 
 
