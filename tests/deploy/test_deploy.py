@@ -57,7 +57,7 @@ class Host:
         audit_site.released(made, straight)
 
     def advance(self):
-        audit_site.move(transitions.advance, self.rules, NOW)
+        audit_site.transition(transitions.advance, self.rules, NOW)
 
     def servers(self):
         return {(one.version, one.role): one for one in Servers(deploy.FOLDER).running()}
@@ -124,7 +124,7 @@ def test_a_version_goes_all_the_way_and_back_without_a_lost_request(host, load, 
         host.advance()
         assert host.deploy() == 0
         roles.append(set(host.servers()))
-    audit_site.move(transitions.back, first, "it is worse", audit_site.LATER)
+    audit_site.transition(transitions.back, first, "it is worse", audit_site.LATER)
     assert host.deploy() == 0
     roles.append(set(host.servers()))
     assert host.answers() == {"model 1"}

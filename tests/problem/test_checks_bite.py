@@ -82,7 +82,7 @@ class Court:
             md5=self.champion.md5,
             seconds=seconds,
         )
-        found = checks.checks(self.policy, candidate, rows, comparison)
+        found = checks.every(self.policy, candidate, rows, comparison)
         return {one.name: one.result for one in found}
 
     def failed(self, candidate, **more):
