@@ -173,7 +173,7 @@ def test_a_slow_model_is_refused(court, honest):
 
 def test_a_huge_model_is_refused(court, tmp_path):
     some = court.champion.train.iloc[::10]
-    model = court.fit(some, 1, trees=35, leaves=800, learning_rate=0.001, rows_per_leaf=2)
+    model = court.fit(some, 1, trees=70, leaves=800, learning_rate=0.001, rows_per_leaf=2)
     model_file.write(model, tmp_path / "model.skops")
     size = (tmp_path / "model.skops").stat().st_size / 1e6
     assert "size" in court.failed(court.candidate(model, megabytes=size))
@@ -206,7 +206,7 @@ def test_an_uncalibrated_model_is_refused(court, honest):
 
 
 def test_a_model_that_minds_the_flight_number_is_refused(court):
-    model = court.fit(court.champion.train, 1, "flight", **QUICK)
+    model = court.fit(court.champion.train, 1, "flight")
     assert court.failed(court.candidate(model)) >= {"behaviour.invariance"}
 
 
