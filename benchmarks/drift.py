@@ -7,6 +7,7 @@ own: univariate drift as it is by default.
 """
 
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -84,7 +85,7 @@ NAMES = [*(f"n{place}" for place in range(len(NUMBERS))), *(f"c{place}" for plac
 
 
 def measure(runs: int) -> list[Row]:
-    """Seconds and memory of each, in turns: what else the machine does meets them alike."""
+    """Seconds, processor time and memory of each, in turns: what else the machine does meets them alike."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         sides = [place / "before.parquet", place / "after.parquet"]
@@ -93,27 +94,38 @@ def measure(runs: int) -> list[Row]:
         pythons = {"ours": Path(sys.executable), **{name: _environment(place, name) for name in PEERS}}
         turns = [{name: _run(name, python, sides) for name, python in pythons.items()} for _ in range(runs)]
     found = {name: [turn[name] for turn in turns] for name in pythons}
-    faster = min(PEERS, key=lambda name: median(seconds for seconds, _ in found[name]))
-    times = [turn[faster][0] / turn["ours"][0] for turn in turns]
+    faster = min(PEERS, key=lambda name: median(seconds for seconds, _, _ in found[name]))
+    times, processor = ([turn[faster][of] / turn["ours"][of] for turn in turns] for of in (0, 1))
     return [
         *_rows("1,000,000 rows each side", found["ours"], "all statistics, limits and p-values"),
         *[row for name in PEERS for row in _rows(f"peer: {name}", found[name], PEERS[name][0])],
         Row(f"times faster than the faster peer, {faster}", times, unit=""),
+        Row("the same, of processor time", processor, unit=""),
     ]
 
 
-def _rows(what: str, found: list[tuple[float, float]], note: str) -> list[Row]:
+def _rows(what: str, found: list[tuple[float, float, float]], note: str) -> list[Row]:
+    seconds, processor, memory = map(list, zip(*found, strict=True))
     return [
-        Row(what, [seconds for seconds, _ in found], note=note),
-        Row(f"{what}: memory at the peak", [memory for _, memory in found], unit="GiB"),
+        Row(what, seconds, note=note),
+        Row(f"{what}: processor time", processor),
+        Row(f"{what}: memory at the peak", memory, unit="GiB"),
     ]
 
 
-def _run(name: str, python: Path, sides: list[Path]) -> tuple[float, float]:
+def _run(name: str, python: Path, sides: list[Path]) -> tuple[float, float, float]:
     arguments = [*map(str, sides), ",".join(NAMES)]
     quiet = {"NML_DISABLE_USAGE_LOGGING": "1", "DO_NOT_TRACK": "1"}  # a peer would send what it is used for
     env = {**os.environ, **quiet} | ({"PYTHONPATH": str(ROOT / "src")} if name == "ours" else {})
-    return spent([str(python), "-c", SCRIPTS[name], *arguments], ROOT, env)
+    before = _processor()
+    seconds, memory = spent([str(python), "-c", SCRIPTS[name], *arguments], ROOT, env)
+    return seconds, _processor() - before, memory
+
+
+def _processor() -> float:
+    """Seconds of processor time of all that this process started and that ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _environment(place: Path, name: str) -> Path:

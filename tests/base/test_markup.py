@@ -5,10 +5,11 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jinja2 import UndefinedError
+from jinja2 import Environment, UndefinedError, nodes
 from markdown_it import MarkdownIt
 
-from loop.base.markup import code, figure, plain, prose, render
+from conftest import ROOT
+from loop.base.markup import SECTION, code, fenced, figure, fitted, plain, prose, render
 
 RENDERER = MarkdownIt("gfm-like", {"html": True, "linkify": True})
 ACTING = re.compile(r"<(a|img|script|details|table|h\d|ul|ol|strong|em|s|blockquote|hr|pre|br)\b")
@@ -92,3 +93,68 @@ def test_a_figure_is_four_decimals_without_a_negative_zero():
 def test_a_value_that_a_template_lacks_is_an_error_by_name():
     with pytest.raises(UndefinedError, match="name"):
         render("loop.pipeline", "card.md.j2", {})
+
+
+TEMPLATES = sorted(ROOT.glob("src/**/*.md.j2"))
+FILTERS = {  # ours, and those of jinja that mark nothing as safe
+    *("code", "fenced", "figure", "plain", "labels", "moved", "sentence", "value"),
+    *("first", "format", "length", "list", "map", "select", "trim"),
+}
+PAGE = """
+{% macro cell(text) %}{{ text }} and {{ text | code }}{% endmacro %}
+{% macro quoted() %}{{ caller() | trim }}{% endmacro %}
+{% set block %}
+{{ value }}
+{% endset %}
+Said: {{ cell(value) }}{% call quoted() %}{{ value }}{% endcall %}{{ block -}}
+{{ "it is %s" | format(value) }} end
+"""
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "told_page/templates").mkdir(parents=True)
+    (folder / "told_page/__init__.py").touch()
+    (folder / "told_page/templates/page.md.j2").write_text(PAGE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        yield "told_page"
+
+
+@given(value=text)
+def test_a_value_in_a_template_is_words_by_whatever_way_it_goes(package, value):
+    html = RENDERER.render(render(package, "page.md.j2", {"value": value}))
+    assert not ACTING.search(html)
+    assert not mentions(html)
+    assert html.count("<code>") == 1
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_no_template_takes_a_value_past_the_words(path):
+    """Joining by + or ~, and filters that mark as safe, escape a value as HTML, which markdown undoes."""
+    tree = Environment(autoescape=True).parse(path.read_text())
+    assert not list(tree.find_all((nodes.Concat, nodes.Add, nodes.Mod, nodes.MarkSafe)))
+    for one in tree.find_all(nodes.Filter):
+        assert one.name in FILTERS
+        assert one.name != "format" or isinstance(one.node, nodes.Const)
+
+
+@given(st.lists(st.one_of(st.text(max_size=40), st.sampled_from(HOSTILE)), max_size=5))
+def test_a_block_of_code_keeps_its_lines_and_nothing_acts_in_it(lines):
+    html = RENDERER.render(f"Do:\n\n{fenced(lines, 'sh')}\n\nend")
+    assert html.startswith("<p>Do:</p>\n<pre>")
+    assert html.endswith("</pre>\n<p>end</p>\n")
+    assert html.count("\n", html.index("<code"), html.index("</code>")) == len(lines)
+
+
+def test_what_is_too_long_is_cut_between_sections_and_says_so():
+    page = SECTION.join(["one", " \n", "two\n", "é" * 50])
+    assert fitted(page, 200, "cut") == f"one\n\ntwo\n\n{'é' * 50}\n"
+    assert fitted(page, 100, "cut") == "one\n\ntwo\n\ncut\n"
+    for longest in range(10, 130):
+        assert len(fitted(page, longest, "cut").encode()) <= longest
+
+
+def test_no_foreign_text_ends_a_section():
+    assert SECTION not in f"{prose(SECTION)}{code(SECTION)}{fenced([SECTION])}"

@@ -414,7 +414,7 @@ def _decisions(label: np.ndarray) -> dict[str, np.ndarray]:
     return {"right": right, "wrong": ~right, "always": np.ones_like(right), "never": np.zeros_like(right)}
 
 
-@pytest.mark.parametrize("cut_by", [metrics.slices, metrics.cohorts], ids=["slices", "cohorts"])
+@pytest.mark.parametrize("cut_by", [metrics.slices, metrics.subgroups], ids=["slices", "subgroups"])
 def test_each_cut_gives_every_example_one_text(cut_by, sample):
     before = sample.copy()
     cuts = cut_by(sample)
@@ -426,7 +426,7 @@ def test_each_cut_gives_every_example_one_text(cut_by, sample):
     same(sample, before)
 
 
-@pytest.mark.parametrize("cut_by", [metrics.slices, metrics.cohorts], ids=["slices", "cohorts"])
+@pytest.mark.parametrize("cut_by", [metrics.slices, metrics.subgroups], ids=["slices", "subgroups"])
 def test_a_cut_does_not_depend_on_the_order_or_the_index_of_rows(cut_by, sample):
     turned = sample.iloc[::-1]
     for name, values in cut_by(turned).items():

@@ -59,6 +59,10 @@ def test_a_value_cannot_act_as_markup_and_a_long_list_is_cut():
     output = changelog(WAS, replace(WAS, params={f"k{n:03}": "`|@all <b>\n# x" for n in range(MOST + 10)}))
     assert "and 12 more" in output  # two that are gone
     assert "\n# x" not in output
+    other = {"metrics": WAS.card["metrics"], "data": {"holdout": {"from": "<b>@all", "until": "|"}}}
+    output = changelog(WAS, replace(WAS, card=other))
+    assert "<b>" not in output
+    assert "@all" not in output
 
 
 def test_nested_params_are_dotted_keys_and_lists_are_values():

@@ -88,7 +88,7 @@ def test_it_is_monitored_by_its_own_features(updated, champion):
 def test_it_is_served_and_its_answers_are_explained(updated, champion, tmp_path, monkeypatch):
     places = {"LOOP_FEATURES": str(tmp_path / "features"), "LOOP_PREDICTIONS": str(tmp_path / "predictions")}
     search = f"{ROOT / '.tools/bin'}{os.pathsep}{os.environ['PATH']}"  # of uv, which makes its environment
-    for name, value in {**places, "PATH": search}.items():
+    for name, value in {**places, "PATH": search, "LOOP_PERSONAL_KEY": "k" * 64}.items():
         monkeypatch.setenv(name, value)
     show = "import json; from problem import schema; print(json.dumps(schema.REQUEST_EXAMPLES[0]))"
     body = updated.run("python", "-c", show).stdout.encode()

@@ -6,14 +6,17 @@ space instead.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cache
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 SHARED = "page.html.j2"  # what pages extend: named here, so that the stages list it
+SECTION = "\f"  # stands between sections of a text; no foreign text holds one
 _BREAK = "\u200b"
 _ENTITIES = {
     "&": "&amp;",
@@ -41,41 +44,76 @@ def plain(value: Any, longest: int = 500) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-def prose(value: Any) -> str:
+def prose(value: Any) -> Markup:
     """Words for markdown: no tag, link, image, mention, reference, table cell or emphasis comes of them."""
     broken = _LINKS.sub(rf"\1{_BREAK}", plain(value))
     words = "".join(_ENTITIES.get(sign, sign) for sign in broken)
     words = re.sub(r"(?<![^\W_])_|_(?![^\W_])", "&#95;", words)  # within a word, it is no emphasis
-    return _START.sub(lambda sign: f"{_BREAK}{sign[0]}", words)  # no head, list or rule of a line's start
+    return ready(_START.sub(lambda sign: f"{_BREAK}{sign[0]}", words))  # no head, list or rule of its start
 
 
-def code(value: Any, longest: int = 120) -> str:
+def code(value: Any, longest: int = 120) -> Markup:
     """A code span for markdown, in which nothing acts; fit for a table's cell."""
-    return f"`{plain(value, longest).replace('`', chr(39)).replace('|', '¦') or ' '}`"
+    return ready(f"`{plain(value, longest).replace('`', chr(39)).replace('|', '¦') or ' '}`")
+
+
+def fenced(lines: Iterable[str], language: str = "") -> Markup:
+    """Lines as a block of code for markdown, in which nothing acts."""
+    inner = (_UNSEEN.sub(" ", line).replace("`", "'") for line in lines)
+    return ready("\n".join([f"```{language}", *inner, "```"]))
+
+
+def ready(text: str) -> Markup:
+    """Markdown made by this module or by a template: another template takes it as it is."""
+    return Markup(text)  # noqa: S704 - foreign text went through `prose`, `code` or `fenced` before
 
 
 def render(package: str, template: str, values: dict[str, Any], **filters: Callable[..., Any]) -> str:
     """A template of `package`, filled; a value that it names and does not get is an error.
 
-    Values are escaped as HTML, or as words where the template is markdown.
+    Values are escaped as HTML, or as words where the template is markdown: all but what the filters of
+    this module, a macro or `ready` made. In markdown, `{{ section }}` ends a section, see `fitted`.
     """
+    engine = _engine(package, html=".html." in template)
+    engine.filters.update(filters)
+    text = engine.get_template(template).render(**values)
+    return text if ".html." in template else re.sub("\n{3,}", "\n\n", text)
+
+
+def fitted(text: str, longest: int, note: str) -> str:
+    """The first sections of a rendered text that fit into so many bytes, and a note where some do not."""
+    kept, cut = "", f"{note}\n"
+    for section in filter(None, map(str.strip, text.split(SECTION))):
+        if len(f"{kept}{section}\n\n{cut}".encode()) > longest:
+            return kept + cut
+        kept += f"{section}\n\n"
+    return kept.rstrip() + "\n"
+
+
+def figure(value: float | None, form: str = ".4f") -> Markup:
+    """A figure for people: four decimals by default, or a dash where the rows do not define it."""
+    if value is None:
+        return Markup("-")
+    return ready(format(0.0 if abs(value) < 0.00005 else value, form))  # no "-0.0000"
+
+
+def _words(value: Any) -> Markup:
+    return value if isinstance(value, Markup) else prose(value)
+
+
+@cache
+def _engine(package: str, *, html: bool) -> Environment:
+    """What fills the templates of a package; each is compiled once."""
     folders = [Path(str(resources(name).joinpath("templates"))) for name in (package, "loop.base")]
-    html = ".html." in template
     engine = Environment(
-        autoescape=html,  # noqa: S701 - `prose` does it for what is not HTML
-        finalize=None if html else prose,
+        autoescape=True,
+        finalize=None if html else _words,
         loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    engine.filters.update(figure=figure, **filters)
-    return engine.get_template(template).render(**values)
-
-
-def figure(value: float | None, form: str = ".4f") -> str:
-    """A figure for people: four decimals by default, or a dash where the rows do not define it."""
-    if value is None:
-        return "-"
-    return format(0.0 if abs(value) < 0.00005 else value, form)  # no "-0.0000"
+    engine.globals["section"] = ready(SECTION)
+    engine.filters.update(figure=figure, code=code, fenced=fenced, plain=plain)
+    return engine

@@ -14,7 +14,7 @@ import yaml
 
 from loop.base.errors import LoopError
 from loop.base.files import digest
-from loop.base.markup import code, prose
+from loop.base.markup import ready, render
 from loop.github import issue, workflow_output
 from loop.production import branch, state
 from loop.production.state import VERSIONS, Production, Version
@@ -59,7 +59,7 @@ def main(name: str, with_issue: bool) -> int:
         rows = rebuild(commit, version, Path.cwd())
     except LoopError as error:
         if with_issue:
-            _open_issue(what, commit, [], prose(error.found))
+            _open_issue(what, commit, [], error.found)
         raise
     print(table(rows))
     different = [row for row in rows if not row.same]
@@ -70,7 +70,7 @@ def main(name: str, with_issue: bool) -> int:
     why = f"stage {first.stage}: {first.output} is another"
     print(f"{what} did NOT come out again; {why}", file=sys.stderr)
     if with_issue:
-        _open_issue(what, commit, different, prose(why))
+        _open_issue(what, commit, different, why)
     return 1
 
 
@@ -184,15 +184,13 @@ def _open_issue(what: str, commit: str, different: list[Row], why: str) -> None:
     if github is None:
         issue.warn("not in a workflow: no issue was opened")
         return
-    lines = [" | ".join(map(code, row.cells())) for row in different]
-    grid = ["| " + " | ".join(HEAD) + " |", "|---" * len(HEAD) + "|", *(f"| {line} |" for line in lines)]
-    body = [
-        f"What serves could not be made again from its commit, {commit}: {why}.",
-        "",
-        *(grid if different else []),
-        "",
-        f"[The run]({workflow_output.run_url()}). On a laptop: `loop reproduce {commit[:12]}`. "
-        "Until it comes out again, what serves is not known to be what was reviewed: see docs/rollback.md.",
-    ]
-    url = issue.open_once(github, f"{what[:1].upper()}{what[1:]} does not come out again", "\n".join(body))
+    values = {
+        "commit": commit,
+        "why": why,
+        "head": HEAD,
+        "rows": [row.cells() for row in different],
+        "run": ready(workflow_output.run_url() or ""),
+    }
+    body = render("loop.history", "reproduce.md.j2", values)
+    url = issue.open_once(github, f"{what[:1].upper()}{what[1:]} does not come out again", body)
     print(f"an issue says so: {url}")

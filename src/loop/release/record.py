@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from loop.base import markup
 from loop.base.errors import LoopError
-from loop.base.markup import prose
 from loop.deploy import render
 from loop.github import workflow_output
 from loop.github.client import GitHub
@@ -133,10 +133,13 @@ def _version(number: int, release: Release) -> Version:
 def notes(now: Production, version: Version) -> str:
     """The release notes of a version: what changed, where it comes from, and its model card."""
     last = before(now, version.commit)
-    since = f"## Since version {last.version}" if last else "## What it is"
-    who = f"#{version.pull} by @{version.author}, approved by @{version.approver}: {prose(version.verdict)}"
-    came = f"{who}\n\nCommit {version.commit} · model `{version.model}` · image `{version.image}`"
-    return "\n\n".join([came, since, _since(last, version), Commit(version.commit).text(CARD)])
+    values = {
+        "version": version,
+        "last": last,
+        "changes": markup.ready(_since(last, version)),
+        "card": markup.ready(Commit(version.commit).text(CARD)),
+    }
+    return markup.render("loop.release", "release_notes.md.j2", values)
 
 
 def _since(last: Version | None, version: Version) -> str:

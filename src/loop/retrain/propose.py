@@ -5,13 +5,14 @@ is set last: a pull request without it was cut short, counts for nothing, and gi
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from loop.base.errors import LoopError
-from loop.base.markup import plain, prose
+from loop.base.markup import plain, ready, render
 from loop.github import comment, commit_status, issue, pull_request, workflow_output
 from loop.github.client import GitHub
 from loop.github.commit_status import Gate
@@ -120,7 +121,7 @@ def _open(github: GitHub, retrain: Retrain, made: Challenger, own: list[str]) ->
     """The address of the new pull request, which links people's own; None where Actions may open none."""
     run = f"{os.environ.get('GITHUB_RUN_ID', '0')}-{os.environ.get('GITHUB_RUN_ATTEMPT', '1')}"
     name = f"{PREFIX}{retrain.at:%Y-%m-%d}-{run}"
-    change = Change(name, challenger.subject(retrain.windows), _body(retrain, made, name, own))
+    change = Change(name, challenger.subject(retrain.windows), _text(retrain, made, "open", name, own))
     try:
         with pull_request.clone(made.commit) as place:
             return pull_request.open(github, place, change)
@@ -131,7 +132,8 @@ def _open(github: GitHub, retrain: Retrain, made: Challenger, own: list[str]) ->
         if FORBIDDEN not in error.found:
             raise
     issue.warn("Actions may not open pull requests: an issue says which setting to turn on")
-    print(f"an issue says so: {issue.open_once(github, MAY_NOT, _may_not(retrain, made), LABEL)}")
+    url = issue.open_once(github, MAY_NOT, _text(retrain, made, "may not"), LABEL)
+    print(f"an issue says so: {url}")
     return None
 
 
@@ -154,53 +156,26 @@ def _judge(github: GitHub, pull: Pull, made: Challenger) -> None:
 
 def _refused(github: GitHub, retrain: Retrain, made: Challenger) -> str:
     """The address of the issue about a retrain that is not proposed."""
-    parts = [
-        f"A retrain was due, and the review says **{prose(made.verdict.verdict)}**: "
-        f"{prose(made.verdict.sentence)}. No pull request was opened, and none will be during the cool-down "
-        "(`monitor.retrain.cool_down_days`). The champion goes on: see docs/runbook/retrain.md.",
-        *_evidence(retrain, made, ""),
-    ]
     title = past_retrains.refused_title(f"{retrain.at:%Y-%m-%d}")
-    return issue.open_once(github, title, _capped("\n\n".join(parts)), LABEL)
+    return issue.open_once(github, title, _text(retrain, made, "refused"), LABEL)
 
 
-def _body(retrain: Retrain, made: Challenger, branch: str, own: list[str]) -> str:
-    """What the pull request says, evidence first."""
-    drifted = any(one.alarm for one in retrain.finding.signals)
-    parts = [
-        f"{'Production drifted' if drifted else 'No signal is beyond its limit now, but a retrain gains'}, "
-        "and a model on newer rows does no worse. One commit moves the windows in `params.yaml` and carries "
-        "what the pipeline made of them. A person merges it, or closes it.",
-        *(f"Open as well, a person's own: {url}" for url in own),
-        *_evidence(retrain, made, branch),
-    ]
-    return _capped("\n\n".join(parts))
-
-
-def _may_not(retrain: Retrain, made: Challenger) -> str:
-    parts = [
-        "A retrain is due and passes its review, but GitHub Actions is not permitted to create pull requests "
-        "here. As an administrator, once:",
-        "```sh\nloop setup github --apply\n```",
-        "or *Settings, Actions, General: Allow GitHub Actions to create and approve pull requests*. "
-        "Then start it again, or wait for the next run:",
-        "```sh\ngh workflow run monitor.yml\n```",
-        *_evidence(retrain, made, ""),
-    ]
-    return _capped("\n\n".join(parts))
-
-
-def _evidence(retrain: Retrain, made: Challenger, branch: str) -> list[str]:
-    """Why, how to make it again, and the review's own report."""
-    again = f"loop monitor --now {retrain.at:%Y-%m-%dT%H:%MZ}\nloop retrain"
+def _text(retrain: Retrain, made: Challenger, case: str, branch: str = "", own: Iterable[str] = ()) -> str:
+    """What the pull request says, or an issue in its place: why, how to make it again, the review."""
+    again = [f"loop monitor --now {retrain.at:%Y-%m-%dT%H:%MZ}", "loop retrain"]
     if branch:
-        again = f"git fetch origin {branch}\ngit switch --detach FETCH_HEAD\nmake review"
-    return [
-        report.markdown(retrain.finding, workflow_output.files_url()).strip(),
-        f"To make it again:\n\n```sh\n{again}\n```",
-        f"Made by {workflow_output.run_url()}." if workflow_output.run_url() else "",
-        made.report.strip(),
-    ]
+        again = [f"git fetch origin {branch}", "git switch --detach FETCH_HEAD", "make review"]
+    values = {
+        "case": case,
+        "drifted": any(one.alarm for one in retrain.finding.signals),
+        "verdict": made.verdict,
+        "own": map(ready, own),
+        "finding": ready(report.markdown(retrain.finding, workflow_output.files_url()).strip()),
+        "again": again,
+        "run": ready(workflow_output.run_url() or ""),
+        "report": ready(made.report.strip()),
+    }
+    return _capped(render("loop.retrain", "retrain.md.j2", values).strip())
 
 
 def _capped(text: str) -> str:

@@ -1,16 +1,15 @@
 """The review for people: a few lines for the terminal, markdown for the pull request.
 
-Both are made of the verdict alone. Whatever came from data, params or branch names passes
-through `prose` or `code`; what is left are words and figures of our own.
+Both are made of the verdict alone. Whatever came from data, params or branch names is only words.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from loop.base.markup import code, figure, plain, prose
-from loop.review.verdict import Change, Changes, Check, Metric, Slice, Verdict
+from loop.base.markup import figure, fitted, plain, render
+from loop.review.verdict import Change, Changes, Metric, Verdict
 
-LONGEST = 55_000  # characters; GitHub refuses a comment of more than 65,536
-FIRST = 5  # changes of a kind that are shown before the fold
+LONGEST = 55_000  # bytes; GitHub refuses a comment of more than 65,536 characters
+CUT = "_The report is cut here, because it would be too long; `review/report.html` has all of it._"
 HEADLINES = {
     "better": "Better: this change may become the champion",
     "equivalent": "Equivalent: this change may become the champion",
@@ -18,7 +17,6 @@ HEADLINES = {
     "inconclusive": "Inconclusive: a person decides",
     "no model change": "No model change: the model stays as it is",
 }
-SIGNS = {"pass": "pass", "fail": "**fail**", "inconclusive": "**inconclusive**"}
 
 
 def terminal(verdict: Verdict) -> str:
@@ -39,26 +37,15 @@ def terminal(verdict: Verdict) -> str:
 
 
 def markdown(verdict: Verdict) -> str:
-    """The report for the pull request, at most 55,000 characters: cut after a section, with a note."""
-    sections = [
-        _head(verdict),
-        _notes(verdict),
-        _metrics(verdict),
-        _failures(verdict),
-        _glance(verdict),
-        _reproduce(verdict),
-        _picture(verdict),
-        _checks(verdict.checks),
-        _slices(verdict),
-        _changes(verdict.changes),
-    ]
-    note = "\n_The report is cut here, because it would be too long; `review/report.html` has all of it._\n"
-    text = ""
-    for section in filter(None, sections):
-        if len(text) + len(section) + 2 + len(note) > LONGEST:
-            return text + note
-        text += section + "\n\n"
-    return text.rstrip() + "\n"
+    """The report for the pull request, at most 55,000 bytes: cut after a section, with a note."""
+    bad = [check for check in verdict.checks if check.result != "pass"]
+    values = {
+        "headline": HEADLINES[verdict.verdict],
+        "bad": bad,
+        "bars": _bars(verdict.metrics),
+        "glance": _glance(verdict.changes),
+    }
+    return fitted(render("loop.review", "review.md.j2", {**dict(verdict), **values}), LONGEST, CUT)
 
 
 def _line(metric: Metric, wide: int) -> str:
@@ -71,93 +58,26 @@ def _line(metric: Metric, wide: int) -> str:
     )
 
 
-def _head(verdict: Verdict) -> str:
-    lines = [f"## {HEADLINES[verdict.verdict]}", "", f"{prose(verdict.sentence)}"]
-    if verdict.todo:
-        lines += ["", f"**To do:** {prose(verdict.todo)}"]
-    return "\n".join(lines)
+def _glance(found: Changes) -> dict[str, Sequence[Change | str]]:
+    """What changed, of each kind."""
+    return {
+        "params": found.params,
+        **{f"code of {stage}": entries for stage, entries in found.code.items()},
+        "data": found.data,
+        "drift of the training set": found.drift,
+        "environment": found.environment,
+        "training time": [found.training] if found.training else [],
+        "policy": found.policy,
+        "files that no stage reads": found.other,
+    }
 
 
-def _notes(verdict: Verdict) -> str:
-    return "\n\n".join(f"**Note:** {prose(note)}" for note in verdict.notes)
-
-
-def _metrics(verdict: Verdict) -> str:
-    found = verdict.holdout
-    where = ""
-    if found:
-        where = (
-            f"{found.rows:,} rows of {code(found.since)} until {code(found.until)}, which neither model was "
-            f"trained on; {found.clusters} clusters ({code(found.cluster)}) resampled."
-        )
-    if not verdict.metrics:
-        return where
-    head = [
-        f"| | {_cell(verdict.base.name)} | candidate | gain | {verdict.confidence or 0:.0%} interval | |",
-        "|---|--:|--:|--:|:-:|---|",
-    ]
-    rows = [
-        f"| {_named(metric)} | {figure(metric.champion)} | {figure(metric.candidate)} "
-        f"| {figure(metric.gain, '+.4f')} | {_interval(metric.low, metric.high)} | {_judged(metric)} |"
-        for metric in verdict.metrics
-    ]
-    return "\n".join(
-        [*head, *rows, "", f"{where} A gain above zero is better, whichever way the metric points."]
-    )
-
-
-def _named(metric: Metric) -> str:
-    name = prose(metric.title)
-    return f"**{name}** (decides)" if metric.role == "primary" else name
-
-
-def _judged(metric: Metric) -> str:
-    if metric.margin is None:
-        return "shown only"
-    outcome = f"**{metric.verdict}**" if metric.verdict in ("worse", "better") else metric.verdict
-    return f"{outcome}, margin {metric.margin:g}"
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    return f"{figure(low, '+.4f')} to {figure(high, '+.4f')}"
-
-
-def _failures(verdict: Verdict) -> str:
-    bad = [check for check in verdict.checks if check.result != "pass"]
-    if not verdict.checks:
-        return ""
-    if not bad:
-        return f"**All {len(verdict.checks)} checks pass.**"
-    good = len(verdict.checks) - len(bad)
-    lines = [f"- {SIGNS[check.result]}: {code(check.name)} {prose(check.finding)}" for check in bad]
-    return "\n".join([f"**{good} of {len(verdict.checks)} checks pass.** Not these:", "", *lines])
-
-
-def _checks(checks: list[Check]) -> str:
-    return (
-        _fold(f"Checks: all {len(checks)}, with the reason of each limit", _table(checks)) if checks else ""
-    )
-
-
-def _table(checks: Iterable[Check]) -> list[str]:
-    rows = [
-        f"| {code(check.name)} | {SIGNS[check.result]} | {prose(check.finding)} | {prose(check.reason)} |"
-        for check in checks
-    ]
-    return ["| check | | found | why this limit |", "|---|---|---|---|", *rows]
-
-
-def _picture(verdict: Verdict) -> str:
-    """Gains with their intervals as text, each scaled to its margin."""
-    judged = [metric for metric in verdict.metrics if metric.margin and metric.low is not None]
-    if not judged:
-        return ""
-    wide = max(len(plain(metric.title, 30)) for metric in judged)
-    head = f"{'':<{wide}}  {'worse':<10}-margin    0    +margin{'better':>10}"
+def _bars(metrics: list[Metric]) -> list[str]:
+    """Gains with their intervals as text, each scaled to its margin, below a head."""
+    judged = [metric for metric in metrics if metric.margin and metric.low is not None]
+    wide = max((len(plain(metric.title, 30)) for metric in judged), default=0)
     bars = [f"{plain(metric.title, 30):<{wide}}  {_bar(metric)}" for metric in judged]
-    return _fold(
-        "Gains and intervals, drawn", ["```text", head, *(bar.replace("`", "'") for bar in bars), "```"]
-    )
+    return [f"{'':<{wide}}  {'worse':<10}-margin    0    +margin{'better':>10}", *bars] if bars else []
 
 
 def _bar(metric: Metric) -> str:
@@ -179,104 +99,3 @@ def _bar(metric: Metric) -> str:
     if high == 40:
         signs[40] = "►"
     return "".join(signs).rstrip()
-
-
-def _slices(verdict: Verdict) -> str:
-    if not verdict.slices_compared:
-        return ""
-    title = f"Slices: {len(verdict.slices)} of {verdict.slices_compared} moved"
-    if not verdict.slices:
-        return f"No slice of {verdict.slices_compared} moved (corrected for looking at so many)."
-    rows = [_slice(part) for part in verdict.slices]
-    head = [
-        f"| | slice | rows | {_cell(verdict.base.name)} | candidate | gain | interval | p (Holm) | |",
-        "|---|---|--:|--:|--:|--:|:-:|--:|---|",
-    ]
-    return _fold(title, [*head, *rows])
-
-
-def _slice(part: Slice) -> str:
-    outcome = "**worse**" if part.worse else "gained" if (part.gain or 0) > 0 else "lost, within the margin"
-    return (
-        f"| {prose(part.cut)} | {code(part.name)} | {part.rows:,} | {figure(part.champion)} "
-        f"| {figure(part.candidate)} | {figure(part.gain, '+.4f')} | {_interval(part.low, part.high)} "
-        f"| {figure(part.p, '.4f')} | {outcome} |"
-    )
-
-
-def _glance(verdict: Verdict) -> str:
-    """What changed, a line of each kind."""
-    found = verdict.changes
-    kinds = {
-        "params": [_change(row) for row in found.params],
-        **{f"code of {stage}": [code(line) for line in entries] for stage, entries in found.code.items()},
-        "data": [_change(row) for row in found.data],
-        "drift of the training set": [code(line) for line in found.drift],
-        "environment": [_change(row) for row in found.environment],
-        "training time": [_change(found.training)] if found.training else [],
-        "policy": [_change(row) for row in found.policy],
-        "files that no stage reads": [code(path) for path in found.other],
-    }
-    lines = [f"- **{prose(kind)}**: {_first(entries)}" for kind, entries in kinds.items() if entries]
-    if found.policy:
-        lines.append(
-            f"- **the policy changes**: judged by the one of {code(verdict.base.name)}, where it has one"
-        )
-    if found.judge:
-        entries = _first([code(path) for path in found.judge])
-        lines.append(f"- **code that judges changes**, read it with care: {entries}")
-    return "\n".join(["**What changed**", "", *lines]) if lines else ""
-
-
-def _first(entries: list[str]) -> str:
-    more = f", and {len(entries) - FIRST} more" if len(entries) > FIRST else ""
-    return "; ".join(entries[:FIRST]) + more
-
-
-def _change(row: Change) -> str:
-    return f"{code(row.name)} {_cell(row.old)} → {_cell(row.new)}"
-
-
-def _changes(found: Changes) -> str:
-    """Every change, for whom the glance was too short."""
-    lines: list[str] = []
-    for kind in ("params", "policy", "data", "environment"):
-        rows: list[Change] = getattr(found, kind)
-        if rows:
-            lines += ["", f"**{kind}**", "", "| | was | is |", "|---|---|---|"]
-            lines += [f"| {code(row.name)} | {_cell(row.old)} | {_cell(row.new)} |" for row in rows]
-    for stage, entries in found.code.items():
-        lines += [
-            "",
-            f"**code of {code(stage)}** and what follows it",
-            "",
-            *(f"- {code(line)}" for line in entries),
-        ]
-    if found.judge:
-        lines += ["", "**code of the judge**", "", *(f"- {code(path)}" for path in found.judge)]
-    if found.other:
-        lines += ["", "**files that no stage reads**", "", *(f"- {code(path)}" for path in found.other)]
-    return _fold("Every change", lines) if lines else ""
-
-
-def _reproduce(verdict: Verdict) -> str:
-    name = "" if verdict.candidate.name == "HEAD" else f"{code(verdict.candidate.name)} "  # on no branch
-    here = " with changes that are not committed: commit them to review the same elsewhere"
-    about = (
-        f"candidate {name}{code(verdict.candidate.commit[:12])}"
-        f"{here if verdict.candidate.dirty else ''}, "
-        f"{code(verdict.base.name)} {code(verdict.base.commit[:12])}"
-    )
-    champion = f" Champion: {prose(verdict.champion)}." if verdict.champion else ""
-    commands = [plain(command).replace("`", "'") for command in verdict.reproduce]
-    return "\n".join(
-        ["**Reproduce**", "", "```sh", *commands, "```", "", f"{about[:1].upper()}{about[1:]}.{champion}"]
-    )
-
-
-def _cell(value: str | None) -> str:
-    return "none" if value is None else code(value)
-
-
-def _fold(title: str, lines: list[str]) -> str:
-    return "\n".join([f"<details><summary>{title}</summary>", "", *lines, "", "</details>"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loop.base.errors import LoopError
-from loop.base.markup import prose
+from loop.base.markup import render
 from loop.github import issue, pull_request
 from loop.github.pull_request import Change
 from loop.production import content
@@ -139,26 +139,8 @@ def _merge(commit: str) -> bool:
 
 def _body(back: Back) -> str:
     """What the pull request says; reason and subjects are foreign text."""
-    old, new = back.to.version, back.refused.version
-    subjects = [git("log", "-1", "--format=%s", commit) for commit in back.commits]
-    listed = zip(back.commits, subjects, strict=True)
-    return "\n".join(
-        [
-            f"Production went back to version {old}, and version {new} is refused: "
-            f"{prose(back.refused.reason)}",
-            "",
-            f"This takes back from `main` what came after version {old}:",
-            "",
-            *(f"- {commit} {prose(subject)}" for commit, subject in listed),
-            "",
-            "`dvc.lock` and the metrics go back too, so the review should find the model that serves: "
-            "equivalent, or no model change. Until this is merged, no release brings the refused version "
-            "up again, and reviews judge against the model that serves.",
-            "",
-            "**GitHub starts no checks for a pull request that a workflow opens.** To start the review, "
-            "close this one and reopen it, or push to its branch.",
-        ]
-    )
+    subjects = {commit: git("log", "-1", "--format=%s", commit) for commit in back.commits}
+    return render("loop.rollout", "revert.md.j2", {"back": back, "subjects": subjects}).strip()
 
 
 def _gh(back: Back) -> str:
@@ -173,11 +155,8 @@ def _by_hand(title: str, error: LoopError, back: Back | None) -> None:
     github = issue.here()
     if github is None:
         return
-    body = f"Production went back, and `main` still has what was refused: {prose(error.found)}.\n\n"
-    if back is not None:
-        body += f"Reason of the rollback: {prose(back.refused.reason)}\n\n"
-    body += f"To do: {prose(error.todo)}. By hand, or as it is where the branch is there already:\n\n"
-    body += f"```sh\n{commands}\n```\n"
+    values = {"back": back, "error": error, "commands": commands.splitlines()}
+    body = render("loop.rollout", "revert_by_hand.md.j2", values)
     try:
         print(f"an issue says so: {issue.open_once(github, title, body, LABEL)}")
     except LoopError as refused:

@@ -1,5 +1,7 @@
 """What a finding says, the same on the terminal, in markdown and in HTML."""
 
+from markupsafe import Markup
+
 from loop.base.markup import figure, plain
 from loop.monitor.schema import Decision, Feature, Finding, Gain, Outcomes, Signal
 
@@ -25,11 +27,11 @@ def alarms(finding: Finding) -> list[Signal]:
     return [signal for signal in finding.signals if signal.alarm]
 
 
-def value(signal: Signal) -> str:
-    """A signal's newest value, with its interval where it has one."""
+def value(signal: Signal) -> Markup:
+    """A signal's newest value, with its interval where it has one: figures alone."""
     if signal.low is None or signal.high is None:
         return figure(signal.value)
-    return f"{figure(signal.value)} [{figure(signal.low)}, {figure(signal.high)}]"
+    return Markup("{} [{}, {}]").format(figure(signal.value), figure(signal.low), figure(signal.high))
 
 
 def named(statistic: str) -> str:

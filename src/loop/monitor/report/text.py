@@ -1,20 +1,18 @@
 """What a monitoring run found, for people: a screen for the terminal, short markdown for issues and PRs.
 
-Both are made of the finding alone. Whatever came from data, params or branch names passes through
-`plain`, `prose` or `code`; all else is text and figures of our own.
+Both are made of the finding alone. Whatever came from data, params or branch names is only words.
 """
 
 import re
 from textwrap import wrap
 
-from loop.base.markup import code, figure, plain, prose
+from loop.base.markup import figure, fitted, plain, ready, render
 from loop.monitor.report.phrases import HEADLINES, alarms, gained, labels, moved, sentence, value
-from loop.monitor.schema import FOLDER, Breach, Feature, Finding, Outcomes, Signal, Window
+from loop.monitor.schema import FOLDER, Finding, Outcomes, Window
 
 HTML_REPORT = FOLDER / "report.html"
 LONGEST = 8_000  # bytes of markdown
 WIDE, HIGH = 100, 24  # of a terminal
-FIRST = 10  # rows of a table that are shown
 _PATH = re.compile(r"[\w./-]+", re.ASCII)
 
 
@@ -44,13 +42,20 @@ def markdown(finding: Finding, files: str = "") -> str:
 
     `files` is the address of the branch's files, for a link to the runbook; without it, the path alone.
     """
-    note = f"\n_Cut here, because it would be too long; `{HTML_REPORT}` has all of it._\n"
-    text = _head(finding, files)
-    for section in filter(None, _sections(finding)):
-        if len(f"{text}{section}{note}".encode()) + 2 > LONGEST:
-            return text + "\n" + note
-        text += "\n\n" + section
-    return text + "\n"
+    path = plain(finding.runbook, 100)
+    values = {
+        "headline": HEADLINES[finding.decision],
+        "html_report": HTML_REPORT,
+        "path": ready(path) if files and _PATH.fullmatch(path) else None,
+        "files": ready(files.rstrip("/")),
+        "features": {one.name: one for one in finding.features},
+        "signals": sorted(finding.signals, key=lambda one: not one.alarm),
+        "where": _where(finding),
+        "gained": _gain(finding),
+    }
+    filters = {one.__name__: one for one in (labels, moved, sentence, value)}
+    text = render("loop.monitor.report", "monitor.md.j2", {**dict(finding), **values}, **filters)
+    return fitted(text, LONGEST, f"_Cut here, because it would be too long; `{HTML_REPORT}` has all of it._")
 
 
 def _wrapped(name: str, text: str, most: int) -> list[str]:
@@ -110,86 +115,11 @@ def _model(finding: Finding) -> str:
     )
 
 
-def _head(finding: Finding, files: str) -> str:
-    path = plain(finding.runbook, 100)
-    linked = files and _PATH.fullmatch(path)
-    runbook = f"[{path}]({files.rstrip('/')}/{path})" if linked else code(path, 100)
-    since = f"Since **{prose(plain(finding.since, 30))}**. " if finding.since else ""
-    return "\n\n".join(
-        [
-            f"## {HEADLINES[finding.decision]}",
-            f"{since}{prose(sentence(finding.reason, 400))}",
-            f"**To do:** {prose(sentence(finding.todo, 300))} Runbook: {runbook}",
-        ]
-    )
-
-
-def _sections(finding: Finding) -> list[str]:
-    outcomes = finding.outcomes
-    return [
-        _breaches(finding.breaches),
-        _matter(finding),
-        prose(f"A retrain would have gained {_gain(finding)}.") if finding.gain else "",
-        _signals(finding.signals),
-        f"**Labels:** {labels(outcomes)}." if outcomes else "",
-        "\n\n".join(f"**Note:** {prose(plain(note, 300))}" for note in finding.notes[:5]),
-        _where(finding),
-    ]
-
-
-def _breaches(breaches: list[Breach]) -> str:
-    if not breaches:
-        return ""
-    head = ["| table | column | rule | rows | such as | to do |", "|---|---|---|--:|---|---|"]
-    rows = [
-        f"| {code(one.table, 40)} | {code(one.column, 40)} | {code(one.rule, 60)} | {one.rows:,} "
-        f"| {', '.join(code(value, 30) for value in one.examples[:2])} | {prose(plain(one.todo, 120))} |"
-        for one in breaches[:FIRST]
-    ]
-    return "\n".join([*head, *rows, *_more(len(breaches) - FIRST)])
-
-
-def _matter(finding: Finding) -> str:
-    """The features that matter, a line each."""
-    by_name = {one.name: one for one in finding.features}
-    lines = [_feature(name, by_name.get(name)) for name in finding.features_that_matter[:3]]
-    return "\n".join(["**What matters most**", "", *lines]) if lines else ""
-
-
-def _feature(name: str, found: Feature | None) -> str:
-    if found is None:
-        return f"- {code(name, 60)}"
-    parts = [f"permutation importance {found.importance:.0%}", prose(moved(found))]
-    if found.since:
-        parts.append(f"since {prose(plain(found.since, 30))}")
-    return f"- {code(name, 60)}: {', '.join(filter(None, parts))}"
-
-
-def _signals(signals: list[Signal]) -> str:
-    """Alarms first, each beside its limit."""
-    if not signals:
-        return ""
-    head = ["| | signal | value | limit | since |", "|---|---|--:|--:|---|"]
-    ordered = sorted(signals, key=lambda one: not one.alarm)
-    rows = [
-        f"| {'**alarm**' if one.alarm else 'quiet'} | {one.kind}: {prose(plain(one.title, 60))} "
-        f"| {value(one)} | {figure(one.limit)} | {prose(plain(one.since or '', 30))} |"
-        for one in ordered[:FIRST]
-    ]
-    return "\n".join([*head, *rows, *_more(len(signals) - FIRST)])
-
-
-def _more(rest: int) -> list[str]:
-    return ["", f"And {rest:,} more: see `{HTML_REPORT}`."] if rest > 0 else []
-
-
 def _where(finding: Finding) -> str:
-    """What was monitored, and when."""
+    """What was monitored."""
     parts = [
         _model(finding),
         f"inputs of {_window(finding.inputs, finding.source)}" if finding.inputs else "",
         f"matured {_window(finding.matured, 'labels are final')}" if finding.matured else "",
     ]
-    return (
-        f"Run at {code(finding.now, 30)}: {prose('; '.join(filter(None, parts)))}. Figures: `{HTML_REPORT}`."
-    )
+    return "; ".join(filter(None, parts))
