@@ -34,6 +34,7 @@ hypothesis.settings.register_profile("loop", deadline=None)  # a machine may be 
 hypothesis.settings.load_profile("loop")
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
+PATIENCE = 3600  # seconds: what hangs ends as a failure, what is slow does not
 WHOLE = {  # fixtures of whole pipelines, of the small problem's too, and of a browser
     *("finished", "working_copy", "bare_copy", "small_home", "github", "town", "world", "lived", "adopted"),
     "browser",
@@ -158,7 +159,7 @@ class Repo:
             env=self.environment() | paths | env,
             capture_output=True,
             text=True,
-            timeout=400,
+            timeout=PATIENCE,
             check=False,
         )
         assert not (check and done.returncode), f"{command}: {done.stdout[-2000:]}\n{done.stderr[-2000:]}"

@@ -17,7 +17,7 @@ def ask(repo, *questions: dict) -> list[dict]:
         input="".join(json.dumps(question) + "\n" for question in questions),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=1200,
         check=True,
     )
     return [json.loads(line) for line in done.stdout.splitlines()]

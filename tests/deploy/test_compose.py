@@ -105,5 +105,5 @@ def test_nginx_takes_its_configuration_in_the_folder_that_is_mounted(rules, tmp_
     (tmp_path / "nginx.conf").write_text(nginx.render(state, rules, where, SITE))
     entry = services(state)["proxy"]["entrypoint"]
     command = [part.replace("/proxy/", f"{tmp_path}/") for part in entry]
-    done = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr

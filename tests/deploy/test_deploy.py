@@ -30,7 +30,7 @@ def host(clone, monkeypatch):
     """A host on which the versions of a repository can be deployed; all is stopped at the end."""
     for name in [name for name in os.environ if name.startswith("LOOP_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setattr(servers, "READY", 15.0)
+    monkeypatch.setattr(servers, "READY", 120.0)
     audit_site.environment()
     yield Host(free_port())
     deploy.take_down(Servers(deploy.FOLDER), Proxy(deploy.FOLDER / "nginx"))
@@ -174,9 +174,9 @@ def test_where_it_listens_is_remembered(host, capsys):
 
 @pytest.mark.parametrize("fault", ["fails", "hangs", "no-source"])
 def test_a_challenger_that_cannot_be_started_leaves_the_champion_alone(host, fault, capsys, monkeypatch):
-    monkeypatch.setattr(servers, "READY", 3.0)
     host.release(1)
     host.deploy()
+    monkeypatch.setattr(servers, "READY", 3.0)
     champion = host.servers()[1, "champion"]
     Path("data/online/filled").unlink()
     host.release(2, **{fault: ""})
@@ -247,10 +247,10 @@ def test_a_server_that_hangs_is_replaced(host, monkeypatch):
 
 def test_a_champion_that_a_killed_deploy_left_unready_takes_over_from_nobody(host, monkeypatch):
     monkeypatch.setattr(servers, "PATIENCE", 0.5)
-    monkeypatch.setattr(servers, "READY", 2.0)
     host.release(1)
     hangs = audit_site.commit(2, hangs="")
     host.deploy()
+    monkeypatch.setattr(servers, "READY", 2.0)
     host.release_at_once(hangs)
     Servers(deploy.FOLDER).start(branch.fetch().state.champion, "champion", containers=False)
     with pytest.raises(LoopError, match="is not ready"):

@@ -92,7 +92,7 @@ class Client:
     """A caller that keeps its connection."""
 
     def __init__(self, port: int) -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
 
     def ask(
         self, path: str = "/predict", body: bytes = b"{}", method: str = "POST", **headers: str
@@ -114,7 +114,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def eventually(what, seconds: float = 5.0) -> bool:
+def eventually(what, seconds: float = 120.0) -> bool:
     """Whether it comes true in time."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

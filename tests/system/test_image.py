@@ -49,7 +49,7 @@ ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt PIP_CERT=/etc/ssl/certs/ca-
 """
 LOCALLY = """
 import json, pathlib, sys, time
-from loop import settings
+from loop.settings import serve_settings as settings
 from loop.serve import materialize
 from loop.serve.server import Server
 

@@ -44,17 +44,17 @@ def server(tmp_path_factory):
         yield uri
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=30)
+        process.wait(timeout=600)
 
 
 def _wait(uri: str) -> None:
-    for _ in range(240):
+    for _ in range(2400):
         try:
             with urlopen(f"{uri}/health", timeout=1):  # noqa: S310 - our own loopback server
                 return
         except (URLError, OSError):
             time.sleep(0.25)
-    pytest.fail("the MLflow server did not start within 60 s")
+    pytest.fail("the MLflow server did not start within ten minutes")
 
 
 def test_a_server_takes_params_metrics_and_model_of_a_training(small_copy, server):

@@ -82,7 +82,7 @@ def test_an_interrupt_in_the_middle_is_recovered_by_the_next_run(working_copy, f
     while process.poll() is None and not list(working_copy.path.glob(draft)):
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGINT)
-    _, output = process.communicate(timeout=60)
+    _, output = process.communicate(timeout=600)
     assert process.returncode in (1, 130)
     assert "Traceback" not in output
     assert "run the same command again" in output

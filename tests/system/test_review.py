@@ -356,13 +356,13 @@ def test_a_review_that_is_ended_leaves_nothing_behind(change, tmp_path, sign):
     )
     wait(lambda: any("loop.scorer" in command for command in commands_in(temporary)))
     process.send_signal(sign)
-    process.wait(timeout=30)
+    process.wait(timeout=600)
     wait(lambda: not list(temporary.glob("loop-*")))
     assert not commands_in(temporary)
     assert state(change) == before
 
 
-def wait(until, seconds: float = 60) -> None:
+def wait(until, seconds: float = 600) -> None:
     """Until something holds, for a bounded time."""
     end = time.monotonic() + seconds
     while not until():

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from conftest import ROOT
+from conftest import PATIENCE, ROOT
 from support.warm import ONE_THREAD, warm
 from workflows.double import FORK, NAME, Double, git
 
@@ -167,7 +167,7 @@ class Runner:
         outside = {name: value for name, value in os.environ.items() if not name.startswith(_STRANGE)}
         outside |= {"GITHUB_TOKEN": token, "PATH": f"{Path(UV).parent}{os.pathsep}{os.environ['PATH']}"}
         done = subprocess.run(
-            command, cwd=place, env=outside, capture_output=True, text=True, timeout=600, check=False
+            command, cwd=place, env=outside, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
         shutil.rmtree(place)
         return Done(done.returncode, done.stdout + done.stderr)
