@@ -53,3 +53,27 @@ def test_a_rebuild_that_fails_says_why(tmp_path, monkeypatch):
     monkeypatch.setattr(artifacts, "run", fails)
     with pytest.raises(LoopError, match="cannot be rebuilt: train failed: no disk"):
         artifacts.rebuild(SimpleNamespace(path=tmp_path), None, "0" * 32, "main")
+
+
+def lacking(root: Path, error: Exception) -> artifacts.Stored:
+    """Stored outputs of which none can be had."""
+
+    def get_file(path: str, target: str) -> None:
+        if not Path(target).is_dir():
+            Path(target).write_text("half of it")
+        raise error
+
+    stored = object.__new__(artifacts.Stored)
+    stored.root, stored._files = root, SimpleNamespace(get_file=get_file)
+    return stored
+
+
+def test_a_folder_that_cannot_be_had_stays_for_the_stage_that_makes_it(tmp_path):
+    (tmp_path / "data/examples").mkdir(parents=True)
+    assert not lacking(tmp_path, IsADirectoryError()).bring(Path("data/examples"))
+    assert (tmp_path / "data/examples").is_dir()
+
+
+def test_a_file_that_is_had_by_half_is_taken_away(tmp_path):
+    assert not lacking(tmp_path, OSError("gone")).bring(MODEL)
+    assert not (tmp_path / MODEL).exists()

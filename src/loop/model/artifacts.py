@@ -25,7 +25,7 @@ class Stored:
         self.root, self._files = root, DVCFileSystem(str(here) if here else None, rev=commit)
 
     def bring(self, path: Path) -> bool:
-        """Bring an output to its place below `root`, if it can be had whole; else nothing lies there."""
+        """Bring an output to its place below `root`, if it can be had whole; else no file lies there."""
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -34,7 +34,8 @@ class Stored:
                 return True
         except Exception:  # noqa: S110 - DVC's parts have errors of their own; it cannot be had
             pass
-        target.unlink(missing_ok=True)
+        if target.is_file():
+            target.unlink()
         return False
 
 
