@@ -5,7 +5,7 @@ from selenium.common.exceptions import NoAlertPresentException
 from selenium.webdriver.common.by import By
 
 from loop.monitor.report.html import report as written
-from monitor.report.test_text import HOSTILE, many, output
+from monitor.report.test_text import HOSTILE, many, with_text
 from support import findings
 
 SIZES = {"desktop": (1200, 900), "phone": (390, 844)}
@@ -13,8 +13,8 @@ ACTING = "<script>alert(1)</script><img src=http://127.0.0.1:9/x onerror=alert(2
 PAGES = {
     **findings.ALL,
     "many": lambda: many(findings.retrain()),
-    "hostile": lambda: output(findings.retrain(), ACTING + HOSTILE),
-    "hostile feed": lambda: output(findings.broken_feed(), ACTING + HOSTILE),
+    "hostile": lambda: with_text(findings.retrain(), ACTING + HOSTILE),
+    "hostile feed": lambda: with_text(findings.broken_feed(), ACTING + HOSTILE),
 }
 FIGURES = ["signals", "timeline", "heat", "ages"]
 OVERLAPS = """
