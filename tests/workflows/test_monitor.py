@@ -113,7 +113,7 @@ def test_what_it_made_is_in_the_cache_of_the_clone_whose_working_tree_stays(worl
     def reviewed(home, _base) -> Verdict:  # the workflow's own run has the real one
         (home.path / "review").mkdir()
         (home.path / "review/report.md").write_text("## Better")
-        return Verdict(verdict="better", sentence="as it is")
+        return Verdict(schema_version=2, verdict="better", sentence="as it is")
 
     monkeypatch.setattr(challenger, "_review", reviewed)
     monkeypatch.chdir(repo.path)
