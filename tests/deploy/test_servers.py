@@ -3,7 +3,6 @@
 import pytest
 
 from loop.base.errors import LoopError
-from loop.deploy import servers
 from loop.deploy.servers import Server, Servers
 
 
@@ -23,7 +22,7 @@ def docker(tmp_path, monkeypatch):
 
 def test_an_engine_that_hangs_is_an_error_and_no_traceback(docker, monkeypatch):
     docker("exec sleep 600")
-    monkeypatch.setattr(servers, "DOCKER", 0.5)
+    monkeypatch.setattr("loop.deploy.docker.SECONDS", 0.5)
     with pytest.raises(LoopError, match="`docker inspect"):
         Server(1, "champion", "a" * 40, 20100, container="c").alive()
 

@@ -20,8 +20,9 @@ from typing import Any
 from loop.base import program
 from loop.base.errors import LoopError
 from loop.base.files import write_json
-from loop.base.program import Done
+from loop.deploy import docker
 from loop.deploy import version_home as home
+from loop.deploy.docker import SECRETS
 from loop.deploy.process import Process
 from loop.production.state import Challenger, Champion
 from loop.repo.worktree import Checkout
@@ -32,8 +33,6 @@ READY = 120.0  # seconds in which a server must be ready
 PATIENCE = 10.0  # seconds in which one that was ready must say so again, or it is replaced
 FALLEN = 3  # workers that may end as they start; bentoml starts another for each, for ever
 STOP = 15  # seconds in which it may end by itself
-SECRETS = ("LOOP_TOKEN", "LOOP_PERSONAL_KEY")  # each a value, or a file by NAME_FILE
-DOCKER = 600.0  # seconds of one call of Docker, a pull of an image among them
 LAST_LINES = 15  # last lines of a server's log in an error
 
 
@@ -64,7 +63,7 @@ class Server:
     def alive(self) -> bool:
         """Whether it runs."""
         if self.container:
-            return _docker("inspect", "--format", "{{.State.Running}}", self.container).out.strip() == "true"
+            return docker.runs(self.container)
         return self.process is not None and self.process.alive()
 
 
@@ -118,7 +117,9 @@ class Servers:
             folder.mkdir(parents=True, exist_ok=True)
         server = Server(model.version, role, model.commit, port)
         if containers:
-            server = Server(**{**_values(server), "container": _run_container(model, server, where)})
+            server = Server(
+                **{**_values(server), "container": docker.run(model, port, _settings(server, where))}
+            )
         else:
             server = Server(**{**_values(server), "process": self._spawn(own, server, where)})
         try:
@@ -151,8 +152,7 @@ class Servers:
     def stop(self, server: Server) -> None:
         """End it: it answers what it was asked, and writes its log."""
         if server.container:
-            _docker("stop", "--time", str(STOP), server.container)
-            _docker("rm", "--force", server.container)
+            docker.stop(server.container, STOP)
         elif server.process:
             server.process.stop(STOP)
         self._forget(server)
@@ -201,8 +201,7 @@ class Servers:
 
     def _last_lines(self, server: Server) -> str:
         if server.container:
-            done = _docker("logs", "--tail", str(LAST_LINES), server.container)
-            lines = (done.out + done.errors).splitlines()
+            lines = docker.last_lines(server.container, LAST_LINES)
         else:
             lines = self._log(server).read_text(errors="replace").splitlines()
         return "\n".join(f"    {line[:300]}" for line in lines[-LAST_LINES:])
@@ -214,7 +213,7 @@ class Servers:
         (self._records / f"{_name(server)}.json").unlink(missing_ok=True)
         shutil.rmtree(self._records / _name(server), ignore_errors=True)
         if server.container:
-            _docker("rm", "--force", server.container)
+            docker.remove(server.container)
 
 
 def _name(server: Server) -> str:
@@ -257,47 +256,6 @@ def _fill(own: Checkout, where: Place) -> None:
             "features that its model can be asked with",
             f"run `loop materialize` in {own.path}",
         )
-
-
-def _run_container(model: Model, server: Server, where: Place) -> str:
-    """Run an image as production does: no root, no capability, nothing to write on but the log."""
-    if model.image is None:
-        raise LoopError(
-            f"version {model.version} was released without an image",
-            "an image by its digest",
-            "`loop deploy --processes` serves it from git alone",
-        )
-    variables = _settings(server, where)
-    options = []
-    if "://" not in where.features:
-        options.append(f"--volume={variables.pop('LOOP_FEATURES')}:/var/lib/loop/features:ro")
-    options.append(f"--volume={variables.pop('LOOP_PREDICTIONS')}:/var/lib/loop/predictions")
-    for name in SECRETS:
-        if file := variables.pop(f"{name}_FILE", None):
-            inside = f"/run/secrets/{name.lower()}"
-            options.append(f"--volume={file}:{inside}:ro")
-            variables[f"{name}_FILE"] = inside
-    done = _docker(
-        *("run", "--detach", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL"),
-        *("--security-opt=no-new-privileges", f"--publish=127.0.0.1:{server.port}:3000"),
-        *([] if os.geteuid() == 0 else [f"--user={os.geteuid()}:{os.getegid()}"]),
-        *options,
-        *(f"--env={name}" for name in variables),  # by name: a value would be seen in the list of processes
-        model.image,
-        env=variables,
-    )
-    if done.code:
-        raise LoopError(
-            f"the image of version {model.version} cannot be run: {done.gist()}",
-            f"{model.image}, in a registry that this host may read",
-            "`docker pull` it by hand to see why",
-        )
-    return done.out.strip().splitlines()[-1]
-
-
-def _docker(*arguments: str, env: dict[str, str] | None = None) -> Done:
-    """A call of Docker. Raises LoopError where it is not there, or hangs."""
-    return program.ask(["docker", *arguments], seconds=DOCKER, env=os.environ | (env or {}))
 
 
 def _free_port(taken: Iterable[int]) -> int:
