@@ -111,8 +111,7 @@ def _touched(test: Path, changed: frozenset[str]) -> bool:
     name = test.relative_to(ROOT).as_posix()
     if name in changed or EVERYTHING & changed:
         return True
-    pages = name == "tests/test_docs.py" and any(path.endswith(".md") for path in changed)
-    if pages or (name.startswith("tests/contract/") and "params.yaml" in changed):
+    if name.startswith("tests/contract/") and "params.yaml" in changed:
         return True
     text = test.read_text(encoding="utf-8")
     if any(path in text for path in changed if path and not path.endswith(".py")):

@@ -21,7 +21,7 @@ def clean(tmp_path_factory) -> Repo:
         ("src/loop/stats/psi.py", "tests/stats/test_psi.py", "tests/problem/test_source.py"),
         ("dvc.yaml", "tests/test_structure.py", "tests/stats/test_psi.py"),
         ("params.yaml", "tests/contract/test_problem.py", "tests/stats/test_psi.py"),
-        (f"{DOCS}/review.md", "tests/test_docs.py", "tests/test_structure.py"),
+        (f"{DOCS}/review.md", "", "tests/test_structure.py"),
     ],
 )
 def test_a_change_runs_what_it_reaches(clean, path, runs, leaves):
@@ -29,5 +29,5 @@ def test_a_change_runs_what_it_reaches(clean, path, runs, leaves):
     done = clean.run("pytest", "--touched-by", "main", "--collect-only", "-q")
     clean.git("checkout", "--quiet", "--", path)
     found = set(re.findall(r"^(tests/\S+?\.py)::", done.stdout, re.MULTILINE))
-    assert runs in found
+    assert runs in found or (not runs and not found)
     assert leaves not in found
