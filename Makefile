@@ -6,7 +6,10 @@ ACT := .tools/act-0.2.89/act
 ACTIONLINT := .tools/actionlint-1.7.12/actionlint
 GATEWAY := .tools/gateway-api-1.4.1/httproutes.yaml
 export MLFLOW_DISABLE_TELEMETRY := true
-unexport VIRTUAL_ENV UV_PYTHON
+# What a shell may hold of another project: uv, pip and Python would install or import elsewhere than in .venv.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PYTHON UV_PROJECT UV_PROJECT_ENVIRONMENT UV_WORKING_DIRECTORY
+unexport UV_NO_EDITABLE UV_NO_SYNC UV_NO_DEV UV_NO_GROUP UV_NO_DEFAULT_GROUPS UV_FROZEN UV_CONFIG_FILE
+unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV
 unexport PYTHONDONTWRITEBYTECODE  # each process would compile its libraries anew: three times the work
 
 .DEFAULT_GOAL := help
@@ -66,6 +69,7 @@ setup: $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv)  ## the locked environm
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v[:2] <= (3, 13) else \
 	  "error: $(PYTHON) is Python %d.%d\n  expected: Python 3.11, 3.12 or 3.13\n  to do:    make PYTHON=python3.13 $(MAKECMDGOALS)" % v[:2])'
 	@$(UV) sync --locked --quiet --python "$(PYTHON)"
+	@for site in .venv/lib/python*/site-packages; do echo ../../../../src > "$$site/loop_tree.pth"; done  # in any locale
 
 .tools/bin/uv: requirements-uv.txt
 	@echo "setting up uv in .tools"

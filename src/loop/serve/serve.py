@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from loop.base import program
+from loop.base import environment, program
 from loop.base.errors import LoopError
 from loop.base.files import digest
 from loop.model import lineage
@@ -33,9 +33,8 @@ def main(host: str, port: int) -> int:
     path = os.pathsep.join(filter(None, [str(Path("src").resolve()), os.environ.get("PYTHONPATH")]))
     defaults = {"OMP_NUM_THREADS": "1", "BENTOML_DO_NOT_TRACK": "True"}
     command = [sys.executable, *protocol.own().entries["serve"]]
-    server = program.start(
-        [*command, "--host", host, "--port", str(port)], env={**defaults, **os.environ, "PYTHONPATH": path}
-    )
+    where = ["--host", host, "--port", str(port)]
+    server = program.start([*command, *where], env=defaults | environment.child(PYTHONPATH=path))
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     try:
         materialize.fill(place.features)  # while the server loads its model
