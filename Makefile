@@ -69,7 +69,7 @@ setup: $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv)  ## the locked environm
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v[:2] <= (3, 13) else \
 	  "error: $(PYTHON) is Python %d.%d\n  expected: Python 3.11, 3.12 or 3.13\n  to do:    make PYTHON=python3.13 $(MAKECMDGOALS)" % v[:2])'
 	@$(UV) sync --locked --quiet --python "$(PYTHON)"
-	@for site in .venv/lib/python*/site-packages; do echo ../../../../src > "$$site/loop_tree.pth"; done  # in any locale
+	@for path in .venv/lib/python*/site-packages/_editable_impl_loop.pth; do echo ../../../../src > "$$path"; done  # in any locale
 
 .tools/bin/uv: requirements-uv.txt
 	@echo "setting up uv in .tools"
