@@ -54,7 +54,10 @@ audit: setup  ## known vulnerabilities of the locked packages
 	@$(RUN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r .tools/locked.txt
 
 ui: setup  ## look at the runs in MLflow, on http://127.0.0.1:5000
-	@$(RUN)/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db} --host 127.0.0.1 --port 5000
+	@case "$${MLFLOW_TRACKING_URI:-}" in \
+	  http*) echo "the runs are on the server: $$MLFLOW_TRACKING_URI" | sed -E 's#//[^/@]*@#//…@#' ;; \
+	  *) exec $(RUN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port 5000 ;; \
+	esac
 
 docs: setup  ## write the pages that are made from the code; with PICTURES=1 the README's pictures too
 	@$(RUN)/python -m docs.make $(if $(PICTURES),--pictures)

@@ -8,6 +8,7 @@ import re
 
 from loop.base.errors import LoopError
 from loop.base.markup import plain
+from loop.base.warning import warn
 from loop.github import issue, workflow_output
 from loop.github.client import BOT, GitHub
 from loop.monitor.report import text as report
@@ -40,7 +41,7 @@ def post(finding: Finding) -> None:
     try:
         print(f"an issue says so: {_open_or_comment(github, title, finding)}", flush=True)
     except LoopError as error:
-        issue.warn(f"{title}, and no issue could say so: {error.found}")
+        warn(f"{title}, and no issue could say so: {error.found}")
 
 
 def _open_or_comment(github: GitHub, title: str, finding: Finding) -> str:
