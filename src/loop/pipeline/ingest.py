@@ -1,6 +1,5 @@
 """ingest: the source's raw tables, as known at `windows.as_of`, into data/raw by month."""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -36,22 +35,20 @@ def _checked(tables: Any) -> dict[str, pd.DataFrame]:
             raise _refused(f"table `{name}` has the column {', '.join(twice)} twice", "each column once")
         if (time := source.TIME[name]) is not None and time not in frame:
             raise _refused(f"table `{name}` has no column `{time}`", "the column that TIME names")
+        for column in frame.select_dtypes("object"):
+            _storable(name, str(column), frame[column])
     return tables
 
 
-def _write(path: Path, frame: pd.DataFrame, name: str) -> None:
+def _storable(name: str, column: str, values: pd.Series) -> None:
+    """Raise LoopError for objects of several types, which would make a file of each month another type."""
     try:
-        files.write_table(path, frame)
-    except (pa.ArrowException, UnicodeError):
-        for column in frame:
-            try:
-                pa.array(frame[column], from_pandas=True)
-            except (pa.ArrowException, UnicodeError) as error:
-                raise _refused(
-                    f"table `{name}`, column `{column}` cannot be stored: {str(error).splitlines()[0][:200]}",
-                    "values of one type, texts of whole characters",
-                ) from None
-        raise
+        pa.array(values, from_pandas=True)
+    except (pa.ArrowException, UnicodeError) as error:
+        raise _refused(
+            f"table `{name}`, column `{column}` cannot be stored: {str(error).splitlines()[0][:200]}",
+            "values of one type, texts of whole characters",
+        ) from None
 
 
 def _refused(found: str, expected: str) -> LoopError:
@@ -65,6 +62,6 @@ def main() -> None:
     with files.replacing(RAW) as draft:
         for name, frame in tables.items():
             for month, part in by_month(frame, source.TIME[name]).items():
-                _write(draft / name / f"{month}.parquet", part, name)
+                files.write_table(draft / name / f"{month}.parquet", part)
     rows = ", ".join(f"{len(frame):,} {name}" for name, frame in tables.items())
     print(f"ingest: {rows}, as known at {windows.as_of:%Y-%m-%d %H:%MZ}")
