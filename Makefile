@@ -20,13 +20,13 @@ run: setup  ## run the stages that are out of date, and say how good the model i
 
 review: setup  ## run, then judge the model against the champion of BASE (main)
 	@$(RUN)/loop run
-	@$(RUN)/loop review --against "$(or $(BASE),main)"
+	@exec $(RUN)/loop review --against "$(or $(BASE),main)"
 
 serve: setup  ## serve the model on PORT (3000) of this machine
-	@$(RUN)/loop serve --port "$(or $(PORT),3000)"
+	@exec $(RUN)/loop serve --port "$(or $(PORT),3000)"
 
 image: setup  ## build the image of production, as TAG (loop:MODEL)
-	@$(RUN)/loop image $(if $(TAG),--tag "$(TAG)")
+	@exec $(RUN)/loop image $(if $(TAG),--tag "$(TAG)")
 
 test: setup $(ACT) $(GATEWAY)  ## run every test
 	@$(RUN)/pytest -n auto --maxprocesses 4 --no-loadscope-reorder --durations=10
@@ -51,7 +51,7 @@ audit: setup  ## known vulnerabilities of the locked packages
 	@$(RUN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r .tools/locked.txt
 
 ui: setup  ## look at the runs in MLflow, on http://127.0.0.1:5000
-	@$(RUN)/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db} --host 127.0.0.1 --port 5000
+	@exec $(RUN)/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db} --host 127.0.0.1 --port 5000
 
 docs: setup  ## write the pages that are made from the code; with PICTURES=1 the README's pictures too
 	@$(RUN)/python -m docs.make $(if $(PICTURES),--pictures)
