@@ -15,11 +15,10 @@ from loop.production import log
 from loop.production import state as production
 from loop.production.log import Transition
 from loop.production.state import Challenger, Champion, Version
-from loop.repo.commit import Commit
+from loop.repo.commit import CHANGED, Commit
 from loop.repo.git import git
 from loop.settings.paths import LINEAGE, MODEL, PARAMS
 
-CHANGED = "-changed"  # what a server adds to the commit of a checkout in which files were changed
 Find = Callable[[str], list[dict[str, Any]]]
 
 

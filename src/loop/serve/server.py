@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from loop.base.errors import LoopError
 from loop.data import personal
 from loop.data.personal import Personal
-from loop.repo.git import git
+from loop.repo.commit import checked_out
 from loop.serve import app, loaded_model, log_writer, online, openapi
 from loop.serve.answer import Answers
 from loop.serve.counters import Counters
@@ -148,9 +148,8 @@ def _explainer(model: loaded_model.Model) -> Explainer | None:
 
 
 def _commit() -> str | None:
-    """The commit of this checkout, marked if files were changed; None where there is no git."""
+    """The commit of this checkout; None where there is no git."""
     try:
-        changed = git("status", "--porcelain", "--untracked-files=no")
-        return git("rev-parse", "HEAD") + ("-changed" if changed else "")
+        return checked_out()
     except LoopError:
         return None
