@@ -147,7 +147,7 @@ def test_status_before_the_first_release_and_without_a_challenger(rollout):
         check=True, capture_output=True, text=True,
     ).stdout.strip()  # fmt: skip
     subprocess.run(["git", "push", "-qf", "origin", f"{empty}:production"], check=True)
-    assert "nothing serves yet" in printed("status", *NOW_OPTION)
+    assert "nothing was released yet: the next merge" in printed("status", *NOW_OPTION)
 
 
 def test_a_challenger_that_is_held_stays_until_it_is_released(rollout):

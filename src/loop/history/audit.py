@@ -10,7 +10,7 @@ import pandas as pd
 from loop.base.errors import LoopError
 from loop.base.files import write_text
 from loop.base.markup import plain, render
-from loop.production import log
+from loop.production import branch, log
 from loop.production import state as production
 from loop.production.log import Transition
 from loop.production.state import State, Version
@@ -46,13 +46,10 @@ class Day:
 def main(since: str | None, until: str | None, day: str | None, now: pd.Timestamp) -> None:
     """Write audit/index.html and print its table. Raises LoopError for days that are none."""
     ref = production.ref()
-    transitions = log.transitions(ref)
-    if ref is None or not transitions:
-        raise LoopError(
-            "nothing was released yet",
-            f"a branch {production.BRANCH} with a state",
-            "`git fetch origin` if it was, by another clone",
-        )
+    transitions = log.transitions(ref or branch.fetch().commit)
+    if not transitions:
+        print(branch.nothing())
+        return
     first, last = _period(since, until, day, (transitions[0].at.normalize(), now.normalize() + DAY))
     found = list(days(transitions, first, last))
     write_text(PAGE, page(found, log.versions(ref), transitions[-1]))

@@ -63,6 +63,9 @@ def status(at: View, *, as_json: bool = False) -> None:
         }
         print(json.dumps(record, indent=2, allow_nan=False))
         return
+    if state.champion is None:
+        print(branch.nothing())
+        return
     print("\n".join([*_models(state), *([shown.text()] if shown else [])]))
     print(f"next: {following(state, shown, at.policy)}")
 
@@ -71,9 +74,7 @@ def following(state: State, shown: Evidence | None, policy: Policy) -> str:
     """What a person may do next, in one sentence."""
     challenger = state.challenger
     if challenger is None or shown is None:
-        return (
-            "a release brings the next challenger" if state.champion else "the first release serves at once"
-        )
+        return "a release brings the next challenger" if state.champion else branch.first()
     if shown.worse:
         return f"{END} takes it back; it may not go on: {'; '.join(shown.worse)}"
     if challenger.held is not None:
@@ -194,8 +195,6 @@ def _goal(state: State, policy: Policy) -> str:
 
 
 def _models(state: State) -> list[str]:
-    if not state.models:
-        return ["nothing serves yet"]
     lines = []
     for one in state.models:
         since = one.since if one.role == "champion" else one.stage.since
