@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.base.files import write_text
 from loop.base.markup import plain, render
@@ -70,8 +71,8 @@ def table(found: list[Day]) -> Iterator[str]:
         what = f"version {transition.version}" if transition.version else ""
         kind, who = f"{transition.kind:<9} {what:<11}", f"{plain(transition.who, 20):<20}"
         yield f"{transition.at:%Y-%m-%d %H:%M}Z  {kind} {who} {plain(transition.subject, 60)}"
-    quiet = sum(not day.transitions for day in found)
-    yield f"{len(transitions)} transitions, none on {quiet} of {len(found)} days; then {found[-1].described}"
+    quiet = f"none on {sum(not day.transitions for day in found)} of {counted(len(found), 'day')}"
+    yield f"{counted(len(transitions), 'transition')}, {quiet}; then {found[-1].described}"
     yield f"page  {PAGE}"
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.base.files import digest
 from loop.repo.commit import Commit, of_model
@@ -39,7 +40,7 @@ def screen(model: Path) -> str:
             f"commit  {_about(found)}",
             f"rows    {made['rows']:,}",
             *(f"  {name:<32} {value}" for name, value in (links | made["environment"]).items()),
-            f"code    {len(made['code'])} files",
+            f"code    {counted(len(made['code']), 'file')}",
             *(f"  {name:<32} {value}" for name, value in made["code"].items()),
             "params",
             *(f"  {line}" for line in yaml.safe_dump(made["params"], sort_keys=False).splitlines()),

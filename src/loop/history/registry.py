@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.github import issue
@@ -53,7 +54,7 @@ class Synced:
     def __str__(self) -> str:
         changes = [f"{len(self.made)} made", f"{len(self.tagged)} tagged anew", *self.moved]
         done = ", ".join(changes) if self.made or self.tagged or self.moved else "nothing to do"
-        return f"registry: {self.versions} versions of {self.name} as git has them: {done}"
+        return f"registry: {counted(self.versions, 'version')} of {self.name} as git has them: {done}"
 
 
 def main() -> None:

@@ -66,7 +66,8 @@ def status(at: View, *, as_json: bool = False) -> None:
     if state.champion is None:
         print(branch.nothing())
         return
-    print("\n".join([*_models(state), *([shown.text()] if shown else [])]))
+    told = shown.text().splitlines()[1:] if shown else []  # the challenger's own line says the first
+    print("\n".join([*_models(state), *told]))
     print(f"next: {following(state, shown, at.policy)}")
 
 
@@ -76,13 +77,13 @@ def following(state: State, shown: Evidence | None, policy: Policy) -> str:
     if challenger is None or shown is None:
         return "a release brings the next challenger" if state.champion else branch.first()
     if shown.worse:
-        return f"{END} takes it back; it may not go on: {'; '.join(shown.worse)}"
+        return f"{END} takes it back; it may not go on"
     if challenger.held is not None:
         return f"it is held: {challenger.held}; `loop rollout hold --release` lets it go on"
     if shown.unjoinable:
-        return f"it cannot go on, since labels cannot be joined: {shown.unjoinable}"
+        return "it cannot go on, since labels cannot be joined"
     if shown.missing:
-        return f"wait for {', '.join(shown.missing)}"
+        return "wait for what is missing"
     return f"{GO_ON} makes it {_goal(state, policy)}"
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.serve import collect
 from loop.serve.log_writer import DONE, OPEN, SEGMENTS
@@ -48,7 +49,7 @@ def reach(folder: Path) -> str:
     first = [*days, *(path.stem[:8] for path in waiting)][:1]
     if not first:
         return f"the log in {folder} is empty"
-    much = f"{len(days)} days, {len(waiting)} segments not yet collected"
+    much = f"{counted(len(days), 'day')}, {counted(len(waiting), 'segment')} not yet collected"
     return f"the log in {folder} goes back to {pd.Timestamp(first[0]):%Y-%m-%d} ({much})"
 
 
