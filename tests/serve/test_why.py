@@ -78,8 +78,9 @@ def test_champion_and_shadow_of_one_request_are_both_found_each_once(log):
 def test_an_id_that_is_not_on_record_says_where_and_how_far_back(log):
     with pytest.raises(LoopError, match=r"no prediction 'nobody' .*: the log in .*log goes back to 20"):
         find.find("nobody")
-    with pytest.raises(LoopError, match="is empty"):
+    with pytest.raises(LoopError, match="is empty") as error:
         find.find("nobody", log / "elsewhere")
+    assert error.value.todo.startswith("`make serve`"), "there is no answer to ask for yet"
 
 
 def test_a_day_that_is_no_parquet_is_named(log):
