@@ -23,13 +23,13 @@ run: setup  ## run the stages that are out of date, and say how good the model i
 
 review: setup  ## run, then judge the model against the champion of BASE (main)
 	@$(RUN)/loop run
-	@$(RUN)/loop review --against "$(or $(BASE),main)"
+	@exec $(RUN)/loop review --against "$(or $(BASE),main)"
 
 serve: setup  ## serve the model on PORT (3000) of this machine
-	@$(RUN)/loop serve --port "$(or $(PORT),3000)"
+	@exec $(RUN)/loop serve --port "$(or $(PORT),3000)"
 
 image: setup  ## build the image of production, as TAG (loop:MODEL)
-	@$(RUN)/loop image $(if $(TAG),--tag "$(TAG)")
+	@exec $(RUN)/loop image $(if $(TAG),--tag "$(TAG)")
 
 test: setup $(ACT) $(GATEWAY)  ## run every test
 	@$(RUN)/pytest -n auto --maxprocesses 4 --no-loadscope-reorder --durations=10

@@ -52,7 +52,7 @@ def _spare(state: State) -> Version | None:
 
 def main(what: str, to: Path) -> None:
     """Write the files of the state as it is now to a folder. Raises LoopError where nothing can run."""
-    state = branch.fetch().state
+    state = branch.serving()
     files = of_kubernetes(state) if what == "kubernetes" else of_compose(state)
     for path, text in files.items():
         write_text(to / path, text)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.base.warning import warn
@@ -52,7 +53,7 @@ class Synced:
     def __str__(self) -> str:
         changes = [f"{len(self.made)} made", f"{len(self.tagged)} tagged anew", *self.moved]
         done = ", ".join(changes) if self.made or self.tagged or self.moved else "nothing to do"
-        return f"registry: {self.versions} versions of {self.name} as git has them: {done}"
+        return f"registry: {counted(self.versions, 'version')} of {self.name} as git has them: {done}"
 
 
 def main() -> None:

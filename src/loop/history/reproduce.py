@@ -50,7 +50,7 @@ def main(name: str, with_issue: bool) -> int:
     """Print the table of hashes; 1 if one differs or a stage fails, and then an issue if asked for."""
     there = _production(name)
     if name == CHAMPION and there.state.champion is None:
-        print("nothing is released yet: there is nothing to reproduce")
+        print(branch.nothing())
         return 0
     commit, version = _which(name, there)
     what = f"version {version.version}" if version else f"commit {commit[:12]}"
@@ -159,6 +159,8 @@ def _production(name: str) -> Production:
     except LoopError as error:
         if not re.fullmatch(r"v?\d{1,9}", name) and name != CHAMPION:
             return state.read(None)
+        if state.ref() is None:
+            raise
         print(f"note: {error.found}")
         return state.read(state.ref())
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from loop.base.counted import counted
 from loop.monitor.schema import Decision, Gain
 from loop.monitor.signals.series import Series, confirmed, since
 from loop.settings.monitor_settings import Settings
@@ -103,13 +104,13 @@ def _quiet(gain: Gain | str, runs: list[str], settings: Settings) -> Decided:
 def _first(case: Case, settings: Settings) -> tuple[Decision, str] | None:
     """What is decided whatever drifted."""
     if case.breaches:
-        rules = "1 rule" if case.breaches == 1 else f"{case.breaches} rules"
+        rules = counted(case.breaches, "rule")
         return "broken feed", f"the newest rows break {rules} of their contract"
     if case.rows < settings.rows_min:
-        found = f"{case.rows:,} rows in the newest {settings.window_days} days"
+        found = f"{counted(case.rows, 'row')} in the newest {settings.window_days} days"
         return "no data", f"{found}, fewer than {settings.rows_min:,} (monitor.rows_min)"
     if case.labels is not None and case.labels < settings.rows_min:
-        found = f"{case.labels:,} labels of {settings.window_days} days that must have them by now"
+        found = f"{counted(case.labels, 'label')} of {settings.window_days} days that must have them by now"
         return "no data", f"{found}, fewer than {settings.rows_min:,} (monitor.rows_min): do they still come?"
     if case.constant:
         return (

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.dates import DateFormatter, MonthLocator, date2num
 
+from loop.base.counted import counted
 from loop.base.plotting import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
 from loop.data.features import DECIDED_AT
 from loop.replay.replay import LIVES, Story
@@ -93,7 +94,7 @@ def _gain_curves(axes: Any, found: dict[str, Any]) -> None:
     axes.axhline(0, color=GREY, linewidth=1)
     for name, colour, style in (("monthly", ORANGE, "--"), ("loop", BLUE, "-")):
         count = len(found["monthly"]) if name == "monthly" else len(found["merged"])
-        label = f"{NAMES[name]}: {count} retrain{'s' if count != 1 else ''}"
+        label = f"{NAMES[name]}: {counted(count, 'retrain')}"
         axes.plot(days, found["curves"][name], color=colour, linestyle=style, linewidth=1.8, label=label)
     axes.set_ylabel(f"gain in {found['metric']} over\nthe frozen champion, {SMOOTH}-day mean")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)

@@ -23,6 +23,7 @@ from loop.github import workflow_output
 from loop.model import lineage
 from loop.production.content import in_image
 from loop.repo import closure
+from loop.repo.commit import checked_out
 from loop.repo.git import git
 from loop.settings import serve_settings
 from loop.settings.paths import CARD, CARD_JSON, LINEAGE, MODEL, PARAMS, REFERENCE
@@ -45,7 +46,7 @@ def main(tag: str | None, push: bool = False) -> int:
     serve_settings.params()
     sha256 = _checked_model()
     _ready(shutil.which("docker"))
-    uv, commit, version = _uv(), _commit(), sha256[:12]
+    uv, commit, version = _uv(), checked_out(), sha256[:12]
     tag = tag or f"loop:{version}"
     with TemporaryDirectory(prefix="loop-image-") as folder:
         context = Path(folder, "context")
@@ -114,12 +115,6 @@ def _uv() -> str:
     if found is None:
         raise LoopError("there is no `uv`", "uv on PATH or in .tools", "`make setup` installs it")
     return found
-
-
-def _commit() -> str:
-    """The commit of this checkout, marked if files were changed."""
-    changed = git("status", "--porcelain", "--untracked-files=no")
-    return git("rev-parse", "HEAD") + ("-changed" if changed else "")
 
 
 def _described() -> dict[str, str]:

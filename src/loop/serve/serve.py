@@ -33,17 +33,22 @@ def main(host: str, port: int) -> int:
     path = os.pathsep.join(filter(None, [str(Path("src").resolve()), os.environ.get("PYTHONPATH")]))
     defaults = {"OMP_NUM_THREADS": "1", "BENTOML_DO_NOT_TRACK": "True"}
     command = [sys.executable, *protocol.own().entries["serve"]]
-    where = ["--host", host, "--port", str(port)]
-    server = program.start([*command, *where], env=defaults | environment.child(PYTHONPATH=path))
-    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+    for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if end != signal.SIGHUP or signal.getsignal(end) is not signal.SIG_IGN:  # as nohup wants it
+            signal.signal(end, lambda *_: sys.exit(0))
+    server = program.start(
+        [*command, "--host", host, "--port", str(port)],
+        env=defaults | environment.child(PYTHONPATH=path),
+        session=True,  # BentoML takes a terminal's SIGHUP for a restart: what ends us reaches it as SIGTERM
+    )
     try:
         materialize.fill(place.features)  # while the server loads its model
         greeting = (server, host, port, _authorization(place.token is not None))
         threading.Thread(target=_greet, args=greeting, daemon=True).start()
-        return _wait(server)
+        return min(server.wait(), 1)
     finally:
         server.terminate()
-        server.wait()
+        server.wait()  # it flushes its log first
 
 
 def _ready_to_serve(host: str, port: int) -> None:
@@ -99,12 +104,3 @@ def _greet(server: program.Process, host: str, port: int, authorization: str) ->
         f"  -H 'Content-Type: application/json' \\\n  -d '{body}'\n",
         flush=True,
     )
-
-
-def _wait(server: program.Process) -> int:
-    """Wait until the server has ended; it flushes its log first."""
-    while True:
-        try:
-            return 0 if server.wait() in (0, -signal.SIGTERM, -signal.SIGINT) else 1
-        except KeyboardInterrupt:  # the server got the same signal from the terminal
-            continue

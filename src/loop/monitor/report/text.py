@@ -6,6 +6,7 @@ Both are made of the finding alone. Whatever came from data, params or branch na
 import re
 from textwrap import wrap
 
+from loop.base.counted import counted
 from loop.base.markup import figure, fitted, plain, ready, render
 from loop.monitor.report.phrases import HEADLINES, alarms, gained, labels, moved, sentence, value
 from loop.monitor.schema import FOLDER, Finding, Outcomes, Window
@@ -68,7 +69,8 @@ def _wrapped(name: str, text: str, most: int) -> list[str]:
 def _alarms(finding: Finding, room: int) -> list[str]:
     """Broken rules and alarms, a line each, in so many lines."""
     rows = [
-        f"{plain(one.table, 20)}.{plain(one.column, 24)}: {plain(one.rule, 24)} broken by {one.rows:,} rows"
+        f"{plain(one.table, 20)}.{plain(one.column, 24)}: {plain(one.rule, 24)} "
+        f"broken by {counted(one.rows, 'row')}"
         for one in finding.breaches
     ]
     rows += [
@@ -100,7 +102,8 @@ def _gain(finding: Finding) -> str:
 def _window(window: Window | None, source: str) -> str:
     if window is None:
         return ""
-    return f"{window.since[:10]} until {window.until[:10]}, {window.rows:,} rows ({plain(source, 30)})"
+    rows = counted(window.rows, "row")
+    return f"{window.since[:10]} until {window.until[:10]}, {rows} ({plain(source, 30)})"
 
 
 def _outcomes(found: Outcomes | None) -> str:
