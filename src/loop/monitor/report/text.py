@@ -28,7 +28,7 @@ def terminal(finding: Finding) -> str:
         *_wrapped("labels", _outcomes(finding.outcomes), 2),
     ]
     tail = [
-        *_wrapped("model", _model(finding), 1),
+        *_wrapped("model", _model(finding), 2),
         *_wrapped("report", f"{HTML_REPORT}, runbook {finding.runbook}", 1),
     ]
     alarming = _alarms(finding, HIGH - len(head) - len(body) - len(tail))
@@ -110,8 +110,8 @@ def _outcomes(found: Outcomes | None) -> str:
 def _model(finding: Finding) -> str:
     model = finding.model
     return (
-        f"{plain(model.name, 30)} ({model.commit[:12]}), trained on {model.train_from[:10]} until "
-        f"{model.train_until[:10]}"
+        f"{plain(model.name, 30)}, commit {model.commit[:12]}, sha256 {model.sha256[:12]}, "
+        f"trained on {model.train_from[:10]} until {model.train_until[:10]}"
     )
 
 
