@@ -101,6 +101,7 @@ class Signal(Part):
     limit: float | None
     p: float | None
     alarm: bool  # at the newest run
+    confirmed: bool = False  # and so do enough of the last runs (monitor.hysteresis)
     since: str | None  # first day of the runs in a row that alarm
     summary: str  # one sentence with the numbers
 

@@ -6,7 +6,17 @@ from markupsafe import Markup, escape
 
 from loop.base.markup import render
 from loop.monitor.report import monitor_figures
-from loop.monitor.report.phrases import HEADLINES, alarms, gained, labels, moved, named, sentence, value
+from loop.monitor.report.phrases import (
+    HEADLINES,
+    alarms,
+    gained,
+    labels,
+    moved,
+    named,
+    sentence,
+    state,
+    value,
+)
 from loop.monitor.schema import Finding
 
 
@@ -21,7 +31,7 @@ def report(finding: Finding) -> str:
         "shown": len(monitor_figures.shown(finding.features)),
         "named_features": {one.name: one for one in finding.features},
     }
-    filters = {one.__name__: one for one in (gained, labels, moved, named, sentence, spans, value)}
+    filters = {one.__name__: one for one in (gained, labels, moved, named, sentence, spans, state, value)}
     return render("loop.monitor.report", "monitor.html.j2", values, **filters)
 
 

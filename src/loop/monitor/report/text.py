@@ -7,7 +7,17 @@ import re
 from textwrap import wrap
 
 from loop.base.markup import figure, fitted, plain, ready, render
-from loop.monitor.report.phrases import HEADLINES, alarms, gained, labels, moved, sentence, value
+from loop.monitor.report.phrases import (
+    HEADLINES,
+    alarms,
+    gained,
+    labels,
+    moved,
+    ranked,
+    sentence,
+    state,
+    value,
+)
 from loop.monitor.schema import FOLDER, Finding, Outcomes, Window
 
 HTML_REPORT = FOLDER / "report.html"
@@ -49,11 +59,11 @@ def markdown(finding: Finding, files: str = "") -> str:
         "path": ready(path) if files and _PATH.fullmatch(path) else None,
         "files": ready(files.rstrip("/")),
         "features": {one.name: one for one in finding.features},
-        "signals": sorted(finding.signals, key=lambda one: not one.alarm),
+        "signals": ranked(finding.signals),
         "where": _where(finding),
         "gained": _gain(finding),
     }
-    filters = {one.__name__: one for one in (labels, moved, sentence, value)}
+    filters = {one.__name__: one for one in (labels, moved, sentence, state, value)}
     text = render("loop.monitor.report", "monitor.md.j2", {**dict(finding), **values}, **filters)
     return fitted(text, LONGEST, f"_Cut here, because it would be too long; `{HTML_REPORT}` has all of it._")
 
@@ -66,21 +76,31 @@ def _wrapped(name: str, text: str, most: int) -> list[str]:
 
 
 def _alarms(finding: Finding, room: int) -> list[str]:
-    """Broken rules and alarms, a line each, in so many lines."""
+    """Broken rules and alarms, each in the lines that it needs, as many as have room."""
     rows = [
-        f"{plain(one.table, 20)}.{plain(one.column, 24)}: {plain(one.rule, 24)} broken by {one.rows:,} rows"
+        f"{plain(one.table, 60)}.{plain(one.column, 60)}: {plain(one.rule, 90)} broken by {one.rows:,} rows"
         for one in finding.breaches
     ]
     rows += [
-        f"{one.kind}: {plain(one.title, 36)} {value(one)}, limit {figure(one.limit)}"
-        f"{f', since {plain(one.since, 10)}' if one.since else ''}"
+        ", ".join(
+            [
+                f"{one.kind}: {plain(one.title, 90)} {value(one)}",
+                f"limit {figure(one.limit)}",
+                *([f"since {plain(one.since, 10)}"] if one.since else []),
+                *([] if one.confirmed else [state(one)]),
+            ]
+        )
         for one in alarms(finding)
     ]
     if finding.signals and not rows:
         rows = [f"none of {len(finding.signals)} signals"]
-    if len(rows) > room:
-        rows = [*rows[: room - 1], f"and {len(rows) - room + 1} more"]
-    return [f"  {'alarms' if place == 0 else '':<8} {row}"[:WIDE] for place, row in enumerate(rows)]
+    lines: list[str] = []
+    for place, row in enumerate(rows):
+        more = _wrapped("" if lines else "alarms", row, 3)
+        if len(lines) + len(more) + (place < len(rows) - 1) > room:
+            return [*lines, *_wrapped("" if lines else "alarms", f"and {len(rows) - place} more", 1)]
+        lines += more
+    return lines
 
 
 def _used(finding: Finding, name: str) -> str:
