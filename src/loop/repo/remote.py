@@ -27,6 +27,13 @@ def fetch_main() -> None:
         to_remote("fetch", "--quiet", "--no-tags", "origin", f"+refs/heads/main:{MAIN}")
 
 
+def main_ref() -> str | None:
+    """The main that counts: origin's, or this clone's own where there is none."""
+    refs = (MAIN, "refs/heads/main")
+    known = git("for-each-ref", "--format=%(refname)", *refs).split()
+    return next((ref for ref in refs if ref in known), None)
+
+
 def fetch(what: str) -> None:
     """Bring a branch or commit of origin. Raises LoopError with what git said."""
     done = to_remote("fetch", "--quiet", "--no-tags", "origin", what)

@@ -168,7 +168,7 @@ def _text(retrain: Retrain, made: Challenger, case: str, branch: str = "", own: 
         again = [f"git fetch origin {branch}", "git switch --detach FETCH_HEAD", "make review"]
     values = {
         "case": case,
-        "drifted": any(one.alarm for one in retrain.finding.signals),
+        "drifted": any(one.confirmed for one in retrain.finding.signals),
         "verdict": made.verdict,
         "own": map(ready, own),
         "finding": ready(report.markdown(retrain.finding, workflow_output.files_url()).strip()),
