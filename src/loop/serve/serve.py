@@ -33,15 +33,24 @@ def main(host: str, port: int) -> int:
     path = os.pathsep.join(filter(None, [str(Path("src").resolve()), os.environ.get("PYTHONPATH")]))
     defaults = {"OMP_NUM_THREADS": "1", "BENTOML_DO_NOT_TRACK": "True"}
     command = [sys.executable, *protocol.own().entries["serve"]]
+    own = {"PYTHONPATH": path, "LOOP_STARTER": str(os.getpid())}
     server = program.start(
-        [*command, "--host", host, "--port", str(port)], env={**defaults, **os.environ, "PYTHONPATH": path}
+        [*command, "--host", host, "--port", str(port)], env={**defaults, **os.environ, **own}
     )
-    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+    failed = threading.Event()  # a worker could not start
+
+    def stop(number: int, _: object) -> None:
+        if number == signal.SIGUSR1:
+            failed.set()
+        server.terminate()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGUSR1, stop)
     try:
         materialize.fill(place.features)  # while the server loads its model
         greeting = (server, host, port, _authorization(place.token is not None))
         threading.Thread(target=_greet, args=greeting, daemon=True).start()
-        return _wait(server)
+        return 1 if _wait(server) or failed.is_set() else 0
     finally:
         server.terminate()
         server.wait()
