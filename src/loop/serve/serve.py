@@ -36,9 +36,10 @@ def main(host: str, port: int) -> int:
     for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if end != signal.SIGHUP or signal.getsignal(end) is not signal.SIG_IGN:  # as nohup wants it
             signal.signal(end, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGUSR1, lambda *_: sys.exit(1))  # of a worker that could not start
     server = program.start(
         [*command, "--host", host, "--port", str(port)],
-        env=defaults | environment.child(PYTHONPATH=path),
+        env=defaults | environment.child(PYTHONPATH=path, LOOP_STARTER=str(os.getpid())),
         session=True,  # BentoML takes a terminal's SIGHUP for a restart: what ends us reaches it as SIGTERM
     )
     try:
