@@ -49,10 +49,11 @@ class Checkout:
         """
         done = program.ask(command, seconds=TIMEOUT, cwd=self.path, env=self.environment(), group=self.group)
         if done.code:
+            commit = git("rev-parse", "--short=12", "HEAD", cwd=self.path)
             raise LoopError(
                 f"`{' '.join(command)}` failed: {done.gist()}",
                 "a command that ends well, as it did when the commit was made",
-                f"`git worktree add ../look {self.path.name}` and run it there",
+                f"`git worktree add ../{commit} {commit}` and run it there",
             )
 
     def entry(self, name: str) -> list[str]:

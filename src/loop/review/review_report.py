@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from loop.base.markup import figure, fitted, plain, render
 from loop.review.verdict import Change, Changes, Metric, Verdict
+from loop.settings.paths import REVIEW
 
 LONGEST = 55_000  # bytes; GitHub refuses a comment of more than 65,536 characters
 CUT = "_The report is cut here, because it would be too long; `review/report.html` has all of it._"
@@ -33,7 +34,7 @@ def terminal(verdict: Verdict) -> str:
         lines += ["", f"  {passed} of {len(verdict.checks)} checks pass"]
     lines += [f"  {check.result}: {check.name}: {plain(check.finding)}" for check in bad]
     lines += [f"  note: {plain(note)}" for note in verdict.notes]
-    return "\n".join(lines)
+    return "\n".join([*lines, f"  report      {REVIEW}/report.html, {REVIEW}/report.md"])
 
 
 def markdown(verdict: Verdict) -> str:

@@ -160,7 +160,7 @@ def _sufficient(shown: Evidence) -> None:
         raise LoopError(
             f"{where}: its labels cannot be joined: {shown.unjoinable}",
             f"{shown.needs.labels_min:,} labels, joined to the prediction log by KEY",
-            f"mend that, then `loop rollout status`; or {END}",
+            f"fix that, then `loop rollout status`; or {END}",
         )
     if shown.missing:
         raise LoopError(

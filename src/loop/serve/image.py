@@ -181,7 +181,7 @@ def _build(bento: Path, tag: str, arguments: dict[str, str]) -> str:
         raise LoopError(
             f"`docker build` ended with {code}",
             "an image; what Docker said is above",
-            "mend that and build again; a base that cannot be fetched is replaced by LOOP_IMAGE_BASE "
+            "fix that and build again; a base that cannot be fetched is replaced by LOOP_IMAGE_BASE "
             "and LOOP_IMAGE_BUILDER",
         )
     return id_file.read_text().strip()
@@ -226,5 +226,5 @@ def _run(
     done = program.ask(command, seconds=3600, cwd=cwd, env=full)
     if done.code:
         said = "\n".join((done.errors or done.out).strip().splitlines()[-5:])
-        raise LoopError(f"{name} failed: {said}", "exit code 0", f"mend it, then `{' '.join(command[:3])} …`")
+        raise LoopError(f"{name} failed: {said}", "exit code 0", f"fix it, then `{' '.join(command[:3])} …`")
     return done.out
