@@ -6,7 +6,10 @@ ACT := .tools/act-0.2.89/act
 ACTIONLINT := .tools/actionlint-1.7.12/actionlint
 GATEWAY := .tools/gateway-api-1.4.1/httproutes.yaml
 export MLFLOW_DISABLE_TELEMETRY := true
-unexport VIRTUAL_ENV UV_PYTHON
+# What a shell may hold of another project: uv, pip and Python would install or import elsewhere than in .venv.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PYTHON UV_PROJECT UV_PROJECT_ENVIRONMENT UV_WORKING_DIRECTORY
+unexport UV_NO_EDITABLE UV_NO_SYNC UV_NO_DEV UV_NO_GROUP UV_NO_DEFAULT_GROUPS UV_FROZEN UV_CONFIG_FILE
+unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV
 unexport PYTHONDONTWRITEBYTECODE  # each process would compile its libraries anew: three times the work
 
 .DEFAULT_GOAL := help
@@ -51,7 +54,10 @@ audit: setup  ## known vulnerabilities of the locked packages
 	@$(RUN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r .tools/locked.txt
 
 ui: setup  ## look at the runs in MLflow, on http://127.0.0.1:5000
-	@exec $(RUN)/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db} --host 127.0.0.1 --port 5000
+	@case "$${MLFLOW_TRACKING_URI:-}" in \
+	  http*) echo "the runs are on the server: $$MLFLOW_TRACKING_URI" | sed -E 's#//[^/@]*@#//…@#' ;; \
+	  *) exec $(RUN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port 5000 ;; \
+	esac
 
 docs: setup  ## write the pages that are made from the code; with PICTURES=1 the README's pictures too
 	@$(RUN)/python -m docs.make $(if $(PICTURES),--pictures)
@@ -66,6 +72,7 @@ setup: $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv)  ## the locked environm
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v[:2] <= (3, 13) else \
 	  "error: $(PYTHON) is Python %d.%d\n  expected: Python 3.11, 3.12 or 3.13\n  to do:    make PYTHON=python3.13 $(MAKECMDGOALS)" % v[:2])'
 	@$(UV) sync --locked --quiet --python "$(PYTHON)"
+	@for path in .venv/lib/python*/site-packages/_editable_impl_loop.pth; do echo ../../../../src > "$$path"; done  # in any locale
 
 .tools/bin/uv: requirements-uv.txt
 	@echo "setting up uv in .tools"

@@ -1,11 +1,12 @@
 """`loop COMMAND`: what a workflow step runs, a laptop runs too. Exit codes are in `loop --help`."""
 
 import os
+import sys
 from typing import Annotated
 
 import typer
 
-from loop.base import exit_codes
+from loop.base import environment, exit_codes
 from loop.base.errors import guard
 from loop.commands import change, history, monitoring, pipeline, releasing, serving, setup
 
@@ -33,6 +34,7 @@ def options(
 
 def main() -> None:
     """The console script: every mistake of the user ends as one message."""
+    environment.enter("-m", "loop.cli", *sys.argv[1:])
     guard(app)
 
 

@@ -10,6 +10,7 @@ from loop.base.errors import LoopError
 from loop.base.files import digest
 from loop.repo.commit import Commit, of_model
 from loop.repo.git import git
+from loop.settings import yaml_file
 from loop.settings.paths import LINEAGE, PIPELINE_LOCK
 
 
@@ -31,7 +32,7 @@ def screen(model: Path) -> str:
         )
     commit = found[0] if found else None
     made = json.loads(_file(LINEAGE, commit))
-    stages = yaml.safe_load(_file(PIPELINE_LOCK, commit))["stages"]
+    stages = yaml_file.parse(_file(PIPELINE_LOCK, commit))["stages"]
     data = {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
     links = {name: value for name, value in data.items() if name.startswith("data/")} | made["data"]
     return "\n".join(

@@ -13,18 +13,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.base.markup import plain
-from loop.github import issue
+from loop.base.warning import warn
 from loop.model import tracking
 from loop.model.artifacts import Stored
 from loop.production import branch
 from loop.production.state import Production, Version
 from loop.repo.commit import Commit
 from loop.repo.git import has
+from loop.settings import yaml_file
 from loop.settings.paths import CARD, LINEAGE, METRICS, MODEL, PARAMS
 
 DATA = "data "
@@ -73,7 +72,7 @@ def follow(after: Production) -> None:
     try:
         print(sync(after), flush=True)
     except Exception as error:  # whatever a client of a server that is down raises
-        issue.warn(f"MLflow does not follow yet: {plain(error, 200)}; `loop registry sync` fixes it")
+        warn(f"MLflow does not follow yet: {plain(error, 200)}; `loop registry sync` fixes it")
 
 
 def sync(production: Production) -> Synced:
@@ -227,7 +226,7 @@ def _run(client: Any, version: Version) -> str:
     found = client.search_runs([experiment], query, max_results=1)
     if found:
         return str(found[0].info.run_id)
-    params = yaml.safe_load(Commit(version.commit).words(PARAMS) or "{}")
+    params = yaml_file.parse(Commit(version.commit).words(PARAMS) or "{}")
     metrics = json.loads(Commit(version.commit).words(METRICS) or "{}")
     named = {"report/card.md": CARD, "report/metrics.json": METRICS, "model/lineage.json": LINEAGE}
     texts = {name: Commit(version.commit).words(path) for name, path in named.items()}

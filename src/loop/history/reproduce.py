@@ -10,17 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from loop.base.errors import LoopError
 from loop.base.files import digest
 from loop.base.markup import ready, render
+from loop.base.warning import warn
 from loop.github import issue, workflow_output
 from loop.production import branch, state
 from loop.production.state import VERSIONS, Production, Version
 from loop.repo import dvc_lock
 from loop.repo.git import commit_of
 from loop.repo.worktree import Checkout, checkout
+from loop.settings import yaml_file
 from loop.settings.paths import MODEL, PIPELINE_LOCK
 
 CHAMPION = "champion"
@@ -138,7 +138,7 @@ def _run(home: Checkout) -> None:
 
 
 def _lock(path: Path, commit: str) -> dict[str, Any]:
-    found = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+    found = yaml_file.parse(path.read_text(encoding="utf-8")) if path.is_file() else None
     if not isinstance(found, dict) or not isinstance(found.get("stages"), dict):
         raise LoopError(
             f"{PIPELINE_LOCK} of {commit[:12]} is not a lock of DVC",
@@ -184,7 +184,7 @@ def _open_issue(what: str, commit: str, different: list[Row], why: str) -> None:
     """An issue, unless one is open."""
     github = issue.here()
     if github is None:
-        issue.warn("not in a workflow: no issue was opened")
+        warn("not in a workflow: no issue was opened")
         return
     values = {
         "commit": commit,

@@ -17,6 +17,7 @@ from loop.production.log import Transition
 from loop.production.state import Challenger, Champion, Version
 from loop.repo.commit import CHANGED, Commit
 from loop.repo.git import git
+from loop.settings import yaml_file
 from loop.settings.paths import LINEAGE, MODEL, PARAMS
 
 Find = Callable[[str], list[dict[str, Any]]]
@@ -182,7 +183,7 @@ def _people(version: Version) -> list[str]:
 def _made_of(version: Version) -> Iterator[str]:
     """Data, params and locks, as the version's commit has them."""
     yield "data"
-    windows = yaml.safe_load(Commit(version.commit).words(PARAMS) or "{}").get("windows", {})
+    windows = yaml_file.parse(Commit(version.commit).words(PARAMS) or "{}").get("windows", {})
     for name in ("train", "holdout"):
         if name in windows:
             yield f"  {name:<32} {windows[name]['from']} until {windows[name]['until']}"

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from loop.base import program
+from loop.base import environment, program
 from loop.base.errors import LoopError
 from loop.settings.minimum import reaches
 from loop.settings.paths import CARD_JSON, ENVIRONMENT_LOCK, EVALUATION, PARAMS, PIPELINE_LOCK
@@ -106,7 +106,7 @@ def run(arguments: list[str]) -> int:
     tools = str(Path(sys.executable).parent)  # so that a stage's `python` is this one
     path = os.pathsep.join([tools, os.environ.get("PATH", "")])
     command = [f"{tools}/dvc", "repro", *arguments]
-    code = program.follow(command, env={**os.environ, "PATH": path})
+    code = program.follow(command, env=environment.child(PATH=path))
     if code == 0:
         card = json.loads(CARD_JSON.read_text(encoding="utf-8"))
         print(summary(card))

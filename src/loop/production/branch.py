@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from loop.base.errors import LoopError
 from loop.production import state as production
 from loop.production.state import BRANCH, STATE, VERSIONS, Production, State, Version
 from loop.repo.git import git
 from loop.repo.remote import identity, remote, to_remote
+from loop.settings import yaml_file
 
 TRIES = 5
 LOCAL = f"refs/heads/{BRANCH}"
@@ -110,7 +110,7 @@ def change(
 
 def dump(section: State | Version) -> str:
     """A state or a version as YAML; instants as ISO texts in UTC."""
-    return yaml.safe_dump(_plain(section.model_dump()), sort_keys=False, allow_unicode=True)
+    return yaml_file.dump(_plain(section.model_dump()))
 
 
 def _plain(value: Any) -> Any:

@@ -9,6 +9,7 @@ import yaml
 
 from loop.base.errors import LoopError
 from loop.repo import git
+from loop.settings import yaml_file
 from loop.settings.paths import LINEAGE
 
 CHANGED = "-changed"  # after the commit of a checkout in which files were changed
@@ -45,7 +46,7 @@ class Commit:
     def yaml(self, path: Path | str) -> Any:
         """A YAML file as plain values. Raises LoopError for one that is missing, or no YAML."""
         try:
-            return yaml.safe_load(self.text(path))
+            return yaml_file.parse(self.text(path))
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             where = f", line {mark.line + 1}" if mark else ""

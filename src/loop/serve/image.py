@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from loop.base import program
+from loop.base import environment, program
 from loop.base.errors import LoopError
 from loop.base.files import replacing
 from loop.github import workflow_output
@@ -143,8 +143,8 @@ def _copy(source: Path, target: Path) -> None:
 
 def _bento(context: Path, home: Path) -> Path:
     """Build the bento in a store of its own; its folder."""
-    environment = {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True", "PYTHONPATH": str(context)}
-    _run("bentoml build", [sys.executable, "-m", "bentoml", "build"], cwd=context, environment=environment)
+    more = {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True", "PYTHONPATH": str(context)}
+    _run("bentoml build", [sys.executable, "-m", "bentoml", "build"], cwd=context, more=more)
     return next(home.glob("bentos/*/*/bento.yaml")).parent  # the tag is printed with an emoji for `:loop:`
 
 
@@ -154,7 +154,7 @@ def _build(bento: Path, tag: str, arguments: dict[str, str]) -> str:
     given = [f"--build-arg={name}={value}" for name, value in {**bases, **arguments}.items()]
     recipe, id_file = bento / "env/docker/Dockerfile", bento.parent / "id"
     command = ["docker", "build", f"--file={recipe}", f"--tag={tag}", f"--iidfile={id_file}", *given]
-    code = program.follow([*command, str(bento)], seconds=7200, env={**os.environ, "DOCKER_BUILDKIT": "1"})
+    code = program.follow([*command, str(bento)], seconds=7200, env=environment.child(DOCKER_BUILDKIT="1"))
     if code:
         raise LoopError(
             f"`docker build` ended with {code}",
@@ -200,11 +200,10 @@ def _export(to: Path, *form: str) -> None:
 
 
 def _run(
-    name: str, command: list[str], *, cwd: Path | None = None, environment: dict[str, str] | None = None
+    name: str, command: list[str], *, cwd: Path | None = None, more: dict[str, str] | None = None
 ) -> str:
     """What a tool prints. Raises LoopError with the end of what it said if it fails."""
-    full = {**os.environ, **(environment or {})}
-    done = program.ask(command, seconds=3600, cwd=cwd, env=full)
+    done = program.ask(command, seconds=3600, cwd=cwd, env=environment.child(**(more or {})))
     if done.code:
         said = "\n".join((done.errors or done.out).strip().splitlines()[-5:])
         raise LoopError(f"{name} failed: {said}", "exit code 0", f"fix it, then `{' '.join(command[:3])} …`")

@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from loop.base import program
+from loop.base import environment, program
 from loop.base.errors import LoopError
 from loop.model import artifacts
 from loop.repo import protocol
@@ -38,7 +38,7 @@ def main(host: str, port: int) -> int:
             signal.signal(end, lambda *_: sys.exit(0))
     server = program.start(
         [*command, "--host", host, "--port", str(port)],
-        env={**defaults, **os.environ, "PYTHONPATH": path},
+        env=defaults | environment.child(PYTHONPATH=path),
         session=True,  # BentoML takes a terminal's SIGHUP for a restart: what ends us reaches it as SIGTERM
     )
     try:
