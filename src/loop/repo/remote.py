@@ -1,6 +1,7 @@
 """origin, and who commits: what git does there, with a workflow's token where there is one."""
 
 import base64
+import getpass
 import os
 import re
 from pathlib import Path
@@ -87,6 +88,16 @@ def committer() -> tuple[str, str]:
         return bot["GIT_COMMITTER_NAME"], bot["GIT_COMMITTER_EMAIL"]
     found = re.match(r"(.*) <(.*)> ", git("var", "GIT_COMMITTER_IDENT"))
     return (found[1], found[2]) if found else BOT
+
+
+def who() -> str:
+    """Who makes a transition: GitHub's login in a workflow, else the user of git, else of the machine."""
+    if login := os.environ.get("GITHUB_TRIGGERING_ACTOR") or os.environ.get("GITHUB_ACTOR"):
+        return login
+    try:
+        return git("var", "GIT_AUTHOR_IDENT").rpartition(" <")[0]
+    except LoopError:
+        return getpass.getuser()
 
 
 def message(subject: str, body: str = "", **trailers: Any) -> str:

@@ -57,7 +57,6 @@ def main(against: str, rerun: bool) -> int:
     files.write_text(REVIEW / "report.md", review_report.markdown(done.verdict))
     files.write_text(REVIEW / "report.html", review_html.report(done.verdict, done.rows, done.slices))
     print(review_report.terminal(done.verdict))
-    print(f"  report      {REVIEW}/report.html, {REVIEW}/report.md")
     return exit_codes.REVIEW[done.verdict.verdict]
 
 
