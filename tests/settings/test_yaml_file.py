@@ -8,7 +8,7 @@ from loop.settings import yaml_file
 
 @pytest.mark.parametrize(
     ("text", "output"),
-    [("a: 1\nb: [2\nc: 3\n", "line 3"), ("- 1\n", "holds list"), ("", "holds NoneType")],
+    [("a: 1\nb: [2\nc: 3\n", "line 3"), ("- 1\n", "is a list"), ("", "is empty")],
 )
 def test_a_file_that_is_no_mapping_is_refused_with_its_line(tmp_path, text, output):
     path = tmp_path / "params.yaml"

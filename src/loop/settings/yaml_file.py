@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from loop.base.errors import LoopError
+from loop.settings.plain_words import shown
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -21,6 +22,6 @@ def load(path: Path) -> dict[str, Any]:
         raise LoopError(f"{path}{where}: {problem}", "valid YAML", "fix that line") from None
     if not isinstance(values, dict):
         raise LoopError(
-            f"{path} holds {type(values).__name__}", "a mapping of sections", f"see {path} on main"
+            f"{path} is {shown(values)}", "sections, each with its keys", f"`git checkout main -- {path}`"
         )
     return values
