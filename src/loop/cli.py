@@ -1,13 +1,15 @@
 """`loop COMMAND`: what a workflow step runs, a laptop runs too. Exit codes are in `loop --help`."""
 
 import os
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from loop.base import exit_codes
-from loop.base.errors import guard
-from loop.commands import change, history, monitoring, pipeline, releasing, serving, setup
+from loop.base.errors import UsageError, guard
+from loop.commands import change, history, monitoring, pipeline, releasing, serving, setup, wrong_usage
 
 app = typer.Typer(
     name="loop",
@@ -33,7 +35,26 @@ def options(
 
 def main() -> None:
     """The console script: every mistake of the user ends as one message."""
-    guard(app)
+    guard(_run)
+
+
+def _run() -> None:
+    if not {"-h", "--help"} & set(sys.argv):
+        _at_root()
+    with wrong_usage.told():
+        sys.exit(app(standalone_mode=False) or 0)
+
+
+def _at_root() -> None:
+    """Raise UsageError in a folder of a repository: paths would mean others than they do at its root."""
+    here = Path.cwd()
+    root = next((folder for folder in (here, *here.parents) if (folder / "dvc.yaml").is_file()), here)
+    if root != here:
+        raise UsageError(
+            f"this is {here.relative_to(root)}/ of a repository",
+            f"its root, {root}",
+            f"`cd {root}`, then run it again",
+        )
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ It acts on `monitor/finding.json` alone, at the finding's own instant. With `--o
 becomes a pull request that a person merges; else a local branch.
 """
 
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -34,7 +33,6 @@ def main(now: pd.Timestamp | None, *, proposed: bool) -> int:
     `now`, if given, must be the finding's. Raises LoopError for a finding that is not to be acted on, a
     pipeline that fails, and what GitHub refuses.
     """
-    os.chdir(git("rev-parse", "--show-toplevel"))
     finding = read(FINDING)
     at = params.instant(finding.now)
     if now is not None and now != at:
