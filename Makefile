@@ -6,7 +6,10 @@ ACT := .tools/act-0.2.89/act
 ACTIONLINT := .tools/actionlint-1.7.12/actionlint
 GATEWAY := .tools/gateway-api-1.4.1/httproutes.yaml
 export MLFLOW_DISABLE_TELEMETRY := true
-unexport VIRTUAL_ENV UV_PYTHON
+# What a shell may hold of another project: uv, pip and Python would install or import elsewhere than in .venv.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PYTHON UV_PROJECT UV_PROJECT_ENVIRONMENT UV_WORKING_DIRECTORY
+unexport UV_NO_EDITABLE UV_NO_SYNC UV_NO_DEV UV_NO_GROUP UV_NO_DEFAULT_GROUPS UV_FROZEN UV_CONFIG_FILE
+unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV
 unexport PYTHONDONTWRITEBYTECODE  # each process would compile its libraries anew: three times the work
 
 .DEFAULT_GOAL := help
@@ -20,13 +23,13 @@ run: setup  ## run the stages that are out of date, and say how good the model i
 
 review: setup  ## run, then judge the model against the champion of BASE (main)
 	@$(RUN)/loop run
-	@$(RUN)/loop review --against "$(or $(BASE),main)"
+	@exec $(RUN)/loop review --against "$(or $(BASE),main)"
 
 serve: setup  ## serve the model on PORT (3000) of this machine
-	@$(RUN)/loop serve --port "$(or $(PORT),3000)"
+	@exec $(RUN)/loop serve --port "$(or $(PORT),3000)"
 
 image: setup  ## build the image of production, as TAG (loop:MODEL)
-	@$(RUN)/loop image $(if $(TAG),--tag "$(TAG)")
+	@exec $(RUN)/loop image $(if $(TAG),--tag "$(TAG)")
 
 test: setup $(ACT) $(GATEWAY)  ## run every test
 	@$(RUN)/pytest -n auto --maxprocesses 4 --no-loadscope-reorder --durations=10
@@ -51,7 +54,10 @@ audit: setup  ## known vulnerabilities of the locked packages
 	@$(RUN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r .tools/locked.txt
 
 ui: setup  ## look at the runs in MLflow, on http://127.0.0.1:5000
-	@$(RUN)/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db} --host 127.0.0.1 --port 5000
+	@case "$${MLFLOW_TRACKING_URI:-}" in \
+	  http*) echo "the runs are on the server: $$MLFLOW_TRACKING_URI" | sed -E 's#//[^/@]*@#//…@#' ;; \
+	  *) exec $(RUN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port 5000 ;; \
+	esac
 
 docs: setup  ## write the pages that are made from the code; with PICTURES=1 the README's pictures too
 	@$(RUN)/python -m docs.make $(if $(PICTURES),--pictures)
@@ -70,6 +76,7 @@ python:
 
 setup: python $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv)  ## the locked environment, in .venv
 	@$(UV) sync --locked --quiet --python "$(PYTHON)"
+	@for path in .venv/lib/python*/site-packages/_editable_impl_loop.pth; do echo ../../../../src > "$$path"; done  # in any locale
 
 .tools/bin/uv: requirements-uv.txt | python
 	@echo "setting up uv in .tools"

@@ -9,6 +9,7 @@ import ast
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -29,6 +30,8 @@ from loop.repo.closure import imports
 from support.closure import closure
 from support.states import clone  # noqa: F401 - a fixture for every room
 from support.warm import Warm
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and all below
 
 hypothesis.settings.register_profile("loop", deadline=None)  # a machine may be busy: no test is timed
 hypothesis.settings.load_profile("loop")

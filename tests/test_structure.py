@@ -136,7 +136,7 @@ def test_a_package_runs_nothing_when_imported(path):
 def test_a_stage_lists_all_the_code_that_it_runs_and_no_other(stage):
     listed = {dep for dep in STAGES[stage]["deps"] if dep.startswith("src/")}
     assert listed == closure("loop.stage") | closure(f"loop.pipeline.{stage}")
-    assert STAGES[stage]["cmd"] == f"python -m loop.stage {stage}"
+    assert STAGES[stage]["cmd"] == f"python3 src/loop/stage.py {stage}"
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from loop.base import exit_codes
+from loop.base import environment, exit_codes
 from loop.base.errors import UsageError, guard
 from loop.commands import change, history, monitoring, pipeline, releasing, serving, setup, wrong_usage
 
@@ -35,26 +35,18 @@ def options(
 
 def main() -> None:
     """The console script: every mistake of the user ends as one message."""
+    environment.enter("-m", "loop.cli", *sys.argv[1:])
     guard(_run)
 
 
 def _run() -> None:
-    if not {"-h", "--help"} & set(sys.argv):
-        _at_root()
+    """Parse and do what is asked; below a repository's root only help is: paths would mean others there."""
+    here, root = Path.cwd(), environment.tree(Path.cwd())
+    if root not in (None, here) and not {"-h", "--help"} & set(sys.argv):
+        found = f"this is {here.relative_to(root)}/ of a repository"
+        raise UsageError(found, f"its root, {root}", f"`cd {root}`, then run it again")
     with wrong_usage.told():
         sys.exit(app(standalone_mode=False) or 0)
-
-
-def _at_root() -> None:
-    """Raise UsageError in a folder of a repository: paths would mean others than they do at its root."""
-    here = Path.cwd()
-    root = next((folder for folder in (here, *here.parents) if (folder / "dvc.yaml").is_file()), here)
-    if root != here:
-        raise UsageError(
-            f"this is {here.relative_to(root)}/ of a repository",
-            f"its root, {root}",
-            f"`cd {root}`, then run it again",
-        )
 
 
 if __name__ == "__main__":

@@ -90,3 +90,18 @@ def test_all_breaches_come_at_once_and_in_one_table():
     assert "table `t` breaks 3 rules" in output
     assert all(word in output for word in ("key is unique", "0 to 1", "not null", "look at the unit"))
     assert max(len(line) for line in output.splitlines()) < 120
+
+
+@pytest.mark.parametrize(
+    ("value", "output"),
+    [
+        ("EV", "EV"),
+        ("EV ", "'EV '"),
+        ("E\u200bV", "'E\\u200bV'"),
+        ("a  b", "'a  b'"),
+        ("", "''"),
+        (1.5, "1.5"),
+    ],
+)
+def test_a_value_that_is_wrong_by_what_is_not_seen_is_quoted(value, output):
+    assert contract.shown(value) == output

@@ -121,6 +121,7 @@ def test_two_versions_of_one_model_are_distinguished_by_their_commit(served):
 def test_a_prediction_of_a_server_that_no_release_started_says_so(served):
     output = asked("r-1", find=lambda _: [record("9" * 40, version="e" * 12)])
     assert f"version   none: model {'e' * 12} of commit {'9' * 40} was never released" in output
+    assert "answered in 3.0 ms" in output, "in no role"
     output = asked("r-1", find=lambda _: [record(f"{served}-changed")])
     assert "a checkout with changed files" in output
     output = asked("r-1", find=lambda _: [record(None, version="e" * 12)])

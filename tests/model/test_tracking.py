@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
+from loop.base.errors import LoopError
 from loop.model import tracking
 
 
@@ -86,3 +88,23 @@ def test_params_become_dotted_keys():
 
 def test_the_default_is_a_file_in_the_repository():
     assert Path(os.environ["MLFLOW_TRACKING_URI"].removeprefix("sqlite:///")).name == "mlflow.db"
+
+
+def test_a_tracker_that_fails_after_the_training_is_a_warning(monkeypatch, capsys):
+    def refuse(*_, **__):
+        raise MlflowException("QueuePool limit reached")
+
+    monkeypatch.setattr(tracking, "connect", refuse)
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    tracking.try_to_record("ab" * 32, start=True)
+    assert "warning: MLflow has no record of model abababababab, which is whole" in capsys.readouterr().out
+
+
+def test_a_database_that_another_run_holds_is_waited_for_and_not_moved_away(monkeypatch):
+    def locked(*_):
+        raise MlflowException("(sqlite3.OperationalError) database is locked")
+
+    monkeypatch.setattr(MlflowClient, "get_experiment_by_name", locked)
+    with pytest.raises(LoopError) as caught:
+        tracking.connect()
+    assert caught.value.todo.startswith("wait until the other run")

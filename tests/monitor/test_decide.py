@@ -187,6 +187,20 @@ def test_the_reason_names_what_was_seen_and_counts_the_rest():
     assert "the s1" not in decide(case(DRIFTED, QUIET), HURTS, RUNS, SETTINGS).reason
 
 
+def test_a_cause_is_what_enough_runs_confirm_and_else_what_took_turns():
+    once = [0, 0, 0, 1]
+    assert decide(case(DRIFTED, once), "", RUNS, SETTINGS).reason.startswith("the s0: beyond past windows")
+    turns = decide(case([0, 0, 1, 0], once), "", RUNS, SETTINGS)
+    assert turns.reason.startswith("in turn the s0, the s1: beyond past windows")
+    assert turns.since == "2013-06-24"
+
+
+def test_a_quiet_decision_says_whether_the_newest_run_alone_is_beyond():
+    assert "within what past windows showed" in decide(case(QUIET), "", RUNS, SETTINGS).reason
+    assert "within what past windows showed" in decide(case([1, 1, 1, 0]), "", RUNS, SETTINGS).reason
+    assert "but not 2 of the last 3 runs" in decide(case([0, 0, 0, 1]), "", RUNS, SETTINGS).reason
+
+
 @pytest.mark.parametrize(
     "why", ["a retrain has nothing new to learn from yet: x", "too few rows", "another model is on its way"]
 )

@@ -251,7 +251,9 @@ RUNS = ["2013-06-17", "2013-06-24", "2013-07-01"]
 
 
 def one(value, alarm=(False, False, True), **more):
-    return Series("concept", "loss", "the loss", np.array(value), np.array(alarm), **more).signal(RUNS)
+    return Series("concept", "loss", "the loss", np.array(value), np.array(alarm), **more).signal(
+        RUNS, Hysteresis(runs=2, of=3)
+    )
 
 
 def test_a_signal_is_the_newest_value_beside_its_limit():
@@ -270,6 +272,14 @@ def test_a_signal_is_the_newest_value_beside_its_limit():
 def test_what_nobody_can_tell_is_no_number(value):
     signal = one([0.1, 0.2, value], (False, False, False), limit=value, p=np.array([np.nan] * 3))
     assert (signal.value, signal.limit, signal.p, signal.summary) == (None, None, None, "is undefined")
+
+
+@pytest.mark.parametrize(
+    ("alarm", "confirmed"),
+    [((False, False, True), False), ((True, False, True), True), ((True, True, False), False)],
+)
+def test_a_signal_is_confirmed_where_enough_of_its_own_runs_alarm(alarm, confirmed):
+    assert one([0.1, 0.2, 0.3], alarm, limit=0.05).confirmed is confirmed
 
 
 def test_a_run_begins_where_it_was_last_unbroken():

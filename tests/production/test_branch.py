@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from loop.base.errors import LoopError
+from loop.history import audit, reproduce
 from loop.production import branch, transitions
 from loop.production import state as production
 from loop.production.state import STATE
+from loop.rollout import rollout
 from support.states import NOW, STAGED, released, serving, version
 
 
@@ -84,10 +86,29 @@ def test_a_push_that_is_refused_says_so_and_changes_nothing(clone):
     assert branch.fetch().state == serving(1)
 
 
-def test_a_remote_without_the_branch_names_the_command_that_makes_it(clone):
+def test_a_remote_that_never_had_the_branch_is_one_without_a_release(clone):
     git("push", "--quiet", "origin", "--delete", "production")
-    with pytest.raises(LoopError, match="loop setup github"):
+    assert branch.fetch().commit is None
+    assert "`loop setup github --apply` makes it; on a laptop a clone without origin" in branch.nothing()
+    with pytest.raises(LoopError, match="nothing was released yet"):
+        branch.serving()
+    git("remote", "remove", "origin")
+    assert "`loop release record` releases the model of HEAD" in branch.nothing()
+
+
+def test_a_remote_that_lost_the_branch_names_the_command_that_makes_it(clone):
+    released(version(1))
+    git("-C", str(clone.parent / "origin.git"), "update-ref", "-d", "refs/heads/production")
+    with pytest.raises(LoopError, match="loop setup github --apply"):
         branch.fetch()
+
+
+def test_without_the_branch_every_command_that_asks_gives_the_same_answer(clone, capsys):
+    git("push", "--quiet", "origin", "--delete", "production")
+    audit.main(None, None, None, NOW)
+    assert reproduce.main(reproduce.CHAMPION, with_issue=False) == 0
+    rollout.status(rollout.View(STAGED, [], NOW))
+    assert capsys.readouterr().out.splitlines() == [branch.nothing()] * 3
 
 
 def test_a_broken_record_of_another_version_stands_in_nobodys_way_and_is_kept(clone):

@@ -4,7 +4,7 @@ import pytest
 
 from loop.base.errors import LoopError
 from loop.repo import git
-from loop.repo.commit import Commit
+from loop.repo.commit import Commit, checked_out
 
 FILES = {
     "a.yaml": b"k: [1, 2]\n",
@@ -67,3 +67,10 @@ def test_what_git_has_and_what_came_before(commit):
     assert git.is_ancestor(first, "HEAD")
     assert not git.is_ancestor("HEAD", first)
     assert not git.is_ancestor("f" * 40, "HEAD")
+
+
+def test_a_checkout_with_changed_files_is_marked(commit, tmp_path):
+    head = git.git("rev-parse", "HEAD")
+    assert checked_out() == f"{head}-changed"
+    (tmp_path / "a.yaml").write_bytes(FILES["a.yaml"])
+    assert checked_out() == head

@@ -4,7 +4,7 @@ import pytest
 
 from conftest import Repo
 from loop.base.errors import UsageError
-from loop.review.base import judged, resolve
+from loop.review.base import Base, Judged, judged, resolve
 
 
 @pytest.fixture
@@ -79,6 +79,10 @@ def test_what_is_not_committed_is_reviewed_again_where_it_is(repo, change):
     base, tree = resolve("main"), judged()
     assert tree.dirty
     assert base.again(tree) == [f"make review BASE={base.commit[:12]}"]
+
+
+def test_against_a_base_that_is_not_there_nothing_can_be_done_again():
+    assert Base("nope", "", "").again(Judged("mine", "a" * 40, dirty=False)) == []
 
 
 def test_without_git_there_is_no_commit_to_go_to(tmp_path, monkeypatch):

@@ -149,6 +149,24 @@ def test_no_model_change_is_one_sentence():
     assert "|" not in text
 
 
+def test_without_a_base_nothing_is_to_be_reproduced_and_no_name_stands_empty():
+    nobody = Commit(name="", commit="", dirty=True)
+    found = verdict(base=nobody, candidate=nobody, holdout=None, reproduce=[], todo="`git fetch`")
+    text, html = review_report.markdown(found), page(found.model_copy(update={"metrics": []}))
+    assert "Reproduce" not in text + html
+    assert not re.search(r"<code>\s*</code>", RENDERER.render(text) + html)
+    assert "**To do:** `git fetch`" in text
+    assert "<code>git fetch</code>" in html
+
+
+def test_the_terminal_says_whether_changes_are_not_committed():
+    note = "note: this tree has changes that are not committed"
+    assert note in review_report.terminal(verdict())
+    assert note not in review_report.terminal(
+        verdict(candidate=Commit(name="x", commit="b" * 40, dirty=False))
+    )
+
+
 def test_the_published_schema_is_that_of_the_verdict():
     schema = json.loads((ROOT / "docs/verdict.schema.json").read_text())
     assert schema == Verdict.model_json_schema()

@@ -124,11 +124,19 @@ def test_status_says_what_serves_what_is_missing_and_what_to_do(rollout):
     assert "champion    version 1, 100 %" in found
     assert "challenger  version 2, 0 %, shadow" in found
     assert "missing: 0.3 of 2 days; 50 of 100 rows" in found
-    assert "next: wait for 0.3 of 2 days, 50 of 100 rows" in found
+    assert "next: wait for what is missing" in found
     shadow(rollout)
     assert "next: `loop rollout advance` makes it canary-5" in printed("status", *NOW_OPTION)
     shadow(rollout, score=0.9)
     assert "next: `loop rollout abort --reason TEXT` takes it back" in printed("status", *NOW_OPTION)
+
+
+def test_status_says_each_thing_once_and_shows_no_figure_that_is_not_there(rollout):
+    lines = printed("status", *NOW_OPTION).splitlines()
+    assert sum("shadow" in line for line in lines) == 1
+    assert sum("0 of 2 days" in line for line in lines) == 1
+    assert [line for line in lines if "no figure yet: score, challenger less champion; " in line]
+    assert not [line for line in lines if " - " in line]
 
 
 def test_status_for_programs_says_the_same(rollout):
@@ -147,7 +155,7 @@ def test_status_before_the_first_release_and_without_a_challenger(rollout):
         check=True, capture_output=True, text=True,
     ).stdout.strip()  # fmt: skip
     subprocess.run(["git", "push", "-qf", "origin", f"{empty}:production"], check=True)
-    assert "nothing serves yet" in printed("status", *NOW_OPTION)
+    assert "nothing was released yet: the next merge" in printed("status", *NOW_OPTION)
 
 
 def test_a_challenger_that_is_held_stays_until_it_is_released(rollout):

@@ -5,6 +5,7 @@ import json
 import logging
 import random
 import string
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -467,3 +468,8 @@ def test_a_refused_request_leaves_nothing_on_record(client, place):
     client.predict(EXAMPLE | {NUMBER: "secret"}, X_Request_Id="refused")
     client.server._log._flush()
     assert "refused" not in {line["id"] for line in lines(place.predictions)}
+
+
+def test_only_a_deployment_gives_a_role(server, place):
+    assert ", this checkout's model, features as of" in server.described(place)
+    assert ", as champion, features as of" in server.described(replace(place, commit="c" * 40))

@@ -1,5 +1,4 @@
 import json
-import subprocess
 
 import pytest
 
@@ -62,17 +61,6 @@ def test_without_docker_or_without_its_engine_nothing_is_built(tmp_path):
     client.chmod(0o755)
     with pytest.raises(LoopError, match="does not answer: no daemon is running"):
         image._ready(str(client))
-
-
-def test_an_uncommitted_change_marks_the_commit(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for command in ("init -q", "add file", "-c user.name=t -c user.email=t@t commit -qm one"):
-        (tmp_path / "file").write_text("one")
-        subprocess.run(["git", *command.split()], check=True)
-    commit = image._commit()
-    assert len(commit) == 40
-    (tmp_path / "file").write_text("two")
-    assert image._commit() == f"{commit}-changed"
 
 
 def test_a_tool_that_fails_is_quoted(tmp_path):

@@ -78,8 +78,9 @@ def test_champion_and_shadow_of_one_request_are_both_found_each_once(log):
 def test_an_id_that_is_not_on_record_says_where_and_how_far_back(log):
     with pytest.raises(LoopError, match=r"no prediction 'nobody' .*: the log in .*log goes back to 20"):
         find.find("nobody")
-    with pytest.raises(LoopError, match="is empty"):
+    with pytest.raises(LoopError, match="is empty") as error:
         find.find("nobody", log / "elsewhere")
+    assert error.value.todo.startswith("`make serve`"), "there is no answer to ask for yet"
 
 
 def test_a_day_that_is_no_parquet_is_named(log):
@@ -116,7 +117,7 @@ def test_what_is_personal_is_never_asked_for(log, model, monkeypatch):
 
 def test_a_model_that_is_not_here_and_a_commit_that_is_not_are_named(log):
     (record,) = find.find("why-1")
-    with pytest.raises(LoopError, match="the model here is"):
+    with pytest.raises(LoopError, match=r"model 000000000000.*is neither in models nor of any commit here"):
         why.explained(record | {"version": "0" * 12})
     with pytest.raises(LoopError, match="git fetch --unshallow"):
         why.explained(record | {"commit": "1" * 40})
@@ -132,3 +133,23 @@ def test_a_model_of_another_commit_is_asked_by_its_own_code(log, client, working
     found = why.explained(record | {"commit": commit})
     assert found["threshold"] != 0.99
     assert found["contributions"] == pytest.approx(client.answer["contributions"], abs=1e-9)
+
+
+def test_a_model_of_uncommitted_edits_is_found_where_it_lies_and_where_it_was_committed_since(
+    log, client, working_copy, monkeypatch
+):
+    (record,) = find.find("why-1")
+    lineage = working_copy.text("models/lineage.json")
+    working_copy.edit("models/lineage.json", record["version"], "0" * 12)
+    record["commit"] = working_copy.commit() + "-changed"
+    (working_copy.path / "models/lineage.json").write_text(lineage)
+    working_copy.append("src/loop/serve/explain.py", "\n")
+    monkeypatch.chdir(working_copy.path)
+    expected = pytest.approx(client.answer["contributions"], abs=1e-9)
+    with monkeypatch.context() as patch:
+        patch.delattr(why, "checkout")
+        assert why.explained(record)["contributions"] == expected, "by models/"
+    working_copy.commit()
+    working_copy.edit("models/lineage.json", record["version"], "0" * 12)
+    working_copy.commit()
+    assert why.explained(record)["contributions"] == expected, "by the commit that has it now"

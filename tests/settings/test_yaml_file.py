@@ -1,6 +1,12 @@
 """A YAML file is a mapping, or an error that names file and line."""
 
+import math
+
 import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from loop.base.errors import LoopError
 from loop.settings import yaml_file
@@ -8,7 +14,7 @@ from loop.settings import yaml_file
 
 @pytest.mark.parametrize(
     ("text", "output"),
-    [("a: 1\nb: [2\nc: 3\n", "line 3"), ("- 1\n", "is a list"), ("", "is empty")],
+    [("a: 1\nb: [2\nc: 3\n", "line 3"), ("- 1\n", "is not a mapping"), ("", "is empty")],
 )
 def test_a_file_that_is_no_mapping_is_refused_with_its_line(tmp_path, text, output):
     path = tmp_path / "params.yaml"
@@ -20,3 +26,54 @@ def test_a_file_that_is_no_mapping_is_refused_with_its_line(tmp_path, text, outp
 def test_a_missing_file_says_where_to_run(tmp_path):
     with pytest.raises(LoopError, match="run from the repository's root"):
         yaml_file.load(tmp_path / "params.yaml")
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
+
+
+@given(VALUES)
+@example({"hash": "12e345678901", "switch": "on", "time": "1:30", "octal": "0o17", "day": "2013-01-01"})
+def test_what_is_written_is_read_again_by_old_readers_too(values):
+    text = yaml_file.dump(values)
+    assert yaml_file.parse(text) == values
+    assert yaml.safe_load(text) == values
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1e-05", "1E5", "on", "1:30", "100_000", "0o17", "0x1F", "08", ".5", "1.", "~", "TRUE", "yes", "'1'"],
+)
+def test_a_value_is_what_dvc_reads(text):
+    assert yaml_file.parse(f"a: {text}") == YAML(typ="safe").load(f"a: {text}")
+
+
+def test_a_small_number_as_dvc_exp_writes_it_is_a_number():
+    assert math.isclose(yaml_file.parse("a: 1e-05")["a"], 0.00001)
+
+
+@pytest.mark.parametrize(
+    ("text", "output"),
+    [
+        ("a: .inf\n", "line 1: .inf is not a finite number"),
+        ("a: .NaN\n", "not a finite number"),
+        ("a: 1e999\n", "not a finite number"),
+        ("a: 1\na: 2\n", "line 2: `a` twice"),
+        ("a: !!int '1_:1_'\n", "a tag"),
+        ("a: !!python/object:os.system x\n", "a tag"),
+        ("a: &b {c: 1}\nd:\n  <<: *b\n", "line 3: a merge"),
+        ("a: " + "[" * 5000, "more than 50 levels"),
+    ],
+)
+def test_what_people_do_not_write_is_refused_with_its_line(tmp_path, text, output):
+    with pytest.raises(LoopError, match=output):
+        yaml_file.mapping(text.encode(), tmp_path / "params.yaml")
+
+
+def test_another_encoding_is_named_with_its_line(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_bytes("a: 1\nowner: Müller\n".encode("latin-1"))
+    with pytest.raises(LoopError, match="line 2: byte 0xfc is not UTF-8"):
+        yaml_file.load(path)

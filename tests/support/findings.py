@@ -312,6 +312,7 @@ def _signal(
         limit=limit,
         p=None,
         alarm=alarm,
+        confirmed=alarm,
         since="2013-08-20" if alarm else None,
         summary=f"{title} is {value:.4f}, and past windows stay below {limit:.4f}",
     )

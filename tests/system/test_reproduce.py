@@ -80,7 +80,7 @@ def test_what_is_neither_version_nor_commit_is_refused(small_copy):
 
 def test_before_the_first_release_there_is_no_champion_to_reproduce(small_copy):
     done = small_copy.run("loop", "reproduce", "champion")
-    assert "nothing is released yet" in done.stdout
+    assert "nothing was released yet" in done.stdout
 
 
 def lock(repo) -> dict:

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import re
 import shutil
 import signal
@@ -11,7 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support.wait import WebDriverWait
 
-from conftest import BIN, Repo
+from conftest import BIN, ROOT, Repo
 from loop.serve import collect, materialize
 from problem import schema
 
@@ -70,7 +71,7 @@ class Running:
         assert "The model answers" in "".join(self.output), "".join(self.output)
 
     def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
+        os.killpg(self.process.pid, signal.SIGINT)  # as Ctrl-C does
         return self.process.wait(timeout=120)
 
     def kill(self) -> None:
@@ -100,7 +101,7 @@ def start(finished: Repo, store: str, tmp_path: Path) -> Iterator[Any]:
     """Starts servers of the finished repository in folders of their own, and ends them."""
     running: list[Running] = []
 
-    def started(workers: int = 1, **environment: str) -> Running:
+    def started(workers: int = 1, *, by: Sequence[str] = (), **environment: str) -> Running:
         home = tmp_path / str(len(running))
         home.mkdir()
         for name in ("src", "models", "dvc.yaml"):
@@ -115,7 +116,7 @@ def start(finished: Repo, store: str, tmp_path: Path) -> Iterator[Any]:
             "LOOP_COMMIT": "c0ffee",
         }
         process = subprocess.Popen(
-            [str(BIN / "loop"), "serve", "--port", str(port)],
+            [*by, f"PORT={port}"] if by else [str(BIN / "loop"), "serve", "--port", str(port)],
             cwd=home,
             env=finished.environment() | {"BENTOML_HOME": str(home / "bento")} | place | environment,
             stdout=subprocess.PIPE,
@@ -176,6 +177,24 @@ def test_it_answers_the_request_that_it_prints_shows_itself_in_a_browser_and_sto
     assert time.monotonic() - started < 60
     assert set(sent) <= on_record(server)
     assert "Traceback" not in "".join(server.output)
+
+
+MAKE = ("make", "-f", str(ROOT / "Makefile"), "-o", "setup", f"RUN={BIN}", "serve")
+ENDS = {
+    "a kill of make": (MAKE, os.kill, signal.SIGTERM),
+    "a terminal that is closed": (MAKE, os.killpg, signal.SIGHUP),
+}
+
+
+@pytest.mark.parametrize(("by", "send", "number"), ENDS.values(), ids=ENDS)
+def test_however_it_is_ended_nothing_stays_on_its_port(start, by, send, number):
+    server = start(by=by)
+    family = psutil.Process(server.process.pid).children(recursive=True)
+    send(server.process.pid, number)
+    server.process.wait(timeout=120)
+    assert not psutil.wait_procs(family, timeout=120)[1]
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(server.url, timeout=10)  # noqa: S310 - a server of our own
 
 
 def test_two_workers_killed_under_load_lose_no_prediction_older_than_a_second(start, tmp_path):

@@ -202,7 +202,7 @@ def test_a_persons_own_older_one_is_left_open_and_named_in_the_new_one(site):
     ("alarm", "heading"),
     [
         (True, "Production drifted, and a model"),
-        (False, "No signal is beyond its limit now, but a retrain gains, and a model"),
+        (False, "No signal by itself is confirmed beyond its limit, but a retrain gains, and a model"),
     ],
 )
 def test_the_pull_request_says_drifted_where_a_signal_alarms_alone(site, alarm, heading):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 SHARED = "page.html.j2"  # what pages extend: named here, so that the stages list it
 SECTION = "\f"  # stands between sections of a text; no foreign text holds one
@@ -34,6 +34,7 @@ _ENTITIES = {
 }
 # Direction marks, zero-width signs and controls change how a line reads, and say nothing.
 _UNSEEN = re.compile("[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
+_CODE = re.compile("`([^`]*[^`\\s][^`]*)`")
 _START = re.compile(r"^([#+=-]|\d+[.)](?=\s|$))")
 _LINKS = re.compile(r"(@|#(?=\w)|:(?=[^\s\d])|\bwww(?=\.)|\bGH(?=-\d))", re.IGNORECASE)
 
@@ -45,16 +46,32 @@ def plain(value: Any, longest: int = 500) -> str:
 
 
 def prose(value: Any) -> Markup:
-    """Words for markdown: no tag, link, image, mention, reference, table cell or emphasis comes of them."""
-    broken = _LINKS.sub(rf"\1{_BREAK}", plain(value))
-    words = "".join(_ENTITIES.get(sign, sign) for sign in broken)
-    words = re.sub(r"(?<![^\W_])_|_(?![^\W_])", "&#95;", words)  # within a word, it is no emphasis
+    """Words for markdown: no tag, link, image, mention, reference, table cell or emphasis comes of them.
+
+    What stands between two backticks is code, as `code` makes it.
+    """
+    parts = _CODE.split(plain(value))
+    words = "".join(
+        code(part, len(part)) if place % 2 else _escaped(part) for place, part in enumerate(parts)
+    )
     return ready(_START.sub(lambda sign: f"{_BREAK}{sign[0]}", words))  # no head, list or rule of its start
 
 
+def _escaped(text: str) -> str:
+    broken = _LINKS.sub(rf"\1{_BREAK}", text)
+    words = "".join(_ENTITIES.get(sign, sign) for sign in broken)
+    return re.sub(r"(?<![^\W_])_|_(?![^\W_])", "&#95;", words)  # within a word, it is no emphasis
+
+
 def code(value: Any, longest: int = 120) -> Markup:
-    """A code span for markdown, in which nothing acts; fit for a table's cell."""
-    return ready(f"`{plain(value, longest).replace('`', chr(39)).replace('|', '¦') or ' '}`")
+    """A code span for markdown, in which nothing acts, fit for a table's cell; nothing for nothing."""
+    text = plain(value, longest).replace("`", "'").replace("|", "¦")
+    return ready(f"`{text}`" if text else "")
+
+
+def spans(text: str) -> Markup:
+    """The same for HTML: escaped text in which what stands between two backticks is code."""
+    return ready(_CODE.sub(r"<code>\1</code>", str(escape(text))))
 
 
 def fenced(lines: Iterable[str], language: str = "") -> Markup:
@@ -115,5 +132,5 @@ def _engine(package: str, *, html: bool) -> Environment:
         keep_trailing_newline=True,
     )
     engine.globals["section"] = ready(SECTION)
-    engine.filters.update(figure=figure, code=code, fenced=fenced, plain=plain)
+    engine.filters.update(figure=figure, code=code, fenced=fenced, plain=plain, spans=spans)
     return engine

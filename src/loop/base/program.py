@@ -4,7 +4,6 @@
 whose lines people watch, `start` for servers and helpers that outlive the call. None takes a shell.
 """
 
-import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from loop.base import environment
 from loop.base.errors import LoopError
 
 PIPE, NOTHING = subprocess.PIPE, subprocess.DEVNULL
@@ -36,12 +36,6 @@ class Done:
     def gist(self, longest: int = 300) -> str:
         """The line that says what went wrong: one of our own if there is one, else the last."""
         return gist(self.errors if self.errors.strip() else self.out, longest)
-
-
-def environment(without: Sequence[str] = (), **more: str) -> dict[str, str]:
-    """What a child process gets: ours, less git's variables of a hook and what starts as told, and more."""
-    strange = ("GIT_", *without)
-    return {name: value for name, value in os.environ.items() if not name.startswith(strange)} | more
 
 
 def ask(
@@ -128,7 +122,7 @@ def start(  # noqa: PLR0913 - what a process is given, by keyword
         return subprocess.Popen(
             list(command),
             cwd=cwd,
-            env=dict(environment() if env is None else env),
+            env=dict(environment.child() if env is None else env),
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,

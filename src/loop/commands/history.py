@@ -38,6 +38,8 @@ def audit(
 ) -> None:
     """Say who changed what serves, when and why, and what served on each day; as audit/index.html too.
 
+    Exit codes: 0 said, or nothing was released yet; 1 days that are none.
+
     Example: loop audit --day 2026-01-05
     """
     import pandas as pd
@@ -56,7 +58,7 @@ def reproduce(
 ) -> None:
     """Make a version again from raw data, in a worktree of its commit, and compare every hash.
 
-    Exit codes: 0 everything came out the same, or nothing is released yet; 1 something did not.
+    Exit codes: 0 everything came out the same, or nothing was released yet; 1 something did not.
 
     Example: loop reproduce champion
     """

@@ -48,7 +48,8 @@ def record(
 ) -> None:
     """Write the version on the branch production, tell the registry, and make GitHub's release of it.
 
-    Any number of times: a version that is there is left as it is.
+    Any number of times: a version that is there is left as it is. Exit codes: 0 released, or nothing to
+    release, as without a branch production at origin; 1 not released.
 
     Example: loop release record --image ghcr.io/owner/name@sha256:0123…
     """
@@ -64,6 +65,8 @@ def status(
     now: Now = None,
 ) -> None:
     """Say what serves, what the challenger has shown, what is missing, and what to do next.
+
+    Exit codes: 0 said, or nothing was released yet; 1 the branch or its evidence cannot be read.
 
     Example: loop rollout status
     """

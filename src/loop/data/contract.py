@@ -114,11 +114,17 @@ def _breach(frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str, error: 
 
 def _keys(frame: pd.DataFrame, schema: pa.DataFrameSchema, rows: Any) -> tuple[str, ...]:
     key = list(schema.unique or frame.columns[:3])
-    return tuple(" ".join(map(str, row)) for row in frame.loc[rows[:EXAMPLES], key].itertuples(index=False))
+    return tuple(" ".join(map(shown, row)) for row in frame.loc[rows[:EXAMPLES], key].itertuples(index=False))
 
 
 def _some(values: pd.Series) -> tuple[str, ...]:
-    return tuple(str(value)[:40] for value in values.drop_duplicates().iloc[:EXAMPLES])
+    return tuple(shown(value)[:40] for value in values.drop_duplicates().iloc[:EXAMPLES])
+
+
+def shown(value: object) -> str:
+    """A value as a table shows it: quoted where a space or an unseen sign would hide what is wrong."""
+    text = str(value)
+    return text if text.isprintable() and text == " ".join(text.split()) and text else repr(text)
 
 
 def as_text(breaches: Iterable[Breach]) -> str:

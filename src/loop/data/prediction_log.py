@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.data import personal, raw
 from loop.data.features import DECIDED_AT
@@ -125,7 +126,7 @@ def _read(path: Path, types: Mapping[str, str]) -> pd.DataFrame:
     for name in ("score", "latency_ms"):
         wrong = ~np.isfinite(frame[name])
         if wrong.any():
-            found = f"{path} holds {int(wrong.sum()):,} rows whose {name} is no finite number"
+            found = f"{path} holds {counted(int(wrong.sum()), 'row')} whose {name} is no finite number"
             raise LoopError(found, "numbers alone", AGAIN)
     return frame
 

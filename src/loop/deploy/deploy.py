@@ -80,7 +80,7 @@ def _once(options: Options, before: str) -> tuple[int, str]:
     """Deploy, and print what serves unless it was printed `before`: exit code, and that text."""
     with _alone():
         site = Site(options.listen, LONGEST * serve_settings.params().body_kb_max)
-        state = branch.fetch().state
+        state = branch.serving()
         servers, faults = bring_about(
             state, rollout_policy.read(), site, Servers(FOLDER), Proxy(FOLDER / "nginx"), options.containers
         )
@@ -100,8 +100,6 @@ def bring_about(
 
     Raises LoopError, and all is as it was, when the champion cannot be started or nginx refuses.
     """
-    if state.champion is None:
-        raise LoopError("nothing was released yet", "a champion on production", "merge a change of the model")
     before = servers.running()
     serving: list[Server] = []
     faults: list[LoopError] = []

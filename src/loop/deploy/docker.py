@@ -2,7 +2,7 @@
 
 import os
 
-from loop.base import program
+from loop.base import environment, program
 from loop.base.errors import LoopError
 from loop.base.program import Done
 from loop.production.state import Challenger, Champion
@@ -72,4 +72,4 @@ def last_lines(container: str, lines: int) -> list[str]:
 
 def _docker(*arguments: str, env: dict[str, str] | None = None) -> Done:
     """A call of Docker. Raises LoopError where it is not there, or hangs."""
-    return program.ask(["docker", *arguments], seconds=SECONDS, env=os.environ | (env or {}))
+    return program.ask(["docker", *arguments], seconds=SECONDS, env=environment.child(**(env or {})))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from loop.base.errors import LoopError
 from loop.base.files import write_text
+from loop.base.warning import warn
 from loop.deploy import cluster_settings, compose, kubernetes, nginx
-from loop.github import issue
 from loop.production import branch, log, rollout_policy
 from loop.production import state as production
 from loop.production.state import State, Version
@@ -39,9 +39,7 @@ def rescued(state: State) -> dict[str, str]:
         settings = cluster_settings.of_commit(state.champion.commit) if state.champion else None
         if settings is None:
             raise
-        issue.warn(
-            f"{error.found}; manifests are made with {cluster_settings.SETTINGS} of the champion's commit"
-        )
+        warn(f"{error.found}; manifests are made with {cluster_settings.SETTINGS} of the champion's commit")
         return kubernetes.files(state, settings, _spare(state))
 
 
@@ -54,7 +52,7 @@ def _spare(state: State) -> Version | None:
 
 def main(what: str, to: Path) -> None:
     """Write the files of the state as it is now to a folder. Raises LoopError where nothing can run."""
-    state = branch.fetch().state
+    state = branch.serving()
     files = of_kubernetes(state) if what == "kubernetes" else of_compose(state)
     for path, text in files.items():
         write_text(to / path, text)

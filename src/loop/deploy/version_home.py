@@ -121,7 +121,9 @@ def _model(home: Checkout, version: Known) -> None:
     there = (home.path / REFERENCE).is_file() and (home.path / MODEL).is_file()
     if there and digest(home.path / MODEL, "sha256") == version.model:
         return
-    _stored(home, version)
+    stored = Stored(version.commit, home.path)
+    for path in (REFERENCE, MODEL):
+        stored.need(path)
     found = digest(home.path / MODEL, "sha256")
     if found != version.model:
         raise LoopError(
@@ -129,14 +131,3 @@ def _model(home: Checkout, version: Known) -> None:
             f"{version.model[:12]}…, as it was released",
             f"`loop reproduce {version.version}` says which stage differs",
         )
-
-
-def _stored(home: Checkout, version: Known) -> None:
-    stored = Stored(version.commit, home.path)
-    for path in (REFERENCE, MODEL):
-        if not stored.bring(path):
-            raise LoopError(
-                f"{path} of version {version.version} is in no cache or remote",
-                f"the file that dvc.lock of {version.commit[:12]} names",
-                f"`dvc push` it from where it was made, or `loop reproduce {version.version}`",
-            )

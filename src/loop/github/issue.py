@@ -1,18 +1,9 @@
 """An issue about what a workflow could not do, opened once, and a warning on the run's page."""
 
-import os
 from typing import Any
 
 from loop.base.errors import LoopError
-from loop.base.markup import plain
 from loop.github.client import BOT, GitHub
-
-
-def warn(text: str) -> None:
-    """One line for a person: on the run's page in a workflow, else on the terminal."""
-    print(
-        f"{'::warning::' if os.environ.get('GITHUB_ACTIONS') else 'warning: '}{plain(text, 1000)}", flush=True
-    )
 
 
 def here() -> GitHub | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from loop.base.errors import LoopError
 from loop.base.markup import plain
-from loop.github import issue
+from loop.base.warning import warn
 from loop.github.client import GitHub
 from loop.github.cml import cml
 from loop.repo import remote
@@ -86,7 +86,7 @@ def label(github: GitHub, url: str, name: str) -> None:
     try:
         github.post(f"issues/{url.rpartition('/')[2]}/labels", labels=[name])
     except LoopError as error:
-        issue.warn(f"the pull request has no label: {error.found}")
+        warn(f"the pull request has no label: {error.found}")
 
 
 def _cml(github: GitHub, place: Path, change: Change) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from loop.base.counted import counted
 from loop.base.errors import LoopError, UsageError
 from loop.base.files import write_text
 from loop.base.markup import plain, render
-from loop.production import log
+from loop.production import branch, log
 from loop.production import state as production
 from loop.production.log import Transition
 from loop.production.state import State, Version
@@ -46,13 +47,10 @@ class Day:
 def main(since: str | None, until: str | None, day: str | None, now: pd.Timestamp) -> None:
     """Write audit/index.html and print its table. Raises LoopError for days that are none."""
     ref = production.ref()
-    transitions = log.transitions(ref)
-    if ref is None or not transitions:
-        raise LoopError(
-            "nothing was released yet",
-            f"a branch {production.BRANCH} with a state",
-            "`git fetch origin` if it was, by another clone",
-        )
+    transitions = log.transitions(ref or branch.fetch().commit)
+    if not transitions:
+        print(branch.nothing())
+        return
     first, last = _period(since, until, day, (transitions[0].at.normalize(), now.normalize() + DAY))
     found = list(days(transitions, first, last))
     write_text(PAGE, page(found, log.versions(ref), transitions[-1]))
@@ -73,8 +71,8 @@ def table(found: list[Day]) -> Iterator[str]:
         what = f"version {transition.version}" if transition.version else ""
         kind, who = f"{transition.kind:<9} {what:<11}", f"{plain(transition.who, 20):<20}"
         yield f"{transition.at:%Y-%m-%d %H:%M}Z  {kind} {who} {plain(transition.subject, 60)}"
-    quiet = sum(not day.transitions for day in found)
-    yield f"{len(transitions)} transitions, none on {quiet} of {len(found)} days; then {found[-1].described}"
+    quiet = f"none on {sum(not day.transitions for day in found)} of {counted(len(found), 'day')}"
+    yield f"{counted(len(transitions), 'transition')}, {quiet}; then {found[-1].described}"
     yield f"page  {PAGE}"
 
 

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import yaml
 
+from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.base.files import digest
-from loop.repo.commit import Commit
+from loop.repo.commit import Commit, of_model
 from loop.repo.git import git
+from loop.settings import yaml_file
 from loop.settings.paths import LINEAGE, PIPELINE_LOCK
 
 
@@ -20,8 +22,7 @@ def screen(model: Path) -> str:
     if not model.is_file():
         raise LoopError(f"{model} is missing", "a model file", "`dvc checkout` or `loop run` brings it")
     sha256 = digest(model, "sha256")
-    commits = git("log", "--all", "--reverse", "--format=%H", f"-S{sha256}", "--", str(LINEAGE)).split()
-    found = [commit for commit in commits if sha256 in Commit(commit).text(LINEAGE)]
+    found = of_model(sha256)
     here = LINEAGE.is_file() and sha256 in LINEAGE.read_text(encoding="utf-8")
     if not found and not here:
         raise LoopError(
@@ -30,25 +31,31 @@ def screen(model: Path) -> str:
             "`git fetch --all`, or `git fetch --unshallow` in a shallow clone, then ask again",
         )
     commit = found[0] if found else None
-    about = (
-        git("log", "-1", "--format=%H%n        %ad, %an: %s", "--date=iso", commit) if commit else "none yet"
-    )
     made = json.loads(_file(LINEAGE, commit))
-    stages = yaml.safe_load(_file(PIPELINE_LOCK, commit))["stages"]
+    stages = yaml_file.parse(_file(PIPELINE_LOCK, commit))["stages"]
     data = {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
     links = {name: value for name, value in data.items() if name.startswith("data/")} | made["data"]
     return "\n".join(
         [
             f"model   {model}  sha256 {sha256}",
-            f"commit  {about}",
+            f"commit  {_about(found)}",
             f"rows    {made['rows']:,}",
             *(f"  {name:<32} {value}" for name, value in (links | made["environment"]).items()),
-            f"code    {len(made['code'])} files",
+            f"code    {counted(len(made['code']), 'file')}",
             *(f"  {name:<32} {value}" for name, value in made["code"].items()),
             "params",
             *(f"  {line}" for line in yaml.safe_dump(made["params"], sort_keys=False).splitlines()),
         ]
     )
+
+
+def _about(found: list[str]) -> str:
+    """The first of the commits that record a model, and how many later ones do, whose files may differ."""
+    if not found:
+        return "none yet"
+    about = git("log", "-1", "--format=%H%n        %ad, %an: %s", "--date=iso", found[0])
+    later = f"; so do {len(found) - 1} later, the last {found[-1][:12]}" if found[1:] else ""
+    return f"{about}\n        the first to record this model, with the files below{later}"
 
 
 def _file(path: Path, commit: str | None) -> str:

@@ -13,17 +13,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.base.markup import plain
-from loop.github import issue
+from loop.base.warning import warn
 from loop.model import tracking
 from loop.model.artifacts import Stored
 from loop.production import branch
 from loop.production.state import Production, Version
 from loop.repo.commit import Commit
 from loop.repo.git import git
+from loop.settings import yaml_file
 from loop.settings.paths import CARD, LINEAGE, METRICS, MODEL, PARAMS
 
 DATA = "data "
@@ -53,7 +53,7 @@ class Synced:
     def __str__(self) -> str:
         changes = [f"{len(self.made)} made", f"{len(self.tagged)} tagged anew", *self.moved]
         done = ", ".join(changes) if self.made or self.tagged or self.moved else "nothing to do"
-        return f"registry: {self.versions} versions of {self.name} as git has them: {done}"
+        return f"registry: {counted(self.versions, 'version')} of {self.name} as git has them: {done}"
 
 
 def main() -> None:
@@ -72,7 +72,7 @@ def follow(after: Production) -> None:
     try:
         print(sync(after), flush=True)
     except Exception as error:  # whatever a client of a server that is down raises
-        issue.warn(f"MLflow does not follow yet: {plain(error, 200)}; `loop registry sync` fixes it")
+        warn(f"MLflow does not follow yet: {plain(error, 200)}; `loop registry sync` fixes it")
 
 
 def sync(production: Production) -> Synced:
@@ -232,7 +232,7 @@ def _run(client: Any, version: Version) -> str:
     found = client.search_runs([experiment], query, max_results=1)
     if found:
         return str(found[0].info.run_id)
-    params = yaml.safe_load(_file(version, PARAMS) or "{}")
+    params = yaml_file.parse(_file(version, PARAMS) or "{}")
     metrics = json.loads(_file(version, METRICS) or "{}")
     texts = {"report/card.md": CARD, "report/metrics.json": METRICS, "model/lineage.json": LINEAGE}
     with tempfile.TemporaryDirectory() as folder:

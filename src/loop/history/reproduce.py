@@ -10,17 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from loop.base.errors import LoopError
 from loop.base.files import digest
 from loop.base.markup import ready, render
+from loop.base.warning import warn
 from loop.github import issue, workflow_output
 from loop.production import branch, state
 from loop.production.state import VERSIONS, Production, Version
 from loop.repo import dvc_lock
 from loop.repo.git import commit_of
 from loop.repo.worktree import Checkout, checkout
+from loop.settings import yaml_file
 from loop.settings.paths import MODEL, PIPELINE_LOCK
 
 CHAMPION = "champion"
@@ -50,7 +50,7 @@ def main(name: str, with_issue: bool) -> int:
     """Print the table of hashes; 1 if one differs or a stage fails, and then an issue if asked for."""
     there = _production(name)
     if name == CHAMPION and there.state.champion is None:
-        print("nothing is released yet: there is nothing to reproduce")
+        print(branch.nothing())
         return 0
     commit, version = _which(name, there)
     what = f"version {version.version}" if version else f"commit {commit[:12]}"
@@ -138,7 +138,7 @@ def _run(home: Checkout) -> None:
 
 
 def _lock(path: Path, commit: str) -> dict[str, Any]:
-    found = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+    found = yaml_file.parse(path.read_text(encoding="utf-8")) if path.is_file() else None
     if not isinstance(found, dict) or not isinstance(found.get("stages"), dict):
         raise LoopError(
             f"{PIPELINE_LOCK} of {commit[:12]} is not a lock of DVC",
@@ -159,6 +159,8 @@ def _production(name: str) -> Production:
     except LoopError as error:
         if not re.fullmatch(r"v?\d{1,9}", name) and name != CHAMPION:
             return state.read(None)
+        if state.ref() is None:
+            raise
         print(f"note: {error.found}")
         return state.read(state.ref())
 
@@ -182,7 +184,7 @@ def _open_issue(what: str, commit: str, different: list[Row], why: str) -> None:
     """An issue, unless one is open."""
     github = issue.here()
     if github is None:
-        issue.warn("not in a workflow: no issue was opened")
+        warn("not in a workflow: no issue was opened")
         return
     values = {
         "commit": commit,

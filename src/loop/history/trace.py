@@ -15,11 +15,11 @@ from loop.production import log
 from loop.production import state as production
 from loop.production.log import Transition
 from loop.production.state import Challenger, Champion, Version
-from loop.repo.commit import Commit
+from loop.repo.commit import CHANGED, Commit
 from loop.repo.git import git
+from loop.settings import yaml_file
 from loop.settings.paths import LINEAGE, MODEL, PARAMS
 
-CHANGED = "-changed"  # what a server adds to the commit of a checkout in which files were changed
 Find = Callable[[str], list[dict[str, Any]]]
 
 
@@ -104,18 +104,18 @@ def _of_prediction(record: dict[str, Any], known: dict[int, Version], transition
 
 
 def _prediction(record: dict[str, Any], known: dict[int, Version]) -> list[str]:
-    at = pd.Timestamp(record["at"]).tz_convert("UTC")
+    at, version = pd.Timestamp(record["at"]).tz_convert("UTC"), released(record, known)
     decision = {True: "yes", False: "no", None: "none: no threshold"}[record["decision"]]
+    role = f" as {record['role']}" if version else ""  # a server started by hand has none
     lines = [
         f"request   {record['id']}",
-        f"  at      {at:%Y-%m-%d %H:%M:%S}Z, answered as {record['role']} in {record['latency_ms']:.1f} ms",
+        f"  at      {at:%Y-%m-%d %H:%M:%S}Z, answered{role} in {record['latency_ms']:.1f} ms",
         f"  score   {record['score']:.6f}, decision {decision}",
         f"  entity  {record['entity']}",
     ]
     commit = record["commit"] or ""
     if commit.endswith(CHANGED):
         lines.append("  note    its server ran in a checkout with changed files: no commit holds that code")
-    version = released(record, known)
     if version is not None and version.commit != commit.removesuffix(CHANGED):
         lines.append(
             f"  note    the model is that of version {version.version}, the code of commit {commit[:12]}"
@@ -194,7 +194,7 @@ def _people(version: Version) -> list[str]:
 def _made_of(version: Version) -> Iterator[str]:
     """Data, params and locks, as the version's commit has them."""
     yield "data"
-    windows = yaml.safe_load(_file(version, PARAMS) or "{}").get("windows", {})
+    windows = yaml_file.parse(_file(version, PARAMS) or "{}").get("windows", {})
     for name in ("train", "holdout"):
         if name in windows:
             yield f"  {name:<32} {windows[name]['from']} until {windows[name]['until']}"

@@ -22,7 +22,8 @@ class Stored:
         from dvc.api import DVCFileSystem
 
         logging.getLogger("dvc").setLevel(logging.CRITICAL)
-        self.root, self._files = root, DVCFileSystem(str(here) if here else None, rev=commit)
+        self.root, self._commit = root, commit
+        self._files = DVCFileSystem(str(here) if here else None, rev=commit)
 
     def bring(self, path: Path) -> bool:
         """Bring an output to its place below `root`, if it can be had whole; else no file lies there."""
@@ -37,6 +38,16 @@ class Stored:
         if target.is_file():
             target.unlink()
         return False
+
+    def need(self, path: Path) -> None:
+        """Bring an output. Raises LoopError if it cannot be had."""
+        if not self.bring(path):
+            raise LoopError(
+                f"{path} of commit {self._commit[:12]} is in no cache or remote",
+                f"the file that its {PIPELINE_LOCK} names",
+                "`dvc push` it from where it was made, or make it again here: "
+                f"`git switch --detach {self._commit[:12]}`, `make run`, `git switch -`",
+            )
 
 
 def rebuild(home: Checkout, stored: Stored, md5: str, base: str) -> str:

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from loop.base import environment
 from loop.base.errors import LoopError
 from loop.base.files import digest
 from loop.repo import dvc_yaml
@@ -23,6 +24,12 @@ def links(stage: str, params: dict[str, Any]) -> dict[str, Any]:
     earlier stages read is in the dvc.lock of the same commit: naming it here as well would
     make the file depend on more than its stage does, and go stale.
     """
+    if place := environment.foreign():
+        raise LoopError(
+            f"the code that runs is of {place}",
+            f"that of {Path('src').absolute()}, which the lineage would name",
+            "run it by `loop`, or by `dvc repro`",
+        )
     spec = next(one for one in dvc_yaml.of() if one.name == stage)
     return {
         "data": {dep: md5(Path(dep)) for dep in sorted(spec.deps) if dep.startswith("data/")},

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from loop.base.errors import LoopError
+from loop.base.warning import warn
 from loop.repo.git import git
 
 os.environ.setdefault("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
@@ -56,12 +57,24 @@ def connect() -> Any:
         experiment = client.get_experiment_by_name(name)
         return client, experiment.experiment_id if experiment else client.create_experiment(name)
     except (MlflowException, SQLAlchemyError) as error:
-        uri = os.environ["MLFLOW_TRACKING_URI"]
-        raise LoopError(
-            f"MLflow at {uri} does not answer: {str(error).splitlines()[0][:120]}",
-            "a tracking server, or the default file mlflow.db",
-            "start the server, or unset MLFLOW_TRACKING_URI; a broken mlflow.db: move it away",
-        ) from None
+        uri, why = os.environ["MLFLOW_TRACKING_URI"], str(error).splitlines()[0][:120]
+        todo = "start the server, or unset MLFLOW_TRACKING_URI; a broken mlflow.db: move it away"
+        if "database is locked" in str(error):
+            todo = "wait until the other run or `make ui` has ended, then run it again"
+        expected = "a tracking server, or the default file mlflow.db"
+        raise LoopError(f"MLflow at {uri} does not answer: {why}", expected, todo) from None
+
+
+def try_to_record(model_sha256: str, **what: Any) -> None:
+    """Record as `record` does; a tracker that fails is a warning, since the model is whole without it."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        record(model_sha256, **what)
+    except (LoopError, MlflowException, SQLAlchemyError, OSError) as error:
+        why = str(error).splitlines()[0][:200]
+        warn(f"MLflow has no record of model {model_sha256[:12]}, which is whole: {why}")
 
 
 def record(

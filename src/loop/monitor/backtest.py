@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from loop.base import files
+from loop.base.counted import counted
 from loop.data.features import DECIDED_AT
 from loop.monitor.inputs.champion_model import Champion
 from loop.monitor.schema import Gain
@@ -27,7 +28,8 @@ def gain(
     trains = (decided >= windows.train.since) & (decided < until) & (rows["label_known_at"] <= until)
     days = judged[DECIDED_AT].dt.floor("D")
     if len(judged) < settings.rows_min or days.nunique() < 2:
-        few = f"{len(judged):,} matured rows of {days.nunique()} days that the champion was not trained on"
+        few = f"{counted(len(judged), 'matured row')} of {counted(days.nunique(), 'day')}"
+        few += " that the champion was not trained on"
         return f"a retrain has too few to be judged by: {few}, not {settings.rows_min:,} of 2"
     scores = champion.score(judged), champion.refit(rows[trains], judged)
     codes, names = pd.factorize(days)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from loop.base.counted import counted
 from loop.monitor.schema import Decision, Gain
 from loop.monitor.signals.series import Series, confirmed, since
-from loop.settings.monitor_settings import Settings
+from loop.settings.monitor_settings import Hysteresis, Settings
 
 NEXT: dict[Decision, str] = {
     "nothing": "nothing to do",
@@ -78,7 +79,7 @@ def decide(case: Case, gain: Gain | str, runs: list[str], settings: Settings) ->
     if (first := _first(case, settings)) is not None:
         return Decided(*first, None)
     if not suspects(case, settings):
-        return _quiet(gain, runs, settings)
+        return _quiet(case, gain, runs, settings)
     decision, reason = _drifted(case, gain, settings)
     return Decided(decision, reason, _since(alarms(case.series), runs, settings))
 
@@ -89,9 +90,12 @@ def _since(alarms: np.ndarray, runs: list[str], settings: Settings) -> str | Non
     return min(counted, since(alarms, runs) or counted)
 
 
-def _quiet(gain: Gain | str, runs: list[str], settings: Settings) -> Decided:
+def _quiet(case: Case, gain: Gain | str, runs: list[str], settings: Settings) -> Decided:
     """Nothing, but for a check-up that finds what no signal shows."""
-    quiet = "no run beyond what past windows showed, or one alone"
+    newest, rule = alarms(case.series)[-1:].any(), settings.hysteresis
+    quiet = "the newest run is within what past windows showed"
+    if newest:
+        quiet = f"the newest run is beyond past windows, but not {rule.runs} of the last {rule.of} runs"
     if isinstance(gain, str):
         return Decided("nothing", f"{quiet}; at the check-up {gain}" if gain else quiet, None)
     if gain.low > 0:
@@ -103,13 +107,13 @@ def _quiet(gain: Gain | str, runs: list[str], settings: Settings) -> Decided:
 def _first(case: Case, settings: Settings) -> tuple[Decision, str] | None:
     """What is decided whatever drifted."""
     if case.breaches:
-        rules = "1 rule" if case.breaches == 1 else f"{case.breaches} rules"
+        rules = counted(case.breaches, "rule")
         return "broken feed", f"the newest rows break {rules} of their contract"
     if case.rows < settings.rows_min:
-        found = f"{case.rows:,} rows in the newest {settings.window_days} days"
+        found = f"{counted(case.rows, 'row')} in the newest {settings.window_days} days"
         return "no data", f"{found}, fewer than {settings.rows_min:,} (monitor.rows_min)"
     if case.labels is not None and case.labels < settings.rows_min:
-        found = f"{case.labels:,} labels of {settings.window_days} days that must have them by now"
+        found = f"{counted(case.labels, 'label')} of {settings.window_days} days that must have them by now"
         return "no data", f"{found}, fewer than {settings.rows_min:,} (monitor.rows_min): do they still come?"
     if case.constant:
         return (
@@ -120,7 +124,7 @@ def _first(case: Case, settings: Settings) -> tuple[Decision, str] | None:
 
 
 def _drifted(case: Case, gain: Gain | str, settings: Settings) -> tuple[Decision, str]:
-    beyond = f"{_names([one.title for one in case.series if one.alarm[-1]])}: beyond past windows"
+    beyond = f"{_causes(case.series, settings.hysteresis)}: beyond past windows"
     if (last := cooling(case, settings)) is not None:
         return "warning", f"{beyond}; the last retrain was on {last}, too lately for another"
     if isinstance(gain, str):
@@ -128,6 +132,13 @@ def _drifted(case: Case, gain: Gain | str, settings: Settings) -> tuple[Decision
     if gain.low > 0:
         return "retrain", f"the model is overtaken: {_gained(gain)}; {beyond}"
     return "warning", f"{beyond}, but nothing certain is to be gained: {_gained(gain)}"
+
+
+def _causes(series: list[Series], rule: Hysteresis) -> str:
+    """The signals that enough runs confirm; where none is by itself, those that took turns."""
+    if found := [one.title for one in series if confirmed(one.alarm, rule)]:
+        return _names(found)
+    return f"in turn {_names([one.title for one in series if one.alarm[-rule.of :].any()])}"
 
 
 def _is(names: list[str]) -> str:

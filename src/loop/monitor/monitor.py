@@ -3,7 +3,6 @@
 Everything is taken as known at `now`. Nothing is written but monitor/.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -39,9 +38,10 @@ from loop.monitor.schema import (
 from loop.monitor.signals import estimate
 from loop.monitor.snapshot import Snapshot
 from loop.production import state
+from loop.repo import remote
+from loop.repo.commit import Commit
 from loop.settings import monitor_settings
 from loop.settings.monitor_settings import Settings
-from loop.settings.paths import LINEAGE
 from problem import metrics
 
 
@@ -105,13 +105,11 @@ _NO_FIGURES: dict[str, Any] = {
 
 def _newer(champion: Champion) -> list[str]:
     """A note where main holds another model than serves: it is on its way, and no retrain outruns it."""
-    try:
-        held = json.loads(LINEAGE.read_text(encoding="utf-8"))["model"]["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
+    main = remote.main_ref()
+    held = Commit(main).model() if main else None
+    if held in (None, champion.sha256):
         return []
-    if held == champion.sha256:
-        return []
-    return [f"this tree holds model {held[:12]}, which does not serve yet: no retrain is proposed beside it"]
+    return [f"main holds model {held[:12]}, which does not serve yet: no retrain is proposed beside it"]
 
 
 def _case(
@@ -148,7 +146,7 @@ def _figures(snapshot: Snapshot, setup: Settings, notes: list[str]) -> dict[str,
         "inputs": _window(when.until, _newest(snapshot, when.until, setup), setup),
         "matured": _window(when.ends[-1], int(snapshot.performance.rows[-1]), setup),
         "outcomes": labels.outcomes(snapshot.joined, first),
-        "signals": [one.signal(when.runs) for one in snapshot.series],
+        "signals": [one.signal(when.runs, setup.hysteresis) for one in snapshot.series],
         "features": features,
         "curves": snapshot.curves,
         "cusum": snapshot.performance.cusum,

@@ -7,7 +7,8 @@ import hashlib
 import re
 
 from loop.base.errors import LoopError
-from loop.base.markup import plain
+from loop.base.markup import plain, ready, render
+from loop.base.warning import warn
 from loop.github import issue, workflow_output
 from loop.github.client import BOT, GitHub
 from loop.monitor.report import text as report
@@ -17,7 +18,7 @@ LABEL = "drift"
 TITLES: dict[Decision, str] = {
     "broken feed": "The feed breaks its contract: nothing is retrained on it",
     "alert": "The model needs a person now",
-    "no data": "There is nothing new to look at",
+    "no data": "No data: nothing can be judged",
 }
 _MARK = re.compile(r"<!-- (?:told|reported) ([0-9a-f]{12}) -->")  # older versions wrote the first
 _FIGURE = re.compile(r"(?<!\w)[-+]?\d[\d,.]*")  # not the digits of a name
@@ -40,7 +41,7 @@ def post(finding: Finding) -> None:
     try:
         print(f"an issue says so: {_open_or_comment(github, title, finding)}", flush=True)
     except LoopError as error:
-        issue.warn(f"{title}, and no issue could say so: {error.found}")
+        warn(f"{title}, and no issue could say so: {error.found}")
 
 
 def _open_or_comment(github: GitHub, title: str, finding: Finding) -> str:
@@ -59,10 +60,12 @@ def _open_or_comment(github: GitHub, title: str, finding: Finding) -> str:
 
 def _body(finding: Finding) -> str:
     """What the issue says: the report, and where it came from."""
-    run = workflow_output.run_url()
-    where = f"\n[The run]({run}), with the HTML report in its artifact `monitor`.\n" if run else ""
-    text = report.markdown(finding, workflow_output.files_url())
-    return f"{text}{where}\n<!-- reported {_fingerprint(finding)} -->\n"
+    values = {
+        "report": ready(report.markdown(finding, workflow_output.files_url())),
+        "run": ready(workflow_output.run_url() or ""),
+        "fingerprint": _fingerprint(finding),
+    }
+    return render("loop.monitor.report", "issue.md.j2", values)
 
 
 def _fingerprint(finding: Finding) -> str:

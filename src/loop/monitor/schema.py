@@ -26,7 +26,7 @@ class Part(BaseModel):
 class Model(Part):
     """The champion, and what it was trained on: [train_from, train_until)."""
 
-    name: str  # "version 3", or the branch whose model it is
+    name: str  # "version 3"; before the first release the branch whose model it is
     commit: str
     sha256: str
     train_from: str
@@ -101,6 +101,7 @@ class Signal(Part):
     limit: float | None
     p: float | None
     alarm: bool  # at the newest run
+    confirmed: bool = False  # and so do enough of the last runs (monitor.hysteresis)
     since: str | None  # first day of the runs in a row that alarm
     summary: str  # one sentence with the numbers
 

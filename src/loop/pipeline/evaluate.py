@@ -152,7 +152,7 @@ def main() -> None:
     files.write_text(CARD, model_card.markdown(card))
     drawn = evaluation_figures.draw(found, settings.confidence)
     files.write_text(EVALUATION, evaluation_report.html(card, drawn))
-    tracking.record(
+    tracking.try_to_record(
         made["model"]["sha256"],
         metrics={name: e.value for name, e in found.metrics.items() if np.isfinite(e.value)},
         artifacts={EVALUATION: "report", CARD: "report", METRICS: "report"},

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from loop.base import program
+from loop.base import environment, program
 from loop.base.errors import LoopError, UsageError
 from loop.repo import dvc_yaml
 from loop.settings.minimum import reaches
@@ -110,7 +110,7 @@ def run(arguments: list[str]) -> int:
     tools = str(Path(sys.executable).parent)  # so that a stage's `python` is this one
     path = os.pathsep.join([tools, os.environ.get("PATH", "")])
     command = [f"{tools}/dvc", "repro", *arguments]
-    code = program.follow(command, _passed_on, env={**os.environ, "PATH": path}, errors=None)
+    code = program.follow(command, _passed_on, env=environment.child(PATH=path), errors=None)
     if code == 0:
         card = json.loads(CARD_JSON.read_text(encoding="utf-8"))
         print(summary(card))

@@ -51,7 +51,7 @@ def main() -> None:
     }
     files.write_json(LINEAGE, made)
     hashes = {f"data {path}": md5 for path, md5 in links["data"].items()}
-    tracking.record(
+    tracking.try_to_record(
         sha256,
         start=True,
         params=tracking.flat(everything),

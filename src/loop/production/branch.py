@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from loop.base.errors import LoopError
 from loop.production import state as production
 from loop.production.state import BRANCH, STATE, VERSIONS, Production, State, Version
 from loop.repo.git import git
 from loop.repo.remote import identity, remote, to_remote
+from loop.settings import yaml_file
 
 TRIES = 5
 LOCAL = f"refs/heads/{BRANCH}"
 REMOTE = f"refs/remotes/origin/{BRANCH}"
+NO_BRANCH = "couldn't find remote ref"  # git's words
 HEAD_OF_STATE = "# What serves. Made by `loop`: change it by `loop rollout` and `loop rollback`.\n"
 AGAIN = "it may be there all the same: look at `loop rollout status` before you run it again"
 
@@ -30,22 +31,48 @@ class _MovedError(Exception):
 
 
 def fetch() -> Production:
-    """The branch as it is now, at `origin` if there is one.
+    """The branch as it is now, at `origin` if there is one; empty where it was never made.
 
-    Raises LoopError when `origin` does not answer, or has no such branch.
+    Raises LoopError when `origin` does not answer, or lacks a branch that this clone knows.
     """
     if not remote():
         _alone()
         return production.read(production.ref())
     done = to_remote("fetch", "--quiet", "--no-tags", "origin", f"+{LOCAL}:{REMOTE}")
+    if done.code and NO_BRANCH in done.errors and production.ref() is None:
+        return production.read(None)
     if done.code:
-        output = done.gist()
         raise LoopError(
-            f"the branch {BRANCH} cannot be fetched: {output}",
+            f"the branch {BRANCH} cannot be fetched: {done.gist()}",
             f"a branch {BRANCH} at origin",
-            "`loop setup github` makes it; if it is there, look at the network and at your rights",
+            "look at the network and at your rights; `loop setup github --apply` makes a branch that is gone",
         )
     return production.read(REMOTE)
+
+
+def serving() -> State:
+    """What serves now. Raises LoopError where nothing was released yet."""
+    state = fetch().state
+    if state.champion is None:
+        raise LoopError("nothing was released yet", f"a champion on the branch {BRANCH}", first())
+    return state
+
+
+def nothing() -> str:
+    """The one answer of commands that ask, where nothing was released yet."""
+    return f"nothing was released yet: {first()}"
+
+
+def first() -> str:
+    """What leads to the first release."""
+    if not remote():
+        return "`loop release record` releases the model of HEAD to this clone's own branch"
+    if production.ref() is not None:
+        return "the next merge to main releases its model"
+    return (
+        f"origin has no branch `{BRANCH}`, `loop setup github --apply` makes it; "
+        "on a laptop a clone without origin has its own (docs/deploy.md)"
+    )
 
 
 def _alone() -> None:
@@ -82,7 +109,7 @@ def change(
 
 def dump(section: State | Version) -> str:
     """A state or a version as YAML; instants as ISO texts in UTC."""
-    return yaml.safe_dump(_plain(section.model_dump()), sort_keys=False, allow_unicode=True)
+    return yaml_file.dump(_plain(section.model_dump()))
 
 
 def _plain(value: Any) -> Any:

@@ -3,7 +3,6 @@
 import base64
 
 from loop.base.errors import LoopError
-from loop.base.markup import prose
 from loop.github.client import HEADLINE
 from loop.publish import head, pull, results
 from loop.publish.artifact import Artifact
@@ -28,7 +27,7 @@ def bring_back(case: Case, found: Artifact) -> None:
         files = results.to_commit(found.files, case.head)
     except LoopError as error:
         files = {}
-        case.notes.append(f"{prose(error.found)}. To do: {prose(error.todo)}.")
+        case.notes.append(f"{error.found}. To do: {error.todo}.")
     if case.tip.sha != case.run.sha and not _holds(case.tip, case.run.sha, files):
         raise moved(case.tip, case.run)
     if not files:
@@ -41,7 +40,7 @@ def bring_back(case: Case, found: Artifact) -> None:
         return
     sha = case.tip.sha if case.tip.sha != case.run.sha else _committed(case, files)
     if sha is None:
-        case.notes.append(f"`dvc.lock` could not be committed: {prose(case.errors[-1].found)}.")
+        case.notes.append(f"`dvc.lock` could not be committed: {case.errors[-1].found}.")
         return
     case.pull = Pull(case.pull.number, sha, case.pull.branch, own=True)
     case.notes.append(

@@ -5,12 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from loop.base.errors import LoopError
-from loop.base.markup import code
 from loop.github.client import GitHub
 from loop.publish.head import Head
 from loop.publish.pull import Pull, Run
-
-FIRST = 10  # changed files that are named
 
 
 @dataclass
@@ -32,9 +29,3 @@ class Case:
         except LoopError as error:
             self.errors.append(error)
             return None
-
-
-def named(paths: list[str]) -> str:
-    """The first of some paths, as code."""
-    more = f" and {len(paths) - FIRST} more" if len(paths) > FIRST else ""
-    return ", ".join(code(path) for path in paths[:FIRST]) + more

@@ -6,7 +6,7 @@ from loop.base.errors import LoopError
 from loop.github.client import GitHub
 from loop.publish.pull import NothingToDo, Pull
 from loop.repo import git
-from loop.repo.remote import auth_by_environment, way
+from loop.repo.remote import auth_by_environment
 
 LARGEST = 5_000_000  # bytes of a file that is read
 
@@ -71,7 +71,7 @@ def _url(github: GitHub) -> str:
 
 def _git(*arguments: str, token: str = "") -> bytes:
     """What git prints. A token goes by the environment: neither a command line nor a file holds it."""
-    more = {"GIT_TERMINAL_PROMPT": "0", **way(), **(auth_by_environment(token) if token else {})}
+    more = {"GIT_TERMINAL_PROMPT": "0", **(auth_by_environment(token) if token else {})}
     done = git.ask("--literal-pathspecs", *arguments, env=more)
     if done.code:
         raise LoopError(

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from loop.base import exit_codes
 from loop.base.errors import LoopError
-from loop.base.markup import plain, prose
+from loop.base.markup import plain, ready, render
 from loop.github import comment, commit_status
 from loop.github.client import GitHub
 from loop.github.commit_status import Gate
 from loop.publish import artifact, bring_back, head, pull
 from loop.publish.artifact import Artifact
-from loop.publish.case import Case, named
+from loop.publish.case import Case
 from loop.publish.head import Head
 from loop.publish.pull import NothingToDo, Run
 from loop.review import review_report
@@ -85,7 +85,7 @@ def _case(github: GitHub, run: Run) -> Case:
 def _publish(case: Case) -> None:
     """Results to the branch, then the comment, then the statuses."""
     moved = bring_back.moved(case.tip, case.run) if case.tip.sha != case.run.sha else None
-    warnings = _warnings(case)
+    ran = _code_that_ran(case)
     if case.run.conclusion == "cancelled":
         if moved:
             raise moved
@@ -97,13 +97,13 @@ def _publish(case: Case) -> None:
     except LoopError as error:
         if moved:
             raise moved from None
-        case.notes.append(f"{prose(error.found)}. {prose(error.todo)}.")
-        case.notes.append(f"Steps of the run that failed: {prose(_failed(case))}.")
+        case.notes.append(f"{error.found}. {error.todo}.")
+        case.notes.append(f"Steps of the run that failed: {_failed(case)}.")
         gate, text = Gate("error", error.found), "## No verdict: the review's results cannot be used"
     else:
         gate, text = _gate(case, found), review_report.markdown(_ours(case, found.verdict))
         bring_back.bring_back(case, found)
-    body, failures = _body(case, text, gate, warnings), len(case.errors)
+    body, failures = _body(case, text, gate, ran), len(case.errors)
     case.attempt(comment.put, case.github, case.pull, body)
     if len(case.errors) > failures and gate.state == "success":
         gate = Gate("error", "the report could not be written: run publish again")
@@ -153,7 +153,7 @@ def _gate(case: Case, found: Artifact) -> Gate:
     if case.run.conclusion == "success":
         return Gate("success", why)
     steps = _failed(case)
-    case.notes.append(f"The verdict alone would pass, but the run did not end well. Failed: {prose(steps)}.")
+    case.notes.append(f"The verdict alone would pass, but the run did not end well. Failed: {steps}.")
     return Gate("failure", f"the run ended as {case.run.conclusion}; failed: {steps}")
 
 
@@ -176,15 +176,20 @@ def _ours(case: Case, verdict: Verdict) -> Verdict:
     )
 
 
-def _body(case: Case, text: str, gate: Gate, warnings: list[str]) -> str:
+def _body(case: Case, text: str, gate: Gate, ran: dict[str, list[str]]) -> str:
     """The comment: the report, with what this half adds in words of main's: warnings below the headline."""
     headline, _, rest = text.rstrip().partition("\n")
-    lines = [headline, "", *(f"> {warning}" for warning in warnings), rest, ""]
-    lines += [f"> {note}\n" for note in case.notes]
-    lines.append(
-        f"`{commit_status.NAME}` is **{gate.state}** for {case.run.sha[:12]} · [the run]({case.run.url})"
-    )
-    return "\n".join(lines) + "\n"
+    values = {
+        **ran,
+        "headline": ready(headline),
+        "report": ready(rest.strip()),
+        "notes": case.notes,
+        "status": commit_status.NAME,
+        "gate": gate,
+        "sha": case.run.sha[:12],
+        "url": ready(case.run.url),
+    }
+    return render("loop.publish", "comment.md.j2", values).rstrip() + "\n"
 
 
 def _may_run(path: str) -> bool:
@@ -193,16 +198,9 @@ def _may_run(path: str) -> bool:
     return path.endswith(".py") or not inert
 
 
-def _warnings(case: Case) -> list[str]:
-    """What of the change ran in its own review, from main's look at the diff."""
+def _code_that_ran(case: Case) -> dict[str, list[str]]:
+    """What of the change ran in its own review, by main's own diff: what makes or judges, and all."""
     changed = case.head.changed(head.merge_base(case.run.sha))
-    ran = {path for path in changed if _may_run(path)}
-    foreign = {path for path in ran - PROBLEM if not path.startswith(("tests/", "docs/"))}
-    if foreign:
-        return [
-            "**The figures below are this change's own claims**, because it changes what makes or judges "
-            f"them: {named(sorted(foreign))}. Read that first."
-        ]
-    if ran:
-        return [f"Code of this change ran in its review, and could bend it: {named(sorted(ran))}."]
-    return []
+    ran = sorted(path for path in changed if _may_run(path))
+    judging = [path for path in ran if path not in PROBLEM and not path.startswith(("tests/", "docs/"))]
+    return {"judging": judging, "ran": ran}

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from loop.base.markup import prose
 from loop.github import workflow_output
 from loop.github.client import GitHub
-from loop.production import branch, content, rollout_policy, state
-from loop.production.state import Production, Version
+from loop.production import branch, content, rollout_policy
+from loop.production.state import Version
 from loop.release import approvals, card_check, release_notes
 from loop.release.approvals import Evidence
 from loop.release.needs_release import NeedsRelease, needs_release
@@ -15,7 +15,6 @@ from loop.repo import remote
 from loop.repo.git import git
 
 REGISTRY = "ghcr.io"
-NO_BRANCH = f"there is no branch `{state.BRANCH}` to release to: `loop setup github` makes it"
 
 
 @dataclass(frozen=True)
@@ -69,9 +68,9 @@ def make() -> Plan:
     Raises LoopError when it is due, but its model card is incomplete or it came past the rules.
     """
     commit = git("rev-parse", "HEAD")
-    now = _production()
-    if now is None:
-        return Plan(commit, NeedsRelease(None, NO_BRANCH))
+    now = branch.fetch()
+    if now.commit is None and remote.remote():
+        return Plan(commit, NeedsRelease(None, branch.first()))
     found = needs_release(now, commit)
     if not remote.remote():
         return _trial(commit, found)
@@ -96,11 +95,6 @@ def image() -> str:
     """The name under which images are pushed, by the policy or by the repository's own name."""
     named = rollout_policy.read().image
     return named or f"{REGISTRY}/{os.environ.get('GITHUB_REPOSITORY', '')}".lower()
-
-
-def _production() -> Production | None:
-    """The branch as it is now; None where `origin` has none yet."""
-    return branch.fetch() if state.ref() is not None or not remote.remote() else None
 
 
 def _model_changed(plan: Plan) -> bool:

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.dates import DateFormatter, MonthLocator, date2num
 
+from loop.base.counted import counted
+from loop.base.markup import ready, render
 from loop.base.plotting import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
 from loop.data.features import DECIDED_AT
 from loop.replay.replay import LIVES, Story
@@ -48,25 +50,29 @@ def record(story: Story, judged_from: str, resampling: Resampling) -> dict[str, 
 
 def table(found: dict[str, Any]) -> str:
     """The record as markdown: by month, then all, then what it took."""
-    head = [
-        "",
-        *(NAMES[name] for name in LIVES),
-        "retrains (monthly, loop)",
-        "runs beyond limits",
-        "refused",
+    from_, means, gains = found["judged_from"], found["means"], found["gains"]
+    whole = [
+        (f"before {from_}", means["set"], ("", from_)),
+        (ready(f"**from {from_}**"), means["judged"], (from_, "9")),
+        (ready("**all days**"), means["all"], ("", "9")),
     ]
-    lines = [head, ["---", *["--:"] * (len(head) - 1)]]
-    for month, one in found["months"].items():
-        lines.append([month, *(f"{one[name]:.4f}" for name in LIVES), *_counts(found, month)])
-    spans = {"set": f"before {found['judged_from']}", "judged": f"**from {found['judged_from']}**"}
-    for span, title in (spans | {"all": "**all days**"}).items():
-        if found["means"][span]:
-            one = found["means"][span]
-            lines.append(
-                [title, *(f"{one[name]:.4f}" for name in LIVES), *_counts(found, _within(found, span))]
-            )
-    lines_of_table = ["| " + " | ".join(line) + " |" for line in lines]
-    return "\n".join([*lines_of_table, "", *_sentences(found)]) + "\n"
+    months = [(month, losses, (month, f"{month}-99")) for month, losses in found["months"].items()]
+    waits = [
+        (pd.Timestamp(week["now"]) - pd.Timestamp(week["since"])).days
+        for week in found["weeks"]
+        if week["retrain"] == "merged" and week["since"]
+    ]
+    values = {
+        "names": NAMES,
+        "metric": found["metric"],
+        "spans": [(title, losses, _counts(found, *days)) for title, losses, days in months + whole if losses],
+        "gains": [(f"From {from_} on", gains["judged"]), ("Over all days", gains["all"])],
+        "late": [one["days"] for one in found["certainly_worse"] if one["days"] is not None],
+        "merges": len(found["certainly_worse"]),
+        "waits": waits,
+        "caveat": CAVEAT,
+    }
+    return render("loop.replay", "replay.md.j2", values)
 
 
 def draw(found: dict[str, Any]) -> str:
@@ -93,7 +99,7 @@ def _gain_curves(axes: Any, found: dict[str, Any]) -> None:
     axes.axhline(0, color=GREY, linewidth=1)
     for name, colour, style in (("monthly", ORANGE, "--"), ("loop", BLUE, "-")):
         count = len(found["monthly"]) if name == "monthly" else len(found["merged"])
-        label = f"{NAMES[name]}: {count} retrain{'s' if count != 1 else ''}"
+        label = f"{NAMES[name]}: {counted(count, 'retrain')}"
         axes.plot(days, found["curves"][name], color=colour, linestyle=style, linewidth=1.8, label=label)
     axes.set_ylabel(f"gain in {found['metric']} over\nthe frozen champion, {SMOOTH}-day mean")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
@@ -101,25 +107,18 @@ def _gain_curves(axes: Any, found: dict[str, Any]) -> None:
 
 def _strip(axes: Any, found: dict[str, Any]) -> None:
     """A mark for each run by its decision, and the days of the monthly retrains."""
-    rows = {"blind retrain": 0, "refused": 1, "merged": 2, "beyond limits": 3}
-    axes.plot(
-        [_number(day) for day in found["monthly"]],
-        [0] * len(found["monthly"]),
-        "s",
-        color=ORANGE,
-        markersize=5,
-    )
-    axes.plot(
-        [_number(day) for day in found["refused"]], [1] * len(found["refused"]), "x", color=INK, markersize=7
-    )
-    axes.plot(
-        [_number(day) for day in found["merged"]], [2] * len(found["merged"]), "^", color=BLUE, markersize=8
-    )
-    alarms = [_number(week["now"]) for week in found["weeks"] if week["decision"] in ALARMS]
-    quiet = [_number(week["now"]) for week in found["weeks"] if week["decision"] == "nothing"]
-    axes.plot(quiet, [3] * len(quiet), ".", color=GREY, markersize=3)
-    axes.plot(alarms, [3] * len(alarms), "o", color=INK, markersize=5, fillstyle="none")
-    axes.set_yticks(list(rows.values()), list(rows))
+    quiet = [week["now"] for week in found["weeks"] if week["decision"] == "nothing"]
+    beyond = [week["now"] for week in found["weeks"] if week["decision"] in ALARMS]
+    marks = [
+        (0, found["monthly"], {"marker": "s", "color": ORANGE, "markersize": 5}),
+        (1, found["refused"], {"marker": "x", "color": INK, "markersize": 7}),
+        (2, found["merged"], {"marker": "^", "color": BLUE, "markersize": 8}),
+        (3, quiet, {"marker": ".", "color": GREY, "markersize": 3}),
+        (3, beyond, {"marker": "o", "color": INK, "markersize": 5, "fillstyle": "none"}),
+    ]
+    for height, days, mark in marks:
+        axes.plot([_number(day) for day in days], [height] * len(days), linestyle="none", **mark)
+    axes.set_yticks(range(4), ["blind retrain", "refused", "merged", "beyond limits"])
     axes.set_ylim(-0.6, 3.6)
     axes.spines["left"].set_visible(False)
     axes.tick_params(left=False)
@@ -152,14 +151,14 @@ def _certainly_worse(story: Story, resampling: Resampling) -> list[dict[str, Any
     Certainly: with hindsight, over the last SMOOTH days of its own, by an interval by days.
     `days` from there to the merge; none where the merge came first.
     """
-    lines_of_table, since = [], story.weeks[0].now
+    found, since = [], story.weeks[0].now
     for merge in [week.now for week in story.weeks if week.retrain == "merged"]:
         between = [week.now for week in story.weeks if since < week.now <= merge]
         worse = next((day for day in between if _worse(story.rows, since, day, resampling)), None)
         days = (pd.Timestamp(merge) - pd.Timestamp(worse)).days if worse else None
-        lines_of_table.append({"merge": merge, "certainly_worse": worse, "days": days})
+        found.append({"merge": merge, "certainly_worse": worse, "days": days})
         since = merge
-    return lines_of_table
+    return found
 
 
 def _worse(rows: pd.DataFrame, since: str, day: str, resampling: Resampling) -> bool:
@@ -180,48 +179,11 @@ def _curves(rows: pd.DataFrame) -> dict[str, Any]:
     return {"days": [f"{day:%Y-%m-%d}" for day in mean.index], **gains}
 
 
-def _counts(found: dict[str, Any], prefix: "str | tuple[str, str]") -> list[str]:
-    def within(day: str) -> bool:
-        return day.startswith(prefix) if isinstance(prefix, str) else prefix[0] <= day < prefix[1]
-
-    alarms = sum(within(week["now"]) for week in found["weeks"] if week["decision"] in ALARMS)
-    retrains = (sum(map(within, found[name])) for name in ("monthly", "merged"))
-    return [", ".join(map(str, retrains)), str(alarms), str(sum(map(within, found["refused"])))]
-
-
-def _within(found: dict[str, Any], span: str) -> tuple[str, str]:
-    return {"set": ("", found["judged_from"]), "judged": (found["judged_from"], "9")}.get(span, ("", "9"))
-
-
-def _sentences(found: dict[str, Any]) -> list[str]:
-    lines_of_table = []
-    for span, title in (("judged", f"From {found['judged_from']} on"), ("all", "Over all days")):
-        parts = [
-            f"{gain:+.4f} [{low:+.4f}, {high:+.4f}] better than the {NAMES[name]}"
-            for name, (gain, low, high) in found["gains"][span].items()
-        ]
-        if parts:
-            lines_of_table.append(
-                f"- {title} the loop's {found['metric']} is {', '.join(parts)} (intervals by days)."
-            )
-    days = [one["days"] for one in found["certainly_worse"] if one["days"] is not None]
-    late = f"{', '.join(map(str, days))} days" if days else "none can be given"
-    merges = len(found["certainly_worse"])
-    earlier = f"{merges - len(days)} of {merges} merges came before any"
-    lines_of_table.append(
-        "- From the first run at which hindsight says that the champion was certainly worse than the "
-        f"monthly one, to the merge: {late}; {earlier}."
-    )
-    waits = [
-        (pd.Timestamp(week["now"]) - pd.Timestamp(week["since"])).days
-        for week in found["weeks"]
-        if week["retrain"] == "merged" and week["since"]
-    ]
-    if waits:
-        lines_of_table.append(
-            f"- From the first run beyond its limits to the merge: {', '.join(map(str, waits))} days."
-        )
-    return [*lines_of_table, f"- {CAVEAT}"]
+def _counts(found: dict[str, Any], since: str, until: str) -> dict[str, int]:
+    """How many retrains, alarms and refusals there were in [since, until)."""
+    days = {name: found[name] for name in ("monthly", "merged", "refused")}
+    days["beyond"] = [week["now"] for week in found["weeks"] if week["decision"] in ALARMS]
+    return {name: sum(since <= day < until for day in those) for name, those in days.items()}
 
 
 def _number(day: str) -> float:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from loop.base import program
+from loop.base import environment, program
 from loop.base.errors import LoopError
 from loop.base.program import Done
 from loop.repo.git import git
@@ -53,9 +53,7 @@ class Scratch:
         return git(*who, *arguments, cwd=self.path)
 
     def _run(self, *command: str) -> Done:
-        env = program.environment(
-            _STRANGE, PYTHONPATH=str(self.path / "src"), MLFLOW_DISABLE_TELEMETRY="true"
-        )
+        env = environment.child(_STRANGE, PYTHONPATH=str(self.path / "src"), MLFLOW_DISABLE_TELEMETRY="true")
         return program.ask(command, seconds=TIMEOUT, cwd=self.path, env=env)
 
 

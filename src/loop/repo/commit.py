@@ -9,7 +9,10 @@ import yaml
 
 from loop.base.errors import LoopError
 from loop.repo import git
+from loop.settings import yaml_file
 from loop.settings.paths import LINEAGE
+
+CHANGED = "-changed"  # after the commit of a checkout in which files were changed
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Commit:
     def yaml(self, path: Path | str) -> Any:
         """A YAML file as plain values. Raises LoopError for one that is missing, or no YAML."""
         try:
-            return yaml.safe_load(self.text(path))
+            return yaml_file.parse(self.text(path))
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             where = f", line {mark.line + 1}" if mark else ""
@@ -85,6 +88,20 @@ class Commit:
             found[path] = done.raw[end + 1 : end + 1 + size].decode(errors="replace")
             at = end + size + 2
         return found
+
+
+def checked_out() -> str:
+    """The commit of this checkout, marked as CHANGED if files of it were."""
+    changed = git.git("status", "--porcelain", "--untracked-files=no")
+    return git.git("rev-parse", "HEAD") + (CHANGED if changed else "")
+
+
+def of_model(sha256: str) -> list[str]:
+    """Commits of any branch that wrote a lineage of this model (or start of a hash), oldest first."""
+    commits = git.git("log", "--all", "--reverse", "--format=%H", "--", str(LINEAGE)).split()
+    named = ("grep", "--files-with-matches", "--fixed-strings", f'"sha256": "{sha256}')
+    found = git.ask(*named, *commits, "--", str(LINEAGE)).out.split() if commits else []
+    return [name.partition(":")[0] for name in found]
 
 
 def _plain(path: Path | str) -> str:

@@ -3,12 +3,25 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from loop.base import program
+from loop.base import environment, program
 from loop.base.errors import LoopError
 from loop.base.program import Done
 
 Env = Mapping[str, str] | None
 SECONDS = 600.0  # of a call that stays on this machine: a checkout of a large tree
+_NEUTRAL = {  # what a person's own settings must not change in what git prints, or checks out
+    "color.ui": "false",
+    "core.autocrlf": "false",
+    "core.quotePath": "true",
+    "diff.ignoreSubmodules": "none",
+    "diff.orderFile": "/dev/null",
+    "diff.relative": "false",
+    "i18n.logOutputEncoding": "UTF-8",
+    "log.follow": "false",
+    "log.showSignature": "false",
+    "status.showUntrackedFiles": "normal",
+}
+SETTINGS = tuple(part for name, value in _NEUTRAL.items() for part in ("-c", f"{name}={value}"))
 
 
 def git(*arguments: str, cwd: Path | None = None, text: str | None = None, env: Env = None) -> str:
@@ -21,8 +34,8 @@ def git(*arguments: str, cwd: Path | None = None, text: str | None = None, env: 
 
 def ask(*arguments: str, cwd: Path | None = None, text: str | None = None, env: Env = None) -> Done:
     """A call of git whose exit code is an answer."""
-    told = program.environment(**(env or {}))
-    return program.ask(["git", *arguments], seconds=SECONDS, cwd=cwd, env=told, text=text)
+    told = environment.child(**{"LC_ALL": "C", **(env or {})})
+    return program.ask(["git", *SETTINGS, *arguments], seconds=SECONDS, cwd=cwd, env=told, text=text)
 
 
 def commit_of(name: str, cwd: Path | None = None) -> str | None:

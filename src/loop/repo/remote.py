@@ -6,15 +6,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-from loop.base import program
+from loop.base import environment, program
 from loop.base.errors import LoopError
 from loop.base.program import Done
-from loop.repo.git import git
+from loop.repo.git import SETTINGS, git
 
 MAIN = "refs/remotes/origin/main"
 BOT = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")
 TIMEOUT = 120  # seconds, of one call of git to a remote
-_WAY = ("GIT_SSH", "GIT_SSL_", "GIT_ASKPASS", "GIT_PROXY")  # how git gets to a remote
 
 
 def remote() -> bool:
@@ -26,6 +25,13 @@ def fetch_main() -> None:
     """Bring what origin has as main; one that does not answer leaves what this clone knows of it."""
     if remote():
         to_remote("fetch", "--quiet", "--no-tags", "origin", f"+refs/heads/main:{MAIN}")
+
+
+def main_ref() -> str | None:
+    """The main that counts: origin's, or this clone's own where there is none."""
+    refs = (MAIN, "refs/heads/main")
+    known = git("for-each-ref", "--format=%(refname)", *refs).split()
+    return next((ref for ref in refs if ref in known), None)
 
 
 def fetch(what: str) -> None:
@@ -40,30 +46,22 @@ def to_remote(*arguments: str, cwd: Path | None = None) -> Done:
 
     Raises LoopError where it does not answer in time.
     """
-    env = way()
+    env: dict[str, str] = {}
     token, server = os.environ.get("GITHUB_TOKEN"), os.environ.get("GITHUB_SERVER_URL")
     if os.environ.get("GITHUB_ACTIONS") and token and server:
         env |= auth_by_environment(token, server)
-    env = program.environment(**env, GIT_TERMINAL_PROMPT="0", LC_ALL="C")
+    env = environment.child(**env, GIT_TERMINAL_PROMPT="0", LC_ALL="C")
     try:
-        return program.ask(["git", *arguments], seconds=TIMEOUT, cwd=cwd, env=env)
+        return program.ask(["git", *SETTINGS, *arguments], seconds=TIMEOUT, cwd=cwd, env=env)
     except LoopError as error:
         raise LoopError(error.found, "a remote that answers", "run it again") from None
-
-
-def way() -> dict[str, str]:
-    """How git gets to a remote, as this process was told: keys, certificates, a proxy."""
-    return {name: value for name, value in os.environ.items() if name.startswith(_WAY)}
 
 
 def auth_by_environment(token: str, server: str = "") -> dict[str, str]:
     """Variables by which git shows a token to a server: neither a command line nor a file holds it."""
     secret = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-    return {
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"http.{server}/.extraheader" if server else "http.extraheader",
-        "GIT_CONFIG_VALUE_0": f"AUTHORIZATION: basic {secret}",
-    }
+    key = f"http.{server}/.extraheader" if server else "http.extraheader"
+    return environment.git_settings((key, f"AUTHORIZATION: basic {secret}"))
 
 
 def identity() -> dict[str, str]:

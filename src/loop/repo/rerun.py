@@ -1,6 +1,5 @@
 """The pipeline of this checkout, run again by `loop run`: from cache or remote, or made anew."""
 
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -66,7 +65,7 @@ def _loop_run(*options: str) -> tuple[int, list[str]]:
         print(line, end="", flush=True)
         lines.append(line.rstrip())
 
-    code = program.follow([sys.executable, "-m", "loop.cli", "run", *options], show, env={**os.environ})
+    code = program.follow([sys.executable, "-m", "loop.cli", "run", *options], show)
     return code, lines
 
 

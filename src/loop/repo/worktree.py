@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from loop.base import program
+from loop.base import environment, program
 from loop.base.errors import LoopError
 from loop.base.files import digest
 from loop.repo import protocol
@@ -67,9 +67,7 @@ class Checkout:
         """Variables under which the checkout's own code runs; no tracker, no token of a workflow."""
         path = os.pathsep.join([str(self.python.parent), os.environ.get("PATH", "")])
         own = {"PATH": path, "PYTHONPATH": str(self.path / "src"), "MLFLOW_DISABLE_TELEMETRY": "true"}
-        return program.environment(
-            _STRANGE, **own, **({"TMPDIR": str(self.path.parent)} if self.group else {})
-        )
+        return environment.child(_STRANGE, **own, **({"TMPDIR": str(self.path.parent)} if self.group else {}))
 
     @contextmanager
     def scorer(self) -> Iterator["Scorer"]:

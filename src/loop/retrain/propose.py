@@ -13,6 +13,7 @@ import pandas as pd
 
 from loop.base.errors import LoopError
 from loop.base.markup import plain, ready, render
+from loop.base.warning import warn
 from loop.github import comment, commit_status, issue, pull_request, workflow_output
 from loop.github.client import GitHub
 from loop.github.commit_status import Gate
@@ -114,7 +115,7 @@ def _sweep(github: GitHub) -> None:
 def _delete(name: str) -> None:
     done = remote.to_remote("push", "--quiet", "origin", f":refs/heads/{name}")
     if done.code:
-        issue.warn(f"the branch {name} has no pull request and could not be deleted")
+        warn(f"the branch {name} has no pull request and could not be deleted")
 
 
 def _open(github: GitHub, retrain: Retrain, made: Challenger, own: list[str]) -> str | None:
@@ -131,7 +132,7 @@ def _open(github: GitHub, retrain: Retrain, made: Challenger, own: list[str]) ->
         _delete(name)
         if FORBIDDEN not in error.found:
             raise
-    issue.warn("Actions may not open pull requests: an issue says which setting to turn on")
+    warn("Actions may not open pull requests: an issue says which setting to turn on")
     url = issue.open_once(github, MAY_NOT, _text(retrain, made, "may not"), LABEL)
     print(f"an issue says so: {url}")
     return None
@@ -167,7 +168,7 @@ def _text(retrain: Retrain, made: Challenger, case: str, branch: str = "", own: 
         again = [f"git fetch origin {branch}", "git switch --detach FETCH_HEAD", "make review"]
     values = {
         "case": case,
-        "drifted": any(one.alarm for one in retrain.finding.signals),
+        "drifted": any(one.confirmed for one in retrain.finding.signals),
         "verdict": made.verdict,
         "own": map(ready, own),
         "finding": ready(report.markdown(retrain.finding, workflow_output.files_url()).strip()),

@@ -46,7 +46,7 @@ def main(now: pd.Timestamp | None, *, proposed: bool) -> int:
         return 0
     github = GitHub.of_this_run() if proposed else None
     remote.fetch_main()
-    main = past_retrains.main_ref()
+    main = remote.main_ref()
     if main is None:
         raise LoopError("there is no branch main", "main, here or at origin", "`git fetch origin main`")
     past_retrains.room()

@@ -41,8 +41,13 @@ class Base:
         return int(git("rev-list", "--count", f"{self.merge_base}..{self.commit}"))
 
     def again(self, tree: "Judged") -> list[str]:
-        """The commands that give the same verdict again; in this very tree while it is not committed."""
-        review = f"make review BASE={self.commit[:12] or self.name}"
+        """The commands that give the same verdict again; in this very tree while it is not committed.
+
+        None where there is no such base.
+        """
+        if not self.commit:
+            return []
+        review = f"make review BASE={self.commit[:12]}"
         return [review] if tree.dirty else [f"git switch --detach {tree.commit[:12]}", review]
 
     def ever_had_a_champion(self) -> bool:

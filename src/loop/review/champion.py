@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from loop.base import files
 from loop.base.errors import LoopError
@@ -18,7 +17,7 @@ from loop.model.artifacts import Stored, rebuild, run
 from loop.repo.dvc_lock import outs
 from loop.repo.worktree import Checkout
 from loop.review.base import Base
-from loop.settings import params
+from loop.settings import params, yaml_file
 from loop.settings.paths import HOLDOUT, MODEL, PARAMS, PIPELINE_LOCK, PREDICTIONS, RAW, TRAIN
 from loop.settings.yaml_file import load
 
@@ -132,7 +131,7 @@ def _examples(home: Checkout, windows: params.Windows | None) -> None:
         path = home.path / PARAMS
         dumped = windows.model_dump(by_alias=True)
         values = {**load(path), "windows": _texts(dumped)}
-        path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+        path.write_text(yaml_file.dump(values), encoding="utf-8")
     model = (home.path / MODEL).read_bytes()
     run(home, HOLDOUT)
     (home.path / MODEL).write_bytes(model)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from loop.base.counted import counted
 from loop.review import behaviour_checks, champion_comparison
 from loop.review.candidate import Candidate
 from loop.review.champion_comparison import Comparison
@@ -36,7 +37,9 @@ def every(policy: Policy, candidate: Candidate, rows: Rows, against: Comparison 
 
 def contract(breaches: list[dict[str, Any]]) -> Check:
     """The check that raw data must pass before anything can be trained."""
-    rules = "; ".join(f"{b['table']}.{b['column']}: {b['rule']} ({b['rows']:,} rows)" for b in breaches)
+    rules = "; ".join(
+        f"{b['table']}.{b['column']}: {b['rule']} ({counted(b['rows'], 'row')})" for b in breaches
+    )
     finding = rules or "raw data keep their contract"
     return held("contract", len(breaches), Limit(limit=0.0, reason=CONTRACT), finding)
 
@@ -45,8 +48,8 @@ def _holdout(policy: Policy, rows: Rows) -> Iterator[Check]:
     """What must hold before any figure means something: else all is inconclusive."""
     asked, clusters, labels = policy.holdout, rows.weight.shape[1], len(np.unique(rows.label))
     conditions = [
-        ("rows_min", len(rows.label), asked.rows_min, f"{len(rows.label):,} rows are judged"),
-        ("clusters_min", clusters, asked.clusters_min, f"{clusters} clusters are judged"),
+        ("rows_min", len(rows.label), asked.rows_min, f"{counted(len(rows.label), 'row')} judged"),
+        ("clusters_min", clusters, asked.clusters_min, f"{counted(clusters, 'cluster')} judged"),
         ("shared_min", rows.share, asked.shared_min, f"{rows.share:.2%} of all rows are scored by both"),
         ("labels", labels, 2, f"{labels} different labels are there"),
     ]

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.data import contract, features
 from loop.settings import params
@@ -53,7 +54,7 @@ def scored(examples: pd.DataFrame, predictions: pd.DataFrame, whose: str) -> pd.
     if broken:
         raise LoopError(
             f"the {whose}'s predictions break their contract: {broken[0].rule} ({broken[0].column}, "
-            f"{broken[0].rows:,} rows)",
+            f"{counted(broken[0].rows, 'row')})",
             "a score within PREDICTION of src/problem/schema.py for each row",
             "look at `score` in src/problem/model.py",
         )

@@ -1,5 +1,6 @@
 """Findings as the plain values of a verdict, and verdicts that need no comparison."""
 
+from dataclasses import asdict
 from typing import Any
 
 from loop.base import files
@@ -7,6 +8,7 @@ from loop.base.errors import LoopError
 from loop.review.base import Base, judged
 from loop.review.compare import Rows
 from loop.review.compare import Slice as Compared
+from loop.review.import_error import NOTHING
 from loop.review.verdict import (
     SCHEMA_VERSION,
     Changes,
@@ -32,27 +34,16 @@ _TODO = {
 
 def verdict(base: Base, found: Changes, outcome: Outcome, sentence: str, **known: Any) -> Verdict:
     """A verdict with all that is known; what is not is empty."""
-    nothing: dict[str, Any] = {
-        "todo": _TODO.get(outcome, ""),
-        "confidence": None,
-        "champion": "",
-        "holdout": None,
-        "metrics": [],
-        "slices": [],
-        "slices_compared": 0,
-        "checks": [],
-        "notes": [],
-    }
     here = judged()
     return Verdict(
         schema_version=SCHEMA_VERSION,
         verdict=outcome,
         sentence=sentence,
         base=Commit(name=base.name, commit=base.commit, dirty=False),
-        candidate=Commit(name=here.name, commit=here.commit, dirty=here.dirty),
+        candidate=Commit(**asdict(here)),
         changes=found,
         reproduce=base.again(here),
-        **(nothing | known),
+        **(NOTHING | {"todo": _TODO.get(outcome, "")} | known),
     )
 
 

@@ -7,11 +7,25 @@ from typing import Any
 
 from loop.base import files
 from loop.base.errors import LoopError, mistake
-from loop.base.markup import plain, prose
+from loop.base.markup import fitted, plain, render
 from loop.review.base import Base, judged, resolve
 from loop.settings.paths import REVIEW
 
 EXIT_CODE = 2
+NOTHING: dict[str, Any] = {  # of a verdict that compared no models
+    "confidence": None,
+    "champion": "",
+    "holdout": None,
+    "metrics": [],
+    "slices": [],
+    "slices_compared": 0,
+    "checks": [],
+    "notes": [],
+}
+_NO_CHANGES: dict[str, Any] = {"training": None, "code": {}} | dict.fromkeys(
+    ("params", "policy", "judge", "data", "drift", "environment", "other"), ()
+)
+_NO_TABLES: dict[str, Any] = {"bad": [], "bars": [], "glance": {}}
 
 
 def main(against: str, error: Exception) -> int:
@@ -23,32 +37,19 @@ def main(against: str, error: Exception) -> int:
         base = resolve(against)
     except LoopError as other:
         what += f"; and {other.found}"
-    verdict: dict[str, Any] = {
+    verdict = {
         "schema_version": 2,
         "verdict": "inconclusive",
         "sentence": what,
         "todo": "fix the code until `loop run` loads it, then review again",
         "base": {"name": base.name, "commit": base.commit, "dirty": False},
         "candidate": asdict(tree),
-        "changes": {"training": None, "code": {}} | dict.fromkeys(_CHANGES, ()),
+        "changes": _NO_CHANGES,
         "reproduce": base.again(tree),
-        **_NOTHING,
+        **NOTHING,
     }
+    values = {**verdict, **_NO_TABLES, "headline": "Inconclusive: a person decides"}
     files.write_text(REVIEW / "verdict.json", json.dumps(verdict, indent=2) + "\n")
-    report = f"## Inconclusive: a person decides\n\n{prose(what)}\n\n**To do:** {verdict['todo']}\n"
-    files.write_text(REVIEW / "report.md", report)
+    files.write_text(REVIEW / "report.md", fitted(render("loop.review", "review.md.j2", values), 55_000, ""))
     print(f"Inconclusive: {plain(what)}", file=sys.stderr)
     return EXIT_CODE
-
-
-_CHANGES = ("params", "policy", "judge", "data", "drift", "environment", "other")
-_NOTHING: dict[str, Any] = {
-    "confidence": None,
-    "champion": "",
-    "holdout": None,
-    "metrics": [],
-    "slices": [],
-    "slices_compared": 0,
-    "checks": [],
-    "notes": [],
-}

@@ -19,6 +19,7 @@ from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.review.base import Base
 from loop.review.verdict import Check, held
+from loop.settings import yaml_file
 from loop.settings.paths import PIPELINE_LOCK
 from loop.settings.review_policy import Limit
 from loop.settings.yaml_file import load
@@ -85,7 +86,7 @@ def _yaml(commit: str) -> dict[str, Any]:
     """dvc.lock of a commit; empty when it has none, or none that is a lock."""
     text = _show(commit, str(PIPELINE_LOCK))
     try:
-        found = yaml.safe_load(text) if text else None
+        found = yaml_file.parse(text) if text else None
         for stage in (found or {}).get("stages", {}).values():
             dvc_lock.inputs(stage), dvc_lock.hashes(stage, "outs")
     except (yaml.YAMLError, AttributeError, KeyError, TypeError):

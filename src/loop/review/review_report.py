@@ -33,6 +33,8 @@ def terminal(verdict: Verdict) -> str:
         lines += ["", f"  {passed} of {len(verdict.checks)} checks pass"]
     lines += [f"  {check.result}: {check.name}: {plain(check.finding)}" for check in bad]
     lines += [f"  note: {plain(note)}" for note in verdict.notes]
+    if verdict.candidate.dirty:
+        lines.append("  note: this tree has changes that are not committed")
     return "\n".join(lines)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from loop.base.counted import counted
 from loop.data import prediction_log
 from loop.production.rollout_policy import Needed, Policy
 from loop.production.state import Challenger, Champion
@@ -68,12 +69,18 @@ class Evidence:
         head = [
             f"version {self.version} in {self.stage}, {self.weight} % of the requests,"
             f" since {self.since:%Y-%m-%d %H:%MZ}",
-            f"  {self.days:.1f} days, {self.rows:,} rows, {self.labels:,} labels{pending}, "
+            f"  {self.days:.1f} days, {counted(self.rows, 'row')}, {counted(self.labels, 'label')}{pending}, "
             f"as of {self.now:%Y-%m-%d %H:%MZ}",
         ]
-        body = [f"  {check.text()}" for check in self.checks]
+        body = [f"  {check.text()}" for check in self.checks if math.isfinite(check.value)]
+        blank = [check.title for check in self.checks if not math.isfinite(check.value)]
         unjoined = [f"cannot be joined: {self.unjoinable}"] if self.unjoinable else []
-        ends = [("missing", self.missing), ("labels", unjoined), ("worse", self.worse)]
+        ends = [
+            ("no figure yet", blank),
+            ("missing", self.missing),
+            ("labels", unjoined),
+            ("worse", self.worse),
+        ]
         return "\n".join([*head, *body, *(f"  {name}: {'; '.join(what)}" for name, what in ends if what)])
 
     def as_json(self) -> dict[str, Any]:

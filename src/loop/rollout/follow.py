@@ -1,8 +1,8 @@
 """What follows every transition on `production`: this host if it serves, then MLflow. Neither undoes it."""
 
 from loop.base.errors import LoopError
+from loop.base.warning import warn
 from loop.deploy import deploy
-from loop.github import issue
 from loop.history import registry
 from loop.production.state import Production
 
@@ -13,5 +13,5 @@ def follow(after: Production) -> None:
         try:
             deploy.main(None, None, None, down=False)
         except LoopError as error:
-            issue.warn(f"this host does not follow yet: {error.found}; `loop deploy` fixes it")
+            warn(f"this host does not follow yet: {error.found}; `loop deploy` fixes it")
     registry.follow(after)

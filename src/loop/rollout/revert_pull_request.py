@@ -9,6 +9,7 @@ from pathlib import Path
 
 from loop.base.errors import LoopError
 from loop.base.markup import render
+from loop.base.warning import warn
 from loop.github import issue, pull_request
 from loop.github.pull_request import Change
 from loop.production import content
@@ -149,7 +150,7 @@ def _gh(back: Back) -> str:
 
 def _by_hand(title: str, error: LoopError, back: Back | None) -> None:
     """Say what a person must do; in a workflow by an issue too."""
-    issue.warn(f"production is back, but the pull request to main is not there: {error.found}")
+    warn(f"production is back, but the pull request to main is not there: {error.found}")
     commands = back.by_hand if back else "loop rollback --only-pull-request"
     print(commands)
     github = issue.here()
@@ -160,4 +161,4 @@ def _by_hand(title: str, error: LoopError, back: Back | None) -> None:
     try:
         print(f"an issue says so: {issue.open_once(github, title, body, LABEL)}")
     except LoopError as refused:
-        issue.warn(f"nor could an issue be opened: {refused.found}")
+        warn(f"nor could an issue be opened: {refused.found}")

@@ -63,7 +63,11 @@ def status(at: View, *, as_json: bool = False) -> None:
         }
         print(json.dumps(record, indent=2, allow_nan=False))
         return
-    print("\n".join([*_models(state), *([shown.text()] if shown else [])]))
+    if state.champion is None:
+        print(branch.nothing())
+        return
+    told = shown.text().splitlines()[1:] if shown else []  # the challenger's own line says the first
+    print("\n".join([*_models(state), *told]))
     print(f"next: {following(state, shown, at.policy)}")
 
 
@@ -71,17 +75,15 @@ def following(state: State, shown: Evidence | None, policy: Policy) -> str:
     """What a person may do next, in one sentence."""
     challenger = state.challenger
     if challenger is None or shown is None:
-        return (
-            "a release brings the next challenger" if state.champion else "the first release serves at once"
-        )
+        return "a release brings the next challenger" if state.champion else branch.first()
     if shown.worse:
-        return f"{END} takes it back; it may not go on: {'; '.join(shown.worse)}"
+        return f"{END} takes it back; it may not go on"
     if challenger.held is not None:
         return f"it is held: {challenger.held}; `loop rollout hold --release` lets it go on"
     if shown.unjoinable:
-        return f"it cannot go on, since labels cannot be joined: {shown.unjoinable}"
+        return "it cannot go on, since labels cannot be joined"
     if shown.missing:
-        return f"wait for {', '.join(shown.missing)}"
+        return "wait for what is missing"
     return f"{GO_ON} makes it {_goal(state, policy)}"
 
 
@@ -194,8 +196,6 @@ def _goal(state: State, policy: Policy) -> str:
 
 
 def _models(state: State) -> list[str]:
-    if not state.models:
-        return ["nothing serves yet"]
     lines = []
     for one in state.models:
         since = one.since if one.role == "champion" else one.stage.since

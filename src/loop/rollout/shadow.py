@@ -58,14 +58,9 @@ def latency(champion: pd.Series, challenger: pd.Series, limit: float, enough: bo
         status: Status = "ok" if enough and np.isfinite(times) else "not enough"
         if status == "ok" and most is not None and times > most:
             status = "worse"
-        checks.append(
-            Check(f"{title}, {_ms(theirs)} in times of {_ms(ours)} ms", times, NAN, NAN, most, status)
-        )
+        of = f", {theirs:.1f} in times of {ours:.1f} ms" if np.isfinite(times) else ""
+        checks.append(Check(title + of, times, NAN, NAN, most, status))
     return checks
-
-
-def _ms(value: float) -> str:
-    return f"{value:.1f}" if np.isfinite(value) else "-"
 
 
 def _enough(rows: int, needs: Needed) -> bool:

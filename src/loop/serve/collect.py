@@ -24,6 +24,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.base.files import replacing, write_text
 from loop.data.features import DECIDED_AT
@@ -196,8 +197,8 @@ def main(now: pd.Timestamp) -> None:
     folder = serve_settings.place().predictions
     found = collect(folder, now, serve_settings.params().log.retention_days)
     print(
-        f"collect: {found.rows:,} predictions into {found.days} days of {folder / DAYS},"
-        f" {found.deleted} days deleted"
+        f"collect: {counted(found.rows, 'prediction')} into {counted(found.days, 'day')} of {folder / DAYS},"
+        f" {counted(found.deleted, 'day')} deleted"
     )
     if found.rejected:
-        print(f"  {found.rejected} lines are no records, as of a server that was killed: {folder / REJECTED}")
+        print(f"  {counted(found.rejected, 'line')} without a record (a killed server): {folder / REJECTED}")

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.serve import collect
 from loop.serve.log_writer import DONE, OPEN, SEGMENTS
@@ -34,22 +35,25 @@ def find(request_id: str, folder: Path | None = None) -> list[Record]:
         raise LoopError(
             f"{request_id} was a list of requests", "one of them", f"name {of_list[0]} to {of_list[-1]}"
         )
+    there, any_row = _reach(folder)
     raise LoopError(
-        f"no prediction {request_id!r} is on record: {reach(folder)}",
+        f"no prediction {request_id!r} is on record: {there}",
         "the X-Request-Id of an answer by a server that logs there",
-        "look at LOOP_PREDICTIONS, and at serve.log.retention_days in params.yaml",
+        "look at LOOP_PREDICTIONS, and at serve.log.retention_days in params.yaml"
+        if any_row
+        else "`make serve`, then the request that it prints; LOOP_PREDICTIONS names a log elsewhere",
     )
 
 
-def reach(folder: Path) -> str:
-    """Where the log is, and how far back it goes."""
+def _reach(folder: Path) -> tuple[str, bool]:
+    """Where the log is and how far back it goes; and whether it goes back at all."""
     days = sorted(path.stem for path in (folder / collect.DAYS).glob("*.parquet"))
     waiting = _segments(folder)
     first = [*days, *(path.stem[:8] for path in waiting)][:1]
     if not first:
-        return f"the log in {folder} is empty"
-    much = f"{len(days)} days, {len(waiting)} segments not yet collected"
-    return f"the log in {folder} goes back to {pd.Timestamp(first[0]):%Y-%m-%d} ({much})"
+        return f"the log in {folder} is empty", False
+    much = f"{counted(len(days), 'day')}, {counted(len(waiting), 'segment')} not yet collected"
+    return f"the log in {folder} goes back to {pd.Timestamp(first[0]):%Y-%m-%d} ({much})", True
 
 
 def _collected(folder: Path, request_id: str) -> list[Record]:

@@ -16,13 +16,14 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from loop.base import program
+from loop.base import environment, program
 from loop.base.errors import LoopError
 from loop.base.files import digest, replacing
 from loop.github import workflow_output
 from loop.model import lineage
 from loop.production.content import in_image
 from loop.repo import closure
+from loop.repo.commit import checked_out
 from loop.repo.git import git
 from loop.settings import serve_settings
 from loop.settings.paths import CARD, CARD_JSON, LINEAGE, MODEL, PARAMS, REFERENCE
@@ -45,7 +46,7 @@ def main(tag: str | None, push: bool = False) -> int:
     serve_settings.params()
     sha256 = _checked_model()
     _ready(shutil.which("docker"))
-    uv, commit, version = _uv(), _commit(), sha256[:12]
+    uv, commit, version = _uv(), checked_out(), sha256[:12]
     tag = tag or f"loop:{version}"
     with TemporaryDirectory(prefix="loop-image-") as folder:
         context = Path(folder, "context")
@@ -116,12 +117,6 @@ def _uv() -> str:
     return found
 
 
-def _commit() -> str:
-    """The commit of this checkout, marked if files were changed."""
-    changed = git("status", "--porcelain", "--untracked-files=no")
-    return git("rev-parse", "HEAD") + ("-changed" if changed else "")
-
-
 def _described() -> dict[str, str]:
     """The model's title, and the page of the repository if its remote `origin` has one."""
     title = json.loads(CARD_JSON.read_text(encoding="utf-8"))["name"]
@@ -170,8 +165,8 @@ def _copy(source: Path, target: Path) -> None:
 
 def _bento(context: Path, home: Path) -> Path:
     """Build the bento in a store of its own; its folder."""
-    environment = {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True", "PYTHONPATH": str(context)}
-    _run("bentoml build", [sys.executable, "-m", "bentoml", "build"], cwd=context, environment=environment)
+    more = {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True", "PYTHONPATH": str(context)}
+    _run("bentoml build", [sys.executable, "-m", "bentoml", "build"], cwd=context, more=more)
     return next(home.glob("bentos/*/*/bento.yaml")).parent  # the tag is printed with an emoji for `:loop:`
 
 
@@ -181,7 +176,7 @@ def _build(bento: Path, tag: str, arguments: dict[str, str]) -> str:
     given = [f"--build-arg={name}={value}" for name, value in {**bases, **arguments}.items()]
     recipe, id_file = bento / "env/docker/Dockerfile", bento.parent / "id"
     command = ["docker", "build", f"--file={recipe}", f"--tag={tag}", f"--iidfile={id_file}", *given]
-    code = program.follow([*command, str(bento)], seconds=7200, env={**os.environ, "DOCKER_BUILDKIT": "1"})
+    code = program.follow([*command, str(bento)], seconds=7200, env=environment.child(DOCKER_BUILDKIT="1"))
     if code:
         raise LoopError(
             f"`docker build` ended with {code}",
@@ -224,11 +219,10 @@ def _write_sbom(uv: str) -> None:
 
 
 def _run(
-    name: str, command: list[str], *, cwd: Path | None = None, environment: dict[str, str] | None = None
+    name: str, command: list[str], *, cwd: Path | None = None, more: dict[str, str] | None = None
 ) -> str:
     """What a tool prints. Raises LoopError with the end of what it said if it fails."""
-    full = {**os.environ, **(environment or {})}
-    done = program.ask(command, seconds=3600, cwd=cwd, env=full)
+    done = program.ask(command, seconds=3600, cwd=cwd, env=environment.child(**(more or {})))
     if done.code:
         said = "\n".join((done.errors or done.out).strip().splitlines()[-5:])
         raise LoopError(f"{name} failed: {said}", "exit code 0", f"mend it, then `{' '.join(command[:3])} …`")

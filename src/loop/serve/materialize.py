@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import redis
 
+from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.data import raw
 from loop.data.contract import ContractError
@@ -76,4 +77,4 @@ def main(as_of: str | None) -> None:
         ) from None
     print(f"materialize: as of {at:%Y-%m-%d %H:%MZ}, features {definition()}")
     for name, number in counts.items():
-        print(f"  {name:<20} {number:>9,} entities")
+        print(f"  {name:<20} {counted(number, 'entity', 'entities'):>18}")

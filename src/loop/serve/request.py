@@ -22,6 +22,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import SchemaError
 from typing_extensions import TypedDict
 
+from loop.base.counted import counted
 from loop.data import columns as arrays
 from loop.data.columns import Columns
 from loop.data.features import DECIDED_AT
@@ -59,7 +60,7 @@ class RefusedError(Exception):
 
     def __init__(self, *problems: Problem) -> None:
         self.problems = problems
-        super().__init__(f"{len(problems)} problems")
+        super().__init__(f"{counted(len(problems), 'problem')}")
 
 
 class Contract:

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.base.files import replacing
 from loop.data import columns as arrays
@@ -119,8 +120,8 @@ def main(source_path: Path, target: Path) -> None:
             _progress(rows, requests.rows, time.perf_counter() - started)
         if rows == 0:
             raise LoopError(f"{source_path} holds no rows", "at least one request", "look at what makes it")
-    seconds = time.perf_counter() - started
-    print(f"score: {rows:,} rows by {model.version} into {target}, {rows / max(seconds, 1e-9):,.0f} a second")
+    speed = rows / max(time.perf_counter() - started, 1e-9)
+    print(f"score: {counted(rows, 'row')} by {model.version} into {target}, {speed:,.0f} a second")
 
 
 def _result(

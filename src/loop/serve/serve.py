@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from loop.base import program
+from loop.base import environment, program
 from loop.base.errors import LoopError
 from loop.base.files import digest
 from loop.model import lineage
@@ -33,27 +33,23 @@ def main(host: str, port: int) -> int:
     path = os.pathsep.join(filter(None, [str(Path("src").resolve()), os.environ.get("PYTHONPATH")]))
     defaults = {"OMP_NUM_THREADS": "1", "BENTOML_DO_NOT_TRACK": "True"}
     command = [sys.executable, *protocol.own().entries["serve"]]
-    own = {"PYTHONPATH": path, "LOOP_STARTER": str(os.getpid())}
+    for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if end != signal.SIGHUP or signal.getsignal(end) is not signal.SIG_IGN:  # as nohup wants it
+            signal.signal(end, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGUSR1, lambda *_: sys.exit(1))  # a worker that cannot start has said why
     server = program.start(
-        [*command, "--host", host, "--port", str(port)], env={**defaults, **os.environ, **own}
+        [*command, "--host", host, "--port", str(port)],
+        env=defaults | environment.child(PYTHONPATH=path, LOOP_STARTER=str(os.getpid())),
+        session=True,  # BentoML takes a terminal's SIGHUP for a restart: what ends us reaches it as SIGTERM
     )
-    failed = threading.Event()  # a worker could not start
-
-    def stop(number: int, _: object) -> None:
-        if number == signal.SIGUSR1:
-            failed.set()
-        server.terminate()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGUSR1, stop)
     try:
         materialize.fill(place.features)  # while the server loads its model
         greeting = (server, host, port, _authorization(place.token is not None))
         threading.Thread(target=_greet, args=greeting, daemon=True).start()
-        return 1 if _wait(server) or failed.is_set() else 0
+        return min(server.wait(), 1)
     finally:
         server.terminate()
-        server.wait()
+        server.wait()  # it flushes its log first
 
 
 def _ready_to_serve(host: str, port: int) -> None:
@@ -109,12 +105,3 @@ def _greet(server: program.Process, host: str, port: int, authorization: str) ->
         f"  -H 'Content-Type: application/json' \\\n  -d '{body}'\n",
         flush=True,
     )
-
-
-def _wait(server: program.Process) -> int:
-    """Wait until the server has ended; it flushes its log first."""
-    while True:
-        try:
-            return 0 if server.wait() in (0, -signal.SIGTERM, -signal.SIGINT) else 1
-        except KeyboardInterrupt:  # the server got the same signal from the terminal
-            continue

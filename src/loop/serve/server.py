@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from loop.base.errors import LoopError
 from loop.data import personal
 from loop.data.personal import Personal
-from loop.repo.git import git
+from loop.repo.commit import checked_out
 from loop.serve import app, loaded_model, log_writer, online, openapi
 from loop.serve.answer import Answers
 from loop.serve.counters import Counters
@@ -57,14 +57,15 @@ class Server:
         server = cls(params, place, loaded_model.load())
         gc.collect()
         gc.freeze()  # else a full collection stops all answers for 0.1 s, now and then
-        LOG.warning("serving %s as %s, features as of %s", *server.described(place))
+        LOG.warning("serving %s", server.described(place))
         return server
 
-    def described(self, place: Place) -> tuple[str, str, str]:
-        """What is served, in which role, and of when its features are."""
+    def described(self, place: Place) -> str:
+        """What is served, in which role if a deployment gave one, and of when its features are."""
         about = json.loads(self.pages["/model"][1])
         as_of = self._predictor.features.as_of() or "never: run `loop materialize`"
-        return f"{about['version']} by {about['engine']}", place.role, as_of
+        what = f"as {place.role}" if place.commit else "this checkout's model"
+        return f"{about['version']} by {about['engine']}, {what}, features as of {as_of}"
 
     def stop(self) -> None:
         """Write what is not yet written."""
@@ -148,9 +149,8 @@ def _explainer(model: loaded_model.Model) -> Explainer | None:
 
 
 def _commit() -> str | None:
-    """The commit of this checkout, marked if files were changed; None where there is no git."""
+    """The commit of this checkout; None where there is no git."""
     try:
-        changed = git("status", "--porcelain", "--untracked-files=no")
-        return git("rev-parse", "HEAD") + ("-changed" if changed else "")
+        return checked_out()
     except LoopError:
         return None

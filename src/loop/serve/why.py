@@ -23,8 +23,10 @@ from loop.data import columns as arrays
 from loop.data import personal
 from loop.data.columns import Columns
 from loop.data.features import DECIDED_AT
+from loop.model import lineage
 from loop.model.artifacts import Stored
-from loop.repo.git import git
+from loop.repo.commit import CHANGED, Commit, of_model
+from loop.repo.git import git, has
 from loop.repo.worktree import checkout
 from loop.serve import find, loaded_model
 from loop.serve.explain import Explainer
@@ -53,17 +55,15 @@ def main(request_id: str, brief: Callable[[dict[str, Any]], str]) -> str:
 
 def explained(record: dict[str, Any]) -> dict[str, Any]:
     """The explanation of a record, made by the code of its commit; see `explain`."""
-    asked = _plain(record)
-    commit = (record["commit"] or "").removesuffix("-changed")
-    if not commit or _here(commit):
+    asked, commit = _plain(record), _elsewhere(record)
+    if commit is None:
         return explain(asked)
-    git("rev-parse", "--verify", f"{commit}^{{commit}}")
     with tempfile.TemporaryDirectory() as folder, checkout(commit, Path.cwd()) as home:
         question, answer = Path(folder, "record.json"), Path(folder, "answer.json")
         write_json(question, asked)
         stored = Stored(commit, home.path)
         for path in (MODEL, REFERENCE):
-            _bring(stored, path, commit)
+            stored.need(path)
         home.ask("why", str(question), str(answer))
         found: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
     return found
@@ -75,12 +75,6 @@ def explain(record: dict[str, Any]) -> dict[str, Any]:
     `values` are the features that contributed, `unseen` the views of which nothing was known.
     """
     model = loaded_model.load()
-    if model.version != record["version"]:
-        raise LoopError(
-            f"the model here is {model.version}",
-            f"{record['version']}, which gave the score",
-            "a server that was started by hand leaves predictions that no commit explains",
-        )
     columns = columns_of(record, model)
     found = Explainer(model).explain(columns, 0)
     matrix = dict(zip(model.names, model.matrix(columns)[0].tolist(), strict=False))
@@ -126,25 +120,33 @@ class _NoStore:
         return None
 
 
-def _here(commit: str) -> bool:
-    """Whether this checkout has the code, params and lock of a commit."""
-    try:
-        return not git("diff", "--name-only", commit, "--", *CODE)
-    except LoopError:
+def _elsewhere(record: dict[str, Any]) -> str | None:
+    """The commit whose code and model explain a record; None where this checkout's do, changed or not.
+
+    A model that no commit had when it answered may have been committed since.
+    """
+    version, said = record["version"], record["commit"] or ""
+    commit = said.removesuffix(CHANGED)
+    here = LINEAGE.is_file() and lineage.load()["model"]["sha256"].startswith(version)
+    if here and (commit != said or not commit):
+        return None
+    if commit and not has(commit):
         raise LoopError(
             f"commit {commit[:12]}, whose model gave the score, is not in this clone",
             "the whole history",
             "`git fetch origin`, or `git fetch --unshallow origin` in a shallow clone",
-        ) from None
-
-
-def _bring(stored: Stored, path: Path, commit: str) -> None:
-    if not stored.bring(path):
-        raise LoopError(
-            f"{path} of commit {commit[:12]} is in no cache or remote",
-            "the model that gave the score",
-            "`dvc pull` from where it was pushed to, or `loop reproduce` makes it again",
         )
+    if here and not git("diff", "--name-only", commit, "--", *CODE):
+        return None
+    if commit and (Commit(commit).model() or "").startswith(version):
+        return commit
+    if found := of_model(version):
+        return found[-1]
+    raise LoopError(
+        f"model {version}, which gave the score, is neither in {MODEL.parent} nor of any commit here",
+        "a model that is still here, or was committed",
+        f"edit params and code as they were, on {commit[:12] or 'its commit'}; `make run` makes it again",
+    )
 
 
 def _plain(record: dict[str, Any]) -> dict[str, Any]:

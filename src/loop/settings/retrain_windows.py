@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 
 from loop.base.errors import LoopError
-from loop.settings import monitor_settings, params
+from loop.settings import monitor_settings, params, yaml_file
 from loop.settings.params import Windows
 from loop.settings.paths import PARAMS
 
@@ -56,11 +56,11 @@ def edit(text: str, windows: Windows) -> str:
     """
     values_of = texts(windows)
     try:
-        spans = {keys: _span(yaml.compose(text, yaml.SafeLoader), ("windows", *keys)) for keys in values_of}
+        spans = {keys: _span(yaml.compose(text, yaml_file.Loader), ("windows", *keys)) for keys in values_of}
         changed = text
         for keys, (start, end) in sorted(spans.items(), key=lambda item: item[1], reverse=True):
             changed = f'{changed[:start]}"{values_of[keys]}"{changed[end:]}'
-        if yaml.safe_load(changed) == _expected(yaml.safe_load(text), values_of):
+        if yaml_file.parse(changed) == _expected(yaml_file.parse(text), values_of):
             return changed
     except (yaml.YAMLError, KeyError, TypeError, AttributeError):
         pass

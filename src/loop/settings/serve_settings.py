@@ -16,6 +16,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.settings.params import Section, section
 
@@ -103,7 +104,7 @@ def _secret(name: str, environment: Mapping[str, str]) -> bytes | None:
     value = value.strip()
     if len(value) < KEY_MIN:
         raise LoopError(
-            f"{source} holds {len(value)} characters",
+            f"{source} holds {counted(len(value), 'character')}",
             f"at least {KEY_MIN}",
             "make one by `openssl rand -hex 32`",
         )

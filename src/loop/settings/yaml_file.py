@@ -1,27 +1,125 @@
-"""A YAML file of sections, or an error that names file and line. Light: `loop run` starts with it."""
+"""YAML as DVC reads it: the types of YAML 1.2. Light, since `loop run` starts with it.
 
+A tag, a merge, a key twice and what nests without end are refused. In YAML 1.1, which PyYAML reads, `1e-05`
+is a text, `on` is true, and `1:30` is ninety.
+"""
+
+import math
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from loop.base.errors import LoopError
-from loop.settings.plain_words import shown
+
+DEEPEST = 50  # levels
+_CORE = {  # https://yaml.org/spec/1.2.2/#103-core-schema
+    "null": r"~|null|Null|NULL|",
+    "bool": r"true|True|TRUE|false|False|FALSE",
+    "int": r"[-+]?[0-9][0-9_]{0,4000}|0o[0-7]{1,4000}|0x[0-9a-fA-F]{1,4000}",
+    "float": r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9]*)?)([eE][-+]?[0-9]{1,4})?"
+    r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+}
 
 
 def load(path: Path) -> dict[str, Any]:
     """The whole file as plain values. Raises LoopError when it is missing or not a mapping."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return mapping(path.read_bytes(), path)
     except FileNotFoundError:
         raise LoopError(f"{path} is missing", "a file of params", "run from the repository's root") from None
+
+
+def mapping(text: bytes, path: Path) -> dict[str, Any]:
+    """The values of a file's text. Raises LoopError with its line where it is not a mapping."""
+    try:
+        values = parse(text.decode())
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise LoopError(
+            f"{path}, line {line}: byte 0x{error.object[error.start]:02x} is not UTF-8",
+            "a file in UTF-8",
+            "save it in UTF-8; most editors ask for the encoding",
+        ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", "not YAML")
+        problem = getattr(error, "problem", None) or "not YAML"
         raise LoopError(f"{path}{where}: {problem}", "valid YAML", "fix that line") from None
     if not isinstance(values, dict):
-        raise LoopError(
-            f"{path} is {shown(values)}", "sections, each with its keys", f"`git checkout main -- {path}`"
-        )
+        found = "is empty" if values is None else f"is not a mapping: {str(values)[:40]!r}"
+        raise LoopError(f"{path} {found}", "sections, each with its keys", f"see {path} on main")
     return values
+
+
+def parse(text: str | bytes) -> Any:
+    """The values of a text. Raises yaml.YAMLError, and UnicodeDecodeError for bytes of another encoding."""
+    return yaml.load(text, Loader)  # noqa: S506 - takes less than a SafeLoader
+
+
+def dump(values: Any) -> str:
+    """YAML that readers of 1.1 and of 1.2 take for the same values."""
+    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes also the texts that 1.2 would take for numbers, such as a hash 12e345678901."""
+
+
+class Loader(yaml.SafeLoader):
+    """The core types of YAML 1.2; an error names its line."""
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012 - of PyYAML, which fills it by class
+    aliases = True
+    _depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: D102 - of PyYAML
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent) and not self.aliases:
+            raise _refused("an alias", event.start_mark)
+        if getattr(event, "tag", None) not in (None, "!"):
+            raise _refused(f"a tag: {str(event.tag)[:40]}", event.start_mark)
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise _refused(f"more than {DEEPEST} levels", event.start_mark)
+        found = super().compose_node(parent, index)
+        self._depth -= 1
+        return found
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: D102
+        seen: set[Any] = set()
+        for key, _ in node.value:
+            if (name := key.value if isinstance(key, yaml.ScalarNode) else id(key)) in seen:
+                raise _refused(f"`{str(name)[:40]}` twice", key.start_mark)
+            seen.add(name)
+        return super().construct_mapping(node, deep=deep)
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:  # noqa: D102
+        for key, _ in node.value:
+            if key.value == "<<":
+                raise _refused("a merge of mappings (`<<`)", key.start_mark)
+
+
+def _int(_: Loader, node: yaml.ScalarNode) -> int:
+    text = node.value.replace("_", "")
+    return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+
+
+def _float(_: Loader, node: yaml.ScalarNode) -> float:
+    text = node.value.lower().replace("_", "")
+    number = math.inf if text.endswith(("inf", "nan")) else float(text)
+    if math.isinf(number):
+        raise _refused(f"{node.value} is not a finite number", node.start_mark)
+    return number
+
+
+def _refused(problem: str, mark: Any) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+
+
+for _kind, _pattern in _CORE.items():
+    for _reader in (Loader, _Dumper):
+        _reader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(f"^(?:{_pattern})$"), None)
+Loader.add_constructor("tag:yaml.org,2002:int", _int)
+Loader.add_constructor("tag:yaml.org,2002:float", _float)

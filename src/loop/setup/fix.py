@@ -13,7 +13,7 @@ import yaml
 
 from loop.base import files
 from loop.base.errors import LoopError
-from loop.settings import renamed
+from loop.settings import renamed, yaml_file
 from loop.settings.paths import PARAMS
 
 
@@ -27,14 +27,14 @@ def main() -> None:
 
 def edit(text: str) -> str:
     """params.yaml with today's names. Raises LoopError where that would change more."""
-    values = yaml.safe_load(text)
+    values = yaml_file.mapping(text.encode(), PARAMS)
     changed, old = text, renamed.keys(values)
     try:
-        spans = {_span(yaml.compose(text, yaml.SafeLoader), path): new for path, new in old.items()}
+        spans = {_span(yaml.compose(text, yaml_file.Loader), path): new for path, new in old.items()}
         for (start, end), new in sorted(spans.items(), reverse=True):
             changed = f"{changed[:start]}{new}{changed[end:]}"
         expected = renamed.current(values)
-        if yaml.safe_load(changed) == expected and not renamed.keys(expected):
+        if yaml_file.parse(changed) == expected and not renamed.keys(expected):
             return changed
     except (yaml.YAMLError, KeyError):
         pass
@@ -61,7 +61,7 @@ def edit_module(text: str, table: dict[str, str], path: Path) -> str:
 
 def _params() -> list[str]:
     text = PARAMS.read_bytes().decode()
-    old = renamed.keys(yaml.safe_load(text))
+    old = renamed.keys(yaml_file.mapping(text.encode(), PARAMS))
     _replace(PARAMS, text, edit(text))
     return [f"{PARAMS}: {'.'.join(path)} -> {'.'.join((*path[:-1], new))}" for path, new in old.items()]
 

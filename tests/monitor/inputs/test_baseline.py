@@ -125,6 +125,6 @@ def test_coarse_scores_that_are_the_same_by_chance_are_not_refused():
 
 @pytest.mark.parametrize("days", [1, 14])
 def test_a_training_window_too_short_for_two_blocks_is_refused(days):
-    with pytest.raises(LoopError, match=f"trained on {days} days"):
+    with pytest.raises(LoopError, match=f"trained on {days} day"):
         baseline.out_of_fold(Model(), train(days), 14)
     assert not kept()

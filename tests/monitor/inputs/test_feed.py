@@ -22,7 +22,7 @@ def test_a_request_that_comes_twice_is_named(monkeypatch):
         return pd.concat([requests, requests.head(3)], ignore_index=True)
 
     monkeypatch.setattr(source, "requests", doubled)
-    with pytest.raises(LoopError, match="3 requests come twice, such as"):
+    with pytest.raises(LoopError, match="3 requests twice, such as"):
         feed.made(SINCE, NOW, NOW)
 
 

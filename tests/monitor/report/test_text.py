@@ -210,6 +210,35 @@ def test_numbers_stand_beside_their_limits_and_alarms_come_first():
     assert "calibration bias 0.0438 [0.0358, 0.0518], limit 0.0350" in report.terminal(findings.retrain())
 
 
+def once(finding: Finding) -> Finding:
+    """The finding in which the newest run alone is beyond a limit of its inputs."""
+    signals = [
+        one.model_copy(update={"confirmed": one.alarm and one.kind != "inputs"}) for one in finding.signals
+    ]
+    return finding.model_copy(update={"signals": signals})
+
+
+def test_what_one_run_alone_is_beyond_is_marked_as_not_confirmed_behind_the_alarms():
+    finding = once(findings.retrain())
+    screen, text, html = report.terminal(finding), report.markdown(finding), page(finding)
+    assert screen.index(", not confirmed") > screen.index("calibration bias")
+    rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")][1:]
+    assert rows == ["**alarm**"] * 3 + ["not confirmed"] * 2 + ["quiet"] * 3
+    assert html.count("<td>not confirmed</td>") == 2
+    assert "3 confirmed by earlier runs" in html
+
+
+def test_a_line_of_the_terminal_that_is_too_long_wraps_and_loses_no_word():
+    title, many_words = "change of a thing with a name", "a_name_that_is_neither_short_nor_very_long"
+    found, broken = findings.retrain(), findings.broken_feed()
+    signals = [one.model_copy(update={"title": title * 3}) for one in found.signals[:1]]
+    rules = [one.model_copy(update={"rule": f"{many_words} and {many_words}"}) for one in broken.breaches]
+    words = " ".join(report.terminal(found.model_copy(update={"signals": signals})).split())
+    assert f"{title * 3} 0.3200, limit 0.2000, since 2013-08-20" in words
+    words = " ".join(report.terminal(broken.model_copy(update={"breaches": rules})).split())
+    assert f"temperature_f: {many_words} and {many_words} broken by 311 rows" in words
+
+
 def test_a_quiet_look_says_that_it_saw_nothing_of_so_many():
     assert "none of 8 signals" in report.terminal(findings.quiet())
     assert "alarm**" not in report.markdown(findings.quiet())

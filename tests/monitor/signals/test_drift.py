@@ -144,7 +144,7 @@ def test_a_run_without_a_row_is_no_alarm_and_no_number():
     assert alarms(found) == set()
     assert not any(series_alarms(found).values())
     for one in found.series():
-        one.signal(RUNS)
+        one.signal(RUNS, settings().hysteresis)
     assert [one.heat[-1] for one in found.features()] == [None] * 3
 
 

@@ -96,7 +96,9 @@ def test_a_window_without_rows_is_no_number():
     rows = past(world(3))
     found = expected(rows)
     assert np.isnan([found.value[0], found.low[0], found.high[0]]).all()
-    signal = estimate.series(found, np.array([0.4, 0.41, 0.42, 0.4]), 5, settings()).signal(["2013-05-09"])
+    signal = estimate.series(found, np.array([0.4, 0.41, 0.42, 0.4]), 5, settings()).signal(
+        ["2013-05-09"], settings().hysteresis
+    )
     assert (signal.value, signal.alarm) == (None, False)
 
 

@@ -115,7 +115,7 @@ def test_days_without_rows_leave_the_mean_of_the_others_and_all_of_them_leave_no
     found = seen(none)
     assert np.isnan(found.loss.value).all()
     assert alarms(found) == set()
-    assert {one.signal(ENDS).value for one in found.series} == {None}
+    assert {one.signal(ENDS, settings().hysteresis).value for one in found.series} == {None}
     assert found.cusum.path == [None] * len(found.cusum.days)
 
 

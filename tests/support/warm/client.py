@@ -34,13 +34,15 @@ def alike() -> bool:
 def ask(argv: list[str]) -> int:
     """The exit status that the server tells, as `wait` would."""
     (editable,) = glob(f"{os.path.dirname(WARM['bin'])}/lib/python*/site-packages/_editable_impl_loop.pth")
+    with open(editable) as file:
+        lines = sorted(set(file.read().splitlines()))
     asked = {
         "argv": argv,
         "executable": f"{HERE}/python",
         "cwd": os.getcwd(),
         "environment": dict(os.environ),
         "umask": os.umask(0),
-        "editable": sorted(set(open(editable).read().split("\n"))),  # noqa: SIM115
+        "editable": [os.path.normpath(f"{editable}/../{line}") for line in lines],
     }
     text = json.dumps(asked).encode()
     with socket.socket(socket.AF_UNIX) as server:
@@ -62,6 +64,7 @@ def end(status: int) -> None:
 
 
 ARGV = command()
-if alike() and (os.path.basename(ARGV[0]) in WARM["scripts"] or ARGV[1:2] == ["-m"]):
-    end(ask(ARGV))
+STAGE = "".join(ARGV[1:2]).endswith("src/loop/stage.py")
+if alike() and (STAGE or os.path.basename(ARGV[0]) in WARM["scripts"] or ARGV[1:2] == ["-m"]):
+    end(ask(ARGV[STAGE:]))
 os.execv(f"{WARM['real']}/{NAME}", [f"{WARM['bin']}/{NAME}", *sys.argv[1:]])  # noqa: S606

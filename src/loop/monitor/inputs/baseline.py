@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from loop.base import files
+from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.data.features import DECIDED_AT
 from loop.monitor.inputs.champion_model import Champion
@@ -53,7 +54,7 @@ def blocks(train: pd.DataFrame, window_days: int) -> pd.Series:
     block = block.clip(upper=max(whole // days - 1, 0))  # the oldest is not a mere rest
     if block.nunique() < 2:
         raise LoopError(
-            f"the champion was trained on {whole} days",
+            f"the champion was trained on {counted(whole, 'day')}",
             f"twice monitor.window_days ({window_days}) or more, to see how windows differ",
             "choose shorter windows in params.yaml",
         )

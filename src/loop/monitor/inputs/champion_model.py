@@ -13,6 +13,7 @@ from loop.base.errors import LoopError
 from loop.model import artifacts
 from loop.model.artifacts import Stored
 from loop.production import state
+from loop.repo import remote
 from loop.repo.dvc_lock import outs
 from loop.repo.git import git
 from loop.repo.worktree import Checkout, Scorer, checkout
@@ -51,11 +52,15 @@ class Champion:
 
 
 def which() -> tuple[str, str]:
-    """Name and commit of the model that serves: production's champion, else that of what is checked out."""
+    """Name and commit of the model that serves: production's champion; before the first release, main's.
+
+    Where there is no main either, that of the commit that is checked out.
+    """
     serving = state.read(state.ref()).state.champion
     if serving is not None:
         return f"version {serving.version}", serving.commit
-    return git("rev-parse", "--abbrev-ref", "HEAD"), git("rev-parse", "HEAD")
+    main = remote.main_ref() or "HEAD"
+    return git("rev-parse", "--abbrev-ref", main), git("rev-parse", main)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from loop.base import files
+from loop.base.counted import counted
 from loop.base.errors import LoopError, guard
 from loop.data import features, raw
 from loop.data.contract import Breach
@@ -77,7 +78,7 @@ def made(since: pd.Timestamp, until: pd.Timestamp, now: pd.Timestamp) -> tuple[p
     if (again := requests.duplicated(source.KEY)).any():
         first = " ".join(map(str, requests.loc[again, source.KEY].iloc[0]))
         raise LoopError(
-            f"{int(again.sum()):,} requests come twice, such as {first}",
+            f"{counted(int(again.sum()), 'request')} twice, such as {first}",
             f"one request per {', '.join(source.KEY)}",
             "drop the repeated rows in src/problem/source.py, or name the column that tells them apart",
         )

@@ -133,7 +133,7 @@ def _branches() -> list[Attempt]:
 
 def _merged() -> list[Attempt]:
     """Commits of main that carry the trailer, or that moved windows.as_of on: a squash may drop trailers."""
-    main = main_ref()
+    main = remote.main_ref()
     if main is None:
         return []
     line = ("log", "--first-parent", "--diff-merges=first-parent", main)
@@ -148,14 +148,6 @@ def _merged() -> list[Attempt]:
         if before is not None and after is not None and before < after:
             found.append(Attempt(f"{after:%Y-%m-%d}", "merged", entry.partition("\n")[0]))
     return found
-
-
-def main_ref() -> str | None:
-    """The main that counts: origin's, or this clone's own where there is none."""
-    for ref in (remote.MAIN, "refs/heads/main"):
-        if git("for-each-ref", "--format=%(refname)", ref):
-            return ref
-    return None
 
 
 def _as_of(patch: str, sign: str) -> pd.Timestamp | None:

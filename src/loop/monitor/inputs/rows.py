@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from loop.base.counted import counted
 from loop.data import personal, prediction_log
 from loop.data.features import DECIDED_AT
 from loop.monitor.inputs import answers, baseline, labels
@@ -33,7 +34,7 @@ def scored(
     elif any((folder / prediction_log.DAYS).is_dir() for folder in folders):
         why = f": {log.hidden}" if log.hidden else ""
         notes.append(f"the prediction log holds no answer of this champion that can be used{why}")
-    notes += [f"{log.again:,} predictions were asked for again: the first counts"] if log.again else []
+    notes += [f"{counted(log.again, 'prediction')} asked for again: the first counts"] if log.again else []
     notes += [f"{log.late:,} answers came long after they were due: left out"] if log.late else []
     folds = baseline.scores(champion, train, setup.window_days)
     known = answers.with_decision(train.assign(score=folds), threshold)

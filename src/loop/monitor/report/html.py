@@ -1,12 +1,18 @@
 """What a monitoring run found as one HTML page that needs nothing but itself: `monitor/report.html`."""
 
-import re
-
-from markupsafe import Markup, escape
-
 from loop.base.markup import render
 from loop.monitor.report import monitor_figures
-from loop.monitor.report.phrases import HEADLINES, alarms, gained, labels, moved, named, sentence, value
+from loop.monitor.report.phrases import (
+    HEADLINES,
+    alarms,
+    gained,
+    labels,
+    moved,
+    named,
+    sentence,
+    state,
+    value,
+)
 from loop.monitor.schema import Finding
 
 
@@ -21,10 +27,5 @@ def report(finding: Finding) -> str:
         "shown": len(monitor_figures.shown(finding.features)),
         "named_features": {one.name: one for one in finding.features},
     }
-    filters = {one.__name__: one for one in (gained, labels, moved, named, sentence, spans, value)}
+    filters = {one.__name__: one for one in (gained, labels, moved, named, sentence, state, value)}
     return render("loop.monitor.report", "monitor.html.j2", values, **filters)
-
-
-def spans(text: str) -> Markup:
-    """Escaped text in which what stands between backticks is code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before

@@ -14,12 +14,14 @@ from loop.base.markup import figure, plain
 from loop.base.plotting import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
 from loop.monitor.report import timeline
 from loop.monitor.report.layout import settle
+from loop.monitor.report.phrases import ranked, state
 from loop.monitor.schema import Age, Feature, Finding, Signal
 
 ROWS = 30  # of the heat map and of the signals; their tables have all
 MOST = 3.0  # limits at which a bar is cut
 DOT: dict[str, Any] = {"marker": "o", "color": "white", "markeredgecolor": INK, "linestyle": "none"}
 UNKNOWN: dict[str, Any] = {"facecolor": "#eef0f3", "edgecolor": "#b5bcc9", "hatch": "////", "linewidth": 0}
+WORDS = {"alarm": "ALARM  ", "not confirmed": "not confirmed  ", "quiet": ""}
 ORDER = ("concept", "predictions", "inputs")
 TINTS = ["#ffffff", "#b9d2ec", "#5b93cf", BLUE, "#123a6b"]  # lightness falls evenly
 SCALE = LinearSegmentedColormap.from_list("heat", TINTS, N=40)  # of more, the scale would be a bitmap
@@ -114,8 +116,7 @@ def _legend() -> list[Any]:
 
 def _signals(signals: list[Signal]) -> str:
     """Each signal's newest value in times of its limit, with its interval; the concept comes first."""
-    alarming = sorted(signals, key=lambda one: not one.alarm)[:ROWS]
-    signals = sorted(alarming, key=lambda one: ORDER.index(one.kind))
+    signals = sorted(ranked(signals)[:ROWS], key=lambda one: ORDER.index(one.kind))
     svg = io.StringIO()
     with canvas(10.6, 1.2 + 0.4 * len(signals), svg) as (_, axes):
         axes.axvspan(0, 1, color=BAND, label="as the past was")
@@ -152,11 +153,11 @@ def _bullet(axes: Any, place: int, signal: Signal) -> None:
         judged = "no limit" if signal.p is None else f"p {figure(signal.p)}"
         numbers = "not measured" if signal.value is None else f"{figure(signal.value)}, {judged}"
     axes.annotate(
-        f"{'ALARM  ' if signal.alarm else ''}{numbers}",
+        f"{WORDS[state(signal)]}{numbers}",
         (MOST * 1.05, place),
         va="center",
         fontsize=9,
-        fontweight="bold" if signal.alarm else "normal",
+        fontweight="bold" if signal.confirmed else "normal",
     )
 
 

@@ -23,8 +23,18 @@ STATISTICS = {
 
 
 def alarms(finding: Finding) -> list[Signal]:
-    """Signals beyond their limits."""
-    return [signal for signal in finding.signals if signal.alarm]
+    """Signals beyond their limits, what enough runs confirm first."""
+    return [one for one in ranked(finding.signals) if one.alarm]
+
+
+def ranked(signals: list[Signal]) -> list[Signal]:
+    """The confirmed, then what one run is beyond, then the quiet."""
+    return sorted(signals, key=lambda one: (not one.confirmed, not one.alarm))
+
+
+def state(signal: Signal) -> str:
+    """What a signal says: of what is not confirmed nothing is concluded."""
+    return "alarm" if signal.confirmed else "not confirmed" if signal.alarm else "quiet"
 
 
 def value(signal: Signal) -> Markup:

@@ -6,8 +6,19 @@ Both are made of the finding alone. Whatever came from data, params or branch na
 import re
 from textwrap import wrap
 
+from loop.base.counted import counted
 from loop.base.markup import figure, fitted, plain, ready, render
-from loop.monitor.report.phrases import HEADLINES, alarms, gained, labels, moved, sentence, value
+from loop.monitor.report.phrases import (
+    HEADLINES,
+    alarms,
+    gained,
+    labels,
+    moved,
+    ranked,
+    sentence,
+    state,
+    value,
+)
 from loop.monitor.schema import FOLDER, Finding, Outcomes, Window
 
 HTML_REPORT = FOLDER / "report.html"
@@ -28,7 +39,7 @@ def terminal(finding: Finding) -> str:
         *_wrapped("labels", _outcomes(finding.outcomes), 2),
     ]
     tail = [
-        *_wrapped("model", _model(finding), 1),
+        *_wrapped("model", _model(finding), 2),
         *_wrapped("report", f"{HTML_REPORT}, runbook {finding.runbook}", 1),
     ]
     alarming = _alarms(finding, HIGH - len(head) - len(body) - len(tail))
@@ -49,11 +60,11 @@ def markdown(finding: Finding, files: str = "") -> str:
         "path": ready(path) if files and _PATH.fullmatch(path) else None,
         "files": ready(files.rstrip("/")),
         "features": {one.name: one for one in finding.features},
-        "signals": sorted(finding.signals, key=lambda one: not one.alarm),
+        "signals": ranked(finding.signals),
         "where": _where(finding),
         "gained": _gain(finding),
     }
-    filters = {one.__name__: one for one in (labels, moved, sentence, value)}
+    filters = {one.__name__: one for one in (labels, moved, sentence, state, value)}
     text = render("loop.monitor.report", "monitor.md.j2", {**dict(finding), **values}, **filters)
     return fitted(text, LONGEST, f"_Cut here, because it would be too long; `{HTML_REPORT}` has all of it._")
 
@@ -66,21 +77,32 @@ def _wrapped(name: str, text: str, most: int) -> list[str]:
 
 
 def _alarms(finding: Finding, room: int) -> list[str]:
-    """Broken rules and alarms, a line each, in so many lines."""
+    """Broken rules and alarms, each in the lines that it needs, as many as have room."""
     rows = [
-        f"{plain(one.table, 20)}.{plain(one.column, 24)}: {plain(one.rule, 24)} broken by {one.rows:,} rows"
+        f"{plain(one.table, 60)}.{plain(one.column, 60)}: {plain(one.rule, 90)} "
+        f"broken by {counted(one.rows, 'row')}"
         for one in finding.breaches
     ]
     rows += [
-        f"{one.kind}: {plain(one.title, 36)} {value(one)}, limit {figure(one.limit)}"
-        f"{f', since {plain(one.since, 10)}' if one.since else ''}"
+        ", ".join(
+            [
+                f"{one.kind}: {plain(one.title, 90)} {value(one)}",
+                f"limit {figure(one.limit)}",
+                *([f"since {plain(one.since, 10)}"] if one.since else []),
+                *([] if one.confirmed else [state(one)]),
+            ]
+        )
         for one in alarms(finding)
     ]
     if finding.signals and not rows:
         rows = [f"none of {len(finding.signals)} signals"]
-    if len(rows) > room:
-        rows = [*rows[: room - 1], f"and {len(rows) - room + 1} more"]
-    return [f"  {'alarms' if place == 0 else '':<8} {row}"[:WIDE] for place, row in enumerate(rows)]
+    lines: list[str] = []
+    for place, row in enumerate(rows):
+        more = _wrapped("" if lines else "alarms", row, 3)
+        if len(lines) + len(more) + (place < len(rows) - 1) > room:
+            return [*lines, *_wrapped("" if lines else "alarms", f"and {len(rows) - place} more", 1)]
+        lines += more
+    return lines
 
 
 def _used(finding: Finding, name: str) -> str:
@@ -100,7 +122,8 @@ def _gain(finding: Finding) -> str:
 def _window(window: Window | None, source: str) -> str:
     if window is None:
         return ""
-    return f"{window.since[:10]} until {window.until[:10]}, {window.rows:,} rows ({plain(source, 30)})"
+    rows = counted(window.rows, "row")
+    return f"{window.since[:10]} until {window.until[:10]}, {rows} ({plain(source, 30)})"
 
 
 def _outcomes(found: Outcomes | None) -> str:
@@ -110,8 +133,8 @@ def _outcomes(found: Outcomes | None) -> str:
 def _model(finding: Finding) -> str:
     model = finding.model
     return (
-        f"{plain(model.name, 30)} ({model.commit[:12]}), trained on {model.train_from[:10]} until "
-        f"{model.train_until[:10]}"
+        f"{plain(model.name, 30)}, commit {model.commit[:12]}, sha256 {model.sha256[:12]}, "
+        f"trained on {model.train_from[:10]} until {model.train_until[:10]}"
     )
 
 

@@ -26,7 +26,7 @@ class Series:
     low: Floats | None = None
     high: Floats | None = None
 
-    def signal(self, runs: list[str]) -> Signal:
+    def signal(self, runs: list[str], hysteresis: Hysteresis) -> Signal:
         """The newest run's value as plain numbers, with the first day of the run of runs that saw it."""
         value, limit = float(self.value[-1]), self.limit
         beside = "" if np.isnan(limit) else f", past windows stay below {limit:.3g}"
@@ -41,6 +41,7 @@ class Series:
             limit=number(limit),
             p=_last(self.p),
             alarm=bool(self.alarm[-1]),
+            confirmed=confirmed(self.alarm, hysteresis),
             since=since(self.alarm, runs),
             summary=summary,
         )

@@ -1,0 +1,126 @@
+"""What a process runs in: the code of the tree it works on, that tree's environment, UTF-8.
+
+A script of another environment, a copy that an installer made, or `dvc` by its path would run other code than
+the records name. `enter` corrects it before anything is imported, so this module needs Python alone.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import locale
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Sequence  # noqa: UP035 - an older Python starts a stage, and hands it on
+
+STAGE = Path("src/loop/stage.py")
+_EXPERIMENTS = "/.dvc/tmp/exps/"  # where `dvc exp` copies a tree without its environment
+_TRIED = "LOOP_TREE_TRIED"  # the tree by which this process replaced itself
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_PERSON = (  # variables of git that say who commits, whom to trust and how to reach a remote
+    *("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"),
+    *("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_COUNT"),
+    *("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_SSH", "GIT_SSL_", "GIT_ASKPASS", "GIT_PROXY"),
+)
+
+
+def tree(folder: Path) -> Path | None:
+    """The checkout that a folder lies in: the nearest one above that has a pipeline and this code."""
+    for home in (folder, *folder.parents):
+        if (home / "dvc.yaml").is_file() and (home / STAGE).is_file():
+            return home
+    return None
+
+
+def enter(*arguments: str) -> None:
+    """Go on in the tree's own code and environment, replacing this process by `python ARGUMENTS` if need be.
+
+    Also asks servers of this host without a proxy, and keeps caches elsewhere where HOME takes none.
+    """
+    _loopback_is_direct()
+    _caches()
+    home = tree(Path.cwd())
+    if home is None:
+        return
+    python = _python(home)
+    if _same(Path(sys.executable).parent, python.parent) and _own(home) and _utf8():
+        os.environ.pop(_TRIED, None)
+        return
+    if os.environ.get(_TRIED) == str(home):
+        raise SystemExit(
+            f"error: {python} does not import the code of {home}\n  expected: `loop` from {home / 'src'}\n"
+            "  to do:    `make setup` there, and run it again without PYTHONSAFEPATH or -I"
+        )
+    paths = [str(home / "src"), os.environ.get("PYTHONPATH", "")]
+    own = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUTF8": "1", _TRIED: str(home)}
+    os.execve(python, [str(python), *arguments], {**os.environ, **own})  # noqa: S606 - no shell
+
+
+def foreign() -> str | None:
+    """Where `loop` or `problem` comes from, if it is not the tree of the current folder."""
+    home = tree(Path.cwd())
+    return None if home is None or _own(home) else _origin("loop")
+
+
+def child(without: Sequence[str] = (), **more: str) -> dict[str, str]:
+    """What a child process gets: ours, less git's variables of a hook and what starts as told, and more."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(tuple(without)) and (name[:4] != "GIT_" or name.startswith(_PERSON))
+    } | more
+
+
+def git_settings(*pairs: tuple[str, str]) -> dict[str, str]:
+    """Variables that give git more settings, after those that a person's environment gives it already."""
+    count = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
+    found = {"GIT_CONFIG_COUNT": str(count + len(pairs))}
+    for number, (key, value) in enumerate(pairs, count):
+        found |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return found
+
+
+def _python(home: Path) -> Path:
+    """The interpreter of a tree's environment; this one where it has none."""
+    above, found, _ = str(home).partition(_EXPERIMENTS)
+    for place in (home, *([Path(above)] if found else [])):
+        if (place / ".venv/bin/python").exists():
+            return place / ".venv/bin/python"
+    return Path(sys.executable)
+
+
+def _own(home: Path) -> bool:
+    return all(_same(Path(_origin(name)), home / "src" / name) for name in ("loop", "problem"))
+
+
+def _origin(name: str) -> str:
+    found = importlib.util.find_spec(name)
+    return os.path.dirname(found.origin) if found and found.origin else "nowhere"
+
+
+def _same(one: Path, other: Path) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _utf8() -> bool:
+    return bool(sys.flags.utf8_mode) or locale.getpreferredencoding(False).upper() in ("UTF-8", "UTF8")
+
+
+def _loopback_is_direct() -> None:
+    """A proxy is for other hosts: servers of this one are asked directly."""
+    for name in ("no_proxy", "NO_PROXY"):
+        known = [part.strip() for part in os.environ.get(name, "").split(",") if part.strip()]
+        os.environ[name] = ",".join([*known, *(host for host in _LOOPBACK if host not in known)])
+
+
+def _caches() -> None:
+    """Folders for what libraries keep in HOME, where it cannot be written."""
+    home = os.environ.get("HOME", "")
+    if home and os.access(home, os.W_OK):
+        return
+    folder = Path(tempfile.gettempdir()) / f"loop-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid == os.getuid():
+        for name in ("BENTOML_HOME", "MPLCONFIGDIR", "XDG_CACHE_HOME", "UV_CACHE_DIR"):
+            os.environ.setdefault(name, str(folder / name.lower()))

@@ -1,0 +1,148 @@
+"""What runs is the code of the tree that is worked on; what a child gets is decided in one place."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from loop.base import environment
+from loop.repo.git import git
+
+ROOT = Path(__file__).resolve().parents[2]
+VENV = Path(sys.executable).parent
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A tree with this code, in which `loop --help` names the tree."""
+    shutil.copytree(ROOT / "src", tmp_path / "größe/src", ignore=shutil.ignore_patterns("__pycache__"))
+    home = tmp_path / "größe"
+    (home / "dvc.yaml").write_text("stages: {}\n")
+    cli = home / "src/loop/cli.py"
+    cli.write_text(cli.read_text().replace("is a pull request with evidence.\\n", "of THIS TREE.\\n"))
+    return home
+
+
+def loop(folder, *arguments, python=VENV / "python", **more):
+    found = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONUTF8")}
+    return subprocess.run(
+        [python, "-c", "from loop.cli import main; main()", *arguments],
+        cwd=folder,
+        env=found | more,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("below", [".", "src/problem"])
+def test_another_trees_script_runs_the_code_of_this_tree(tree, below):
+    assert b"THIS TREE" in loop(tree / below, "--help").stdout
+
+
+def test_what_was_installed_as_a_copy_runs_the_code_of_this_tree(tree, tmp_path):
+    shutil.copytree(ROOT / "src", tmp_path / "copy", ignore=shutil.ignore_patterns("__pycache__"))
+    assert b"THIS TREE" in loop(tree, "--help", PYTHONPATH=str(tmp_path / "copy")).stdout
+
+
+def test_a_tree_with_an_environment_of_its_own_runs_in_it(tree, tmp_path):
+    (tree / ".venv/bin").mkdir(parents=True)
+    script = tree / ".venv/bin/python"
+    script.write_text('#!/bin/sh\necho in its own: "$@"\n')
+    script.chmod(0o755)
+    assert b"in its own: -m loop.cli --help" in loop(tree, "--help").stdout
+
+
+def test_a_python_that_imports_another_tree_all_the_same_is_one_error_and_no_circle(tree):
+    done = loop(tree, "--help", LOOP_TREE_TRIED=str(tree))
+    assert done.returncode == 1
+    assert b"to do:" in done.stderr
+
+
+@pytest.mark.parametrize("locale", ["C", "de_DE.ISO-8859-1", "C.UTF-8"])
+def test_the_command_line_starts_in_any_locale(tree, locale):
+    assert b"THIS TREE" in loop(tree, "--help", LC_ALL=locale).stdout
+
+
+def test_a_stage_of_an_experiments_copy_runs_by_the_environment_of_its_repository(tree):
+    copy = tree / ".dvc/tmp/exps/tmp1"
+    (tree / ".venv/bin").mkdir(parents=True)
+    (tree / ".venv/bin/python").touch()
+    assert environment._python(copy) == tree / ".venv/bin/python"
+
+
+def test_a_child_gets_a_persons_git_and_no_hooks(monkeypatch):
+    monkeypatch.setenv("GIT_DIR", "/elsewhere")
+    monkeypatch.setenv("GIT_INDEX_FILE", "/elsewhere/index")
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "Ada")
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "safe.directory")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "*")
+    monkeypatch.setenv("LOOP_TOKEN", "secret")
+    found = environment.child(("LOOP_",), ADDED="1")
+    assert not {"GIT_DIR", "GIT_INDEX_FILE", "LOOP_TOKEN"} & set(found)
+    assert (found["GIT_AUTHOR_NAME"], found["GIT_CONFIG_VALUE_0"], found["ADDED"]) == ("Ada", "*", "1")
+    assert found["PATH"] == os.environ["PATH"]
+
+
+def test_a_token_is_added_to_the_settings_that_a_person_gave_git(monkeypatch):
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "safe.directory")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "*")
+    assert environment.git_settings(("a.b", "c")) == {
+        "GIT_CONFIG_COUNT": "2",
+        "GIT_CONFIG_KEY_1": "a.b",
+        "GIT_CONFIG_VALUE_1": "c",
+    }
+
+
+def test_a_proxy_is_not_for_this_host(tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "example.com, 127.0.0.1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.chdir(tmp_path)
+    environment.enter()
+    assert os.environ["no_proxy"] == "example.com,127.0.0.1,localhost,::1"
+    assert os.environ["NO_PROXY"] == "localhost,127.0.0.1,::1"
+
+
+def test_caches_lie_elsewhere_where_home_takes_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/proc/none")
+    monkeypatch.setenv("BENTOML_HOME", "")
+    monkeypatch.delenv("BENTOML_HOME")
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    environment.enter()
+    assert Path(os.environ["BENTOML_HOME"]).is_relative_to(tmp_path)
+
+
+SETTINGS = {
+    "diff.orderFile": "order",
+    "diff.relative": "true",
+    "log.showSignature": "true",
+    "color.ui": "always",
+    "status.showUntrackedFiles": "no",
+    "core.quotePath": "false",
+    "i18n.logOutputEncoding": "latin1",
+}
+
+
+def test_a_persons_settings_of_git_change_no_output(tmp_path, monkeypatch):
+    for part in ("init -q", "config user.name Größe", "config user.email a@b"):
+        subprocess.run(["git", *part.split()], cwd=tmp_path, check=True)
+    for name in ("a", "é"):
+        (tmp_path / name).write_text("1\n")
+    git("add", ".", cwd=tmp_path)
+    git("commit", "-qm", "Größe", cwd=tmp_path)
+    for name in ("a", "é", "new"):
+        (tmp_path / name).write_text("2\n")
+    questions = (["log", "-1", "--format=%an %s"], ["status", "--porcelain"], ["diff", "--name-only"])
+    before = [git(*question, cwd=tmp_path) for question in questions]
+    (tmp_path / "order").write_text("é\n")
+    for name, value in SETTINGS.items():
+        git("config", name, value, cwd=tmp_path)
+    after = [git(*question, cwd=tmp_path).replace("\n?? order", "") for question in questions]
+    assert after == before
+    assert before[0] == "Größe Größe"
