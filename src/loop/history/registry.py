@@ -228,15 +228,13 @@ def _point(client: Any, done: Synced, production: Production, right: set[int]) -
 def _run(client: Any, version: Version) -> str:
     """The run that trained the version's model, or one made of what git has of it."""
     experiment = client.get_experiment_by_name(os.environ["MLFLOW_EXPERIMENT_NAME"]).experiment_id
-    query = f"tags.model_sha256 = '{version.model}'"
-    found = client.search_runs([experiment], query, max_results=1)
-    if found:
-        return str(found[0].info.run_id)
-    params = yaml_file.parse(_file(version, PARAMS) or "{}")
-    metrics = json.loads(_file(version, METRICS) or "{}")
+    if found := tracking.find(client, experiment, version.model):
+        return str(found.info.run_id)
+    params = yaml_file.parse(Commit(version.commit).find(PARAMS) or "{}")
+    metrics = json.loads(Commit(version.commit).find(METRICS) or "{}")
     texts = {"report/card.md": CARD, "report/metrics.json": METRICS, "model/lineage.json": LINEAGE}
     with tempfile.TemporaryDirectory() as folder:
-        model = _model(version, Path(folder))
+        model = Path(folder) / MODEL if Stored(version.commit, Path(folder)).bring(MODEL) else None
         return tracking.record(
             version.model,
             start=True,
@@ -249,19 +247,9 @@ def _run(client: Any, version: Version) -> str:
                 "model_file": "model/model.skops" if model else "not at hand: `dvc pull` at the commit",
             },
             artifacts={model: "model"} if model else {},
-            texts={name: text for name, path in texts.items() if (text := _file(version, path))},
+            texts={name: text for name, path in texts.items() if (text := Commit(version.commit).find(path))},
         )
 
 
 def _is_estimate(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("value"), int | float)
-
-
-def _file(version: Version, path: Path) -> str | None:
-    found = Commit(version.commit).file(path)
-    return None if found is None else found.decode(errors="replace")
-
-
-def _model(version: Version, folder: Path) -> Path | None:
-    """The model file, where DVC's cache or remote has it with its hash."""
-    return folder / MODEL if Stored(version.commit, folder).bring(MODEL) else None

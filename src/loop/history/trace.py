@@ -194,11 +194,11 @@ def _people(version: Version) -> list[str]:
 def _made_of(version: Version) -> Iterator[str]:
     """Data, params and locks, as the version's commit has them."""
     yield "data"
-    windows = yaml_file.parse(_file(version, PARAMS) or "{}").get("windows", {})
+    windows = yaml_file.parse(Commit(version.commit).find(PARAMS) or "{}").get("windows", {})
     for name in ("train", "holdout"):
         if name in windows:
             yield f"  {name:<32} {windows[name]['from']} until {windows[name]['until']}"
-    made = json.loads(_file(version, LINEAGE) or "{}")
+    made = json.loads(Commit(version.commit).find(LINEAGE) or "{}")
     for path, md5 in version.data.items():
         yield f"  {path:<32} {md5}"
     yield "params"
@@ -207,8 +207,3 @@ def _made_of(version: Version) -> Iterator[str]:
     yield "locks"
     yield f"  {'dvc.lock':<32} {version.lock}"
     yield from (f"  {name:<32} {sha256}" for name, sha256 in made.get("environment", {}).items())
-
-
-def _file(version: Version, path: Path) -> str | None:
-    found = Commit(version.commit).file(path)
-    return None if found is None else found.decode(errors="replace")

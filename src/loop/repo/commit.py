@@ -27,16 +27,21 @@ class Commit:
         done = git.ask("cat-file", "blob", f"{self.name}:{_plain(path)}", cwd=self.cwd)
         return None if done.code else done.raw
 
+    def find(self, path: Path | str) -> str | None:
+        """A file as text; None where the commit has none."""
+        found = self.file(path)
+        return None if found is None else found.decode(errors="replace")
+
     def text(self, path: Path | str) -> str:
         """A file as text. Raises LoopError where the commit has none."""
-        found = self.file(path)
+        found = self.find(path)
         if found is None:
             raise LoopError(
                 f"commit {self.name[:12]} has no {_plain(path)}",
                 "a file that was committed",
                 f"look at it: `git ls-tree -r {self.name[:12]}`",
             )
-        return found.decode(errors="replace")
+        return found
 
     def yaml(self, path: Path | str) -> Any:
         """A YAML file as plain values. Raises LoopError for one that is missing, or no YAML."""
