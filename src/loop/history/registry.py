@@ -21,8 +21,7 @@ from loop.model import tracking
 from loop.model.artifacts import Stored
 from loop.production import branch
 from loop.production.state import Production, Version
-from loop.repo.commit import Commit
-from loop.repo.git import git
+from loop.repo.commit import Commit, require
 from loop.settings import yaml_file
 from loop.settings.paths import CARD, LINEAGE, METRICS, MODEL, PARAMS
 
@@ -102,7 +101,9 @@ def _sync(client: Any, production: Production) -> Synced:
     name = os.environ.get("MLFLOW_REGISTERED_MODEL_NAME") or "loop"
     done = Synced(name, len(production.versions))
     there = _there(client, name)
-    _at_hand([one for number, one in production.versions.items() if number not in there])
+    for number, version in production.versions.items():
+        if number not in there:  # nothing is registered by halves
+            require(version.commit, f"version {number}")
     _ensure(client, name)
     right, newest = set(), max(there, default=0)
     for number, version in sorted(production.versions.items()):
@@ -156,19 +157,6 @@ def _there(client: Any, name: str) -> dict[int, Any]:
         found, token = [*found, *page], page.token
         if not token:
             return {int(one.version): one for one in found}
-
-
-def _at_hand(versions: list[Version]) -> None:
-    """Raise LoopError for a commit that this clone does not have: nothing is registered by halves."""
-    for one in versions:
-        try:
-            git("cat-file", "-e", f"{one.commit}^{{commit}}")
-        except LoopError:
-            raise LoopError(
-                f"version {one.version} is of commit {one.commit[:12]}, which this clone does not have",
-                "the whole history of main",
-                "`git fetch --unshallow origin` or `git fetch origin`, then run `loop registry sync`",
-            ) from None
 
 
 def _ensure(client: Any, name: str) -> None:

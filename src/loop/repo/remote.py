@@ -1,6 +1,7 @@
 """origin, and who commits: what git does there, with a workflow's token where there is one."""
 
 import base64
+import getpass
 import os
 import re
 from pathlib import Path
@@ -79,6 +80,16 @@ def identity() -> dict[str, str]:
         "GIT_COMMITTER_NAME": name,
         "GIT_COMMITTER_EMAIL": mail,
     }
+
+
+def actor() -> str:
+    """Who asks for a change: GitHub's login in a workflow, else the user of git, else of the machine."""
+    if login := os.environ.get("GITHUB_TRIGGERING_ACTOR") or os.environ.get("GITHUB_ACTOR"):
+        return login
+    try:
+        return git("var", "GIT_AUTHOR_IDENT").rpartition(" <")[0]
+    except LoopError:
+        return getpass.getuser()
 
 
 def committer() -> tuple[str, str]:

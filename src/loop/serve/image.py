@@ -18,9 +18,9 @@ from tempfile import TemporaryDirectory
 
 from loop.base import environment, program
 from loop.base.errors import LoopError
-from loop.base.files import digest, replacing
+from loop.base.files import replacing
 from loop.github import workflow_output
-from loop.model import lineage
+from loop.model import artifacts
 from loop.production.content import in_image
 from loop.repo import closure
 from loop.repo.commit import checked_out
@@ -44,7 +44,7 @@ def main(tag: str | None, push: bool = False) -> int:
     """
     name = _pushable(tag) if push else None
     serve_settings.params()
-    sha256 = _checked_model()
+    sha256 = artifacts.checked(MODELS)
     _ready(shutil.which("docker"))
     uv, commit, version = _uv(), checked_out(), sha256[:12]
     tag = tag or f"loop:{version}"
@@ -81,18 +81,6 @@ def _pushable(tag: str | None) -> str:
             "`loop image --push --tag registry.example.com/team/model:1`",
         )
     return found[1]
-
-
-def _checked_model() -> str:
-    """The hash of the model, which is all there and the one that the lineage names."""
-    sha256: str = lineage.load()["model"]["sha256"]
-    todo = "`loop run` to make it, or `dvc checkout` for the committed one"
-    for path in MODELS:
-        if not path.is_file():
-            raise LoopError(f"{path} is missing", "the model and what is beside it", todo)
-    if (found := digest(MODEL, "sha256")) != sha256:
-        raise LoopError(f"{MODEL} has sha256 {found[:12]}…", f"{sha256[:12]}…, which {LINEAGE} names", todo)
-    return sha256
 
 
 def _ready(docker: str | None) -> None:

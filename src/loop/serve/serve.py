@@ -13,8 +13,7 @@ from pathlib import Path
 
 from loop.base import environment, program
 from loop.base.errors import LoopError
-from loop.base.files import digest
-from loop.model import lineage
+from loop.model import artifacts
 from loop.repo import protocol
 from loop.settings import serve_settings
 from loop.settings.paths import MODEL, REFERENCE
@@ -52,18 +51,7 @@ def main(host: str, port: int) -> int:
 
 
 def _ready_to_serve(host: str, port: int) -> None:
-    sha256 = lineage.load()["model"]["sha256"]
-    for path in (MODEL, REFERENCE):
-        if not path.is_file():
-            raise LoopError(
-                f"{path} is missing", "the model and what is beside it", "`loop run`, or `dvc checkout`"
-            )
-    if digest(MODEL, "sha256") != sha256:
-        raise LoopError(
-            f"{MODEL} is not the model that the lineage names",
-            f"sha256 {sha256[:12]}…",
-            "`loop run`, or `dvc checkout --force`",
-        )
+    artifacts.checked((MODEL, REFERENCE))
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as asked:
         asked.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
