@@ -92,6 +92,21 @@ def test_a_missing_params_file_is_one_message(bare_copy):
     assert done.stderr.startswith("error: params.yaml is missing")
 
 
+def test_a_slip_in_src_problem_is_one_message_of_every_command_that_loads_it(bare_copy):
+    bare_copy.append("src/problem/source.py", "\nundefined_name\n")
+    line = len(bare_copy.text("src/problem/source.py").splitlines())
+    scoring = ["score", "models/lineage.json", "scores.csv"]
+    for command in (["ingest"], ["monitor", "--now", "2013-07-01"], ["materialize"], ["serve"], scoring):
+        done = bare_copy.run("loop", *command, check=False)
+        assert done.returncode == 1, command
+        found = (
+            f"error: src/problem/source.py, line {line}: NameError: name 'undefined_name' is not defined\n"
+        )
+        assert done.stderr.startswith(found), command
+        assert "Traceback" not in done.stderr, command
+    assert "Traceback" in bare_copy.run("loop", "--debug", "ingest", check=False).stderr
+
+
 def test_debug_shows_the_traceback(bare_copy):
     (bare_copy.path / "params.yaml").unlink()
     done = bare_copy.run("loop", "--debug", "run", check=False)

@@ -1,10 +1,14 @@
 """A user's mistake is one message with what to do; a fault of ours keeps its traceback."""
 
 import errno
+import importlib
+import runpy
+import sys
 
 import pytest
 
-from loop.base.errors import LoopError, guard
+from loop.base import errors
+from loop.base.errors import LoopError, guard, mistake
 
 
 def raising(error):
@@ -69,3 +73,63 @@ def test_with_debug_a_mistake_keeps_its_traceback(monkeypatch):
     monkeypatch.setenv("LOOP_DEBUG", "1")
     with pytest.raises(LoopError):
         guard(raising(LoopError("a", "b", "c")))
+
+
+@pytest.fixture
+def ask(tmp_path, monkeypatch):
+    """What is found of `code` of ours on a `problem.metrics` of such a text."""
+
+    def forget():
+        names = [name for name in sys.modules if name.split(".")[0] == "problem"]
+        return {name: sys.modules.pop(name) for name in names}
+
+    loaded = forget()
+    ours, theirs = tmp_path / "src/loop", tmp_path / "src/problem"
+    ours.mkdir(parents=True)
+    theirs.mkdir()
+    (theirs / "__init__.py").touch()
+    monkeypatch.setattr(errors, "OURS", ours)
+    monkeypatch.setattr(errors, "PROBLEM", theirs)
+    monkeypatch.syspath_prepend(tmp_path / "src")
+
+    def found(text, code):
+        (theirs / "metrics.py").write_text(text)
+        importlib.invalidate_caches()
+        (ours / "asking.py").write_text(code)
+        with pytest.raises(Exception) as raised:  # noqa: PT011 - of any kind
+            runpy.run_path(str(ours / "asking.py"))
+        forget()
+        return mistake(raised.value)
+
+    yield found
+    sys.modules.update(loaded)
+
+
+ASK = "from problem import metrics\nmetrics.double(2)\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "found"),
+    [
+        ("\nunknown\n", ASK, "metrics.py, line 2: NameError: name 'unknown' is not defined"),
+        ("\ndef (:\n", ASK, "metrics.py, line 2: SyntaxError: invalid syntax"),
+        ("import nowhere\n", ASK, "metrics.py, line 1: ModuleNotFoundError: No module named 'nowhere'"),
+        ("def double(x):\n    return x['a']", ASK, "metrics.py, line 2: TypeError: 'int' object is not"),
+        ("import json\ndouble = lambda _: json.loads('')", ASK, "metrics.py, line 2: JSONDecodeError: "),
+        ("open('nowhere.csv')\n", ASK, "metrics.py, line 1: FileNotFoundError: "),
+        ("", ASK, "metrics.py: AttributeError: module 'problem.metrics' has no attribute 'double'"),
+        ("", "from problem.metrics import double", "metrics.py: ImportError: cannot import name 'double'"),
+        ("", "import problem.model", "src/problem: ModuleNotFoundError: No module named 'problem.model'"),
+    ],
+    ids=lambda value: value[-30:],
+)
+def test_an_exception_in_src_problem_is_a_mistake_with_its_file_and_line(ask, text, code, found):
+    there = ask(text, code)
+    assert f"src/problem/{found}".replace("src/problem/src", "src") in there.found
+    assert "(metrics.py" not in there.found, "the place is said once"
+    assert there.code == 1
+
+
+def test_a_fault_of_ours_that_code_of_src_problem_calls_or_leads_to_is_ours(ask):
+    assert ask("", "from problem import metrics\nunknown") is None
+    assert ask("def double(ask):\n    return ask()", ASK.replace("2", "lambda: 1 / 0")) is None

@@ -114,7 +114,7 @@ def test_a_day_alone_shows_its_own_moves(dated, capsys):
     output = capsys.readouterr().out
     assert "2 transitions, none on 0 of 1 day;" in output
     audit.main(None, None, "2026-01-06", at("2026-03-01"))
-    assert "0 transitions, none on 1 of 1 days; then version 1: 100 %" in capsys.readouterr().out
+    assert "0 transitions, none on 1 of 1 day; then version 1: 100 %" in capsys.readouterr().out
     assert "No transition." in (dated / audit.PAGE).read_text()
     audit.main(None, None, "2025-12-31", at("2026-03-01"))
     assert "then nothing" in capsys.readouterr().out

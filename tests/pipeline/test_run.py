@@ -17,7 +17,7 @@ from loop.settings.yaml_file import load
 def test_it_ends_with_what_was_trained_how_good_it_is_and_where_to_look(finished):
     output = finished.run("loop", "run").stdout
     card = json.loads(finished.text("models/card.json"))
-    assert summary(card) in output
+    assert output.endswith(f"{summary(card)}\n"), "the README shows it to its end"
     assert "minimum requirements met" in output
     for part in ("trained on", "judged on", "95% interval", "reports/evaluation.html", "make ui"):
         assert part in output

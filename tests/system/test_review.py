@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -149,7 +150,7 @@ def test_code_that_does_not_load_is_inconclusive_and_leaves_no_older_verdict(sma
     small_copy.append("src/problem/metrics.py", "\ndef (\n")
     done = small_copy.run("loop", "review", check=False)
     assert done.returncode == 2
-    assert "SyntaxError in the branch's own code" in done.stderr
+    assert re.search(r"src/problem/metrics.py, line \d+: SyntaxError: ", done.stderr)
     found = Verdict.model_validate_json(small_copy.text("review/verdict.json"))
     assert found.verdict == "inconclusive"
     assert "SyntaxError" in found.sentence
@@ -410,7 +411,8 @@ def test_a_rerun_of_broken_code_is_inconclusive_and_says_the_stage_and_why(chang
     change.commit()
     done, verdict = rerun(change)
     assert (done.returncode, verdict["verdict"]) == (2, "inconclusive")
-    assert verdict["sentence"] == "NameError in the branch's own code: name 'undefined_name' is not defined"
+    assert verdict["sentence"].startswith("src/problem/model.py, line ")
+    assert verdict["sentence"].endswith(": NameError: name 'undefined_name' is not defined")
     assert Verdict.model_validate_json(change.text("review/verdict.json")).candidate.commit
 
 

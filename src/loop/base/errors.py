@@ -1,13 +1,19 @@
 """What a user's mistake looks like: found, expected, what to do. Caught once, here.
 
-A traceback is shown only with LOOP_DEBUG=1, or for a fault that is ours.
+An exception in src/problem is a user's too: it ends with its file and line. A traceback is shown only with
+LOOP_DEBUG=1, or for a fault that is ours.
 """
 
 import errno
 import os
 import sys
+import traceback
 from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
 
+OURS = Path(__file__).parents[1]  # src/loop
+PROBLEM = OURS.with_name("problem")
 INTERRUPTED = "interrupted: nothing half-written is kept; run the same command again"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FULL_TEXTS = ("No space left on device", "disk is full", "File too large")
@@ -16,13 +22,21 @@ _FULL_TEXTS = ("No space left on device", "disk is full", "File too large")
 class LoopError(Exception):
     """A mistake that the user can fix: what was found, what was expected, what to do next."""
 
+    code = 1  # of the exit
+
     def __init__(self, found: str, expected: str, todo: str) -> None:
         self.found, self.expected, self.todo = found, expected, todo
         super().__init__(f"{found}\n  expected: {expected}\n  to do:    {todo}")
 
 
+class UsageError(LoopError):
+    """A command that was called in a wrong way."""
+
+    code = 2
+
+
 def guard(main: Callable[[], None]) -> None:
-    """Run `main`; turn a user's mistake into one message on stderr and exit code 1."""
+    """Run `main`; turn a user's mistake into one message on stderr and its exit code."""
     try:
         main()
     except KeyboardInterrupt:
@@ -30,10 +44,15 @@ def guard(main: Callable[[], None]) -> None:
     except Exception as error:
         if _was_interrupted(error):
             _exit(INTERRUPTED, 130)
-        mistake = _mistake(error)
-        if mistake is None or os.environ.get("LOOP_DEBUG") == "1":
+        found = mistake(error)
+        if found is None or debugging():
             raise
-        _exit(f"error: {mistake}", 1)
+        _exit(f"error: {found}", found.code)
+
+
+def debugging() -> bool:
+    """Whether tracebacks are asked for, by `loop --debug` or LOOP_DEBUG=1."""
+    return os.environ.get("LOOP_DEBUG") == "1"
 
 
 def _was_interrupted(error: BaseException | None) -> bool:
@@ -45,7 +64,8 @@ def _was_interrupted(error: BaseException | None) -> bool:
     return False
 
 
-def _mistake(error: Exception) -> LoopError | None:
+def mistake(error: BaseException) -> LoopError | None:
+    """The user's mistake behind an exception; None for a fault of ours."""
     if isinstance(error, LoopError):
         return error
     if _disk_is_full(error):
@@ -54,6 +74,13 @@ def _mistake(error: Exception) -> LoopError | None:
             "room for the data, the model and DVC's cache, about 500 MB",
             "free some space (`dvc gc --workspace` drops what no stage uses), then run again",
         )
+    if place := _in_problem(error):
+        said = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())[:300]
+        return LoopError(
+            f"{place}: {type(error).__name__}: {said}",
+            "code in src/problem that loads and runs",
+            "fix it there, then run again; `loop --debug COMMAND` shows the traceback",
+        )
     if isinstance(error, OSError) and error.filename and not isinstance(error, BlockingIOError):
         return LoopError(
             f"{error.filename}: {error.strerror}",
@@ -61,6 +88,29 @@ def _mistake(error: Exception) -> LoopError | None:
             "fix the path or its permissions",
         )
     return None
+
+
+def _in_problem(error: BaseException) -> str | None:
+    """File and line of src/problem where an exception came from; None for one of ours."""
+    if isinstance(error, SyntaxError):
+        return _named(error.filename, error.lineno)
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):  # the innermost of either
+        if place := _named(frame.filename, frame.lineno):
+            return place
+        if Path(frame.filename).is_relative_to(OURS):
+            break
+    if isinstance(error, ImportError):  # of what we look for there
+        return _named(error.path or str(PROBLEM)) if (error.name or "").split(".")[0] == "problem" else None
+    asked = error.obj if isinstance(error, AttributeError) else None
+    return _named(asked.__file__) if isinstance(asked, ModuleType) else None
+
+
+def _named(file: str | None, line: int | None = None) -> str | None:
+    """A place in src/problem, as people write it; None for one that lies elsewhere."""
+    if file is None or not Path(file).is_relative_to(PROBLEM):
+        return None
+    where = Path(file).relative_to(OURS.parents[1]).as_posix()
+    return f"{where}, line {line}" if line else where
 
 
 def _disk_is_full(error: BaseException | None) -> bool:

@@ -1,10 +1,11 @@
 """A change, judged and brought to its pull request."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from loop.base.errors import debugging
 
 commands = typer.Typer()
 
@@ -31,7 +32,7 @@ def review(
     try:
         from loop.review import review as judge
     except Exception as error:  # code of the branch that does not even load
-        if os.environ.get("LOOP_DEBUG") == "1":
+        if debugging():
             raise
         from loop.review import import_error
 

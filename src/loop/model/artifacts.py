@@ -51,6 +51,18 @@ class Stored:
             )
 
 
+def here(*beside: Path) -> str:
+    """The sha256 of this checkout's model, which its lineage names. Raises LoopError if a file lacks."""
+    sha256: str = lineage.load()["model"]["sha256"]
+    todo = "`loop run` to make it, or `dvc checkout --force` for the committed one"
+    for path in (MODEL, *beside):
+        if not path.is_file():
+            raise LoopError(f"{path} is missing", "the model and what is beside it", todo)
+    if digest(MODEL, "sha256") != sha256:
+        raise LoopError(f"{MODEL} is not the model that the lineage names", f"sha256 {sha256[:12]}…", todo)
+    return sha256
+
+
 def rebuild(home: Checkout, stored: Stored, md5: str, base: str) -> str:
     """Train the model again from its own data, code, params and lock; what is stored is not made again.
 

@@ -50,7 +50,7 @@ def suspects(case: Case, settings: Settings) -> bool:
 
 
 def due(case: Case, settings: Settings) -> bool:
-    """Whether a check-up falls on this run: its gain is asked though nothing is suspicious."""
+    """Whether a check-up falls on this run: its gain is asked though nothing alarms."""
     every = pd.Timedelta(days=settings.retrain.check_up_days)
     age = case.now.floor("D") - case.trained.floor("D")  # the hour at which a schedule starts is chance
     return age >= every and age % every < pd.Timedelta(days=settings.step_days)

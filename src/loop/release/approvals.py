@@ -1,4 +1,4 @@
-"""How a commit came to main, asked of GitHub: by whose approval, and past which gate.
+"""How a commit came to main, asked of GitHub: by whose approval, and whether `gate` had passed.
 
 Branch rules may be missing, and an administrator may override them. So a release trusts neither: for
 each commit that changed what is released it asks for the merged pull request, an approval by another

@@ -27,14 +27,14 @@ class Commit:
         done = git.ask("cat-file", "blob", f"{self.name}:{_plain(path)}", cwd=self.cwd)
         return None if done.code else done.raw
 
-    def find(self, path: Path | str) -> str | None:
-        """A file as text; None where the commit has none."""
+    def words(self, path: Path | str) -> str | None:
+        """A file as text; None as in `file`."""
         found = self.file(path)
         return None if found is None else found.decode(errors="replace")
 
     def text(self, path: Path | str) -> str:
         """A file as text. Raises LoopError where the commit has none."""
-        found = self.find(path)
+        found = self.words(path)
         if found is None:
             raise LoopError(
                 f"commit {self.name[:12]} has no {_plain(path)}",

@@ -100,6 +100,16 @@ def committer() -> tuple[str, str]:
     return (found[1], found[2]) if found else BOT
 
 
+def who() -> str:
+    """Who makes a transition: GitHub's login in a workflow, else the user of git, else of the machine."""
+    if login := os.environ.get("GITHUB_TRIGGERING_ACTOR") or os.environ.get("GITHUB_ACTOR"):
+        return login
+    try:
+        return git("var", "GIT_AUTHOR_IDENT").rpartition(" <")[0]
+    except LoopError:
+        return getpass.getuser()
+
+
 def message(subject: str, body: str = "", **trailers: Any) -> str:
     """A commit message: subject, body, and trailers by name, those that are None left out."""
     lines = [f"{name.replace('_', '-')}: {value}" for name, value in trailers.items() if value is not None]

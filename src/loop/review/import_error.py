@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from loop.base import files
-from loop.base.errors import LoopError
+from loop.base.errors import LoopError, mistake
 from loop.base.markup import fitted, plain, render
 from loop.review.base import Base, judged, resolve
 from loop.settings.paths import REVIEW
@@ -30,12 +30,13 @@ _NO_TABLES: dict[str, Any] = {"bad": [], "bars": [], "glance": {}}
 
 def main(against: str, error: Exception) -> int:
     """Write an "inconclusive" with the error to review/; say it; the exit code of "inconclusive"."""
-    what = f"{type(error).__name__} in the branch's own code: {error}"
+    known = mistake(error)
+    what = known.found if known else f"{type(error).__name__} in the branch's own code: {error}"
     base, tree = Base(against, "", ""), judged()
     try:
         base = resolve(against)
-    except LoopError as mistake:
-        what += f"; and {mistake.found}"
+    except LoopError as other:
+        what += f"; and {other.found}"
     verdict = {
         "schema_version": 2,
         "verdict": "inconclusive",

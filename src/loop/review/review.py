@@ -5,7 +5,6 @@ being made ends in "inconclusive" with the reason, never in a silent pass.
 """
 
 import json
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from loop.base import exit_codes, files
-from loop.base.errors import LoopError
+from loop.base.errors import LoopError, debugging, mistake
 from loop.repo.worktree import Checkout, checkout
 from loop.review import candidate as candidates
 from loop.review import champion as champions
@@ -58,7 +57,6 @@ def main(against: str, rerun: bool) -> int:
     files.write_text(REVIEW / "report.md", review_report.markdown(done.verdict))
     files.write_text(REVIEW / "report.html", review_html.report(done.verdict, done.rows, done.slices))
     print(review_report.terminal(done.verdict))
-    print(f"  report      {REVIEW}/report.html, {REVIEW}/report.md")
     return exit_codes.REVIEW[done.verdict.verdict]
 
 
@@ -80,14 +78,12 @@ def review(against: str, rerun: bool = False) -> Review:
         if not changes.touch_the_model(base, found):
             return Review(conclusion.nothing(base, found))
         return _judge(base, found, [contract, *first])
-    except LoopError as error:
-        return Review(conclusion.inconclusive(base, found, error))
-    except Exception as error:  # a fault in the code that is judged, or ours: no verdict, and no pass
-        if os.environ.get("LOOP_DEBUG") == "1":
+    except Exception as error:  # whatever it is: no verdict, and no pass
+        if debugging() and not isinstance(error, LoopError):
             raise
-        fault = LoopError(
+        fault = mistake(error) or LoopError(
             f"the review failed: {type(error).__name__}: {error}",
-            "code in src/problem that takes the examples as they are",
+            "code that takes the examples as they are",
             "`loop --debug review` shows where",
         )
         return Review(conclusion.inconclusive(base, found, fault))

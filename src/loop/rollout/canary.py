@@ -1,7 +1,7 @@
 """A canary: the requests that each model answered, compared by what became of them.
 
 Rows of all canary stages are pooled, each with the share that its stage gave the challenger. The bounds
-hold at every interim look (stats/sequential.py); `limits.alpha` is divided among them, so that an equal
+hold at every interim analysis (stats/sequential.py); `limits.alpha` is divided among them, so that an equal
 challenger is called worse by any of them with that chance at most.
 """
 

@@ -96,13 +96,7 @@ def _message(state: State, target: Version, reason: str, run: str | None) -> str
     champion = state.champion.version if state.champion else None
     gone = state.challenger.version if state.challenger else None
     body = "" if gone in (None, target.version) else f"Version {gone}, the challenger, is refused too."
-    trailers = {
-        "Reason": reason,
-        "From": champion,
-        "To": target.version,
-        "By": plain(remote.actor()),
-        "Run": run,
-    }
+    trailers = {"Reason": reason, "From": champion, "To": target.version, "By": remote.who(), "Run": run}
     subject = transitions.SUBJECTS["rollback"].format(version=target.version, champion=champion)
     return remote.message(subject, body, **trailers)
 

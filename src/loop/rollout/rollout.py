@@ -148,7 +148,7 @@ def _sufficient(shown: Evidence) -> None:
         raise LoopError(
             f"{where}: its labels cannot be joined: {shown.unjoinable}",
             f"{shown.needs.labels_min:,} labels, joined to the prediction log by KEY",
-            f"mend that, then `loop rollout status`; or {END}",
+            f"fix that, then `loop rollout status`; or {END}",
         )
     if shown.missing:
         raise LoopError(
@@ -170,7 +170,7 @@ def _evidence_text(state: State, folders: Sequence[Path], at: pd.Timestamp) -> s
 
 def _message(kind: str, body: str, version: int, stage: str) -> str:
     subject = transitions.SUBJECTS[kind].format(version=version, stage=stage, goal=stage)
-    return remote.message(subject, body, Version=version, Stage=stage, By=plain(remote.actor()))
+    return remote.message(subject, body, Version=version, Stage=stage, By=remote.who())
 
 
 def _where(state: State) -> tuple[int, str]:

@@ -16,7 +16,7 @@ from loop.base.errors import LoopError
 from loop.model import artifacts
 from loop.repo import protocol
 from loop.settings import serve_settings
-from loop.settings.paths import MODEL, REFERENCE
+from loop.settings.paths import REFERENCE
 from problem import schema
 
 PATIENCE = 60.0  # seconds in which a server must be ready
@@ -28,16 +28,18 @@ def main(host: str, port: int) -> int:
 
     serve_settings.params()
     place = serve_settings.place()
-    _ready_to_serve(host, port)
+    artifacts.here(REFERENCE)
+    _free(host, port)
     path = os.pathsep.join(filter(None, [str(Path("src").resolve()), os.environ.get("PYTHONPATH")]))
     defaults = {"OMP_NUM_THREADS": "1", "BENTOML_DO_NOT_TRACK": "True"}
     command = [sys.executable, *protocol.own().entries["serve"]]
     for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if end != signal.SIGHUP or signal.getsignal(end) is not signal.SIG_IGN:  # as nohup wants it
             signal.signal(end, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGUSR1, lambda *_: sys.exit(1))  # of a worker that could not start
     server = program.start(
         [*command, "--host", host, "--port", str(port)],
-        env=defaults | environment.child(PYTHONPATH=path),
+        env=defaults | environment.child(PYTHONPATH=path, LOOP_STARTER=str(os.getpid())),
         session=True,  # BentoML takes a terminal's SIGHUP for a restart: what ends us reaches it as SIGTERM
     )
     try:
@@ -50,8 +52,7 @@ def main(host: str, port: int) -> int:
         server.wait()  # it flushes its log first
 
 
-def _ready_to_serve(host: str, port: int) -> None:
-    artifacts.checked((MODEL, REFERENCE))
+def _free(host: str, port: int) -> None:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as asked:
         asked.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

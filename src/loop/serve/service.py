@@ -6,18 +6,22 @@ module too, to know how many workers to start: what only a worker needs is impor
 """
 
 import os
+import signal
+import sys
 from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers with a thread per core wait for one another
 
 import bentoml
 
+from loop.base.errors import debugging, mistake
 from loop.settings import serve_settings
 
 if TYPE_CHECKING:
     from loop.serve.app import Front
     from loop.serve.server import Server
 
+STARTER = "LOOP_STARTER"  # the process of `loop serve`, which gives up where a worker cannot start
 RUNNING: list["Server"] = []  # one per process, from start to stop
 
 
@@ -46,9 +50,13 @@ class Service:
     """One model behind one endpoint."""
 
     def __init__(self) -> None:
-        from loop.serve.server import Server
+        try:
+            from loop.serve.server import Server
 
-        self._server = Server.start(serve_settings.params(), serve_settings.place())
+            self._server = Server.start(serve_settings.params(), serve_settings.place())
+        except Exception as error:
+            _give_up(error)
+            raise
         RUNNING.append(self._server)
 
     async def __is_ready__(self) -> bool:
@@ -60,3 +68,14 @@ class Service:
         """Flush the prediction log."""
         RUNNING.clear()
         self._server.stop()
+
+
+def _give_up(error: Exception) -> None:
+    """End this process with one message, if that is all that a user needs, and tell `loop serve`."""
+    found = mistake(error)
+    if found is None or debugging():
+        return
+    print(f"error: {found}", file=sys.stderr, flush=True)
+    if starter := os.environ.get(STARTER):
+        os.kill(int(starter), signal.SIGUSR1)
+    os._exit(1)
