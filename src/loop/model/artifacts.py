@@ -1,7 +1,7 @@
 """What a commit's pipeline made: from DVC's cache or remote, or made again in a checkout of that commit."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from loop.base.errors import LoopError
@@ -10,7 +10,7 @@ from loop.model import lineage
 from loop.repo import dvc_yaml
 from loop.repo.dvc_yaml import Stage
 from loop.repo.worktree import Checkout
-from loop.settings.paths import LINEAGE, MODEL, PIPELINE_LOCK
+from loop.settings.paths import MODEL, PIPELINE_LOCK
 
 
 class Stored:
@@ -84,18 +84,6 @@ def rebuild(home: Checkout, stored: Stored, md5: str, base: str) -> str:
             "`dvc push` it from where it was made, or train it again in a pull request of its own",
         )
     return "rebuilt from its commit, to the bit"
-
-
-def checked(paths: Iterable[Path]) -> str:
-    """The hash of the model of this checkout, which is all there and the one that the lineage names."""
-    sha256: str = lineage.load()["model"]["sha256"]
-    todo = "`loop run` to make it, or `dvc checkout --force` for the committed one"
-    for path in paths:
-        if not path.is_file():
-            raise LoopError(f"{path} is missing", "the model and what is beside it", todo)
-    if (found := digest(MODEL, "sha256")) != sha256:
-        raise LoopError(f"{MODEL} has sha256 {found[:12]}…", f"{sha256[:12]}…, which {LINEAGE} names", todo)
-    return sha256
 
 
 def run(home: Checkout, target: Path, have: Callable[[str], bool] = lambda _: False) -> None:

@@ -82,16 +82,6 @@ def identity() -> dict[str, str]:
     }
 
 
-def actor() -> str:
-    """Who asks for a change: GitHub's login in a workflow, else the user of git, else of the machine."""
-    if login := os.environ.get("GITHUB_TRIGGERING_ACTOR") or os.environ.get("GITHUB_ACTOR"):
-        return login
-    try:
-        return git("var", "GIT_AUTHOR_IDENT").rpartition(" <")[0]
-    except LoopError:
-        return getpass.getuser()
-
-
 def committer() -> tuple[str, str]:
     """Name and mail of who commits, as in this clone: one that is made of it does not know."""
     if bot := identity():
