@@ -74,13 +74,12 @@ def render(state: State, policy: Policy, ports: Ports, site: Site) -> str:
         shadow="shadow" in upstreams,
         entity="$http_" + policy.entity_header.lower().replace("-", "_"),
         timeout_ms=policy.timeout_ms,
-        upstreams=[(role, _address(where)) for role, where in upstreams.items()],
+        upstreams=[
+            (role, where if isinstance(where, str) else f"127.0.0.1:{where}")
+            for role, where in upstreams.items()
+        ],
         site=site,
     )
-
-
-def _address(where: int | str) -> str:
-    return where if isinstance(where, str) else f"127.0.0.1:{where}"
 
 
 def roles(weight: int, mirror: bool) -> list[str]:

@@ -21,8 +21,7 @@ from loop.model import tracking
 from loop.model.artifacts import Stored
 from loop.production import branch
 from loop.production.state import Production, Version
-from loop.repo.commit import Commit
-from loop.repo.git import has
+from loop.repo.commit import Commit, require
 from loop.settings import yaml_file
 from loop.settings.paths import CARD, LINEAGE, METRICS, MODEL, PARAMS
 
@@ -102,7 +101,9 @@ def _sync(client: Any, production: Production) -> Synced:
     name = os.environ.get("MLFLOW_REGISTERED_MODEL_NAME") or "loop"
     done = Synced(name, len(production.versions))
     there = _there(client, name)
-    _at_hand([one for number, one in production.versions.items() if number not in there])
+    for number, version in production.versions.items():
+        if number not in there:  # nothing is registered by halves
+            require(version.commit, f"version {number}")
     _ensure(client, name)
     right, newest = set(), max(there, default=0)
     for number, version in sorted(production.versions.items()):
@@ -152,17 +153,6 @@ def _there(client: Any, name: str) -> dict[int, Any]:
         found, token = [*found, *page], page.token
         if not token:
             return {int(one.version): one for one in found}
-
-
-def _at_hand(versions: list[Version]) -> None:
-    """Raise LoopError for a commit that this clone does not have: nothing is registered by halves."""
-    for one in versions:
-        if not has(one.commit):
-            raise LoopError(
-                f"version {one.version} is of commit {one.commit[:12]}, which this clone does not have",
-                "the whole history of main",
-                "`git fetch --unshallow origin` or `git fetch origin`, then run `loop registry sync`",
-            )
 
 
 def _ensure(client: Any, name: str) -> None:
@@ -222,16 +212,14 @@ def _point(client: Any, done: Synced, production: Production, right: set[int]) -
 def _run(client: Any, version: Version) -> str:
     """The run that trained the version's model, or one made of what git has of it."""
     experiment = client.get_experiment_by_name(os.environ["MLFLOW_EXPERIMENT_NAME"]).experiment_id
-    query = f"tags.model_sha256 = '{version.model}'"
-    found = client.search_runs([experiment], query, max_results=1)
-    if found:
-        return str(found[0].info.run_id)
+    if found := tracking.find(client, experiment, version.model):
+        return str(found.info.run_id)
     params = yaml_file.parse(Commit(version.commit).words(PARAMS) or "{}")
     metrics = json.loads(Commit(version.commit).words(METRICS) or "{}")
     named = {"report/card.md": CARD, "report/metrics.json": METRICS, "model/lineage.json": LINEAGE}
     texts = {name: Commit(version.commit).words(path) for name, path in named.items()}
     with tempfile.TemporaryDirectory() as folder:
-        model = _model(version, Path(folder))
+        model = Path(folder) / MODEL if Stored(version.commit, Path(folder)).bring(MODEL) else None
         return tracking.record(
             version.model,
             start=True,
@@ -250,8 +238,3 @@ def _run(client: Any, version: Version) -> str:
 
 def _is_estimate(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("value"), int | float)
-
-
-def _model(version: Version, folder: Path) -> Path | None:
-    """The model file, where DVC's cache or remote has it with its hash."""
-    return folder / MODEL if Stored(version.commit, folder).bring(MODEL) else None

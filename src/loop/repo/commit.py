@@ -95,6 +95,16 @@ class Commit:
         return found
 
 
+def require(commit: str, what: str, cwd: Path | None = None) -> None:
+    """Raise LoopError where the clone `cwd` does not have the commit of `what`."""
+    if not git.has(commit, cwd):
+        raise LoopError(
+            f"{what} is commit {commit[:12]}, which this clone does not have",
+            "the history of main, whole",
+            "`git fetch --unshallow origin`, or `git fetch origin`, then run this again",
+        )
+
+
 def checked_out() -> str:
     """The commit of this checkout, marked as CHANGED if files of it were."""
     changed = git.git("status", "--porcelain", "--untracked-files=no")

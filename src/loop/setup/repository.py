@@ -66,7 +66,7 @@ def needs(reviewers: list[str]) -> list[Need]:
                 f"gh label create {name} --force --color {color} --description '{text}'"
                 for name, (color, text) in LABELS.items()
             ),
-            _labels,
+            lambda: all(ask(f"{_REPO}/labels/{name}") is not None for name in LABELS),
         ),
         Need(
             f"branch {PRODUCTION}",
@@ -99,10 +99,6 @@ def needs(reviewers: list[str]) -> list[Need]:
 def _may_open() -> bool:
     found = ask(f"{_REPO}/actions/permissions/workflow")
     return bool(found and found["can_approve_pull_request_reviews"])
-
-
-def _labels() -> bool:
-    return all(ask(f"{_REPO}/labels/{name}") is not None for name in LABELS)
 
 
 def _guarded() -> bool:
