@@ -13,7 +13,7 @@ unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV
 unexport PYTHONDONTWRITEBYTECODE  # each process would compile its libraries anew: three times the work
 
 .DEFAULT_GOAL := help
-.PHONY: help run review serve image test test-fast lint audit setup ui docs bench clean python
+.PHONY: .python help run review serve image test test-fast lint audit setup ui docs bench clean
 
 help:  ## list the tasks
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
@@ -68,13 +68,13 @@ bench: setup  ## measure speed, beside peers
 clean:  ## remove the environment; data, models and caches stay
 	rm -rf .venv .tools
 
-python:
+.python:
 	@command -v "$(PYTHON)" >/dev/null || { printf 'error: %s\n  expected: %s\n  to do:    %s\n' \
 	  "$(PYTHON) is no program here" "Python 3.11, 3.12 or 3.13" "install one, or make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v[:2] <= (3, 13) else \
 	  "error: $(PYTHON) is Python %d.%d\n  expected: Python 3.11, 3.12 or 3.13\n  to do:    make PYTHON=python3.13 $(MAKECMDGOALS)" % v[:2])'
 
-setup: python $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv)  ## the locked environment, in .venv
+setup: .python $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv)  ## the locked environment, in .venv
 	@$(UV) sync --locked --quiet --python "$(PYTHON)"
 	@for path in .venv/lib/python*/site-packages/_editable_impl_loop.pth; do echo ../../../../src > "$$path"; done  # in any locale
 

@@ -37,7 +37,7 @@ TYPOS = {
     "a cluster": ({"evaluate.cluster": "month"}, "`evaluate.cluster` is 'month', no column of the examples"),
     "a metric of the gate": (
         {"review.minimum_requirements": {"accuracy": {"limit": 0.9, "reason": "r"}}},
-        "names no metric: `accuracy`",
+        "names `accuracy`, no metric",
     ),
     "a time": ({"windows.as_of": "2013-06-03"}, "has no time zone"),
     "a text": ({"card.owner": 3}, "`card.owner` is 3"),

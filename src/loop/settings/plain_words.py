@@ -12,7 +12,8 @@ TYPES = {
 
 def problem(item: Mapping[str, Any], name: str = "") -> tuple[str, str]:
     """Found and expected of one of pydantic's errors; `name` is the key that it lies below."""
-    key, kind = ".".join(filter(None, [name, *map(str, item["loc"])])), item["type"]
+    parts = [str(part) for part in item["loc"] if part != "[key]"]  # of pydantic, for a key itself
+    key, kind = ".".join(filter(None, [name, *parts])), item["type"]
     if kind == "json_invalid":
         return "no JSON", "JSON"
     if kind == "missing":
