@@ -78,7 +78,7 @@ setup: .python $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv)  ## the locked 
 	@$(UV) sync --locked --quiet --python "$(PYTHON)"
 	@for path in .venv/lib/python*/site-packages/_editable_impl_loop.pth; do echo ../../../../src > "$$path"; done  # in any locale
 
-.tools/bin/uv: requirements-uv.txt | python
+.tools/bin/uv: requirements-uv.txt | .python
 	@echo "setting up uv in .tools"
 	@$(PYTHON) -m venv .tools || { printf 'error: %s\n  expected: %s\n  to do:    %s\n' \
 	  "$(PYTHON) cannot make a virtual environment" "its module venv" "on Debian: apt install python3-venv" >&2; exit 1; }
