@@ -13,7 +13,7 @@ unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV
 unexport PYTHONDONTWRITEBYTECODE  # each process would compile its libraries anew: three times the work
 
 .DEFAULT_GOAL := help
-.PHONY: help run review serve image test test-fast lint audit setup ui docs bench clean
+.PHONY: help run review serve image test test-fast lint audit setup ui docs bench clean python
 
 help:  ## list the tasks
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
@@ -68,15 +68,20 @@ bench: setup  ## measure speed, beside peers
 clean:  ## remove the environment; data, models and caches stay
 	rm -rf .venv .tools
 
-setup: $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv)  ## the locked environment, in .venv
+python:
+	@command -v "$(PYTHON)" >/dev/null || { printf 'error: %s\n  expected: %s\n  to do:    %s\n' \
+	  "$(PYTHON) is no program here" "Python 3.11, 3.12 or 3.13" "install one, or make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v[:2] <= (3, 13) else \
 	  "error: $(PYTHON) is Python %d.%d\n  expected: Python 3.11, 3.12 or 3.13\n  to do:    make PYTHON=python3.13 $(MAKECMDGOALS)" % v[:2])'
+
+setup: python $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv)  ## the locked environment, in .venv
 	@$(UV) sync --locked --quiet --python "$(PYTHON)"
 	@for path in .venv/lib/python*/site-packages/_editable_impl_loop.pth; do echo ../../../../src > "$$path"; done  # in any locale
 
-.tools/bin/uv: requirements-uv.txt
+.tools/bin/uv: requirements-uv.txt | python
 	@echo "setting up uv in .tools"
-	@$(PYTHON) -m venv .tools || { echo "error: $(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv .tools || { printf 'error: %s\n  expected: %s\n  to do:    %s\n' \
+	  "$(PYTHON) cannot make a virtual environment" "its module venv" "on Debian: apt install python3-venv" >&2; exit 1; }
 	@.tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	@touch $@
 

@@ -9,9 +9,10 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from conftest import ROOT
 from loop.base import exit_codes
 from loop.base.errors import LoopError
-from loop.cli import app
+from loop.cli import app, main
 from loop.monitor import schema as finding
 from loop.production import log, state
 from loop.review import verdict
@@ -79,10 +80,71 @@ def test_each_command_has_help_with_an_example_of_itself(command):
     assert re.search(rf"Example: .*loop {command}", printed)
 
 
-def test_an_unknown_command_is_wrong_usage():
-    done = invoke("trian")
-    assert done.exit_code == 2
-    assert "trian" in done.output
+def ended(monkeypatch, capsys, *arguments):
+    """Exit code and errors of the console script."""
+    monkeypatch.setattr("sys.argv", ["loop", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    return stop.value.code, capsys.readouterr().err
+
+
+WRONG = {
+    "a typo": (["trian"], "loop: no such command 'trian'. Did you mean 'train'", "one of run, ingest,"),
+    "a part of a group": (["rollout", "stat"], "loop rollout: no such command 'stat'", "one of status,"),
+    "no number": (["serve", "--port", "abc"], "loop serve: --port is 'abc'", "a whole number"),
+    "a small number": (
+        ["serve", "--port", "0"],
+        "loop serve: --port is '0'",
+        "a number greater",
+    ),
+    "no choice": (["render", "foo"], "loop render: what is 'foo'", "one of 'kubernetes', 'compose'"),
+    "an option": (["review", "--agianst"], "loop review: no such option: --agianst (Pos", "loop review [OPT"),
+    "no argument": (["score"], "loop score: missing argument 'IN'", "loop score [OPTIONS] {IN} {OUT}"),
+    "one too many": (["lineage", "a", "b"], "loop lineage: got unexpected extra argument(s) (b)", "loop lin"),
+    "no value": (["review", "--against"], "loop: option '--against' requires", "an option with its value"),
+    "no reason": (["rollout", "hold"], "neither --reason nor --release", "one of the two"),
+    "an option of DVC's": (["run", "--frobnicate"], "loop run: --frobnicate is no option", "options of `dvc"),
+    "half an option": (
+        ["run", "--force", "--glob=x"],
+        "loop run: --force --glob=x is no ",
+        "options of",
+    ),
+    "a stage": (
+        ["run", "trian"],
+        "loop run: trian is no option and no stage; did you mean `train`",
+        "options",
+    ),
+    "no day": (["monitor", "--now", "2013-13-45"], "--now is '2013-13-45', no time", "a day of UTC (2013-06"),
+    "no folder": (["monitor", "--predictions", "x"], "--predictions x: no such folder", "one of `loop coll"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "found", "expected"), WRONG.values(), ids=WRONG)
+def test_wrong_usage_has_the_form_of_every_mistake_and_exits_with_2(
+    arguments, found, expected, monkeypatch, capsys
+):
+    monkeypatch.chdir(ROOT)
+    code, output = ended(monkeypatch, capsys, *arguments)
+    assert code == 2
+    assert output.startswith(f"error: {found}")
+    assert f"\n  expected: {expected}" in output
+    assert "\n  to do:    " in output
+    assert not [word for word in ("Input should", "Value error", "Usage:") if word in output]
+
+
+def paths(group, *above):
+    """The words of every command that does something."""
+    for name, command in group.commands.items():
+        yield from paths(command, *above, name) if hasattr(command, "commands") else [[*above, name]]
+
+
+@pytest.mark.parametrize("command", paths(get_command(app)), ids="-".join)
+def test_below_the_root_every_command_is_one_error_but_its_help(command, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT / "docs")
+    code, output = ended(monkeypatch, capsys, *command)
+    assert (code, output.splitlines()[0]) == (2, "error: this is docs/ of a repository")
+    assert f"`cd {ROOT}`" in output
+    assert ended(monkeypatch, capsys, *command, "--help") == (0, "")
 
 
 def test_a_missing_params_file_is_one_message(bare_copy):

@@ -32,13 +32,13 @@ laptop can run it too. `make docs` writes this page from the code.
 | code | meaning |
 |---|---|
 | 0 | done |
-| 1 | refused: a worse model, bad data, bad params, a full disk, a model of another lineage |
-| 2 | wrong usage; of `loop review`: inconclusive |
+| 1 | refused: a worse model, bad data, bad params, code in src/problem that fails, a full disk |
+| 2 | wrong usage: of a command, an option or its value, or below the root; of `loop review`: inconclusive |
 | 3, 4, 5 | of `loop monitor`: broken feed, alert, no data |
 | 130 | interrupted; nothing half-written is kept, run the same command again |
 
-Every mistake ends as one message: what was found, what was expected, what to do, with file and key.
-`loop --debug COMMAND` shows the traceback.
+Every mistake ends as one message: what was found, what was expected, what to do, with file and key or line.
+`loop --debug COMMAND` shows the traceback; LOOP_DEBUG=1 does too.
 """
 
 

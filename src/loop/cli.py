@@ -2,13 +2,14 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from loop.base import environment, exit_codes
-from loop.base.errors import guard
-from loop.commands import change, history, monitoring, pipeline, releasing, serving, setup
+from loop.base.errors import UsageError, guard
+from loop.commands import change, history, monitoring, pipeline, releasing, serving, setup, wrong_usage
 
 app = typer.Typer(
     name="loop",
@@ -35,7 +36,17 @@ def options(
 def main() -> None:
     """The console script: every mistake of the user ends as one message."""
     environment.enter("-m", "loop.cli", *sys.argv[1:])
-    guard(app)
+    guard(_run)
+
+
+def _run() -> None:
+    """Parse and do what is asked; below a repository's root only help is: paths would mean others there."""
+    here, root = Path.cwd(), environment.tree(Path.cwd())
+    if root not in (None, here) and not {"-h", "--help"} & set(sys.argv):
+        found = f"this is {here.relative_to(root)}/ of a repository"
+        raise UsageError(found, f"its root, {root}", f"`cd {root}`, then run it again")
+    with wrong_usage.told():
+        sys.exit(app(standalone_mode=False) or 0)
 
 
 if __name__ == "__main__":

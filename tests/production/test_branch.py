@@ -155,15 +155,6 @@ def test_a_state_that_was_edited_into_what_cannot_serve_is_refused_with_its_plac
     assert str(STATE) in str(error.value)
 
 
-def test_below_the_root_of_a_clone_the_root_is_asked_for_and_nothing_seems_to_serve(clone, monkeypatch):
-    released(version(1))
-    (clone / "below").mkdir()
-    monkeypatch.chdir(clone / "below")
-    for ask in (branch.fetch, production.ref):
-        with pytest.raises(LoopError, match="this is below/ of the clone"):
-            ask()
-
-
 def test_a_remote_of_another_name_is_reported_and_nothing_seems_to_serve(clone):
     released(version(1))
     git("remote", "rename", "origin", "upstream")

@@ -90,7 +90,12 @@ def test_it_starts_from_main_whatever_is_checked_out(laptop):
     ("prepare", "now", "message"),
     [
         (lambda repo: (repo.path / "monitor/finding.json").unlink(), None, "finding.json is missing"),
-        (lambda repo: (repo.path / "monitor/finding.json").write_text("{}"), None, "is no finding"),
+        (
+            lambda repo: (repo.path / "monitor/finding.json").write_text("{}"),
+            None,
+            "is no finding: `.*` is missing\\n",
+        ),
+        (lambda repo: (repo.path / "monitor/finding.json").write_text("{"), None, "finding: no JSON\\n"),
         (lambda repo: literal.write(repo.path, schema_version=1), None, "is of another version of loop"),
         (lambda _: None, NOW + pd.Timedelta(days=7), "is of 2013-09-02T00:00Z"),
         (lambda repo: repo.git("branch", "retrain"), None, "a branch is called retrain"),
@@ -99,6 +104,7 @@ def test_it_starts_from_main_whatever_is_checked_out(laptop):
     ],
     ids=[
         "no finding",
+        "a broken one",
         "another schema",
         "an older version",
         "another instant",

@@ -3,7 +3,7 @@
 import pytest
 
 from conftest import Repo
-from loop.base.errors import LoopError
+from loop.base.errors import UsageError
 from loop.review.base import Base, Judged, judged, resolve
 
 
@@ -32,8 +32,9 @@ def test_a_base_may_be_any_commit(repo, name):
 
 @pytest.mark.parametrize("name", ["nothing", "", "-x", "a..b", "x\ny"])
 def test_what_is_no_commit_is_reported(repo, name):
-    with pytest.raises(LoopError, match="git knows no"):
+    with pytest.raises(UsageError, match="git knows no such name") as error:
         resolve(name)
+    assert error.value.found.startswith(f"--against {name}")
 
 
 def test_edited_new_deleted_and_committed_files_all_count_as_changed(repo):

@@ -13,16 +13,16 @@ from loop.review.base import Base
 from problem import metrics
 
 TOLD = {
-    "a command that changed": (["changed command"], ["changed command"]),
-    "a dep that changed": ([{"changed deps": {"src/a.py": "modified"}}], ["src/a.py is modified"]),
-    "a dep of code that is gone": ([{"changed deps": {"src/a.py": "deleted"}}], ["src/a.py is deleted"]),
+    "a command that changed": (["changed command"], ["its command was changed"]),
+    "a dep that changed": ([{"changed deps": {"src/a.py": "modified"}}], ["src/a.py was changed"]),
+    "a dep of code that is gone": ([{"changed deps": {"src/a.py": "deleted"}}], ["src/a.py is gone"]),
     "a param": (
         [{"changed deps": {"params.yaml": {"train": "modified"}}}],
-        ["params.yaml train is modified"],
+        ["params.yaml train was changed"],
     ),
     "data that were not pulled": ([{"changed deps": {"data/raw": "deleted"}}], []),
     "an output that was not pulled": ([{"changed outs": {"data/raw": "deleted"}}], []),
-    "an output that was edited": ([{"changed outs": {"a.json": "modified"}}], ["a.json is modified"]),
+    "an output that was edited": ([{"changed outs": {"a.json": "modified"}}], ["a.json was changed"]),
 }
 
 

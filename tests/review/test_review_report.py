@@ -186,4 +186,5 @@ def test_every_module_of_the_report_reads_the_verdict_alone():
     assert set(re.findall(r"^from (loop\S*) import", source, re.MULTILINE)) == {
         "loop.base.markup",
         "loop.review.verdict",
+        "loop.settings.paths",  # names alone
     }

@@ -280,10 +280,6 @@ def test_without_any_champion_yet_the_minimum_requirements_refuse(small_copy):
     assert "minimum_requirements.mae" in output
 
 
-def nonsense(repo: Repo) -> str:
-    return "mian"
-
-
 def on_main(edit):
     """A base that is main after an edit, while the branch stays as it is."""
 
@@ -314,7 +310,6 @@ def stranger(repo: Repo) -> str:
 
 
 BASES = {
-    "no such base": (nonsense, "git knows no `mian`; did you mean `main`?"),
     "a base whose dvc.lock is gone": (lost_lock, "dvc.lock was taken away from main"),
     "a policy with an unknown key": (unknown_key, "`review.holdout.shared_max` is not a key"),
     "a holdout smaller than the policy asks for": (too_few_rows, "holdout.rows_min"),
@@ -331,6 +326,13 @@ def test_what_cannot_be_compared_is_reported_and_is_no_pass(change, make, says):
     assert says in output
     assert says in verdict["sentence"]
     assert verdict["todo"]
+
+
+def test_a_base_that_git_does_not_know_is_wrong_usage_and_no_verdict(change):
+    done = change.run("loop", "review", "--against", "mian", check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --against mian: git knows no such name; did you mean `main`?\n")
+    assert not (change.path / "review/verdict.json").exists()
 
 
 def test_a_shallow_clone_learns_how_to_be_deepened(changed, tmp_path):

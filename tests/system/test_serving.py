@@ -266,7 +266,8 @@ def test_what_cannot_be_served_is_reported_before_anything_starts(finished, tmp_
 
 def test_a_model_whose_code_fails_in_the_server_ends_it_with_one_message(working_copy):
     working_copy.append("src/problem/model.py", "\nundefined_name\n")
-    done = working_copy.run("loop", "serve", "--port", str(free_port()), check=False)
+    loop = (str(BIN / "python"), "-m", "loop.cli")
+    done = working_copy.run(*loop, "serve", "--port", str(free_port()), check=False)
     assert done.returncode == 1
     assert "NameError: name 'undefined_name' is not defined" in done.stderr
     assert done.stderr.count("error: src/problem/model.py, line ") == 1

@@ -229,7 +229,7 @@ def test_an_extra_key_or_a_wrong_type_in_the_verdict_is_refused(at_main, reviewe
     reviewed.bring(verdict="splendid")
     publish.main(reviewed.run)
     assert reviewed.gates[-1][0] == "error"
-    assert "is not of main's schema: verdict" in reviewed.gates[-1][1]
+    assert "is not of main's schema: `verdict`" in reviewed.gates[-1][1]
 
 
 def test_a_run_without_an_artifact_names_the_steps_that_failed(at_main, reviewed):

@@ -144,7 +144,18 @@ def test_doctor_without_a_login_says_how_to_log_in(fresh, tmp_path):
         [BIN / "loop", "doctor"], cwd=ROOT, env=env, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert "gh auth login" in done.stdout
+    assert "unknown   gh is not logged in\n            to do:   gh auth login\n" in done.stdout
+
+
+def test_a_python_that_is_not_there_is_one_message_of_make():
+    done = subprocess.run(
+        ["make", "setup", "PYTHON=nonexistent"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, "make's own"
+    found, expected, todo, *_ = done.stderr.splitlines()
+    assert found == "error: nonexistent is no program here"
+    assert expected == "  expected: Python 3.11, 3.12 or 3.13"
+    assert todo.startswith("  to do:    install one, or make PYTHON=")
 
 
 def test_outside_of_a_clone_doctor_says_where_to_go(tmp_path):

@@ -83,12 +83,15 @@ def follow(
     seconds: float = DAY,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
+    errors: int | None = subprocess.STDOUT,
 ) -> int:
     """The exit code of a program that people watch: it writes where we do, or each `line` is passed on.
 
+    Its errors are among those lines; with `errors` of None they go where ours do.
+
     An interrupt reaches it too; it is waited for, since it must drop its locks.
     """
-    out, err = (None, None) if line is None else (PIPE, subprocess.STDOUT)
+    out, err = (None, None) if line is None else (PIPE, errors)
     process = start(command, cwd=cwd, env=env, stdout=out, stderr=err)
     try:
         for found in process.stdout or ():

@@ -1,6 +1,5 @@
 """Options that several commands have."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +20,4 @@ def instant(text: str | None, option: str = "--now") -> "pd.Timestamp":
 
     from loop.settings.params import instant_option
 
-    if text and re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-        text += "T00:00Z"  # a day is its start
-    return instant_option(option, text) or pd.Timestamp.now("UTC").floor("s")
+    return instant_option(option, text) if text else pd.Timestamp.now("UTC").floor("s")

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from loop.base.errors import UsageError
 from loop.commands.options import Now, Predictions, instant
 
 commands = typer.Typer()
@@ -97,7 +98,8 @@ def hold(
     from loop.rollout import rollout
 
     if (reason is None or not reason.strip()) != release:
-        raise typer.BadParameter("give either --reason TEXT or --release")
+        found = "both --reason and --release" if release else "neither --reason nor --release"
+        raise UsageError(found, "one of the two", 'for example --reason "holidays until Monday"')
     rollout.hold(reason)
 
 
@@ -114,7 +116,7 @@ def abort(
     from loop.rollout import rollout
 
     if not reason.strip():
-        raise typer.BadParameter("--reason is empty")
+        raise UsageError("--reason is empty", "a reason, which the log keeps", "say why")
     rollout.abort(predictions or [], instant(now), reason)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from loop.base.counted import counted
-from loop.base.errors import LoopError
+from loop.base.errors import LoopError, UsageError
 from loop.base.files import write_text
 from loop.base.markup import plain, render
 from loop.production import branch, log
@@ -118,7 +118,7 @@ def _period(
     """[first, last) of the days asked for; no earlier than the `whole`, except a day by its name."""
     if (one := _date("--day", day)) is not None:
         if since is not None or until is not None:
-            raise LoopError("--day beside --since or --until", "a day, or a period", "leave one out")
+            raise UsageError("--day beside --since or --until", "a day, or a period", "leave one out")
         return one, one + DAY
     first, last = max(_date("--since", since) or whole[0], whole[0]), _date("--until", until) or whole[1]
     if last <= first:
@@ -136,6 +136,6 @@ def _date(option: str, text: str | None) -> pd.Timestamp | None:
     try:
         return pd.to_datetime(text, format="%Y-%m-%d", utc=True)
     except ValueError:
-        raise LoopError(
+        raise UsageError(
             f"{option} is {text!r}", "a day in UTC such as 2026-01-05", "write it as year-month-day"
         ) from None

@@ -1,17 +1,20 @@
 """run: the whole pipeline by DVC, then in a few lines what was trained and how good it is."""
 
 import hashlib
+import io
 import json
+import logging
 import os
 import sys
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from loop.base import environment, program
-from loop.base.errors import LoopError
+from loop.base.errors import LoopError, UsageError
+from loop.repo import dvc_yaml
 from loop.settings.minimum import reaches
 from loop.settings.paths import CARD_JSON, ENVIRONMENT_LOCK, EVALUATION, PARAMS, PIPELINE_LOCK
 from loop.settings.yaml_file import load
@@ -102,15 +105,50 @@ def _parse(name: str, value: Any, place: str) -> None:
 
 def run(arguments: list[str]) -> int:
     """`dvc repro` with these arguments, then the summary; the exit code is DVC's, 1 on failure."""
+    check_arguments(arguments)
     check_params()
     tools = str(Path(sys.executable).parent)  # so that a stage's `python` is this one
     path = os.pathsep.join([tools, os.environ.get("PATH", "")])
     command = [f"{tools}/dvc", "repro", *arguments]
-    code = program.follow(command, env=environment.child(PATH=path))
+    code = program.follow(command, _passed_on, env=environment.child(PATH=path), errors=None)
     if code == 0:
         card = json.loads(CARD_JSON.read_text(encoding="utf-8"))
         print(summary(card))
     return 1 if code else 0
+
+
+def check_arguments(arguments: list[str]) -> None:
+    """Refuse options that `dvc repro` has not, and stages that dvc.yaml has not. Raises UsageError."""
+    if not arguments:
+        return
+    from dvc.cli import DvcParserError, parser
+
+    try:
+        logging.getLogger(parser.__name__).disabled = True  # what it would say, we do
+        with redirect_stdout(io.StringIO()):
+            asked, unknown = parser.get_main_parser().parse_known_args(["repro", *arguments])
+    except DvcParserError:
+        asked, unknown = None, arguments
+    stages = [stage.name for stage in dvc_yaml.of()]
+    unknown = unknown or [
+        name
+        for name in asked.targets
+        if not (name in stages or Path(name).exists() or ":" in name or asked.glob)
+    ]
+    if unknown:
+        near = get_close_matches(unknown[0], stages, n=1)
+        raise UsageError(
+            f"loop run: {' '.join(unknown)} is no option and no stage"
+            + (f"; did you mean `{near[0]}`?" if near else ""),
+            f"options of `dvc repro`, or of the stages {', '.join(stages)}",
+            "`dvc repro --help` says more",
+        )
+
+
+def _passed_on(line: str) -> None:
+    """Show a line of DVC's, but for its advice: where results go is said in the docs."""
+    if not line.startswith("Use `dvc push`"):
+        print(line, end="", flush=True)
 
 
 def summary(card: dict[str, Any]) -> str:

@@ -187,15 +187,8 @@ def one_of(versions: dict[int, Version], number: int) -> Version:
 EMPTY = State(models=[])
 
 
-def at_root() -> None:
-    """Raise LoopError below the root of a clone, where git finds none of the branch's files."""
-    if below := git("rev-parse", "--show-prefix"):
-        raise LoopError(f"this is {below} of the clone", "the clone's root", "`cd` there, then run it again")
-
-
 def ref() -> str | None:
     """The name by which this clone knows the branch; None where it does not."""
-    at_root()
     known = git("for-each-ref", "--format=%(refname)", *REFS).split()
     return next((name for name in REFS if name in known), None)
 
@@ -207,7 +200,6 @@ def read(at: str | None) -> Production:
     """
     if at is None:
         return Production(None, EMPTY, {})
-    at_root()
     commit = git("rev-parse", "--verify", f"{at}^{{commit}}")
     listed = Commit(commit).blobs(str(STATE), str(VERSIONS))
     if str(STATE) not in listed:

@@ -15,6 +15,7 @@ from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.review.verdict import SCHEMA_VERSION, Verdict
 from loop.settings import renamed
+from loop.settings.plain_words import problem
 
 NAME = "review"
 LARGEST = 20_000_000  # bytes, of the archive and of what it unpacks to
@@ -48,9 +49,8 @@ def read(archive: bytes) -> Artifact:
                 f"schema_version {SCHEMA_VERSION}, as main's own review writes it",
                 "merge main into the branch: the review runs again by itself",
             ) from None
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise _refused(f"{VERDICT} is not of main's schema: {where}: {first['msg']}") from None
+        found, wanted = problem(dict(error.errors(include_url=False)[0]))
+        raise _refused(f"{VERDICT} is not of main's schema: {found}, expected {wanted}") from None
     return Artifact(verdict, {name: text for name, text in files.items() if name not in _PAGES})
 
 

@@ -4,7 +4,6 @@ It acts on `monitor/finding.json` alone, at the finding's own instant. With `--o
 becomes a pull request that a person merges; else a local branch.
 """
 
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -23,6 +22,7 @@ from loop.retrain.challenger import Challenger
 from loop.settings import monitor_settings, params, renamed, retrain_windows
 from loop.settings.params import Windows
 from loop.settings.paths import LINEAGE, PARAMS
+from loop.settings.plain_words import problem
 
 AGAIN = "run `loop monitor` anew, then this again"
 
@@ -33,7 +33,6 @@ def main(now: pd.Timestamp | None, *, proposed: bool) -> int:
     `now`, if given, must be the finding's. Raises LoopError for a finding that is not to be acted on, a
     pipeline that fails, and what GitHub refuses.
     """
-    os.chdir(git("rev-parse", "--show-toplevel"))
     finding = read(FINDING)
     at = params.instant(finding.now)
     if now is not None and now != at:
@@ -65,13 +64,17 @@ def read(path: Path) -> Finding:
         return Finding.model_validate_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise LoopError(f"{path} is missing", "what `loop monitor` found", AGAIN) from None
-    except (ValidationError, UnicodeDecodeError) as error:
-        if isinstance(error, ValidationError) and renamed.other_version(error):
+    except UnicodeDecodeError:
+        raise LoopError(f"{path} is no text", "what `loop monitor` writes", AGAIN) from None
+    except ValidationError as error:
+        if renamed.other_version(error):
             raise LoopError(
                 f"{path} is of another version of loop", "what `loop monitor` writes now", AGAIN
             ) from None
-        first = str(error).splitlines()[0]
-        raise LoopError(f"{path} is no finding: {first}", "what `loop monitor` writes", AGAIN) from None
+        found, wanted = problem(dict(error.errors(include_url=False)[0]))
+        raise LoopError(
+            f"{path} is no finding: {found}", f"what `loop monitor` writes: {wanted}", AGAIN
+        ) from None
 
 
 def _windows(main: str, finding: Finding, at: pd.Timestamp) -> Windows:

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from loop.base.errors import LoopError
+from loop.base.errors import LoopError, UsageError
 from loop.repo.commit import Commit
 from loop.repo.git import commit_of, git
 from loop.repo.rerun import made
@@ -82,7 +82,7 @@ def _dirty() -> bool:
 def resolve(name: str) -> Base:
     """The base of that name: a local ref, or else the one of `origin`.
 
-    Raises LoopError for a name that git does not know, a shallow clone, and histories that
+    Raises UsageError for a name that git does not know, LoopError for a shallow clone, and for histories that
     share no commit.
     """
     if git("rev-parse", "--is-shallow-repository") == "true":
@@ -96,8 +96,8 @@ def resolve(name: str) -> Base:
     if commit is None:
         branches = git("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/remotes").split()
         near = get_close_matches(name, branches, n=1)
-        raise LoopError(
-            f"git knows no `{name}`" + (f"; did you mean `{near[0]}`?" if near else ""),
+        raise UsageError(
+            f"--against {name}: git knows no such name" + (f"; did you mean `{near[0]}`?" if near else ""),
             "a branch, tag or commit to compare with",
             f"`git fetch origin {name}`, or name another with --against",
         )

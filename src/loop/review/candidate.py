@@ -89,8 +89,8 @@ def _up_to_date() -> None:
             f"`dvc status` failed: {done.gist()}", "a pipeline that DVC can read", "fix it"
         ) from None
     frozen = [stage.name for stage in dvc_yaml.of() if stage.frozen]
-    stale = [f"{name}: is frozen" for name in frozen]
-    stale += [f"{stage}: {what}" for stage, entries in stages.items() for what in _stale(entries)]
+    stale = [f"stage {name}: is frozen" for name in frozen]
+    stale += [f"stage {stage}: {what}" for stage, entries in stages.items() for what in _stale(entries)]
     missing = [str(path) for path in NEEDED if not path.exists()]
     if stale or missing:
         found = f"out of date: {'; '.join(stale[:3])}" if stale else f"missing: {', '.join(missing)}"
@@ -106,12 +106,17 @@ def _stale(entries: list[Any]) -> list[str]:
     changed = []
     for entry in entries:
         if not isinstance(entry, dict):  # such as "changed command"
-            changed.append(str(entry))
+            changed.append("its command was changed" if entry == "changed command" else str(entry))
             continue
         for kind, names in entry.items():
             for name, state in names.items():
                 if isinstance(state, dict):  # params.yaml: each key has its own state
-                    changed += [f"{name} {key} is {how}" for key, how in state.items()]
+                    changed += [f"{name} {key} {_said(how)}" for key, how in state.items()]
                 elif state != "deleted" or (kind == "changed deps" and not name.startswith("data/")):
-                    changed.append(f"{name} is {state}")
+                    changed.append(f"{name} {_said(state)}")
     return changed
+
+
+def _said(state: str) -> str:
+    """A state of DVC's in our words."""
+    return {"modified": "was changed", "deleted": "is gone"}.get(state, f"is {state}")

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from loop.base import exit_codes, files
-from loop.base.errors import LoopError, debugging, mistake
+from loop.base.errors import LoopError, UsageError, debugging, mistake
 from loop.repo.worktree import Checkout, checkout
 from loop.review import candidate as candidates
 from loop.review import champion as champions
@@ -57,7 +57,7 @@ def review(against: str, rerun: bool = False) -> Review:
 
     With `rerun`, results are made again first, and those that the branch committed are held
     against them: another check, named `rerun`. What could not be done is the reason of an
-    "inconclusive"; nothing is raised but with LOOP_DEBUG=1.
+    "inconclusive"; nothing is raised but for a base that is none, and with LOOP_DEBUG=1.
     """
     base, found = Base(against, "", ""), NO_CHANGES
     try:
@@ -70,6 +70,8 @@ def review(against: str, rerun: bool = False) -> Review:
         if not changes.touch_the_model(base, found):
             return Review(conclusion.nothing(base, found))
         return _judge(base, found, [contract, *first])
+    except UsageError:
+        raise
     except Exception as error:  # whatever it is: no verdict, and no pass
         if debugging() and not isinstance(error, LoopError):
             raise

@@ -57,11 +57,11 @@ def main(as_of: str | None) -> None:
     """Read the source as known at `as_of`, repair it, hold it to its contract, fill the store."""
     windows = params.section("windows", params.Windows)
     limits = params.section("validate", raw.Params).limits
-    at = params.instant_option("--as-of", as_of) or windows.as_of
+    at = params.instant_option("--as-of", as_of) if as_of else windows.as_of
     if at <= windows.since:
         raise LoopError(
             f"--as-of {at:%Y-%m-%d %H:%MZ} is not after windows.since",
-            f"later than {windows.since}",
+            f"later than {windows.since:%Y-%m-%d %H:%MZ}",
             "ask later",
         )
     store = open_store(serve_settings.place().features)

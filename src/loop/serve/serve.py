@@ -36,7 +36,7 @@ def main(host: str, port: int) -> int:
     for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if end != signal.SIGHUP or signal.getsignal(end) is not signal.SIG_IGN:  # as nohup wants it
             signal.signal(end, lambda *_: sys.exit(0))
-    signal.signal(signal.SIGUSR1, lambda *_: sys.exit(1))  # of a worker that could not start
+    signal.signal(signal.SIGUSR1, lambda *_: sys.exit(1))  # a worker that cannot start has said why
     server = program.start(
         [*command, "--host", host, "--port", str(port)],
         env=defaults | environment.child(PYTHONPATH=path, LOOP_STARTER=str(os.getpid())),

@@ -77,5 +77,7 @@ def _give_up(error: Exception) -> None:
         return
     print(f"error: {found}", file=sys.stderr, flush=True)
     if starter := os.environ.get(STARTER):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         os.kill(int(starter), signal.SIGUSR1)
+        signal.sigtimedwait({signal.SIGTERM}, 10)  # seconds; one that ends by itself would be replaced
     os._exit(1)

@@ -27,7 +27,7 @@ class Hysteresis(Section):
     @model_validator(mode="after")
     def _possible(self) -> "Hysteresis":
         if self.runs > self.of:
-            raise ValueError(f"asks for {self.runs} of {self.of} runs")
+            raise ValueError(f"asks for {self.runs} of {self.of} runs", "`runs` up to `of`")
         return self
 
 
@@ -46,7 +46,10 @@ class Retrain(Section):
     @model_validator(mode="after")
     def _rolls(self) -> "Retrain":
         if (self.window == "rolling") != (self.days is not None):
-            raise ValueError("needs `days` where its window is rolling, and only there")
+            raise ValueError(
+                "has a window that is rolling without `days`, or `days` without it",
+                "`days` beside `window: rolling` alone",
+            )
         return self
 
 

@@ -1,5 +1,6 @@
 """Reads params.yaml strictly: a typo is an error that names file, key and the nearest key."""
 
+import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -7,10 +8,15 @@ from typing import Annotated, Any, TypeVar
 import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from loop.base.errors import LoopError
+from loop.base.errors import LoopError, UsageError
 from loop.settings import renamed
 from loop.settings.paths import PARAMS
+from loop.settings.plain_words import problem, shown
 from loop.settings.yaml_file import load
+
+ISO = "%Y-%m-%dT%H:%MZ"
+INSTANT = "an instant with its time zone, in quotes, such as '2013-01-01T00:00Z'"
+ORDER = "since, train.from, train.until, holdout.from, holdout.until and as_of, none before the one before it"
 
 
 def instant(value: object) -> pd.Timestamp:
@@ -18,23 +24,24 @@ def instant(value: object) -> pd.Timestamp:
     if isinstance(value, pd.Timestamp) and value.tzinfo is not None:
         return value.tz_convert("UTC")
     if not isinstance(value, str):
-        raise ValueError("not a quoted ISO time such as '2013-01-01T00:00Z'")
+        raise ValueError(f"is {shown(value)}, not a quoted time", INSTANT)
     try:
         instant = pd.Timestamp(value)
     except ValueError:
-        raise ValueError("not an ISO time such as '2013-01-01T00:00Z'") from None
+        raise ValueError(f"is {value!r}, no time that there is", INSTANT) from None
     if instant.tzinfo is None:
-        raise ValueError("has no time zone; write it in UTC, such as '2013-01-01T00:00Z'")
+        raise ValueError(f"is {value!r}, which has no time zone", INSTANT)
     return instant.tz_convert("UTC")
 
 
-def instant_option(name: str, text: str | None) -> pd.Timestamp | None:
-    """The instant that an option of a command gives, None where it is left out. Raises LoopError."""
+def instant_option(name: str, text: str) -> pd.Timestamp:
+    """The instant that an option of a command gives; a day is its start. Raises UsageError."""
     try:
-        return None if text is None else instant(text)
+        return instant(f"{text}T00:00Z" if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else text)
     except ValueError as error:
-        example = f"such as {name} 2013-06-03T00:00Z"
-        raise LoopError(f"{name} {text!r}: {error}", "an instant in UTC", example) from None
+        found = error.args[0].replace(f"{text}T00:00Z", text)
+        forms = "a day of UTC (2013-06-03), or an instant with its zone (2013-06-03T12:00Z)"
+        raise UsageError(f"{name} {found}", forms, f"for example {name} 2013-06-03") from None
 
 
 Instant = Annotated[pd.Timestamp, BeforeValidator(instant)]
@@ -58,7 +65,9 @@ class Window(Section):
     @model_validator(mode="after")
     def _not_empty(self) -> "Window":
         if self.since >= self.until:
-            raise ValueError(f"is empty: from {self.since} is not before until {self.until}")
+            raise ValueError(
+                f"from {self.since:{ISO}} is not before until {self.until:{ISO}}", "a later until"
+            )
         return self
 
 
@@ -73,14 +82,17 @@ class Windows(Section):
     @model_validator(mode="after")
     def _in_order(self) -> "Windows":
         if self.since > self.train.since:
-            raise ValueError(f"since {self.since} is after train.from {self.train.since}")
+            raise ValueError(f"since {self.since:{ISO}} is after train.from {self.train.since:{ISO}}", ORDER)
         if self.holdout.since < self.train.until:
             raise ValueError(
-                f"holdout.from {self.holdout.since} is before train.until {self.train.until}: "
-                "the model would be judged on rows it was trained on"
+                f"holdout.from {self.holdout.since:{ISO}} is before train.until {self.train.until:{ISO}}: "
+                "the model would be judged on rows it was trained on",
+                ORDER,
             )
         if self.as_of < self.holdout.until:
-            raise ValueError(f"as_of {self.as_of} is before holdout.until {self.holdout.until}")
+            raise ValueError(
+                f"as_of {self.as_of:{ISO}} is before holdout.until {self.holdout.until:{ISO}}", ORDER
+            )
         return self
 
 
@@ -124,25 +136,22 @@ def parse(name: str, value: Any, model: type[S], path: Path = PARAMS) -> S:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        problems = [_problem(name, model, dict(item)) for item in error.errors()]
+        found, wanted = zip(*(_problem(name, model, dict(item)) for item in error.errors()), strict=True)
         raise LoopError(
-            f"{path}: " + f"\n{' ' * len(str(path))}    ".join(problems),
-            f"the keys of `{name}`: {', '.join(_keys(model))}",
+            f"{path}: " + f"\n{' ' * len(str(path))}    ".join(found),
+            "; ".join(dict.fromkeys(wanted)),
             f"fix {path} and run again",
         ) from None
 
 
-def _problem(name: str, model: type[BaseModel], error: dict[str, Any]) -> str:
-    parts = [str(part) for part in error["loc"]]
-    key = ".".join([name, *parts])
-    if error["type"] == "extra_forbidden":
-        near = get_close_matches(parts[-1], _keys(_at(model, parts[:-1])), n=1)
-        return f"`{key}` is not a key" + (f"; did you mean `{near[0]}`?" if near else "")
-    if error["type"] == "missing":
-        return f"`{key}` is missing"
-    if error["type"] == "value_error":
-        return f"`{key}` {error['ctx']['error']}"
-    return f"`{key}` is {error['input']!r}; {error['msg'].lower()}"
+def _problem(name: str, model: type[BaseModel], error: dict[str, Any]) -> tuple[str, str]:
+    """Found and expected; of a key that is missing or wrong the nearest one, and all that there are."""
+    found, wanted = problem(error, name)
+    *above, last = map(str, error["loc"] or [name])
+    keys = _keys(_at(model, above)) if error["type"] in ("missing", "extra_forbidden") else []
+    near = get_close_matches(last, keys, n=1) if error["type"] == "extra_forbidden" else []
+    whole = f"the keys of `{'.'.join([name, *above])}`: {', '.join(keys)}"
+    return found + (f"; did you mean `{near[0]}`?" if near else ""), whole if keys else wanted
 
 
 def _keys(model: type[BaseModel] | None) -> list[str]:

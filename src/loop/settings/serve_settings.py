@@ -45,7 +45,9 @@ class Params(Section):
     @model_validator(mode="after")
     def _log_holds_a_body(self) -> "Params":
         if self.log.rows_max < self.rows_max:
-            raise ValueError(f"log.rows_max {self.log.rows_max} is below rows_max {self.rows_max}")
+            raise ValueError(
+                f"log.rows_max {self.log.rows_max} is below rows_max {self.rows_max}", "at least rows_max"
+            )
         return self
 
 

@@ -17,7 +17,7 @@ def main(*, rename: bool = False) -> int:
     try:
         name = gh.repository()
     except LoopError as error:
-        print(f"on GitHub\n  unknown   {error.found}\n            to do: {error.todo}")
+        print(f"on GitHub\n  unknown   {error.found}\n            to do:   {error.todo}")
         return _code(found)
     print(f"on GitHub, {name}")
     return _code(found + [_report(need, APPLY) for need in repository.needs([])])

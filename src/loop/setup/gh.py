@@ -9,6 +9,7 @@ from loop.base.errors import LoopError
 from loop.base.program import Done
 
 LOGIN = "gh auth login"
+NO_LOGIN = 4  # gh's exit code
 TIMEOUT = 60  # seconds
 
 
@@ -45,8 +46,10 @@ def _run(command: list[str]) -> Done:
 
 def _why(done: Done) -> str:
     """What gh said: GitHub's own message where it gave one."""
+    if done.code == NO_LOGIN:
+        return "gh is not logged in"
     lines = [line.removeprefix("gh: ") for line in done.errors.splitlines() if line.strip()]
-    reason = " ".join(lines[:1]) or "gh failed and said nothing"
+    reason = " ".join(lines[:1]) or "gh failed without a word"
     try:
         details = json.loads(done.out).get("errors") or []
     except (ValueError, AttributeError):
