@@ -41,9 +41,7 @@ def review(
 
 
 @commands.command()
-def publish(
-    run: Annotated[int, typer.Argument(help="The number of a run of review.yml.")],
-) -> None:
+def publish(run: Annotated[int, typer.Argument(help="The number of a run of review.yml.")]) -> None:
     """Bring a review to its pull request: the comment, the status `gate`, and dvc.lock.
 
     For the workflow publish.yml, with code of main only: what the run left is not trusted.

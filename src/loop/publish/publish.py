@@ -104,7 +104,7 @@ def _publish(case: Case) -> None:
         gate, text = _gate(case, found), review_report.markdown(_ours(case, found.verdict))
         bring_back.bring_back(case, found)
     body, failures = _body(case, text, gate, ran), len(case.errors)
-    case.attempt(comment.put, case.github, case.pull, body)
+    case.attempt(comment.put, case.github, case.pull.number, case.pull.sha, body)
     if len(case.errors) > failures and gate.state == "success":
         gate = Gate("error", "the report could not be written: run publish again")
     for sha in {case.run.sha: 0, case.pull.sha: 0}:

@@ -16,15 +16,7 @@ from loop.base.errors import LoopError, UsageError, debugging, mistake
 from loop.repo.worktree import Checkout, checkout
 from loop.review import candidate as candidates
 from loop.review import champion as champions
-from loop.review import (
-    changes,
-    checks,
-    compare,
-    conclusion,
-    review_html,
-    review_report,
-    which_champion,
-)
+from loop.review import changes, checks, compare, conclusion, review_html, review_report, which_champion
 from loop.review import rerun_check as reruns
 from loop.review.base import Base, resolve
 from loop.review.candidate import Candidate

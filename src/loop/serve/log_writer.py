@@ -64,12 +64,7 @@ class PredictionLog:
     """Appends lines to segments in a folder; a segment being written is locked, and ends in `.open`."""
 
     def __init__(
-        self,
-        folder: Path,
-        head: Mapping[str, Any],
-        rows_max: int,
-        counters: Counters,
-        every: float = EVERY,
+        self, folder: Path, head: Mapping[str, Any], rows_max: int, counters: Counters, every: float = EVERY
     ) -> None:
         self._counters, self._every = counters, every
         self._folder, self._head, self._rows_max = folder, to_json(dict(head)) + b"\n", rows_max
