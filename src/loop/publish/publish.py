@@ -20,6 +20,7 @@ from loop.publish.artifact import Artifact
 from loop.publish.case import Case
 from loop.publish.head import Head
 from loop.publish.pull import NothingToDo, Run
+from loop.repo import default_branch
 from loop.review import review_report
 from loop.review.verdict import Verdict
 
@@ -164,7 +165,7 @@ def _failed(case: Case) -> str:
 
 def _ours(case: Case, verdict: Verdict) -> Verdict:
     """The verdict with commands of main's own: those of the artifact are a stranger's."""
-    base = verdict.base.commit[:12] or "main"
+    base = verdict.base.commit[:12] or default_branch.name()
     return verdict.model_copy(
         update={
             "reproduce": [

@@ -22,7 +22,7 @@ from loop.monitor.inputs import past_retrains
 from loop.monitor.inputs.past_retrains import LABEL, PREFIX
 from loop.monitor.report import text as report
 from loop.monitor.schema import Finding
-from loop.repo import remote
+from loop.repo import default_branch, remote
 from loop.repo.commit import Commit
 from loop.retrain import challenger
 from loop.retrain.challenger import Challenger
@@ -51,7 +51,7 @@ def main(github: GitHub, retrain: Retrain) -> None:
     """
     older = []
     for day, one in past_retrains.pulls(github, "open"):
-        if one["base"]["ref"] != "main":
+        if one["base"]["ref"] != default_branch.name():
             continue
         newer = day > f"{retrain.at:%Y-%m-%d}"
         if (newer or _same(one, retrain.windows)) and past_retrains.has_gate(github, one["head"]["sha"]):
