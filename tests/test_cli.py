@@ -111,11 +111,15 @@ WRONG = {
     ),
     "a stage": (
         ["run", "trian"],
-        "loop run: trian is no option and no stage; did you mean `train`",
+        "loop run: trian is no option and no stage",
         "options",
     ),
     "no day": (["monitor", "--now", "2013-13-45"], "--now is '2013-13-45', no time", "a day of UTC (2013-06"),
-    "no folder": (["monitor", "--predictions", "x"], "--predictions x: no such folder", "one of `loop coll"),
+    "no folder": (
+        ["monitor", "--predictions", "x"],
+        "loop monitor: invalid value for '--predictions': dir 'x' does not exist",
+        "loop monitor [OPTIONS]",
+    ),
 }
 
 

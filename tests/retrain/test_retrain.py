@@ -93,9 +93,13 @@ def test_it_starts_from_main_whatever_is_checked_out(laptop):
         (
             lambda repo: (repo.path / "monitor/finding.json").write_text("{}"),
             None,
-            "is no finding: `.*` is missing\\n",
+            "is no finding: `.*` is missing, expected",
         ),
-        (lambda repo: (repo.path / "monitor/finding.json").write_text("{"), None, "finding: no JSON\\n"),
+        (
+            lambda repo: (repo.path / "monitor/finding.json").write_text("{"),
+            None,
+            "no JSON, expected",
+        ),
         (lambda repo: literal.write(repo.path, schema_version=1), None, "is of another version of loop"),
         (lambda _: None, NOW + pd.Timedelta(days=7), "is of 2013-09-02T00:00Z"),
         (lambda repo: repo.git("branch", "retrain"), None, "a branch is called retrain"),

@@ -73,12 +73,12 @@ def test_before_the_model_was_trained_there_is_nothing_to_look_at(another, watch
 def test_an_instant_without_a_zone_or_sense_is_refused(watched, now):
     done = run(watched, now)
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
-    assert f"--now is '{now}" in done.stderr
+    assert f"--now is '{now}'" in done.stderr
 
 
 def test_a_folder_of_predictions_that_is_not_there_is_refused(watched):
     done = run(watched, "2013-07-01", "--predictions", "nowhere")
-    assert (done.returncode, "nowhere: no such folder" in done.stderr) == (2, True)
+    assert (done.returncode, "dir 'nowhere' does not exist" in done.stderr) == (2, True)
 
 
 BROKEN = """

@@ -25,15 +25,9 @@ def monitor(
 
     Example: loop monitor --now 2013-07-01
     """
-    from loop.base.errors import UsageError
     from loop.monitor import monitor as watching
     from loop.settings import serve_settings
 
-    for folder in predictions or []:
-        if not folder.is_dir():
-            raise UsageError(
-                f"--predictions {folder}: no such folder", "one of `loop collect`", "fix the path"
-            )
     folders = predictions or [serve_settings.place().predictions]
     raise typer.Exit(watching.main(folders, instant(now), issue))
 

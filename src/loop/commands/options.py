@@ -10,7 +10,12 @@ if TYPE_CHECKING:
 
 Now = Annotated[str | None, typer.Option(help="An instant in UTC, or a day; the clock's by default.")]
 Predictions = Annotated[
-    list[Path] | None, typer.Option(help="A folder of the prediction log, may repeat; else LOOP_PREDICTIONS.")
+    list[Path] | None,
+    typer.Option(
+        exists=True,
+        file_okay=False,
+        help="A folder of the prediction log, may repeat; else LOOP_PREDICTIONS.",
+    ),
 ]
 
 

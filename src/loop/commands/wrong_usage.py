@@ -32,10 +32,9 @@ def _value(error: Any) -> tuple[str, str] | None:
         return None
     from loop.settings.plain_words import expected, shown
 
-    item, option = error.__cause__.errors(include_url=False)[0], error.param
-    return f"{option.opts[0]} is {shown(item['input'])}", expected(item).rpartition(" is not ")[2].rstrip(
-        "."
-    )  # "'x' is not one of"
+    item = error.__cause__.errors()[0]
+    wanted = expected(item).rpartition(" is not ")[2].rstrip(".")  # the parser's own: 'x' is not one of
+    return f"{error.param.opts[0]} is {shown(item['input'])}", wanted
 
 
 def _known(context: Any) -> str:

@@ -15,6 +15,7 @@ from loop.production import branch, log
 from loop.production import state as production
 from loop.production.log import Transition
 from loop.production.state import State, Version
+from loop.settings.params import instant_option
 
 PAGE = Path("audit/index.html")
 DAY = pd.Timedelta(days=1)
@@ -131,11 +132,4 @@ def _period(
 
 
 def _date(option: str, text: str | None) -> pd.Timestamp | None:
-    if text is None:
-        return None
-    try:
-        return pd.to_datetime(text, format="%Y-%m-%d", utc=True)
-    except ValueError:
-        raise UsageError(
-            f"{option} is {text!r}", "a day in UTC such as 2026-01-05", "write it as year-month-day"
-        ) from None
+    return None if text is None else instant_option(option, text).normalize()

@@ -118,31 +118,23 @@ def run(arguments: list[str]) -> int:
 
 
 def check_arguments(arguments: list[str]) -> None:
-    """Refuse options that `dvc repro` has not, and stages that dvc.yaml has not. Raises UsageError."""
+    """Raise UsageError for options that `dvc repro` has not, and for stages that dvc.yaml has not."""
     if not arguments:
         return
     from dvc.cli import DvcParserError, parser
 
-    try:
-        logging.getLogger(parser.__name__).disabled = True  # what it would say, we do
-        with redirect_stdout(io.StringIO()):
-            asked, unknown = parser.get_main_parser().parse_known_args(["repro", *arguments])
-    except DvcParserError:
-        asked, unknown = None, arguments
+    logging.getLogger(parser.__name__).disabled = True  # what it would say, we do
     stages = [stage.name for stage in dvc_yaml.of()]
-    unknown = unknown or [
-        name
-        for name in asked.targets
-        if not (name in stages or Path(name).exists() or ":" in name or asked.glob)
-    ]
-    if unknown:
-        near = get_close_matches(unknown[0], stages, n=1)
-        raise UsageError(
-            f"loop run: {' '.join(unknown)} is no option and no stage"
-            + (f"; did you mean `{near[0]}`?" if near else ""),
-            f"options of `dvc repro`, or of the stages {', '.join(stages)}",
-            "`dvc repro --help` says more",
-        )
+    try:
+        with redirect_stdout(io.StringIO()):
+            asked = parser.get_main_parser().parse_args(["repro", *arguments])
+        wrong = [name for name in asked.targets if name.isalpha() and name not in stages]
+    except DvcParserError:
+        wrong = arguments
+    if wrong and not Path(wrong[0]).exists():
+        found = f"loop run: {' '.join(wrong)} is no option and no stage"
+        known = f"options of `dvc repro`, or of the stages {', '.join(stages)}"
+        raise UsageError(found, known, "`dvc repro --help` says more")
 
 
 def _passed_on(line: str) -> None:

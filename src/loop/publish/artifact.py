@@ -9,13 +9,10 @@ import stat
 import zipfile
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.review.verdict import SCHEMA_VERSION, Verdict
-from loop.settings import renamed
-from loop.settings.plain_words import problem
+from loop.settings.plain_words import read_json
 
 NAME = "review"
 LARGEST = 20_000_000  # bytes, of the archive and of what it unpacks to
@@ -40,17 +37,14 @@ def read(archive: bytes) -> Artifact:
     files = _members(archive)
     if VERDICT not in files:
         raise _refused(f"has no {VERDICT}")
-    try:
-        verdict = Verdict.model_validate_json(files.pop(VERDICT))
-    except ValidationError as error:
-        if renamed.other_version(error):
-            raise LoopError(
-                f"{VERDICT} of the pull request is of another version of loop than main",
-                f"schema_version {SCHEMA_VERSION}, as main's own review writes it",
-                "merge main into the branch: the review runs again by itself",
-            ) from None
-        found, wanted = problem(dict(error.errors(include_url=False)[0]))
-        raise _refused(f"{VERDICT} is not of main's schema: {found}, expected {wanted}") from None
+    other = LoopError(
+        f"{VERDICT} of the pull request is of another version of loop than main",
+        f"schema_version {SCHEMA_VERSION}, as main's own review writes it",
+        "merge main into the branch: the review runs again by itself",
+    )
+    verdict = read_json(
+        Verdict, files.pop(VERDICT), lambda why: _refused(f"{VERDICT} is not of main's schema: {why}"), other
+    )
     return Artifact(verdict, {name: text for name, text in files.items() if name not in _PAGES})
 
 

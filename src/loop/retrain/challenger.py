@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import pandas as pd
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from loop.base import program
 from loop.base.errors import LoopError
@@ -19,10 +19,10 @@ from loop.monitor.schema import FOLDER
 from loop.repo import default_branch, remote, rerun
 from loop.repo.git import git
 from loop.repo.worktree import Checkout, checkout
-from loop.settings import renamed
 from loop.settings import retrain_windows as windows
 from loop.settings.params import Windows
 from loop.settings.paths import PARAMS, REVIEW
+from loop.settings.plain_words import read_json
 
 REPORTS = FOLDER / REVIEW  # a copy of what the review wrote
 PASSING = ("better", "equivalent")
@@ -133,13 +133,10 @@ def _review(home: Checkout, base: str) -> Verdict:
     path = home.path / REVIEW / "verdict.json"
     if not path.is_file():
         raise failed or LoopError(f"the review wrote no {path.name}", "a verdict", "`loop review` shows why")
-    try:
-        return Verdict.model_validate_json(path.read_text(encoding="utf-8"))
-    except ValidationError as error:
-        if renamed.other_version(error):
-            raise LoopError(
-                f"main's own review wrote a {path.name} of another version of loop",
-                "main with the version of this checkout",
-                "bring this version to main by a pull request, then `loop retrain` again",
-            ) from None
-        raise LoopError(f"{path.name} is no verdict", "what `loop review` writes", "run it again") from None
+    other = LoopError(
+        f"main's own review wrote a {path.name} of another version of loop",
+        "main with the version of this checkout",
+        "bring this version to main by a pull request, then `loop retrain` again",
+    )
+    no_verdict = LoopError(f"{path.name} is no verdict", "what `loop review` writes", "run it again")
+    return read_json(Verdict, path.read_bytes(), lambda _: no_verdict, other)

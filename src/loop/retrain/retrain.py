@@ -7,7 +7,6 @@ becomes a pull request that a person merges; else a local branch.
 from pathlib import Path
 
 import pandas as pd
-from pydantic import ValidationError
 
 from loop.base.errors import LoopError
 from loop.base.markup import plain
@@ -19,10 +18,10 @@ from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.retrain import challenger, propose
 from loop.retrain.challenger import Challenger
-from loop.settings import monitor_settings, params, renamed, retrain_windows
+from loop.settings import monitor_settings, params, retrain_windows
 from loop.settings.params import Windows
 from loop.settings.paths import LINEAGE, PARAMS
-from loop.settings.plain_words import problem
+from loop.settings.plain_words import read_json
 
 AGAIN = "run `loop monitor` anew, then this again"
 
@@ -65,21 +64,14 @@ def main(now: pd.Timestamp | None, *, proposed: bool) -> int:
 
 def read(path: Path) -> Finding:
     """The finding as `loop monitor` wrote it. Raises LoopError when it is missing or not one."""
-    try:
-        return Finding.model_validate_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise LoopError(f"{path} is missing", "what `loop monitor` found", AGAIN) from None
-    except UnicodeDecodeError:
-        raise LoopError(f"{path} is no text", "what `loop monitor` writes", AGAIN) from None
-    except ValidationError as error:
-        if renamed.other_version(error):
-            raise LoopError(
-                f"{path} is of another version of loop", "what `loop monitor` writes now", AGAIN
-            ) from None
-        found, wanted = problem(dict(error.errors(include_url=False)[0]))
-        raise LoopError(
-            f"{path} is no finding: {found}", f"what `loop monitor` writes: {wanted}", AGAIN
-        ) from None
+    wanted = "what `loop monitor` writes now"
+    if not path.is_file():
+        raise LoopError(f"{path} is missing", wanted, AGAIN)
+    other = LoopError(f"{path} is of another version of loop", wanted, AGAIN)
+    none = f"{path} is no finding"
+    return read_json(
+        Finding, path.read_bytes(), lambda why: LoopError(f"{none}: {why}", wanted, AGAIN), other
+    )
 
 
 def _windows(main: str, finding: Finding, at: pd.Timestamp) -> Windows:

@@ -1,13 +1,27 @@
 """What pydantic refused, in plain words: found and expected, for people who never heard of it."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
+from pydantic import BaseModel, ValidationError
+
+from loop.base.errors import LoopError
+from loop.settings import renamed
+
+M = TypeVar("M", bound=BaseModel)
 MAPPING, LIST = "a mapping of keys", "a list"
-TYPES = {
-    **{"int": "a whole number", "float": "a number", "bool": "true or false", "string": "a text"},
-    **{"list": LIST, "tuple": LIST, "dict": MAPPING, "model": MAPPING},
-}
+TYPES = {"int": "a whole number", "float": "a number", "bool": "true or false", "string": "a text"}
+TYPES |= {"list": LIST, "tuple": LIST, "dict": MAPPING, "model": MAPPING}
+
+
+def read_json(model: type[M], text: bytes, refused: Callable[[str], LoopError], other: LoopError) -> M:
+    """A JSON file. Raises `other` for one of another version, else what `refused` makes of the reason."""
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        if renamed.other_version(error):
+            raise other from None
+        raise refused(", expected ".join(problem(dict(error.errors()[0])))) from None
 
 
 def problem(item: Mapping[str, Any], name: str = "") -> tuple[str, str]:
@@ -16,10 +30,8 @@ def problem(item: Mapping[str, Any], name: str = "") -> tuple[str, str]:
     key, kind = ".".join(filter(None, [name, *parts])), item["type"]
     if kind == "json_invalid":
         return "no JSON", "JSON"
-    if kind == "missing":
-        return f"`{key}` is missing", f"a `{item['loc'][-1]}`"
-    if kind == "extra_forbidden":
-        return f"`{key}` is not a key", "no such key"
+    if kind in ("missing", "extra_forbidden"):
+        return f"`{key}` is {'missing' if kind == 'missing' else 'not a key'}", "the keys of this version"
     if kind == "value_error":
         found, *wanted = item["ctx"]["error"].args
         return f"`{key}` {found}", wanted[0] if wanted else "values that agree"
@@ -37,10 +49,6 @@ def expected(item: Mapping[str, Any]) -> str:
 
 def shown(value: Any) -> str:
     """A value as a person wrote it; what is large by its kind."""
-    if value is None:
-        return "empty"
-    if isinstance(value, bool):
-        return str(value).lower()
     if isinstance(value, dict | list | tuple):
         return MAPPING if isinstance(value, dict) else LIST
-    return repr(value) if isinstance(value, str | int | float) else f"{value}"
+    return "empty" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
