@@ -30,8 +30,6 @@ _DAY = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6}0*)?)?"
 LOCAL = rf"^{_DAY}[T ]{_CLOCK}$"  # an instant that lacks its zone
 INSTANT = rf"^{_DAY}[T ]{_CLOCK}(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)$"
-INTEGER = r"^[+-]?[0-9]+$"
-NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 
 
 def is_whole(value: float) -> bool:
@@ -64,7 +62,7 @@ def _strict_check(check: pa.Check) -> pa.Check:
 
 
 def strict(pattern: str) -> str:
-    r"""The pattern with 0 to 9 for `\d`, not the digits of any script, and an end that is before no line end."""
+    r"""The pattern with 0 to 9 alone for `\d`, and the very end for `$`, not one before a line end."""
     return re.sub(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", _strict_part, pattern, flags=re.DOTALL)
 
 
