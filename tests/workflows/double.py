@@ -62,13 +62,15 @@ class Double:
     signed: set[str] = field(default_factory=set)  # commits that GitHub itself made
     home: Path = Path()
     serial: int = 100
+    main: str = "main"  # the name of the default branch
+    no_tag: int = 403  # how a tag on other workflows is refused; GitHub says 404 as well
 
     def repo(self, name: str = NAME) -> Path:
         """The bare repository of that name, made when it is first asked for."""
         path = self.folder / f"{name}.git"
         if not path.exists():
             path.mkdir(parents=True)
-            git(path, "init", "--quiet", "--bare", "--initial-branch=main")
+            git(path, "init", "--quiet", "--bare", f"--initial-branch={self.main}")
             git(path, "config", "http.receivepack", "true")
             git(path, "config", "uploadpack.allowAnySHA1InWant", "true")
         return path
@@ -83,7 +85,7 @@ class Double:
         return git(self.repo(name), "rev-parse", f"refs/heads/{branch}")
 
     def open_pull(
-        self, branch: str, name: str = NAME, title: str = "A change", base: str = "main", author: str = "ann"
+        self, branch: str, name: str = NAME, title: str = "A change", base: str = "", author: str = "ann"
     ) -> int:
         """A new pull request; its number."""
         number = self.next()
@@ -96,7 +98,7 @@ class Double:
                 "state": "open",
                 "branch": branch,
                 "home": name,
-                "base": base,
+                "base": base or self.main,
                 "user": user(author),
                 "merged": None,
             }
@@ -132,8 +134,8 @@ class Double:
             },
             "base": {
                 "ref": found["base"],
-                "sha": self.tip(found["base"]) if found["base"] == "main" else "",
-                "repo": {"full_name": NAME, "default_branch": "main"},
+                "sha": self.tip(found["base"]) if found["base"] == self.main else "",
+                "repo": {"full_name": NAME, "default_branch": self.main},
             },
         }
 
@@ -155,11 +157,11 @@ class Double:
     def merge(self, number: int, squash: bool = True) -> str:
         """Merge a pull request as GitHub does, conflicts aside; the commit on main."""
         pull, repo = self.pull(number), self.repo()
-        head, main = pull["head"]["sha"], self.tip("main")
+        head, main = pull["head"]["sha"], self.tip(self.main)
         tree = git(repo, "merge-tree", "--write-tree", main, head)
         parents = ["-p", main] if squash else ["-p", main, "-p", head]
         made = git(repo, "commit-tree", tree, *parents, text=f"{pull['title']} (#{number})")
-        git(repo, "update-ref", "refs/heads/main", made, main)
+        git(repo, "update-ref", f"refs/heads/{self.main}", made, main)
         found = next(one for one in self.pulls if one["number"] == number)
         found["merged"], found["before"], found["state"] = made, main, "closed"
         return made
@@ -586,7 +588,7 @@ class _Handler(BaseHTTPRequestHandler):
     def list_commits(self, query, _body, number):
         self._permitted("pull-requests", "read")
         pull = next(one for one in self.double.pulls if one["number"] == int(number))
-        span = f"{pull.get('before', 'refs/heads/main')}..refs/pull/{number}/head"
+        span = f"{pull.get('before', f'refs/heads/{self.double.main}')}..refs/pull/{number}/head"
         shas = git(self.double.repo(), "rev-list", "--reverse", span).split()
         return 200, self._page([self._commit(sha) for sha in shas], query)
 
@@ -599,6 +601,7 @@ class _Handler(BaseHTTPRequestHandler):
         _short(given["body"], 125_000)
         if given["tag_name"] in [one["tag_name"] for one in self.double.releases]:
             raise Refusal(422, "already_exists")
+        self._may_tag(given["tag_name"], given["target_commitish"])
         git(self.double.repo(), "update-ref", f"refs/tags/{given['tag_name']}", given["target_commitish"])
         key = self.double.next()
         made = {
@@ -610,6 +613,16 @@ class _Handler(BaseHTTPRequestHandler):
         }
         self.double.releases.append(made)
         return 201, made
+
+    def _may_tag(self, name: str, commit: str) -> None:
+        """A tag on other workflows than the default branch's takes a right that no workflow can have."""
+        repo, workflows = self.double.repo(), ":.github/workflows"
+        there = git(repo, "for-each-ref", f"refs/tags/{name}")
+        trees = {
+            git(repo, "rev-parse", f"{one}{workflows}") for one in (commit, f"refs/heads/{self.double.main}")
+        }
+        if not there and len(trees) > 1 and "workflows" not in self.double.tokens[self._token()]:
+            raise Refusal(self.double.no_tag, "Resource not accessible by integration")
 
     def edit_release(self, _query, given, key):
         self._permitted("contents", "write")
