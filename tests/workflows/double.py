@@ -184,6 +184,44 @@ class Double:
         }
         return key
 
+    def heads(self) -> dict[int, str]:
+        """The head of each open pull request."""
+        return {
+            one["number"]: self.pull(one["number"])["head"]["sha"]
+            for one in self.pulls
+            if one["state"] == "open"
+        }
+
+    def hold(self, before: dict[int, str]) -> None:
+        """What GITHUB_TOKEN opened or pushed gets its runs, and they wait for a person: since 2026-06-11."""
+        known = {one["head_sha"] for one in self.runs.values()}
+        for number, sha in self.heads().items():
+            if before.get(number) != sha and sha not in known:
+                self.run(number, "action_required")
+
+    def held(self, number: int) -> list[int]:
+        """Runs of a pull request that wait for *Approve workflows to run*."""
+        sha = self.pull(number)["head"]["sha"]
+        waits = ("action_required", sha)
+        return [key for key, one in self.runs.items() if (one["conclusion"], one["head_sha"]) == waits]
+
+    def enqueue(self, number: int, after: str = "") -> str:
+        """What a merge queue makes of a pull request, on main or on the entry `after`; its commit."""
+        pull, repo = self.pull(number), self.repo()
+        on = after or self.tip(self.main)
+        tree = git(repo, "merge-tree", "--write-tree", on, pull["head"]["sha"])
+        made = git(repo, "commit-tree", tree, "-p", on, text=f"{pull['title']} (#{number})")
+        git(repo, "update-ref", f"refs/heads/gh-readonly-queue/{self.main}/pr-{number}-{on}", made)
+        return made
+
+    def run_queued(self, number: int, sha: str, conclusion: str | None = None) -> int:
+        """A run of review.yml for an entry of the queue; its number."""
+        on = git(self.repo(), "rev-parse", f"{sha}^")
+        branch = f"gh-readonly-queue/{self.main}/pr-{number}-{on}"
+        home = {"full_name": NAME}
+        mine = {"head_sha": sha, "head_branch": branch, "head_repository": home, "event": "merge_group"}
+        return self.run(number, conclusion, **mine)
+
     def comments_on(self, number: int) -> list[str]:
         """What the comments of a pull request say."""
         return [comment["body"] for comment in self.comments[number]]
@@ -377,6 +415,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refusal(422, f"No commits between {given['base']} and {given['head']}")
         number = self.double.open_pull(given["head"], title=given["title"], base=given["base"])
         next(p for p in self.double.pulls if p["number"] == number)["body"] = given["body"]
+        self.double.hold({})
         return 201, self.double.pull(number)
 
     def list_issues(self, query, _body):
@@ -535,7 +574,9 @@ class _Handler(BaseHTTPRequestHandler):
         oid = git(repo, "-c", f"user.name={BOT}", "commit-tree", tree, "-p", was, text=report)
         git(repo, "update-ref", f"refs/heads/{branch['branchName']}", oid, was)
         self.double.signed.add(oid)
+        before = self.double.heads()
         self.double.sync()
+        self.double.hold(before)
         return 200, {"data": {"createCommitOnBranch": {"commit": {"oid": oid}}}}
 
     def get_commit(self, _query, _body, sha):
@@ -671,7 +712,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(int(headers.pop("Status", "200").split()[0]), content, **headers)
         if pushes:
             self.double.writes.append(("PUSH", path, 200))
+            before = self.double.heads()
             self.double.sync()
+            self.double.hold(before)
 
 
 def _in(query: dict[str, str], one: dict[str, Any]) -> bool:
