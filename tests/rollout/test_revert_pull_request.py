@@ -220,4 +220,4 @@ def test_words_of_strangers_are_only_words_in_the_pull_request(main):
     assert "<img" not in body
     assert "@everyone" not in body
     assert "](http" not in body
-    assert "close this one and reopen it" in body
+    assert "*Approve workflows to run*" in body

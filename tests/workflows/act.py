@@ -124,6 +124,8 @@ class Runner:
         git(place, "-c", "advice.detachedHead=false", "checkout", "--quiet", sha)
         git(place, "remote", "set-url", "origin", f"{self.double.url}/{NAME}.git")
         text = (place / ".github/workflows" / workflow).read_text()
+        home = {"full_name": NAME, "private": False, "default_branch": self.double.main}
+        payload = {**payload, "repository": home}
         token = f"ghs_{self.double.next()}"
         self.double.tokens[token] = _permissions(text, capped) | (permissions or {})
         (place / "event.json").write_text(json.dumps(payload))

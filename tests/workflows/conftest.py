@@ -10,6 +10,7 @@ from conftest import Repo, copy, shared
 from support.small_problem import small
 from workflows.act import ACT, CML, Runner
 from workflows.double import ALL, FORK, NAME, Double, git, serve
+from workflows.house import House
 
 
 @pytest.fixture(scope="session")
@@ -99,3 +100,29 @@ def at_main(github, tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr("urllib3.util.Retry.sleep", lambda *_: None)
     monkeypatch.chdir(place)
     return place
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """A repository with a committed model, nothing released, and the environment of a workflow."""
+    for name in [name for name in os.environ if name.startswith(("GITHUB_", "MLFLOW_"))]:
+        monkeypatch.delenv(name)
+    folder = tmp_path / "github"
+    folder.mkdir()
+    with serve(folder) as github:
+        made = House(github, tmp_path)
+        made.checkout()
+        token = f"ghs_{github.next()}"
+        github.tokens[token] = ALL
+        for name, value in {
+            "GITHUB_TOKEN": token,
+            "GITHUB_API_URL": f"{github.url}/api/v3",
+            "GITHUB_SERVER_URL": github.url,
+            "GITHUB_REPOSITORY": NAME,
+            "GITHUB_OUTPUT": str(made.outputs),
+            "REQUESTS_CA_BUNDLE": str(folder / "cert.pem"),
+        }.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("urllib3.util.Retry.sleep", lambda *_: None)
+        monkeypatch.chdir(made.place)
+        yield made

@@ -62,13 +62,15 @@ class Double:
     signed: set[str] = field(default_factory=set)  # commits that GitHub itself made
     home: Path = Path()
     serial: int = 100
+    main: str = "main"  # the name of the default branch
+    no_tag: int = 403  # how a tag on other workflows is refused; GitHub says 404 as well
 
     def repo(self, name: str = NAME) -> Path:
         """The bare repository of that name, made when it is first asked for."""
         path = self.folder / f"{name}.git"
         if not path.exists():
             path.mkdir(parents=True)
-            git(path, "init", "--quiet", "--bare", "--initial-branch=main")
+            git(path, "init", "--quiet", "--bare", f"--initial-branch={self.main}")
             git(path, "config", "http.receivepack", "true")
             git(path, "config", "uploadpack.allowAnySHA1InWant", "true")
         return path
@@ -83,7 +85,7 @@ class Double:
         return git(self.repo(name), "rev-parse", f"refs/heads/{branch}")
 
     def open_pull(
-        self, branch: str, name: str = NAME, title: str = "A change", base: str = "main", author: str = "ann"
+        self, branch: str, name: str = NAME, title: str = "A change", base: str = "", author: str = "ann"
     ) -> int:
         """A new pull request; its number."""
         number = self.next()
@@ -96,7 +98,7 @@ class Double:
                 "state": "open",
                 "branch": branch,
                 "home": name,
-                "base": base,
+                "base": base or self.main,
                 "user": user(author),
                 "merged": None,
             }
@@ -132,8 +134,8 @@ class Double:
             },
             "base": {
                 "ref": found["base"],
-                "sha": self.tip(found["base"]) if found["base"] == "main" else "",
-                "repo": {"full_name": NAME, "default_branch": "main"},
+                "sha": self.tip(found["base"]) if found["base"] == self.main else "",
+                "repo": {"full_name": NAME, "default_branch": self.main},
             },
         }
 
@@ -155,11 +157,11 @@ class Double:
     def merge(self, number: int, squash: bool = True) -> str:
         """Merge a pull request as GitHub does, conflicts aside; the commit on main."""
         pull, repo = self.pull(number), self.repo()
-        head, main = pull["head"]["sha"], self.tip("main")
+        head, main = pull["head"]["sha"], self.tip(self.main)
         tree = git(repo, "merge-tree", "--write-tree", main, head)
         parents = ["-p", main] if squash else ["-p", main, "-p", head]
         made = git(repo, "commit-tree", tree, *parents, text=f"{pull['title']} (#{number})")
-        git(repo, "update-ref", "refs/heads/main", made, main)
+        git(repo, "update-ref", f"refs/heads/{self.main}", made, main)
         found = next(one for one in self.pulls if one["number"] == number)
         found["merged"], found["before"], found["state"] = made, main, "closed"
         return made
@@ -181,6 +183,44 @@ class Double:
             **more,
         }
         return key
+
+    def heads(self) -> dict[int, str]:
+        """The head of each open pull request."""
+        return {
+            one["number"]: self.pull(one["number"])["head"]["sha"]
+            for one in self.pulls
+            if one["state"] == "open"
+        }
+
+    def hold(self, before: dict[int, str]) -> None:
+        """What GITHUB_TOKEN opened or pushed gets its runs, and they wait for a person: since 2026-06-11."""
+        known = {one["head_sha"] for one in self.runs.values()}
+        for number, sha in self.heads().items():
+            if before.get(number) != sha and sha not in known:
+                self.run(number, "action_required")
+
+    def held(self, number: int) -> list[int]:
+        """Runs of a pull request that wait for *Approve workflows to run*."""
+        sha = self.pull(number)["head"]["sha"]
+        waits = ("action_required", sha)
+        return [key for key, one in self.runs.items() if (one["conclusion"], one["head_sha"]) == waits]
+
+    def enqueue(self, number: int, after: str = "") -> str:
+        """What a merge queue makes of a pull request, on main or on the entry `after`; its commit."""
+        pull, repo = self.pull(number), self.repo()
+        on = after or self.tip(self.main)
+        tree = git(repo, "merge-tree", "--write-tree", on, pull["head"]["sha"])
+        made = git(repo, "commit-tree", tree, "-p", on, text=f"{pull['title']} (#{number})")
+        git(repo, "update-ref", f"refs/heads/gh-readonly-queue/{self.main}/pr-{number}-{on}", made)
+        return made
+
+    def run_queued(self, number: int, sha: str, conclusion: str | None = None) -> int:
+        """A run of review.yml for an entry of the queue; its number."""
+        on = git(self.repo(), "rev-parse", f"{sha}^")
+        branch = f"gh-readonly-queue/{self.main}/pr-{number}-{on}"
+        home = {"full_name": NAME}
+        mine = {"head_sha": sha, "head_branch": branch, "head_repository": home, "event": "merge_group"}
+        return self.run(number, conclusion, **mine)
 
     def comments_on(self, number: int) -> list[str]:
         """What the comments of a pull request say."""
@@ -375,6 +415,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refusal(422, f"No commits between {given['base']} and {given['head']}")
         number = self.double.open_pull(given["head"], title=given["title"], base=given["base"])
         next(p for p in self.double.pulls if p["number"] == number)["body"] = given["body"]
+        self.double.hold({})
         return 201, self.double.pull(number)
 
     def list_issues(self, query, _body):
@@ -533,7 +574,9 @@ class _Handler(BaseHTTPRequestHandler):
         oid = git(repo, "-c", f"user.name={BOT}", "commit-tree", tree, "-p", was, text=report)
         git(repo, "update-ref", f"refs/heads/{branch['branchName']}", oid, was)
         self.double.signed.add(oid)
+        before = self.double.heads()
         self.double.sync()
+        self.double.hold(before)
         return 200, {"data": {"createCommitOnBranch": {"commit": {"oid": oid}}}}
 
     def get_commit(self, _query, _body, sha):
@@ -586,7 +629,7 @@ class _Handler(BaseHTTPRequestHandler):
     def list_commits(self, query, _body, number):
         self._permitted("pull-requests", "read")
         pull = next(one for one in self.double.pulls if one["number"] == int(number))
-        span = f"{pull.get('before', 'refs/heads/main')}..refs/pull/{number}/head"
+        span = f"{pull.get('before', f'refs/heads/{self.double.main}')}..refs/pull/{number}/head"
         shas = git(self.double.repo(), "rev-list", "--reverse", span).split()
         return 200, self._page([self._commit(sha) for sha in shas], query)
 
@@ -599,6 +642,7 @@ class _Handler(BaseHTTPRequestHandler):
         _short(given["body"], 125_000)
         if given["tag_name"] in [one["tag_name"] for one in self.double.releases]:
             raise Refusal(422, "already_exists")
+        self._may_tag(given["tag_name"], given["target_commitish"])
         git(self.double.repo(), "update-ref", f"refs/tags/{given['tag_name']}", given["target_commitish"])
         key = self.double.next()
         made = {
@@ -610,6 +654,16 @@ class _Handler(BaseHTTPRequestHandler):
         }
         self.double.releases.append(made)
         return 201, made
+
+    def _may_tag(self, name: str, commit: str) -> None:
+        """A tag on other workflows than the default branch's takes a right that no workflow can have."""
+        repo, workflows = self.double.repo(), ":.github/workflows"
+        there = git(repo, "for-each-ref", f"refs/tags/{name}")
+        trees = {
+            git(repo, "rev-parse", f"{one}{workflows}") for one in (commit, f"refs/heads/{self.double.main}")
+        }
+        if not there and len(trees) > 1 and "workflows" not in self.double.tokens[self._token()]:
+            raise Refusal(self.double.no_tag, "Resource not accessible by integration")
 
     def edit_release(self, _query, given, key):
         self._permitted("contents", "write")
@@ -658,7 +712,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(int(headers.pop("Status", "200").split()[0]), content, **headers)
         if pushes:
             self.double.writes.append(("PUSH", path, 200))
+            before = self.double.heads()
             self.double.sync()
+            self.double.hold(before)
 
 
 def _in(query: dict[str, str], one: dict[str, Any]) -> bool:

@@ -28,14 +28,14 @@ class House:
         (folder / "work").mkdir()
         self.work = sources or copy_sources(folder / "work")
         self.work.git("remote", "add", "origin", str(github.repo()))
-        self.work.git("push", "--quiet", "origin", "main", "main:production")
+        self.work.git("push", "--quiet", "origin", f"main:{github.main}", "main:production")
         self.outputs = folder / "outputs"
 
     def propose(self, edit: Callable[[Repo], None], author: str = "ann") -> int:
         """A pull request with an edit on top of main; its number."""
         name = f"change-{self.github.next()}"
         self.work.git("fetch", "--quiet", "origin")
-        self.work.git("switch", "--quiet", "--detach", "origin/main")
+        self.work.git("switch", "--quiet", "--detach", f"origin/{self.github.main}")
         edit(self.work)
         self.work.commit(name)
         self.work.git("push", "--quiet", "origin", name)
@@ -61,7 +61,7 @@ class House:
         if not (self.place / ".git").exists():
             git(self.folder, "clone", "--quiet", str(self.github.repo()), str(self.place))
         git(self.place, "fetch", "--quiet", "--prune", "origin")
-        sha = self.github.tip("main") if sha == "main" else sha
+        sha = self.github.tip(self.github.main) if sha == "main" else sha
         git(self.place, "-c", "advice.detachedHead=false", "checkout", "--quiet", sha)
 
     def good(self, edit: Callable[[Repo], None], squash: bool = True) -> str:

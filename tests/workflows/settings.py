@@ -14,6 +14,14 @@ class Settings:
 
     main: str = "0" * 40
     plan: str = "team"
+    visibility: str = "public"
+    default: str = "main"
+    actions: dict[str, Any] = field(default_factory=lambda: {"enabled": True, "allowed_actions": "all"})
+    selected: dict[str, Any] = field(
+        default_factory=lambda: {"github_owned_allowed": False, "patterns_allowed": []}
+    )
+    owner_errors: list[dict[str, Any]] = field(default_factory=list)
+    stopped: dict[str, str] = field(default_factory=dict)  # workflows that are not active, by file
     workflow: dict[str, Any] = field(
         default_factory=lambda: {
             "default_workflow_permissions": "read",
@@ -71,6 +79,9 @@ class Settings:
         return (200, found) if found else (404, {"message": "Not Found"})
 
     def put_environment(self, given, name):
+        if given["reviewers"] and self.visibility == "private" and self.plan != "enterprise":
+            why = "Failed to create the environment protection rule. Please ensure the billing plan supports "
+            return 422, {"message": f"{why}the required reviewers protection rule."}
         for one in given["reviewers"]:
             assert one["id"] in (LOGINS if one["type"] == "User" else TEAMS).values()
         rules = [{"type": "required_reviewers", "reviewers": given["reviewers"]}] * bool(given["reviewers"])
@@ -96,8 +107,30 @@ class Settings:
         if self.plan == "free":
             return self.get_rulesets(None)
         found = [one for one in self.rulesets.values() if one["enforcement"] == "active"]
-        mine = [one for one in found if f"refs/heads/{branch}" in one["conditions"]["ref_name"]["include"]]
+        here = {f"refs/heads/{branch}", *(["~DEFAULT_BRANCH"] if branch == self.default else [])}
+        mine = [one for one in found if here & set(one["conditions"]["ref_name"]["include"])]
         return 200, [rule for one in mine for rule in one["rules"]]
+
+    def get_repository(self, _given):
+        owner = {"login": "team", "type": "Organization"}
+        shown = {"visibility": self.visibility, "default_branch": self.default, "owner": owner}
+        return 200, {"full_name": "team/model", **shown}
+
+    def put_actions(self, given):
+        self.actions |= given
+        return 204, {}
+
+    def get_selected(self, _given):
+        if self.actions["allowed_actions"] != "selected":
+            return 409, {"message": "Conflict"}
+        return 200, self.selected
+
+    def put_selected(self, given):
+        self.selected |= given
+        return 204, {}
+
+    def get_scheduled(self, _given, name):
+        return 200, {"state": self.stopped.get(name, "active")}
 
     def get_me(self, _given):
         return self.get_user(None, "alice")
@@ -113,7 +146,14 @@ class Settings:
 
 _REPO = "repos/team/model"
 _ROUTES: list[tuple[str, str, Any]] = [
-    ("GET", _REPO, lambda _self, _given: (200, {"full_name": "team/model"})),
+    ("GET", _REPO, Settings.get_repository),
+    ("GET", "orgs/team", lambda self, _given: (200, {"plan": {"name": self.plan}})),
+    ("GET", f"{_REPO}/actions/permissions", lambda self, _given: (200, self.actions)),
+    ("PUT", f"{_REPO}/actions/permissions", Settings.put_actions),
+    ("GET", f"{_REPO}/actions/permissions/selected-actions", Settings.get_selected),
+    ("PUT", f"{_REPO}/actions/permissions/selected-actions", Settings.put_selected),
+    ("GET", f"{_REPO}/codeowners/errors", lambda self, _given: (200, {"errors": self.owner_errors})),
+    ("GET", rf"{_REPO}/actions/workflows/([\w.]+)", Settings.get_scheduled),
     ("GET", f"{_REPO}/actions/permissions/workflow", Settings.get_workflow),
     ("PUT", f"{_REPO}/actions/permissions/workflow", Settings.put_workflow),
     ("GET", rf"{_REPO}/labels/(\w+)", Settings.get_label),
@@ -121,7 +161,7 @@ _ROUTES: list[tuple[str, str, Any]] = [
     ("PATCH", rf"{_REPO}/labels/(\w+)", Settings.edit_label),
     ("GET", rf"{_REPO}/git/ref/heads/(\w+)", Settings.get_branch),
     ("POST", f"{_REPO}/git/refs", Settings.add_branch),
-    ("GET", f"{_REPO}/commits/main", Settings.get_commit),
+    ("GET", f"{_REPO}/commits/HEAD", Settings.get_commit),
     ("GET", rf"{_REPO}/environments/(\w+)", Settings.get_environment),
     ("PUT", rf"{_REPO}/environments/(\w+)", Settings.put_environment),
     ("GET", f"{_REPO}/rulesets", Settings.get_rulesets),

@@ -13,11 +13,12 @@ from loop.base.errors import LoopError
 from loop.monitor import notify
 from loop.monitor.inputs import past_retrains
 from loop.monitor.schema import Finding
+from loop.publish import publish
 from loop.retrain import challenger, retrain
 from support import literal
 from support.light import REPORT, Light
 from workflows.act import CML
-from workflows.double import BOT, NAME, Double, git, serve
+from workflows.double import ALL, BOT, NAME, Double, git, serve
 
 WORKFLOW = yaml.safe_load((ROOT / ".github/workflows/monitor.yml").read_text())
 HOSTILE = 'x | <img src=x> @team [a](https://evil.example) `touch pwned` "\n::warning::no'
@@ -106,6 +107,16 @@ def test_a_retrain_is_a_labelled_pull_request_of_one_commit_that_passed_its_gate
     assert site.gates(pull) == [("success", "better: as it is")]
     assert not site.double.issues
     assert site.token not in capfd.readouterr().out
+
+
+def test_its_gate_is_decided_though_its_runs_wait_for_a_click(site):
+    site.retrain()
+    (pull,) = site.open()
+    (waiting,) = site.double.held(pull["number"])
+    assert "It is judged already: *Approve workflows to run* in its banner is not needed" in pull["body"]
+    site.double.tokens[site.token] = ALL  # publish.yml has another token
+    assert publish.main(waiting) == 0
+    assert [state for state, _ in site.gates(pull)] == ["success"]
 
 
 def test_the_pull_request_holds_why_and_the_review_and_the_comment_the_review(site):

@@ -42,9 +42,9 @@ VERDICT = {
 class Reviewed:
     """A pull request whose review has ended, with an artifact made by whoever wrote the test."""
 
-    def __init__(self, github, change) -> None:
+    def __init__(self, github, change, file="README.md") -> None:
         self.github, self.change = github, change
-        change.repo.append("README.md", f"\nA change: {change.branch}.\n")  # a commit of its own
+        change.repo.append(file, f"\nA change: {change.branch}.\n")  # a commit of its own
         self.sha = change.push()
         self.number = change.number
         self.run = github.run(self.number, "success")
@@ -617,3 +617,72 @@ def test_the_stand_in_for_cml_refuses_what_cml_refuses(at_main, tmp_path):
             ["cml", "comment", "update", *arguments, "x.md"], capture_output=True, text=True, check=False
         )
         assert done.returncode == 1
+
+
+# In a merge queue
+
+
+class Queued(Reviewed):
+    """An entry of a merge queue whose review has ended; `sha` is what would be merged."""
+
+    def __init__(self, github, change, after: str = "") -> None:
+        super().__init__(github, change, "CHANGELOG.md" if after else "README.md")
+        self.head, self.sha = self.sha, github.enqueue(self.number, after)
+        self.run = github.run_queued(self.number, self.sha, "success")
+
+    def verdict(self, **more) -> str:
+        on = git(self.github.repo(), "rev-parse", f"{self.sha}^")
+        return super().verdict(**{"base": {"name": on, "commit": on, "dirty": False}, **more})
+
+
+@pytest.fixture
+def queued(github, change) -> Queued:
+    return Queued(github, change())
+
+
+def test_an_entry_of_a_merge_queue_gets_its_gate_and_no_comment(at_main, queued):
+    queued.bring()
+    assert publish.main(queued.run) == 0
+    assert [state for state, _ in queued.gates] == ["success"]
+    assert (queued.output, queued.github.gates(queued.head)) == ([], [])
+
+
+def test_an_entry_behind_another_is_judged_against_that_one(at_main, github, change, queued):
+    second = Queued(github, change(), after=queued.sha)
+    second.bring()
+    assert publish.main(second.run) == 0
+    assert [state for state, _ in second.gates] == ["success"]
+    second.bring(base={"name": "main", "commit": github.tip("main"), "dirty": False})
+    publish.main(second.run)
+    assert second.gates[-1][0] == "error", "against main both changes would be judged as one"
+
+
+@pytest.mark.parametrize(("verdict", "state"), [("worse", "failure"), ("inconclusive", "error")])
+def test_an_entry_that_may_not_pass_is_closed(at_main, queued, verdict, state):
+    queued.bring(verdict=verdict)
+    assert publish.main(queued.run) == 0
+    assert [one for one, _ in queued.gates] == [state]
+
+
+def test_an_entry_whose_results_come_out_anew_is_sent_back(at_main, queued):
+    """Nothing can be committed to a queue: main would have a lock that its code does not make."""
+    lock = queued.change.repo.text("dvc.lock").replace("md5: ", "md5: ", 1)
+    queued.bring({"dvc.lock": lock.replace("schema: '2.0'", "schema: '2.0'\nmore: 1")})
+    assert publish.main(queued.run) == 0
+    ((state, why),) = queued.gates
+    assert (state, "dvc.lock" in why) == ("error", True)
+
+
+def test_an_entry_that_left_the_queue_gets_nothing(at_main, queued):
+    queued.bring()
+    branch = queued.github.runs[queued.run]["head_branch"]
+    git(queued.github.repo(), "update-ref", "-d", f"refs/heads/{branch}")
+    assert publish.main(queued.run) == 0
+    assert queued.gates == []
+
+
+def test_a_branch_of_a_fork_is_no_queue(at_main, queued):
+    queued.github.runs[queued.run]["head_repository"] = {"full_name": "stranger/model"}
+    queued.bring()
+    assert publish.main(queued.run) == 0
+    assert queued.gates == []

@@ -1,7 +1,6 @@
 """`loop release plan` and `record` against a GitHub of our own: what is released, and what is refused."""
 
 import json
-import os
 
 import pytest
 
@@ -9,36 +8,10 @@ from loop.base.errors import LoopError
 from loop.production import branch, rollout_policy, transitions
 from loop.production.state import Refused
 from loop.release import plan, record
-from workflows.double import ALL, BOT, NAME, git, serve
+from workflows.double import BOT, git
 from workflows.house import NOW, House, docs, model, roles, serving, versions
 
 SBOM = record.SBOM
-
-
-@pytest.fixture
-def house(tmp_path, monkeypatch):
-    """A repository with a committed model, nothing released, and the environment of a workflow."""
-    for name in [name for name in os.environ if name.startswith(("GITHUB_", "MLFLOW_"))]:
-        monkeypatch.delenv(name)
-    folder = tmp_path / "github"
-    folder.mkdir()
-    with serve(folder) as github:
-        made = House(github, tmp_path)
-        made.checkout()
-        token = f"ghs_{github.next()}"
-        github.tokens[token] = ALL
-        for name, value in {
-            "GITHUB_TOKEN": token,
-            "GITHUB_API_URL": f"{github.url}/api/v3",
-            "GITHUB_SERVER_URL": github.url,
-            "GITHUB_REPOSITORY": NAME,
-            "GITHUB_OUTPUT": str(made.outputs),
-            "REQUESTS_CA_BUNDLE": str(folder / "cert.pem"),
-        }.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr("urllib3.util.Retry.sleep", lambda *_: None)
-        monkeypatch.chdir(made.place)
-        yield made
 
 
 def refused(house: House, match: str) -> LoopError:

@@ -10,6 +10,7 @@ from loop.history import reproduce
 from loop.history.reproduce import Row
 from loop.production import branch, transitions
 from loop.production.state import Version
+from loop.publish import publish
 from loop.repo.git import git as ours
 from loop.rollout import available, rollback
 from support.states import NOW, at, policy, version
@@ -213,12 +214,28 @@ def test_a_token_that_may_write_no_issue_either_is_a_warning(on_call, given, cap
     assert "nor could an issue be opened" in capfd.readouterr().out
 
 
+def test_its_runs_wait_for_the_one_click_that_its_text_names(on_call, capfd):
+    """GitHub lets the runs of what GITHUB_TOKEN opens wait; the first click starts the review."""
+    back()
+    (pull,) = on_call.double.pulls
+    (waiting,) = on_call.double.held(pull["number"])
+    assert "One click starts the review:** *Approve workflows to run*" in pull["body"]
+    on_call.double.tokens[on_call.token] = ALL  # publish.yml has another token
+    assert publish.main(waiting) == 0
+    assert "judged nothing" in capfd.readouterr().out
+    sha = on_call.double.pull(pull["number"])["head"]["sha"]
+    assert on_call.double.gates(sha) == []
+    on_call.double.runs[waiting]["conclusion"] = "cancelled"  # clicked, and then its review did not end
+    assert publish.main(waiting) == 0
+    assert [state for state, _ in on_call.double.gates(sha)] == ["error"]
+
+
 def test_words_of_strangers_are_words_in_the_pull_request(on_call):
     back(NIGHT)
     (pull,) = on_call.double.pulls
     assert "<img" not in pull["body"]
     assert "@team" not in pull["body"]
-    assert "close this one and reopen it" in pull["body"]
+    assert "*Approve workflows to run*" in pull["body"]
 
 
 def test_a_hash_that_differs_is_a_row_of_the_issue_and_no_second_one(on_call, monkeypatch, capfd):

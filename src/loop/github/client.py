@@ -17,6 +17,14 @@ HEADLINE = "Bring dvc.lock and metrics up to date"  # of the commit of results, 
 _NEEDED = ("GITHUB_API_URL", "GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_TOKEN")
 
 
+class RefusalError(LoopError):
+    """GitHub's answer that is no success, by its number: 403 and 404 are how it says "you may not"."""
+
+    def __init__(self, status: int, *told: str) -> None:
+        super().__init__(*told)
+        self.status = status
+
+
 class GitHub:
     """One repository (`owner/name`) as seen with one token."""
 
@@ -150,9 +158,10 @@ def _message(answer: requests.Response) -> str:
         return ""
 
 
-def _refused(method: str, path: str, status: int, message: str) -> LoopError:
+def _refused(method: str, path: str, status: int, message: str) -> RefusalError:
     todo = {
         401: "give the step a token: GITHUB_TOKEN: ${{ github.token }}",
         403: "give the job the permission that this needs, or the repository the setting (`loop doctor`)",
     }.get(status, "run it again; https://www.githubstatus.com says whether GitHub is well")
-    return LoopError(f"GitHub refused {method} {path}: {status} {message}".rstrip(), "an answer of 2xx", todo)
+    found = f"GitHub refused {method} {path}: {status} {message}".rstrip()
+    return RefusalError(status, found, "an answer of 2xx", todo)

@@ -104,7 +104,7 @@ def page(found: list[Day], versions: dict[int, Version], newest: Transition) -> 
 def _also(transition: Transition, version: Version | None) -> dict[str, str]:
     """The trailers of a transition that say more, or something else, than is shown of its version."""
     record = {} if version is None else {name: str(value) for name, value in version.model_dump().items()}
-    shown = {**record, "pull_request": record.get("pull"), "approved_by": record.get("approver")}
+    shown = {**record, "pull_request": record.get("pull"), "approved_by": version and version.approval}
     shown |= {"by": transition.who}
     return {
         name: value

@@ -175,7 +175,7 @@ def _people(version: Version) -> list[str]:
         f"image     {version.image or 'none: served from git'}",
         f"commit    {version.commit}",
         f"          {about}",
-        f"pull      {pull} by {version.author or 'nobody known'}, approved by {version.approver or 'nobody'}",
+        f"pull      {pull} by {version.author or 'nobody known'}, approved by {version.approval}",
         f"verdict   {version.verdict}, released {version.released:%Y-%m-%d %H:%M}Z",
     ]
 

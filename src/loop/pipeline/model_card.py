@@ -5,6 +5,8 @@ from typing import Any
 from loop.base import files
 from loop.base.markup import render
 from loop.settings import params
+from loop.settings.paths import POLICY
+from loop.settings.yaml_file import load
 from problem import metrics
 
 
@@ -21,13 +23,14 @@ class Params(params.Section):
 def card(
     about: Params, windows: params.Windows, made: dict[str, Any], found: Any, settings: Any
 ) -> dict[str, Any]:
-    """The card as plain values: `models/card.json`."""
+    """The card as plain values: `models/card.json`; how many approve a release is main's policy."""
 
     def window(of: params.Window) -> dict[str, str]:
         return {"from": f"{of.since:%Y-%m-%d %H:%MZ}", "until": f"{of.until:%Y-%m-%d %H:%MZ}"}
 
     return {
         **about.model_dump(),
+        "approvals": load(POLICY)["approvals"],
         "model": made["model"],
         "environment": made["environment"],
         "data": {

@@ -13,9 +13,8 @@ from loop.repo import default_branch
 from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.settings.params import Section, parse
+from loop.settings.paths import POLICY
 from loop.settings.yaml_file import load
-
-POLICY = Path("deploy/policy.yaml")
 
 
 class Needed(Section):
@@ -52,6 +51,7 @@ class Limits(Section):
 class Policy(Section):
     """The whole file."""
 
+    approvals: int = Field(default=1, ge=0, le=6)  # by others, of a change that is to be released
     image: str | None  # where images are pushed; None: ghcr.io/OWNER/NAME
     entity_header: str = Field(pattern=r"^[A-Za-z][A-Za-z-]*$")  # requests that share it share a model
     timeout_ms: int = Field(ge=1)  # a challenger that takes longer has its request answered by the champion
@@ -85,6 +85,14 @@ def in_force() -> Policy:
             f"there is no {where} that can be read", "the policy of main", "fix it there"
         ) from None
     return parse("policy", values, Policy, where)
+
+
+def approvals(commit: str) -> int:
+    """How many people must approve a change, as a commit says; one where it says nothing that can be read."""
+    try:
+        return int(Commit(commit).yaml(POLICY)["approvals"])
+    except (LoopError, KeyError, TypeError, ValueError):
+        return 1
 
 
 def read(path: Path = POLICY) -> Policy:

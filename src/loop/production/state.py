@@ -63,7 +63,13 @@ class Version(Section):
     verdict: str
     pull: int | None
     author: str | None
-    approver: str | None
+    approver: str | None  # several with commas between
+
+    @property
+    def approval(self) -> str:
+        """Who approved it, in words that say why nobody had to."""
+        nobody = "nobody (`approvals: 0` in deploy/policy.yaml)" if self.pull else "nobody"
+        return self.approver or nobody
 
 
 class Stage(Section):

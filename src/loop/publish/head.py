@@ -44,14 +44,19 @@ class Head:
 
 def fetch(github: GitHub, pull: Pull) -> Head:
     """The head of a pull request. Raises NothingToDo when it moved since GitHub named it."""
-    _git(
-        "fetch",
-        "--quiet",
-        "--no-tags",
-        f"{github.server}/{github.repository}.git",
-        f"refs/pull/{pull.number}/head",
-        token=github.token,
-    )
+    return _fetch(github, pull, f"refs/pull/{pull.number}/head")
+
+
+def queued(github: GitHub, pull: Pull) -> Head:
+    """The commit of an entry of a merge queue. Raises NothingToDo when it has left the queue."""
+    ref = f"refs/heads/{pull.branch}"
+    if not _git("ls-remote", _url(github), ref, token=github.token).strip():
+        raise NothingToDo(f"#{pull.number} has left the merge queue, or its entry was made anew")
+    return _fetch(github, pull, ref)
+
+
+def _fetch(github: GitHub, pull: Pull, ref: str) -> Head:
+    _git("fetch", "--quiet", "--no-tags", _url(github), ref, token=github.token)
     sha = _git("rev-parse", "FETCH_HEAD").decode().strip()
     if sha != pull.sha:
         raise NothingToDo(f"the head of #{pull.number} moved while it was read: its own review will speak")
@@ -81,3 +86,7 @@ def _git(*arguments: str, token: str = "") -> bytes:
             f"git {arguments[0]} failed: {done.gist(200)}", "a commit that can be read", "run it again"
         )
     return done.raw
+
+
+def _url(github: GitHub) -> str:
+    return f"{github.server}/{github.repository}.git"

@@ -15,7 +15,7 @@ from loop.base.markup import plain, ready, render
 from loop.github import comment, commit_status
 from loop.github.client import GitHub
 from loop.github.commit_status import Gate
-from loop.publish import artifact, bring_back, head, pull
+from loop.publish import artifact, bring_back, head, pull, results
 from loop.publish.artifact import Artifact
 from loop.publish.case import Case
 from loop.publish.head import Head
@@ -77,7 +77,7 @@ def _case(github: GitHub, run: Run) -> Case:
     if run.conclusion in _WAITS:
         raise NothingToDo(f"run {run.id} ended as {run.conclusion}: it judged nothing")
     found = pull.find(github, run)
-    tip = head.fetch(github, found)
+    tip = head.queued(github, found) if run.queued else head.fetch(github, found)
     if tip.sha != run.sha and tip.parents() != [run.sha]:
         raise bring_back.moved(tip, run)
     return Case(github, run, found, Head(run.sha), tip)
@@ -103,9 +103,14 @@ def _publish(case: Case) -> None:
         gate, text = Gate("error", error.found), "## No verdict: the review's results cannot be used"
     else:
         gate, text = _gate(case, found), review_report.markdown(_ours(case, found.verdict))
-        bring_back.bring_back(case, found)
-    body, failures = _body(case, text, gate, ran), len(case.errors)
-    case.attempt(comment.put, case.github, case.pull.number, case.pull.sha, body)
+        if case.run.queued:
+            gate = _complete(case, found, gate)
+        else:
+            bring_back.bring_back(case, found)
+    failures = len(case.errors)
+    if not case.run.queued:  # the comment is of the head, and stays
+        body = _body(case, text, gate, ran)
+        case.attempt(comment.put, case.github, case.pull.number, case.pull.sha, body)
     if len(case.errors) > failures and gate.state == "success":
         gate = Gate("error", "the report could not be written: run publish again")
     for sha in {case.run.sha: 0, case.pull.sha: 0}:
@@ -133,7 +138,10 @@ def _artifact(case: Case) -> Artifact:
     link = f"{case.github.api}/repos/{case.github.repository}/actions/artifacts/{int(newest['id'])}/zip"
     found = artifact.read(case.github.download(link, artifact.LARGEST))
     judged_commit, base = found.verdict.candidate.commit, found.verdict.base.commit
-    judged = head.in_main(base) and Head(base).holds(head.merge_base(case.run.sha))
+    if case.run.queued:  # on top of the entry before it, which main does not have yet
+        judged = case.head.parents()[:1] == [base]
+    else:
+        judged = head.in_main(base) and Head(base).holds(head.merge_base(case.run.sha))
     if judged_commit != case.run.sha or not (
         judged or (base == "" and found.verdict.verdict == "inconclusive")
     ):
@@ -156,6 +164,19 @@ def _gate(case: Case, found: Artifact) -> Gate:
     steps = _failed(case)
     case.notes.append(f"The verdict alone would pass, but the run did not end well. Failed: {steps}.")
     return Gate("failure", f"the run ended as {case.run.conclusion}; failed: {steps}")
+
+
+def _complete(case: Case, found: Artifact, gate: Gate) -> Gate:
+    """The gate of an entry of a queue, to which no results can be brought: it must hold them already."""
+    if gate.state != "success":
+        return gate
+    try:
+        late = results.to_commit(found.files, case.head)
+    except LoopError as error:
+        return Gate("error", error.found)
+    if late:
+        return Gate("error", f"update the branch: with what is merged before it, {min(late)} comes out anew")
+    return gate
 
 
 def _failed(case: Case) -> str:

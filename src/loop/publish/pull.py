@@ -1,12 +1,16 @@
 """Which pull request a run was for: by head commit *and* head repository, exactly one, still there."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from loop.base.markup import plain
 from loop.github.client import GitHub
+from loop.repo import default_branch
 
 WORKFLOW = ".github/workflows/review.yml"
+QUEUE = "merge_group"  # the event of a merge queue, whose branches GitHub alone writes
+_QUEUED = re.compile(r"gh-readonly-queue/(.+)/pr-(\d+)-[0-9a-f]{40}")
 
 
 class NothingToDo(Exception):  # noqa: N818 - it is no error
@@ -23,6 +27,7 @@ class Run:
     sha: str
     repository: str
     branch: str
+    queued: bool = False  # what a merge queue would merge, and no head of a pull request
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ def run(github: GitHub, number: int) -> Run:
     """The run of that number. Raises NothingToDo when it is no review of a pull request."""
     found = github.get(f"actions/runs/{number}")
     path, event, home = found["path"].split("@")[0], found["event"], found.get("head_repository")
-    if path != WORKFLOW or event != "pull_request":
+    if path != WORKFLOW or event not in ("pull_request", QUEUE):
         raise NothingToDo(f"run {number} is {plain(path)} by {event}, not {WORKFLOW} by pull_request")
     if home is None:
         raise NothingToDo(f"the repository that run {number} came from is gone")
@@ -52,6 +57,7 @@ def run(github: GitHub, number: int) -> Run:
         sha=found["head_sha"],
         repository=home["full_name"],
         branch=found["head_branch"],
+        queued=event == QUEUE,
     )
 
 
@@ -60,6 +66,8 @@ def find(github: GitHub, run: Run) -> Pull:
 
     Raises NothingToDo unless there is exactly one, and LoopError when GitHub refuses.
     """
+    if run.queued:
+        return _queued(github, run)
     owner = run.repository.split("/")[0]
     listed = github.pages("pulls", state="open", head=f"{owner}:{run.branch}")
     mine = [
@@ -74,6 +82,16 @@ def find(github: GitHub, run: Run) -> Pull:
         raise NothingToDo(f"{several} to the default branch from the branch of run {run.id}, not exactly one")
     head = mine[0]["head"]
     return Pull(mine[0]["number"], head["sha"], head["ref"], run.repository == github.repository)
+
+
+def _queued(github: GitHub, run: Run) -> Pull:
+    """The entry of a queue: the pull request that its branch names, at the commit that would be merged."""
+    found = _QUEUED.fullmatch(run.branch)
+    if found is None or run.repository != github.repository or found[1] != default_branch.name():
+        raise NothingToDo(
+            f"{plain(run.branch)} of {run.repository} is no entry of the queue of this repository"
+        )
+    return Pull(int(found[2]), run.sha, run.branch, own=True)
 
 
 def failed_steps(github: GitHub, run: Run) -> list[str]:

@@ -1,21 +1,22 @@
 """How a commit came to main, asked of GitHub: by whose approval, and whether `gate` had passed.
 
 Branch rules may be missing, and an administrator may override them. So a release trusts neither: for
-each commit that changed what is released it asks for the merged pull request, an approval by another
-person who may write, on the very commit that was merged, the status `gate` by the review, and that
-what was merged is, file by file, what was judged.
+each commit that changed what is released it asks for the merged pull request, as many approvals by other
+people who may write as deploy/policy.yaml says, on the very commit that was merged, the status `gate` by the
+review, and that what was merged is, file by file, what was judged.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
+from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.base.markup import plain
-from loop.github.client import BOT, HEADLINE, GitHub
-from loop.production import content
+from loop.github.client import BOT, HEADLINE, GitHub, RefusalError
+from loop.production import content, rollout_policy
 from loop.production.state import Version
 from loop.repo import default_branch
-from loop.repo.git import git
+from loop.repo.git import commit_of, git
 
 GATE = "gate"
 WRITERS = ("admin", "write")  # "maintain" is told as write
@@ -46,7 +47,19 @@ def evidence(github: GitHub, last: Version | None, commit: str) -> list[Evidence
 
     Raises LoopError that names the commit, the pull request and all that is missing.
     """
-    return [_of(github, one) for one in introducing(last, commit)]
+    return [_of(github, one, needed(one, commit)) for one in introducing(last, commit)]
+
+
+def needed(sha: str, at: str) -> int:
+    """How many people must have approved a commit: as main says at `at`, where that is to be released.
+
+    The judge does not belong to the judged: a commit that brings a lower number together with another model
+    or what serves it needs that of before.
+    """
+    parent = f"{sha}^"
+    before, own, now = (rollout_policy.approvals(one) for one in (parent, sha, at))
+    alone = before == own or (commit_of(parent) is not None and content.of(parent) == content.of(sha))
+    return now if alone else max(now, before)
 
 
 def introducing(last: Version | None, commit: str) -> list[str]:
@@ -70,27 +83,38 @@ def introducing(last: Version | None, commit: str) -> list[str]:
         found.append(line[at])
 
 
-def _of(github: GitHub, sha: str) -> Evidence:
+def _of(github: GitHub, sha: str, approvals: int) -> Evidence:
     merged = [
         one
         for one in github.pages(f"commits/{sha}/pulls")
         if one["merged_at"] and one["merge_commit_sha"] == sha and one["base"]["ref"] == default_branch.name()
     ]
     if not merged:
-        raise _refused(sha, "no pull request", ["it came by no merge (squash or merge commit)"])
+        raise _refused(sha, "no pull request", ["it came by no merge (squash or merge commit)"], approvals)
     pull = merged[0]
     head = github.get(f"commits/{pull['head']['sha']}")
-    approver, lacks = _approver(github, pull, head)
-    verdict, closed = _gate(github, head["sha"])
-    if git("rev-parse", f"{sha}^{{tree}}") != head["commit"]["tree"]["sha"]:
-        closed.append("its files are not those that were judged: main had moved on before the merge")
-    if lacks or closed or approver is None:
-        raise _refused(sha, f"#{pull['number']}", lacks + closed)
-    return Evidence(sha, int(pull["number"]), plain(pull["title"], 200), _login(pull), approver, verdict)
+    approvers, lacks = _approvers(github, pull, head, approvals)
+    verdict, closed = _judged(github, sha, head)
+    if lacks or closed:
+        raise _refused(sha, f"#{pull['number']}", lacks + closed, approvals)
+    who = ", ".join(approvers) or None
+    return Evidence(sha, int(pull["number"]), plain(pull["title"], 200), _login(pull), who, verdict)
 
 
-def _approver(github: GitHub, pull: dict[str, Any], head: dict[str, Any]) -> tuple[str | None, list[str]]:
-    """Who approved what was merged; else what is missing. Only the newest review of each person counts."""
+def _judged(github: GitHub, sha: str, head: dict[str, Any]) -> tuple[str, list[str]]:
+    """The verdict on what was merged: on a head of the same files, else on the commit of a merge queue."""
+    on_head = _gate(github, head["sha"])
+    if git("rev-parse", f"{sha}^{{tree}}") == head["commit"]["tree"]["sha"]:
+        return on_head
+    verdict, closed = _gate(github, sha)
+    moved = "its files are not those that were judged: main had moved on before the merge"
+    return (verdict, []) if not closed else ("", [*on_head[1], moved])
+
+
+def _approvers(
+    github: GitHub, pull: dict[str, Any], head: dict[str, Any], least: int
+) -> tuple[list[str], list[str]]:
+    """Who approved what was merged, and what is missing. Only the newest review of each person counts."""
     path = f"pulls/{pull['number']}"
     newest = {
         one["user"]["login"]: one
@@ -105,18 +129,19 @@ def _approver(github: GitHub, pull: dict[str, Any], head: dict[str, Any]) -> tup
         if one["user"].get("type") != "Bot" and _may_write(github, login)
     }
     if refuses := [login for login, one in reviews.items() if one["state"] == "CHANGES_REQUESTED"]:
-        return None, [f"{refuses[0]} asked for changes"]
+        return [], [f"{refuses[0]} asked for changes"]
     authors = _authors(github, pull, path)
     approved = {login: one for login, one in reviews.items() if one["state"] == "APPROVED"}
     others = {login: one for login, one in approved.items() if login not in authors}
-    if not others:
-        whose = "only by who made it" if approved else "by nobody who may write"
-        return None, [f"it was approved {whose}"]
     heads = {head["sha"], *_before_results(head)}
-    for login, one in others.items():
-        if one["commit_id"] in heads:
-            return login, []
-    return None, ["the approval is of an older commit than the one that was merged"]
+    found = [login for login, one in others.items() if one["commit_id"] in heads]
+    if len(found) >= least:
+        return found, []
+    if found:
+        return found, [f"it was approved by {', '.join(found)} alone, and {least} are asked for"]
+    if others:
+        return [], ["the approval is of an older commit than the one that was merged"]
+    return [], [f"it was approved {'only by who made it' if approved else 'by nobody who may write'}"]
 
 
 def _may_write(github: GitHub, login: str) -> bool:
@@ -124,8 +149,8 @@ def _may_write(github: GitHub, login: str) -> bool:
     path = f"collaborators/{login}/permission"
     try:
         return github.get(path)["permission"] in WRITERS
-    except LoopError as error:
-        if f"{path}: 404" in error.found:  # nobody of this repository
+    except RefusalError as error:
+        if error.status == 404:  # nobody of this repository
             return False
         raise
 
@@ -167,10 +192,20 @@ def _gate(github: GitHub, head: str) -> tuple[str, list[str]]:
     return plain(newest["description"] or "", 140).partition(":")[0], wrong
 
 
-def _refused(sha: str, came: str, lacks: list[str]) -> LoopError:
+def _refused(sha: str, came: str, lacks: list[str], approvals: int) -> LoopError:
+    """What is missing, and the way on for who reads it: with another person, or alone."""
+    main = default_branch.name()
+    mainline = "-m 1 " if len(git("rev-parse", f"{sha}^@").split()) > 1 else ""
+    who = f"{counted(approvals, 'other person', 'other people')} approved" if approvals else "was opened"
+    alone = (
+        "If nobody else can approve, a pull request that sets `approvals: 0` in deploy/policy.yaml "
+        "releases it, and card, release notes and audit say so. "
+    )
+    back = f"git fetch && git switch -c take-back origin/{main} && git revert {mainline}{sha[:12]}"
     return LoopError(
         f"commit {sha[:12]} ({came}) may not be released: {'; '.join(lacks)}",
-        f"a pull request that another person approved and that passed `{GATE}`, merged as it was judged",
-        "take it back by a pull request, then bring it again by another that is reviewed; "
-        "nothing was released, and what serves goes on",
+        f"a pull request that {who} before the merge, that passed `{GATE}`, merged as it was judged",
+        f"take it back by a pull request: `{back}`; then bring it again by another (`git revert` of it), "
+        f"reviewed before its merge. {alone if approvals and any('approv' in one for one in lacks) else ''}"
+        "Nothing was released, and what serves goes on",
     )

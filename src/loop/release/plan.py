@@ -54,7 +54,7 @@ def main() -> int:
         else f"nothing to release: {plan.needs_release.reason}"
     )
     for one in plan.evidence:
-        who = f"#{one.pull} by {one.author}, approved by {one.approver}: " if one.pull else ""
+        who = f"#{one.pull} by {one.author}, approved by {one.approver or 'nobody'}: " if one.pull else ""
         who += one.verdict
         text += f"\n  {one.commit[:12]}  {who}"
     print(text)

@@ -11,9 +11,10 @@ import pandas as pd
 
 from loop.base import markup
 from loop.base.errors import LoopError
+from loop.base.warning import warn
 from loop.deploy import render
 from loop.github import workflow_output
-from loop.github.client import GitHub
+from loop.github.client import GitHub, RefusalError
 from loop.production import branch, content, transitions
 from loop.production import rollout_policy as policy
 from loop.production import state as production
@@ -66,12 +67,27 @@ def main(image: str, now: pd.Timestamp) -> int:
     if not remote.remote():
         print(f"version {version.version} is on this clone's own `{production.BRANCH}`, approved by nobody")
         return 0
-    text = notes(there, version)
-    address = release_notes.put(GitHub.of_this_run(), version, text, SBOM)
-    print(f"version {version.version} is released: {address}")
+    _show(version, notes(there, version))
+    return 0
+
+
+def _show(version: Version, text: str) -> None:
+    """The release notes, on GitHub and on the run's page; a release that GitHub refuses is a warning."""
+    try:
+        address = release_notes.put(GitHub.of_this_run(), version, text, SBOM)
+    except RefusalError as error:
+        if error.status not in (403, 404):
+            raise
+        address, command = "", release_notes.by_hand(version)
+        warn(
+            f"version {version.version} is released, but its page on GitHub is not there: {error.found}. "
+            "GitHub lets no workflow tag a commit whose .github/workflows differ from the default branch's. "
+            f"A person may: `{command}`; then run this job again, for notes and packages"
+        )
+        text = f"Its page on GitHub is not there. To do, then run this job again:\n\n    {command}\n\n{text}"
+    print(f"version {version.version} is released{address and f': {address}'}")
     workflow_output.put(version=version.version, page=address)
     workflow_output.summary(f"## Version {version.version} is released\n\n{text}")
-    return 0
 
 
 def _write(release: Release) -> Version:
@@ -104,7 +120,7 @@ def _transition(now: Production, release: Release) -> tuple[State, str, Version]
         Image=version.image,
         Pull_request=version.pull and f"#{version.pull}",
         Author=version.author,
-        Approved_by=version.approver,
+        Approved_by=version.pull and version.approval,
         Verdict=version.verdict,
     )
     return state, text, version

@@ -41,6 +41,11 @@ def put(github: GitHub, version: Version, text: str, sbom: Path) -> str:
     return str(found["html_url"])
 
 
+def by_hand(version: Version) -> str:
+    """The command of a person that makes the tag, on which GitHub then takes the release of a workflow."""
+    return f"git fetch origin && git push origin {version.commit}:refs/tags/{tag(version.version)}"
+
+
 def tag(number: int) -> str:
     """The tag of a version."""
     return f"v{number}"

@@ -1,7 +1,8 @@
 """A retrain brought to GitHub: a pull request with its evidence, or an issue that says why there is none.
 
-GitHub starts no checks for what a workflow opens, so the comment and the status `gate` come from here. `gate`
-is set last: a pull request without it was cut short, counts for nothing, and gives way to the next one.
+GitHub lets the runs of what a workflow opens wait for a person's click, so the comment and the status `gate`
+come from here, and nobody has to click. `gate` is set last: a pull request without it was cut short, counts
+for nothing, and gives way to the next one.
 """
 
 import os

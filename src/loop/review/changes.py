@@ -73,8 +73,17 @@ def touch_the_model(base: Base, found: Changes) -> bool:
     here: set[str] = {str(PIPELINE), str(PIPELINE_LOCK)}
     for stage in _stages(base):
         here |= {*stage.deps, *stage.outs}
-        here |= {dvc_yaml.named(key) for key in stage.params if isinstance(key, dict)}  # other params files
+        here |= {dvc_yaml.named(key) for key in stage.params if isinstance(key, dict) and _moved(key, base)}
     return bool(found.params) or any(_within(path, here) for path in base.changed())
+
+
+def _moved(entry: dict[str, list[str]], base: Base) -> bool:
+    """Whether a stage reads other values of another file than params.yaml than at the merge base."""
+    ((file, keys),) = entry.items()
+    if not keys or not Path(file).is_file():
+        return True
+    was, now = base.yaml(Path(file), base.merge_base) or {}, load(Path(file))
+    return any(was.get(key) != now.get(key) for key in {key.split(".")[0] for key in keys})
 
 
 def _stages(base: Base) -> list[Stage]:

@@ -25,6 +25,7 @@ PLOTS = Path("reports/plots")
 REVIEW = Path("review")
 
 PARAMS = Path("params.yaml")
+POLICY = Path("deploy/policy.yaml")  # how a new version takes over
 PIPELINE = Path("dvc.yaml")
 PIPELINE_LOCK = Path("dvc.lock")
 ENVIRONMENT_LOCK = Path("uv.lock")

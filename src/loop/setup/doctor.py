@@ -1,7 +1,7 @@
 """`loop doctor`: what is missing, on this machine and on GitHub, with the command that fixes each."""
 
 from loop.base.errors import LoopError
-from loop.setup import fix, gh, machine, repository
+from loop.setup import fix, gh, hosted, machine, repository
 from loop.setup.need import Found, Need, State, examine
 
 APPLY = "loop setup github --apply"
@@ -15,12 +15,13 @@ def main(*, rename: bool = False) -> int:
     print("on this machine")
     found = [_report(need, need.fix) for need in machine.needs()]
     try:
-        name = gh.repository()
+        there = gh.repository()
     except LoopError as error:
         print(f"on GitHub\n  unknown   {error.found}\n            to do:   {error.todo}")
         return _code(found)
-    print(f"on GitHub, {name}")
-    return _code(found + [_report(need, APPLY) for need in repository.needs([])])
+    print(f"on GitHub, {there['full_name']}: {hosted.about(there)}")
+    found += [_report(need, APPLY) for need in repository.needs([])]
+    return _code(found + [_report(need, need.fix) for need in hosted.needs()])
 
 
 def _report(need: Need, fix: str) -> Found:
@@ -28,7 +29,7 @@ def _report(need: Need, fix: str) -> Found:
     print(f"  {found.state:<9} {need.name}")
     if found.reason:
         print(f"            {found.reason}")
-    if found.state is not State.MET:
+    if found.state not in (State.MET, State.ABSENT):
         print(f"            without: {need.why}\n            to do:   {fix}")
     return found
 

@@ -11,6 +11,11 @@ from loop.base.program import Done
 LOGIN = "gh auth login"
 NO_LOGIN = 4  # gh's exit code
 TIMEOUT = 60  # seconds
+PLANS = ("Upgrade to", "billing plan")  # GitHub's words for a rule that the repository's plan lacks
+
+
+class PlanError(LoopError):
+    """A rule that the plan of the repository does not have: nobody can bring it about."""
 
 
 def ask(path: str) -> Any:
@@ -20,28 +25,33 @@ def ask(path: str) -> Any:
         return json.loads(done.out)
     if "HTTP 404" in done.errors:
         return None
-    raise LoopError(_why(done), "an answer of GitHub", LOGIN)
+    raise _refused(done, "an answer of GitHub", LOGIN)
 
 
 def do(script: str) -> None:
     """Run a script of gh commands, to its first failure. Raises LoopError with what GitHub said."""
     done = _run(["bash", "-euo", "pipefail", "-c", script])
     if done.code:
-        raise LoopError(_why(done), "a change that GitHub takes", "an administrator may do it, in Settings")
+        raise _refused(done, "a change that GitHub takes", "an administrator may do it, in Settings")
 
 
-def repository() -> str:
-    """`owner/name` on GitHub. Raises LoopError when gh is missing, not logged in, or knows no repository."""
+def repository() -> dict[str, Any]:
+    """The repository as GitHub shows it. Raises LoopError when gh is missing, or knows none."""
     if shutil.which("gh") is None:
         raise LoopError("gh is not installed", "GitHub's command line", "see https://cli.github.com")
     found = ask("repos/{owner}/{repo}")
     if found is None:
         raise LoopError("the repository is not on GitHub, or you may not see it", "one on GitHub", LOGIN)
-    return str(found["full_name"])
+    return dict(found)
 
 
 def _run(command: list[str]) -> Done:
     return program.ask(command, seconds=TIMEOUT)
+
+
+def _refused(done: Done, expected: str, todo: str) -> LoopError:
+    why = _why(done)
+    return (PlanError if any(one in why for one in PLANS) else LoopError)(why, expected, todo)
 
 
 def _why(done: Done) -> str:

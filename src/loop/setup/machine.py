@@ -12,8 +12,6 @@ from loop.settings.paths import PARAMS
 from loop.settings.yaml_file import load
 from loop.setup.need import Need
 
-OWNERS = Path(".github/CODEOWNERS")
-PLACEHOLDER = "@your-organization/"
 TIMEOUT = 300  # seconds
 
 
@@ -34,12 +32,6 @@ def needs() -> list[Need]:
             lambda: _dvc("status", "--json").strip() in ("", "{}"),
         ),
         Need(
-            "owners in .github/CODEOWNERS",
-            "policy and workflows change without their owner's approval",
-            f"sed -i 's|{PLACEHOLDER}ml-owners|@LOGIN-OR-TEAM|' {OWNERS}",
-            lambda: OWNERS.is_file() and PLACEHOLDER not in OWNERS.read_text(encoding="utf-8"),
-        ),
-        Need(
             "a DVC remote",
             "each machine makes results for itself, and GitHub keeps its own cache",
             "dvc remote add -d store s3://BUCKET/PATH",
@@ -55,7 +47,7 @@ def needs() -> list[Need]:
         ),
         Need(
             "Go, or act",
-            "the tests that execute the workflows are skipped",
+            "actionlint, and the tests that execute the workflows, are skipped",
             "see https://go.dev/doc/install",
             lambda: shutil.which("go") is not None or shutil.which("act") is not None,
             optional=True,

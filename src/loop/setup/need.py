@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from loop.base.errors import LoopError
+from loop.setup.gh import PlanError
 
 
 class State(StrEnum):
@@ -13,6 +14,7 @@ class State(StrEnum):
     MET = "ok"
     MISSING = "missing"
     OPTIONAL = "optional"  # missing, and only what `why` names is lost
+    ABSENT = "absent"  # the plan has no such rule: what stands in for it is said
     UNKNOWN = "unknown"
 
 
@@ -25,6 +27,7 @@ class Need:
     fix: str
     met: Callable[[], bool]
     optional: bool = False
+    instead: str = ""  # what stands in for it where GitHub's plan has no such rule
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ def examine(need: Need) -> Found:
     try:
         if need.met():
             return Found(need, State.MET)
+    except PlanError:
+        return Found(need, State.ABSENT, f"your plan has no such rule; instead {need.instead}")
     except LoopError as error:
         return Found(need, State.UNKNOWN, error.found)
     return Found(need, State.OPTIONAL if need.optional else State.MISSING)
