@@ -5,6 +5,10 @@ RUN := .venv/bin
 ACT := .tools/act-0.2.89/act
 ACTIONLINT := .tools/actionlint-1.7.12/actionlint
 GATEWAY := .tools/gateway-api-1.4.1/httproutes.yaml
+CML := .tools/cml-0.20.6
+CML_FROM := https://github.com/iterative/cml
+CML_COMMIT := a3a66c74b218b08710f42bf599b066e37cb4cba7
+CML_HASH := 34c8c3c00334088705dfc433de94c46c184186e38345802f47654c8a8ad1e8fb
 export MLFLOW_DISABLE_TELEMETRY := true
 # What a shell may hold of another project: uv, pip and Python would install or import elsewhere than in .venv.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PYTHON UV_PROJECT UV_PROJECT_ENVIRONMENT UV_WORKING_DIRECTORY
@@ -13,7 +17,7 @@ unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV
 unexport PYTHONDONTWRITEBYTECODE  # each process would compile its libraries anew: three times the work
 
 .DEFAULT_GOAL := help
-.PHONY: help run review serve image test test-fast lint audit setup ui docs bench clean python
+.PHONY: .python help run review serve image test test-fast lint audit setup ui docs bench clean cml
 
 help:  ## list the tasks
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
@@ -21,9 +25,9 @@ help:  ## list the tasks
 run: setup  ## run the stages that are out of date, and say how good the model is
 	@$(RUN)/loop run
 
-review: setup  ## run, then judge the model against the champion of BASE (main)
+review: setup  ## run, then judge the model against the champion of BASE (the default branch)
 	@$(RUN)/loop run
-	@exec $(RUN)/loop review --against "$(or $(BASE),main)"
+	@exec $(RUN)/loop review $(if $(BASE),--against "$(BASE)")
 
 serve: setup  ## serve the model on PORT (3000) of this machine
 	@exec $(RUN)/loop serve --port "$(or $(PORT),3000)"
@@ -68,22 +72,33 @@ bench: setup  ## measure speed, beside peers
 clean:  ## remove the environment; data, models and caches stay
 	rm -rf .venv .tools
 
-python:
+.python:
 	@command -v "$(PYTHON)" >/dev/null || { printf 'error: %s\n  expected: %s\n  to do:    %s\n' \
 	  "$(PYTHON) is no program here" "Python 3.11, 3.12 or 3.13" "install one, or make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v[:2] <= (3, 13) else \
 	  "error: $(PYTHON) is Python %d.%d\n  expected: Python 3.11, 3.12 or 3.13\n  to do:    make PYTHON=python3.13 $(MAKECMDGOALS)" % v[:2])'
 
-setup: python $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv)  ## the locked environment, in .venv
+setup: .python $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv)  ## the locked environment, in .venv
 	@$(UV) sync --locked --quiet --python "$(PYTHON)"
 	@for path in .venv/lib/python*/site-packages/_editable_impl_loop.pth; do echo ../../../../src > "$$path"; done  # in any locale
 
-.tools/bin/uv: requirements-uv.txt | python
+.tools/bin/uv: requirements-uv.txt | .python
 	@echo "setting up uv in .tools"
 	@$(PYTHON) -m venv .tools || { printf 'error: %s\n  expected: %s\n  to do:    %s\n' \
 	  "$(PYTHON) cannot make a virtual environment" "its module venv" "on Debian: apt install python3-venv" >&2; exit 1; }
 	@.tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	@touch $@
+
+# CML for the workflows, where no action but GitHub's own is allowed too: one commit and what its lock names, held
+# to one hash before any of it runs. A runner that has CML keeps its own.
+cml:
+	@command -v cml >/dev/null || test -x $(CML)/path/cml || { \
+	  rm -rf $(CML) && git init --quiet $(CML) && cd $(CML) && \
+	  git fetch --quiet --depth 1 "$(CML_FROM)" $(CML_COMMIT) && git checkout --quiet FETCH_HEAD && rm -rf .git && \
+	  npm ci --ignore-scripts --omit=dev --no-audit --no-fund --loglevel=error >/dev/null && \
+	  found="$$(find . -type f ! -name .package-lock.json -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c-64)" && \
+	  { test "$$found" = "$(CML_HASH)" || { echo "error: CML's files have the hash $$found, not $(CML_HASH)" >&2; exit 1; }; } && \
+	  mkdir path && ln -s ../bin/cml.js path/cml && chmod +x bin/cml.js; }
 
 # Tools that only Go builds, at one version each. Without Go the tasks go on, and say what they leave out.
 $(ACT): TOOL = github.com/nektos/act@v0.2.89

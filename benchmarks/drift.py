@@ -40,8 +40,8 @@ columns = sys.argv[3].split(",")
 rows = pd.concat([files.read_table(Path(path)) for path in sys.argv[1:3]], ignore_index=True)
 settings = monitor_settings.read().model_copy(update={"window_days": 7, "step_days": 1})
 use = dict.fromkeys(columns, 1 / len(columns))
-looks = ["2024-02-05", "2024-02-12", "2024-02-19", "2024-02-26"]
-found = drift.drift(drift.profiled(rows, "2024-01-29", columns), "2024-01-29", looks, use, settings)
+runs = ["2024-02-05", "2024-02-12", "2024-02-19", "2024-02-26"]
+found = drift.drift(drift.profiled(rows, "2024-01-29", columns), "2024-01-29", runs, use, settings)
 assert found.adjusted.shape == (20, 4) and np.isfinite(found.adjusted).all()
 assert (found.dependence < 0.1).all()
 """,

@@ -1,6 +1,6 @@
 """Error rates of the sequential test of a canary, beside a plain test looked at as often.
 
-1,000 A/A rollouts of 30 days with a look every hour; losses are those of real predictions, by real days.
+1,000 A/A rollouts of 30 days judged every hour; losses are those of real predictions, by real days.
 `python -m benchmarks.rollout [--seed N] [--rollouts N]` does the same, keeps benchmarks/rollout.json and
 draws docs/figures/rollout-error.svg; `--draw` only draws.
 """
@@ -82,7 +82,7 @@ def _name(case: dict[str, Any]) -> str:
 def draw(found: dict[str, Any]) -> str:
     """Each case with its share of false alarms by either test, and what was promised."""
     cases = found["false_alarms"][::-1]
-    peers = ("plain, every look", "rows as units", "beyond the limit")
+    peers = ("plain, every hour", "rows as units", "beyond the limit")
     svg = io.StringIO()
     with canvas(10.6, 1.4 + 0.3 * len(cases), svg) as (_, axes):
         axes.axvspan(0, found["alpha"], color=BAND, label="what is promised")

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "tests")]
 CHANGES = {
     "docs only": ("docs/data.md", "", "\nMore.\n", 15),
-    "gate policy": ("params.yaml", "limit: 0.68", "limit: 0.69", 20),
+    "review policy": ("params.yaml", "limit: 0.68", "limit: 0.69", 20),
     "metrics code": ("src/problem/metrics.py", "", "\n# edited\n", 30),
     "params of the model": ("params.yaml", "trees: 200", "trees: 210", 60),
     "a feature": ("src/problem/features.py", "", "\nEDITED = True\n", 90),

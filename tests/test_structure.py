@@ -101,7 +101,7 @@ def asked_for(tree: ast.Module) -> set[str]:
 
 
 def test_nothing_is_defined_that_nothing_asks_for():
-    """Dead code is read, moved and mended for nothing."""
+    """Dead code is read, moved and fixed for nothing."""
     trees = {path: ast.parse(path.read_text()) for path in MODULES}
     asked = set().union(*map(asked_for, trees.values())) | UNNAMED
     assert not {named(path): dead for path, tree in trees.items() if (dead := defined(tree) - asked)}

@@ -1,7 +1,7 @@
-"""A simulated canary at every hour: sums of what `sequential.difference` adds up, cumulative over looks.
+"""A simulated canary at every hour: sums of what `sequential.difference` adds up, cumulative over hours.
 
-Each row is an entity of its own. Blocks are days; at a look within a day its mean is that of the rows so
-far, as whoever looks at that hour would take it.
+Each row is an entity of its own. Blocks are days; within a day its mean is that of the rows so far,
+as whoever asks at that hour would take it.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ HOURS = 24
 
 
 @dataclass(frozen=True)
-class Looks:
+class Hourly:
     """At each hour: the sum, the larger estimate of its variance, the information, and a plain z."""
 
     total: np.ndarray
@@ -23,16 +23,16 @@ class Looks:
     plain_z: np.ndarray
 
     def worse(self, alpha: float, limit: float = 0.0) -> np.ndarray:
-        """Whether the lower bound is beyond the limit, at each look."""
+        """Whether the lower bound is beyond the limit, at each hour."""
         found = sequential.margin(self.variance, self.information, alpha)
         return self.total - found > limit * self.information
 
     def better(self, alpha: float) -> np.ndarray:
-        """Whether the upper bound is below zero, at each look."""
+        """Whether the upper bound is below zero, at each hour."""
         return self.total + sequential.margin(self.variance, self.information, alpha) < 0
 
     def plain(self, quantile: float) -> np.ndarray:
-        """Whether a test made for one look says worse, from as many rows on."""
+        """Whether a test made for one hour says worse, from as many rows on."""
         return (self.plain_z > quantile) & (self.information >= sequential.BURN_IN)
 
     def msprt(self, alpha: float) -> np.ndarray:
@@ -44,7 +44,7 @@ class Looks:
         return (log > np.log(1 / alpha)) & (self.total > 0) & enough
 
 
-def looks(loss: np.ndarray, arm: np.ndarray, share: np.ndarray) -> Looks:
+def hourly(loss: np.ndarray, arm: np.ndarray, share: np.ndarray) -> Hourly:
     """`loss` and `arm` are (days, 24, rows of an hour), `share` is (days,)."""
     p = share[:, None, None]
     draw = arm - p
@@ -61,10 +61,10 @@ def looks(loss: np.ndarray, arm: np.ndarray, share: np.ndarray) -> Looks:
     )
     value = total / weight
     seen = square - 2 * value * cross + value**2 * weights
-    return Looks(total, np.maximum(seen, drawn), weight, _plain_z(loss, arm))
+    return Hourly(total, np.maximum(seen, drawn), weight, _plain_z(loss, arm))
 
 
-def shortfall(arm: np.ndarray, share: np.ndarray) -> Looks:
+def shortfall(arm: np.ndarray, share: np.ndarray) -> Hourly:
     """The same for the share due to the challenger, as `sequential.shortfall` adds it up."""
     p = share[:, None]
     rows, answered = np.full(arm.shape[:2], arm.shape[2]), arm.sum(axis=2)
@@ -79,7 +79,7 @@ def shortfall(arm: np.ndarray, share: np.ndarray) -> Looks:
     total, square, drawn, cross, weight, weights = (part.ravel().cumsum() for part in parts)
     value = total / weight
     seen = square - 2 * value * cross + value**2 * weights
-    return Looks(total, np.maximum(seen, drawn), weight, np.zeros_like(total))
+    return Hourly(total, np.maximum(seen, drawn), weight, np.zeros_like(total))
 
 
 def _parts(loss: np.ndarray, draw: np.ndarray) -> dict[str, np.ndarray]:

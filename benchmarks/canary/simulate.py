@@ -1,4 +1,4 @@
-"""A/A rollouts with a look every hour, and the days until a planted loss is seen."""
+"""A/A rollouts judged every hour, and the days until a planted loss is seen."""
 
 from functools import partial
 from multiprocessing import get_context
@@ -9,7 +9,7 @@ from scipy.stats import norm
 from threadpoolctl import threadpool_limits
 
 from benchmarks.canary import worlds
-from benchmarks.canary.looks import HOURS, Looks, looks, shortfall
+from benchmarks.canary.hourly import HOURS, Hourly, hourly, shortfall
 from benchmarks.verdicts.data import share as wilson
 from loop.production import rollout_policy
 from loop.stats import sequential
@@ -28,7 +28,7 @@ RETURNING = 300  # entities, each of which asks three times a day
 
 
 def simulate(seed: int, rollouts: int) -> dict[str, Any]:
-    """Every case: what share of the rollouts was called worse at some look, by which test."""
+    """Every case: what share of the rollouts was called worse at some hour, by which test."""
     worlds.real()  # before the fork: both workers share it
     with get_context("fork").Pool(2, threadpool_limits, (1,)) as pool:
         cases = [_case(pool, seed, rollouts, case) for case in CASES]
@@ -43,7 +43,7 @@ def simulate(seed: int, rollouts: int) -> dict[str, Any]:
         }
     )
     return {
-        "seed": seed, "rollouts": rollouts, "days": DAYS, "looks": DAYS * HOURS, "alpha": ALPHA,
+        "seed": seed, "rollouts": rollouts, "days": DAYS, "hours": DAYS * HOURS, "alpha": ALPHA,
         "false_alarms": cases, "power": power(seed),
     }  # fmt: skip
 
@@ -63,39 +63,39 @@ def _rollout(case: tuple[str, int, str], seed: tuple[int, int]) -> dict[str, boo
         return _whole(worlds.drawn(rng, DAYS, rows, "log loss", "cost"), arm, share)
     if world == "alike":
         ours, other = worlds.drawn(rng, DAYS, rows, "log loss", "other")
-        one = looks(np.where(arm == 1, other, ours), arm, share)
+        one = hourly(np.where(arm == 1, other, ours), arm, share)
         limit = rollout_policy.read().limits.loss_max
         return {"worse": one.worse(ALPHA).any(), "beyond the limit": one.worse(ALPHA, limit).any()}
     made = {"normal": worlds.normal, "rare": worlds.rare}.get(world)
     loss = made(rng, DAYS, rows) if made else worlds.drawn(rng, DAYS, rows, world)[0]
-    one = looks(loss, arm, share)
+    one = hourly(loss, arm, share)
     if seed[1] == 0:
         _same(one, loss, arm, share)
     return {
         "worse": one.worse(ALPHA).any(),
         "better": one.better(ALPHA).any(),
         "mSPRT": one.msprt(ALPHA).any(),
-        "plain, every look": one.plain(norm.ppf(1 - ALPHA)).any(),
-        "plain, last look": one.plain(norm.ppf(1 - ALPHA))[-1],
+        "plain, every hour": one.plain(norm.ppf(1 - ALPHA)).any(),
+        "plain, last hour": one.plain(norm.ppf(1 - ALPHA))[-1],
     }
 
 
 def _whole(losses: list[np.ndarray], arm: np.ndarray, share: np.ndarray) -> dict[str, bool]:
     """All tests of a canary as the rollout makes them, with limits of zero, and with those of the policy."""
     limits = rollout_policy.read().limits
-    tests = [*(looks(loss, arm, share) for loss in losses), shortfall(arm, share)]
+    tests = [*(hourly(loss, arm, share) for loss in losses), shortfall(arm, share)]
     most = (limits.loss_max, limits.cost_max, limits.error_share_max)
     return {
         "worse": any(one.worse(ALPHA / TESTS).any() for one in tests),
         "beyond the limit": any(
             one.worse(ALPHA / TESTS, limit).any() for one, limit in zip(tests, most, strict=True)
         ),
-        "plain, every look": any(one.plain(norm.ppf(1 - ALPHA)).any() for one in tests[:2]),
+        "plain, every hour": any(one.plain(norm.ppf(1 - ALPHA)).any() for one in tests[:2]),
     }
 
 
-def _same(found: Looks, loss: np.ndarray, arm: np.ndarray, share: np.ndarray) -> None:
-    """Fail unless the sums lead where the library's function does, at the last look."""
+def _same(found: Hourly, loss: np.ndarray, arm: np.ndarray, share: np.ndarray) -> None:
+    """Fail unless the sums lead where the library's function does, at the last hour."""
     one, day = arm.ravel(), np.repeat(np.arange(DAYS), arm[0].size)
     expected = sequential.difference(
         loss.ravel(), one, share[day], entity=np.arange(len(one)), block=day, alpha=ALPHA
@@ -107,7 +107,7 @@ def _same(found: Looks, loss: np.ndarray, arm: np.ndarray, share: np.ndarray) ->
 
 
 def _returning(seed: tuple[int, int]) -> dict[str, bool]:
-    """Entities with losses of their own, always answered by the same model; a look each day."""
+    """Entities with losses of their own, always answered by the same model; judged each day."""
     rng, rows, share = np.random.default_rng(seed), 900, 0.25
     loss = worlds.drawn(rng, DAYS, rows // HOURS + 1, "log loss")[0].reshape(DAYS, -1)[:, :rows]
     entity = np.stack([rng.permutation(np.arange(rows) % RETURNING) for _ in range(DAYS)])

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from benchmarks.canary.looks import HOURS
+from benchmarks.canary.hourly import HOURS
 from benchmarks.verdicts.data import drawn_days, fit, holdout, score, trained_on
 from loop.settings.serve_settings import params
 from problem.metrics import BUSINESS, log_loss

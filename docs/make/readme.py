@@ -13,6 +13,7 @@ from loop.review.verdict import Verdict
 
 ROOT = Path(__file__).parents[2]
 PAGE = Path("README.md")
+CUT = "…\n"  # for the lines of the stages, before
 _BLOCK = r"(<!-- output: {name} -->\n```text\n).*?(\n```)"
 
 
@@ -27,14 +28,14 @@ def page(text: str) -> str:
 
 
 def outputs() -> dict[str, str]:
-    """What `make run` and `make review` print last, by task."""
+    """What `make run` and `make review` print after the lines of the stages, by task."""
     card = json.loads((ROOT / "docs/example/card.json").read_text(encoding="utf-8"))
     text = (ROOT / "docs/example/verdict.json").read_text(encoding="utf-8")
     try:
         verdict = Verdict.model_validate_json(text)
     except ValidationError:
         sys.exit("error: docs/example/verdict.json is of another version\n  to do: make docs PICTURES=1")
-    return {"make run": run.summary(card).strip(), "make review": review_report.terminal(verdict)}
+    return {"make run": CUT + run.summary(card).strip(), "make review": CUT + review_report.terminal(verdict)}
 
 
 def main() -> None:

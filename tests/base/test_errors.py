@@ -64,15 +64,25 @@ def test_a_full_disk_is_found_behind_the_error_of_a_library(capsys):
     assert "the disk is full" in capsys.readouterr().err
 
 
-def test_a_fault_of_ours_is_not_hidden():
-    with pytest.raises(ZeroDivisionError):
+def test_a_fault_of_ours_is_not_hidden(capsys):
+    with pytest.raises(SystemExit) as ended:
         guard(raising(ZeroDivisionError()))
+    assert ended.value.code == 1
+    assert "Traceback" in capsys.readouterr().err
 
 
-def test_with_debug_a_mistake_keeps_its_traceback(monkeypatch):
+def test_a_traceback_shows_no_password(capsys):
+    with pytest.raises(SystemExit):
+        guard(raising(RuntimeError("no answer of https://user:s3cret@host/path?token=s3cret")))
+    assert "https://…@host/path?token=…" in (shown := capsys.readouterr().err)
+    assert "s3cret" not in shown
+
+
+def test_with_debug_a_mistake_keeps_its_traceback(monkeypatch, capsys):
     monkeypatch.setenv("LOOP_DEBUG", "1")
-    with pytest.raises(LoopError):
+    with pytest.raises(SystemExit):
         guard(raising(LoopError("a", "b", "c")))
+    assert "Traceback" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -320,7 +320,7 @@ def test_a_server_whose_record_cannot_be_written_does_not_run_on(host, monkeypat
 def test_an_environment_that_is_gone_is_made_again(host):
     host.release(1)
     shutil.rmtree(".deploy/environments")
-    with pytest.raises(LoopError, match="environment of version 1 cannot be made"):  # it was tried
+    with pytest.raises(LoopError, match=r"the environment of .*versions/1 cannot be made"):  # it was tried
         host.deploy()
 
 
@@ -336,7 +336,7 @@ def test_a_port_that_another_has_is_reported_as_such(host):
 def test_a_model_with_another_hash_than_was_released_does_not_serve(host):
     made = audit_site.commit(1)
     audit_site.released(made.model_copy(update={"model": "0" * 64}), host.rules)
-    with pytest.raises(LoopError, match="version 1 is in no cache"):
+    with pytest.raises(LoopError, match="is in no cache"):
         host.deploy()
     assert not host.servers()
 

@@ -135,7 +135,7 @@ def test_a_number_is_a_version_if_there_is_one_and_else_a_request(served):
     assert asked(request="2", find=find).startswith("request   2")
     with pytest.raises(LoopError, match=r"there is no version 3, and no prediction '3' is on record"):
         asked("3")
-    with pytest.raises(LoopError, match="has no version 3") as error:
+    with pytest.raises(LoopError, match="there is no version 3") as error:
         asked(version=3, find=find)
     assert "one that was released: 1, 2" in str(error.value)
 

@@ -52,7 +52,7 @@ def test_a_fact_that_is_missing_fails_by_name(card):
 
 def test_markdown_from_data_is_only_words(hostile):
     text = model_card.markdown(hostile)
-    for sign in ("<script", "[x](", "`code`", "@team", "</script> |"):
+    for sign in ("<script", "[x](", "@team", "</script> |"):
         assert sign not in text
 
 

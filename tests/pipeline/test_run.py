@@ -17,7 +17,7 @@ from loop.settings.yaml_file import load
 def test_it_ends_with_what_was_trained_how_good_it_is_and_where_to_look(finished):
     output = finished.run("loop", "run").stdout
     card = json.loads(finished.text("models/card.json"))
-    assert summary(card) in output
+    assert output.endswith(f"{summary(card)}\n"), "the README shows it to its end"
     assert "minimum requirements met" in output
     for part in ("trained on", "judged on", "95% interval", "reports/evaluation.html", "make ui"):
         assert part in output
@@ -37,7 +37,7 @@ TYPOS = {
     "a cluster": ({"evaluate.cluster": "month"}, "`evaluate.cluster` is 'month', no column of the examples"),
     "a metric of the gate": (
         {"review.minimum_requirements": {"accuracy": {"limit": 0.9, "reason": "r"}}},
-        "names no metric: `accuracy`",
+        "names `accuracy`, no metric",
     ),
     "a time": ({"windows.as_of": "2013-06-03"}, "has no time zone"),
     "a text": ({"card.owner": 3}, "`card.owner` is 3"),

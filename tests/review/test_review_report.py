@@ -127,6 +127,7 @@ def test_the_terminal_says_the_verdict_and_its_reason_in_the_first_lines():
     assert lines[0] == "Worse: this change may not become the champion"
     assert lines[1].startswith("  primary: ")
     assert any("fail: primary" in line for line in lines)
+    assert lines[-1] == "  report      review/report.html, review/report.md"
 
 
 def test_an_interval_is_drawn_on_its_own_side_of_zero():
@@ -185,4 +186,5 @@ def test_every_module_of_the_report_reads_the_verdict_alone():
     assert set(re.findall(r"^from (loop\S*) import", source, re.MULTILINE)) == {
         "loop.base.markup",
         "loop.review.verdict",
+        "loop.settings.paths",  # names alone
     }

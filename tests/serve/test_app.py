@@ -194,7 +194,7 @@ def test_an_instant_may_be_said_in_any_zone(client, text):
 
 def test_a_rule_between_fields_is_kept(client):
     if not TIMES:
-        pytest.skip("the contract has no two times")
+        pytest.skip("the problem has no two times in a request")
     answer = client.predict([EXAMPLE, EXAMPLE | {TIMES[-1]: EXAMPLE[TIMES[0]]}])
     assert answer.status == 400
     assert answer.json["problems"][0]["field"] == "[1]"

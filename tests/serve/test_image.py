@@ -3,6 +3,7 @@ import json
 import pytest
 
 from loop.base.errors import LoopError
+from loop.model import artifacts
 from loop.serve import image
 
 
@@ -37,20 +38,20 @@ def test_the_page_of_a_remote_shows_no_user_and_no_token(origin, page):
 
 
 def test_a_model_that_is_whole_gives_its_hash(models):
-    assert image._checked_model() == models
+    assert artifacts.here(*image.MODELS) == models
 
 
 @pytest.mark.parametrize("path", [path for path in image.MODELS if path != image.LINEAGE], ids=str)
 def test_a_model_of_which_a_file_is_missing_is_refused(models, path):
     path.unlink()
     with pytest.raises(LoopError, match=f"{path} is missing"):
-        image._checked_model()
+        artifacts.here(*image.MODELS)
 
 
 def test_another_model_than_the_lineage_names_is_refused(models):
     image.MODEL.write_text("b")
-    with pytest.raises(LoopError, match=f"{models[:12]}…, which models/lineage.json names"):
-        image._checked_model()
+    with pytest.raises(LoopError, match=f"that the lineage names\n  expected: sha256 {models[:12]}…"):
+        artifacts.here(*image.MODELS)
 
 
 def test_without_docker_or_without_its_engine_nothing_is_built(tmp_path):

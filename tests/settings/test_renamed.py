@@ -81,7 +81,7 @@ def test_the_last_commit_with_old_names_can_still_be_read():
         ["git", "show", f"{LAST_OF_OLD}:params.yaml"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        pytest.skip("this clone does not have the commit")
+        pytest.skip("this history does not have the commit")
     values = yaml.safe_load(done.stdout)
     assert renamed.keys(values).keys() == renamed.KEYS.keys()
     for name, model in (("review", Policy), ("monitor", Settings), ("windows", params.Windows)):

@@ -1,4 +1,4 @@
-"""Bounds that hold at every look: what they estimate, what they do not mind, and how often they are wrong."""
+"""Bounds that hold at every interim analysis: what they estimate, and how often they are wrong."""
 
 import numpy as np
 import pytest
@@ -163,8 +163,8 @@ def test_an_equal_challenger_is_hardly_ever_called_worse_at_any_interim_look():
     wrong = {"sequential": 0, "fixed": 0}
     for seed in range(200):
         rows = world(seed, rows=1500, per_entity=3)
-        looks = [tuple(one[: day * 50] for one in rows) for day in range(5, DAYS + 1)]
-        found = [bounds(look) for look in looks]
+        stages = [tuple(one[: day * 50] for one in rows) for day in range(5, DAYS + 1)]
+        found = [bounds(stage) for stage in stages]
         wrong["sequential"] += any(one.low > 0 for one in found)
         spread = [(one.value - one.low) for one in found]
         ratio = [float(sequential.margin(np.ones(1), np.array([one.information]), 0.05)[0]) for one in found]

@@ -1,4 +1,4 @@
-"""A window against past windows: false alarms as rare as promised, real changes seen, many looks paid for."""
+"""A window against past windows: false alarms as rare as promised, real changes seen, many tests paid for."""
 
 import numpy as np
 import pytest

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, Repo, copy, shared
+from conftest import Repo, copy, shared
 from support.small_problem import small
-from workflows.act import ACT, Runner
+from workflows.act import ACT, CML, Runner
 from workflows.double import ALL, FORK, NAME, Double, git, serve
-
-STANDINS = ROOT / "tests/workflows/actions"
 
 
 @pytest.fixture(scope="session")
@@ -95,7 +93,7 @@ def at_main(github, tmp_path, monkeypatch) -> Path:
         "GIT_SSL_CAINFO": cert,
         "REQUESTS_CA_BUNDLE": cert,
         "SSL_CERT_FILE": cert,
-        "PATH": f"{STANDINS / 'setup-cml/bin'}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{CML}{os.pathsep}{os.environ['PATH']}",
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("urllib3.util.Retry.sleep", lambda *_: None)

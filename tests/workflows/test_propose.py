@@ -16,7 +16,7 @@ from loop.monitor.schema import Finding
 from loop.retrain import challenger, retrain
 from support import literal
 from support.light import REPORT, Light
-from workflows.conftest import STANDINS
+from workflows.act import CML
 from workflows.double import BOT, NAME, Double, git, serve
 
 WORKFLOW = yaml.safe_load((ROOT / ".github/workflows/monitor.yml").read_text())
@@ -83,7 +83,7 @@ def site(sources, tmp_path, monkeypatch):
             "GIT_SSL_CAINFO": cert,
             "REQUESTS_CA_BUNDLE": cert,
             "SSL_CERT_FILE": cert,
-            "PATH": f"{STANDINS / 'setup-cml/bin'}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{CML}{os.pathsep}{os.environ['PATH']}",
         }.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr("urllib3.util.Retry.sleep", lambda *_: None)

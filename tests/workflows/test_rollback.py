@@ -13,8 +13,7 @@ from loop.production.state import Version
 from loop.repo.git import git as ours
 from loop.rollout import available, rollback
 from support.states import NOW, at, policy, version
-from workflows.act import ACT, Runner
-from workflows.conftest import STANDINS
+from workflows.act import ACT, CML, Runner
 from workflows.double import ALL, NAME, Double, git, serve
 
 LATER = at("2026-01-06T03:00")
@@ -96,7 +95,7 @@ def on_call(home, tmp_path, monkeypatch) -> Home:
         "GIT_SSL_CAINFO": cert,
         "REQUESTS_CA_BUNDLE": cert,
         "SSL_CERT_FILE": cert,
-        "PATH": f"{STANDINS / 'setup-cml/bin'}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{CML}{os.pathsep}{os.environ['PATH']}",
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("urllib3.util.Retry.sleep", lambda *_: None)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+from loop.base.secret import hidden, hide_in_logs
+
 OURS = Path(__file__).parents[1]  # src/loop
 PROBLEM = OURS.with_name("problem")
 INTERRUPTED = "interrupted: nothing half-written is kept; run the same command again"
@@ -25,8 +27,8 @@ class LoopError(Exception):
     code = 1  # of the exit
 
     def __init__(self, found: str, expected: str, todo: str) -> None:
-        self.found, self.expected, self.todo = found, expected, todo
-        super().__init__(f"{found}\n  expected: {expected}\n  to do:    {todo}")
+        self.found, self.expected, self.todo = hidden(found), hidden(expected), hidden(todo)
+        super().__init__(f"{self.found}\n  expected: {self.expected}\n  to do:    {self.todo}")
 
 
 class UsageError(LoopError):
@@ -37,6 +39,7 @@ class UsageError(LoopError):
 
 def guard(main: Callable[[], None]) -> None:
     """Run `main`; turn a user's mistake into one message on stderr and its exit code."""
+    hide_in_logs()
     try:
         main()
     except KeyboardInterrupt:
@@ -46,7 +49,8 @@ def guard(main: Callable[[], None]) -> None:
             _exit(INTERRUPTED, 130)
         found = mistake(error)
         if found is None or debugging():
-            raise
+            print(hidden(traceback.format_exc().rstrip()), file=sys.stderr)
+            sys.exit(1 if found is None else found.code)
         _exit(f"error: {found}", found.code)
 
 

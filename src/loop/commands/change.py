@@ -6,13 +6,16 @@ from typing import Annotated
 import typer
 
 from loop.base.errors import debugging
+from loop.repo import default_branch
 
 commands = typer.Typer()
 
 
 @commands.command()
 def review(
-    against: Annotated[str, typer.Option(help="The base: a branch, tag or commit.")] = "main",
+    against: Annotated[
+        str, typer.Option(help="The base: a branch, tag or commit. The default branch if empty.")
+    ] = "",
     rerun: Annotated[
         bool, typer.Option("--rerun", help="Run again from the base's results first, as CI does.")
     ] = False,
@@ -29,6 +32,7 @@ def review(
     """
     for name in ("verdict.json", "report.md", "report.html"):  # older ones are not this review's
         Path("review", name).unlink(missing_ok=True)
+    against = against or default_branch.name()
     try:
         from loop.review import review as judge
     except Exception as error:  # code of the branch that does not even load
@@ -41,9 +45,7 @@ def review(
 
 
 @commands.command()
-def publish(
-    run: Annotated[int, typer.Argument(help="The number of a run of review.yml.")],
-) -> None:
+def publish(run: Annotated[int, typer.Argument(help="The number of a run of review.yml.")]) -> None:
     """Bring a review to its pull request: the comment, the status `gate`, and dvc.lock.
 
     For the workflow publish.yml, with code of main only: what the run left is not trusted.

@@ -58,8 +58,7 @@ def replay(
         str | None, typer.Option(help="The first monitoring run; when the champion was judged by default.")
     ] = None,
     judged_from: Annotated[
-        str | None,
-        typer.Option(help="The day from which the rule is judged; else the first."),
+        str | None, typer.Option(help="The day from which the rule is judged; else the first.")
     ] = None,
     to: Annotated[Path, typer.Option(help="The folder of the figure, the table and the record.")] = Path(
         "monitor/replay"

@@ -43,9 +43,7 @@ def recompute() -> None:
 
 
 @release.command()
-def record(
-    image: Annotated[str, typer.Option(help="NAME@sha256:… as it was pushed.")] = "",
-) -> None:
+def record(image: Annotated[str, typer.Option(help="NAME@sha256:… as it was pushed.")] = "") -> None:
     """Write the version on the branch production, tell the registry, and make GitHub's release of it.
 
     Any number of times: a version that is there is left as it is. Exit codes: 0 released, or nothing to

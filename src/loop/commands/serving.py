@@ -66,9 +66,7 @@ def score(
 
 
 @commands.command()
-def collect(
-    now: Now = None,
-) -> None:
+def collect(now: Now = None) -> None:
     """Compact the prediction log into Parquet by day, each prediction once, and delete what is too old.
 
     Example: loop collect

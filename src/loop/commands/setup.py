@@ -30,8 +30,7 @@ def github(
 @commands.command()
 def doctor(
     fix: Annotated[
-        bool,
-        typer.Option("--fix", help="First rename what has an old name in params.yaml and src/problem."),
+        bool, typer.Option("--fix", help="First rename what has an old name in params.yaml and src/problem.")
     ] = False,
 ) -> None:
     """Say what is missing, on this machine and on GitHub, with the command that fixes each.

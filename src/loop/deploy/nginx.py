@@ -13,15 +13,13 @@ import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files as resources
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from loop.base import program
 from loop.base.errors import LoopError
 from loop.base.files import write_json, write_text
 from loop.base.program import Done
+from loop.deploy.manifest import fill
 from loop.deploy.process import PAUSE, Process, gone
 from loop.production.rollout_policy import Policy
 from loop.production.state import State
@@ -64,23 +62,19 @@ def render(state: State, policy: Policy, ports: Ports, site: Site) -> str:
         for role in roles(challenger.weight, challenger.stage.mirror):
             if (challenger.version, role) in ports:
                 upstreams[role] = ports[challenger.version, role]
-    folder = str(resources("loop.deploy").joinpath("templates"))
-    engine = Environment(  # noqa: S701 - not HTML; what is filled in has a contract of its own
-        loader=FileSystemLoader(folder), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return engine.get_template("nginx.conf.j2").render(
+    return fill(
+        "nginx.conf.j2",
         champion=champion,
         challenger=challenger if "challenger" in upstreams else None,
         shadow="shadow" in upstreams,
         entity="$http_" + policy.entity_header.lower().replace("-", "_"),
         timeout_ms=policy.timeout_ms,
-        upstreams=[(role, _address(where)) for role, where in upstreams.items()],
+        upstreams=[
+            (role, where if isinstance(where, str) else f"127.0.0.1:{where}")
+            for role, where in upstreams.items()
+        ],
         site=site,
     )
-
-
-def _address(where: int | str) -> str:
-    return where if isinstance(where, str) else f"127.0.0.1:{where}"
 
 
 def roles(weight: int, mirror: bool) -> list[str]:

@@ -12,9 +12,8 @@ from loop.deploy import cluster_settings, compose, kubernetes, nginx
 from loop.production import branch, log, rollout_policy
 from loop.production import state as production
 from loop.production.state import State, Version
+from loop.repo import default_branch
 from loop.settings import serve_settings as settings
-
-MAIN = "refs/remotes/origin/main"
 
 
 def rendered(state: State) -> dict[str, str]:
@@ -25,9 +24,8 @@ def rendered(state: State) -> dict[str, str]:
     """
     if not any(one.image for one in state.models):
         return {}
-    settings = (
-        cluster_settings.read() if cluster_settings.SETTINGS.is_file() else cluster_settings.of_commit(MAIN)
-    )
+    here, main = cluster_settings.SETTINGS.is_file(), default_branch.at_origin
+    settings = cluster_settings.read() if here else cluster_settings.of_commit(main())
     return kubernetes.files(state, settings, _spare(state)) if settings else {}
 
 

@@ -13,9 +13,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from loop.base import program
 from loop.base.errors import LoopError
@@ -117,11 +116,9 @@ class Servers:
             folder.mkdir(parents=True, exist_ok=True)
         server = Server(model.version, role, model.commit, port)
         if containers:
-            server = Server(
-                **{**_values(server), "container": docker.run(model, port, _settings(server, where))}
-            )
+            server = replace(server, container=docker.run(model, port, _settings(server, where)))
         else:
-            server = Server(**{**_values(server), "process": self._spawn(own, server, where)})
+            server = replace(server, process=self._spawn(own, server, where))
         try:
             write_json(self._records / f"{_name(server)}.json", asdict(server))
             _fill(own, where)
@@ -218,10 +215,6 @@ class Servers:
 
 def _name(server: Server) -> str:
     return f"{server.version}-{server.role}-{server.port}"
-
-
-def _values(server: Server) -> dict[str, Any]:
-    return {name: getattr(server, name) for name in ("version", "role", "commit", "port")}
 
 
 def _settings(server: Server, where: Place) -> dict[str, str]:

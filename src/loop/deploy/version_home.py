@@ -14,7 +14,7 @@ from loop.model.artifacts import Stored
 from loop.production.state import Challenger, Champion, Version
 from loop.repo import remote
 from loop.repo.git import git, has
-from loop.repo.worktree import Checkout
+from loop.repo.worktree import Checkout, install
 from loop.settings.paths import ENVIRONMENT_LOCK, MODEL, REFERENCE
 
 KEPT = 5  # versions whose worktrees stay
@@ -99,18 +99,7 @@ def _python(path: Path, folder: Path) -> Path:
     python = environment / "bin/python"
     if mark.is_file() and python.exists():
         return python
-    uv = shutil.which("uv") or str(Path(".tools/bin/uv").absolute())
-    sync = ("sync", "--locked", "--quiet", "--no-dev", "--no-install-project", "--python", sys.executable)
-    try:
-        Checkout(path, Path(sys.executable), None).run(
-            "env", f"UV_PROJECT_ENVIRONMENT={environment}", uv, *sync
-        )
-    except LoopError as error:
-        raise LoopError(
-            f"the environment of version {path.name} cannot be made: {error.found}",
-            f"its uv.lock to install on Python {sys.version_info.major}.{sys.version_info.minor}",
-            "use a Python that its commit allows, or `make setup` for uv itself",
-        ) from None
+    install(Checkout(path, Path(sys.executable), None), environment, Path.cwd())
     mark.parent.mkdir(exist_ok=True)
     mark.touch()
     return python

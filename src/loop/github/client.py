@@ -71,10 +71,7 @@ class GitHub:
 
     def post_once(self, path: str, **body: Any) -> Any:
         """Make something that must not be there twice: one try, whose answer may be lost."""
-        url = f"{self.api}/repos/{self.repository}/{path}"
-        with requests.Session() as session:
-            session.headers.update(self._session.headers)
-            return _read(self._ask("POST", url, session, json=body))
+        return self._once(f"{self.api}/repos/{self.repository}/{path}", json=body)
 
     def patch(self, path: str, **body: Any) -> Any:
         """Change something."""
@@ -82,10 +79,8 @@ class GitHub:
 
     def upload(self, url: str, content: bytes, **query: str) -> Any:
         """Bring a file to an address that GitHub gave for it (`upload_url`), once."""
-        with requests.Session() as session:
-            session.headers.update(self._session.headers)
-            session.headers["Content-Type"] = "application/octet-stream"
-            return _read(self._ask("POST", url.partition("{")[0], session, params=query, data=content))
+        kind = {"Content-Type": "application/octet-stream"}
+        return self._once(url.partition("{")[0], params=query, data=content, headers=kind)
 
     def graphql(self, query: str, **variables: Any) -> Any:
         """The data of a GraphQL query. Raises LoopError with GitHub's first error."""
@@ -112,6 +107,11 @@ class GitHub:
         except requests.RequestException as error:
             raise _silent("GET", url, error) from None
         return b"".join(parts)
+
+    def _once(self, url: str, **how: Any) -> Any:
+        with requests.Session() as session:  # without the retries of the other
+            session.headers.update(self._session.headers)
+            return _read(self._ask("POST", url, session, **how))
 
     def _json(self, method: str, path: str, **how: Any) -> Any:
         return _read(self._ask(method, f"{self.api}/repos/{self.repository}/{path}", **how))

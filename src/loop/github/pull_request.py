@@ -16,7 +16,7 @@ from loop.base.markup import plain
 from loop.base.warning import warn
 from loop.github.client import GitHub
 from loop.github.cml import cml
-from loop.repo import remote
+from loop.repo import default_branch, remote
 from loop.repo.git import git
 
 
@@ -31,9 +31,9 @@ class Change:
 
 def find(github: GitHub, name: str) -> str | None:
     """The address of the open pull request of a branch of this repository, if there is one."""
-    owner = github.repository.split("/")[0]
+    owner, base = github.repository.split("/")[0], default_branch.name()
     for found in github.pages("pulls", state="open", head=f"{owner}:{name}"):
-        if found["head"]["ref"] == name and found["base"]["ref"] == "main":
+        if found["head"]["ref"] == name and found["base"]["ref"] == base:
             return str(found["html_url"])
     return None
 
@@ -63,7 +63,8 @@ def open(github: GitHub, place: Path, change: Change) -> str:  # noqa: A001 - as
     if url := find(github, change.branch):  # only the answer was lost
         return url
     push(place, change.branch)
-    made = github.post_once("pulls", title=change.title, body=change.body, head=change.branch, base="main")
+    asked = {"title": change.title, "body": change.body, "head": change.branch, "base": default_branch.name()}
+    made = github.post_once("pulls", **asked)
     return str(made["html_url"])
 
 
@@ -91,7 +92,7 @@ def label(github: GitHub, url: str, name: str) -> None:
 
 def _cml(github: GitHub, place: Path, change: Change) -> str:
     options = (f"--branch={change.branch}", f"--title={change.title}", f"--body={change.body}")
-    output = cml(github, "pr", "create", "--target-branch=main", *options, cwd=place)
+    output = cml(github, "pr", "create", f"--target-branch={default_branch.name()}", *options, cwd=place)
     url = (output.strip().splitlines() or [""])[-1]
     if not url.startswith(github.server):
         raise LoopError(f"cml pr create said {plain(url, 200)!r}", "a pull request's address", "run it again")

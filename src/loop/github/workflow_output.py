@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from loop.base.markup import plain
+from loop.repo import default_branch
 
 _RUN = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
 
@@ -32,7 +33,7 @@ def run_url() -> str | None:
 def files_url() -> str:
     """The address of main's files, for links; empty outside of a workflow."""
     run = run_url()
-    return f"{run.partition('/actions/')[0]}/blob/main" if run else ""
+    return f"{run.partition('/actions/')[0]}/blob/{default_branch.name()}" if run else ""
 
 
 def _append(variable: str, text: str) -> None:

@@ -21,8 +21,7 @@ from loop.model import tracking
 from loop.model.artifacts import Stored
 from loop.production import branch
 from loop.production.state import Production, Version
-from loop.repo.commit import Commit
-from loop.repo.git import git
+from loop.repo.commit import Commit, require
 from loop.settings import yaml_file
 from loop.settings.paths import CARD, LINEAGE, METRICS, MODEL, PARAMS
 
@@ -102,7 +101,9 @@ def _sync(client: Any, production: Production) -> Synced:
     name = os.environ.get("MLFLOW_REGISTERED_MODEL_NAME") or "loop"
     done = Synced(name, len(production.versions))
     there = _there(client, name)
-    _at_hand([one for number, one in production.versions.items() if number not in there])
+    for number, version in production.versions.items():
+        if number not in there:  # nothing is registered by halves
+            require(version.commit, f"version {number}")
     _ensure(client, name)
     right, newest = set(), max(there, default=0)
     for number, version in sorted(production.versions.items()):
@@ -130,14 +131,10 @@ def wanted(production: Production, version: Version) -> dict[str, str]:
     serving = next((one for one in state.models if one.version == version.version), None)
     refused = next((one for one in state.refused if one.version == version.version), None)
     tags: dict[str, Any] = {
-        "commit": version.commit,
+        **version.model_dump(include={"commit", "verdict", "author", "approver", "image"}),
         "model_sha256": version.model,
         "lock_sha256": version.lock,
-        "verdict": version.verdict,
         "pull_request": version.pull,
-        "author": version.author,
-        "approver": version.approver,
-        "image": version.image,
         "released": f"{version.released:%Y-%m-%dT%H:%M:%SZ}",
         "state": serving.role if serving else "refused" if refused else "retired",
         "refused_at": f"{refused.at:%Y-%m-%dT%H:%M:%SZ}" if refused else None,
@@ -156,19 +153,6 @@ def _there(client: Any, name: str) -> dict[int, Any]:
         found, token = [*found, *page], page.token
         if not token:
             return {int(one.version): one for one in found}
-
-
-def _at_hand(versions: list[Version]) -> None:
-    """Raise LoopError for a commit that this clone does not have: nothing is registered by halves."""
-    for one in versions:
-        try:
-            git("cat-file", "-e", f"{one.commit}^{{commit}}")
-        except LoopError:
-            raise LoopError(
-                f"version {one.version} is of commit {one.commit[:12]}, which this clone does not have",
-                "the whole history of main",
-                "`git fetch --unshallow origin` or `git fetch origin`, then run `loop registry sync`",
-            ) from None
 
 
 def _ensure(client: Any, name: str) -> None:
@@ -228,15 +212,14 @@ def _point(client: Any, done: Synced, production: Production, right: set[int]) -
 def _run(client: Any, version: Version) -> str:
     """The run that trained the version's model, or one made of what git has of it."""
     experiment = client.get_experiment_by_name(os.environ["MLFLOW_EXPERIMENT_NAME"]).experiment_id
-    query = f"tags.model_sha256 = '{version.model}'"
-    found = client.search_runs([experiment], query, max_results=1)
-    if found:
-        return str(found[0].info.run_id)
-    params = yaml_file.parse(_file(version, PARAMS) or "{}")
-    metrics = json.loads(_file(version, METRICS) or "{}")
-    texts = {"report/card.md": CARD, "report/metrics.json": METRICS, "model/lineage.json": LINEAGE}
+    if found := tracking.find(client, experiment, version.model):
+        return str(found.info.run_id)
+    params = yaml_file.parse(Commit(version.commit).words(PARAMS) or "{}")
+    metrics = json.loads(Commit(version.commit).words(METRICS) or "{}")
+    named = {"report/card.md": CARD, "report/metrics.json": METRICS, "model/lineage.json": LINEAGE}
+    texts = {name: Commit(version.commit).words(path) for name, path in named.items()}
     with tempfile.TemporaryDirectory() as folder:
-        model = _model(version, Path(folder))
+        model = Path(folder) / MODEL if Stored(version.commit, Path(folder)).bring(MODEL) else None
         return tracking.record(
             version.model,
             start=True,
@@ -249,19 +232,9 @@ def _run(client: Any, version: Version) -> str:
                 "model_file": "model/model.skops" if model else "not at hand: `dvc pull` at the commit",
             },
             artifacts={model: "model"} if model else {},
-            texts={name: text for name, path in texts.items() if (text := _file(version, path))},
+            texts={name: text for name, text in texts.items() if text},
         )
 
 
 def _is_estimate(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("value"), int | float)
-
-
-def _file(version: Version, path: Path) -> str | None:
-    found = Commit(version.commit).file(path)
-    return None if found is None else found.decode(errors="replace")
-
-
-def _model(version: Version, folder: Path) -> Path | None:
-    """The model file, where DVC's cache or remote has it with its hash."""
-    return folder / MODEL if Stored(version.commit, folder).bring(MODEL) else None

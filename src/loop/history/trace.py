@@ -36,7 +36,7 @@ def _asked(what: str | None, version: int | None, request: str | None, find: Fin
     known = log.versions(ref)
     if version is not None or (request is None and _is_number(what, known)):
         number = version if version is not None else int(what or "")
-        return _of_version(_version(known, number), log.transitions(ref))
+        return _of_version(production.one_of(known, number), log.transitions(ref))
     if request is None and (what is None or _is_file(what)):
         return _of_file(Path(what or MODEL), known)
     asked = request if request is not None else str(what)
@@ -73,17 +73,6 @@ def _is_number(what: str | None, known: dict[int, Version]) -> bool:
 
 def _is_file(what: str) -> bool:
     return Path(what).exists() or "/" in what or what.endswith(".skops")
-
-
-def _version(known: dict[int, Version], number: int) -> Version:
-    if number not in known:
-        there = ", ".join(map(str, sorted(known)[-10:])) or "none"
-        raise LoopError(
-            f"{production.BRANCH} as this clone knows it has no version {number}",
-            f"one that was released: {there}",
-            "`git fetch origin`, if it was released since",
-        )
-    return known[number]
 
 
 def _of_file(path: Path, known: dict[int, Version]) -> str:
@@ -194,11 +183,11 @@ def _people(version: Version) -> list[str]:
 def _made_of(version: Version) -> Iterator[str]:
     """Data, params and locks, as the version's commit has them."""
     yield "data"
-    windows = yaml_file.parse(_file(version, PARAMS) or "{}").get("windows", {})
+    windows = yaml_file.parse(Commit(version.commit).words(PARAMS) or "{}").get("windows", {})
     for name in ("train", "holdout"):
         if name in windows:
             yield f"  {name:<32} {windows[name]['from']} until {windows[name]['until']}"
-    made = json.loads(_file(version, LINEAGE) or "{}")
+    made = json.loads(Commit(version.commit).words(LINEAGE) or "{}")
     for path, md5 in version.data.items():
         yield f"  {path:<32} {md5}"
     yield "params"
@@ -207,8 +196,3 @@ def _made_of(version: Version) -> Iterator[str]:
     yield "locks"
     yield f"  {'dvc.lock':<32} {version.lock}"
     yield from (f"  {name:<32} {sha256}" for name, sha256 in made.get("environment", {}).items())
-
-
-def _file(version: Version, path: Path) -> str | None:
-    found = Commit(version.commit).file(path)
-    return None if found is None else found.decode(errors="replace")

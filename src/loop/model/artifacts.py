@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from loop.base.errors import LoopError
+from loop.base.files import digest
 from loop.model import lineage
 from loop.repo import dvc_yaml
 from loop.repo.dvc_yaml import Stage
@@ -48,6 +49,18 @@ class Stored:
                 "`dvc push` it from where it was made, or make it again here: "
                 f"`git switch --detach {self._commit[:12]}`, `make run`, `git switch -`",
             )
+
+
+def here(*beside: Path) -> str:
+    """The sha256 of this checkout's model, which its lineage names. Raises LoopError if a file lacks."""
+    sha256: str = lineage.load()["model"]["sha256"]
+    todo = "`loop run` to make it, or `dvc checkout --force` for the committed one"
+    for path in (MODEL, *beside):
+        if not path.is_file():
+            raise LoopError(f"{path} is missing", "the model and what is beside it", todo)
+    if digest(MODEL, "sha256") != sha256:
+        raise LoopError(f"{MODEL} is not the model that the lineage names", f"sha256 {sha256[:12]}…", todo)
+    return sha256
 
 
 def rebuild(home: Checkout, stored: Stored, md5: str, base: str) -> str:

@@ -77,6 +77,12 @@ def try_to_record(model_sha256: str, **what: Any) -> None:
         warn(f"MLflow has no record of model {model_sha256[:12]}, which is whole: {why}")
 
 
+def find(client: Any, experiment: str, model_sha256: str) -> Any:
+    """The newest run of an experiment that has the model with this hash; None without one."""
+    found = client.search_runs([experiment], f"tags.model_sha256 = '{model_sha256}'", max_results=1)
+    return found[0] if found else None
+
+
 def record(
     model_sha256: str,
     *,
@@ -96,10 +102,9 @@ def record(
     from mlflow.entities import Metric, Param, RunTag
 
     client, experiment = connect()
-    query = f"tags.model_sha256 = '{model_sha256}'"
-    found = [] if start else client.search_runs([experiment], query, max_results=1)
+    found = None if start else find(client, experiment, model_sha256)
     if found:
-        run = found[0].info.run_id
+        run = found.info.run_id
     else:
         run = client.create_run(experiment, tags={"model_sha256": model_sha256, **git_state()}).info.run_id
     now = int(time.time() * 1000)
@@ -140,11 +145,10 @@ def training_seconds(model_sha256: str) -> float | None:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    query = f"tags.model_sha256 = '{model_sha256}'"
     try:
         client = MlflowClient()
         experiment = client.get_experiment_by_name(os.environ["MLFLOW_EXPERIMENT_NAME"])
-        found = client.search_runs([experiment.experiment_id], query, max_results=1) if experiment else []
+        found = find(client, experiment.experiment_id, model_sha256) if experiment else None
     except (MlflowException, SQLAlchemyError):
         return None
-    return found[0].data.metrics.get("train_seconds") if found else None
+    return found.data.metrics.get("train_seconds") if found else None

@@ -50,7 +50,7 @@ def suspects(case: Case, settings: Settings) -> bool:
 
 
 def due(case: Case, settings: Settings) -> bool:
-    """Whether a check-up falls on this run: its gain is asked though nothing is suspicious."""
+    """Whether a check-up falls on this run: its gain is asked though nothing alarms."""
     every = pd.Timedelta(days=settings.retrain.check_up_days)
     age = case.now.floor("D") - case.trained.floor("D")  # the hour at which a schedule starts is chance
     return age >= every and age % every < pd.Timedelta(days=settings.step_days)
@@ -116,10 +116,8 @@ def _first(case: Case, settings: Settings) -> tuple[Decision, str] | None:
         found = f"{counted(case.labels, 'label')} of {settings.window_days} days that must have them by now"
         return "no data", f"{found}, fewer than {settings.rows_min:,} (monitor.rows_min): do they still come?"
     if case.constant:
-        return (
-            "alert",
-            f"the model needs {_names(case.constant)}, which {_is(case.constant)} constant or missing now",
-        )
+        verb = "is" if len(case.constant) == 1 else "are"
+        return "alert", f"the model needs {_names(case.constant)}, which {verb} constant or missing now"
     return ("alert", "; ".join(case.breached)) if case.breached else None
 
 
@@ -139,10 +137,6 @@ def _causes(series: list[Series], rule: Hysteresis) -> str:
     if found := [one.title for one in series if confirmed(one.alarm, rule)]:
         return _names(found)
     return f"in turn {_names([one.title for one in series if one.alarm[-rule.of :].any()])}"
-
-
-def _is(names: list[str]) -> str:
-    return "is" if len(names) == 1 else "are"
 
 
 def _gained(gain: Gain) -> str:

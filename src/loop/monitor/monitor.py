@@ -82,25 +82,11 @@ def find(folders: Sequence[Path], now: pd.Timestamp) -> Finding:
         model=_model(champion),
         primary=metrics.METRICS[metrics.PRIMARY].title,
         gain=gain if isinstance(gain, Gain) else None,
-        breaches=[_breach(one) for one in fed.breaches],
+        breaches=[Breach(**one.as_json()) for one in fed.breaches],
         events=_events(champion, earlier, when),
         runs=when.runs,
-        **(_figures(snapshot, setup, on_its_way) if snapshot else _NO_FIGURES),
+        **(_figures(snapshot, setup, on_its_way) if snapshot else {}),
     )
-
-
-_NO_FIGURES: dict[str, Any] = {
-    "features_that_matter": [],
-    "source": "",
-    "inputs": None,
-    "matured": None,
-    "outcomes": None,
-    "signals": [],
-    "features": [],
-    "curves": [],
-    "cusum": None,
-    "notes": [],
-}
 
 
 def _newer(champion: Champion) -> list[str]:
@@ -179,10 +165,6 @@ def _model(champion: Champion) -> Model:
         train_from=f"{champion.windows.train.since:%Y-%m-%d}",
         train_until=f"{champion.windows.train.until:%Y-%m-%d}",
     )
-
-
-def _breach(one: contract.Breach) -> Breach:
-    return Breach(**one.as_json())
 
 
 def _events(champion: Champion, earlier: list[Attempt], when: Days) -> list[Event]:

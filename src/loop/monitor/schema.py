@@ -167,7 +167,7 @@ class Breach(Part):
 
 
 class Finding(Part):
-    """A decision with all that speaks for it."""
+    """A decision with all that speaks for it; of a broken feed there are no figures."""
 
     schema_version: Literal[2]  # SCHEMA_VERSION
     now: str
@@ -176,19 +176,19 @@ class Finding(Part):
     since: str | None  # first day of it
     todo: str
     runbook: str  # path of the runbook's page
-    features_that_matter: list[str]  # three at most
+    features_that_matter: list[str] = []  # three at most
     model: Model
-    source: str  # "prediction log" or "scored in batch"
+    source: str = ""  # "prediction log" or "scored in batch"
     primary: str  # title of the primary metric
-    inputs: Window | None
-    matured: Window | None
-    outcomes: Outcomes | None
-    signals: list[Signal]
+    inputs: Window | None = None
+    matured: Window | None = None
+    outcomes: Outcomes | None = None
+    signals: list[Signal] = []
     runs: list[str]  # the last day of each run, oldest first: the heat map's columns
-    features: list[Feature]  # most important first
-    curves: list[Point]
-    cusum: Cusum | None
+    features: list[Feature] = []  # most important first
+    curves: list[Point] = []
+    cusum: Cusum | None = None
     gain: Gain | None
     breaches: list[Breach]
     events: list[Event]
-    notes: list[str]
+    notes: list[str] = []

@@ -115,7 +115,8 @@ def _expected(
     days = np.arange(np.datetime64(when.since), np.datetime64(when.until))
     counts = model.daily(rows, days)
     then, at_runs = (
-        model.of(counts, inside(days, ends, setup)) for ends in (past_ends(when, setup), when.runs)
+        model.of(counts, inside(days, ends, setup.window_days))
+        for ends in (past_ends(when, setup), when.runs)
     )
     independent = (np.datetime64(when.baseline) - np.datetime64(when.since)).astype(int) / setup.window_days
     return estimate.series(at_runs, then.value, independent, setup), (then, at_runs)

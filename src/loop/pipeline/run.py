@@ -114,7 +114,6 @@ def run(arguments: list[str]) -> int:
     if code == 0:
         card = json.loads(CARD_JSON.read_text(encoding="utf-8"))
         print(summary(card))
-        print("\n".join(_requirements(card)))
     return 1 if code else 0
 
 
@@ -163,6 +162,7 @@ def summary(card: dict[str, Any]) -> str:
         f"  report      {EVALUATION}",
         f"  card        {CARD_JSON.with_suffix('.md')}",
         "  runs        make ui   (MLflow, on this machine)",
+        *_requirements(card),
     ]
     return "\n".join(lines)
 

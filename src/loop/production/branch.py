@@ -21,7 +21,8 @@ from loop.settings import yaml_file
 TRIES = 5
 LOCAL = f"refs/heads/{BRANCH}"
 REMOTE = f"refs/remotes/origin/{BRANCH}"
-NO_BRANCH = "couldn't find remote ref"  # git's words
+FASTER = ("non-fast-forward", "fetch first", "cannot lock ref", "failed to update")  # git's words, as this
+NO_BRANCH = "couldn't find remote ref"
 HEAD_OF_STATE = "# What serves. Made by `loop`: change it by `loop rollout` and `loop rollback`.\n"
 AGAIN = "it may be there all the same: look at `loop rollout status` before you run it again"
 
@@ -151,27 +152,19 @@ def _push(commit: str, now: Production) -> None:
         return
     try:
         done = to_remote("push", "--quiet", "--porcelain", "origin", f"{commit}:{LOCAL}")
+        output = f"{done.out}\n{done.errors}" if done.code else ""
+        refused = LoopError(
+            f"{BRANCH} could not be pushed: {_why(output)}",
+            f"the right to push to {BRANCH}",
+            f"look at your rights, the rules of the branch and the network; {AGAIN}",
+        )
     except LoopError as error:
-        if not _arrived(commit):
-            raise LoopError(error.found, error.expected, AGAIN) from None
-        git("update-ref", REMOTE, commit)
-        return
-    if done.code == 0:
-        git("update-ref", REMOTE, commit)
-        return
-    output = f"{done.out}\n{done.errors}"
-    if any(
-        sign in output for sign in ("non-fast-forward", "fetch first", "cannot lock ref", "failed to update")
-    ):
+        output, refused = "no answer", LoopError(error.found, error.expected, AGAIN)
+    if any(sign in output for sign in FASTER):
         raise _MovedError
-    if _arrived(commit):
-        git("update-ref", REMOTE, commit)
-        return
-    raise LoopError(
-        f"{BRANCH} could not be pushed: {_why(output)}",
-        f"the right to push to {BRANCH}",
-        f"look at your rights, the rules of the branch and the network; {AGAIN}",
-    )
+    if output and not _arrived(commit):
+        raise refused
+    git("update-ref", REMOTE, commit)
 
 
 def _arrived(commit: str) -> bool:

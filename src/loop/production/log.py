@@ -52,11 +52,8 @@ def champions(commit: str) -> Iterator[int]:
     """
     last = None
     for one in git("log", "--format=%H", commit, "--", str(STATE)).split():
-        try:
-            state = parse("rollout", Commit(one).yaml(STATE), State, STATE)
-        except LoopError:
-            continue
-        if state.champion is not None and state.champion.version != last:
+        state, _ = _state(one)
+        if state is not None and state.champion is not None and state.champion.version != last:
             last = state.champion.version
             yield last
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from loop.base.errors import LoopError
+from loop.repo import default_branch
 from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.settings.params import Section, parse
 from loop.settings.yaml_file import load
 
 POLICY = Path("deploy/policy.yaml")
-MAIN = "refs/remotes/origin/main"
 
 
 class Needed(Section):
@@ -74,11 +74,12 @@ def in_force() -> Policy:
 
     The judge does not belong to the judged. Without origin's main it is that of the checkout.
     """
-    if not git("for-each-ref", "--format=%(refname)", MAIN):
+    main = default_branch.at_origin()
+    if not git("for-each-ref", "--format=%(refname)", main):
         return read()
-    where = Path(f"{POLICY} on origin/main")
+    where = Path(f"{POLICY} on {main.removeprefix('refs/remotes/')}")
     try:
-        values = Commit(MAIN).yaml(POLICY)
+        values = Commit(main).yaml(POLICY)
     except LoopError:
         raise LoopError(
             f"there is no {where} that can be read", "the policy of main", "fix it there"

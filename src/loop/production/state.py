@@ -164,17 +164,24 @@ class Production:
 
     def version(self, number: int) -> Version:
         """The record of a version. Raises LoopError with the versions that there are."""
-        if number not in self.versions:
-            there = ", ".join(map(str, sorted(self.versions)[-10:])) or "none"
-            raise LoopError(
-                f"there is no version {number}", f"one that was released: {there}", "name one of them"
-            )
-        return self.versions[number]
+        return one_of(self.versions, number)
 
     def of_commit(self, commit: str) -> Version | None:
         """The version that was released from a commit of main; the newest if there are several."""
         found = [one for one in self.versions.values() if one.commit == commit]
         return max(found, key=lambda one: one.version, default=None)
+
+
+def one_of(versions: dict[int, Version], number: int) -> Version:
+    """A version by its number. Raises LoopError with the versions that there are."""
+    if number not in versions:
+        there = ", ".join(map(str, sorted(versions)[-10:])) or "none"
+        raise LoopError(
+            f"there is no version {number}",
+            f"one that was released: {there}",
+            "name one of them; `git fetch origin` if it was released since",
+        )
+    return versions[number]
 
 
 EMPTY = State(models=[])

@@ -25,7 +25,8 @@ def enter(state: State, new: Version, policy: Policy, now: pd.Timestamp) -> Stat
     if state.champion is None or not policy.stages:
         return State(models=[_champion(new, now)], refused=state.refused)
     stages = [_stage(policy.stages[0], now)]
-    return _with(state, _challenger(new, stages))
+    challenger = Challenger(role="challenger", weight=stages[-1].weight, stages=stages, **_what(new))
+    return _with(state, challenger)
 
 
 def advance(state: State, policy: Policy, now: pd.Timestamp) -> State:
@@ -107,10 +108,6 @@ def _stage(step: Step, now: pd.Timestamp) -> Stage:
 
 def _champion(one: Version | Challenger, now: pd.Timestamp) -> Champion:
     return Champion(role="champion", weight=100, since=now, **_what(one))
-
-
-def _challenger(one: Version, stages: list[Stage]) -> Challenger:
-    return Challenger(role="challenger", weight=stages[-1].weight, stages=stages, **_what(one))
 
 
 def _what(one: Version | Challenger) -> dict[str, Any]:

@@ -44,7 +44,14 @@ class Head:
 
 def fetch(github: GitHub, pull: Pull) -> Head:
     """The head of a pull request. Raises NothingToDo when it moved since GitHub named it."""
-    _git("fetch", "--quiet", "--no-tags", _url(github), f"refs/pull/{pull.number}/head", token=github.token)
+    _git(
+        "fetch",
+        "--quiet",
+        "--no-tags",
+        f"{github.server}/{github.repository}.git",
+        f"refs/pull/{pull.number}/head",
+        token=github.token,
+    )
     sha = _git("rev-parse", "FETCH_HEAD").decode().strip()
     if sha != pull.sha:
         raise NothingToDo(f"the head of #{pull.number} moved while it was read: its own review will speak")
@@ -63,10 +70,6 @@ def in_main(sha: str) -> bool:
 
 def _is_ancestor(sha: str, of: str) -> bool:
     return bool(re.fullmatch("[0-9a-f]{40}", sha)) and git.is_ancestor(sha, of)
-
-
-def _url(github: GitHub) -> str:
-    return f"{github.server}/{github.repository}.git"
 
 
 def _git(*arguments: str, token: str = "") -> bytes:

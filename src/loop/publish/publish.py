@@ -20,6 +20,7 @@ from loop.publish.artifact import Artifact
 from loop.publish.case import Case
 from loop.publish.head import Head
 from loop.publish.pull import NothingToDo, Run
+from loop.repo import default_branch
 from loop.review import review_report
 from loop.review.verdict import Verdict
 
@@ -104,7 +105,7 @@ def _publish(case: Case) -> None:
         gate, text = _gate(case, found), review_report.markdown(_ours(case, found.verdict))
         bring_back.bring_back(case, found)
     body, failures = _body(case, text, gate, ran), len(case.errors)
-    case.attempt(comment.put, case.github, case.pull, body)
+    case.attempt(comment.put, case.github, case.pull.number, case.pull.sha, body)
     if len(case.errors) > failures and gate.state == "success":
         gate = Gate("error", "the report could not be written: run publish again")
     for sha in {case.run.sha: 0, case.pull.sha: 0}:
@@ -164,7 +165,7 @@ def _failed(case: Case) -> str:
 
 def _ours(case: Case, verdict: Verdict) -> Verdict:
     """The verdict with commands of main's own: those of the artifact are a stranger's."""
-    base = verdict.base.commit[:12] or "main"
+    base = verdict.base.commit[:12] or default_branch.name()
     return verdict.model_copy(
         update={
             "reproduce": [

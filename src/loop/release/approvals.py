@@ -1,4 +1,4 @@
-"""How a commit came to main, asked of GitHub: by whose approval, and past which gate.
+"""How a commit came to main, asked of GitHub: by whose approval, and whether `gate` had passed.
 
 Branch rules may be missing, and an administrator may override them. So a release trusts neither: for
 each commit that changed what is released it asks for the merged pull request, an approval by another
@@ -14,9 +14,10 @@ from loop.base.markup import plain
 from loop.github.client import BOT, HEADLINE, GitHub
 from loop.production import content
 from loop.production.state import Version
+from loop.repo import default_branch
 from loop.repo.git import git
 
-MAIN, GATE = "main", "gate"
+GATE = "gate"
 WRITERS = ("admin", "write")  # "maintain" is told as write
 FORGE = "web-flow"  # GitHub itself, as for its button "Update branch"
 RESULTS = ("models/", "reports/")
@@ -73,7 +74,7 @@ def _of(github: GitHub, sha: str) -> Evidence:
     merged = [
         one
         for one in github.pages(f"commits/{sha}/pulls")
-        if one["merged_at"] and one["merge_commit_sha"] == sha and one["base"]["ref"] == MAIN
+        if one["merged_at"] and one["merge_commit_sha"] == sha and one["base"]["ref"] == default_branch.name()
     ]
     if not merged:
         raise _refused(sha, "no pull request", ["it came by no merge (squash or merge commit)"])

@@ -12,8 +12,7 @@ from loop.settings.params import Section, parse
 from loop.settings.paths import CARD_JSON
 
 _PLACEHOLDER = re.compile(
-    r"\b(TODO|FIXME|TBD|XXX)\b|lorem ipsum|<[a-z…][^<>]*>|\?\?\?|^(n/?a|none|unknown|[-.…]+)$",
-    re.IGNORECASE,
+    r"\b(TODO|FIXME|TBD|XXX)\b|lorem ipsum|<[a-z…][^<>]*>|\?\?\?|^(n/?a|none|unknown|[-.…]+)$", re.IGNORECASE
 )
 
 

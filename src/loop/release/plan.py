@@ -72,23 +72,16 @@ def make() -> Plan:
     if now.commit is None and remote.remote():
         return Plan(commit, NeedsRelease(None, branch.first()))
     found = needs_release(now, commit)
-    if not remote.remote():
-        return _trial(commit, found)
-    if found.again is not None:
+    trial = not remote.remote()  # a branch of the clone's own is all that there is to release to
+    if found.again is not None and not trial:
         published = release_notes.find(GitHub.of_this_run(), found.again.version) is not None
         return Plan(commit, found, unpublished=None if published else found.again)
     if found.number is None:
         return Plan(commit, found)
     card_check.check(content.of(commit).model)
+    if trial:
+        return Plan(commit, found, [approvals.nobody(commit)])
     return Plan(commit, found, approvals.evidence(GitHub.of_this_run(), found.last, commit))
-
-
-def _trial(commit: str, found: NeedsRelease) -> Plan:
-    """The plan in a clone without `origin`, where a branch of its own is all that there is to release to."""
-    if found.number is None:
-        return Plan(commit, found)
-    card_check.check(content.of(commit).model)
-    return Plan(commit, found, [approvals.nobody(commit)])
 
 
 def image() -> str:

@@ -27,16 +27,21 @@ class Commit:
         done = git.ask("cat-file", "blob", f"{self.name}:{_plain(path)}", cwd=self.cwd)
         return None if done.code else done.raw
 
+    def words(self, path: Path | str) -> str | None:
+        """A file as text; None as in `file`."""
+        found = self.file(path)
+        return None if found is None else found.decode(errors="replace")
+
     def text(self, path: Path | str) -> str:
         """A file as text. Raises LoopError where the commit has none."""
-        found = self.file(path)
+        found = self.words(path)
         if found is None:
             raise LoopError(
                 f"commit {self.name[:12]} has no {_plain(path)}",
                 "a file that was committed",
                 f"look at it: `git ls-tree -r {self.name[:12]}`",
             )
-        return found.decode(errors="replace")
+        return found
 
     def yaml(self, path: Path | str) -> Any:
         """A YAML file as plain values. Raises LoopError for one that is missing, or no YAML."""
@@ -88,6 +93,16 @@ class Commit:
             found[path] = done.raw[end + 1 : end + 1 + size].decode(errors="replace")
             at = end + size + 2
         return found
+
+
+def require(commit: str, what: str, cwd: Path | None = None) -> None:
+    """Raise LoopError where the clone `cwd` does not have the commit of `what`."""
+    if not git.has(commit, cwd):
+        raise LoopError(
+            f"{what} is commit {commit[:12]}, which this clone does not have",
+            "the history of main, whole",
+            "`git fetch --unshallow origin`, or `git fetch origin`, then run this again",
+        )
 
 
 def checked_out() -> str:

@@ -1,6 +1,7 @@
 """origin, and who commits: what git does there, with a workflow's token where there is one."""
 
 import base64
+import getpass
 import os
 import re
 from pathlib import Path
@@ -9,9 +10,9 @@ from typing import Any
 from loop.base import environment, program
 from loop.base.errors import LoopError
 from loop.base.program import Done
+from loop.repo import default_branch
 from loop.repo.git import SETTINGS, git
 
-MAIN = "refs/remotes/origin/main"
 BOT = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")
 TIMEOUT = 120  # seconds, of one call of git to a remote
 
@@ -24,12 +25,20 @@ def remote() -> bool:
 def fetch_main() -> None:
     """Bring what origin has as main; one that does not answer leaves what this clone knows of it."""
     if remote():
-        to_remote("fetch", "--quiet", "--no-tags", "origin", f"+refs/heads/main:{MAIN}")
+        fetch_default()
+
+
+def fetch_default() -> Done:
+    """The call of git that brings origin's default branch."""
+    here = default_branch.at_origin()
+    there = f"refs/heads/{default_branch.short(here)}"
+    return to_remote("fetch", "--quiet", "--no-tags", "origin", f"+{there}:{here}")
 
 
 def main_ref() -> str | None:
     """The main that counts: origin's, or this clone's own where there is none."""
-    refs = (MAIN, "refs/heads/main")
+    here = default_branch.at_origin()
+    refs = (here, f"refs/heads/{default_branch.short(here)}")
     known = git("for-each-ref", "--format=%(refname)", *refs).split()
     return next((ref for ref in refs if ref in known), None)
 
@@ -87,6 +96,16 @@ def committer() -> tuple[str, str]:
         return bot["GIT_COMMITTER_NAME"], bot["GIT_COMMITTER_EMAIL"]
     found = re.match(r"(.*) <(.*)> ", git("var", "GIT_COMMITTER_IDENT"))
     return (found[1], found[2]) if found else BOT
+
+
+def who() -> str:
+    """Who makes a transition: GitHub's login in a workflow, else the user of git, else of the machine."""
+    if login := os.environ.get("GITHUB_TRIGGERING_ACTOR") or os.environ.get("GITHUB_ACTOR"):
+        return login
+    try:
+        return git("var", "GIT_AUTHOR_IDENT").rpartition(" <")[0]
+    except LoopError:
+        return getpass.getuser()
 
 
 def message(subject: str, body: str = "", **trailers: Any) -> str:

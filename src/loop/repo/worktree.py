@@ -49,10 +49,11 @@ class Checkout:
         """
         done = program.ask(command, seconds=TIMEOUT, cwd=self.path, env=self.environment(), group=self.group)
         if done.code:
+            commit = git("rev-parse", "--short=12", "HEAD", cwd=self.path)
             raise LoopError(
                 f"`{' '.join(command)}` failed: {done.gist()}",
                 "a command that ends well, as it did when the commit was made",
-                f"`git worktree add ../look {self.path.name}` and run it there",
+                f"`git worktree add ../{commit} {commit}` and run it there",
             )
 
     def entry(self, name: str) -> list[str]:
@@ -154,18 +155,26 @@ def _python(path: Path, here: Path, group: int) -> Path:
     """A Python with the packages of the checkout's lock."""
     if _lock(path) == _lock(here):
         return Path(sys.executable)
-    uv = shutil.which("uv") or str(here / ".tools/bin/uv")
-    made = Checkout(path, Path(sys.executable), group)
+    return install(Checkout(path, Path(sys.executable), group), path / ".venv", here)
+
+
+def uv(here: Path) -> str:
+    """uv, on PATH or as `make setup` has it; where it is neither, whoever runs it says so."""
+    return shutil.which("uv") or str(here / ".tools/bin/uv")
+
+
+def install(home: Checkout, environment: Path, here: Path) -> Path:
+    """The Python of an environment with the packages of a checkout's lock. Raises LoopError."""
     sync = ("sync", "--locked", "--quiet", "--no-dev", "--no-install-project", "--python", sys.executable)
     try:
-        made.run(uv, *sync)
+        home.run("env", f"UV_PROJECT_ENVIRONMENT={environment}", uv(here), *sync)
     except LoopError as error:
         raise LoopError(
-            f"the environment of {path.name} cannot be made: {error.found}",
+            f"the environment of {home.path} cannot be made: {error.found}",
             f"its uv.lock to install on Python {sys.version_info.major}.{sys.version_info.minor}",
-            "use a Python that both commits allow, or `make setup` for uv itself",
+            "use a Python that its commit allows, or `make setup` for uv itself",
         ) from None
-    return path / ".venv/bin/python"
+    return environment / "bin/python"
 
 
 def _lock(path: Path) -> str | None:

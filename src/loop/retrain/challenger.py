@@ -16,7 +16,7 @@ from loop.base import program
 from loop.base.errors import LoopError
 from loop.monitor.inputs.past_retrains import TRAILER
 from loop.monitor.schema import FOLDER
-from loop.repo import remote, rerun
+from loop.repo import default_branch, remote, rerun
 from loop.repo.git import git
 from loop.repo.worktree import Checkout, checkout
 from loop.settings import retrain_windows as windows
@@ -76,10 +76,11 @@ def subject(moved: Windows) -> str:
 
 def against(main: str) -> str:
     """The shortest name by which a review finds the ref `main`: its report repeats it."""
-    if main != remote.MAIN:
-        return "main"
-    local = git("for-each-ref", "--format=%(objectname)", "refs/heads/main")
-    return "main" if local in ("", git("rev-parse", main)) else "origin/main"
+    name = default_branch.short(main)
+    if main == f"refs/heads/{name}":
+        return name
+    local = git("for-each-ref", "--format=%(objectname)", f"refs/heads/{name}")
+    return name if local in ("", git("rev-parse", main)) else f"origin/{name}"
 
 
 def _share_cache(home: Checkout) -> None:

@@ -22,7 +22,7 @@ from loop.monitor.inputs import past_retrains
 from loop.monitor.inputs.past_retrains import LABEL, PREFIX
 from loop.monitor.report import text as report
 from loop.monitor.schema import Finding
-from loop.repo import remote
+from loop.repo import default_branch, remote
 from loop.repo.commit import Commit
 from loop.retrain import challenger
 from loop.retrain.challenger import Challenger
@@ -44,14 +44,6 @@ class Retrain:
     at: pd.Timestamp
 
 
-@dataclass(frozen=True)
-class Pull:
-    """The pull request of a retrain: number, and the commit that was judged."""
-
-    number: int
-    sha: str
-
-
 def main(github: GitHub, retrain: Retrain) -> None:
     """Retrain and propose it, unless the same or one of a later day is open already.
 
@@ -59,7 +51,7 @@ def main(github: GitHub, retrain: Retrain) -> None:
     """
     older = []
     for day, one in past_retrains.pulls(github, "open"):
-        if one["base"]["ref"] != "main":
+        if one["base"]["ref"] != default_branch.name():
             continue
         newer = day > f"{retrain.at:%Y-%m-%d}"
         if (newer or _same(one, retrain.windows)) and past_retrains.has_gate(github, one["head"]["sha"]):
@@ -85,11 +77,10 @@ def _propose(github: GitHub, retrain: Retrain, older: list[dict[str, Any]]) -> N
     url = _open(github, retrain, made, own)
     if url is None:
         return
-    pull = Pull(int(url.rpartition("/")[2]), made.commit)
     pull_request.label(github, url, LABEL)
     for one in runs:
         _supersede(github, one, url)
-    _judge(github, pull, made)
+    _judge(github, int(url.rpartition("/")[2]), made)
     print(f"a person may merge it: {url}")
 
 
@@ -146,13 +137,13 @@ def _supersede(github: GitHub, older: dict[str, Any], url: str) -> None:
     print(f"#{older['number']} is superseded")
 
 
-def _judge(github: GitHub, pull: Pull, made: Challenger) -> None:
+def _judge(github: GitHub, number: int, made: Challenger) -> None:
     """The review's comment, then `gate`: there is no success without its evidence."""
     run = workflow_output.run_url() or ""
-    text = f"`{commit_status.NAME}` is **success** for {pull.sha[:12]} · [the run]({run})"
-    comment.put(github, pull, f"{made.report.rstrip()}\n\n{text}\n")
+    text = f"`{commit_status.NAME}` is **success** for {made.commit[:12]} · [the run]({run})"
+    comment.put(github, number, made.commit, f"{made.report.rstrip()}\n\n{text}\n")
     gate = Gate("success", f"{made.verdict.verdict}: {made.verdict.sentence}")
-    commit_status.put(github, pull.sha, gate, run)
+    commit_status.put(github, made.commit, gate, run)
 
 
 def _refused(github: GitHub, retrain: Retrain, made: Challenger) -> str:

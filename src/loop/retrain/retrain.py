@@ -13,7 +13,7 @@ from loop.base.markup import plain
 from loop.github.client import GitHub
 from loop.monitor.inputs import past_retrains
 from loop.monitor.schema import FINDING, Finding
-from loop.repo import remote
+from loop.repo import default_branch, remote
 from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.retrain import challenger, propose
@@ -47,7 +47,12 @@ def main(now: pd.Timestamp | None, *, proposed: bool) -> int:
     remote.fetch_main()
     main = remote.main_ref()
     if main is None:
-        raise LoopError("there is no branch main", "main, here or at origin", "`git fetch origin main`")
+        name = default_branch.name()
+        raise LoopError(
+            f"there is no branch {name}",
+            "the default branch, here or at origin",
+            f"`git fetch origin {name}`",
+        )
     past_retrains.room()
     moved = _windows(main, finding, at)
     if github is not None:

@@ -22,8 +22,7 @@ class Base:
 
     def text(self, path: Path, commit: str | None = None) -> str | None:
         """A file of the base's newest commit (or of `commit`); None if it has no such file."""
-        found = Commit(commit or self.commit).file(path)
-        return None if found is None else found.decode(errors="replace")
+        return Commit(commit or self.commit).words(path)
 
     def yaml(self, path: Path, commit: str | None = None) -> Any:
         """A YAML file of the base; None if it has no such file. Raises LoopError if it is not YAML."""

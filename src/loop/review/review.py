@@ -16,15 +16,7 @@ from loop.base.errors import LoopError, UsageError, debugging, mistake
 from loop.repo.worktree import Checkout, checkout
 from loop.review import candidate as candidates
 from loop.review import champion as champions
-from loop.review import (
-    changes,
-    checks,
-    compare,
-    conclusion,
-    review_html,
-    review_report,
-    which_champion,
-)
+from loop.review import changes, checks, compare, conclusion, review_html, review_report, which_champion
 from loop.review import rerun_check as reruns
 from loop.review.base import Base, resolve
 from loop.review.candidate import Candidate
@@ -57,7 +49,6 @@ def main(against: str, rerun: bool) -> int:
     files.write_text(REVIEW / "report.md", review_report.markdown(done.verdict))
     files.write_text(REVIEW / "report.html", review_html.report(done.verdict, done.rows, done.slices))
     print(review_report.terminal(done.verdict))
-    print(f"  report      {REVIEW}/report.html, {REVIEW}/report.md")
     return exit_codes.REVIEW[done.verdict.verdict]
 
 

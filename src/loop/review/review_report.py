@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from loop.base.markup import figure, fitted, plain, render
 from loop.review.verdict import Change, Changes, Metric, Verdict
+from loop.settings.paths import REVIEW
 
 LONGEST = 55_000  # bytes; GitHub refuses a comment of more than 65,536 characters
 CUT = "_The report is cut here, because it would be too long; `review/report.html` has all of it._"
@@ -35,7 +36,7 @@ def terminal(verdict: Verdict) -> str:
     lines += [f"  note: {plain(note)}" for note in verdict.notes]
     if verdict.candidate.dirty:
         lines.append("  note: this tree has changes that are not committed")
-    return "\n".join(lines)
+    return "\n".join([*lines, f"  report      {REVIEW}/report.html, {REVIEW}/report.md"])
 
 
 def markdown(verdict: Verdict) -> str:

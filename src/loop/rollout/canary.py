@@ -1,7 +1,7 @@
 """A canary: the requests that each model answered, compared by what became of them.
 
 Rows of all canary stages are pooled, each with the share that its stage gave the challenger. The bounds
-hold at every interim look (stats/sequential.py); `limits.alpha` is divided among them, so that an equal
+hold at every interim analysis (stats/sequential.py); `limits.alpha` is divided among them, so that an equal
 challenger is called worse by any of them with that chance at most.
 """
 
@@ -76,12 +76,6 @@ def _outcomes(rows: pd.DataFrame, limits: Limits) -> list[tuple[str, Loss, float
     return found
 
 
-def _business() -> str | None:
-    """The title of the business metric, of which a row without a decision has none."""
-    found = getattr(metrics, "BUSINESS", None)
-    return found.title if found is not None else None
-
-
 def _turned(rows: Callable[..., np.ndarray], better: str, *names: str) -> Loss:
     """The figure of each row, turned so that less is better."""
     sign = -1.0 if better == "higher" else 1.0
@@ -95,7 +89,8 @@ def _turned(rows: Callable[..., np.ndarray], better: str, *names: str) -> Loss:
 
 
 def _outcome(rows: pd.DataFrame, title: str, loss: Loss, limit: float, alpha: float, needs: Needed) -> Check:
-    known = rows[rows["label"].notna() & (rows["decision"].notna() | (title != _business()))]
+    decides = title == getattr(getattr(metrics, "BUSINESS", None), "title", None)
+    known = rows[rows["label"].notna() & (rows["decision"].notna() | (not decides))]
     found = sequential.difference(
         loss(known),
         known["challenger"].to_numpy(),

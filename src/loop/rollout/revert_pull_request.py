@@ -14,7 +14,7 @@ from loop.github import issue, pull_request
 from loop.github.pull_request import Change
 from loop.production import content
 from loop.production.state import Production, Refused, Version
-from loop.repo import remote
+from loop.repo import default_branch, remote
 from loop.repo.git import git
 
 SERVED = (  # what a model is, and what serves it
@@ -45,7 +45,7 @@ class Back:
     @property
     def by_hand(self) -> str:
         """The commands that do it, for a person."""
-        lines = [f"git switch -c {self.branch} origin/main"]
+        lines = [f"git switch -c {self.branch} origin/{default_branch.name()}"]
         for commit in self.commits:
             mainline = " -m 1" if _merge(commit) else ""
             lines.append(f"git revert --no-edit{mainline} {commit}")
@@ -70,14 +70,14 @@ def main(there: Production) -> int:
 
 def _what(there: Production) -> Back | None:
     """What main has that production refused; None, and a line that says why, where there is nothing to do."""
-    done = remote.to_remote("fetch", "--quiet", "--no-tags", "origin", f"+refs/heads/main:{remote.MAIN}")
+    done, main = remote.fetch_default(), default_branch.at_origin()
     if done.code:
-        raise LoopError(f"main cannot be fetched: {done.gist()}", "a branch main", "fetch it")
+        raise LoopError(f"main cannot be fetched: {done.gist()}", f"a branch {main[20:]}", "fetch it")
     champion = there.state.champion
     if champion is None:
         print("nothing serves yet: there is nothing to take back from main")
         return None
-    if not git("diff", "--name-only", champion.commit, remote.MAIN, "--", *SERVED):
+    if not git("diff", "--name-only", champion.commit, main, "--", *SERVED):
         print(f"main holds what version {champion.version} holds: there is nothing to take back")
         return None
     later = [one for one in there.state.refused if one.version > champion.version]
@@ -95,7 +95,7 @@ def _bring(back: Back) -> None:
     if github and (url := pull_request.find(github, back.branch)):
         print(f"main gives it back by {url}, which is open already")
         return
-    with pull_request.clone(git("rev-parse", remote.MAIN)) as place:
+    with pull_request.clone(git("rev-parse", default_branch.at_origin())) as place:
         if not _revert(back, place):
             print("main has given it back already")
             return
@@ -145,7 +145,7 @@ def _body(back: Back) -> str:
 
 
 def _gh(back: Back) -> str:
-    return f"gh pr create --base main --head {back.branch} --title '{back.title}' --fill"
+    return f"gh pr create --base {default_branch.name()} --head {back.branch} --title '{back.title}' --fill"
 
 
 def _by_hand(title: str, error: LoopError, back: Back | None) -> None:

@@ -4,7 +4,6 @@ Nothing is built and nothing is asked that can wait: names in MLflow, and the pu
 refused change back from main, come after the commit and never undo it.
 """
 
-import getpass
 import os
 
 import pandas as pd
@@ -97,19 +96,9 @@ def _message(state: State, target: Version, reason: str, run: str | None) -> str
     champion = state.champion.version if state.champion else None
     gone = state.challenger.version if state.challenger else None
     body = "" if gone in (None, target.version) else f"Version {gone}, the challenger, is refused too."
-    trailers = {"Reason": reason, "From": champion, "To": target.version, "By": _who(), "Run": run}
+    trailers = {"Reason": reason, "From": champion, "To": target.version, "By": remote.who(), "Run": run}
     subject = transitions.SUBJECTS["rollback"].format(version=target.version, champion=champion)
     return remote.message(subject, body, **trailers)
-
-
-def _who() -> str:
-    """Who asked for it: GitHub's login in a workflow, else the user of git, else of the machine."""
-    if login := os.environ.get("GITHUB_TRIGGERING_ACTOR") or os.environ.get("GITHUB_ACTOR"):
-        return plain(login)
-    try:
-        return plain(git("var", "GIT_AUTHOR_IDENT").rpartition(" <")[0])
-    except LoopError:
-        return plain(getpass.getuser())
 
 
 def _once(there: Production, run: str | None) -> None:

@@ -1,7 +1,6 @@
 """`loop rollout`: what serves and what it has shown, and the transitions of a challenger, each one commit."""
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,6 @@ from loop.production import rollout_policy as policy
 from loop.production.rollout_policy import Policy
 from loop.production.state import Production, State
 from loop.repo import remote
-from loop.repo.git import git
 from loop.rollout import evidence, follow
 from loop.rollout.evidence import Evidence
 from loop.settings import serve_settings
@@ -127,16 +125,6 @@ def abort(folders: Sequence[Path], at: pd.Timestamp, reason: str) -> None:
     _change(transition, render.rescued)
 
 
-def by() -> str:
-    """Who makes a transition: the actor of a workflow, or the user of git."""
-    if actor := os.environ.get("GITHUB_ACTOR"):
-        return actor
-    try:
-        return git("config", "user.name")
-    except LoopError:
-        return "unknown"
-
-
 def _change(
     transition: Callable[[Production], tuple[State, str, None]],
     files: Callable[[State], dict[str, str]] = render.rendered,
@@ -160,7 +148,7 @@ def _sufficient(shown: Evidence) -> None:
         raise LoopError(
             f"{where}: its labels cannot be joined: {shown.unjoinable}",
             f"{shown.needs.labels_min:,} labels, joined to the prediction log by KEY",
-            f"mend that, then `loop rollout status`; or {END}",
+            f"fix that, then `loop rollout status`; or {END}",
         )
     if shown.missing:
         raise LoopError(
@@ -182,7 +170,7 @@ def _evidence_text(state: State, folders: Sequence[Path], at: pd.Timestamp) -> s
 
 def _message(kind: str, body: str, version: int, stage: str) -> str:
     subject = transitions.SUBJECTS[kind].format(version=version, stage=stage, goal=stage)
-    return remote.message(subject, body, Version=version, Stage=stage, By=by())
+    return remote.message(subject, body, Version=version, Stage=stage, By=remote.who())
 
 
 def _where(state: State) -> tuple[int, str]:

@@ -14,12 +14,15 @@ import traceback
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from pydantic_core import to_json
 
 from loop.serve.request import Problem, RefusedError
+
+if TYPE_CHECKING:
+    from loop.serve.server import Server
 
 LOG = logging.getLogger(__name__)
 Scope = MutableMapping[str, Any]
@@ -38,23 +41,6 @@ PATIENCE = 30.0  # seconds in which a body must have come
 METRICS = b"text/plain; version=0.0.4; charset=utf-8"
 
 
-class Serving(Protocol):
-    """What answers; the service makes one when it starts."""
-
-    token: bytes | None
-    body_max: int
-    pages: dict[str, tuple[bytes, bytes]]  # path: type and body
-
-    def answer(self, body: bytes, request_id: str, explain: bool, started: float) -> bytes:
-        """The answer to a body, as JSON. Raises RefusedError."""
-
-    def metrics(self) -> bytes:
-        """The counters, as Prometheus reads them."""
-
-    def count(self, status: int, seconds: float) -> None:
-        """Take note of a prediction's end."""
-
-
 class _StopError(Exception):
     """An answer other than a prediction."""
 
@@ -65,7 +51,7 @@ class _StopError(Exception):
 class Front:
     """ASGI middleware around BentoML's application: answers /predict, /model and the pages itself."""
 
-    def __init__(self, inner: App, serving: Callable[[], Serving | None]) -> None:
+    def __init__(self, inner: App, serving: "Callable[[], Server | None]") -> None:
         self._inner, self._serving = inner, serving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -111,7 +97,7 @@ class Front:
 
     async def _predict(
         self,
-        serving: Serving,
+        serving: "Server",
         scope: Scope,
         headers: dict[bytes, bytes],
         receive: Receive,

@@ -35,25 +35,24 @@ def find(request_id: str, folder: Path | None = None) -> list[Record]:
         raise LoopError(
             f"{request_id} was a list of requests", "one of them", f"name {of_list[0]} to {of_list[-1]}"
         )
-    there, any_row = _reach(folder)
     raise LoopError(
-        f"no prediction {request_id!r} is on record: {there}",
+        f"no prediction {request_id!r} is on record: the log in {folder} {_reach(folder) or 'is empty'}",
         "the X-Request-Id of an answer by a server that logs there",
         "look at LOOP_PREDICTIONS, and at serve.log.retention_days in params.yaml"
-        if any_row
+        if _reach(folder)
         else "`make serve`, then the request that it prints; LOOP_PREDICTIONS names a log elsewhere",
     )
 
 
-def _reach(folder: Path) -> tuple[str, bool]:
-    """Where the log is and how far back it goes; and whether it goes back at all."""
+def _reach(folder: Path) -> str:
+    """How far back the log goes; empty where it is."""
     days = sorted(path.stem for path in (folder / collect.DAYS).glob("*.parquet"))
     waiting = _segments(folder)
-    first = [*days, *(path.stem[:8] for path in waiting)][:1]
-    if not first:
-        return f"the log in {folder} is empty", False
+    if not (days or waiting):
+        return ""
+    first = [*days, *(path.stem[:8] for path in waiting)][0]
     much = f"{counted(len(days), 'day')}, {counted(len(waiting), 'segment')} not yet collected"
-    return f"the log in {folder} goes back to {pd.Timestamp(first[0]):%Y-%m-%d} ({much})", True
+    return f"goes back to {pd.Timestamp(first):%Y-%m-%d} ({much})"
 
 
 def _collected(folder: Path, request_id: str) -> list[Record]:

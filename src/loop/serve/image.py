@@ -18,13 +18,14 @@ from tempfile import TemporaryDirectory
 
 from loop.base import environment, program
 from loop.base.errors import LoopError
-from loop.base.files import digest, replacing
+from loop.base.files import replacing
 from loop.github import workflow_output
-from loop.model import lineage
+from loop.model import artifacts
 from loop.production.content import in_image
 from loop.repo import closure
 from loop.repo.commit import checked_out
 from loop.repo.git import git
+from loop.repo.worktree import uv
 from loop.settings import serve_settings
 from loop.settings.paths import CARD, CARD_JSON, LINEAGE, MODEL, PARAMS, REFERENCE
 
@@ -44,16 +45,16 @@ def main(tag: str | None, push: bool = False) -> int:
     """
     name = _pushable(tag) if push else None
     serve_settings.params()
-    sha256 = _checked_model()
+    sha256 = artifacts.here(*MODELS)
     _ready(shutil.which("docker"))
-    uv, commit, version = _uv(), checked_out(), sha256[:12]
+    commit, version = checked_out(), sha256[:12]
     tag = tag or f"loop:{version}"
     with TemporaryDirectory(prefix="loop-image-") as folder:
         context = Path(folder, "context")
-        _lay_out(context, uv)
+        _lay_out(context)
         bento = _bento(context, Path(folder, "bentoml"))
         built = _build(bento, tag, {"COMMIT": commit, "VERSION": version, **_described()})
-    _write_sbom(uv)
+    _write_sbom()
     told = {
         "image": tag,
         "size": f"{int(_inspect(built, '{{.Size}}')) / 1e6:.0f} MB",
@@ -83,18 +84,6 @@ def _pushable(tag: str | None) -> str:
     return found[1]
 
 
-def _checked_model() -> str:
-    """The hash of the model, which is all there and the one that the lineage names."""
-    sha256: str = lineage.load()["model"]["sha256"]
-    todo = "`loop run` to make it, or `dvc checkout` for the committed one"
-    for path in MODELS:
-        if not path.is_file():
-            raise LoopError(f"{path} is missing", "the model and what is beside it", todo)
-    if (found := digest(MODEL, "sha256")) != sha256:
-        raise LoopError(f"{MODEL} has sha256 {found[:12]}…", f"{sha256[:12]}…, which {LINEAGE} names", todo)
-    return sha256
-
-
 def _ready(docker: str | None) -> None:
     if docker is None:
         raise LoopError(
@@ -107,14 +96,6 @@ def _ready(docker: str | None) -> None:
             "an engine that this user may ask",
             "start it, or set DOCKER_HOST; `docker version` shows whether it answers",
         )
-
-
-def _uv() -> str:
-    local = Path(".tools/bin/uv")
-    found = shutil.which("uv") or (str(local) if local.is_file() else None)
-    if found is None:
-        raise LoopError("there is no `uv`", "uv on PATH or in .tools", "`make setup` installs it")
-    return found
 
 
 def _described() -> dict[str, str]:
@@ -135,16 +116,13 @@ def _page(origin: str) -> str:
     return f"https://{found[1]}/{found[2]}" if found else ""
 
 
-def _lay_out(context: Path, uv: str) -> None:
+def _lay_out(context: Path) -> None:
     """Copy what the bento may hold into a folder as bentofile.yaml expects it."""
     for name in _code():
         _copy(Path(name), context / Path(name).relative_to("src"))
     for path in (*MODELS, PARAMS, BENTOFILE, TEMPLATE, INSTALLER):
         _copy(path, context / path)
-    _run(
-        "uv's export",
-        [uv, "export", *GROUP, "--no-emit-project", "--output-file", str(context / "requirements.txt")],
-    )
+    _export(context / "requirements.txt", "--no-emit-project")
 
 
 def _code() -> set[str]:
@@ -181,7 +159,7 @@ def _build(bento: Path, tag: str, arguments: dict[str, str]) -> str:
         raise LoopError(
             f"`docker build` ended with {code}",
             "an image; what Docker said is above",
-            "mend that and build again; a base that cannot be fetched is replaced by LOOP_IMAGE_BASE "
+            "fix that and build again; a base that cannot be fetched is replaced by LOOP_IMAGE_BASE "
             "and LOOP_IMAGE_BUILDER",
         )
     return id_file.read_text().strip()
@@ -211,11 +189,14 @@ def _inspect(tag: str, form: str) -> str:
     return _run("docker inspect", ["docker", "image", "inspect", "--format", form, tag]).strip()
 
 
-def _write_sbom(uv: str) -> None:
+def _write_sbom() -> None:
     """The packages of the image in CycloneDX; those of the base are its maker's to list."""
-    form = ("--format", "cyclonedx1.5", "--preview-features", "sbom-export")
     with replacing(SBOM) as draft:
-        _run("uv's export", [uv, "export", *GROUP, *form, "--output-file", str(draft)])
+        _export(draft, "--format", "cyclonedx1.5", "--preview-features", "sbom-export")
+
+
+def _export(to: Path, *form: str) -> None:
+    _run("uv's export", [uv(Path.cwd()), "export", *GROUP, *form, "--output-file", str(to)])
 
 
 def _run(
@@ -225,5 +206,5 @@ def _run(
     done = program.ask(command, seconds=3600, cwd=cwd, env=environment.child(**(more or {})))
     if done.code:
         said = "\n".join((done.errors or done.out).strip().splitlines()[-5:])
-        raise LoopError(f"{name} failed: {said}", "exit code 0", f"mend it, then `{' '.join(command[:3])} …`")
+        raise LoopError(f"{name} failed: {said}", "exit code 0", f"fix it, then `{' '.join(command[:3])} …`")
     return done.out

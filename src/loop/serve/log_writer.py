@@ -19,12 +19,13 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from pydantic_core import to_json
 
 from loop.data.columns import Array
+from loop.serve.counters import Counters
 
 LOG = logging.getLogger(__name__)
 EVERY = 0.25  # seconds between two writes
@@ -59,24 +60,11 @@ def line(
     )
 
 
-class Counting(Protocol):
-    """Counters that a log moves: rows dropped, writes failed, and the gauge of rows that wait."""
-
-    dropped: Any
-    failures: Any
-    waiting: Any
-
-
 class PredictionLog:
     """Appends lines to segments in a folder; a segment being written is locked, and ends in `.open`."""
 
     def __init__(
-        self,
-        folder: Path,
-        head: Mapping[str, Any],
-        rows_max: int,
-        counters: Counting,
-        every: float = EVERY,
+        self, folder: Path, head: Mapping[str, Any], rows_max: int, counters: Counters, every: float = EVERY
     ) -> None:
         self._counters, self._every = counters, every
         self._folder, self._head, self._rows_max = folder, to_json(dict(head)) + b"\n", rows_max

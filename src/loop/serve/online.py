@@ -49,6 +49,11 @@ class _Read:
         self.aged = view.age is not None
 
 
+def names(views: Sequence[Any] = VIEWS) -> list[str]:
+    """The columns of features, then those of ages."""
+    return [name for view in views for name in view.features] + [view.age for view in views if view.age]
+
+
 class Features:
     """The features of requests as of their decisions, from a store, never an error."""
 
@@ -56,8 +61,7 @@ class Features:
         self.views = views
         self._store = store
         self._rest_until = 0.0
-        self.names = [name for view in views for name in view.features]
-        self.names += [view.age for view in views if view.age]
+        self.names = names(views)
         self._aged = [at for at, view in enumerate(views) if view.age]
         self._read = [_Read(view) for view in views]
         width = [1 + len(view.features) for view in views]

@@ -30,10 +30,7 @@ PREDICTION = {
         "missing": NAMES | {"description": "feature views that knew nothing of this request"},
         "stale": NAMES | {"description": "feature views that knew only what is too old"},
         "unknown": NAMES | {"description": "fields whose value training never saw"},
-        "base": {
-            "type": "number",
-            "description": "with explain: where contributions start from",
-        },
+        "base": {"type": "number", "description": "with explain: where contributions start from"},
         "contributions": {
             "type": "object",
             "additionalProperties": {"type": "number"},

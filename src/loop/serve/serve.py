@@ -13,11 +13,10 @@ from pathlib import Path
 
 from loop.base import environment, program
 from loop.base.errors import LoopError
-from loop.base.files import digest
-from loop.model import lineage
+from loop.model import artifacts
 from loop.repo import protocol
 from loop.settings import serve_settings
-from loop.settings.paths import MODEL, REFERENCE
+from loop.settings.paths import REFERENCE
 from problem import schema
 
 PATIENCE = 60.0  # seconds in which a server must be ready
@@ -29,7 +28,8 @@ def main(host: str, port: int) -> int:
 
     serve_settings.params()
     place = serve_settings.place()
-    _ready_to_serve(host, port)
+    artifacts.here(REFERENCE)
+    _free(host, port)
     path = os.pathsep.join(filter(None, [str(Path("src").resolve()), os.environ.get("PYTHONPATH")]))
     defaults = {"OMP_NUM_THREADS": "1", "BENTOML_DO_NOT_TRACK": "True"}
     command = [sys.executable, *protocol.own().entries["serve"]]
@@ -52,19 +52,7 @@ def main(host: str, port: int) -> int:
         server.wait()  # it flushes its log first
 
 
-def _ready_to_serve(host: str, port: int) -> None:
-    sha256 = lineage.load()["model"]["sha256"]
-    for path in (MODEL, REFERENCE):
-        if not path.is_file():
-            raise LoopError(
-                f"{path} is missing", "the model and what is beside it", "`loop run`, or `dvc checkout`"
-            )
-    if digest(MODEL, "sha256") != sha256:
-        raise LoopError(
-            f"{MODEL} is not the model that the lineage names",
-            f"sha256 {sha256[:12]}…",
-            "`loop run`, or `dvc checkout --force`",
-        )
+def _free(host: str, port: int) -> None:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as asked:
         asked.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

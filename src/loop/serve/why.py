@@ -28,9 +28,8 @@ from loop.model.artifacts import Stored
 from loop.repo.commit import CHANGED, Commit, of_model
 from loop.repo.git import git, has
 from loop.repo.worktree import checkout
-from loop.serve import find, loaded_model
+from loop.serve import find, loaded_model, online
 from loop.serve.explain import Explainer
-from loop.serve.online import Features
 from loop.settings import serve_settings
 from loop.settings.paths import ENVIRONMENT_LOCK, LINEAGE, MODEL, PARAMS, REFERENCE
 from problem import features as problem_features
@@ -103,21 +102,7 @@ def columns_of(record: dict[str, Any], model: loaded_model.Model) -> Columns:
     columns = arrays.of_rows([dict.fromkeys(known) | request], known)
     columns |= {name: model.reference.columns[name][:1] for name in kinds if name not in known}
     numbers = dict(record["features"])
-    names = Features(_NoStore()).names
-    return columns | {name: np.array([numbers.get(name, np.nan)], np.float64) for name in names}
-
-
-class _NoStore:
-    """In place of a store: the features are on record."""
-
-    def get(self, keys: Any) -> list[bytes | None]:
-        return [None] * len(keys)
-
-    def replace(self, rows: Any, as_of: str) -> None:
-        return None
-
-    def as_of(self) -> str | None:
-        return None
+    return columns | {name: np.array([numbers.get(name, np.nan)], np.float64) for name in online.names()}
 
 
 def _elsewhere(record: dict[str, Any]) -> str | None:

@@ -34,7 +34,7 @@ class Hysteresis(Section):
 class Retrain(Section):
     """When a retrain is proposed, and on which rows it trains: all (expanding), or the last `days`.
 
-    What it would gain is asked when something is suspicious, and every `check_up_days` anyway.
+    What it would gain is asked when a signal alarms, and every `check_up_days` anyway.
     """
 
     window: Literal["expanding", "rolling"]

@@ -26,7 +26,8 @@ def read_json(model: type[M], text: bytes, refused: Callable[[str], LoopError], 
 
 def problem(item: Mapping[str, Any], name: str = "") -> tuple[str, str]:
     """Found and expected of one of pydantic's errors; `name` is the key that it lies below."""
-    key, kind = ".".join(filter(None, [name, *map(str, item["loc"])])), item["type"]
+    parts = [str(part) for part in item["loc"] if part != "[key]"]  # of pydantic, for a key itself
+    key, kind = ".".join(filter(None, [name, *parts])), item["type"]
     if kind == "json_invalid":
         return "no JSON", "JSON"
     if kind in ("missing", "extra_forbidden"):
@@ -50,4 +51,6 @@ def shown(value: Any) -> str:
     """A value as a person wrote it; what is large by its kind."""
     if isinstance(value, dict | list | tuple):
         return MAPPING if isinstance(value, dict) else LIST
-    return "empty" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
+    if value is None or isinstance(value, bool):
+        return "empty" if value is None else str(value).lower()
+    return repr(value) if isinstance(value, str) else f"{value}"

@@ -15,7 +15,7 @@ from problem import metrics
 
 def _metric(name: str) -> str:
     if name not in metrics.METRICS:
-        raise ValueError(f"is `{name}`, no metric", f"one of {', '.join(metrics.METRICS)}")
+        raise ValueError(f"names `{name}`, no metric", f"one of {', '.join(metrics.METRICS)}")
     return name
 
 

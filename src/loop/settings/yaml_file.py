@@ -101,6 +101,12 @@ class Loader(yaml.SafeLoader):
                 raise _refused("a merge of mappings (`<<`)", key.start_mark)
 
 
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """Double quotes escape what is not seen; PyYAML's other styles lose some of it."""
+    style = None if all(sign.isprintable() or sign == "\n" for sign in text) else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
 def _int(_: Loader, node: yaml.ScalarNode) -> int:
     text = node.value.replace("_", "")
     return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
@@ -121,5 +127,6 @@ def _refused(problem: str, mark: Any) -> yaml.MarkedYAMLError:
 for _kind, _pattern in _CORE.items():
     for _reader in (Loader, _Dumper):
         _reader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(f"^(?:{_pattern})$"), None)
+_Dumper.add_representer(str, _text)
 Loader.add_constructor("tag:yaml.org,2002:int", _int)
 Loader.add_constructor("tag:yaml.org,2002:float", _float)

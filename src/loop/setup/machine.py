@@ -1,6 +1,5 @@
 """What a machine and a clone need: for the pipeline, and, each with what is lost without it, for the rest."""
 
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -28,7 +27,12 @@ def needs() -> list[Need]:
             "loop doctor --fix",
             lambda: not renamed.keys(load(PARAMS)) and not renamed.of_problem(),
         ),
-        Need("results that match dvc.lock", "the model here is not the branch's", "make run", _up_to_date),
+        Need(
+            "results that match dvc.lock",
+            "the model here is not the branch's",
+            "make run",
+            lambda: _dvc("status", "--json").strip() in ("", "{}"),
+        ),
         Need(
             "owners in .github/CODEOWNERS",
             "policy and workflows change without their owner's approval",
@@ -71,10 +75,6 @@ def _locked() -> bool:
         return False
     command = [uv, "sync", "--locked", "--check", "--quiet", "--python", sys.executable]
     return program.ask(command, seconds=TIMEOUT).code == 0
-
-
-def _up_to_date() -> bool:
-    return not json.loads(_dvc("status", "--json") or "{}")
 
 
 def _dvc(*arguments: str) -> str:

@@ -4,9 +4,8 @@ Each need is one shell script of `gh` commands, which may run any number of time
 is what is run.
 """
 
-import json
 import re
-from typing import Any
+from importlib.resources import files as resources
 
 from loop.base.errors import LoopError
 from loop.setup.gh import ask
@@ -21,27 +20,6 @@ LABELS = {
     "dependencies": ("0366d6", "an update of a package or an action"),
 }
 _REPO = "repos/{owner}/{repo}"
-_ADMIN = {"actor_id": 5, "actor_type": "RepositoryRole", "bypass_mode": "pull_request"}  # 5: administrators
-_KEPT: list[dict[str, Any]] = [{"type": "deletion"}, {"type": "non_fast_forward"}]
-_REVIEWED: list[dict[str, Any]] = [
-    {
-        "type": "pull_request",
-        "parameters": {
-            "required_approving_review_count": 1,
-            "dismiss_stale_reviews_on_push": True,
-            "require_code_owner_review": True,
-            "require_last_push_approval": False,
-            "required_review_thread_resolution": False,
-        },
-    },
-    {
-        "type": "required_status_checks",
-        "parameters": {
-            "strict_required_status_checks_policy": True,
-            "required_status_checks": [{"context": GATE}],
-        },
-    },
-]
 _LOGIN = re.compile(r"[A-Za-z0-9](-?[A-Za-z0-9])*(/[A-Za-z0-9._-]+)?")
 
 
@@ -66,7 +44,7 @@ def needs(reviewers: list[str]) -> list[Need]:
                 f"gh label create {name} --force --color {color} --description '{text}'"
                 for name, (color, text) in LABELS.items()
             ),
-            _labels,
+            lambda: all(ask(f"{_REPO}/labels/{name}") is not None for name in LABELS),
         ),
         Need(
             f"branch {PRODUCTION}",
@@ -84,13 +62,13 @@ def needs(reviewers: list[str]) -> list[Need]:
         Need(
             f"rules of {MAIN}: pull request, code owners, status `{GATE}`",
             f"a change can reach {MAIN} without a review of the model",
-            _ruleset(MAIN, [*_KEPT, *_REVIEWED], [_ADMIN]),
+            _ruleset(MAIN),
             lambda: _rules(MAIN, {"deletion", "non_fast_forward", "pull_request", "required_status_checks"}),
         ),
         Need(
             f"rules of {PRODUCTION}: history is kept",
             "what served when can be rewritten",
-            _ruleset(PRODUCTION, _KEPT, []),
+            _ruleset(PRODUCTION),
             lambda: _rules(PRODUCTION, {"deletion", "non_fast_forward"}),
         ),
     ]
@@ -99,10 +77,6 @@ def needs(reviewers: list[str]) -> list[Need]:
 def _may_open() -> bool:
     found = ask(f"{_REPO}/actions/permissions/workflow")
     return bool(found and found["can_approve_pull_request_reviews"])
-
-
-def _labels() -> bool:
-    return all(ask(f"{_REPO}/labels/{name}") is not None for name in LABELS)
 
 
 def _guarded() -> bool:
@@ -141,19 +115,12 @@ def _environment(reviewers: list[str]) -> str:
     )
 
 
-def _ruleset(branch: str, rules: list[dict[str, Any]], bypass: list[dict[str, Any]]) -> str:
+def _ruleset(branch: str) -> str:
     """A script that makes the ruleset of a branch, or makes the one of that name like it."""
-    body = {
-        "name": branch,
-        "target": "branch",
-        "enforcement": "active",
-        "conditions": {"ref_name": {"include": [f"refs/heads/{branch}"], "exclude": []}},
-        "rules": rules,
-        "bypass_actors": bypass,
-    }
+    body = resources("loop.setup").joinpath("rulesets", f"{branch}.json").read_text(encoding="utf-8")
     return (
         f"id=$(gh api '{_REPO}/rulesets?includes_parents=false&per_page=100' "
         f"--jq '[.[] | select(.name == \"{branch}\") | .id][0] // empty')\n"
         f'gh api -X "$([ "$id" ] && echo PUT || echo POST)" "{_REPO}/rulesets${{id:+/$id}}" --input - '
-        f"<<'JSON'\n{json.dumps(body, indent=2)}\nJSON"
+        f"<<'JSON'\n{body}JSON"
     )

@@ -35,12 +35,7 @@ class Gain:
 
 
 def gain(
-    metric: Any,
-    label: Floats,
-    scores: tuple[Floats, Floats],
-    codes: Codes,
-    weight: Floats,
-    confidence: float,
+    metric: Any, label: Floats, scores: tuple[Floats, Floats], codes: Codes, weight: Floats, confidence: float
 ) -> Gain:
     """The gain of the second of `scores` over the first, both (rows,), with its interval.
 

@@ -1,4 +1,4 @@
-"""Two arms of a canary compared while it runs: bounds that hold at every interim look.
+"""Two arms of a canary compared while it runs: bounds that hold at every interim analysis.
 
 Asymptotic confidence sequences (Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas 2024, "Time-uniform
 central limit theory and asymptotic confidence sequences", Annals of Statistics 52(6)), with the one-sided
@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 
 from loop.stats.bootstrap import Codes, Floats
 
-BURN_IN = 50  # rows of information before the first look: a mean of fewer is not normal yet
+BURN_IN = 50  # rows of information before the first bounds: a mean of fewer is not normal yet
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """An estimate with a lower and an upper bound, each of which holds at all looks with 1 - alpha.
+    """An estimate with a lower and an upper bound, each of which holds at all times with 1 - alpha.
 
     `information` is counted in rows of the challenger. NaN bounds before the burn-in is over.
     """
@@ -59,7 +59,7 @@ def shortfall(challenger: Floats, share: Floats, *, entity: Codes, alpha: float)
 
 
 def margin(variance: Floats, information: Floats, alpha: float) -> Floats:
-    """How far a sum of `variance` strays from its expectation, at any look, with chance alpha at most.
+    """How far a sum of `variance` strays from its expectation, at any time, with chance alpha at most.
 
     Any shape. NaN below the burn-in, after which the boundary starts to count; it is tightest at about
     seven times the burn-in.

@@ -14,6 +14,7 @@ from loop.model import artifacts
 from loop.model.artifacts import Stored
 from loop.production import state
 from loop.repo import remote
+from loop.repo.commit import require
 from loop.repo.dvc_lock import outs
 from loop.repo.git import git
 from loop.repo.worktree import Checkout, Scorer, checkout
@@ -69,14 +70,7 @@ def of(name: str, commit: str, here: Path) -> Iterator[Champion]:
 
     Raises LoopError when it cannot be had or made again.
     """
-    try:
-        git("cat-file", "-e", f"{commit}^{{commit}}", cwd=here)
-    except LoopError:
-        raise LoopError(
-            f"{name} is commit {commit[:12]}, which this clone does not have",
-            "the history of main, whole",
-            "`git fetch --unshallow origin`, or `git fetch origin`",
-        ) from None
+    require(commit, name, here)
     with checkout(commit, here) as home:
         lock = home.path / PIPELINE_LOCK
         md5 = outs(load(lock)).get(str(MODEL)) if lock.is_file() else None

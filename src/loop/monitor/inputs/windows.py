@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from loop.base.errors import LoopError
 from loop.data.features import DECIDED_AT
@@ -62,10 +63,10 @@ def past_ends(when: Days, setup: Settings) -> list[str]:
     return [str(day) for day in np.arange(first, np.datetime64(when.baseline) + 1, setup.step_days)]
 
 
-def inside(days: np.ndarray, ends: list[str], setup: Settings) -> np.ndarray:
-    """Which of `days` lie in the windows that end before `ends`: (windows, days)."""
-    end = np.array(ends, "datetime64[D]")[:, None]
-    return np.asarray((days < end) & (days >= end - setup.window_days))
+def inside(days: ArrayLike, ends: ArrayLike, width: int) -> NDArray[np.bool_]:
+    """Which of `days` lie in the windows of `width` days that end before `ends`: (windows, days)."""
+    day, end = np.asarray(days, "datetime64[D]"), np.asarray(ends, "datetime64[D]")[:, None]
+    return np.asarray((day < end) & (day >= end - width))
 
 
 def window(rows: pd.DataFrame, until: str, setup: Settings) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from loop.monitor.report.phrases import (
     state,
     value,
 )
-from loop.monitor.schema import FOLDER, Finding, Outcomes, Window
+from loop.monitor.schema import FOLDER, Finding, Window
 
 HTML_REPORT = FOLDER / "report.html"
 LONGEST = 8_000  # bytes of markdown
@@ -36,7 +36,7 @@ def terminal(finding: Finding) -> str:
         *_wrapped("matters", ", ".join(_used(finding, name) for name in finding.features_that_matter), 2),
         *_wrapped("gain", _gain(finding), 2),
         *_wrapped("inputs", _window(finding.inputs, finding.source), 1),
-        *_wrapped("labels", _outcomes(finding.outcomes), 2),
+        *_wrapped("labels", labels(finding.outcomes) if finding.outcomes else "", 2),
     ]
     tail = [
         *_wrapped("model", _model(finding), 2),
@@ -124,10 +124,6 @@ def _window(window: Window | None, source: str) -> str:
         return ""
     rows = counted(window.rows, "row")
     return f"{window.since[:10]} until {window.until[:10]}, {rows} ({plain(source, 30)})"
-
-
-def _outcomes(found: Outcomes | None) -> str:
-    return "" if found is None else labels(found)
 
 
 def _model(finding: Finding) -> str:

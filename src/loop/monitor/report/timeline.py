@@ -207,13 +207,9 @@ def _has(*names: str) -> Callable[[Finding], bool]:
     return lambda finding: any(getattr(one, name) is not None for one in finding.curves for name in names)
 
 
-def _summed(finding: Finding) -> bool:
-    return finding.cusum is not None and any(value is not None for value in finding.cusum.path)
-
-
 PANELS = (  # what draws it, its height in inches, and what it needs
     (_loss, 2.2, _has("loss", "estimate")),
     (_bias, 1.6, _has("bias")),
     (_scores, 1.6, _has("score_mean", "label_mean", "decision_share")),
-    (_cusum, 1.5, _summed),
+    (_cusum, 1.5, lambda finding: finding.cusum and any(one is not None for one in finding.cusum.path)),
 )

@@ -1,12 +1,12 @@
 """The curves of a report: a point for each past window and each run."""
 
-import numpy as np
 import pandas as pd
 
 from loop.monitor.inputs.windows import Days, inside, past_ends, window
 from loop.monitor.schema import Point
 from loop.monitor.signals import performance
 from loop.monitor.signals.performance import Daily, Windowed
+from loop.monitor.signals.series import number
 from loop.settings.monitor_settings import Settings
 
 
@@ -17,7 +17,7 @@ def curves(
     found = []
     past = past_ends(when, setup)
     for is_past, ends, runs in ((True, past, past), (False, when.ends, when.runs)):
-        within = inside(daily.days, ends, setup)
+        within = inside(daily.days, ends, setup.window_days)
         loss, bias = (
             performance.windowed(total, daily, within, setup.seed) for total in (daily.loss, daily.bias)
         )
@@ -44,12 +44,8 @@ def _three(name: str, found: Windowed | None, place: int) -> dict[str, float | N
     if found is None:
         return {name: None, f"{name}_low": None, f"{name}_high": None}
     values = zip((name, f"{name}_low", f"{name}_high"), (found.value, found.low, found.high), strict=True)
-    return {key: _number(float(value[place])) for key, value in values}
+    return {key: number(float(value[place])) for key, value in values}
 
 
 def _mean(values: pd.Series) -> float | None:
-    return _number(float(values.mean())) if len(values) else None
-
-
-def _number(value: float) -> float | None:
-    return round(value, 6) if np.isfinite(value) else None
+    return number(float(values.mean())) if len(values) else None

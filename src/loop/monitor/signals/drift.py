@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from loop.data.features import DECIDED_AT
+from loop.monitor.inputs.windows import inside
 from loop.monitor.schema import Feature, Statistic
 from loop.monitor.signals.series import Floats, Series, number, since
 from loop.settings.monitor_settings import Settings
@@ -121,20 +122,20 @@ def drift(
     `importance` is that of each feature whose shuffling moves the score.
     """
     baseline = days.between("0001", until)
-    inside, rest = profile.past(baseline, settings.window_days, settings.step_days)
-    windows = days.weighted(_inside(days.days, runs, settings.window_days), runs)
+    within, rest = profile.past(baseline, settings.window_days, settings.step_days)
+    windows = _windows(days, runs, settings.window_days)
     independent = len(baseline.days) / settings.window_days
     whole = baseline.total()
     moved = {
-        name: _moved(name, whole, windows, (rest, inside), independent, settings.alpha) for name in days.bins
+        name: _moved(name, whole, windows, (rest, within), independent, settings.alpha) for name in days.bins
     }
     weights = np.array(list(importance.values()))
     p = np.array([moved[name].p for name in importance]).reshape(len(importance), len(runs))
     adjusted = np.column_stack(
         [thresholds.benjamini_hochberg(p[:, run], weights) for run in range(len(runs))]
     )
-    inside, rest, whole, windows = (_of(part, list(importance)) for part in (inside, rest, whole, windows))
-    past, now = dependence.distance(rest, inside), dependence.distance(whole, windows)
+    within, rest, whole, windows = (_of(part, list(importance)) for part in (within, rest, whole, windows))
+    past, now = dependence.distance(rest, within), dependence.distance(whole, windows)
     return Drift(
         runs=runs,
         moved=moved,
@@ -189,10 +190,8 @@ def simes(p: Floats) -> Floats:
     return np.where(known > 0, least, np.nan)
 
 
-def _inside(days: list[str], runs: list[str], window_days: int) -> NDArray[np.int64]:
-    day = np.array(days, "datetime64[D]")
-    end = np.array(runs, "datetime64[D]")[:, None]
-    return ((day < end) & (day >= end - window_days)).astype(np.int64)
+def _windows(days: Profile, ends: list[str], width: int) -> Profile:
+    return days.weighted(inside(days.days, ends, width).astype(np.int64), ends)
 
 
 def _constant(days: Profile, baseline: Profile, names: list[str], end: str, settings: Settings) -> list[str]:
@@ -200,12 +199,12 @@ def _constant(days: Profile, baseline: Profile, names: list[str], end: str, sett
 
     Not those which did so in a past window too: it does not rain every week. Few rows tell nothing.
     """
-    newest = days.weighted(_inside(days.days, [end], settings.step_days), [end])
+    newest = _windows(days, [end], settings.step_days)
     if newest.rows[0] < settings.rows_min * settings.step_days / settings.window_days:
         return []
     found = set()
     for width, among in ((settings.window_days, slice(None)), (settings.step_days, slice(-1, None))):
-        newest = days.weighted(_inside(days.days, [end], width), [end])
+        newest = _windows(days, [end], width)
         held = [name for name in names if newest.rows[0] and _one_value(newest, name, among)[0]]
         past = profile.past(baseline, width, 1)[0] if held else newest
         found |= {name for name in held if not _one_value(past, name, among).any()}

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from loop.data.features import DECIDED_AT
+from loop.monitor.inputs import windows
 from loop.monitor.schema import Cusum
 from loop.monitor.signals.series import Floats, Series
 from loop.settings.monitor_settings import Settings
@@ -96,11 +97,11 @@ def windowed(total: Floats, days: Daily, inside: np.ndarray, seed: int) -> Windo
 def performance(days: Daily, until: str, ends: list[str], settings: Settings) -> Performance:
     """What is monitored of matured labels: windows that end before `ends`, against those before `until`."""
     width, step = settings.window_days, settings.step_days
-    inside = _windows(days.days, np.array(ends, "datetime64[D]"), width)
+    inside = windows.inside(days.days, ends, width)
     baseline = days.days < np.datetime64(until, "D")
     first = days.days[0] + width
     past_ends = np.arange(first, np.datetime64(until, "D") + 1, step)
-    past = _windows(days.days, past_ends, width)
+    past = windows.inside(days.days, past_ends, width)
     independent = baseline.sum() / width
     loss, bias = (windowed(total, days, inside, settings.seed) for total in (days.loss, days.bias))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -118,9 +119,7 @@ def performance(days: Daily, until: str, ends: list[str], settings: Settings) ->
             kind="concept",
             name="loss",
             title=title,
-            value=loss.value,
-            low=loss.low,
-            high=loss.high,
+            **vars(loss),
             limit=sum(thresholds.band(past_loss, independent, settings.alpha)),
             p=loss_p,
             alarm=(loss_p < settings.alpha) & enough,
@@ -129,9 +128,7 @@ def performance(days: Daily, until: str, ends: list[str], settings: Settings) ->
             kind="concept",
             name="bias",
             title="mean score less mean label",
-            value=bias.value,
-            low=bias.low,
-            high=bias.high,
+            **vars(bias),
             limit=thresholds.band(past_bias, independent, settings.alpha / 2)[1],
             p=bias_p,
             alarm=(bias_p < settings.alpha) & certain & enough,
@@ -139,11 +136,6 @@ def performance(days: Daily, until: str, ends: list[str], settings: Settings) ->
         path_alarm,
     ]
     return Performance(rows, loss, bias, label, series, path)
-
-
-def _windows(days: np.ndarray, ends: np.ndarray, width: int) -> np.ndarray:
-    end = ends[:, None]
-    return np.asarray((days < end) & (days >= end - width))
 
 
 def _cusum(

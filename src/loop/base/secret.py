@@ -1,0 +1,31 @@
+"""Passwords that stand in addresses: taken out of whatever is printed, logged or kept."""
+
+import logging
+import re
+from typing import Any
+
+_LOGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s'\"<>]*@")
+_QUERY = re.compile(
+    r"([?&](?:access_?token|token|sig|signature|x-amz-signature|password|api_?key)=)[^&\s'\"<>]+",
+    re.IGNORECASE,
+)
+
+
+def hidden(text: str) -> str:
+    """The text, with `…` for who logs in, and how, in each address."""
+    return _QUERY.sub(r"\1…", _LOGIN.sub(r"\1…@", text))
+
+
+def hide_in_logs() -> None:
+    """From now on no line of a log shows one."""
+    logging.setLogRecordFactory(_Record)
+
+
+class _Record(logging.LogRecord):
+    def getMessage(self) -> str:  # noqa: N802 - of logging
+        return hidden(super().getMessage())
+
+    def __init__(self, *values: Any, **more: Any) -> None:
+        super().__init__(*values, **more)
+        if self.exc_info and not self.exc_text:
+            self.exc_text = hidden(logging.Formatter().formatException(self.exc_info))

@@ -1,0 +1,57 @@
+"""A password in an address is shown nowhere: not in a message, not in a log, not in a traceback."""
+
+import logging
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loop.base.errors import LoopError
+from loop.base.secret import hidden, hide_in_logs
+
+SECRETS = st.text(
+    st.characters(codec="ascii", exclude_characters="/\\'\"<> \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f"), min_size=8
+)
+
+
+@given(SECRETS)
+def test_whoever_logs_in_is_hidden_in_any_address(secret):
+    text = f"cannot reach postgresql+psycopg2://user:{secret}@db.example:5432/runs, says git"
+    assert hidden(text) == "cannot reach postgresql+psycopg2://…@db.example:5432/runs, says git"
+
+
+@pytest.mark.parametrize("name", ["token", "access_token", "sig", "X-Amz-Signature", "password", "api_key"])
+def test_a_secret_of_a_query_is_hidden(name):
+    assert hidden(f"https://host/a?x=1&{name}=s3cret&y=2") == f"https://host/a?x=1&{name}=…&y=2"
+
+
+@pytest.mark.parametrize("text", ["https://host/a?x=1", "mail a@b.example", "s3://bucket/key", "a: b@c"])
+def test_what_is_no_login_stays(text):
+    assert hidden(text) == text
+
+
+def test_a_mistake_holds_none_in_any_of_its_parts():
+    address = "http://user:s3cret@host"
+    error = LoopError(f"found {address}", f"expected {address}", f"try {address}")
+    assert "s3cret" not in f"{error} {error.found} {error.expected} {error.todo}"
+
+
+def test_a_log_shows_none(capsys):
+    before = logging.getLogRecordFactory()
+    handler = logging.StreamHandler()
+    log = logging.getLogger("test_secret")
+    log.addHandler(handler)
+    try:
+        hide_in_logs()
+        log.error("no answer of %s", "http://user:s3cret@host")
+        try:
+            raise RuntimeError("http://user:s3cret@host")
+        except RuntimeError:
+            log.exception("it failed")
+    finally:
+        logging.setLogRecordFactory(before)
+        log.removeHandler(handler)
+    shown = capsys.readouterr().err
+    assert "no answer of http://…@host" in shown
+    assert "RuntimeError: http://…@host" in shown
+    assert "s3cret" not in shown

@@ -1,0 +1,79 @@
+"""The workflow files: whose actions they use, which branches they name, and how CML comes to a runner."""
+
+import re
+import subprocess
+
+import pytest
+import yaml
+
+from conftest import ROOT
+
+FILES = sorted([*ROOT.glob(".github/workflows/*.yml"), *ROOT.glob(".github/actions/*/action.yml")])
+WORKFLOWS = [file for file in FILES if file.parent.name == "workflows"]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_action_is_githubs_own_or_lies_here(file):
+    """One that an organization does not allow stops the whole workflow before its first step."""
+    used = re.findall(r"^\s*(?:- )?uses: (\S+)", file.read_text(), re.MULTILINE)
+    assert [one for one in used if not one.startswith(("actions/", "./"))] == []
+
+
+def values(found, *, but=("name", "description")):
+    """Every text below a node of YAML, less what only people read."""
+    if isinstance(found, dict):
+        for key, value in found.items():
+            yield from values(value) if key not in but else ()
+    elif isinstance(found, list):
+        for value in found:
+            yield from values(value)
+    else:
+        yield str(found)
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
+def test_no_workflow_knows_the_name_of_the_default_branch(file):
+    assert not [
+        text for text in values(yaml.safe_load(file.read_text())) if re.search(r"\bmain\b|\bmaster\b", text)
+    ]
+
+
+def test_what_a_merge_queue_asks_for_is_run_there():
+    """`gate` is required: a queue in which nothing sets it waits for ever."""
+    events = {file.stem: yaml.safe_load(file.read_text())[True] for file in WORKFLOWS}
+    assert {name for name, on in events.items() if "merge_group" in on} == {"checks", "gate", "review"}
+
+
+@pytest.fixture
+def upstream(tmp_path):
+    """A CML of our own, of two files, and the options by which `make cml` takes it."""
+    home = tmp_path / "upstream"
+    (home / "bin").mkdir(parents=True)
+    (home / "bin/cml.js").write_text("#!/bin/sh\necho it runs\n")
+    (home / "package.json").write_text('{"name": "cml", "version": "0.0.1"}')
+    (home / "package-lock.json").write_text(
+        '{"lockfileVersion": 2, "packages": {"": {"name": "cml", "version": "0.0.1"}}}'
+    )
+
+    def run(*command: str) -> str:
+        done = subprocess.run(command, cwd=home, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    run("git", "init", "--quiet")
+    run("git", "add", ".")
+    run("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "-m", "cml")
+    return [f"CML={tmp_path}/cml", f"CML_FROM={home}", f"CML_COMMIT={run('git', 'rev-parse', 'HEAD')}"]
+
+
+def make(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["make", "cml", *options], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_cml_is_held_to_one_hash_before_any_of_it_can_run(upstream, tmp_path):
+    refused = make(*upstream, f"CML_HASH={'0' * 64}")
+    assert refused.returncode != 0
+    assert not (tmp_path / "cml/path").exists()
+    found = re.search(r"have the hash ([0-9a-f]{64})", refused.stderr)
+    assert make(*upstream, f"CML_HASH={found[1]}").returncode == 0
+    run = subprocess.run([tmp_path / "cml/path/cml"], capture_output=True, text=True, check=True)
+    assert run.stdout == "it runs\n"
