@@ -80,7 +80,7 @@ clean:  ## remove the environment; data, models and caches stay
 
 setup: .python $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv)  ## the locked environment, in .venv
 	@$(UV) sync --locked --quiet --python "$(PYTHON)"
-	@for path in .venv/lib/python*/site-packages/_editable_impl_loop.pth; do echo ../../../../src > "$$path"; done  # in any locale
+	@test -L .venv || for path in .venv/lib/python*/site-packages/_editable_impl_loop.pth; do echo ../../../../src > "$$path"; done  # in any locale
 
 .tools/bin/uv: requirements-uv.txt | .python
 	@echo "setting up uv in .tools"
@@ -91,7 +91,7 @@ setup: .python $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv)  ## the locked 
 
 # CML for the workflows, where no action but GitHub's own is allowed too: one commit and what its lock names, held
 # to one hash before any of it runs. A runner that has CML keeps its own.
-cml:
+cml:  ## CML for the workflows, held to one hash
 	@command -v cml >/dev/null || test -x $(CML)/path/cml || { \
 	  rm -rf $(CML) && git init --quiet $(CML) && cd $(CML) && \
 	  git fetch --quiet --depth 1 "$(CML_FROM)" $(CML_COMMIT) && git checkout --quiet FETCH_HEAD && rm -rf .git && \

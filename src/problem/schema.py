@@ -280,9 +280,15 @@ _ARRIVES_AFTER_DECISION = pa.Check(
 )
 
 
+_DATE = (  # every month has its days, and every fourth year its 29th of February
+    r"^([0-9]{4}-((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
+    r"|([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29)$"
+)
+
+
 def _request_columns() -> dict[str, pa.Column]:
     """What a caller sends. `metadata={"personal": "drop"}` (or "hash") keeps a column out of the log."""
-    date = pa.Check.str_matches(r"^\d{4}-\d\d-\d\d$", name="YYYY-MM-DD")
+    date = pa.Check.str_matches(_DATE, name="a day that there is, as YYYY-MM-DD")
     airport = pa.Check.str_matches(r"^[A-Z]{3}$", name="three letters")
     return {
         "flight_date": pa.Column("str", date, description="day of departure, local"),

@@ -37,6 +37,26 @@ def rows_changed(table: str, frame: pd.DataFrame) -> dict[str, int]:
     return {entry["rule"]: entry["rows"] for entry in repair(table, frame)[1]}
 
 
+def test_a_flight_date_is_a_day_that_there_is():
+    days = {
+        f"{year}-{month:02}-{day:02}"
+        for year in (1900, 2000, 2012, 2013)
+        for month in range(14)
+        for day in range(33)
+    }
+    known = {
+        f"{day:%Y-%m-%d}"
+        for year in (1900, 2000, 2012, 2013)
+        for day in pd.date_range(f"{year}", periods=366)
+        if day.year == year
+    }
+    texts = pd.Series(
+        [*sorted(days), "2013-6-02", "2013-06-02 ", "\u0662\u0660\u0661\u0663-06-02"], dtype="str"
+    )
+    found = schema.REQUEST.columns["flight_date"].checks[0](texts).check_output
+    assert set(texts[found]) == known
+
+
 def test_real_days_keep_their_contract(real):
     for name, expected in schema.raw(AS_OF, LIMITS).items():
         assert contract.check(real[name], expected, name) == []

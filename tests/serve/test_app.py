@@ -59,7 +59,7 @@ def test_the_score_is_what_the_pipeline_gives_a_frame_with_the_features_of_the_s
     sha256 = lineage.load(finished.path / "models/lineage.json")["model"]["sha256"]
     pipeline = model_file.read(finished.path / "models/model.skops", sha256, problem_model.TRUSTED)
     server = client.server
-    requests, _ = server._contract.read(json.dumps(EXAMPLE).encode())
+    requests, *_ = server._contract.read(json.dumps(EXAMPLE).encode())
     asked = server._contract.columns(requests, datetime.now().astimezone())
     found = server._predictor.predict(asked)
     expected = problem_model.score(pipeline, columns.to_frame(found.columns))[0]
@@ -166,6 +166,13 @@ WRONG = {
     "more after it": (json.dumps(EXAMPLE).encode() + b" x", "", "not JSON"),
     "nested deeply": (DEEP, "", "recursion"),
     "nested deeply in a field": (json.dumps(EXAMPLE).encode()[:-1] + b',"z":' + DEEP, "", "recursion"),
+    "a field twice": (json.dumps(EXAMPLE).encode()[:-1] + b', "%b": 1}' % NUMBER.encode(), NUMBER, "twice"),
+    "a time in other digits": (
+        EXAMPLE
+        | {"decided_at": "\u0662\u0660\u0661\u0663-\u0660\u0666-\u0660\u0663T\u0660\u0660:\u0662\u0665Z"},
+        "decided_at",
+        "\u0662\u0660\u0661\u0663",
+    ),
     "NaN": (json.dumps(EXAMPLE | {NUMBER: float("nan")}).encode(), NUMBER, "nan"),
     "infinity": (json.dumps(EXAMPLE | {NUMBER: float("inf")}).encode(), NUMBER, "inf"),
 }

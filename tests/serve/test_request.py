@@ -35,7 +35,7 @@ CASES = {  # a column, what it allows, what it does not
     "two limits": (pa.Column("int64", [C.ge(5), C.in_range(0, 100)]), [5, 100], [1, 101]),
     "two lists": (pa.Column("str", [C.isin(["a", "b"]), C.isin(["b"])]), ["b"], ["a"]),
     "a list and a limit": (pa.Column("int64", [C.isin([1, 2, 3]), C.ge(2)]), [2], [1, 4]),
-    "a list of numbers": (pa.Column("int64", C.isin([1, 2])), [1], [3, True, 1.0]),
+    "a list of numbers": (pa.Column("int64", C.isin([1, 2])), [1, 1.0], [3, True, 1.5]),
     "a list of truths": (pa.Column("bool", C.isin([True])), [True], [False, 1]),
     "an empty list": (pa.Column("str", C.isin([])), [], ["a"]),
     "two patterns": (pa.Column("str", [C.str_matches("a"), C.str_matches("ab")]), ["ab"], ["ac"]),
@@ -54,8 +54,26 @@ CASES = {  # a column, what it allows, what it does not
     "a truth or null": (pa.Column("boolean", nullable=True), [None, True, False], [1, "true"]),
     "a text or null": (pa.Column("str", C.isin(["a"]), nullable=True), [None, "a"], ["b"]),
     "an instant or null": (pa.Column(TIME, nullable=True), [None, "2020-01-01T00:00Z"], ["2020"]),
-    "a small number": (pa.Column("int32"), [1], ["1", None]),
+    "a small number": (pa.Column("int32"), [1, 2**31 - 1], ["1", None, 2**31]),
+    "a number without a sign": (pa.Column("uint8", C.le(1000)), [0, 255], [-1, 256]),
+    "a large number": (pa.Column("int64"), [2**63 - 1, 2.0**53], [2**63, 2.0**54, 1e300]),
+    "digits": (pa.Column("str", C.str_matches(r"^\d\d$")), ["12"], ["\u0661\u0662", "1\uff12", "12\n"]),
     "a short number": (pa.Column("float32"), [1.5, 2], ["1"]),
+    "an instant as databases write it": (
+        pa.Column(TIME),
+        ["2020-01-01 00:00:00+00", "2020-01-01T05:30:00.1234560+0530", "2020-02-29T00:00:00.000000000Z"],
+        [
+            "2020-01-01 00:00:00",
+            "2020-01-01T00:00:00.1234567Z",
+            "2020-01-01T24:00Z",
+            "2019-02-29T00:00Z",
+            "\u0662\u0660\u0662\u0660-\u0660\u0661-\u0660\u0661T\u0660\u0660:\u0660\u0660Z",
+            "2020-01-01T00:00+24:00",
+            "2020-01-01T00:00Z\n",
+            1577836800,
+            1577836800.0,
+        ],
+    ),
     "an instant from a day on": (pa.Column(TIME, C.ge(DAY)), ["2013-01-01T00:00Z"], ["2012-12-31T23:59Z"]),
     "anything": (pa.Column("str"), ["anything", ""], [1, None]),
 }
@@ -96,6 +114,57 @@ def test_a_check_of_whole_rows_means_what_it_means_on_a_frame(check, good, bad):
 def test_a_type_that_json_has_not_is_refused_at_the_start():
     with pytest.raises(LoopError, match="complex128"):
         of(pa.Column("complex128"))
+
+
+TWO = Contract(10, pa.DataFrameSchema({"x": pa.Column("int64"), "y": pa.Column("str", nullable=True)}))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"x": 1, "y": "a", "x": 2}',
+        '{"x": 1, "x": 1, "y": null}',
+        '[{"x": 1, "y": "a"}, {"x": 1, "y": "a", "y": "a"}]',
+        r'{"x": 1, "y": "say \"x\"", "y": null}',
+        r'{"x": 1, "y": "a", "\u0078": 2}',
+        '{"x": 1.0, "x": 2.0, "y": "a"}',
+    ],
+)
+def test_a_field_that_is_given_twice_is_refused(body):
+    with pytest.raises(RefusedError) as refused:
+        TWO.read(body.encode())
+    assert [(one.field in ("x", "y"), one.found) for one in refused.value.problems] == [
+        (True, "a field that is given twice")
+    ]
+
+
+@pytest.mark.parametrize("text", ['"', '\\"', '"x": 1', "\\", "\\\\", 'é "x"', "", "{}", None])
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_quotes_within_a_text_are_no_field(text, ascii_only):
+    row = {"x": 1, "y": text}
+    for value in (row, [row, row]):
+        rows, *_ = TWO.read(json.dumps(value, ensure_ascii=ascii_only).encode())
+        assert rows == (value if isinstance(value, list) else [value])
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("number", [b"5215", b"5215.0", b"5.215e3"])
+def test_a_whole_number_may_be_written_as_a_float_and_a_body_may_begin_with_a_mark(mark, number):
+    rows, many, understood = TWO.read(mark + b' [{"x": %b, "y": "1.0"}]' % number)
+    assert (rows, many) == ([{"x": 5215, "y": "1.0"}], True)
+    assert isinstance(rows[0]["x"], int)
+    assert json.loads(understood) == rows
+    assert b"5215" in understood
+    assert b"5215.0" not in understood
+
+
+@pytest.mark.parametrize(
+    "body", [b"\xef\xbb\xbf" * 5000 + b"{}", '{"x": 1.0}'.encode("utf-16"), b"\xef\xbb\xbf"]
+)
+def test_more_than_one_mark_or_another_encoding_is_not_json(body):
+    with pytest.raises(RefusedError) as refused:
+        TWO.read(body)
+    assert "not JSON" in refused.value.problems[0].found
 
 
 def test_more_mistakes_than_anybody_reads_are_counted_and_not_listed():

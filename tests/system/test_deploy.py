@@ -68,8 +68,8 @@ def host(finished: Repo, changed: Repo, tmp_path_factory) -> Repo:
         pytest.skip("no nginx: on Debian, apt install nginx-light")
     path = tmp_path_factory.mktemp("host") / "repo"
     shutil.copytree(finished.path, path, symlinks=True)
-    shutil.copytree(changed.path / ".dvc/cache", path / ".dvc/cache", dirs_exist_ok=True)
     repo = Repo(path)
+    repo.run("cp", "--recursive", "--no-clobber", str(changed.path / ".dvc/cache"), ".dvc")
     repo.commit()
     repo.git("fetch", "--quiet", str(changed.path), "change:change")
     return repo

@@ -206,7 +206,7 @@ def test_a_persons_own_older_one_is_left_open_and_named_in_the_new_one(site):
     ],
 )
 def test_the_pull_request_says_drifted_where_a_signal_alarms_alone(site, alarm, heading):
-    site.retrain(signals=[{**literal.BASE["signals"][0], "alarm": alarm}])
+    site.retrain(signals=[{**literal.BASE["signals"][0], "alarm": alarm, "confirmed": alarm}])
     (pull,) = site.open()
     assert pull["body"].startswith(heading)
 

@@ -58,7 +58,10 @@ def of_rows(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]) -> Colu
 def instants(texts: Sequence[str | None]) -> Array:
     """Instants in ISO 8601 with a zone (`Z` or an offset) in UTC, NaT for None. Raises ValueError."""
     if all(text is None or text[-1] == "Z" for text in texts):
-        return np.array([text and text[:-1] for text in texts], TIME)
+        try:
+            return np.array([text and text[:-1] for text in texts], TIME)
+        except ValueError:  # more than six digits of a second, which the way below reads
+            pass
     aware = [text and datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None) for text in texts]
     return np.array(aware, TIME)
 

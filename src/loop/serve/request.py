@@ -4,6 +4,8 @@ Columns, types, ranges and categories are those of `schema.REQUEST`, in pydantic
 whole rows run on columns. Every refusal names field, found and expected.
 """
 
+import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,25 +26,18 @@ from typing_extensions import TypedDict
 
 from loop.base.counted import counted
 from loop.data import columns as arrays
+from loop.data import values
 from loop.data.columns import Columns
 from loop.data.features import DECIDED_AT
+from loop.data.values import EARLIEST, INSTANT, LATEST, WORDS, integers, is_whole
 from problem import schema
 
 FOUND_MAX = 100  # characters of a wrong value that are sent back
 PROBLEMS_MAX = 20
 ERRORS_MAX = 1000
 EXPLAINED_MAX = 20  # requests of one body that are explained: each costs as much as two thousand scores
-EARLIEST, LATEST = np.datetime64("1900-01-01"), np.datetime64("2262-01-01")
-ISO = r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)$"
-WORDS = {
-    int: "a whole number",
-    float: "a number",
-    str: "a text",
-    bool: "true or false",
-    datetime: "an instant such as 2013-06-03T00:25:00Z, with a zone, from 1900 until 2262",
-}
-
-
+BOM = b"\xef\xbb\xbf"
+FLOAT = re.compile(rb"[0-9](\.|[eE])")  # there may be one in a body
 Test = Callable[[Columns], Any]  # which rows keep a check, or whether all do
 
 
@@ -68,13 +63,12 @@ class Contract:
 
     def __init__(self, rows_max: int, contract: pa.DataFrameSchema = schema.REQUEST) -> None:
         self.rows_max, self.explained_max = rows_max, min(rows_max, EXPLAINED_MAX)
-        self.kinds = {name: arrays.kind(column) for name, column in contract.columns.items()}
-        made = {name: _field(column) for name, column in contract.columns.items()}
+        columns = values.columns(contract)
+        self.kinds = {name: arrays.kind(column) for name, column in columns.items()}
+        made = {name: _field(column) for name, column in columns.items()}
         allowed = {name: check for name, (_, check) in made.items()}
         fields = {name: field for name, (field, _) in made.items()}
-        self._expected = {
-            name: _expectation(column, allowed[name]) for name, column in contract.columns.items()
-        }
+        self._expected = {name: _expectation(column, allowed[name]) for name, column in columns.items()}
         if DECIDED_AT in fields:
             fields[DECIDED_AT] = NotRequired[fields[DECIDED_AT]]
         request: Any = _typed(fields)
@@ -84,20 +78,62 @@ class Contract:
         self._checks = [(str(check.name), _of_rows(check, self.kinds)) for check in contract.checks]
         self._checks += [
             (f"{name}: {check.name}", _on_frame(check, name))
-            for name, column in contract.columns.items()
+            for name, column in columns.items()
             for check in column.checks
             if check is not allowed[name]  # which its type makes already
         ]
         self._times = [name for name, kind in self.kinds.items() if kind == arrays.TIME]
+        self._integers = [name for name, column in columns.items() if arrays.plain(column) is int]
+        texts = [column for column in columns.values() if arrays.plain(column) in (str, datetime)]
+        self._nullable = [column.name for column in texts if column.nullable]
+        self._texts = len(texts) - len(self._nullable)
 
-    def read(self, body: bytes) -> tuple[list[dict[str, Any]], bool]:
-        """The requests in a body, and whether it was a list of them. Raises RefusedError."""
+    def read(self, body: bytes) -> tuple[list[dict[str, Any]], bool, bytes]:
+        """The requests in a body, whether it was a list of them, and the body as it was understood.
+
+        Raises RefusedError.
+        """
         try:
-            if body.lstrip(b" \t\r\n")[:1] == b"[":
-                return self.many.validate_json(body), True
-            return [self.one.validate_json(body)], False
-        except ValidationError as error:
-            raise RefusedError(*self._problems(error)) from None
+            rows, many = self._parsed(body)
+        except ValidationError:
+            body = self._plainer(body)
+            try:
+                rows, many = self._parsed(body)
+            except ValidationError as error:
+                raise RefusedError(*self._problems(error)) from None
+        if body.count(b'"') != self._quotes(rows) or (b"\\" in body and b'\\"' in body):
+            _each_once(body)
+        return rows, many, body
+
+    def _parsed(self, body: bytes) -> tuple[list[dict[str, Any]], bool]:
+        if body.lstrip(b" \t\r\n")[:1] == b"[":
+            return self.many.validate_json(body), True
+        return [self.one.validate_json(body)], False
+
+    def _quotes(self, rows: Sequence[dict[str, Any]]) -> int:
+        """The quotes around the fields and texts of these rows, each given once."""
+        fields, optional = sum(map(len, rows)), DECIDED_AT in self.kinds and DECIDED_AT not in self._nullable
+        found = fields + self._texts * len(rows)
+        if optional:  # the one field that a row may leave out
+            found -= len(self.kinds) * len(rows) - fields
+        for name in self._nullable:
+            found += sum(row.get(name) is not None for row in rows)
+        return 2 * found
+
+    def _plainer(self, body: bytes) -> bytes:
+        """The body without a byte order mark, and with 5 for 5.0 in a whole number."""
+        body = body.removeprefix(BOM)
+        if not (self._integers and FLOAT.search(body)):
+            return body
+        try:
+            found = _each_once(body)
+            for row in found if isinstance(found, list) else [found]:
+                for name in self._integers if isinstance(row, dict) else ():
+                    if isinstance(value := row.get(name), float) and is_whole(value):
+                        row[name] = int(value)
+            return json.dumps(found, allow_nan=False).encode()
+        except (ValueError, RecursionError):
+            return body  # which says itself what is wrong with it
 
     def columns(self, requests: Sequence[dict[str, Any]], now: datetime) -> Columns:
         """The requests as columns, decided `now` where they do not say when. Raises RefusedError."""
@@ -157,6 +193,20 @@ class Contract:
         return Problem(field, _short(item["input"]), self._expected[name])
 
 
+def _each_once(body: bytes) -> Any:
+    """What a body holds. Raises RefusedError for a field that is given twice, ValueError for no JSON."""
+
+    def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise RefusedError(Problem(twice[:FOUND_MAX], "a field that is given twice", "each field once"))
+        return found
+
+    return json.loads(body.decode(), object_pairs_hook=made)
+
+
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= FOUND_MAX else text[:FOUND_MAX] + "…"
@@ -181,18 +231,18 @@ def _typed(fields: dict[str, Any]) -> Any:
 
 def _field(column: pa.Column) -> tuple[Any, pa.Check | None]:
     """The type of a field, and the check of the column that it makes, if one can be made by a type."""
-    plain = arrays.plain(column)
     found_checks = [
-        (found, check) for check in column.checks if (found := _allowed(plain, check)) is not None
+        (found, check) for check in column.checks if (found := _allowed(column, check)) is not None
     ]
-    found, check = found_checks[0] if found_checks else (_allowed(plain, None), None)
+    found, check = found_checks[0] if found_checks else (_allowed(column, None), None)
     examples = [example[column.name] for example in schema.REQUEST_EXAMPLES if column.name in example]
     about = Field(description=column.description, examples=examples or None)
     return Annotated[found | None if column.nullable else found, about], check
 
 
-def _allowed(plain: type, check: pa.Check | None) -> Any:
+def _allowed(column: pa.Column, check: pa.Check | None) -> Any:
     """A type that allows just what the check does; None where there is none. Without a check, any value."""
+    plain = arrays.plain(column)
     name = "" if check is None else getattr(check._check_fn, "__name__", "")
     given = {} if check is None else check.statistics
     if check is None:
@@ -203,20 +253,22 @@ def _allowed(plain: type, check: pa.Check | None) -> Any:
     elif plain is str and name == "str_length" and given["exact_value"] is None:
         limits = {"min_length": given["min_value"], "max_length": given["max_value"]}
     elif plain is str and name == "str_matches" and isinstance(given["pattern"], str):
-        limits = {"pattern": f"^(?:{given['pattern']})"}  # pandera looks at the start of a text
+        end = given["pattern"].replace(r"\Z", "$")  # as Rust and JSON Schema write it
+        limits = {"pattern": f"^(?:{end})"}  # pandera looks at the start of a text
     elif plain in (int, float) and name in RANGES:
         limits = RANGES[name](given)
     else:
         return None
     if plain is int:
-        limits = {"ge": -(2**63), "le": 2**63 - 1} | limits
+        low, high = integers(column)
+        limits |= {"ge": max(low, limits.get("ge", low)), "le": min(high, limits.get("le", high))}
         if not all(float(limit).is_integer() for limit in limits.values()):
             return None
         limits = {key: int(limit) for key, limit in limits.items()}
     if plain is float:
         limits["allow_inf_nan"] = False
     if plain is datetime:
-        limits = {"pattern": ISO, "json_schema_extra": {"format": "date-time"}}
+        limits = {"pattern": INSTANT, "json_schema_extra": {"format": "date-time"}}
     value: Any = str if plain is datetime else plain
     found: Any = Annotated[value, Field(**limits)]
     try:

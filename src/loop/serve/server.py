@@ -74,7 +74,7 @@ class Server:
     def answer(self, body: bytes, request_id: str, explain: bool, started: float) -> bytes:
         """The answer to a body, as JSON. Raises RefusedError."""
         at = app.now()
-        requests, many = self._contract.read(body)
+        requests, many, body = self._contract.read(body)
         columns = self._contract.columns(requests, at)
         if explain and self._explainer is None:
             raise RefusedError(Problem("explain", "true", "false: this model cannot be explained"))

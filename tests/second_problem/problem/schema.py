@@ -93,9 +93,13 @@ _RANGES = {
     "hdl": (5, 200),
     "log_triglycerides": (1, 10),
 }
+_DAY = (
+    r"^([0-9]{4}-((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
+    r"|([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29)$"
+)
 _REQUEST = {
     "patient": pa.Column("str", metadata={"personal": "hash"}),
-    "day": pa.Column("str"),
+    "day": pa.Column("str", pa.Check.str_matches(_DAY, name="a day that there is, as YYYY-MM-DD")),
     "clinic": pa.Column("str", pa.Check.isin(CLINICS, name="known clinic", description="a new one? add it")),
     **{name: pa.Column("float64", _within(*_RANGES[name]), nullable=name == "bmi") for name in MEASURES},
 }
