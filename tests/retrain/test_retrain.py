@@ -104,7 +104,11 @@ def test_it_starts_from_main_whatever_is_checked_out(laptop):
         (lambda _: None, NOW + pd.Timedelta(days=7), "is of 2013-09-02T00:00Z"),
         (lambda repo: repo.git("branch", "retrain"), None, "a branch is called retrain"),
         (lambda repo: literal.write(repo.path, now="2013-05-20T00:00Z"), None, "trained until 2013-05-01"),
-        (lambda repo: repo.git("branch", "--move", "trunk"), None, "there is no branch main"),
+        (
+            lambda repo: [repo.git("branch", *one) for one in (("--move", "trunk"), ("other",))],
+            None,
+            "there is no branch main",
+        ),
     ],
     ids=[
         "no finding",

@@ -51,4 +51,6 @@ def shown(value: Any) -> str:
     """A value as a person wrote it; what is large by its kind."""
     if isinstance(value, dict | list | tuple):
         return MAPPING if isinstance(value, dict) else LIST
-    return "empty" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
+    if value is None or isinstance(value, bool):
+        return "empty" if value is None else str(value).lower()
+    return repr(value) if isinstance(value, str) else f"{value}"

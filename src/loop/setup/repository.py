@@ -4,6 +4,7 @@ Each need is one shell script of `gh` commands, which may run any number of time
 is what is run.
 """
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -193,5 +194,5 @@ def _ruleset(name: str, ref: str, rules: list[dict[str, Any]], bypass: list[dict
         f"id=$(gh api '{_REPO}/rulesets?includes_parents=false&per_page=100' "
         f"--jq '[.[] | select(.name == \"{name}\") | .id][0] // empty')\n"
         f'gh api -X "$([ "$id" ] && echo PUT || echo POST)" "{_REPO}/rulesets${{id:+/$id}}" --input - '
-        f"<<'JSON'\n{body}JSON"
+        f"<<'JSON'\n{json.dumps(body, indent=2)}\nJSON"
     )
