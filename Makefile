@@ -80,7 +80,7 @@ clean:  ## remove the environment; data, models and caches stay
 
 setup: .python $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv)  ## the locked environment, in .venv
 	@$(UV) sync --locked --quiet --python "$(PYTHON)"
-	@test -L .venv || for path in .venv/lib/python*/site-packages/_editable_impl_loop.pth; do echo ../../../../src > "$$path"; done  # in any locale
+	@test -L .venv || for path in .venv/lib/python*/site-packages/_editable_impl_loop.pth; do echo ../../../../src > "$$path.new" && mv "$$path.new" "$$path"; done  # in any locale
 
 .tools/bin/uv: requirements-uv.txt | .python
 	@echo "setting up uv in .tools"

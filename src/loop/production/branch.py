@@ -14,7 +14,7 @@ import pandas as pd
 from loop.base.errors import LoopError
 from loop.production import state as production
 from loop.production.state import BRANCH, STATE, VERSIONS, Production, State, Version
-from loop.repo.git import git
+from loop.repo.git import LockedError, git
 from loop.repo.remote import identity, remote, to_remote
 from loop.settings import yaml_file
 
@@ -147,6 +147,8 @@ def _push(commit: str, now: Production) -> None:
     if not remote():
         try:
             git("update-ref", LOCAL, commit, now.commit or "0" * 40)
+        except LockedError:
+            raise
         except LoopError:
             raise _MovedError from None
         return

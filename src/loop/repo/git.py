@@ -1,5 +1,6 @@
 """git, asked and answered as text: the one place that runs it."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -54,8 +55,18 @@ def is_ancestor(commit: str, of: str) -> bool:
     return ask("merge-base", "--is-ancestor", commit, of).code == 0
 
 
+class LockedError(LoopError):
+    """A file by which git keeps others away: of a git that is at work, or that was killed."""
+
+    def __init__(self, path: str) -> None:
+        todo = f"wait until it has ended and run it again; if no git is at work, `rm {path}`"
+        super().__init__(f"git is locked by {path}", "no other git at work here", todo)
+
+
 def _good(done: Done) -> Done:
     if done.code:
+        if locked := re.search(r"Unable to create '(.+\.lock)': File exists", done.errors):
+            raise LockedError(locked[1])
         lines = [line for line in done.errors.splitlines() if line.strip()] or ["it said nothing"]
         raise LoopError(f"git failed: {lines[0].strip()}", "a git repository", "run from a clone's root")
     return done

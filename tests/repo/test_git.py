@@ -1,0 +1,39 @@
+"""What git could not do is one message; a lock is named by its file: only a person knows whose it is."""
+
+from pathlib import Path
+
+import pytest
+
+from loop.base.errors import LoopError
+from loop.repo import git
+
+
+@pytest.fixture
+def place(tmp_path):
+    for part in ("init -q", "config user.name a", "config user.email a@b", "commit -q --allow-empty -m one"):
+        git.git(*part.split(), cwd=tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("lock", "call"),
+    [
+        ("index.lock", ("add", "--all")),
+        ("HEAD.lock", ("commit", "--quiet", "--allow-empty", "--message=two")),
+        ("refs/heads/here.lock", ("update-ref", "refs/heads/here", "HEAD")),
+    ],
+)
+def test_a_lock_that_a_killed_git_left_is_named_with_the_way_out(place, lock, call):
+    path = place / ".git" / lock
+    path.touch()
+    (place / "a").touch()
+    with pytest.raises(git.LockedError) as caught:
+        git.git(*call, cwd=place)
+    held = Path(caught.value.found.removeprefix("git is locked by "))
+    assert (place / held).samefile(path)
+    assert "if no git is at work, `rm " in caught.value.todo
+
+
+def test_what_git_refuses_is_said_by_its_first_line(place):
+    with pytest.raises(LoopError, match="git failed: fatal: ambiguous argument 'none'"):
+        git.git("log", "none", cwd=place)
