@@ -44,7 +44,7 @@ WHOLE = {  # fixtures of whole pipelines, of the small problem's too, and of a b
 }
 SLOW = {ROOT / "tests/system", ROOT / "tests/workflows"}
 COMMAND_LINE = {"loop.cli", "loop.cli.app"}  # what its commands import when they run, a test need not reach
-OF_A_PROBLEM = ("the problem", "this history")  # reasons to skip that no machine can mend
+OF_A_PROBLEM = ("the problem", "this history", "this kernel")  # reasons to skip that no install mends
 FIRST = (  # what takes longest starts first, and while one worker makes `finished` others need it not
     "tests/workflows/test_pull_requests.py",
     "tests/system/test_image.py",

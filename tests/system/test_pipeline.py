@@ -105,7 +105,7 @@ def test_a_disk_that_fills_up_is_reported_and_leaves_nothing_half_written(
     alone = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"]), "sh", "-c", small]
     done = working_copy.run(*alone, check=False)
     if done.returncode == 99 or "unshare:" in done.stderr:
-        pytest.skip("this machine lets nobody mount: sysctl kernel.apparmor_restrict_unprivileged_userns=0")
+        pytest.skip("this kernel lets nobody mount: sysctl kernel.apparmor_restrict_unprivileged_userns=0")
     assert done.returncode == 1
     assert "the disk is full" in done.stderr
     assert "Traceback" not in done.stderr
