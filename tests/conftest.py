@@ -33,6 +33,8 @@ from support.warm import Warm
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and all below
 
+for _name in [name for name in os.environ if name.startswith(("GITHUB_", "ACTIONS_", "RUNNER_"))]:
+    del os.environ[_name]  # tests are in no workflow, or fake one
 hypothesis.settings.register_profile("loop", deadline=None)  # a machine may be busy: no test is timed
 hypothesis.settings.load_profile("loop")
 ROOT = Path(__file__).parent.parent

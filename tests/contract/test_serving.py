@@ -170,7 +170,7 @@ def _typed() -> dict[str, Any]:
 
 @pytest.mark.parametrize("example", schema.REQUEST_EXAMPLES, ids=str)
 def test_an_example_of_a_request_keeps_the_contract_on_a_frame_and_as_json(example):
-    read, many = Contract(10).read(json.dumps(example).encode())
+    read, many, _ = Contract(10).read(json.dumps(example).encode())
     frame = columns.to_frame(Contract(10).columns(read, NOW))
     assert not many
     assert not contract.check(frame, schema.REQUEST, "request")

@@ -86,7 +86,7 @@ class Engine:
 
     def wait(self) -> None:
         """Until it answers. Skips where it cannot run."""
-        for _ in range(150):
+        for _ in range(3000):
             if self.docker("version", check=False).returncode == 0:
                 return
             if self._process is None or self._process.poll() is not None:
@@ -128,7 +128,7 @@ class Registry:
             self._process = subprocess.Popen(
                 ["docker-registry", "serve", str(folder / "config.yml")], stdout=log, stderr=log
             )
-        for _ in range(100):
+        for _ in range(3000):
             if self.get("/v2/")[0] == 200:
                 return
             time.sleep(0.1)
@@ -223,7 +223,7 @@ class Container:
 
     def wait(self) -> None:
         """Until it is ready."""
-        for _ in range(200):
+        for _ in range(6000):
             try:
                 if self.call("/readyz")[0] == 200:
                     return
@@ -386,7 +386,7 @@ def own(engine: Engine, folder: Path, owner: str) -> None:
 
 @pytest.fixture(scope="module")
 def container(engine, repo, local, pushed) -> Container:
-    local.result(100)  # it fills the store
+    local.result(3600)  # it fills the store
     predictions = repo.path.parent / "predictions"
     predictions.mkdir()
     own(engine, predictions, "1034:1034")
@@ -405,7 +405,7 @@ def answers(container: Container, asked: list[tuple[str, bool]]) -> list[str]:
 
 
 def test_answers_are_those_of_the_local_model_to_the_bit(container, local, asked):
-    assert answers(container, asked) == local.result(100)
+    assert answers(container, asked) == local.result(3600)
     assert len({row["score"] for row in json.loads(local.result()[2])}) > 100
 
 
@@ -483,7 +483,7 @@ def test_it_fits_into_450_mb(engine, built):
 
 
 def test_its_own_check_finds_it_healthy(container):
-    for _ in range(100):
+    for _ in range(3000):
         if container.inspect("{{.State.Health.Status}}") == "healthy":
             return
         time.sleep(0.2)

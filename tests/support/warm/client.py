@@ -42,7 +42,7 @@ def ask(argv: list[str]) -> int:
         "cwd": os.getcwd(),
         "environment": dict(os.environ),
         "umask": os.umask(0),
-        "editable": [os.path.normpath(f"{editable}/../{line}") for line in lines],
+        "editable": [os.path.normpath(os.path.join(os.path.dirname(editable), line)) for line in lines],
     }
     text = json.dumps(asked).encode()
     with socket.socket(socket.AF_UNIX) as server:
