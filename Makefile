@@ -86,8 +86,8 @@ setup: .python $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv)  ## the locked 
 	@echo "setting up uv in .tools"
 	@$(PYTHON) -m venv .tools || { printf 'error: %s\n  expected: %s\n  to do:    %s\n' \
 	  "$(PYTHON) cannot make a virtual environment" "its module venv" "on Debian: apt install python3-venv" >&2; exit 1; }
-	@.tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
-	@touch $@
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --require-hashes -r requirements-uv.txt
+	@touch -c $@
 
 # CML for the workflows, where no action but GitHub's own is allowed too: one commit and what its lock names, held
 # to one hash before any of it runs. A runner that has CML keeps its own.
