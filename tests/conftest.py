@@ -1,8 +1,9 @@
 """Shared fixtures: a scratch copy of the repository, and one in which the pipeline has run.
 
 `pytest --touched-by main` runs what a change reaches: test files that changed, that import changed
-code, that name a changed file of another kind, or whose helpers changed; and the contract suite when
-params changed. Tests of whole pipelines are left to `make test`, as by `pytest --fast`.
+code or a package whose lock changed, that name a changed file of another kind, or whose helpers
+changed; and the contract suite when params changed. Tests of whole pipelines are left to `make test`,
+as by `pytest --fast`.
 """
 
 import ast
@@ -27,11 +28,13 @@ import pytest
 import yaml
 
 from loop.repo.closure import imports
-from support.closure import closure
+from support.closure import closure, packages, relocked
 from support.states import clone  # noqa: F401 - a fixture for every room
 from support.warm import Warm
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and all below
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # so does `nohup`: what the tests start shall not
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 for _name in [name for name in os.environ if name.startswith(("GITHUB_", "ACTIONS_", "RUNNER_"))]:
     del os.environ[_name]  # tests are in no workflow, or fake one
@@ -56,7 +59,7 @@ FIRST = (  # what takes longest starts first, and while one worker makes `finish
     "tests/system/",
     "tests/problem/",
 )
-EVERYTHING = {"uv.lock", "pyproject.toml", "tests/conftest.py", "tests/support/closure.py"}
+EVERYTHING = {"pyproject.toml", "tests/conftest.py", "tests/support/closure.py"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -78,7 +81,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     base = config.getoption("--touched-by")
     if base is None or not collection_path.name.startswith("test_"):
         return None
-    return True if not _touched(collection_path, _changed(base)) else None
+    return True if not _touched(collection_path, base) else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -122,7 +125,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = pytest.ExitCode.OK  # the change reaches none
 
 
-def _touched(test: Path, changed: frozenset[str]) -> bool:
+def _touched(test: Path, base: str) -> bool:
+    changed = _changed(base)
     name = test.relative_to(ROOT).as_posix()
     if name in changed or EVERYTHING & changed:
         return True
@@ -140,7 +144,17 @@ def _touched(test: Path, changed: frozenset[str]) -> bool:
     ):
         return True
     modules = [name for name in found if name not in COMMAND_LINE]
-    return any(path in changed for module in modules for path in closure(module, ROOT))
+    paths = {path for module in modules for path in closure(module, ROOT)}
+    return bool(paths & changed or _relocked(base) & packages([test, *(ROOT / one for one in paths)]))
+
+
+@cache
+def _relocked(base: str) -> frozenset[str]:
+    """Modules of packages whose lock differs from where the tree parted from `base`."""
+    if "uv.lock" not in _changed(base):
+        return frozenset()
+    before = _git("show", f"{_git('merge-base', base, 'HEAD')}:uv.lock")
+    return relocked(before, (ROOT / "uv.lock").read_text(encoding="utf-8"))
 
 
 @cache

@@ -31,3 +31,27 @@ def test_a_change_runs_what_it_reaches(clean, path, runs, leaves):
     found = set(re.findall(r"^(tests/\S+?\.py)::", done.stdout, re.MULTILINE))
     assert runs in found or (not runs and not found)
     assert leaves not in found
+
+
+@pytest.mark.parametrize(
+    ("package", "runs", "leaves"),
+    [
+        ("ruff", "tests/test_structure.py", "tests/stats/test_psi.py"),
+        ("redis", "tests/serve/test_online.py", "tests/stats/test_psi.py"),
+        (
+            "python-dateutil",
+            "tests/data/test_contract.py",
+            "tests/repo/test_default_branch.py",
+        ),  # pandas needs it
+    ],
+)
+def test_a_lock_runs_what_its_packages_reach(clean, package, runs, leaves):
+    head, name, rest = clean.text("uv.lock").partition(f'\n[[package]]\nname = "{package}"\n')
+    lock = head + name + re.sub("sha256:[0-9a-f]{64}", f"sha256:{'0' * 64}", rest, count=1)
+    (clean.path / "uv.lock").write_text(lock)
+    done = clean.run("pytest", "--touched-by", "main", "--collect-only", "-q")
+    clean.git("checkout", "--quiet", "--", "uv.lock")
+    found = set(re.findall(r"^(tests/\S+?\.py)::", done.stdout, re.MULTILINE))
+    assert name
+    assert runs in found or (not runs and not found)
+    assert leaves not in found
