@@ -8,6 +8,7 @@ from loop.release import plan, record
 from workflows.double import git
 from workflows.house import NOW, model, serving, versions
 
+PERSON = {f"GIT_{role}_{what}": "ann@x" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 IMAGE = f"ghcr.io/team/model@sha256:{'a' * 64}"
 
 
@@ -68,7 +69,7 @@ def test_the_commands_of_a_refusal_take_the_change_back(house):
     with pytest.raises(LoopError) as error:
         plan.main()
     command = error.value.todo.split("`")[1]
-    house.work.run("bash", "-ec", command, GIT_EDITOR="true")
+    house.work.run("bash", "-ec", command, GIT_EDITOR="true", **PERSON)
     assert git(house.work.path, "branch", "--show-current") == "take-back"
     house.work.git("push", "--quiet", "origin", "take-back")
     number = house.github.open_pull("take-back")
