@@ -18,6 +18,7 @@ NAMES = [
     "serving",
     "batch",
     "rollout",
+    "updates",
     "proxy",
     "drift",
 ]

@@ -1,6 +1,8 @@
 """What counts as a change of what serves, read from commits of a real repository."""
 
 import json
+import os
+import re
 import subprocess
 
 import pytest
@@ -69,13 +71,34 @@ def test_what_reaches_no_server_is_no_change(tmp_path, changed):
         ({"src/problem/schema.py": "a = 2"}, "src/problem/schema.py"),
         ({"src/problem/codes.json": "[]"}, "src/problem/codes.json"),
         ({"deploy/Dockerfile.j2": "b"}, "deploy/Dockerfile.j2"),
-        ({"uv.lock": "b"}, "uv.lock"),
+        ({"uv.lock": "b"}, "uv.lock: serve"),
         ({"params.yaml": "serve: {workers: 2}\nreview: {a: 1}\n"}, "params.yaml: serve"),
     ],
 )
 def test_what_the_image_holds_is_a_change_with_its_name(tmp_path, changed, name):
     was, now = commit(tmp_path), commit(tmp_path, **changed)
     assert (now.model, now.differing(was)) == (was.model, [name])
+
+
+LOCK = (ROOT / "uv.lock").read_text()
+PROJECT = {"pyproject.toml": (ROOT / "pyproject.toml").read_text(), "uv.lock": LOCK}
+
+
+def bumped(package: str) -> dict[str, str]:
+    """The repository's own lock after an update of a package."""
+    before, name, rest = LOCK.partition(f'\n[[package]]\nname = "{package}"\n')
+    assert name, f"{package} is not locked"
+    return {
+        **PROJECT,
+        "uv.lock": before + name + re.sub("sha256:[0-9a-f]{64}", f"sha256:{'0' * 64}", rest, count=1),
+    }
+
+
+@pytest.mark.parametrize(("package", "changed"), [("ruff", []), ("pandas", ["uv.lock: serve"])])
+def test_an_update_is_a_change_where_the_image_installs_the_package(tmp_path, monkeypatch, package, changed):
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}{os.pathsep}{ROOT / '.tools/bin'}")
+    was, now = commit(tmp_path, **PROJECT), commit(tmp_path, **bumped(package))
+    assert now.differing(was) == changed
 
 
 def test_another_model_is_a_change(tmp_path):

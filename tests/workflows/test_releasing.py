@@ -152,7 +152,7 @@ def test_an_mlflow_that_is_down_stops_no_release(house, monkeypatch, capsys):
 # Two merges at once
 
 
-def test_of_two_merges_the_loser_of_the_race_gets_the_next_number(house, monkeypatch):
+def test_of_two_merges_the_loser_of_the_race_waits_for_the_other(house, monkeypatch):
     house.release(model("1"))
     older = house.good(model("2"))
     newer, change = house.good(model("3")), branch.change
@@ -167,8 +167,8 @@ def test_of_two_merges_the_loser_of_the_race_gets_the_next_number(house, monkeyp
 
     monkeypatch.setattr(branch, "change", slow)
     now = house.record()
-    assert (now.of_commit(older).version, now.of_commit(newer).version) == (2, 3)
-    assert roles(now) == {"champion": 1, "challenger": 3}
+    assert (now.of_commit(older).version, now.of_commit(newer)) == (2, None)
+    assert roles(now) == {"champion": 1, "challenger": 2}
 
 
 def test_an_older_commit_does_not_replace_a_newer_one(house, monkeypatch, capsys):
@@ -216,6 +216,48 @@ def test_a_version_of_a_commit_that_the_clone_does_not_have_yet_is_a_newer_one(h
     )
     house.good(model("2"))
     assert house.plan()["go"] == "false"
+
+
+# A challenger on its way
+
+
+def champion(now):
+    """The challenger after its last stage, whatever it has shown."""
+    policy = rollout_policy.read()
+    while now.state.challenger:
+        after = transitions.advance(now.state, policy, NOW)
+        now.state = after
+    return now.state, "Advance", None
+
+
+def test_main_waits_while_a_challenger_is_on_its_way_and_is_one_version_after_it(house, capsys):
+    house.release(model("1"))
+    house.release(model("2"))
+    for edit in (serving, model("3"), docs):
+        house.good(edit)
+        assert house.plan()["go"] == "false"
+        assert "version 2 is on its way, in shadow" in capsys.readouterr().out
+    assert record.main("", NOW) == 0
+    assert roles(house.production()) == {"champion": 1, "challenger": 2}
+    branch.change(champion, lambda _: {})
+    assert house.plan()["version"] == "3"
+    assert roles(house.record()) == {"champion": 2, "challenger": 3}
+
+
+def test_what_comes_instead_of_a_challenger_that_was_taken_back_is_released(house):
+    house.release(model("1"))
+    house.release(model("2"))
+    house.good(model("3"))
+    branch.change(lambda now: (transitions.abort(now.state, "slow", NOW), "Abort", None), lambda _: {})
+    assert roles(house.record()) == {"champion": 1, "challenger": 3}
+
+
+def test_a_challenger_that_gets_no_request_gives_way(house):
+    house.release(model("1"))
+    house.release(
+        lambda repo: (model("2")(repo), repo.edit("deploy/policy.yaml", "mirror: true", "mirror: false"))
+    )
+    assert roles(house.release(model("3"))) == {"champion": 1, "challenger": 3}
 
 
 # What came past the rules

@@ -1,25 +1,34 @@
 """What of a commit reaches production: its model, and what the image holds beside it.
 
-That is the code that the service reaches by its imports, how the image is built, the locked packages, and
-the section `serve` of params.yaml. Docs, tests, other params and the rollout policy reach no server.
+That is the code that the service reaches by its imports, how the image is built, the locked packages of its
+group `serve`, and the section `serve` of params.yaml. Docs, tests, other params and packages, and the
+rollout policy reach no server.
 """
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from loop.base import environment, program
 from loop.base.errors import LoopError
 from loop.repo.closure import SRC, reached
 from loop.repo.commit import Commit
+from loop.repo.worktree import uv
 from loop.settings.paths import ENVIRONMENT_LOCK, LINEAGE, PARAMS
 
 SERVICE = "loop.serve.service"
 PROBLEM = f"{SRC}/problem/"
-BUILD = ("bentofile.yaml", "deploy/Dockerfile.j2", "requirements-uv.txt", str(ENVIRONMENT_LOCK))
-PATHS = (SRC, *BUILD, str(PARAMS), str(LINEAGE))  # a commit that touches none of these changes nothing
+BUILD = ("bentofile.yaml", "deploy/Dockerfile.j2", "requirements-uv.txt")
+PACKAGES = ("pyproject.toml", str(ENVIRONMENT_LOCK))
+PATHS = (SRC, *BUILD, *PACKAGES, str(PARAMS), str(LINEAGE))  # a commit without a change here changes nothing
 SERVE = f"{PARAMS}: serve"
+LOCKED = f"{ENVIRONMENT_LOCK}: serve"
+EXPORT = ("export", "--quiet", "--only-group", "serve", "--no-emit-project")  # what the image installs
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,8 @@ def of(commit: str) -> Content:
     served = {path: blob for path, blob in blobs.items() if path in BUILD or path in code}
     if str(PARAMS) in blobs:
         served[SERVE] = _serve(there) or blobs[str(PARAMS)]
+    if str(ENVIRONMENT_LOCK) in blobs:
+        served[LOCKED] = _locked(there) or blobs[str(ENVIRONMENT_LOCK)]
     return Content(there.model(), served)
 
 
@@ -64,3 +75,18 @@ def _serve(there: Commit) -> str | None:
         return None
     section = found.get("serve") if isinstance(found, dict) else found
     return hashlib.sha256(json.dumps(section, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _locked(there: Commit) -> str | None:
+    """The hash of the locked packages that the image installs; None where uv cannot tell."""
+    with TemporaryDirectory(prefix="loop-lock-") as folder:
+        for name in PACKAGES:
+            Path(folder, name).write_bytes(there.file(name) or b"")
+        form = ("--frozen", "--offline", "--no-header", "--no-annotate", "--python", sys.executable)
+        try:
+            done = program.ask(
+                [uv(Path.cwd()), *EXPORT, *form], seconds=60, cwd=Path(folder), env=environment.child()
+            )
+        except LoopError:  # there is no uv here
+            return None
+    return None if done.code else hashlib.sha256(done.out.encode()).hexdigest()

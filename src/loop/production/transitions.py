@@ -21,7 +21,10 @@ SUBJECTS = {  # the first line of a move's commit on `production`, by its kind
 
 
 def enter(state: State, new: Version, policy: Policy, now: pd.Timestamp) -> State:
-    """A new version at the first stage, in place of a challenger; champion at once where nothing else is."""
+    """A new version at the first stage; champion at once where nothing else is.
+
+    A challenger that gets no requests gives way; one that is on its way does not (`on_its_way`).
+    """
     if state.champion is None or not policy.stages:
         return State(models=[_champion(new, now)], refused=state.refused)
     stages = [_stage(policy.stages[0], now)]
@@ -29,9 +32,15 @@ def enter(state: State, new: Version, policy: Policy, now: pd.Timestamp) -> Stat
     return _with(state, challenger)
 
 
+def on_its_way(state: State) -> Challenger | None:
+    """The challenger in whose place nothing enters, since it gets requests and has evidence to lose."""
+    one = state.challenger
+    return one if one is not None and (one.weight > 0 or one.stage.mirror) else None
+
+
 def advance(state: State, policy: Policy, now: pd.Timestamp) -> State:
     """The challenger at its next stage, or champion after the last."""
-    challenger = _on_its_way(state)
+    challenger = _challenger(state)
     if challenger.held is not None:
         raise LoopError(
             f"version {challenger.version} is held: {challenger.held}",
@@ -51,12 +60,12 @@ def advance(state: State, policy: Policy, now: pd.Timestamp) -> State:
 
 def hold(state: State, reason: str | None) -> State:
     """The challenger stays where it is, for a reason; without one it may go on again."""
-    return _with(state, _on_its_way(state).model_copy(update={"held": reason}))
+    return _with(state, _challenger(state).model_copy(update={"held": reason}))
 
 
 def abort(state: State, reason: str, now: pd.Timestamp) -> State:
     """The challenger is gone, and refused."""
-    challenger = _on_its_way(state)
+    challenger = _challenger(state)
     champion = _full(state)
     refused = Refused(version=challenger.version, at=now, reason=reason)
     return State(models=[champion], refused=[*state.refused, refused])
@@ -85,7 +94,7 @@ def following(challenger: Challenger, policy: Policy) -> Step | None:
     return rest[0] if rest else None
 
 
-def _on_its_way(state: State) -> Challenger:
+def _challenger(state: State) -> Challenger:
     if state.challenger is None:
         raise LoopError("there is no challenger", "a version on its way to champion", STATUS)
     return state.challenger

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from loop.production import content
 from loop.production.content import Content
 from loop.production.state import Production, Refused, Version
+from loop.production.transitions import on_its_way
 from loop.repo.git import has, is_ancestor
 
 
@@ -22,27 +23,36 @@ def needs_release(now: Production, commit: str) -> NeedsRelease:
     """Whether `commit` makes a new version, and why or why not.
 
     A commit older than one that was released never does, nor one whose content serves already, nor one
-    that still holds what was taken back.
+    that still holds what was taken back. While a challenger is on its way main waits: what is merged
+    meanwhile is one version, after it.
     """
     here = content.of(commit)
     last = before(now, commit)
     if (mine := now.of_commit(commit)) is not None:
         return NeedsRelease(None, f"version {mine.version} was released from this commit", last, mine)
+    if (why_not := _nothing(now, commit, here)) is not None:
+        return NeedsRelease(None, why_not, last)
+    return NeedsRelease(now.newest + 1, _changed(here, last), last)
+
+
+def _nothing(now: Production, commit: str, here: Content) -> str | None:
+    """Why nothing is to be released; None where something is."""
     newer = [one for one in now.versions.values() if is_ancestor(commit, one.commit) or not has(one.commit)]
     if newer:
-        return NeedsRelease(
-            None, f"version {newer[-1].version}, of a newer commit of main, was released already"
-        )
+        return f"version {newer[-1].version}, of a newer commit of main, was released already"
     if here.model is None:
-        return NeedsRelease(None, "there is no model on main yet")
+        return "there is no model on main yet"
     for one in now.state.refused:
         if one.version in now.versions and _holds(here, now, now.version(one.version)):
-            return NeedsRelease(None, _taken_back(one), last)
+            return _taken_back(one)
     if (same := _serving(now, commit, here)) is not None:
-        return NeedsRelease(
-            None, f"neither the model nor what serves it differs from version {same.version}", last
+        return f"neither the model nor what serves it differs from version {same.version}"
+    if (ahead := on_its_way(now.state)) is not None:
+        return (
+            f"version {ahead.version} is on its way, in {ahead.stage.name}; what main has brought since is "
+            "released when that is champion or taken back, by `loop rollout`"
         )
-    return NeedsRelease(now.newest + 1, _changed(here, last), last)
+    return None
 
 
 def before(now: Production, commit: str) -> Version | None:

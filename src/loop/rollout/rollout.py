@@ -73,7 +73,11 @@ def following(state: State, shown: Evidence | None, policy: Policy) -> str:
     """What a person may do next, in one sentence."""
     challenger = state.challenger
     if challenger is None or shown is None:
-        return "a release brings the next challenger" if state.champion else branch.first()
+        return (
+            "a release brings the next challenger, at a merge or the day after"
+            if state.champion
+            else branch.first()
+        )
     if shown.worse:
         return f"{END} takes it back; it may not go on"
     if challenger.held is not None:

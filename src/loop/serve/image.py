@@ -21,7 +21,7 @@ from loop.base.errors import LoopError
 from loop.base.files import replacing
 from loop.github import workflow_output
 from loop.model import artifacts
-from loop.production.content import in_image
+from loop.production.content import EXPORT, in_image
 from loop.repo import closure
 from loop.repo.commit import checked_out
 from loop.repo.git import git
@@ -35,7 +35,6 @@ INSTALLER = Path("requirements-uv.txt")
 SBOM = Path("dist/sbom.cdx.json")
 MODELS = (MODEL, LINEAGE, REFERENCE, CARD_JSON, CARD)
 BASES = {"BASE": "LOOP_IMAGE_BASE", "BUILDER": "LOOP_IMAGE_BUILDER"}
-GROUP = ("--locked", "--quiet", "--only-group", "serve")
 
 
 def main(tag: str | None, push: bool = False) -> int:
@@ -122,7 +121,7 @@ def _lay_out(context: Path) -> None:
         _copy(Path(name), context / Path(name).relative_to("src"))
     for path in (*MODELS, PARAMS, BENTOFILE, TEMPLATE, INSTALLER):
         _copy(path, context / path)
-    _export(context / "requirements.txt", "--no-emit-project")
+    _export(context / "requirements.txt")
 
 
 def _code() -> set[str]:
@@ -196,7 +195,7 @@ def _write_sbom() -> None:
 
 
 def _export(to: Path, *form: str) -> None:
-    _run("uv's export", [uv(Path.cwd()), "export", *GROUP, *form, "--output-file", str(to)])
+    _run("uv's export", [uv(Path.cwd()), *EXPORT, "--locked", *form, "--output-file", str(to)])
 
 
 def _run(
