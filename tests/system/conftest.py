@@ -10,7 +10,8 @@ from selenium import webdriver
 from conftest import Repo, copy, shared
 from support.small_problem import small
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")  # as Debian and GitHub's runners have it
+DRIVER = shutil.which("chromedriver")
 FLAGS = (
     "--headless",
     "--no-sandbox",

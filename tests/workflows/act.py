@@ -26,12 +26,14 @@ UV = shutil.which("uv") or str(ROOT / ".tools/bin/uv")
 STANDINS = {
     "actions/checkout": "checkout",
     "actions/setup-python": "setup-python",
+    "actions/setup-go": "setup-go",
     "actions/cache": "cache",
     "actions/upload-artifact": "upload-artifact",
     "actions/download-artifact": "download-artifact",
     "actions/attest": "attest",
 }
 CML = ROOT / "tests/workflows/cml"  # a `cml` that minds its arguments as 0.20.6 does
+SYSTEM = ROOT / "tests/workflows/system"  # a `sudo` and an `apt-get` that change nothing
 _USES = re.compile(r"^\s*(?:- )?uses: (\S+)", re.MULTILINE)
 _STRANGE = ("GITHUB_", "GIT_", "MLFLOW_", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "ACTIONS_")
 
@@ -147,7 +149,7 @@ class Runner:
         command = [str(ACT), event, "-W", f".github/workflows/{workflow}", "-e", "event.json", "--bind"]
         command += [
             "-P",
-            "ubuntu-latest=-self-hosted",
+            "ubuntu-24.04=-self-hosted",
             "--no-skip-checkout",
             "--no-cache-server",
             "--pull=false",
@@ -168,7 +170,7 @@ class Runner:
         outside = {name: value for name, value in os.environ.items() if not name.startswith(_STRANGE)}
         outside |= {
             "GITHUB_TOKEN": token,
-            "PATH": os.pathsep.join([str(CML), str(Path(UV).parent), os.environ["PATH"]]),
+            "PATH": os.pathsep.join([str(CML), str(SYSTEM), str(Path(UV).parent), os.environ["PATH"]]),
         }
         done = subprocess.run(
             command, cwd=place, env=outside, capture_output=True, text=True, timeout=PATIENCE, check=False
