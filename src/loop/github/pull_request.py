@@ -5,6 +5,7 @@ request. With paths it would make a commit of its own, that skips checks. It lea
 settings of the place where it runs, so that place must be one that vanishes.
 """
 
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from loop.github.client import GitHub
 from loop.github.cml import cml
 from loop.repo import default_branch, remote
 from loop.repo.git import git
+
+TRACKING = "refs/remotes/origin"
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,19 @@ def find(github: GitHub, name: str) -> str | None:
 
 @contextmanager
 def clone(commit: str) -> Iterator[Path]:
-    """A clone with the objects of this one, at a commit, that pushes to where this one does."""
+    """A clone with the objects of this one, at a commit, that pushes to where this one does.
+
+    An address may hold a password, so it goes by a file and not by a command line.
+    """
     url = git("config", "remote.origin.url")
     with tempfile.TemporaryDirectory(prefix="loop-pull-request-") as folder:
         place = Path(folder, "clone")
         common = git("rev-parse", "--path-format=absolute", "--git-common-dir")
-        git("clone", "--quiet", "--shared", "--no-checkout", "--no-tags", common, str(place))
-        git("remote", "set-url", "origin", url, cwd=place)
+        git("clone", "--quiet", "--shared", "--no-checkout", "--no-tags", "--origin=here", common, str(place))
+        git("remote", "remove", "here", cwd=place)
+        with (place / ".git/config").open("a", encoding="utf-8") as settings:
+            quoted = json.dumps(url, ensure_ascii=False)
+            settings.write(f'[remote "origin"]\n\turl = {quoted}\n\tfetch = +refs/heads/*:{TRACKING}/*\n')
         git("-c", "advice.detachedHead=false", "checkout", "--quiet", commit, cwd=place)
         yield place
 
