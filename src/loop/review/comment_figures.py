@@ -1,0 +1,107 @@
+"""Figures of the comment, as lines of Mermaid that GitHub draws: nothing is kept on another host.
+
+Foreign names keep letters, digits and a few signs, so that none ends a line, a label or the block.
+"""
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from json import dumps
+
+from loop.base.markup import plain
+from loop.review.verdict import Calibration, Metric
+
+MOST, LONGEST = 12, 24  # metrics of a figure, characters of a name
+REACH = 3.0  # margins to either side of zero
+_FINEST = 20  # thousandths of a margin: what can still be seen
+_BAND = "within the margin"
+_BLANK = "#8203;"  # a task needs a name: of no width
+_OTHER = re.compile(r"[^\w ().,/+…-]+")
+_GANTT = {
+    "displayMode": "compact", "rightPadding": 20, "barHeight": 18, "barGap": 6, "sectionFontSize": 12,
+}  # fmt: skip
+_BARS = {  # seen on white and on black; the rest is GitHub's
+    "sectionBkgColor": "#80808020", "sectionBkgColor2": "#80808020", "altSectionBkgColor": "#80808000",
+    "activeTaskBkgColor": "#54aeff", "activeTaskBorderColor": "#54aeff", "taskBkgColor": "#0969da",
+    "taskBorderColor": "#0969da", "doneTaskBkgColor": "#80808040", "doneTaskBorderColor": "#808080",
+    "gridColor": "#808080",
+}  # fmt: skip
+_FONT = {"labelFontSize": 14, "titleFontSize": 14}
+_CHART = {"width": 400, "height": 280, "showLegend": False, "xAxis": _FONT, "yAxis": _FONT}  # fits a phone
+_LINES = {"backgroundColor": "transparent", "plotColorPalette": "#808080, #d4742a, #2f81f7"}
+
+
+def gains(metrics: list[Metric]) -> list[str]:
+    """Each judged metric's interval as a bar beside the margins, in two colours that meet at the gain.
+
+    No chart of Mermaid has intervals but that of tasks in time: here a second is a margin.
+    """
+    judged = [one for one in metrics if (one.margin or 0) > 0 and None not in (one.gain, one.low, one.high)][
+        :MOST
+    ]
+    if not judged:
+        return []
+    names = [_name(one.title) for one in judged]
+    if len({_BAND, *names}) <= len(names):  # rows of one name would be one row
+        names = [f"{at} {name}" for at, name in enumerate(names, start=1)]
+    wide = 30 + 6 * max(map(len, (*names, _BAND)))
+    return [
+        _init(gantt=_GANTT | {"leftPadding": wide}, themeVariables=_BARS),
+        "gantt",
+        "  accTitle: gains with their intervals, in margins",
+        "  title worse ← margins → better",
+        "  dateFormat x",
+        "  axisFormat %s",
+        "  tickInterval 1second",
+        "  todayMarker off",
+        f"  section {_BAND}",
+        f"    {_BLANK} :done, -1000, 1000",
+        *(line for name, metric in zip(names, judged, strict=True) for line in _row(name, metric)),
+    ]
+
+
+def calibration(found: Calibration | None) -> list[str]:
+    """Outcome minus prediction of both models in each tenth of the rows, beside zero."""
+    if found is None:
+        return []
+    gaps = [[tenth.outcome - tenth.predicted for tenth in side] for side in (found.champion, found.candidate)]
+    reach = 1.1 * max(abs(gap) for side in gaps for gap in side) or 1.0
+    return [
+        _init(xyChart=_CHART, themeVariables={"xyChart": _LINES}),
+        "xychart-beta",
+        "  accTitle: calibration of champion and candidate",
+        f'  x-axis "tenths of the rows, by prediction" 1 --> {len(gaps[0])}',
+        f'  y-axis "outcome minus prediction" {_number(-reach)} --> {_number(reach)}',
+        f'  line "none" {_points([0.0] * len(gaps[0]))}',
+        f'  line "champion" {_points(gaps[0])}',
+        f'  line "candidate" {_points(gaps[1])}',
+    ]
+
+
+def _init(**settings: object) -> str:
+    return f"%%{{init: {dumps(settings)}}}%%"
+
+
+def _name(title: str) -> str:
+    return " ".join(_OTHER.sub(" ", plain(title, LONGEST)).split()) or "unnamed"
+
+
+def _row(name: str, metric: Metric) -> list[str]:
+    """A name, with arrows where the interval goes on, and bars from low to gain and from gain to high."""
+    margin = metric.margin or 1.0
+    low, gain, high = ((value or 0.0) / margin for value in (metric.low, metric.gain, metric.high))
+    start, middle, end = (round(1000 * max(-REACH, min(REACH, value))) for value in (low, gain, high))
+    return [
+        f"  section {'◄ ' * (low < -REACH)}{name}{' ►' * (high > REACH)}",
+        f"    {_BLANK} :active, {min(start, middle - _FINEST)}, {middle}",
+        f"    {_BLANK} :{middle}, {max(end, middle + _FINEST)}",
+    ]
+
+
+def _points(values: Sequence[float]) -> str:
+    return f"[{', '.join(map(_number, values))}]"
+
+
+def _number(value: float) -> str:
+    """Four digits that count, without an exponent, which a chart does not read."""
+    return format(Decimal(f"{value:.4g}"), "f")
