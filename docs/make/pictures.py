@@ -25,7 +25,7 @@ BRANCH, OLD, NEW = "learn-slower", "learning_rate: 0.05", "learning_rate: 0.03"
 COMMENT_WIDE, REPORT_WIDE = 680, 960  # pixels of CSS
 SHARP, COLOURS = 2, 96  # pixels of the picture in one of CSS, and its colours
 DRAW = """const done = arguments[0];
-window.mermaid ? mermaid.run().then(() => done(""), error => done(String(error))) : done("")"""
+window.mermaid ? mermaid.run().then(() => done(""), error => done(error.message || error.str)) : done("")"""
 END = "return document.documentElement.scrollHeight"
 ABOVE_SLICES = (
     "return document.querySelectorAll('h2')[1].getBoundingClientRect().top - 20"  # gains and days are above

@@ -15,7 +15,7 @@ NAMES = st.one_of(
     st.text(max_size=60),
     st.sampled_from([HOSTILE, "```", "%%{init: {}}%%", "a\n  click b", "within the margin", "2 a", "a"]),
 )
-NUMBERS = st.floats(-1e12, 1e12)
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 
 
 def metric(low: float, gain: float, high: float, margin: float | None = 0.01, title: str = "loss") -> Metric:
@@ -30,7 +30,7 @@ def rows(lines: list[str]) -> dict[str, list[list[int]]]:
     found: dict[str, list[list[int]]] = {}
     for line in lines:
         if line.startswith("  section "):
-            found[name := line.removeprefix("  section ")] = []
+            found[name := line.removeprefix("  section ").removesuffix("#8203;")] = []
         elif line.startswith("    "):
             found[name].append([int(place) for place in re.findall(r"-?\d+(?=,|$)", line)])
     return found
@@ -91,7 +91,16 @@ def test_a_foreign_name_is_one_row_of_harmless_signs(names):
 def test_the_chart_shows_outcome_minus_prediction_of_both_beside_zero():
     lines = comment_figures.calibration(calibration(0.02, -0.03))
     assert series(lines) == {"none": [0] * 10, "champion": [0.02] * 10, "candidate": [-0.03] * 10}
-    assert '  y-axis "outcome minus prediction" -0.033 --> 0.033' in lines
+    assert '  y-axis "outcome minus prediction" -0.033000 --> 0.033000' in lines
+
+
+@pytest.mark.parametrize(
+    ("gap", "unit"), [(2e7, ", in 1e6"), (2e-5, ", in 1e-6"), (0.5, ""), (20_000, ""), (0, "")]
+)
+def test_amounts_of_any_size_have_short_labels(gap, unit):
+    lines = comment_figures.calibration(calibration(gap, -gap / 2))
+    assert re.findall(r'prediction(.*)"', lines[4]) == [unit]
+    assert series(lines)["candidate"][0] == pytest.approx(-gap / 2 / float(unit[5:] or 1))
 
 
 @given(st.lists(NUMBERS, min_size=40, max_size=40))
@@ -99,10 +108,17 @@ def test_every_number_is_written_as_a_chart_reads_it_and_lies_on_the_axis(number
     pairs = [{"predicted": a, "outcome": b} for a, b in zip(numbers[::2], numbers[1::2], strict=True)]
     found = Calibration.model_validate({"champion": pairs[:10], "candidate": pairs[10:]})
     lines = comment_figures.calibration(found)
-    assert not re.search(r"\d[eE]|inf|nan", "".join(lines[3:]))
+    if not lines:
+        return
+    assert not re.search(r"\d[eE]|inf|nan", "".join(lines[5:]))
     low, high = (float(end) for end in re.findall(r"y-axis.* (\S+) --> (\S+)", "\n".join(lines))[0])
     assert low < 0 < high
     assert all(low <= value <= high for values in series(lines).values() for value in values)
+
+
+def test_what_no_number_can_hold_is_not_drawn():
+    far = [{"predicted": -1.7e308, "outcome": 1.7e308}] * 10
+    assert comment_figures.calibration(Calibration(champion=far, candidate=far)) == []
 
 
 @pytest.mark.parametrize("tenths", [0, 9, 11])

@@ -4,9 +4,8 @@ Foreign names keep letters, digits and a few signs, so that none ends a line, a 
 """
 
 import re
-from collections.abc import Sequence
-from decimal import Decimal
 from json import dumps
+from math import floor, isfinite, log10
 
 from loop.base.markup import plain
 from loop.review.verdict import Calibration, Metric
@@ -15,7 +14,7 @@ MOST, LONGEST = 12, 24  # metrics of a figure, characters of a name
 REACH = 3.0  # margins to either side of zero
 _FINEST = 20  # thousandths of a margin: what can still be seen
 _BAND = "within the margin"
-_BLANK = "#8203;"  # a task needs a name: of no width
+_BLANK = "#8203;"  # of no width: a task needs a name, and a section none that JavaScript knows
 _OTHER = re.compile(r"[^\w ().,/+…-]+")
 _GANTT = {
     "displayMode": "compact", "rightPadding": 20, "barHeight": 18, "barGap": 6, "sectionFontSize": 12,
@@ -26,8 +25,8 @@ _BARS = {  # seen on white and on black; the rest is GitHub's
     "taskBorderColor": "#0969da", "doneTaskBkgColor": "#80808040", "doneTaskBorderColor": "#808080",
     "gridColor": "#808080",
 }  # fmt: skip
-_FONT = {"labelFontSize": 14, "titleFontSize": 14}
-_CHART = {"width": 400, "height": 280, "showLegend": False, "xAxis": _FONT, "yAxis": _FONT}  # fits a phone
+_FONT = {"labelFontSize": 12, "titleFontSize": 13}
+_CHART = {"width": 320, "height": 240, "showLegend": False, "xAxis": _FONT, "yAxis": _FONT}  # fits a phone
 _LINES = {"backgroundColor": "transparent", "plotColorPalette": "#808080, #d4742a, #2f81f7"}
 
 
@@ -65,16 +64,23 @@ def calibration(found: Calibration | None) -> list[str]:
     if found is None:
         return []
     gaps = [[tenth.outcome - tenth.predicted for tenth in side] for side in (found.champion, found.candidate)]
-    reach = 1.1 * max(abs(gap) for side in gaps for gap in side) or 1.0
+    widest = max(abs(gap) for side in gaps for gap in side)
+    reach = 1.1 * widest if widest > 1e-9 else 1.0
+    if not isfinite(reach):
+        return []
+    power = 0 if 1e-3 < reach < 1e5 else 3 * floor(log10(reach) / 3)  # so that labels of the axis are short
+    unit = f", in 1e{power}" if power else ""
+    zero, *both = (_points(side, power) for side in ([0.0] * len(gaps[0]), *gaps))
+    low, high = _points([-reach, reach], power).split(", ")
     return [
         _init(xyChart=_CHART, themeVariables={"xyChart": _LINES}),
         "xychart-beta",
         "  accTitle: calibration of champion and candidate",
-        f'  x-axis "tenths of the rows, by prediction" 1 --> {len(gaps[0])}',
-        f'  y-axis "outcome minus prediction" {_number(-reach)} --> {_number(reach)}',
-        f'  line "none" {_points([0.0] * len(gaps[0]))}',
-        f'  line "champion" {_points(gaps[0])}',
-        f'  line "candidate" {_points(gaps[1])}',
+        f'  x-axis "tenths of the rows, by prediction" {list(range(1, len(gaps[0]) + 1))}',
+        f'  y-axis "outcome minus prediction{unit}" {low} --> {high}',
+        f'  line "none" [{zero}]',
+        f'  line "champion" [{both[0]}]',
+        f'  line "candidate" [{both[1]}]',
     ]
 
 
@@ -92,16 +98,12 @@ def _row(name: str, metric: Metric) -> list[str]:
     low, gain, high = ((value or 0.0) / margin for value in (metric.low, metric.gain, metric.high))
     start, middle, end = (round(1000 * max(-REACH, min(REACH, value))) for value in (low, gain, high))
     return [
-        f"  section {'◄ ' * (low < -REACH)}{name}{' ►' * (high > REACH)}",
+        f"  section {'◄ ' * (low < -REACH)}{name}{' ►' * (high > REACH)}{_BLANK}",
         f"    {_BLANK} :active, {min(start, middle - _FINEST)}, {middle}",
         f"    {_BLANK} :{middle}, {max(end, middle + _FINEST)}",
     ]
 
 
-def _points(values: Sequence[float]) -> str:
-    return f"[{', '.join(map(_number, values))}]"
-
-
-def _number(value: float) -> str:
-    """Four digits that count, without an exponent, which a chart does not read."""
-    return format(Decimal(f"{value:.4g}"), "f")
+def _points(values: list[float], power: int) -> str:
+    """Numbers without an exponent, which a chart does not read."""
+    return ", ".join(f"{value / 10.0**power:.6f}" for value in values)

@@ -80,10 +80,10 @@ class Slice(Part):
 
 
 class Tenth(Part):
-    """Mean prediction and mean outcome of a tenth of the rows; within what a chart can draw."""
+    """Mean prediction and mean outcome of a tenth of the rows."""
 
-    predicted: float = Field(ge=-1e12, le=1e12)
-    outcome: float = Field(ge=-1e12, le=1e12)
+    predicted: float
+    outcome: float
 
 
 class Calibration(Part):
