@@ -16,9 +16,7 @@ _FINEST = 20  # thousandths of a margin: what can still be seen
 _BAND = "within the margin"
 _BLANK = "#8203;"  # of no width: a task needs a name, and a section none that JavaScript knows
 _OTHER = re.compile(r"[^\w ().,/+…-]+")
-_GANTT = {
-    "displayMode": "compact", "rightPadding": 20, "barHeight": 18, "barGap": 6, "sectionFontSize": 12,
-}  # fmt: skip
+_GANTT = {"displayMode": "compact", "rightPadding": 20, "barHeight": 18, "barGap": 6, "sectionFontSize": 12}
 _BARS = {  # seen on white and on black; the rest is GitHub's
     "sectionBkgColor": "#80808020", "sectionBkgColor2": "#80808020", "altSectionBkgColor": "#80808000",
     "activeTaskBkgColor": "#54aeff", "activeTaskBorderColor": "#54aeff", "taskBkgColor": "#0969da",
@@ -35,9 +33,7 @@ def gains(metrics: list[Metric]) -> list[str]:
 
     No chart of Mermaid has intervals but that of tasks in time: here a second is a margin.
     """
-    judged = [one for one in metrics if (one.margin or 0) > 0 and None not in (one.gain, one.low, one.high)][
-        :MOST
-    ]
+    judged = [one for one in metrics if one.margin and None not in (one.gain, one.low, one.high)][:MOST]
     if not judged:
         return []
     names = [_name(one.title) for one in judged]
@@ -94,7 +90,7 @@ def _name(title: str) -> str:
 
 def _row(name: str, metric: Metric) -> list[str]:
     """A name, with arrows where the interval goes on, and bars from low to gain and from gain to high."""
-    margin = metric.margin or 1.0
+    margin = abs(metric.margin or 1.0)
     low, gain, high = ((value or 0.0) / margin for value in (metric.low, metric.gain, metric.high))
     start, middle, end = (round(1000 * max(-REACH, min(REACH, value))) for value in (low, gain, high))
     return [
