@@ -123,5 +123,5 @@ $(MERMAID):  # draws the figures of a comment as GitHub does: its makers' packag
 	@if command -v npm >/dev/null; then rm -rf $(dir $@) && mkdir -p $(dir $@)from && cd $(dir $@)from && \
 	  npm pack --silent mermaid@11.17.2 >/dev/null && echo "$(MERMAID_HASH)  mermaid-11.17.2.tgz" | sha256sum --check --status && \
 	  tar -xzf *.tgz package/dist/mermaid.min.js && cp package/dist/mermaid.min.js .. && rm -rf ../from || \
-	  { echo "error: mermaid 11.17.2 did not come with the hash $(MERMAID_HASH)" >&2; exit 1; }; \
+	  { echo "error: npm brought no mermaid 11.17.2 of the hash $(MERMAID_HASH)" >&2; exit 1; }; \
 	else echo "SKIPPED: the figures of a comment are NOT drawn by the tests, for want of npm (https://nodejs.org)" >&2; fi
