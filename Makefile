@@ -5,6 +5,8 @@ RUN := .venv/bin
 ACT := .tools/act-0.2.89/act
 ACTIONLINT := .tools/actionlint-1.7.12/actionlint
 GATEWAY := .tools/gateway-api-1.4.1/httproutes.yaml
+MERMAID := .tools/mermaid-11.17.2/mermaid.min.js
+MERMAID_HASH := 6ad2f42c3fc26bbf9e45cbb6d11898972573ea52b33a5f4ff51952899f950ffd
 CML := .tools/cml-0.20.6
 CML_FROM := https://github.com/iterative/cml
 CML_COMMIT := a3a66c74b218b08710f42bf599b066e37cb4cba7
@@ -35,7 +37,7 @@ serve: setup  ## serve the model on PORT (3000) of this machine
 image: setup  ## build the image of production, as TAG (loop:MODEL)
 	@exec $(RUN)/loop image $(if $(TAG),--tag "$(TAG)")
 
-test: setup $(ACT) $(GATEWAY)  ## run every test
+test: setup $(ACT) $(GATEWAY) $(MERMAID)  ## run every test
 	@$(RUN)/pytest -n auto --maxprocesses 4 --no-loadscope-reorder --durations=10
 
 test-fast: setup  ## before a commit: the tests that need no whole pipeline, no workflow, no browser
@@ -63,7 +65,7 @@ ui: setup  ## look at the runs in MLflow, on http://127.0.0.1:5000
 	  *) exec $(RUN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port 5000 ;; \
 	esac
 
-docs: setup  ## write the pages that are made from the code; with PICTURES=1 the README's pictures too
+docs: setup $(if $(PICTURES),$(MERMAID))  ## write the pages that are made from the code; with PICTURES=1 the README's pictures too
 	@$(RUN)/python -m docs.make $(if $(PICTURES),--pictures)
 
 bench: setup  ## measure speed, beside peers
@@ -116,3 +118,10 @@ $(GATEWAY):  # the schema of a route, as its makers ship it
 	  found="$$(go mod download -json sigs.k8s.io/gateway-api@v1.4.1 | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')" && \
 	  install -m 644 "$$found"/config/crd/standard/*_httproutes.yaml $@; \
 	else echo "SKIPPED: $(WITHOUT), for want of Go (https://go.dev/doc/install)" >&2; fi
+
+$(MERMAID):  # draws the figures of a comment as GitHub does: its makers' package, held to a hash
+	@if command -v npm >/dev/null; then rm -rf $(dir $@) && mkdir -p $(dir $@)from && cd $(dir $@)from && \
+	  npm pack --silent mermaid@11.17.2 >/dev/null && echo "$(MERMAID_HASH)  mermaid-11.17.2.tgz" | sha256sum --check --status && \
+	  tar -xzf *.tgz package/dist/mermaid.min.js && cp package/dist/mermaid.min.js .. && rm -rf ../from || \
+	  { echo "error: npm brought no mermaid 11.17.2 of the hash $(MERMAID_HASH)" >&2; exit 1; }; \
+	else echo "SKIPPED: the figures of a comment are NOT drawn by the tests, for want of npm (https://nodejs.org)" >&2; fi

@@ -5,6 +5,7 @@ The change is made in a clone that is gone afterwards: a branch, one number in p
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,8 @@ FIGURES = Path("docs/figures")
 BRANCH, OLD, NEW = "learn-slower", "learning_rate: 0.05", "learning_rate: 0.03"
 COMMENT_WIDE, REPORT_WIDE = 680, 960  # pixels of CSS
 SHARP, COLOURS = 2, 96  # pixels of the picture in one of CSS, and its colours
+DRAW = """const done = arguments[0];
+window.mermaid ? mermaid.run().then(() => done(""), error => done(error.message || error.str)) : done("")"""
 END = "return document.documentElement.scrollHeight"
 ABOVE_SLICES = (
     "return document.querySelectorAll('h2')[1].getBoundingClientRect().top - 20"  # gains and days are above
@@ -30,7 +33,9 @@ ABOVE_SLICES = (
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars")
 PAGE = """<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <base href="{base}"><style>{style}</style>
-{body}"""
+<body class="{theme}">{body}"""
+MERMAID = """<script src="{file}"></script>
+<script>mermaid.initialize({{startOnLoad: false, theme: "{theme}"}})</script>"""
 COMMENT = """<article class="comment"><header><b>github-actions</b> <i>bot</i> commented</header>
 {body}</article>"""
 
@@ -53,9 +58,26 @@ def take(browser: webdriver.Chrome, review: Path, to: Path) -> None:
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def comment(markdown: str) -> str:
-    """A comment on a pull request as a page, with what GitHub folds left folded."""
-    return _page(COMMENT.format(body=_body(markdown)))
+def comment(markdown: str, theme: str = "default") -> str:
+    """A comment on a pull request as a page, with what GitHub folds left folded, its figures to be drawn."""
+    body = re.sub(
+        r'<pre><code class="language-mermaid">(.*?)</code></pre>',
+        r'<pre class="mermaid">\1</pre>',
+        _body(markdown),
+        flags=re.DOTALL,
+    )
+    file = next(ROOT.glob(".tools/mermaid-*/mermaid.min.js"), None)
+    if file is None:
+        sys.exit("error: there is no Mermaid to draw figures with\n  to do: make docs PICTURES=1, with npm")
+    return _page(COMMENT.format(body=body) + MERMAID.format(file=file.as_uri(), theme=theme), theme)
+
+
+def show(browser: webdriver.Chrome, page: Path) -> None:
+    """Open a page; Mermaid draws the figures of a comment, as GitHub lets it."""
+    browser.set_script_timeout(600)
+    browser.get(page.as_uri())
+    if error := browser.execute_async_script(DRAW):
+        raise ValueError(f"Mermaid refuses a figure of {page}: {error}")
 
 
 def page(markdown: str) -> str:
@@ -63,9 +85,9 @@ def page(markdown: str) -> str:
     return _page(f'<article class="file">{_body(markdown)}</article>')
 
 
-def _page(body: str) -> str:
+def _page(body: str, theme: str = "default") -> str:
     style = (Path(__file__).parent / "github.css").read_text(encoding="utf-8")
-    return PAGE.format(base=f"{ROOT.as_uri()}/", style=style, body=body)
+    return PAGE.format(base=f"{ROOT.as_uri()}/", style=style, body=body, theme=theme)
 
 
 def _body(markdown: str) -> str:
@@ -120,7 +142,7 @@ def _browser() -> Iterator[webdriver.Chrome]:
 def _shoot(browser: webdriver.Chrome, page: Path, to: Path, wide: int, high: str) -> None:
     """A page as a picture of few colours, as high as the script `high` says."""
     _size(browser, wide, 1)
-    browser.get(page.as_uri())
+    show(browser, page)
     _size(browser, wide, int(browser.execute_script(high)))
     browser.save_screenshot(str(to))
     with Image.open(to) as picture:

@@ -21,8 +21,8 @@ from loop.deploy import cluster_settings, kubernetes
 from loop.production import transitions
 from loop.production.state import EMPTY, State
 from support.states import NOW, STAGED, policy, serving, version
+from support.tools import tool
 
-ROUTE = ROOT / ".tools/gateway-api-1.4.1/httproutes.yaml"
 SET = cluster_settings.read(ROOT / cluster_settings.SETTINGS)
 SECURED = SET.model_copy(update={"token": True, "personal_key": True, "hostnames": ["model.example.com"]})
 BOTH = policy(("off", 0, False), ("shadow", 0, True), ("both", 10, True), ("half", 50, False))
@@ -220,9 +220,7 @@ def test_settings_that_cannot_be_are_refused_with_their_key(tmp_path, change, fo
 @pytest.fixture(scope="module")
 def route() -> Any:
     """What a route may be; it is shipped in a module of Go."""
-    if not ROUTE.is_file():
-        pytest.skip(f"{ROUTE.name}: `make test` brings it where there is Go")
-    versions = yaml.safe_load(ROUTE.read_text())["spec"]["versions"]
+    versions = yaml.safe_load(tool("GATEWAY").read_text())["spec"]["versions"]
     (schema,) = (one["schema"]["openAPIV3Schema"] for one in versions if one["name"] == "v1")
     schema["properties"]["metadata"] = {"type": "object"}  # which Kubernetes itself defines
     return Draft202012Validator(closed(schema))

@@ -79,14 +79,14 @@ def metric(name: str, role: str, title: str) -> Metric:
 
 
 def test_what_matters_stands_before_the_first_fold_and_fits_a_screen():
-    text = review_report.markdown(verdict())
+    text = re.sub(r"```mermaid.*?```", "\n" * 8, review_report.markdown(verdict()), flags=re.DOTALL)
     first = text[: text.index("<details>")]
     assert first.startswith("## Worse: this change may not become the champion")
     assert all(
         part in first
         for part in ("primary: quiet", "95% interval", "checks pass", "What changed", "make review")
     )
-    assert len(first.splitlines()) <= 50
+    assert len(first.splitlines()) <= 55, "a figure counts as eight lines"
 
 
 @pytest.mark.parametrize("many", [1, 3000])
@@ -106,7 +106,7 @@ def test_foreign_text_is_only_words(finding):
     assert tags <= set(ours.split())
     words = re.sub(r"<code.*?</code>", "", html, flags=re.DOTALL)
     assert not re.search(r"(?<!\w)@\w|(?<!&)#\d|<[^>]*(href|src)=", words)
-    assert html.count("<details>") == html.count("</details>") == 4
+    assert html.count("<details>") == html.count("</details>") == 3
 
 
 def test_a_table_has_as_many_cells_in_each_row():
@@ -128,17 +128,6 @@ def test_the_terminal_says_the_verdict_and_its_reason_in_the_first_lines():
     assert lines[1].startswith("  primary: ")
     assert any("fail: primary" in line for line in lines)
     assert lines[-1] == "  report      review/report.html, review/report.md"
-
-
-def test_an_interval_is_drawn_on_its_own_side_of_zero():
-    text = review_report.markdown(verdict())
-    bar = next(line for line in text.splitlines() if "◄" in line)
-    assert bar.index("◄") < bar.index("┊")  # fifteen margins below zero: beyond the scale
-    near = metric("log_loss", "primary", "near").model_copy(
-        update={"gain": 0.0, "low": -0.005, "high": 0.005}
-    )
-    text = review_report.markdown(verdict(metrics=[near]))
-    assert "├──●──┤" in text or "├───●───┤" in text
 
 
 def test_no_model_change_is_one_sentence():
@@ -185,6 +174,7 @@ def test_every_module_of_the_report_reads_the_verdict_alone():
     source = (ROOT / "src/loop/review/review_report.py").read_text()
     assert set(re.findall(r"^from (loop\S*) import", source, re.MULTILINE)) == {
         "loop.base.markup",
+        "loop.review",  # comment_figures, which draws the same verdict
         "loop.review.verdict",
         "loop.settings.paths",  # names alone
     }

@@ -4,6 +4,8 @@ import pytest
 from docs.make import pictures, readme
 from PIL import Image
 
+from support.tools import tool
+
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 ROOT = pictures.ROOT
 
@@ -37,6 +39,7 @@ def test_no_table_has_to_be_scrolled(door):
 
 
 def test_the_pictures_are_taken_of_a_review(browser, reviewed, tmp_path):
+    tool("MERMAID")
     pictures.take(browser, reviewed.path / "review", tmp_path)
     for name, wide in (("comment.png", pictures.COMMENT_WIDE), ("report.png", pictures.REPORT_WIDE)):
         with Image.open(tmp_path / name) as picture:

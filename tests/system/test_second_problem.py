@@ -127,4 +127,5 @@ def test_a_change_of_it_is_reviewed_like_any_other(adopted, tmp_path):
     verdict = json.loads(repo.text("review/verdict.json"))
     assert (done.returncode, verdict["verdict"]) == (0, "equivalent"), done.stdout
     assert "mean absolute error" in done.stdout
+    assert repo.text("review/report.md").count("```mermaid") == 2, "gains, and calibration of amounts"
     assert {check["result"] for check in verdict["checks"]} == {"pass"}

@@ -18,10 +18,10 @@ from typing import Any
 import yaml
 
 from conftest import PATIENCE, ROOT
+from support.tools import tool
 from support.warm import ONE_THREAD, warm
 from workflows.double import FORK, NAME, Double, git
 
-ACT = shutil.which("act") or next(map(str, ROOT.glob(".tools/act-*/act")), None)
 UV = shutil.which("uv") or str(ROOT / ".tools/bin/uv")
 STANDINS = {
     "actions/checkout": "checkout",
@@ -57,6 +57,7 @@ class Runner:
     def __init__(self, double: Double, folder: Path, cache: Path | None = None) -> None:
         """`cache` is what actions/cache would restore."""
         self.double, self.folder, self.cache = double, folder, cache
+        self.program = shutil.which("act") or str(tool("ACT"))
         self.venv = folder / "venv"
         folder.mkdir(parents=True, exist_ok=True)
         bundle = os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
@@ -146,7 +147,7 @@ class Runner:
             "NODE_EXTRA_CA_CERTS": str(double_cert(self.double)),
             **env,
         }
-        command = [str(ACT), event, "-W", f".github/workflows/{workflow}", "-e", "event.json", "--bind"]
+        command = [self.program, event, "-W", f".github/workflows/{workflow}", "-e", "event.json", "--bind"]
         command += [
             "-P",
             "ubuntu-24.04=-self-hosted",

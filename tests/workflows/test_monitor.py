@@ -12,7 +12,7 @@ from loop.retrain import challenger, retrain
 from loop.retrain.challenger import Verdict
 from support import literal
 from support.small_problem import small
-from workflows.act import ACT, Done, Runner
+from workflows.act import Done, Runner
 from workflows.double import BOT, NAME, git, serve
 
 WORKFLOW = yaml.safe_load((ROOT / ".github/workflows/monitor.yml").read_text())
@@ -27,8 +27,6 @@ def test_the_workflow_starts_on_schedule_and_by_hand_and_one_at_a_time():
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """A small problem on a GitHub of our own: its labels move up for good in July, and its main is of May."""
-    if ACT is None:
-        pytest.skip("no act: the workflows are NOT executed; `make test` builds it, with Go")
     repo = copy(shared(tmp_path_factory, "small", small), tmp_path_factory.mktemp("small") / "repo")
     with serve(tmp_path_factory.mktemp("github")) as double:
         double.settings.workflow["can_approve_pull_request_reviews"] = True

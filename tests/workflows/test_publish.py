@@ -240,6 +240,39 @@ def test_a_run_without_an_artifact_names_the_steps_that_failed(at_main, reviewed
     assert "Set @\u200bup &lt;b&gt;" in reviewed.output[0]
 
 
+TENTHS = [{"predicted": at / 10, "outcome": at / 9} for at in range(10)]
+
+
+def test_the_calibration_of_an_artifact_is_drawn_by_main(at_main, reviewed):
+    reviewed.bring(calibration={"champion": TENTHS, "candidate": TENTHS})
+    assert publish.main(reviewed.run) == 0
+    assert "```mermaid\n%%{init" in reviewed.output[0]
+
+
+TAMPERED = {
+    "a text": {"champion": TENTHS, "candidate": "```"},
+    "a word for a number": {
+        "champion": TENTHS,
+        "candidate": [*TENTHS[:9], {"predicted": 0.1, "outcome": "]"}],
+    },
+    "a number without end": {
+        "champion": TENTHS,
+        "candidate": [*TENTHS[:9], {"predicted": 0.1, "outcome": 1e999}],
+    },
+    "many": {"champion": TENTHS * 1000, "candidate": TENTHS * 1000},
+    "one model alone": {"champion": TENTHS},
+    "an extra key": {"champion": TENTHS, "candidate": TENTHS, "click": "b"},
+}
+
+
+@pytest.mark.parametrize("tampered", TAMPERED)
+def test_a_calibration_that_is_none_is_refused(at_main, reviewed, tampered):
+    reviewed.bring(calibration=TAMPERED[tampered])
+    publish.main(reviewed.run)
+    assert reviewed.gates[-1][0] == "error"
+    assert "mermaid" not in reviewed.output[-1]
+
+
 def test_a_verdict_on_another_commit_is_refused(at_main, reviewed):
     reviewed.bring(candidate={"name": "x", "commit": reviewed.github.tip("main"), "dirty": False})
     publish.main(reviewed.run)

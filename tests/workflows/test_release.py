@@ -8,7 +8,7 @@ import yaml
 
 from conftest import ROOT, Repo, copy, shared
 from support.small_problem import small
-from workflows.act import ACT, Done, Runner
+from workflows.act import Done, Runner
 from workflows.double import NAME, Double, git, serve
 from workflows.house import House, docs, serving
 
@@ -52,8 +52,6 @@ class Town(House):
 @pytest.fixture(scope="module")
 def town(tmp_path_factory):
     """Main's model in the cache, a branch production with nothing on it."""
-    if ACT is None:
-        pytest.skip("no act: the workflows are NOT executed; `make test` builds it, with Go")
     folder = tmp_path_factory.mktemp("town")
     sources = copy(shared(tmp_path_factory, "small", small), folder / "sources")
     with serve(tmp_path_factory.mktemp("github")) as github, pytest.MonkeyPatch.context() as patch:

@@ -14,7 +14,7 @@ from loop.publish import publish
 from loop.repo.git import git as ours
 from loop.rollout import available, rollback
 from support.states import NOW, at, policy, version
-from workflows.act import ACT, CML, Runner
+from workflows.act import CML, Runner
 from workflows.double import ALL, NAME, Double, git, serve
 
 LATER = at("2026-01-06T03:00")
@@ -258,8 +258,6 @@ def test_a_hash_that_differs_is_a_row_of_the_issue_and_no_second_one(on_call, mo
 @pytest.fixture
 def runner(home, tmp_path) -> Runner:
     """A machine for the workflows."""
-    if ACT is None:
-        pytest.skip("no act: the workflows are NOT executed; `make test` builds it, with Go")
     return Runner(home.double, tmp_path / "runner")
 
 

@@ -3,6 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from loop.base import files
 from loop.base.errors import LoopError
 from loop.review.base import Base, judged
@@ -11,6 +13,8 @@ from loop.review.compare import Slice as Compared
 from loop.review.import_error import NOTHING
 from loop.review.verdict import (
     SCHEMA_VERSION,
+    TENTHS,
+    Calibration,
     Changes,
     Check,
     Commit,
@@ -18,11 +22,13 @@ from loop.review.verdict import (
     Metric,
     Outcome,
     Slice,
+    Tenth,
     Verdict,
 )
 from loop.settings import params
 from loop.settings.review_policy import Policy
 from loop.stats import paired
+from loop.stats.bootstrap import Floats
 from problem import metrics
 
 _FIGURES = ("champion", "candidate", "gain", "low", "high")
@@ -107,6 +113,20 @@ def table(policy: Policy, gains: dict[str, paired.Gain]) -> list[Metric]:
         )
         for name in [*margins, *(name for name in gains if name not in margins)]
     ]
+
+
+def calibration(rows: Rows) -> Calibration | None:
+    """Both models by tenths of the rows; none where there are too few, or where a score is a class."""
+    if len(rows.label) < TENTHS or any(np.isin(scores, rows.label).all() for scores in rows.scores):
+        return None
+    champion, candidate = (_tenths(scores, rows.label) for scores in rows.scores)
+    return Calibration(champion=champion, candidate=candidate)
+
+
+def _tenths(scores: Floats, label: Floats) -> list[Tenth]:
+    parts = np.array_split(np.argsort(scores, kind="stable"), TENTHS)
+    means = [[round(float(values[at].mean()), 6) for values in (scores, label)] for at in parts]
+    return [Tenth(predicted=predicted, outcome=outcome) for predicted, outcome in means]
 
 
 def moved(compared: list[Compared], alpha: float) -> list[Slice]:

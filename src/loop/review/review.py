@@ -158,6 +158,7 @@ def _decide(
         metrics=table,
         slices=conclusion.moved(comparison.slices, case.policy.slices.alpha) if comparison else [],
         slices_compared=len(comparison.slices) if comparison else 0,
+        calibration=conclusion.calibration(rows) if comparison else None,
         checks=found,
         notes=case.notes,
     )

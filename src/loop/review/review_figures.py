@@ -1,29 +1,25 @@
 """Figures of a comparison: each an SVG text. Shape and place carry the meaning, colour repeats it."""
 
 import io
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from loop.base.plotting import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
 from loop.review.compare import Rows, Slice
-from loop.review.verdict import Metric, Verdict
+from loop.review.verdict import Calibration, Metric, Tenth, Verdict
 from loop.stats import paired
 from problem import metrics
 
-BINS = 10
-
 
 def draw(verdict: Verdict, rows: Rows, slices: list[Slice]) -> dict[str, str]:
-    """Each figure's name and its SVG: gains, clusters, slices, calibration, scores."""
+    """Each figure's name and its SVG: gains, clusters, slices, scores, and calibration."""
     primary = next(metric for metric in verdict.metrics if metric.role == "primary")
     return {
         "gains": _gains(verdict.metrics),
         "clusters": _clusters(primary, rows),
         "slices": _slices(primary, slices),
-        "calibration": _calibration(rows),
         "scores": _scores(rows),
+        **({"calibration": _calibration(verdict.calibration)} if verdict.calibration else {}),
     }
 
 
@@ -92,29 +88,21 @@ def _slices(primary: Metric, slices: list[Slice]) -> str:
     return picture(svg, f"gain in {primary.title} of each slice")
 
 
-def _calibration(rows: Rows) -> str:
+def _calibration(found: Calibration) -> str:
     svg = io.StringIO()
     with canvas(5.2, 4.2, svg) as (_, axes):
-        curves = {
-            name: _bins(score, rows.label)
-            for name, score in zip(("champion", "candidate"), rows.scores, strict=True)
-        }
-        ends = [min(c[0].min() for c in curves.values()), max(c[0].max() for c in curves.values())]
+        champion, candidate = _curve(found.champion), _curve(found.candidate)
+        ends = [min(champion[0][0], candidate[0][0]), max(champion[0][-1], candidate[0][-1])]
         axes.plot(ends, ends, color=GREY, linestyle="--", linewidth=1, label="perfectly calibrated")
-        axes.plot(
-            *curves["champion"], color=ORANGE, marker="s", markersize=4, linestyle=":", label="champion"
-        )
-        axes.plot(*curves["candidate"], color=BLUE, marker="o", markersize=4, label="candidate")
+        axes.plot(*champion, color=ORANGE, marker="s", markersize=4, linestyle=":", label="champion")
+        axes.plot(*candidate, color=BLUE, marker="o", markersize=4, label="candidate")
         axes.set(xlabel=f"mean {metrics.SCORE}", ylabel=metrics.LABEL)
         axes.legend(loc="upper left")
     return picture(svg, f"{metrics.LABEL} against {metrics.SCORE}, of both models")
 
 
-def _bins(score: Any, label: Any) -> tuple[Any, Any]:
-    """Mean score and mean label of ten bins of equal rows."""
-    bins = pd.qcut(pd.Series(score).rank(method="first"), min(BINS, len(score)), labels=False)
-    means = pd.DataFrame({"score": score, "label": label}).groupby(bins.to_numpy()).mean()
-    return means["score"].to_numpy(), means["label"].to_numpy()
+def _curve(tenths: list[Tenth]) -> tuple[list[float], list[float]]:
+    return [one.predicted for one in tenths], [one.outcome for one in tenths]
 
 
 def _scores(rows: Rows) -> str:

@@ -6,6 +6,7 @@ Both are made of the verdict alone. Whatever came from data, params or branch na
 from collections.abc import Sequence
 
 from loop.base.markup import figure, fitted, plain, render
+from loop.review import comment_figures
 from loop.review.verdict import Change, Changes, Metric, Verdict
 from loop.settings.paths import REVIEW
 
@@ -45,7 +46,8 @@ def markdown(verdict: Verdict) -> str:
     values = {
         "headline": HEADLINES[verdict.verdict],
         "bad": bad,
-        "bars": _bars(verdict.metrics),
+        "gains": comment_figures.gains(verdict.metrics),
+        "gaps": comment_figures.calibration(verdict.calibration),
         "glance": _glance(verdict.changes),
     }
     return fitted(render("loop.review", "review.md.j2", {**dict(verdict), **values}), LONGEST, CUT)
@@ -73,32 +75,3 @@ def _glance(found: Changes) -> dict[str, Sequence[Change | str]]:
         "policy": found.policy,
         "files that no stage reads": found.other,
     }
-
-
-def _bars(metrics: list[Metric]) -> list[str]:
-    """Gains with their intervals as text, each scaled to its margin, below a head."""
-    judged = [metric for metric in metrics if metric.margin and metric.low is not None]
-    wide = max((len(plain(metric.title, 30)) for metric in judged), default=0)
-    bars = [f"{plain(metric.title, 30):<{wide}}  {_bar(metric)}" for metric in judged]
-    return [f"{'':<{wide}}  {'worse':<10}-margin    0    +margin{'better':>10}", *bars] if bars else []
-
-
-def _bar(metric: Metric) -> str:
-    """Forty-one places from three margins below zero to three above; an arrow where the interval goes on."""
-
-    def place(value: float | None) -> int:
-        return round(20 + 20 * max(-1.0, min(1.0, (value or 0.0) / (3 * (metric.margin or 1.0)))))
-
-    low, middle, high = place(metric.low), place(metric.gain), place(metric.high)
-    signs = [" "] * 41
-    for at in (13, 20, 27):
-        signs[at] = "┊"
-    for at in range(low, high + 1):
-        signs[at] = "─"
-    signs[low], signs[high] = "├", "┤"
-    signs[middle] = "●"
-    if low == 0:
-        signs[0] = "◄"
-    if high == 40:
-        signs[40] = "►"
-    return "".join(signs).rstrip()

@@ -7,7 +7,7 @@ was judged. Its texts come from data, params and branch names: hostile until esc
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from loop.base import exit_codes
 from loop.settings.review_policy import Limit
@@ -15,6 +15,7 @@ from loop.stats import paired
 
 Outcome = Literal["better", "equivalent", "worse", "inconclusive", "no model change"]
 SCHEMA_VERSION: Literal[2] = 2
+TENTHS = 10
 
 
 class Part(BaseModel):
@@ -78,6 +79,20 @@ class Slice(Part):
     worse: bool
 
 
+class Tenth(Part):
+    """Mean prediction and mean outcome of a tenth of the rows."""
+
+    predicted: float
+    outcome: float
+
+
+class Calibration(Part):
+    """Tenths of the rows for each model, by its own predictions, the lowest first."""
+
+    champion: list[Tenth] = Field(min_length=TENTHS, max_length=TENTHS)
+    candidate: list[Tenth] = Field(min_length=TENTHS, max_length=TENTHS)
+
+
 class Commit(Part):
     """A side of the comparison: a branch's name and its commit; dirty when the tree has more than that."""
 
@@ -133,6 +148,7 @@ class Verdict(Part):
     metrics: list[Metric]
     slices: list[Slice]
     slices_compared: int
+    calibration: Calibration | None = None
     checks: list[Check]
     changes: Changes
     notes: list[str]

@@ -1,0 +1,52 @@
+"""Calibration in the verdict: tenths of the rows for each model, where a prediction is a number."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from loop.review import conclusion
+from loop.review.compare import Rows
+
+RANDOM = np.random.default_rng(7)
+
+
+def rows(label, champion, candidate) -> Rows:
+    label = np.asarray(label, float)
+    scores = (np.asarray(champion, float), np.asarray(candidate, float))
+    codes = np.zeros(len(label), np.int64)
+    return Rows(
+        pd.DataFrame(index=range(len(label))), label, scores, codes, np.ones((1, 1)), 1.0, np.array([0])
+    )
+
+
+def test_each_model_is_cut_by_its_own_predictions_lowest_first():
+    score = RANDOM.uniform(size=5000)
+    label = RANDOM.uniform(size=5000) < score
+    found = conclusion.calibration(rows(label, score, 1 - score))
+    good, reverse = found.champion, found.candidate
+    assert [one.predicted for one in good] == sorted(one.predicted for one in good)
+    assert max(abs(one.predicted - one.outcome) for one in good) < 0.1
+    assert reverse[0].predicted < 0.1
+    assert reverse[0].outcome > 0.9
+
+
+def test_the_mean_of_equal_tenths_is_the_mean_of_all():
+    """Of a regression too: amounts, not shares."""
+    label = RANDOM.normal(150, 40, size=500)
+    score = label + RANDOM.normal(5, 10, size=500)
+    found = conclusion.calibration(rows(label, score, score))
+    assert np.mean([one.predicted for one in found.champion]) == pytest.approx(score.mean(), abs=1e-5)
+    assert np.mean([one.outcome for one in found.candidate]) == pytest.approx(label.mean(), abs=1e-5)
+
+
+CLASSES = RANDOM.integers(0, 3, size=100)
+NONE = {
+    "classes, of many": (CLASSES, CLASSES, CLASSES[::-1]),
+    "decisions of one model": (CLASSES > 0, np.linspace(0, 1, 100), CLASSES > 1),
+    "fewer rows than tenths": ([0, 1] * 4, np.linspace(0.1, 0.9, 8), np.linspace(0.1, 0.9, 8)),
+}
+
+
+@pytest.mark.parametrize("case", NONE)
+def test_there_is_none_where_it_would_say_nothing(case):
+    assert conclusion.calibration(rows(*NONE[case])) is None
