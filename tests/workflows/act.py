@@ -19,6 +19,7 @@ import yaml
 
 from conftest import PATIENCE, ROOT
 from support.warm import ONE_THREAD, warm
+from workflows.actions.cache.cache import entry, put
 from workflows.double import FORK, NAME, Double, git
 
 ACT = shutil.which("act") or next(map(str, ROOT.glob(".tools/act-*/act")), None)
@@ -50,13 +51,15 @@ class Done:
 
 
 class Runner:
-    """A machine that runs workflows of the double's repository."""
+    """A machine that runs workflows of the double's repository; `caches` is what actions/cache keeps."""
 
     def __init__(self, double: Double, folder: Path, cache: Path | None = None) -> None:
-        """`cache` is what actions/cache would restore."""
-        self.double, self.folder, self.cache = double, folder, cache
+        """`cache` is what main saved of DVC's before."""
+        self.double, self.folder, self.caches = double, folder, folder / "caches"
         self.venv = folder / "venv"
         folder.mkdir(parents=True, exist_ok=True)
+        if cache:
+            put(cache, entry(self.caches, f"refs/heads/{double.main}", ".dvc/cache", "dvc-before"))
         bundle = os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
         known = Path(bundle).read_text() if Path(bundle).is_file() else ""
         self.certificates = folder / "certificates.pem"
@@ -135,7 +138,9 @@ class Runner:
             "GITHUB_REPOSITORY": NAME,
             "LOOP_SHA": sha,
             "LOOP_VENV": str(self.venv),
-            "LOOP_CACHE": str(self.cache or ""),
+            "LOOP_CACHES": str(self.caches),
+            "LOOP_CAPPED": "yes" if capped else "",
+            "LOOP_MAIN": f"refs/heads/{self.double.main}",
             **ONE_THREAD,
             **{name: os.environ[name] for name in ("WARM_LOG", "PYTEST_CURRENT_TEST") if name in os.environ},
             "SSL_CERT_FILE": str(self.certificates),

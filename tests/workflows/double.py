@@ -51,6 +51,7 @@ class Double:
     runs: dict[int, dict[str, Any]] = field(default_factory=dict)
     jobs: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     artifacts: dict[int, list[tuple[str, bytes]]] = field(default_factory=dict)
+    uploaded: set[tuple[str, str, str]] = field(default_factory=set)  # run, attempt, name of an artifact
     tokens: dict[str, dict[str, str]] = field(default_factory=dict)
     faults: list[tuple[str, str, int]] = field(default_factory=list)  # method, pattern of the path, status
     lost: list[str] = field(default_factory=list)  # patterns of paths whose deed is done, but not answered
@@ -526,7 +527,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._permitted("actions", "read")
         return 302, f"{self.double.url.replace('127.0.0.1', 'localhost')}/blobs/{key}"
 
-    def upload(self, _query, body, run, name):
+    def upload(self, _query, body, run, attempt, name):
+        """A name once an attempt; what an earlier attempt left stays beside it."""
+        if (run, attempt, name) in self.double.uploaded:
+            raise Refusal(409, "Conflict: an artifact with this name already exists on the workflow run")
+        self.double.uploaded.add((run, attempt, name))
         self.double.artifacts.setdefault(int(run), []).append((name, body))
         return 201, {}
 
@@ -755,6 +760,6 @@ _ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("POST", r"/assets/(\d+)", _Handler.add_asset),
     ("GET", rf"{_REPO}/git/matching-refs/tags/([\w.]+)", _Handler.matching_tags),
     ("POST", "/api/graphql", _Handler.graphql),
-    ("POST", r"/_artifacts/(\d+)/(\w+)", _Handler.upload),
+    ("POST", r"/_artifacts/(\d+)/(\d+)/(\w+)", _Handler.upload),
     ("GET", r"/_artifacts/(\d+)/(\w+)", _Handler.give),
 ]

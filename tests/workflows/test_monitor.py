@@ -52,7 +52,7 @@ def held(world: Runner, number: int, name: str) -> set[str]:
 
 
 def test_a_quiet_month_without_any_cache_is_a_report_and_nothing_else(world, monkeypatch):
-    monkeypatch.setattr(world, "cache", None)
+    monkeypatch.setattr(world, "caches", world.folder / "none")
     done = run(world, "2020-08-10T00:00Z", 301)
     assert done.code == 0, done.log[-3000:]
     assert held(world, 301, "monitor") == {"finding.json", "report.md", "report.html"}
