@@ -194,7 +194,7 @@ class Double:
         }
 
     def hold(self, before: dict[int, str]) -> None:
-        """What GITHUB_TOKEN opened or pushed gets its runs, and they wait for a person: since 2026-06-11."""
+        """What GITHUB_TOKEN opens, reopens or pushes gets runs that wait for a person: since 2026-06-11."""
         known = {one["head_sha"] for one in self.runs.values()}
         for number, sha in self.heads().items():
             if before.get(number) != sha and sha not in known:
@@ -414,9 +414,10 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refusal(422, "Validation Failed: head is invalid") from None
         if ahead == "0":
             raise Refusal(422, f"No commits between {given['base']} and {given['head']}")
+        before = self.double.heads()
         number = self.double.open_pull(given["head"], title=given["title"], base=given["base"])
         next(p for p in self.double.pulls if p["number"] == number)["body"] = given["body"]
-        self.double.hold({})
+        self.double.hold(before)
         return 201, self.double.pull(number)
 
     def list_issues(self, query, _body):
@@ -452,7 +453,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._permitted("pull-requests", "write")
         found = next(one for one in self.double.pulls if one["number"] == int(number))
         assert given.keys() <= {"state", "title", "body"}
+        before = self.double.heads()
         found.update(given)
+        self.double.hold(before)
         return 200, self.double.pull(int(number))
 
     def _of(self, number: str) -> str:
