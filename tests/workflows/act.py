@@ -130,7 +130,7 @@ class Runner:
         home = {"full_name": NAME, "private": False, "default_branch": self.double.main}
         payload = {**payload, "repository": home}
         token = f"ghs_{self.double.next()}"
-        self.double.tokens[token] = _permissions(text, capped) | (permissions or {})
+        self.double.tokens[token] = _permissions(text, capped, jobs) | (permissions or {})
         (place / "event.json").write_text(json.dumps(payload))
         inside = {
             "GITHUB_SERVER_URL": self.double.url,
@@ -187,12 +187,12 @@ def double_cert(double: Double) -> Path:
     return double.folder / "cert.pem"
 
 
-def _permissions(text: str, capped: bool) -> dict[str, str]:
-    """What the token of a workflow may: the union of its jobs, read at most when capped."""
+def _permissions(text: str, capped: bool, jobs: tuple[str, ...]) -> dict[str, str]:
+    """What the token of a run may: what its jobs ask for, or those named; read at most when capped."""
     found = yaml.safe_load(text)
     assert found["permissions"] == {}, "every workflow starts with no permission"
     given: dict[str, str] = {}
-    for job in found["jobs"].values():
+    for job in [job for name, job in found["jobs"].items() if name in (jobs or found["jobs"])]:
         for what, level in (job.get("permissions") or {}).items():
             given[what] = "write" if level == "write" and not capped else given.get(what, "read")
     return given
