@@ -155,6 +155,7 @@ def test_the_problem_is_described_by_its_own_files():
 
 
 def test_a_comment_is_rendered_as_github_does():
+    tool("MERMAID")
     page = pictures.comment(
         "## Better\n\n| a | b |\n|---|--:|\n| x | 1 |\n\n<details><summary>s</summary>\n\nt\n\n</details>\n"
     )

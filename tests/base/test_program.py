@@ -48,6 +48,23 @@ def test_a_program_that_fails_is_reported_by_its_own_words():
     assert caught.value.todo == "free some"
 
 
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        (
+            "warning: w\nfatal: Could not read it.\n\nPlease make sure\nof your rights.\n",
+            "fatal: Could not read it.",
+        ),
+        ("fatal: git's\nerror: ours\n  expected: more\n", "ours"),
+        ("one\ntwo\n", "two"),
+        ("", "it said nothing"),
+    ],
+)
+def test_of_an_output_the_line_that_says_what_went_wrong_is_reported(output, said):
+    """Advice that follows it is not."""
+    assert program.gist(output) == said
+
+
 def test_a_program_that_is_not_there_is_one_message():
     with pytest.raises(LoopError, match="no-such-program is not installed"):
         program.ask(["no-such-program"], seconds=1)

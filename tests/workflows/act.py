@@ -20,6 +20,7 @@ import yaml
 from conftest import PATIENCE, ROOT
 from support.tools import tool
 from support.warm import ONE_THREAD, warm
+from workflows.actions.cache.cache import entry, put
 from workflows.double import FORK, NAME, Double, git
 
 UV = shutil.which("uv") or str(ROOT / ".tools/bin/uv")
@@ -52,14 +53,16 @@ class Done:
 
 
 class Runner:
-    """A machine that runs workflows of the double's repository."""
+    """A machine that runs workflows of the double's repository; `caches` is what actions/cache keeps."""
 
     def __init__(self, double: Double, folder: Path, cache: Path | None = None) -> None:
-        """`cache` is what actions/cache would restore."""
-        self.double, self.folder, self.cache = double, folder, cache
+        """`cache` is what main saved of DVC's before."""
+        self.double, self.folder, self.caches = double, folder, folder / "caches"
         self.program = shutil.which("act") or str(tool("ACT"))
         self.venv = folder / "venv"
         folder.mkdir(parents=True, exist_ok=True)
+        if cache:
+            put(cache, entry(self.caches, f"refs/heads/{double.main}", ".dvc/cache", "dvc-before"))
         bundle = os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
         known = Path(bundle).read_text() if Path(bundle).is_file() else ""
         self.certificates = folder / "certificates.pem"
@@ -130,7 +133,7 @@ class Runner:
         home = {"full_name": NAME, "private": False, "default_branch": self.double.main}
         payload = {**payload, "repository": home}
         token = f"ghs_{self.double.next()}"
-        self.double.tokens[token] = _permissions(text, capped) | (permissions or {})
+        self.double.tokens[token] = _permissions(text, capped, jobs) | (permissions or {})
         (place / "event.json").write_text(json.dumps(payload))
         inside = {
             "GITHUB_SERVER_URL": self.double.url,
@@ -138,7 +141,9 @@ class Runner:
             "GITHUB_REPOSITORY": NAME,
             "LOOP_SHA": sha,
             "LOOP_VENV": str(self.venv),
-            "LOOP_CACHE": str(self.cache or ""),
+            "LOOP_CACHES": str(self.caches),
+            "LOOP_CAPPED": "yes" if capped else "",
+            "LOOP_MAIN": f"refs/heads/{self.double.main}",
             **ONE_THREAD,
             **{name: os.environ[name] for name in ("WARM_LOG", "PYTEST_CURRENT_TEST") if name in os.environ},
             "SSL_CERT_FILE": str(self.certificates),
@@ -185,12 +190,12 @@ def double_cert(double: Double) -> Path:
     return double.folder / "cert.pem"
 
 
-def _permissions(text: str, capped: bool) -> dict[str, str]:
-    """What the token of a workflow may: the union of its jobs, read at most when capped."""
+def _permissions(text: str, capped: bool, jobs: tuple[str, ...]) -> dict[str, str]:
+    """What the token of a run may: what its jobs ask for, or those named; read at most when capped."""
     found = yaml.safe_load(text)
     assert found["permissions"] == {}, "every workflow starts with no permission"
     given: dict[str, str] = {}
-    for job in found["jobs"].values():
+    for job in [job for name, job in found["jobs"].items() if name in (jobs or found["jobs"])]:
         for what, level in (job.get("permissions") or {}).items():
             given[what] = "write" if level == "write" and not capped else given.get(what, "read")
     return given

@@ -51,6 +51,7 @@ class Double:
     runs: dict[int, dict[str, Any]] = field(default_factory=dict)
     jobs: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     artifacts: dict[int, list[tuple[str, bytes]]] = field(default_factory=dict)
+    uploaded: set[tuple[str, str, str]] = field(default_factory=set)  # run, attempt, name of an artifact
     tokens: dict[str, dict[str, str]] = field(default_factory=dict)
     faults: list[tuple[str, str, int]] = field(default_factory=list)  # method, pattern of the path, status
     lost: list[str] = field(default_factory=list)  # patterns of paths whose deed is done, but not answered
@@ -193,7 +194,7 @@ class Double:
         }
 
     def hold(self, before: dict[int, str]) -> None:
-        """What GITHUB_TOKEN opened or pushed gets its runs, and they wait for a person: since 2026-06-11."""
+        """What GITHUB_TOKEN opens, reopens or pushes gets runs that wait for a person: since 2026-06-11."""
         known = {one["head_sha"] for one in self.runs.values()}
         for number, sha in self.heads().items():
             if before.get(number) != sha and sha not in known:
@@ -413,9 +414,10 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refusal(422, "Validation Failed: head is invalid") from None
         if ahead == "0":
             raise Refusal(422, f"No commits between {given['base']} and {given['head']}")
+        before = self.double.heads()
         number = self.double.open_pull(given["head"], title=given["title"], base=given["base"])
         next(p for p in self.double.pulls if p["number"] == number)["body"] = given["body"]
-        self.double.hold({})
+        self.double.hold(before)
         return 201, self.double.pull(number)
 
     def list_issues(self, query, _body):
@@ -451,7 +453,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._permitted("pull-requests", "write")
         found = next(one for one in self.double.pulls if one["number"] == int(number))
         assert given.keys() <= {"state", "title", "body"}
+        before = self.double.heads()
         found.update(given)
+        self.double.hold(before)
         return 200, self.double.pull(int(number))
 
     def _of(self, number: str) -> str:
@@ -526,7 +530,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._permitted("actions", "read")
         return 302, f"{self.double.url.replace('127.0.0.1', 'localhost')}/blobs/{key}"
 
-    def upload(self, _query, body, run, name):
+    def upload(self, _query, body, run, attempt, name):
+        """A name once an attempt; what an earlier attempt left stays beside it."""
+        if (run, attempt, name) in self.double.uploaded:
+            raise Refusal(409, "Conflict: an artifact with this name already exists on the workflow run")
+        self.double.uploaded.add((run, attempt, name))
         self.double.artifacts.setdefault(int(run), []).append((name, body))
         return 201, {}
 
@@ -755,6 +763,6 @@ _ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("POST", r"/assets/(\d+)", _Handler.add_asset),
     ("GET", rf"{_REPO}/git/matching-refs/tags/([\w.]+)", _Handler.matching_tags),
     ("POST", "/api/graphql", _Handler.graphql),
-    ("POST", r"/_artifacts/(\d+)/(\w+)", _Handler.upload),
+    ("POST", r"/_artifacts/(\d+)/(\d+)/(\w+)", _Handler.upload),
     ("GET", r"/_artifacts/(\d+)/(\w+)", _Handler.give),
 ]

@@ -35,12 +35,12 @@ def world(tmp_path_factory):
         yield Runner(double, tmp_path_factory.mktemp("runner"), cache=repo.path / ".dvc/cache")
 
 
-def run(world: Runner, now: str, number: int) -> Done:
-    """The workflow, started by hand for an instant."""
+def run(world: Runner, now: str, number: int, *jobs: str) -> Done:
+    """The workflow, started by hand for an instant; jobs that are named run with their own rights alone."""
     payload = {"inputs": {"now": now}, "ref": "refs/heads/main", "repository": {"full_name": NAME}}
     main = world.double.tip("main")
     given = {"GITHUB_RUN_ID": str(number), "GITHUB_RUN_ATTEMPT": "1"}
-    return world.act("monitor.yml", "workflow_dispatch", payload, sha=main, **given)
+    return world.act("monitor.yml", "workflow_dispatch", payload, sha=main, jobs=jobs, **given)
 
 
 def held(world: Runner, number: int, name: str) -> set[str]:
@@ -50,8 +50,8 @@ def held(world: Runner, number: int, name: str) -> set[str]:
 
 
 def test_a_quiet_month_without_any_cache_is_a_report_and_nothing_else(world, monkeypatch):
-    monkeypatch.setattr(world, "cache", None)
-    done = run(world, "2020-08-10T00:00Z", 301)
+    monkeypatch.setattr(world, "caches", world.folder / "none")
+    done = run(world, "2020-08-10T00:00Z", 301, "monitor")
     assert done.code == 0, done.log[-3000:]
     assert held(world, 301, "monitor") == {"finding.json", "report.md", "report.html"}
     assert not world.double.pulls
@@ -63,7 +63,7 @@ def test_a_broken_feed_is_a_red_run_and_an_issue_with_its_report(world):
     repo.edit("params.yaml", "visits_per_day_min: 4", "visits_per_day_min: 5")
     git(repo.path, "commit", "--quiet", "--all", "-m", "stricter")
     git(repo.path, "push", "--quiet", str(world.double.repo()), "HEAD:main")
-    done = run(world, "2021-01-04T00:00Z", 302)
+    done = run(world, "2021-01-04T00:00Z", 302, "monitor")
     git(repo.path, "reset", "--quiet", "--hard", main)
     git(repo.path, "push", "--quiet", "--force", str(world.double.repo()), "HEAD:main")
     assert done.code != 0
@@ -97,7 +97,7 @@ def test_drift_that_hurts_is_a_pull_request_judged_by_the_workflow(world):
 
 
 def test_no_new_data_is_a_red_run_and_an_issue(world):
-    done = run(world, "2022-01-03T00:00Z", 305)
+    done = run(world, "2022-01-03T00:00Z", 305, "monitor")
     assert done.code != 0
     assert notify.TITLES["no data"] in [one["title"] for one in world.double.issues]
 

@@ -119,6 +119,13 @@ def test_its_gate_is_decided_though_its_runs_wait_for_a_click(site):
     assert [state for state, _ in site.gates(pull)] == ["success"]
 
 
+def test_a_pull_request_of_a_persons_waits_for_nobody_though_a_workflow_opens_one_beside_it(site):
+    git(site.double.repo(), "branch", "mine", "main")
+    mine = site.double.open_pull("mine")
+    site.retrain()
+    assert not site.double.held(mine)
+
+
 def test_the_pull_request_holds_why_and_the_review_and_the_comment_the_review(site):
     site.retrain()
     (pull,) = site.open()

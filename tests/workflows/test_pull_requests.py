@@ -2,12 +2,14 @@
 
 import io
 import json
+import re
 import zipfile
 
 import pytest
 import yaml
 
 from conftest import ROOT
+from workflows.actions.cache.cache import entry
 from workflows.double import BOT, FORK, git
 
 RESULTS = {"dvc.lock", "models/card.json", "models/card.md", "models/lineage.json", "reports/metrics.json"}
@@ -193,13 +195,15 @@ def test_a_fork_gets_comment_and_status_though_its_token_reads_only_and_nothing_
     assert not list(runner.folder.rglob("pwned*"))
 
 
-def test_results_that_main_committed_come_out_again_and_its_cache_is_kept(github, runner, tmp_path):
-    done = runner.act("reproduce.yml", "push", {"ref": "refs/heads/main"}, sha=github.tip("main"),
-                      LOOP_SAVED=str(tmp_path / "saved"))  # fmt: skip
+def test_results_that_main_committed_come_out_again_and_its_cache_is_kept(github, runner):
+    done = runner.act("reproduce.yml", "push", {"ref": "refs/heads/main"}, sha=github.tip("main"))
     assert done.code == 0, done.log[-3000:]
+    assert "Cache restored from key: dvc-before" in done.log
+    key = re.search(r"Cache saved with key: (dvc-[0-9a-f]{64})", done.log)[1]
+    saved = entry(runner.caches, "refs/heads/main", ".dvc/cache", key)
     lock = yaml.safe_load(git(github.repo(), "show", "main:dvc.lock"))
     md5 = next(out["md5"] for out in lock["stages"]["train"]["outs"] if out["path"].endswith(".skops"))
-    assert (tmp_path / f"saved/files/md5/{md5[:2]}/{md5[2:]}").is_file()
+    assert (saved / f"files/md5/{md5[:2]}/{md5[2:]}").is_file()
 
 
 def test_the_gate_is_closed_on_a_new_head_and_never_reopened_by_that(github, runner, change):

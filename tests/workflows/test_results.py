@@ -75,6 +75,30 @@ def test_the_lock_and_metrics_are_committed_once_and_gate_is_set_on_both_commits
     assert f"are on the branch: {made}" in behind.output
 
 
+def test_the_runs_of_the_commit_of_results_wait_for_a_click_that_nobody_needs(at_main, github, behind):
+    """What GITHUB_TOKEN pushes gets runs that wait for a person; its gate is decided without them."""
+    assert not github.held(behind.number), "what a person pushes waits for nobody"
+    behind.publish()
+    decided = github.gates(behind.change.head())
+    assert [state for state, _ in decided] == ["success"]
+    (waiting,) = github.held(behind.number)
+    assert publish.main(waiting) == 0
+    assert github.gates(behind.change.head()) == decided
+    assert "`Approve workflows to run` in the banner is not needed" in behind.output
+
+
+def test_whoever_clicks_all_the_same_gets_one_more_review_of_that_commit_and_no_other(
+    at_main, github, behind
+):
+    behind.publish()
+    (behind.run,), behind.sha = github.held(behind.number), behind.change.head()
+    github.runs[behind.run]["conclusion"] = "success"
+    assert behind.publish() == 0
+    assert behind.commits == 0
+    assert [state for state, _ in github.gates(behind.sha)] == ["success", "success"]
+    assert behind.sha[:12] in behind.output
+
+
 def test_a_fork_gets_the_command_instead_and_nothing_is_pushed(at_main, github, change):
     theirs = Behind(github, change(name=FORK))
     assert theirs.publish() == 0
@@ -259,9 +283,13 @@ def test_a_fault_after_the_commit_closes_the_gate_on_it_too(at_main, github, beh
     assert [state for state, _ in github.gates(behind.change.head())] == ["error"]
 
 
-def test_dependabot_may_go_on_with_a_branch_that_got_results(at_main, github, change):
+def test_dependabots_runs_wait_for_nobody_and_it_may_go_on_with_a_branch_that_got_results(
+    at_main, github, change
+):
     update = Behind(github, change("dependabot/uv/all-1"))
+    assert not github.held(update.number)
     update.publish()
+    assert [state for state, _ in github.gates(update.change.head())] == ["success"]
     assert "[dependabot skip]" in git(github.repo(), "log", "-1", "--format=%B", update.change.head())
 
 

@@ -34,7 +34,7 @@ class Done:
         return self.raw.decode(errors="replace")
 
     def gist(self, longest: int = 300) -> str:
-        """The line that says what went wrong: one of our own if there is one, else the last."""
+        """The line that says what went wrong."""
         return gist(self.errors if self.errors.strip() else self.out, longest)
 
 
@@ -138,10 +138,11 @@ def start(  # noqa: PLR0913 - what a process is given, by keyword
 
 
 def gist(text: str, longest: int = 300) -> str:
-    """The line of an output that says what went wrong: our own `error:` first, else the last."""
+    """The line of an output that says what went wrong: our `error:`, else git's `fatal:`, else the last."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     ours = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    return (ours[:1] or lines[-1:] or ["it said nothing"])[0][:longest]
+    gits = [line for line in lines if line.startswith("fatal: ")]  # advice follows it
+    return (ours[:1] or gits[:1] or lines[-1:] or ["it said nothing"])[0][:longest]
 
 
 def _shown(command: Sequence[str]) -> str:
