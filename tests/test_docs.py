@@ -10,6 +10,7 @@ from typer.main import get_command
 
 from loop.cli import app
 from loop.production import transitions
+from support.tools import tool
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
