@@ -26,7 +26,9 @@ COMMENT_WIDE, REPORT_WIDE = 680, 960  # pixels of CSS
 SHARP, COLOURS = 2, 96  # pixels of the picture in one of CSS, and its colours
 DRAW = """const done = arguments[0];
 window.mermaid ? mermaid.run().then(() => done(""), error => done(error.message || error.str)) : done("")"""
-END = "return document.documentElement.scrollHeight"
+ABOVE_COMMANDS = """const names = [...document.querySelectorAll("strong")]
+const found = names.find(one => one.textContent === "Reproduce")  // what decides is above
+return found ? found.getBoundingClientRect().top - 16 : document.documentElement.scrollHeight"""
 ABOVE_SLICES = (
     "return document.querySelectorAll('h2')[1].getBoundingClientRect().top - 20"  # gains and days are above
 )
@@ -53,7 +55,7 @@ def take(browser: webdriver.Chrome, review: Path, to: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder, "comment.html")
         page.write_text(comment((review / "report.md").read_text(encoding="utf-8")), encoding="utf-8")
-        _shoot(browser, page, to / "comment.png", COMMENT_WIDE, END)
+        _shoot(browser, page, to / "comment.png", COMMENT_WIDE, ABOVE_COMMANDS)
     _shoot(browser, review / "report.html", to / "report.png", REPORT_WIDE, ABOVE_SLICES)
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
