@@ -23,6 +23,14 @@ def test_a_file_that_is_no_mapping_is_refused_with_its_line(tmp_path, text, outp
         yaml_file.load(path)
 
 
+def test_a_conflict_that_a_merge_left_is_called_one(tmp_path):
+    path = tmp_path / "dvc.lock"
+    path.write_text("schema: '2.0'\n<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> other\n")
+    with pytest.raises(LoopError, match="line 2: a merge left both sides of a conflict") as error:
+        yaml_file.load(path)
+    assert "make run" in error.value.todo
+
+
 def test_a_missing_file_says_where_to_run(tmp_path):
     with pytest.raises(LoopError, match="run from the repository's root"):
         yaml_file.load(tmp_path / "params.yaml")

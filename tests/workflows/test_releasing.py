@@ -244,6 +244,14 @@ def test_main_waits_while_a_challenger_is_on_its_way_and_is_one_version_after_it
     assert roles(house.record()) == {"champion": 2, "challenger": 3}
 
 
+def test_a_change_past_the_rules_is_refused_at_once_though_main_waits(house):
+    house.release(model("1"))
+    house.release(model("2"))
+    house.merge(house.propose(serving))
+    with pytest.raises(LoopError, match="approved by nobody"):
+        plan.main()
+
+
 def test_what_comes_instead_of_a_challenger_that_was_taken_back_is_released(house):
     house.release(model("1"))
     house.release(model("2"))

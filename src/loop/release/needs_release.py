@@ -16,6 +16,7 @@ class NeedsRelease:
     number: int | None
     reason: str
     last: Version | None = None
+    waits: bool = False  # there is something, and a challenger is on its way
     again: Version | None = None  # this commit's own version, where it was released already
 
 
@@ -29,9 +30,15 @@ def needs_release(now: Production, commit: str) -> NeedsRelease:
     here = content.of(commit)
     last = before(now, commit)
     if (mine := now.of_commit(commit)) is not None:
-        return NeedsRelease(None, f"version {mine.version} was released from this commit", last, mine)
+        return NeedsRelease(None, f"version {mine.version} was released from this commit", last, again=mine)
     if (why_not := _nothing(now, commit, here)) is not None:
         return NeedsRelease(None, why_not, last)
+    if (ahead := on_its_way(now.state)) is not None:
+        reason = (
+            f"version {ahead.version} is on its way, in {ahead.stage.name}; what main has brought since is "
+            "released when that is champion or taken back, by `loop rollout`"
+        )
+        return NeedsRelease(None, reason, last, waits=True)
     return NeedsRelease(now.newest + 1, _changed(here, last), last)
 
 
@@ -47,11 +54,6 @@ def _nothing(now: Production, commit: str, here: Content) -> str | None:
             return _taken_back(one)
     if (same := _serving(now, commit, here)) is not None:
         return f"neither the model nor what serves it differs from version {same.version}"
-    if (ahead := on_its_way(now.state)) is not None:
-        return (
-            f"version {ahead.version} is on its way, in {ahead.stage.name}; what main has brought since is "
-            "released when that is champion or taken back, by `loop rollout`"
-        )
     return None
 
 

@@ -65,7 +65,7 @@ def main() -> int:
 def make() -> Plan:
     """The plan for the commit that is checked out.
 
-    Raises LoopError when it is due, but its model card is incomplete or it came past the rules.
+    Raises LoopError when it is due, or waits, but its model card is incomplete or it came past the rules.
     """
     commit = git("rev-parse", "HEAD")
     now = branch.fetch()
@@ -76,7 +76,7 @@ def make() -> Plan:
     if found.again is not None and not trial:
         published = release_notes.find(GitHub.of_this_run(), found.again.version) is not None
         return Plan(commit, found, unpublished=None if published else found.again)
-    if found.number is None:
+    if found.number is None and not found.waits:
         return Plan(commit, found)
     card_check.check(content.of(commit).model)
     if trial:

@@ -43,6 +43,13 @@ def mapping(text: bytes, path: Path) -> dict[str, Any]:
             "save it in UTF-8; most editors ask for the encoding",
         ) from None
     except yaml.YAMLError as error:
+        if marks := re.search(rb"^<{7} ", text, re.MULTILINE):
+            line = text[: marks.start()].count(b"\n") + 1
+            raise LoopError(
+                f"{path}, line {line}: a merge left both sides of a conflict",
+                "one of them",
+                f"settle it; for what the pipeline writes `git checkout --ours {path}`, then `make run`",
+            ) from None
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "not YAML"
