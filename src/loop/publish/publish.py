@@ -160,7 +160,7 @@ def _gate(case: Case, found: Artifact) -> Gate:
     if exit_codes.REVIEW[verdict.verdict] != 0:
         return Gate("failure" if verdict.verdict == "worse" else "error", why)
     if case.run.conclusion == "success":
-        return Gate("success", why)
+        return Gate("success", why, found.sha256)
     steps = _failed(case)
     case.notes.append(f"The verdict alone would pass, but the run did not end well. Failed: {steps}.")
     return Gate("failure", f"the run ended as {case.run.conclusion}; failed: {steps}")
