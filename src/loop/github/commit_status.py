@@ -1,17 +1,17 @@
 """The commit status `gate`: what GitHub requires before a merge, and the receipt that a release asks for."""
 
-import json
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from loop.base.files import write_json
 from loop.base.markup import plain
 from loop.github import workflow_output
 from loop.github.client import GitHub
 
 NAME = "gate"
-RECEIPT = Path("gate.json")
+RECEIPT = Path("review/gate.json")
 LONGEST = 140  # characters of a description that GitHub allows
 _FAR = re.compile("[^\u0000-\uffff]")  # signs that GitHub refuses in it
 
@@ -48,5 +48,5 @@ def put(github: GitHub, sha: str, gate: Gate, url: str) -> None:
     )
     setter.post(f"statuses/{sha}", state=gate.state, context=NAME, description=why, target_url=url)
     told = {"commit": sha, "state": gate.state, "why": why, "run": url, "artifact": gate.artifact}
-    RECEIPT.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    write_json(RECEIPT, told)
     workflow_output.put(gate=gate.state, receipt=receipt_of(sha))
