@@ -1,6 +1,7 @@
 """Foreign text is only words: rendered as GitHub would, nothing of it acts."""
 
 import re
+from unicodedata import category
 
 import pytest
 from hypothesis import given
@@ -128,9 +129,28 @@ def package(tmp_path_factory):
     (folder / "told_page/templates").mkdir(parents=True)
     (folder / "told_page/__init__.py").touch()
     (folder / "told_page/templates/page.md.j2").write_text(PAGE)
+    (folder / "told_page/templates/text.html.j2").write_text("<pre>{{ value }}</pre>")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
         yield "told_page"
+
+
+IGNORABLE = "\u034f\u115f\u1160\u17b4\u180b\u180e\u2065\u2800\u3164\ufe0f\uffa0\ufff0\U000e0041\U000e0100"
+CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
+UNSEEN = {*IGNORABLE} | {chr(n) for n in range(0x110000) if category(chr(n)) in CATEGORIES}
+
+
+@pytest.mark.parametrize("shown", [plain, prose, code, spans, lambda text: fenced([text])])
+def test_no_sign_that_is_not_seen_is_shown(shown):
+    lines = {"\n", "\t", "\u200b"}  # of a block, and what breaks a mention
+    for at in range(0, len(UNSEEN), 100):
+        found = shown("".join(f"a{sign}" for sign in sorted(UNSEEN)[at : at + 100]))
+        assert not (set(str(found)) & UNSEEN) - lines
+
+
+def test_a_page_shows_no_sign_that_is_not_seen_and_keeps_its_lines(package):
+    page = render(package, "text.html.j2", {"value": "a\x1b[31mb\u202ec\nd<"})
+    assert page == "<pre>a [31mb c\nd&lt;</pre>"
 
 
 @given(value=text)

@@ -108,3 +108,23 @@ def test_bytes_that_are_no_text_are_an_answer_too():
 def test_a_program_ended_by_a_signal_has_failed():
     kill = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     assert program.ask([*PYTHON, kill], seconds=60).code == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "ERROR: output 'data/raw' is tracked by Git\n    git commit -m 'stop tracking data/raw'\n",
+            "data/raw' is",
+        ),
+        (
+            "fatal: Could not read.\n\nPlease make sure you have the rights\nand it exists.\n",
+            "fatal: Could not",
+        ),
+        ("error: train: no rows\nERROR: failed to reproduce 'train'\n", "train: no rows"),
+        ("Traceback\nValueError: 5\n", "ValueError: 5"),
+        ("", "it said nothing"),
+    ],
+)
+def test_the_gist_is_the_line_that_says_what_went_wrong_not_the_advice_below_it(text, told):
+    assert told in program.gist(text)

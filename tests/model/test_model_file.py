@@ -1,7 +1,9 @@
 """A model file: the same bytes for the same model, and nothing loaded that nobody vouched for."""
 
+import io
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -70,6 +72,23 @@ def test_a_type_that_nobody_vouched_for_is_refused_by_name(tmp_path):
     with pytest.raises(LoopError, match=r"numpy\.asarray") as error:
         model_file.read(path, digest(path, "sha256"), TREES)
     assert "TRUSTED of src/problem/model.py" in str(error.value)
+
+
+def archive(schema):
+    """A zip whose one member is no schema of skops."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as made:
+        made.writestr("schema.json", schema)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK no archive", archive("["), archive("[1]"), archive("{}")])
+def test_bytes_of_the_right_hash_that_are_no_model_are_named(tmp_path, content):
+    path = tmp_path / "m.skops"
+    path.write_bytes(content)
+    with pytest.raises(LoopError, match="is no model that skops can read: ") as error:
+        model_file.read(path, digest(path, "sha256"), TREES)
+    assert "make setup" in error.value.todo
 
 
 def test_a_missing_model_says_how_to_bring_it(tmp_path):

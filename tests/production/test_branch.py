@@ -7,7 +7,7 @@ import pytest
 
 from loop.base.errors import LoopError
 from loop.history import audit, reproduce
-from loop.production import branch, transitions
+from loop.production import branch, log, transitions
 from loop.production import state as production
 from loop.production.state import STATE
 from loop.rollout import rollout
@@ -111,6 +111,18 @@ def test_without_the_branch_every_command_that_asks_gives_the_same_answer(clone,
     assert capsys.readouterr().out.splitlines() == [branch.nothing()] * 3
 
 
+@pytest.mark.parametrize("name", ["\u00b2", "\u0663", "9" * 200, "03", "x"])
+def test_a_record_of_no_number_is_none(clone, name):
+    released(version(1))
+    git("switch", "--quiet", "production")
+    (clone / f"versions/{name}.yaml").write_text("version: 3\n")
+    git("add", "--all")
+    git("commit", "--quiet", "-m", "by hand")
+    git("push", "--quiet", "origin", "production")
+    assert branch.fetch().newest == 1
+    assert sorted(log.versions(production.ref())) == [1]
+
+
 def test_a_broken_record_of_another_version_stands_in_nobodys_way_and_is_kept(clone):
     released(version(1), version(2), version(3))
     branch.change(lambda now: (transitions.abort(now.state, "it hurts", NOW), "Abort", None), lambda _: {})
@@ -126,6 +138,9 @@ def test_a_broken_record_of_another_version_stands_in_nobodys_way_and_is_kept(cl
     assert git("show", "origin/production:versions/3.yaml") == "version: ["
 
 
+REFUSED = "refused:\n- {version: 1, at: '2026-01-01T00:00:00Z', reason: because}"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "found"),
     [
@@ -139,6 +154,9 @@ def test_a_broken_record_of_another_version_stands_in_nobodys_way_and_is_kept(cl
         (f"{2:040x}", f"{3:040x}", "another commit, model or image"),
         ("ghcr.io/team/model@sha256", "ghcr.io/team/model:latest", "by its digest"),
         ("role: challenger", "role: king", "rollout.yaml"),
+        ("team/model@sha256", "team/mod\u0435l@sha256", "by its digest"),
+        ("since: '2026", "since: '2262", "which is after its commit"),
+        ("refused: []", REFUSED, "names version 1, which it says was taken back"),
     ],
 )
 def test_a_state_that_was_edited_into_what_cannot_serve_is_refused_with_its_place(clone, old, new, found):

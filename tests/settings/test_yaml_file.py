@@ -71,7 +71,12 @@ def test_a_small_number_as_dvc_exp_writes_it_is_a_number():
         ("a: 1\na: 2\n", "line 2: `a` twice"),
         ("a: !!int '1_:1_'\n", "a tag"),
         ("a: !!python/object:os.system x\n", "a tag"),
-        ("a: &b {c: 1}\nd:\n  <<: *b\n", "line 3: a merge"),
+        ("a:\n  <<: {c: 1}\n", "line 2: a merge"),
+        ("a: &b [1]\nc: *b\n", "line 2: an alias"),
+        ("a: &a [*a]\n", "line 1: an alias"),
+        ("a: 1 #" + "x" * yaml_file.LARGEST, "more than 500,000 bytes"),
+        ("- " * 5000, "more than 50 levels"),
+        ("a: " + "9" * 400_000, "not a finite number"),
         ("a: " + "[" * 5000, "more than 50 levels"),
     ],
 )

@@ -109,6 +109,7 @@ class Runner:
             {"action": "completed", "workflow_run": self.double.runs[run], "repository": {"full_name": NAME}},
             sha=self.double.tip("main"),
             permissions=permissions,
+            GITHUB_RUN_ID=str(self.double.judge()),
         )
 
     def act(

@@ -6,6 +6,7 @@ downloaded from another host, which refuses a token. It records every write.
 """
 
 import base64
+import hashlib
 import io
 import json
 import os
@@ -36,6 +37,7 @@ ALL = {
     "actions": "read",
 }
 _PAGE = 30
+GATED = "2026-01-05T10:00:00Z"  # when runs start, and set what they set
 
 
 @dataclass
@@ -61,6 +63,8 @@ class Double:
     rights: dict[str, str] = field(default_factory=dict)  # by login; whoever is not named may write
     releases: list[dict[str, Any]] = field(default_factory=list)
     signed: set[str] = field(default_factory=set)  # commits that GitHub itself made
+    unknown: set[str] = field(default_factory=set)  # names in commits that are no account's
+    activity: list[dict[str, Any]] | None = field(default_factory=list)  # pushes; None: an older GitHub
     home: Path = Path()
     serial: int = 100
     main: str = "main"  # the name of the default branch
@@ -140,6 +144,12 @@ class Double:
             },
         }
 
+    def pushed(self, number: int, login: str) -> None:
+        """That somebody pushed the head of a pull request as it is now."""
+        head = self.pull(number)["head"]
+        told = {"ref": f"refs/heads/{head['ref']}", "after": head["sha"], "actor": user(login)}
+        self.activity.append(told)
+
     def review(
         self, number: int, login: str, state: str = "APPROVED", role: str = "MEMBER", **more: Any
     ) -> None:
@@ -181,9 +191,36 @@ class Double:
             "head_branch": pull["head"]["ref"],
             "head_repository": pull["head"]["repo"],
             "html_url": f"{self.url}/{NAME}/actions/runs/{key}",
+            "created_at": GATED,
+            "updated_at": GATED,
             **more,
         }
         return key
+
+    def judge(self, **more: Any) -> int:
+        """A run of publish.yml with main's code; its number."""
+        key = self.next()
+        self.runs[key] = {
+            "path": ".github/workflows/publish.yml",
+            "event": "workflow_run",
+            "conclusion": "success",
+            "head_sha": self.tip(self.main),
+            "head_repository": {"full_name": NAME},
+            "html_url": f"{self.url}/{NAME}/actions/runs/{key}",
+            "created_at": GATED,
+            "updated_at": GATED,
+            **more,
+        }
+        return key
+
+    def receipt(
+        self, sha: str, state: str = "success", told: dict[str, str] | None = None, **run: Any
+    ) -> None:
+        """What a run of publish.yml leaves of a commit, by main's code unless `run` says otherwise."""
+        key = self.judge(**run)
+        mine = {"commit": sha, "state": state, "why": "better: a gain", "run": self.runs[key]["html_url"]}
+        text = json.dumps({**mine, "artifact": "", **(told or {})})
+        self.artifacts[key] = [(f"gate-{sha}", archive({"gate.json": text}))]
 
     def heads(self) -> dict[int, str]:
         """The head of each open pull request."""
@@ -496,7 +533,7 @@ class _Handler(BaseHTTPRequestHandler):
             git(self.double.repo(), "cat-file", "-e", f"{sha}^{{commit}}")
         except AssertionError:
             raise Refusal(422, f"No commit found for SHA: {sha}") from None
-        self.double.statuses.append({"sha": sha, "creator": user(BOT), **given})
+        self.double.statuses.append({"sha": sha, "creator": user(BOT), "created_at": GATED, **given})
         return 201, given
 
     def list_statuses(self, query, _body, sha):
@@ -520,11 +557,31 @@ class _Handler(BaseHTTPRequestHandler):
 
     def list_artifacts(self, query, _body, key):
         self._permitted("actions", "read")
-        found = [
-            {"id": int(key) * 10 + at, "name": name, "size_in_bytes": len(content), "expired": False}
-            for at, (name, content) in enumerate(self.double.artifacts.get(int(key), []))
-        ]
+        found = [self._artifact(int(key), at) for at in range(len(self.double.artifacts.get(int(key), [])))]
         return 200, {"artifacts": self._page(found, query)}
+
+    def all_artifacts(self, query, _body):
+        self._permitted("actions", "read")
+        every = [
+            self._artifact(key, at)
+            for key, listed in sorted(self.double.artifacts.items(), reverse=True)
+            for at in range(len(listed))
+        ]
+        found = [one for one in every if one["name"] == query["name"]]
+        return 200, {"artifacts": self._page(found, query)}
+
+    def _artifact(self, key: int, at: int) -> dict[str, Any]:
+        name, content = self.double.artifacts[key][at]
+        run = self.double.runs.get(key, {})
+        return {
+            "id": key * 10 + at,
+            "name": name,
+            "size_in_bytes": len(content),
+            "expired": False,
+            "digest": f"sha256:{hashlib.sha256(content).hexdigest()}",
+            "created_at": run.get("updated_at"),
+            "workflow_run": {"id": key, "head_sha": run.get("head_sha")},
+        }
 
     def get_artifact(self, _query, _body, key):
         self._permitted("actions", "read")
@@ -600,8 +657,8 @@ class _Handler(BaseHTTPRequestHandler):
         files = [one.split("\t")[1:] for one in changed]
         return {
             "sha": sha,
-            "author": user(author),
-            "committer": user("web-flow" if sha in self.double.signed else author),
+            "author": None if author in self.double.unknown else user(author),
+            "committer": self._committer(sha),
             "commit": {
                 "message": message,
                 "tree": {"sha": tree},
@@ -687,6 +744,18 @@ class _Handler(BaseHTTPRequestHandler):
         found["assets"].append({"name": query["name"], "size": len(body)})
         return 201, found["assets"][-1]
 
+    def _committer(self, sha: str) -> dict[str, str] | None:
+        name = git(self.double.repo(), "log", "-1", "--format=%cn", sha)
+        if sha in self.double.signed:
+            name = "web-flow"
+        return None if name in self.double.unknown else user(name)
+
+    def pushes(self, query, _body):
+        self._permitted("contents", "read")
+        if self.double.activity is None:
+            raise Refusal(404, "Not Found")
+        return 200, [one for one in self.double.activity if one["ref"] == query["ref"]]
+
     def matching_tags(self, _query, _body, name):
         self._permitted("contents", "read")
         report = git(self.double.repo(), "for-each-ref", "--format=%(refname) %(objectname)", "refs/tags")
@@ -750,6 +819,7 @@ _ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("GET", rf"{_REPO}/actions/runs/(\d+)", _Handler.get_run),
     ("GET", rf"{_REPO}/actions/runs/(\d+)/jobs", _Handler.list_jobs),
     ("GET", rf"{_REPO}/actions/runs/(\d+)/artifacts", _Handler.list_artifacts),
+    ("GET", f"{_REPO}/actions/artifacts", _Handler.all_artifacts),
     ("GET", rf"{_REPO}/actions/artifacts/(\d+)/zip", _Handler.get_artifact),
     ("GET", rf"{_REPO}/commits/(\w{{40}})", _Handler.get_commit),
     ("GET", rf"{_REPO}/commits/(\w+)/statuses", _Handler.list_statuses),
@@ -757,12 +827,13 @@ _ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("GET", rf"{_REPO}/pulls/(\d+)/reviews", _Handler.list_reviews),
     ("GET", rf"{_REPO}/collaborators/([\w\[\]-]+)/permission", _Handler.permission),
     ("GET", rf"{_REPO}/pulls/(\d+)/commits", _Handler.list_commits),
+    ("GET", f"{_REPO}/activity", _Handler.pushes),
     ("GET", f"{_REPO}/releases", _Handler.list_releases),
     ("POST", f"{_REPO}/releases", _Handler.add_release),
     ("PATCH", rf"{_REPO}/releases/(\d+)", _Handler.edit_release),
     ("POST", r"/assets/(\d+)", _Handler.add_asset),
     ("GET", rf"{_REPO}/git/matching-refs/tags/([\w.]+)", _Handler.matching_tags),
     ("POST", "/api/graphql", _Handler.graphql),
-    ("POST", r"/_artifacts/(\d+)/(\d+)/(\w+)", _Handler.upload),
-    ("GET", r"/_artifacts/(\d+)/(\w+)", _Handler.give),
+    ("POST", r"/_artifacts/(\d+)/(\d+)/([\w-]+)", _Handler.upload),
+    ("GET", r"/_artifacts/(\d+)/([\w-]+)", _Handler.give),
 ]

@@ -13,7 +13,7 @@ from loop.production import state as production
 from loop.production.state import Production
 from loop.release import plan
 from loop.release import record as register
-from workflows.double import BOT, Double, git
+from workflows.double import BOT, GATED, Double, git
 
 NOW = pd.Timestamp("2026-01-05T12:00Z")
 MODELS = ("models/lineage.json", "models/card.json")
@@ -41,13 +41,22 @@ class House:
         self.work.git("push", "--quiet", "origin", name)
         return self.github.open_pull(name, author=author)
 
-    def judged(
-        self, number: int, state: str = "success", by: str = BOT, verdict: str = "better: a gain"
-    ) -> None:
-        """The status `gate` on the head of a pull request."""
-        sha = self.github.pull(number)["head"]["sha"]
-        report = {"context": "gate", "state": state, "description": verdict, "creator": {"login": by}}
-        self.github.statuses.append({"sha": sha, **report})
+    def judged(self, number: int, state: str = "success", by: str = BOT, sha: str = "") -> None:
+        """The status `gate` on the head of a pull request, by a run of publish.yml."""
+        sha = sha or self.github.pull(number)["head"]["sha"]
+        self.gate(sha, state, by)
+        if state == "success":
+            self.github.receipt(sha)
+
+    def gate(self, sha: str, state: str = "success", by: str = BOT, at: str = GATED) -> None:
+        """The status `gate` of a commit, whoever set it, and nothing behind it."""
+        report = {
+            "context": "gate",
+            "state": state,
+            "description": "better: a gain",
+            "creator": {"login": by},
+        }
+        self.github.statuses.append({"sha": sha, "created_at": at, **report})
 
     def merge(self, number: int, squash: bool = True) -> str:
         """Merge, and check the new main out as a workflow would."""

@@ -44,6 +44,27 @@ def test_what_a_merge_queue_asks_for_is_run_there():
     assert {name for name, on in events.items() if "merge_group" in on} == {"checks", "gate", "review"}
 
 
+def test_no_link_leads_out_of_what_a_review_takes_along(tmp_path):
+    """Patterns of upload-artifact follow links, and a pull request may commit any."""
+    steps = yaml.safe_load((ROOT / ".github/workflows/review.yml").read_text())["jobs"]["review"]["steps"]
+    names = [step.get("name", "") for step in steps]
+    at = next(n for n, name in enumerate(names) if "link" in name)
+    assert "for publish.yml" in names[at + 1], "nothing can come between"
+    place, outside = tmp_path / "place", tmp_path / "outside"
+    (place / "reports/deep").mkdir(parents=True)
+    outside.mkdir()
+    for file in (place / "reports/deep/own.json", outside / "secret.json"):
+        file.write_text("{}")
+    for link in ("models", "dvc.lock", "reports/all", "reports/deep/x.json"):
+        (place / link).symlink_to(outside / "secret.json" if "." in link else outside)
+    subprocess.run(["bash", "-ec", steps[at]["run"]], cwd=place, check=True)
+    left = [
+        str(path.relative_to(place)) for path in place.rglob("*") if not path.is_dir() or path.is_symlink()
+    ]
+    assert left == ["reports/deep/own.json"]
+    assert (outside / "secret.json").exists()
+
+
 @pytest.fixture
 def upstream(tmp_path):
     """A CML of our own, of two files, and the options by which `make cml` takes it."""

@@ -89,7 +89,9 @@ def test_drift_that_hurts_is_a_pull_request_judged_by_the_workflow(world):
     )
     moved = yaml.safe_load(git(repo, "show", f"{pull['branch']}:params.yaml"))["windows"]
     assert moved["holdout"] == {"from": "2020-11-06T00:00Z", "until": "2020-12-04T00:00Z"}
-    assert [state for state, _ in double.gates(double.tip(pull["branch"]))] == ["success"]
+    sha = double.tip(pull["branch"])
+    assert [state for state, _ in double.gates(sha)] == ["success"]
+    assert held(world, 303, f"gate-{sha}") == {"gate.json"}, "a release asks for it"
     (output,) = double.comments_on(pull["number"])
     assert output.startswith("## Better")
     assert held(world, 303, "review") == {"report.html", "report.md", "verdict.json"}

@@ -497,6 +497,19 @@ def test_a_change_of_what_makes_or_judges_figures_is_pointed_out_by_main_itself(
     assert not warns or f"`{path}`" in below
 
 
+@pytest.mark.parametrize("path", ["params.yaml", "dvc.lock", "docs/data.md"])
+def test_a_file_that_became_a_link_is_pointed_out_whatever_its_name(at_main, reviewed, path):
+    place = reviewed.change.repo.path / path
+    place.parent.mkdir(exist_ok=True)
+    place.unlink(missing_ok=True)
+    place.symlink_to("/etc/hostname")
+    reviewed.sha = reviewed.change.push()
+    reviewed.run = reviewed.github.run(reviewed.number, "success")
+    reviewed.bring()
+    publish.main(reviewed.run)
+    assert f"`{path}`" in reviewed.output[0].splitlines()[2]
+
+
 # Comments
 
 

@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from conftest import ROOT
+from loop.github.client import GitHub
+from loop.release import approvals
 from workflows.actions.cache.cache import entry
 from workflows.double import BOT, FORK, git
 
@@ -40,6 +42,18 @@ def test_a_better_model_is_commented_and_passes_the_gate_on_the_commit_and_on_th
     assert [state for state, _ in github.gates(better.sha)] == ["success"]
     assert better.head() != better.sha
     assert [state for state, _ in github.gates(better.head())] == ["success"]
+
+
+def test_a_release_finds_the_run_behind_the_gate_of_the_head_and_behind_no_other(github, better, at_main):
+    there = GitHub.of_this_run()
+    assert approvals._gate(there, better.head(), None) == ("better", [])
+    publish = max(github.artifacts)
+    kept, github.artifacts[better.run] = github.artifacts[better.run], [("review", b"another")]
+    assert approvals._gate(there, better.head(), None)[1], "its artifact is not the one that was judged"
+    github.artifacts[better.run] = kept
+    (told,) = github.artifacts.pop(publish)
+    assert approvals._gate(there, better.head(), None)[1]
+    github.artifacts[publish] = [told]
 
 
 def test_the_branch_gets_the_lock_and_the_metrics_of_the_run_in_one_commit_that_skips_no_checks(

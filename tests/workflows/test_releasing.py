@@ -1,5 +1,6 @@
 """`loop release plan` and `record` against a GitHub of our own: what is released, and what is refused."""
 
+import hashlib
 import json
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from loop.base.errors import LoopError
 from loop.production import branch, rollout_policy, transitions
 from loop.production.state import Refused
-from loop.release import plan, record
+from loop.release import approvals, plan, record
 from workflows.double import BOT, git
 from workflows.house import NOW, House, docs, model, roles, serving, versions
 
@@ -318,6 +319,90 @@ def test_who_made_a_commit_of_somebody_elses_pull_request_does_not_approve_it(ho
     refused(house, "only by who made it")
 
 
+def approved_by(house, login: str, *, pushed: str | None, author: str = "ann") -> None:
+    """A pull request with a commit by the name `t`, merged with that approval."""
+    number = house.propose(model("1"), author=author)
+    if pushed:
+        house.github.pushed(number, pushed)
+    house.judged(number)
+    house.github.review(number, login)
+    house.merge(number)
+
+
+@pytest.mark.parametrize("unknown", [{"t"}, set()], ids=["no account", "another's name"])
+@pytest.mark.parametrize("author", ["ann", BOT])
+def test_who_pushed_a_commit_does_not_approve_it_whatever_name_it_bears(house, unknown, author):
+    house.github.unknown = unknown
+    approved_by(house, "mallory", pushed="mallory", author=author)
+    refused(house, "only by who made it")
+
+
+def test_a_commit_of_no_account_is_its_pushers_and_another_may_approve_it(house):
+    house.github.unknown = {"t"}
+    approved_by(house, "bob", pushed="eve")
+    assert house.plan()["go"] == "true"
+
+
+@pytest.mark.parametrize("pushed", [None, BOT])
+def test_a_commit_of_which_nobody_can_be_named_is_refused(house, pushed):
+    house.github.unknown = {"t"}
+    approved_by(house, "bob", pushed=pushed)
+    refused(house, "knows neither who made commit .* nor who pushed it")
+
+
+def test_a_github_that_tells_no_pushes_leaves_the_names_in_the_commits(house):
+    house.github.activity = None
+    approved_by(house, "bob", pushed=None)
+    assert house.plan()["go"] == "true"
+    house.github.unknown = {"t"}
+    refused(house, "knows neither who made commit")
+
+
+def test_an_older_push_to_a_branch_of_that_name_is_of_another_change(house):
+    number = house.propose(model("1"))
+    ref = f"refs/heads/{house.github.pull(number)['head']['ref']}"
+    house.github.activity = [{"ref": ref, "after": "0" * 40, "actor": {"login": "bob"}}]
+    house.judged(number)
+    house.github.review(number, "bob")
+    house.merge(number)
+    assert house.plan()["go"] == "true"
+
+
+def merged_in(house, *, signed: bool) -> None:
+    """A pull request that merges main in by a commit under GitHub's name, pushed and approved by mallory."""
+    number = house.propose(model("1"))
+    name = house.github.pull(number)["head"]["ref"]
+    house.merge(house.propose(docs))
+    house.work.git("fetch", "--quiet", "origin")
+    house.work.git("switch", "--quiet", "--detach", f"origin/{name}")
+    who = ("-c", "user.name=mallory", "-c", "user.email=m@x")
+    house.work.run("git", *who, "merge", "--quiet", "--no-edit", "origin/main", GIT_COMMITTER_NAME="web-flow")
+    house.work.git("push", "--quiet", "origin", f"HEAD:{name}")
+    house.github.sync()
+    house.github.pushed(number, "mallory")
+    if signed:
+        house.github.signed.add(house.github.pull(number)["head"]["sha"])
+    house.judged(number)
+    house.github.review(number, "mallory")
+    house.merge(number)
+
+
+def test_of_main_merged_in_by_githubs_button_whoever_clicked_may_approve(house):
+    merged_in(house, signed=True)
+    assert house.plan()["go"] == "true"
+
+
+def test_a_merge_under_githubs_name_is_of_who_pushed_it(house):
+    merged_in(house, signed=False)
+    refused(house, "only by who made it")
+
+
+def test_a_pull_request_of_more_commits_than_github_names_is_refused(house, monkeypatch):
+    monkeypatch.setattr(approvals, "MOST", 1)
+    approved_by(house, "bob", pushed="ann")
+    refused(house, "1 commits or more")
+
+
 @pytest.mark.parametrize(
     ("then", "why"), [("DISMISSED", "nobody who may write"), ("CHANGES_REQUESTED", "bob asked")]
 )
@@ -362,6 +447,121 @@ def test_a_gate_that_a_person_set_over_the_reviews_is_refused(house):
     house.judged(number, by="mallory")
     house.merge(number)
     refused(house, "set by mallory")
+
+
+FORGED = "no run of publish.yml or monitor.yml of main"
+LATER = "2026-01-05T11:00:00Z"
+
+
+def forged(house, **run) -> None:
+    """A success with something behind it that is no judge of main's."""
+    number = house.propose(model("1"))
+    sha = house.github.pull(number)["head"]["sha"]
+    house.github.review(number, "bob")
+    house.gate(sha)
+    if run:
+        house.github.receipt(**{"sha": sha, **run})
+    house.merge(number)
+    refused(house, FORGED)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        {},
+        {"path": ".github/workflows/evil.yml"},
+        {"path": ".github/workflows/review.yml", "event": "pull_request"},
+        {"event": "push"},
+        {"event": "pull_request"},
+        {"path": ".github/workflows/monitor.yml", "event": "push"},
+        {"head_repository": {"full_name": "stranger/model"}},
+        {"head_repository": None},
+        {"state": "failure"},
+    ],
+)
+def test_a_gate_that_a_workflow_of_a_branch_set_is_refused(house, run):
+    forged(house, **run)
+
+
+@pytest.mark.parametrize("squash", [True, False])
+def test_a_judge_that_was_started_on_a_branch_of_its_own_code_is_none(house, squash):
+    """A tag or a branch may be called main, and its commit may come into main by a merge."""
+    number = house.propose(model("1"))
+    sha = house.github.pull(number)["head"]["sha"]
+    dispatched = {"path": ".github/workflows/monitor.yml", "event": "workflow_dispatch", "head_sha": sha}
+    house.github.review(number, "bob")
+    house.gate(sha)
+    house.github.receipt(sha, **dispatched)
+    house.merge(number, squash)
+    refused(house, FORGED)
+
+
+def test_a_receipt_of_another_commit_opens_no_gate(house):
+    other = house.github.pull(house.propose(docs))["head"]["sha"]
+    forged(house, sha=other)
+
+
+def test_an_older_success_is_not_played_again_over_a_later_failure(house):
+    number = house.propose(model("1"))
+    sha = house.github.pull(number)["head"]["sha"]
+    house.github.review(number, "bob")
+    house.judged(number)
+    house.gate(sha, "failure", at=LATER)
+    house.gate(sha, at="2026-01-05T11:30:00Z")
+    house.merge(number)
+    refused(house, FORGED)
+    house.github.receipt(sha, created_at=LATER, updated_at="2026-01-05T11:31:00Z")
+    assert house.plan()["go"] == "true"
+
+
+def test_an_artifact_that_was_replaced_after_its_review_is_refused(house):
+    number = house.propose(model("1"))
+    sha = house.github.pull(number)["head"]["sha"]
+    house.github.review(number, "bob")
+    house.gate(sha)
+    review = house.github.run(number, "success")
+    house.github.artifacts[review] = [("review", b"judged")]
+    digest = hashlib.sha256(b"judged").hexdigest()
+    url = house.github.runs[review]["html_url"]
+    house.github.receipt(sha, told={"run": url, "artifact": digest})
+    house.merge(number)
+    assert house.plan()["go"] == "true"
+    house.github.artifacts[review] = [("review", b"another")]
+    refused(house, FORGED)
+
+
+def test_a_retrain_that_the_monitor_judged_is_released(house):
+    number = house.propose(model("1"), author=BOT)
+    sha = house.github.pull(number)["head"]["sha"]
+    house.github.review(number, "bob")
+    house.gate(sha)
+    house.github.receipt(sha, path=".github/workflows/monitor.yml", event="schedule")
+    house.merge(number)
+    assert house.plan()["go"] == "true"
+
+
+def test_an_app_of_ones_own_is_believed_without_a_run_and_nobody_else_is(house):
+    house.merge(
+        house.propose(lambda repo: repo.edit("deploy/policy.yaml", "gate_app: null", "gate_app: judge"))
+    )
+    number = house.propose(model("1"))
+    house.judged(number)
+    house.github.review(number, "bob")
+    house.merge(number)
+    refused(house, "never set on .* by the App judge")
+    sha = house.github.pull(number)["head"]["sha"]
+    house.gate(sha, by="judge[bot]")
+    house.gate(sha, "failure")
+    assert house.plan()["go"] == "true"
+
+
+def test_an_app_that_a_change_names_for_itself_is_not_believed(house):
+    app = ("deploy/policy.yaml", "gate_app: null", "gate_app: mine")
+    number = house.propose(lambda repo: (model("1")(repo), repo.edit(*app)))
+    house.gate(house.github.pull(number)["head"]["sha"], by="mine[bot]")
+    house.github.review(number, "bob")
+    house.merge(number)
+    refused(house, r"set by mine\[bot\], not by the review")
 
 
 def test_a_merge_of_other_files_than_were_judged_is_refused(house):

@@ -9,7 +9,7 @@ import yaml
 from conftest import Repo
 from loop.base.errors import LoopError
 from loop.github import commit_status as status
-from loop.publish import artifact, bring_back, publish
+from loop.publish import artifact, bring_back, publish, results
 from workflows.double import ALL, BOT, FORK, archive, git
 from workflows.test_publish import VERDICT
 
@@ -281,6 +281,38 @@ def test_a_fault_after_the_commit_closes_the_gate_on_it_too(at_main, github, beh
         behind.publish()
     assert behind.commits == 1
     assert [state for state, _ in github.gates(behind.change.head())] == ["error"]
+
+
+def never(*_):
+    """A reader that what it reads lets count for ever."""
+    while True:
+        pass
+
+
+def test_results_that_take_for_ever_leave_a_decided_gate_and_a_comment(at_main, github, behind, monkeypatch):
+    monkeypatch.setattr(results, "SECONDS", 0.1)
+    monkeypatch.setattr(results, "_check_stage", never)
+    assert behind.publish() == 0
+    assert "checking it takes more than 0.1 s" in behind.output
+    assert github.gates(behind.sha)[-1][0] == "success"
+
+
+def test_an_artifact_that_takes_for_ever_leaves_a_decided_gate_and_a_comment(
+    at_main, github, behind, monkeypatch
+):
+    monkeypatch.setattr(publish, "SECONDS", 0.1)
+    monkeypatch.setattr(publish.review_report, "markdown", never)
+    assert behind.publish() == 0
+    assert behind.output.startswith("## No verdict")
+    assert github.gates(behind.sha)[-1][0] == "error"
+
+
+def test_where_all_breaks_down_the_comment_says_so_too(at_main, github, behind, monkeypatch):
+    monkeypatch.setattr(publish, "_code_that_ran", lambda *_: 1 / 0)
+    with pytest.raises(LoopError, match="publish broke down: ZeroDivisionError"):
+        behind.publish()
+    assert "publish broke down: ZeroDivisionError" in behind.output
+    assert [state for state, _ in github.gates(behind.sha)] == ["error"]
 
 
 def test_dependabots_runs_wait_for_nobody_and_it_may_go_on_with_a_branch_that_got_results(

@@ -32,8 +32,14 @@ _ENTITIES = {
     "\\": "&#92;",
     "!": "&#33;",
 }
-# Direction marks, zero-width signs and controls change how a line reads, and say nothing.
-_UNSEEN = re.compile("[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
+# Controls, direction marks, and what Unicode lets a reader ignore change how a line reads, and say nothing.
+_SIGNS = (
+    "\u007f-\u009f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5"
+    "\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_UNSEEN = re.compile(f"[\u0000-\u001f{_SIGNS}]+")
+_UNSEEN_IN_LINES = re.compile(f"[\u0000-\u0008\u000b-\u001f{_SIGNS}]+")
 _CODE = re.compile("`([^`]*[^`\\s][^`]*)`")
 _START = re.compile(r"^([#+=-]|\d+[.)](?=\s|$))")
 _LINKS = re.compile(r"(@|#(?=\w)|:(?=[^\s\d])|\bwww(?=\.)|\bGH(?=-\d))", re.IGNORECASE)
@@ -71,7 +77,7 @@ def code(value: Any, longest: int = 120) -> Markup:
 
 def spans(text: str) -> Markup:
     """The same for HTML: escaped text in which what stands between two backticks is code."""
-    return ready(_CODE.sub(r"<code>\1</code>", str(escape(text))))
+    return ready(_CODE.sub(r"<code>\1</code>", str(escape(_in_lines(text)))))
 
 
 def fenced(lines: Iterable[str], language: str = "") -> Markup:
@@ -114,6 +120,11 @@ def figure(value: float | None, form: str = ".4f") -> Markup:
     return ready(format(0.0 if abs(value) < 0.00005 else value, form))  # no "-0.0000"
 
 
+def _in_lines(value: Any) -> Any:
+    """A text of a page without unseen signs; its lines stay. What is made already is left as it is."""
+    return _UNSEEN_IN_LINES.sub(" ", value) if type(value) is str else value
+
+
 def _words(value: Any) -> Markup:
     return value if isinstance(value, Markup) else prose(value)
 
@@ -124,7 +135,7 @@ def _engine(package: str, *, html: bool) -> Environment:
     folders = [Path(str(resources(name).joinpath("templates"))) for name in (package, "loop.base")]
     engine = Environment(
         autoescape=True,
-        finalize=None if html else _words,
+        finalize=_in_lines if html else _words,
         loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]),
         undefined=StrictUndefined,
         trim_blocks=True,

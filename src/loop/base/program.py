@@ -138,11 +138,11 @@ def start(  # noqa: PLR0913 - what a process is given, by keyword
 
 
 def gist(text: str, longest: int = 300) -> str:
-    """The line of an output that says what went wrong: our `error:`, else git's `fatal:`, else the last."""
+    """The line of an output that says what went wrong: our own `error:`, DVC's or git's, else the last."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     ours = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    gits = [line for line in lines if line.startswith("fatal: ")]  # advice follows it
-    return (ours[:1] or gits[:1] or lines[-1:] or ["it said nothing"])[0][:longest]
+    named = [line for line in lines if line.startswith(("ERROR: ", "fatal: "))]  # advice may follow it
+    return (ours[:1] or named[-1:] or lines[-1:] or ["it said nothing"])[0][:longest]
 
 
 def _shown(command: Sequence[str]) -> str:

@@ -45,6 +45,19 @@ def read(path: Path, sha256: str, trusted: list[str]) -> Any:
         raise LoopError(
             f"{path} has sha256 {found[:12]}…", f"{sha256[:12]}…, which models/lineage.json names", todo
         )
+    try:
+        return _loaded(path, trusted)
+    except LoopError:
+        raise
+    except Exception as error:  # whatever skops stumbles over in bytes that are none of a model
+        raise LoopError(
+            f"{path} is no model that skops can read: {type(error).__name__}",
+            "a model that `loop run` wrote with the locked packages",
+            "`make setup`; then `dvc repro --force train` makes it anew",
+        ) from error
+
+
+def _loaded(path: Path, trusted: list[str]) -> Any:
     unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - set(trusted))
     if unknown:
         raise LoopError(

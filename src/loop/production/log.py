@@ -7,7 +7,6 @@ of the state before it, is a transition too, made by hand.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
@@ -51,8 +50,8 @@ def champions(commit: str) -> Iterator[int]:
     A state that somebody edited into what cannot serve is passed over.
     """
     last = None
-    for one in git("log", "--format=%H", commit, "--", str(STATE)).split():
-        state, _ = _state(one)
+    for line in git("log", "--format=%H %cI", commit, "--", str(STATE)).splitlines():
+        state, _ = _state(*line.split())
         if state is not None and state.champion is not None and state.champion.version != last:
             last = state.champion.version
             yield last
@@ -69,7 +68,7 @@ def transitions(ref: str | None) -> list[Transition]:
     found: list[Transition] = []
     before, there = EMPTY, set[int]()
     for commit, at, author, subject, body, trailers in _log(ref, first[-1]):
-        state, problem = _state(commit)
+        state, problem = _state(commit, at)
         numbers = _numbers(commit)
         kind, version = BY_HAND, None
         repairs = bool(found) and found[-1].state is None
@@ -195,15 +194,16 @@ def _meddled(ref: str) -> set[str]:
     return set(log.split())
 
 
-def _state(commit: str) -> tuple[State | None, str | None]:
-    """The state that a commit holds, or why it is none."""
+def _state(commit: str, at: str) -> tuple[State | None, str | None]:
+    """The state that a commit of an instant holds, or why it is none."""
     try:
         state = parse("rollout", Commit(commit).yaml(STATE), State, STATE)
+        production.timely(state, pd.Timestamp(at))
     except LoopError as error:
         return None, error.found
     return state, None
 
 
 def _numbers(commit: str) -> set[int]:
-    names = map(Path, Commit(commit).blobs(f"{VERSIONS}/"))
-    return {int(name.stem) for name in names if name.stem.isdigit()}
+    listed = map(production.RECORD.fullmatch, Commit(commit).blobs(f"{VERSIONS}/"))
+    return {int(found[1]) for found in listed if found}

@@ -52,6 +52,9 @@ class Policy(Section):
     """The whole file."""
 
     approvals: int = Field(default=1, ge=0, le=6)  # by others, of a change that is to be released
+    gate_app: str | None = Field(
+        default=None, pattern=r"^[a-z0-9-]+$"
+    )  # an App of one's own that sets `gate`
     image: str | None  # where images are pushed; None: ghcr.io/OWNER/NAME
     entity_header: str = Field(pattern=r"^[A-Za-z][A-Za-z-]*$")  # requests that share it share a model
     timeout_ms: int = Field(ge=1)  # a challenger that takes longer has its request answered by the champion
@@ -93,6 +96,15 @@ def approvals(commit: str) -> int:
         return int(Commit(commit).yaml(POLICY)["approvals"])
     except (LoopError, KeyError, TypeError, ValueError):
         return 1
+
+
+def gate_app(commit: str) -> str | None:
+    """The App that alone sets `gate`, as a commit says; None where workflows set it."""
+    try:
+        named = Commit(commit).yaml(POLICY)["gate_app"]
+    except (LoopError, KeyError, TypeError):
+        return None
+    return named if isinstance(named, str) else None
 
 
 def read(path: Path = POLICY) -> Policy:

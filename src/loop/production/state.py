@@ -6,9 +6,11 @@ The log of the branch is the history of every deployment. Only loop.release writ
 """
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
+import pandas as pd
 from pydantic import AfterValidator, Field, model_validator
 
 from loop.base.errors import LoopError
@@ -22,7 +24,8 @@ REFS = (
     f"refs/remotes/origin/{BRANCH}",
     f"refs/heads/{BRANCH}",
 )  # a clone of one that has it, or the only one
-RECORD = re.compile(rf"{VERSIONS}/([1-9][0-9]*)\.yaml")
+RECORD = re.compile(rf"{VERSIONS}/([1-9][0-9]{{0,8}})\.yaml")
+AHEAD = timedelta(days=1)  # clocks differ by less
 
 
 def _fix(path: Path) -> str:
@@ -39,7 +42,7 @@ def _hex(length: int) -> Any:
 
 
 def _by_digest(image: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][\w./:-]*@sha256:[0-9a-f]{64}", image):
+    if not re.fullmatch(r"[a-z0-9][\w./:-]*@sha256:[0-9a-f]{64}", image, re.ASCII):
         raise ValueError(f"is {image[:120]!r}, not an image by its digest, NAME@sha256:…")
     return image
 
@@ -151,6 +154,8 @@ class State(Section):
             raise ValueError(f"names {roles.count('challenger')} challengers, not one at most")
         if len(set(numbers)) != len(numbers):
             raise ValueError(f"names version {numbers[0]} in two roles")
+        if back := {one.version for one in self.refused} & set(numbers):
+            raise ValueError(f"names version {min(back)}, which it says was taken back")
         if self.models and sum(one.weight for one in self.models) != 100:
             raise ValueError(f"has weights that add up to {sum(one.weight for one in self.models)}, not 100")
         return self
@@ -223,6 +228,7 @@ def read(at: str | None) -> Production:
             continue  # what was broken of another version stands in nobody's way
         if one.version == number:
             versions[number] = one
+    timely(state, pd.Timestamp(git("log", "-1", "--format=%cI", commit)))
     _consistent(state, versions)
     return Production(commit, state, versions, max(numbers, default=0))
 
@@ -236,6 +242,19 @@ def _parsed(commit: str, path: Path, name: str, model: type[P]) -> P:
         return parse(name, Commit(commit).yaml(path), model, path)
     except LoopError as error:
         raise LoopError(f"on the branch {BRANCH}, {error.found}", error.expected, _fix(path)) from None
+
+
+def timely(state: State, at: pd.Timestamp) -> None:
+    """Raise LoopError for a state that names an instant after that of its own commit."""
+    named = [one.at for one in state.refused]
+    for model in state.models:
+        named += [model.since] if isinstance(model, Champion) else [stage.since for stage in model.stages]
+    if later := [f"{one:%Y-%m-%dT%H:%MZ}" for one in named if one > at + AHEAD]:
+        raise LoopError(
+            f"{STATE} on {BRANCH} names {later[0]}, which is after its commit",
+            "instants of the past",
+            _fix(STATE),
+        )
 
 
 def _consistent(state: State, versions: dict[int, Version]) -> None:

@@ -4,6 +4,7 @@ Nothing is unpacked to disk. Members are read by the names that are expected; on
 plain file, has another name or is too large makes all of it refused.
 """
 
+import hashlib
 import io
 import stat
 import zipfile
@@ -30,6 +31,7 @@ class Artifact:
 
     verdict: Verdict
     files: dict[str, bytes]
+    sha256: str
 
 
 def read(archive: bytes) -> Artifact:
@@ -45,7 +47,8 @@ def read(archive: bytes) -> Artifact:
     verdict = read_json(
         Verdict, files.pop(VERDICT), lambda why: _refused(f"{VERDICT} is not of main's schema: {why}"), other
     )
-    return Artifact(verdict, {name: text for name, text in files.items() if name not in _PAGES})
+    results = {name: text for name, text in files.items() if name not in _PAGES}
+    return Artifact(verdict, results, hashlib.sha256(archive).hexdigest())
 
 
 def result(path: str) -> bool:

@@ -9,6 +9,7 @@ from loop.repo import git
 from loop.repo.remote import auth_by_environment
 
 LARGEST = 5_000_000  # bytes of a file that is read
+_LINKS = ("120000", "160000")  # modes in git
 
 
 class Head:
@@ -40,6 +41,12 @@ class Head:
         """Paths that differ from another commit."""
         listed = _git("diff", "--name-only", "--no-renames", "-z", since, self.sha).decode(errors="replace")
         return [path for path in listed.split("\0") if path]
+
+    def links(self, since: str) -> set[str]:
+        """Of those that differ, what is a link or another repository now: what it leads to, no diff shows."""
+        listed = _git("diff", "--raw", "--no-renames", "-z", since, self.sha).decode(errors="replace")
+        parts = listed.split("\0")
+        return {path for how, path in zip(parts[::2], parts[1::2], strict=False) if how.split()[1] in _LINKS}
 
 
 def fetch(github: GitHub, pull: Pull) -> Head:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from loop.base import exit_codes
+from loop.base.deadline import within
 from loop.base.errors import LoopError
 from loop.base.markup import plain, ready, render
 from loop.github import comment, commit_status
@@ -28,6 +29,12 @@ from loop.review.verdict import Verdict
 INERT = ("docs/", "data/", "models/", "reports/")
 INERT_FILES = {"params.yaml", "dvc.lock", ".gitignore"}
 PROBLEM = {f"src/problem/{name}.py" for name in ("source", "schema", "features", "model")}
+SECONDS = 120
+_SLOW = (
+    f"the review's results take more than {SECONDS} s to read",
+    "results of the usual size",
+    "look at what the pull request adds to them",
+)
 _WAITS = ("action_required", "skipped", "neutral")
 
 
@@ -59,8 +66,31 @@ def _guarded(github: GitHub, run: Run) -> list[LoopError]:
             for sha in {run.sha: 0, case.pull.sha if case else run.sha: 0}:
                 if case or not commit_status.final(github, sha):  # without a case nothing was judged anew
                     commit_status.put(github, sha, Gate("error", mistake.found), run.url)
+                    _say(github, run, case, mistake)
         raise LoopError(plain(mistake.found), plain(mistake.expected), plain(mistake.todo)) from None
     return case.errors
+
+
+def _say(github: GitHub, run: Run, case: Case | None, mistake: LoopError) -> None:
+    """The comment where all broke down, of main's own words alone."""
+    with suppress(Exception):
+        found = case.pull if case else pull.find(github, run)
+        notes = [f"{mistake.found}. {mistake.todo}."]
+        report = {
+            "judging": [],
+            "ran": [],
+            "headline": "## No verdict: it could not be published",
+            "report": "",
+        }
+        told = {
+            "notes": notes,
+            "gate": Gate("error", mistake.found),
+            "sha": run.sha[:12],
+            "url": ready(run.url),
+        }
+        body = render("loop.publish", "comment.md.j2", {**report, **told, "status": commit_status.NAME})
+        if not run.queued:
+            comment.put(github, found.number, found.sha, body.rstrip() + "\n")
 
 
 def _fault(error: Exception) -> LoopError:
@@ -94,7 +124,9 @@ def _publish(case: Case) -> None:
         case.attempt(commit_status.put, case.github, case.run.sha, cancelled, case.run.url)
         return
     try:
-        found = _artifact(case)
+        with within(SECONDS, LoopError(*_SLOW)):
+            found = _artifact(case)
+            text = review_report.markdown(_ours(case, found.verdict))
     except LoopError as error:
         if moved:
             raise moved from None
@@ -102,7 +134,7 @@ def _publish(case: Case) -> None:
         case.notes.append(f"Steps of the run that failed: {_failed(case)}.")
         gate, text = Gate("error", error.found), "## No verdict: the review's results cannot be used"
     else:
-        gate, text = _gate(case, found), review_report.markdown(_ours(case, found.verdict))
+        gate = _gate(case, found)
         if case.run.queued:
             gate = _complete(case, found, gate)
         else:
@@ -160,7 +192,7 @@ def _gate(case: Case, found: Artifact) -> Gate:
     if exit_codes.REVIEW[verdict.verdict] != 0:
         return Gate("failure" if verdict.verdict == "worse" else "error", why)
     if case.run.conclusion == "success":
-        return Gate("success", why)
+        return Gate("success", why, found.sha256)
     steps = _failed(case)
     case.notes.append(f"The verdict alone would pass, but the run did not end well. Failed: {steps}.")
     return Gate("failure", f"the run ended as {case.run.conclusion}; failed: {steps}")
@@ -222,7 +254,8 @@ def _may_run(path: str) -> bool:
 
 def _code_that_ran(case: Case) -> dict[str, list[str]]:
     """What of the change ran in its own review, by main's own diff: what makes or judges, and all."""
-    changed = case.head.changed(head.merge_base(case.run.sha))
-    ran = sorted(path for path in changed if _may_run(path))
+    base = head.merge_base(case.run.sha)
+    links = case.head.links(base)
+    ran = sorted(path for path in case.head.changed(base) if _may_run(path) or path in links)
     judging = [path for path in ran if path not in PROBLEM and not path.startswith(("tests/", "docs/"))]
     return {"judging": judging, "ran": ran}

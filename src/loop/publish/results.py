@@ -9,18 +9,20 @@ import hashlib
 import re
 from collections.abc import Iterator
 from functools import cache
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from loop.base.deadline import within
 from loop.base.errors import LoopError
 from loop.base.markup import plain
-from loop.publish import foreign_yaml
 from loop.publish.artifact import LOCK, result
 from loop.publish.head import Head
+from loop.settings import yaml_file
 
 PIPELINE = "dvc.yaml"
 _OUTS = ("outs", "metrics", "plots")
 MOST = 200  # stages, and dependencies of one
+SECONDS = 120
 _HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
 _ENTRY = {"path", "hash", "md5", "size", "nfiles", "isexec"}
 _STAGE = {"cmd", "deps", "params", "outs"}
@@ -32,7 +34,8 @@ def to_commit(files: dict[str, bytes], head: Head) -> dict[str, bytes]:
     Raises LoopError with the first thing that is not as it must be.
     """
     try:
-        return _needed(files, head)
+        with within(SECONDS, _wrong(f"checking it takes more than {SECONDS} s")):
+            return _needed(files, head)
     except LoopError:
         raise
     except Exception as error:  # both sides are foreign: whatever shape they have, it is only refused
@@ -147,14 +150,14 @@ def _small(stages: dict[str, Any], asked: dict[str, Any], files: dict[str, bytes
 
 @cache
 def _read(head: Head, file: str) -> dict[str, Any]:
-    return _yaml(head.read(file) or b"", file, aliases=True)
+    return _yaml(head.read(file) or b"", file)
 
 
-def _yaml(text: bytes, name: str, aliases: bool = False) -> dict[str, Any]:
+def _yaml(text: bytes, name: str) -> dict[str, Any]:
     try:
-        return foreign_yaml.read(text, aliases)
-    except ValueError as why:
-        raise _wrong(f"{name} is not YAML that can be read: {why}") from None
+        return yaml_file.mapping(text, Path(name))
+    except LoopError as why:
+        raise _wrong(f"this is not YAML that can be read: {why.found}") from None
 
 
 def _md5(text: bytes) -> str:

@@ -2,8 +2,8 @@
 
 Branch rules may be missing, and an administrator may override them. So a release trusts neither: for
 each commit that changed what is released it asks for the merged pull request, as many approvals by other
-people who may write as deploy/policy.yaml says, on the very commit that was merged, the status `gate` by the
-review, and that what was merged is, file by file, what was judged.
+people who may write as deploy/policy.yaml says, on the very commit that was merged, the status `gate` and the
+run that set it, and that what was merged is, file by file, what was judged.
 """
 
 from dataclasses import dataclass
@@ -13,16 +13,18 @@ from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.github.client import BOT, HEADLINE, GitHub, RefusalError
+from loop.github.commit_status import NAME as GATE
 from loop.production import content, rollout_policy
 from loop.production.state import Version
+from loop.release import gate_run
 from loop.repo import default_branch
 from loop.repo.git import commit_of, git
 
-GATE = "gate"
 WRITERS = ("admin", "write")  # "maintain" is told as write
 FORGE = "web-flow"  # GitHub itself, as for its button "Update branch"
 RESULTS = ("models/", "reports/")
 LISTED = 300  # files of a commit that GitHub lists at once
+MOST = 250  # commits of a pull request that GitHub lists
 
 
 @dataclass(frozen=True)
@@ -103,10 +105,11 @@ def _of(github: GitHub, sha: str, approvals: int) -> Evidence:
 
 def _judged(github: GitHub, sha: str, head: dict[str, Any]) -> tuple[str, list[str]]:
     """The verdict on what was merged: on a head of the same files, else on the commit of a merge queue."""
-    on_head = _gate(github, head["sha"])
+    app = rollout_policy.gate_app(f"{sha}^")
+    on_head = _gate(github, head["sha"], app)
     if git("rev-parse", f"{sha}^{{tree}}") == head["commit"]["tree"]["sha"]:
         return on_head
-    verdict, closed = _gate(github, sha)
+    verdict, closed = _gate(github, sha, app)
     moved = "its files are not those that were judged: main had moved on before the merge"
     return (verdict, []) if not closed else ("", [*on_head[1], moved])
 
@@ -130,9 +133,11 @@ def _approvers(
     }
     if refuses := [login for login, one in reviews.items() if one["state"] == "CHANGES_REQUESTED"]:
         return [], [f"{refuses[0]} asked for changes"]
-    authors = _authors(github, pull, path)
+    makers, lacks = _makers(github, pull, path)
+    if lacks:
+        return [], lacks
     approved = {login: one for login, one in reviews.items() if one["state"] == "APPROVED"}
-    others = {login: one for login, one in approved.items() if login not in authors}
+    others = {login: one for login, one in approved.items() if login not in makers}
     heads = {head["sha"], *_before_results(head)}
     found = [login for login, one in others.items() if one["commit_id"] in heads]
     if len(found) >= least:
@@ -155,14 +160,42 @@ def _may_write(github: GitHub, login: str) -> bool:
         raise
 
 
-def _authors(github: GitHub, pull: dict[str, Any], path: str) -> set[str]:
-    """Whose change it is: who opened it, and whoever made a commit of it; of main merged in, nobody."""
-    made = {_login(pull)}
-    for one in github.pages(f"{path}/commits"):
-        by_the_forge = (one.get("committer") or {}).get("login") == FORGE and len(one["parents"]) > 1
-        if one.get("author") and not by_the_forge:
-            made.add(one["author"]["login"])
-    return made - {BOT} | {_login(pull)}
+def _makers(github: GitHub, pull: dict[str, Any], path: str) -> tuple[set[str], list[str]]:
+    """Whose change it is, and what keeps that from being known.
+
+    It is of who opened it, and of who made or pushed a commit of it; main merged in by GitHub is nobody's.
+    The names in a commit are what its maker wrote there: who pushed it is what GitHub saw.
+    """
+    commits = list(github.pages(f"{path}/commits"))
+    own = [one for one in commits if not (len(one["parents"]) > 1 and _by_the_forge(one))]
+    pushed = _pushers(github, pull, {one["sha"] for one in own})
+    named = {who["login"] for one in own for who in (one.get("author"), one.get("committer")) if who}
+    unknown = [one["sha"][:12] for one in own if not one.get("author")]
+    lacks = [f"it has {MOST} commits or more, and GitHub names no others"] if len(commits) >= MOST else []
+    if unknown and not pushed - {BOT}:
+        lacks += [f"GitHub knows neither who made commit {unknown[0]} nor who pushed it"]
+    return (named | pushed) - {BOT, FORGE} | {_login(pull)}, lacks
+
+
+def _by_the_forge(commit: dict[str, Any]) -> bool:
+    """Whether GitHub itself made it: its name alone can be written by anybody."""
+    signed = commit["commit"]["verification"]["verified"]
+    return bool(signed and (commit.get("committer") or {}).get("login") == FORGE)
+
+
+def _pushers(github: GitHub, pull: dict[str, Any], shas: set[str]) -> set[str]:
+    """Who pushed these commits to the pull request's branch; nobody where GitHub does not say."""
+    home = (pull["head"].get("repo") or {}).get("full_name")
+    if home is None:  # a fork that is gone
+        return set()
+    there = GitHub(github.api, github.server, home, github.token)
+    try:
+        listed = there.get("activity", ref=f"refs/heads/{pull['head']['ref']}", per_page=100)
+    except RefusalError as error:
+        if error.status in (403, 404):  # a private fork, or an older GitHub
+            return set()
+        raise
+    return {one["actor"]["login"] for one in listed if one["after"] in shas and one.get("actor")}
 
 
 def _login(pull: dict[str, Any]) -> str:
@@ -180,16 +213,34 @@ def _before_results(head: dict[str, Any]) -> list[str]:
     return [one["sha"] for one in head["parents"]] if results and by_the_bot and named else []
 
 
-def _gate(github: GitHub, head: str) -> tuple[str, list[str]]:
+def _gate(github: GitHub, head: str, app: str | None) -> tuple[str, list[str]]:
     """The review's verdict in the status `gate` of a head, and what is wrong with that status."""
-    mine = (one for one in github.pages(f"commits/{head}/statuses") if one["context"] == GATE)
-    newest = next(mine, None)  # GitHub gives the newest first
-    if newest is None:
-        return "", [f"the status `{GATE}` was never set on {head[:12]}"]
-    who = (newest.get("creator") or {}).get("login")
-    wrong = [f"the status `{GATE}` is {newest['state']}"] if newest["state"] != "success" else []
-    wrong += [f"the status `{GATE}` was set by {plain(who, 60)}, not by the review"] if who != BOT else []
-    return plain(newest["description"] or "", 140).partition(":")[0], wrong
+    setter = f"{app}[bot]" if app else BOT
+    listed = [one for one in github.pages(f"commits/{head}/statuses") if one["context"] == GATE]
+    mine = (
+        [one for one in listed if _setter(one) == setter] if app else listed
+    )  # GitHub gives the newest first
+    if not mine:
+        who = f" by the App {app}" if app and listed else ""
+        return "", [f"the status `{GATE}` was never set on {head[:12]}{who}"]
+    newest = mine[0]
+    if newest["state"] != "success":
+        return "", [f"the status `{GATE}` is {newest['state']}"]
+    if _setter(newest) != setter:
+        return "", [f"the status `{GATE}` was set by {plain(_setter(newest), 60)}, not by the review"]
+    verdict = newest["description"] or ""
+    if not app:
+        receipt = gate_run.receipt(github, newest, head)
+        if receipt is None:
+            return "", [
+                f"no run of publish.yml or monitor.yml of main set the status `{GATE}` of {head[:12]}"
+            ]
+        verdict = receipt["why"]
+    return plain(verdict, 140).partition(":")[0], []
+
+
+def _setter(status: dict[str, Any]) -> str:
+    return str((status.get("creator") or {}).get("login"))
 
 
 def _refused(sha: str, came: str, lacks: list[str], approvals: int) -> LoopError:

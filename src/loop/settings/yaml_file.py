@@ -1,7 +1,8 @@
 """YAML as DVC reads it: the types of YAML 1.2. Light, since `loop run` starts with it.
 
-A tag, a merge, a key twice and what nests without end are refused. In YAML 1.1, which PyYAML reads, `1e-05`
-is a text, `on` is true, and `1:30` is ninety.
+An alias, a tag, a merge, a key twice, and what is large or nests without end are refused: a stranger may have
+written it, so the time to read it grows as its size does. In YAML 1.1, which PyYAML reads, `1e-05` is a text,
+`on` is true, and `1:30` is ninety.
 """
 
 import math
@@ -14,6 +15,7 @@ import yaml
 from loop.base.errors import LoopError
 
 DEEPEST = 50  # levels
+LARGEST = 500_000  # bytes: reading takes seconds already
 _CORE = {  # https://yaml.org/spec/1.2.2/#103-core-schema
     "null": r"~|null|Null|NULL|",
     "bool": r"true|True|TRUE|false|False|FALSE",
@@ -62,6 +64,8 @@ def mapping(text: bytes, path: Path) -> dict[str, Any]:
 
 def parse(text: str | bytes) -> Any:
     """The values of a text. Raises yaml.YAMLError, and UnicodeDecodeError for bytes of another encoding."""
+    if len(text) > LARGEST:
+        raise yaml.MarkedYAMLError(problem=f"it has more than {LARGEST:,} bytes")
     return yaml.load(text, Loader)  # noqa: S506 - takes less than a SafeLoader
 
 
@@ -78,13 +82,12 @@ class Loader(yaml.SafeLoader):
     """The core types of YAML 1.2; an error names its line."""
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 - of PyYAML, which fills it by class
-    aliases = True
     _depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: D102 - of PyYAML
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
-        if isinstance(event, yaml.AliasEvent) and not self.aliases:
-            raise _refused("an alias", event.start_mark)
+        if isinstance(event, yaml.AliasEvent):
+            raise _refused("an alias: write the value again", event.start_mark)
         if getattr(event, "tag", None) not in (None, "!"):
             raise _refused(f"a tag: {str(event.tag)[:40]}", event.start_mark)
         self._depth += 1
@@ -123,7 +126,7 @@ def _float(_: Loader, node: yaml.ScalarNode) -> float:
     text = node.value.lower().replace("_", "")
     number = math.inf if text.endswith(("inf", "nan")) else float(text)
     if math.isinf(number):
-        raise _refused(f"{node.value} is not a finite number", node.start_mark)
+        raise _refused(f"{node.value[:40]} is not a finite number", node.start_mark)
     return number
 
 

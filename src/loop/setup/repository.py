@@ -38,7 +38,9 @@ def needs(reviewers: list[str]) -> list[Need]:
     `reviewers` are logins or ORGANIZATION/TEAM; none means whoever runs the script. How many must approve is
     said in deploy/policy.yaml. Raises LoopError for what cannot be a login.
     """
-    approvals = rollout_policy.read().approvals
+    policy = rollout_policy.read()
+    approvals = policy.approvals
+    setter = f"the App {policy.gate_app}" if policy.gate_app else "a workflow: a release asks for its run"
     return [
         Need(
             "Actions may open pull requests",
@@ -77,7 +79,8 @@ def needs(reviewers: list[str]) -> list[Need]:
             lambda: OWNERS.is_file() and PLACEHOLDER not in OWNERS.read_text(encoding="utf-8"),
         ),
         Need(
-            f"rules of the default branch: pull request, {counted(approvals, 'approval')}, status `{GATE}`",
+            f"rules of the default branch: pull request, {counted(approvals, 'approval')}, "
+            f"status `{GATE}` by {setter}",
             "a change can reach it without a review of the model",
             _ruleset(MAIN, "~DEFAULT_BRANCH", [*_KEPT, *_reviewed(approvals)], [_ADMIN]),
             lambda: _reviews(approvals),

@@ -1,0 +1,56 @@
+"""The run behind the status `gate`: any workflow may set it, and only a judge of main's leaves a receipt.
+
+GitHub ties an artifact to its run, and a run to the file, the event and the commit of its workflow. So no
+branch, tag or other workflow can make a receipt of publish.yml or monitor.yml at a commit of main.
+"""
+
+import io
+import json
+import zipfile
+from typing import Any
+
+from loop.github.client import GitHub
+from loop.github.commit_status import RECEIPT, receipt_of
+from loop.publish.artifact import NAME as REVIEW
+from loop.repo.git import git
+
+JUDGES = {  # their events run the default branch's code, or name the commit whose code they ran
+    ".github/workflows/publish.yml": ("workflow_run",),
+    ".github/workflows/monitor.yml": ("schedule", "workflow_dispatch"),
+}
+LARGEST = 10_000  # bytes
+
+
+def receipt(github: GitHub, status: dict[str, Any], sha: str) -> dict[str, Any] | None:
+    """What the run wrote that set a status `success` on a commit; None where no judge of main's set it."""
+    mainline = set(git("rev-list", "--first-parent", "HEAD").split())
+    for one in github.pages("actions/artifacts", key="artifacts", name=receipt_of(sha)):
+        if one["expired"] or one["workflow_run"]["head_sha"] not in mainline:
+            continue
+        run = github.get(f"actions/runs/{int(one['workflow_run']['id'])}")
+        by_main = run["event"] in JUDGES.get(run["path"].split("@")[0], ())
+        own = (run["head_repository"] or {}).get("full_name") == github.repository
+        # A status that came later than the receipt is another's: an older success is not played again.
+        during = run["created_at"] <= status["created_at"] <= one["created_at"]  # in UTC, as text
+        if not (by_main and own and during):
+            continue
+        found = _read(github, int(one["id"]))
+        if (found["commit"], found["state"]) == (sha, "success") and _kept(github, found):
+            return found
+    return None
+
+
+def _read(github: GitHub, number: int) -> dict[str, Any]:
+    link = f"{github.api}/repos/{github.repository}/actions/artifacts/{number}/zip"
+    with zipfile.ZipFile(io.BytesIO(github.download(link, LARGEST))) as opened:
+        return dict(json.loads(opened.read(RECEIPT.name)))
+
+
+def _kept(github: GitHub, found: dict[str, Any]) -> bool:
+    """Whether the artifact that was judged is still the run's, by its hash, as long as GitHub keeps one."""
+    if not found["artifact"]:  # of a retrain, which is judged where it is made
+        return True
+    path = f"actions/runs/{int(found['run'].rpartition('/')[2])}/artifacts"
+    there = [one for one in github.pages(path, key="artifacts") if one["name"] == REVIEW]
+    kept = {one.get("digest") for one in there if not one["expired"]} - {None}
+    return not kept or f"sha256:{found['artifact']}" in kept
