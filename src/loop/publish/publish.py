@@ -21,13 +21,13 @@ from loop.publish.case import Case
 from loop.publish.head import Head
 from loop.publish.pull import NothingToDo, Run
 from loop.repo import default_branch
+from loop.repo.inert import inert, shown, steers
 from loop.review import review_report
 from loop.review.verdict import Verdict
 
-# What a change may hold that the review does not run; and what it runs, but every team changes.
-INERT = ("docs/", "data/", "models/", "reports/")
-INERT_FILES = {"params.yaml", "dvc.lock", ".gitignore"}
+# What the review runs, but every team changes.
 PROBLEM = {f"src/problem/{name}.py" for name in ("source", "schema", "features", "model")}
+_CHECKED = ("tests/", "docs/")  # run beside the review, or not at all
 _WAITS = ("action_required", "skipped", "neutral")
 
 
@@ -214,15 +214,9 @@ def _body(case: Case, text: str, gate: Gate, ran: dict[str, list[str]]) -> str:
     return render("loop.publish", "comment.md.j2", values).rstrip() + "\n"
 
 
-def _may_run(path: str) -> bool:
-    """Code may, wherever it lies: tests import that of docs/make."""
-    inert = path.startswith(INERT) or path.endswith(".md") or path in INERT_FILES
-    return path.endswith(".py") or not inert
-
-
 def _code_that_ran(case: Case) -> dict[str, list[str]]:
     """What of the change ran in its own review, by main's own diff: what makes or judges, and all."""
     changed = case.head.changed(head.merge_base(case.run.sha))
-    ran = sorted(path for path in changed if _may_run(path))
-    judging = [path for path in ran if path not in PROBLEM and not path.startswith(("tests/", "docs/"))]
-    return {"judging": judging, "ran": ran}
+    ran = [path for path in changed if not inert(path)]
+    judging = [path for path in ran if steers(path) or not (path in PROBLEM or path.startswith(_CHECKED))]
+    return {"judging": shown(judging), "ran": shown(ran)}

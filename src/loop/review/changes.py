@@ -16,6 +16,7 @@ from loop.repo.commit import Commit
 from loop.repo.dvc_lock import outs
 from loop.repo.dvc_yaml import Stage
 from loop.repo.git import git
+from loop.repo.inert import inert, steers
 from loop.review.base import Base
 from loop.review.candidate import Candidate
 from loop.review.champion import Champion
@@ -37,17 +38,16 @@ def in_git(base: Base) -> Changes:
     old, new = renamed.current(base.yaml(PARAMS, base.merge_base) or {}), params.whole()
     changed = base.changed()
     stages = _stages(base)
-    first = {str(PIPELINE): "the pipeline"}  # path -> the first stage that runs it
-    for stage in stages:
-        for path in stage.deps:
-            first.setdefault(path, stage.name)
+    made = {path for stage in stages for path in stage.outs}
     code: dict[str, list[str]] = {}
+    known = {str(PARAMS), str(PIPELINE_LOCK), str(ENVIRONMENT_LOCK)}
     for path in changed:
-        if path in first and not path.startswith(("data/", "models/", str(ENVIRONMENT_LOCK))):
-            code.setdefault(first[path], []).append(path)
+        if _within(path, made):
+            known.add(path)
+        elif path not in known and (stage := _first(path, stages)):
+            code.setdefault(stage, []).append(path)
     judge = judging(base).intersection(changed)
-    known = {*first, str(PARAMS), str(PIPELINE_LOCK), *judge}
-    results = {path for stage in stages for path in stage.outs}
+    other = [path for path in changed if path not in known.union(judge, *code.values())]
     return NO_CHANGES.model_copy(
         update={
             "params": moved(*(_without_policy(values) for values in (old, new))),
@@ -55,9 +55,17 @@ def in_git(base: Base) -> Changes:
             "judge": sorted(judge),
             "code": {stage: _lines(base, paths) for stage, paths in code.items()},
             "environment": _packages(base),
-            "other": [path for path in changed if path not in known and path not in results],
+            "unlisted": [path for path in other if not inert(path)],
+            "other": [path for path in other if inert(path)],
         }
     )
+
+
+def _first(path: str, stages: list[Stage]) -> str | None:
+    """The first stage that reads a file, or a folder that it lies in."""
+    if path == str(PIPELINE):
+        return "the pipeline"
+    return next((stage.name for stage in stages if _within(path, set(stage.deps))), None)
 
 
 def judging(base: Base) -> set[str]:
@@ -69,12 +77,12 @@ def judging(base: Base) -> set[str]:
 
 
 def touch_the_model(base: Base, found: Changes) -> bool:
-    """Whether anything that a stage reads or writes is not as it was at the merge base."""
+    """Whether what a stage reads or writes, or what steers it, is not as it was at the merge base."""
     here: set[str] = {str(PIPELINE), str(PIPELINE_LOCK)}
     for stage in _stages(base):
         here |= {*stage.deps, *stage.outs}
         here |= {dvc_yaml.named(key) for key in stage.params if isinstance(key, dict) and _moved(key, base)}
-    return bool(found.params) or any(_within(path, here) for path in base.changed())
+    return bool(found.params) or any(_within(path, here) or steers(path) for path in base.changed())
 
 
 def _moved(entry: dict[str, list[str]], base: Base) -> bool:

@@ -120,7 +120,10 @@ class Change(Part):
 
 
 class Changes(Part):
-    """What the branch changed. code: by stage, files with lines added and removed."""
+    """What the branch changed. code: by stage, files with lines added and removed.
+
+    unlisted: files that may run or steer, though no stage lists them; other: files that nothing runs.
+    """
 
     params: list[Change]
     policy: list[Change]
@@ -130,6 +133,7 @@ class Changes(Part):
     drift: list[str]
     environment: list[Change]
     training: Change | None
+    unlisted: list[str] = []
     other: list[str]
 
 
