@@ -122,7 +122,8 @@ class Change(Part):
 class Changes(Part):
     """What the branch changed. code: by stage, files with lines added and removed.
 
-    unlisted: files that may run or steer, though no stage lists them; other: files that nothing runs.
+    sources: packages from another place than the base's. unlisted: files that may run or steer, though no
+    stage lists them; other: files that nothing runs.
     """
 
     params: list[Change]
@@ -133,6 +134,7 @@ class Changes(Part):
     drift: list[str]
     environment: list[Change]
     training: Change | None
+    sources: list[Change] = []
     unlisted: list[str] = []
     other: list[str]
 
