@@ -77,8 +77,8 @@ def main() -> None:
         sys.exit(
             f"error: uv.lock takes {', '.join(map(ascii, found[:3]))}{more}\n"
             "  expected: packages of PyPI, or of what [tool.uv] in pyproject.toml names as index or source\n"
-            "  to do:    `git checkout main -- uv.lock` and `uv lock`; for files of an index of your own that lie\n"
-            '            on another host: [tool.loop] package-hosts = ["https://HOST"] in pyproject.toml'
+            "  to do:    `git checkout main -- uv.lock` and `uv lock`; for an index whose files lie on\n"
+            '            another host: [tool.loop] package-hosts = ["https://HOST"] in pyproject.toml'
         )
 
 

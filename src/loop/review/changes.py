@@ -158,7 +158,7 @@ def packages(old: str | None, new: str | None) -> list[Change]:
 
 
 def sources(old: str | None, new: str | None) -> list[Change]:
-    """Packages that come from elsewhere than in the old lock, new ones than any of it; of texts of uv.lock."""
+    """Packages from elsewhere than in the old lock, new ones than any of it; of texts of uv.lock."""
     was, now = uv_lock.packages(old), uv_lock.packages(new)
     if not was:
         return []
