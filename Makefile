@@ -81,6 +81,7 @@ clean:  ## remove the environment; data, models and caches stay
 	  "error: $(PYTHON) is Python %d.%d\n  expected: Python 3.11, 3.12 or 3.13\n  to do:    make PYTHON=python3.13 $(MAKECMDGOALS)" % v[:2])'
 
 setup: .python $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv)  ## the locked environment, in .venv
+	@$(PYTHON) -I src/loop/repo/uv_lock.py
 	@$(UV) sync --locked --quiet --python "$(PYTHON)"
 	@test -L .venv || for path in .venv/lib/python*/site-packages/_editable_impl_loop.pth; do echo ../../../../src > "$$path.new" && mv "$$path.new" "$$path"; done  # in any locale
 

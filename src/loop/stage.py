@@ -5,6 +5,7 @@ Even a stage's imports end in one message.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -13,12 +14,16 @@ from pathlib import Path
 def run(name: str) -> None:
     """Import the stage and run its `main`.
 
-    What git keeps of its outputs stays where it fails. Raises LoopError for one that it did not write anew.
+    Run by DVC it reads what is on record, and nothing else. What git keeps of its outputs stays where it
+    fails. Raises LoopError for one that it did not write anew.
     """
     from loop.base.errors import LoopError
-    from loop.repo import dvc_yaml
+    from loop.repo import dvc_lock, dvc_yaml
 
-    kept = [Path(path) for stage in dvc_yaml.of() if stage.name == name for path in stage.in_git]
+    mine = [stage for stage in dvc_yaml.of() if stage.name == name]
+    if "DVC_STAGE" in os.environ:
+        dvc_lock.hold_inputs(path for stage in mine for path in stage.deps)
+    kept = [Path(path) for stage in mine for path in stage.in_git]
     before = {path: _written(path) for path in kept}
     import_module(f"loop.pipeline.{name}").main()
     if old := [str(path) for path in kept if _written(path) in (None, before[path])]:

@@ -1,6 +1,8 @@
 """What changed: params, policy, packages, data; each key once, with what it was and is."""
 
-from loop.review.changes import moved, packages
+import pytest
+
+from loop.review.changes import moved, packages, sources
 from loop.review.verdict import Change
 
 
@@ -30,3 +32,69 @@ def test_packages_that_moved_came_or_went_are_reported():
 def test_a_lock_that_cannot_be_read_tells_no_version():
     assert rows(packages("not = [toml", lock(numpy="2.4.6"))) == [("numpy", None, "2.4.6")]
     assert packages(None, None) == []
+
+
+def entry(
+    name: str, version: str = "1.0", host: str = "files.pythonhosted.org", sha: str = "a", **more: str
+) -> str:
+    """A package of uv.lock, with one file."""
+    source = more.get("source", 'registry = "https://pypi.org/simple"')
+    wheel = f'{{ url = "https://{host}/{name}-{version}.whl", hash = "sha256:{sha}" }}'
+    return (
+        f'[[package]]\nname = "{name}"\nversion = "{version}"\nsource = {{ {source} }}\nwheels = [{wheel}]\n'
+    )
+
+
+BEFORE = entry("sklearn") + entry("typer", "0.29")
+BUMPED = entry("typer", "0.30")
+
+
+def test_another_address_of_a_package_is_named_first_whatever_moved_beside_it():
+    after = entry("sklearn", host="evil.example") + BUMPED
+    assert [row.name for row in packages(BEFORE, after)] == ["sklearn", "typer"]
+    assert rows(sources(BEFORE, after)) == [
+        (
+            "sklearn",
+            "https://files.pythonhosted.org, https://pypi.org/simple",
+            "https://evil.example",
+        )
+    ]
+
+
+def test_another_hash_of_the_same_version_is_named():
+    (first, second) = packages(BEFORE, entry("sklearn", sha="b") + BUMPED)
+    assert first.name == "sklearn"
+    assert first.old.startswith("1.0, files ")
+    assert first.old != first.new
+    assert (second.name, second.old, second.new) == ("typer", "0.29", "0.30")
+    assert not sources(BEFORE, entry("sklearn", sha="b") + BUMPED)
+
+
+def test_each_version_of_a_package_counts():
+    """A lock may hold several, one for each platform: none stands for the others."""
+    twice = entry("numpy", "1.0") + entry("numpy", "2.0")
+    assert rows(packages(entry("numpy", "2.0"), twice)) == [("numpy", "2.0", "1.0, 2.0")]
+    moved_one = entry("numpy", "1.0", host="evil.example") + entry("numpy", "2.0")
+    assert [row.new for row in sources(twice, moved_one)] == ["https://evil.example"]
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "files.pythonhosted.org@evil.example",
+        "evil.example\\\\@files.pythonhosted.org",
+        "files.pythonhosted.org.evil.example",
+        "files.pythonhosted.org:444",
+    ],
+)
+def test_an_address_that_looks_like_the_known_one_is_another(host):
+    assert [row.name for row in sources(BEFORE, entry("sklearn", host=host))] == ["sklearn"]
+
+
+def test_a_package_that_moves_between_two_known_places_and_a_new_one_from_nowhere_known_are_named():
+    private = 'registry = "https://own.example/simple"'
+    both = entry("own", source=private, host="own.example") + entry("sklearn")
+    assert [row.name for row in sources(both, entry("own") + entry("sklearn"))] == ["own"]
+    assert not sources(both, both + entry("new"))
+    git = 'git = "https://github.com/a/b?rev=1#2"'
+    assert [row.name for row in sources(both, both + entry("new", source=git))] == ["new"]

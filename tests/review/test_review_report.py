@@ -174,6 +174,7 @@ def test_every_module_of_the_report_reads_the_verdict_alone():
     source = (ROOT / "src/loop/review/review_report.py").read_text()
     assert set(re.findall(r"^from (loop\S*) import", source, re.MULTILINE)) == {
         "loop.base.markup",
+        "loop.repo.inert",  # names alone
         "loop.review",  # comment_figures, which draws the same verdict
         "loop.review.verdict",
         "loop.settings.paths",  # names alone

@@ -510,6 +510,20 @@ def test_a_file_that_became_a_link_is_pointed_out_whatever_its_name(at_main, rev
     assert f"`{path}`" in reviewed.output[0].splitlines()[2]
 
 
+def test_no_number_of_other_files_hides_what_can_run_or_judge(at_main, reviewed):
+    for number in range(12):
+        (reviewed.change.repo.path / f".{number:02}.txt").write_text("filling")
+    for path in ("Makefile", "uv.lock", "src/loop/review/checks.py"):
+        reviewed.change.repo.append(path, "\n# kind\n")
+    reviewed.sha = reviewed.change.push()
+    reviewed.run = reviewed.github.run(reviewed.number, "success")
+    reviewed.bring()
+    publish.main(reviewed.run)
+    names = re.findall("`([^`]+)`", reviewed.output[0].splitlines()[2])
+    assert names[:3] == ["Makefile", "src/loop/review/checks.py", "uv.lock"]
+    assert names[-1] == "and 2 more of other files"
+
+
 # Comments
 
 

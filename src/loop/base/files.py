@@ -104,6 +104,23 @@ def digest(path: Path, algorithm: str = "md5") -> str:
         return hashlib.file_digest(stream, algorithm).hexdigest()
 
 
+def md5(path: Path) -> str:
+    """The hash that dvc.lock holds for a file, or for a folder: its files' hashes, by name.
+
+    Whatever lies in the folder counts, also what DVC was told to ignore; what is no plain file has no hash of
+    DVC's, so that the folder has another.
+    """
+    if not path.is_dir():
+        return digest(path)
+    entries = [
+        {"md5": digest(one) if one.is_file() else "no file", "relpath": one.relative_to(path).as_posix()}
+        for one in path.rglob("*")
+        if one.is_symlink() or not one.is_dir()
+    ]
+    listing = json.dumps(sorted(entries, key=lambda entry: entry["relpath"]), sort_keys=True)
+    return hashlib.md5(listing.encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
 def rounded(value: float) -> float | None:
     """Six decimals, the same on every processor; None for NaN, which JSON does not have."""
     return None if math.isnan(value) else round(float(value), 6)

@@ -4,10 +4,11 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from loop.base import files
 from loop.base.errors import LoopError
-from loop.base.files import digest
 from loop.model import lineage
-from loop.repo import dvc_yaml
+from loop.repo import dvc_lock, dvc_yaml
+from loop.repo.commit import Commit
 from loop.repo.dvc_yaml import Stage
 from loop.repo.worktree import Checkout
 from loop.settings.paths import MODEL, PIPELINE_LOCK
@@ -23,7 +24,7 @@ class Stored:
         from dvc.api import DVCFileSystem
 
         logging.getLogger("dvc").setLevel(logging.CRITICAL)
-        self.root, self._commit = root, commit
+        self.root, self._commit, self._here = root, commit, here
         self._files = DVCFileSystem(str(here) if here else None, rev=commit)
 
     def bring(self, path: Path) -> bool:
@@ -32,7 +33,10 @@ class Stored:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._files.get_file(path.as_posix(), str(target))
-            if self._files.info(path.as_posix()).get("md5") == lineage.md5(target):
+            lock = Commit(self._commit, self._here).yaml(
+                PIPELINE_LOCK
+            )  # a cache says itself what a folder holds
+            if dvc_lock.named(lock)[path.as_posix()] == files.md5(target):
                 return True
         except Exception:  # noqa: S110 - DVC's parts have errors of their own; it cannot be had
             pass
@@ -58,7 +62,7 @@ def here(*beside: Path) -> str:
     for path in (MODEL, *beside):
         if not path.is_file():
             raise LoopError(f"{path} is missing", "the model and what is beside it", todo)
-    if digest(MODEL, "sha256") != sha256:
+    if files.digest(MODEL, "sha256") != sha256:
         raise LoopError(f"{MODEL} is not the model that the lineage names", f"sha256 {sha256[:12]}…", todo)
     return sha256
 
@@ -76,7 +80,7 @@ def rebuild(home: Checkout, stored: Stored, md5: str, base: str) -> str:
             f"{MODEL} with md5 {md5}, or the means to make it",
             "`dvc push` it from where it was made, or look why its commit no longer runs",
         ) from None
-    found = lineage.md5(home.path / MODEL)
+    found = files.md5(home.path / MODEL)
     if found != md5:
         raise LoopError(
             f"the champion's model is in no cache or remote, and its rebuild has md5 {found[:12]}…",

@@ -5,14 +5,13 @@ a lineage cannot be written inside it, and a rebuild must give the same bytes: g
 commit by the model's hash (`loop lineage`).
 """
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from loop.base import environment
 from loop.base.errors import LoopError
-from loop.base.files import digest
+from loop.base.files import digest, md5
 from loop.repo import dvc_yaml
 from loop.settings.paths import ENVIRONMENT_LOCK, LINEAGE
 
@@ -57,16 +56,3 @@ def load(path: Path = LINEAGE) -> dict[str, Any]:
             f"`git checkout {path}` for the committed one, or `dvc repro --force train`",
         ) from None
     return lineage
-
-
-def md5(path: Path) -> str:
-    """The hash that dvc.lock holds for a file, or for a folder (its files' hashes, by name)."""
-    if not path.is_dir():
-        return digest(path)
-    entries = [
-        {"md5": digest(file), "relpath": file.relative_to(path).as_posix()}
-        for file in path.rglob("*")
-        if file.is_file()
-    ]
-    listing = json.dumps(sorted(entries, key=lambda entry: entry["relpath"]), sort_keys=True)
-    return hashlib.md5(listing.encode(), usedforsecurity=False).hexdigest() + ".dir"

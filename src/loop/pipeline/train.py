@@ -45,7 +45,7 @@ def main() -> None:
     everything = load(PARAMS)
     links = lineage.links("train", everything)
     made = {
-        "model": {"file": str(MODEL), "sha256": sha256, "md5": lineage.md5(MODEL)},
+        "model": {"file": str(MODEL), "sha256": sha256, "md5": files.md5(MODEL)},
         "rows": len(examples),
         **links,
     }

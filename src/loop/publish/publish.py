@@ -22,12 +22,11 @@ from loop.publish.case import Case
 from loop.publish.head import Head
 from loop.publish.pull import NothingToDo, Run
 from loop.repo import default_branch
+from loop.repo.inert import inert, shown, steers
 from loop.review import review_report
 from loop.review.verdict import Verdict
 
-# What a change may hold that the review does not run; and what it runs, but every team changes.
-INERT = ("docs/", "data/", "models/", "reports/")
-INERT_FILES = {"params.yaml", "dvc.lock", ".gitignore"}
+# What the review runs, but every team changes.
 PROBLEM = {f"src/problem/{name}.py" for name in ("source", "schema", "features", "model")}
 SECONDS = 120
 _SLOW = (
@@ -35,6 +34,7 @@ _SLOW = (
     "results of the usual size",
     "look at what the pull request adds to them",
 )
+_CHECKED = ("tests/", "docs/")  # run beside the review, or not at all
 _WAITS = ("action_required", "skipped", "neutral")
 
 
@@ -246,16 +246,11 @@ def _body(case: Case, text: str, gate: Gate, ran: dict[str, list[str]]) -> str:
     return render("loop.publish", "comment.md.j2", values).rstrip() + "\n"
 
 
-def _may_run(path: str) -> bool:
-    """Code may, wherever it lies: tests import that of docs/make."""
-    inert = path.startswith(INERT) or path.endswith(".md") or path in INERT_FILES
-    return path.endswith(".py") or not inert
-
-
 def _code_that_ran(case: Case) -> dict[str, list[str]]:
     """What of the change ran in its own review, by main's own diff: what makes or judges, and all."""
     base = head.merge_base(case.run.sha)
     links = case.head.links(base)
-    ran = sorted(path for path in case.head.changed(base) if _may_run(path) or path in links)
-    judging = [path for path in ran if path not in PROBLEM and not path.startswith(("tests/", "docs/"))]
-    return {"judging": judging, "ran": ran}
+    ran = [path for path in case.head.changed(base) if path in links or not inert(path)]
+    odd = {path for path in ran if path in links or steers(path)}
+    judging = [path for path in ran if path in odd or not (path in PROBLEM or path.startswith(_CHECKED))]
+    return {"judging": shown(judging), "ran": shown(ran)}

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from loop.base import files
 from loop.base.errors import LoopError
-from loop.model import lineage
 from loop.repo import dvc_lock, rerun
 from loop.repo.commit import Commit
 from loop.repo.git import git
@@ -59,7 +59,7 @@ def _files(ours: dict[str, Any]) -> Iterator[str]:
     """Files that are not what the lock says: a damaged cache, or a result in git that nothing made."""
     for stage, entry in (ours.get("stages") or {}).items():
         for path, md5 in dvc_lock.hashes(entry, "outs").items():
-            if Path(path) in NEEDED and (not Path(path).is_file() or lineage.md5(Path(path)) != md5):
+            if Path(path) in NEEDED and (not Path(path).is_file() or files.md5(Path(path)) != md5):
                 yield f"stage {stage}: {path} is not the file whose hash {PIPELINE_LOCK} holds"
     changed = git("diff", "--name-only", "HEAD", "--", *rerun.made()).split()
     yield from (f"{path} is not the committed one" for path in changed if path != str(PIPELINE_LOCK))

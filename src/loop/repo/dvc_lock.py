@@ -1,7 +1,17 @@
-"""dvc.lock as a record: what each stage read, and the hashes of what it made."""
+"""dvc.lock as a record: what each stage read, and the hashes of what it made; and the tree held to it.
 
-from collections.abc import Iterator
+DVC believes a cache by its names, a run cache by its keys, and looks away where an ignore file says so.
+What is read is therefore listed and hashed here.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
+
+from loop.base import files
+from loop.base.errors import LoopError
+from loop.settings.paths import PIPELINE_LOCK
+from loop.settings.yaml_file import load
 
 
 class Difference(NamedTuple):
@@ -17,6 +27,41 @@ def outs(lock: dict[str, Any]) -> dict[str, str]:
     """Path -> md5 of every output that a dvc.lock names."""
     stages = (lock.get("stages") or {}).values()
     return {out["path"]: out.get("md5", "") for stage in stages for out in stage.get("outs", [])}
+
+
+def named(lock: dict[str, Any]) -> dict[str, str]:
+    """Path -> md5 of all that its stages read or made."""
+    stages = (lock.get("stages") or {}).values()
+    return {
+        path: str(md5)
+        for stage in stages
+        for kind in ("deps", "outs")
+        for path, md5 in hashes(stage, kind).items()
+    }
+
+
+def hold_inputs(read: Iterable[str]) -> None:
+    """Raise LoopError where data that a stage reads are not what dvc.lock, or a .dvc file, names."""
+    made = outs(load(PIPELINE_LOCK)) if PIPELINE_LOCK.is_file() else {}
+    for path in read:
+        for place in (path, *map(str, Path(path).parents)):
+            added = Path(f"{place}.dvc")
+            if added.is_file():
+                (one,) = load(added)["outs"]
+                hold({place: one["md5"]} if "md5" in one else {}, added)
+            elif place in made:
+                hold({place: made[place]})
+
+
+def hold(wanted: Mapping[str, Any], by: Path = PIPELINE_LOCK) -> None:
+    """Raise LoopError for the first of these paths that is there with another content than it is named."""
+    for path, md5 in wanted.items():
+        if Path(path).exists() and (found := files.md5(Path(path))) != md5:
+            raise LoopError(
+                f"{path} has the hash {found[:12]}, and {by} names {str(md5)[:12]}",
+                "to read exactly what is named, whatever a cache or an ignore file says",
+                f"`rm -r {path} .dvc/cache`, then `loop run` makes or brings it again",
+            )
 
 
 def inputs(stage: dict[str, Any]) -> tuple[Any, ...]:

@@ -17,16 +17,17 @@ _NOISE = re.compile(r"^(ERROR: failed to reproduce|> |WARNING: |Running stage |T
 def run(needed: Sequence[Path] = ()) -> None:
     """Run what is out of date; what no cache has is made again, where a stage or the caller needs it.
 
-    Raises LoopError with the stage and what it said when one fails.
+    DVC's run cache, which says what a stage once made, is not asked: no hash holds it. Raises LoopError
+    with the stage and what it said when one fails.
     """
     if needed:
         _bring(needed)
-    code, output = _loop_run("--pull", "--allow-missing")
+    code, output = _loop_run("--pull", "--allow-missing", "--no-run-cache")
     if (code and _some_output_is_missing()) or (not code and not all(path.exists() for path in needed)):
         print(
             "an output that is needed is in no cache: stages whose outputs are missing run again", flush=True
         )
-        code, output = _loop_run()
+        code, output = _loop_run("--no-run-cache")
     if code:
         raise LoopError(failure(output), "a pipeline that runs to its end", "`loop run` shows it all; fix it")
 

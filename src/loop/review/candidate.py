@@ -13,9 +13,10 @@ from loop.base import files, program
 from loop.base.errors import LoopError
 from loop.data import features
 from loop.model import lineage, model_file
-from loop.repo import dvc_yaml
+from loop.repo import dvc_lock, dvc_yaml
 from loop.settings import params
-from loop.settings.paths import HOLDOUT, MODEL, PREDICTIONS, TRAIN, VALIDATION
+from loop.settings.paths import HOLDOUT, LINEAGE, MODEL, PIPELINE_LOCK, PREDICTIONS, TRAIN, VALIDATION
+from loop.settings.yaml_file import load
 from problem import model as problem_model
 
 NEEDED = (MODEL, HOLDOUT, TRAIN, PREDICTIONS)
@@ -52,12 +53,17 @@ def breaches() -> list[dict[str, Any]]:
 
 
 def take() -> Candidate:
-    """The candidate as the pipeline left it. Raises LoopError for a stage out of date or a missing file."""
+    """The candidate as the pipeline left it, read from files that dvc.lock names, to the byte.
+
+    Raises LoopError for a stage out of date, and for a file that is missing or another.
+    """
     _up_to_date()
     made = lineage.load()
+    dvc_lock.hold(dvc_lock.named(load(PIPELINE_LOCK)))
+    dvc_lock.hold(made["data"], LINEAGE)
     found = Candidate(
         model=model_file.read(MODEL, made["model"]["sha256"], problem_model.TRUSTED),
-        md5=lineage.md5(MODEL),
+        md5=files.md5(MODEL),
         megabytes=MODEL.stat().st_size / 1e6,
         holdout=files.read_table(HOLDOUT),
         train=files.read_table(TRAIN),

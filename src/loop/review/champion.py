@@ -12,7 +12,6 @@ import pandas as pd
 
 from loop.base import files
 from loop.base.errors import LoopError
-from loop.model import lineage
 from loop.model.artifacts import Stored, rebuild, run
 from loop.repo.dvc_lock import outs
 from loop.repo.worktree import Checkout
@@ -120,7 +119,7 @@ def _as_locked(home: Checkout, lock: dict[str, Any]) -> bool:
     deps = [dep for stage in lock["stages"].values() for dep in stage.get("deps", [])]
     code = [dep for dep in deps if not dep["path"].startswith(("data/", "models/"))]
     return all(
-        (home.path / dep["path"]).exists() and lineage.md5(home.path / dep["path"]) == dep["md5"]
+        (home.path / dep["path"]).exists() and files.md5(home.path / dep["path"]) == dep["md5"]
         for dep in code
     )
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,13 @@ import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype
 
 from loop.model import tracking
-from loop.repo import closure, dvc_yaml
+from loop.repo import closure, dvc_yaml, uv_lock
 from loop.repo.closure import reached
 from loop.repo.commit import Commit
 from loop.repo.dvc_lock import outs
 from loop.repo.dvc_yaml import Stage
 from loop.repo.git import git
+from loop.repo.inert import inert, steers
 from loop.review.base import Base
 from loop.review.candidate import Candidate
 from loop.review.champion import Champion
@@ -37,17 +37,16 @@ def in_git(base: Base) -> Changes:
     old, new = renamed.current(base.yaml(PARAMS, base.merge_base) or {}), params.whole()
     changed = base.changed()
     stages = _stages(base)
-    first = {str(PIPELINE): "the pipeline"}  # path -> the first stage that runs it
-    for stage in stages:
-        for path in stage.deps:
-            first.setdefault(path, stage.name)
+    made = {path for stage in stages for path in stage.outs}
     code: dict[str, list[str]] = {}
+    known = {str(PARAMS), str(PIPELINE_LOCK), str(ENVIRONMENT_LOCK)}
     for path in changed:
-        if path in first and not path.startswith(("data/", "models/", str(ENVIRONMENT_LOCK))):
-            code.setdefault(first[path], []).append(path)
+        if _within(path, made):
+            known.add(path)
+        elif path not in known and (stage := _first(path, stages)):
+            code.setdefault(stage, []).append(path)
     judge = judging(base).intersection(changed)
-    known = {*first, str(PARAMS), str(PIPELINE_LOCK), *judge}
-    results = {path for stage in stages for path in stage.outs}
+    other = [path for path in changed if path not in known.union(judge, *code.values())]
     return NO_CHANGES.model_copy(
         update={
             "params": moved(*(_without_policy(values) for values in (old, new))),
@@ -55,9 +54,18 @@ def in_git(base: Base) -> Changes:
             "judge": sorted(judge),
             "code": {stage: _lines(base, paths) for stage, paths in code.items()},
             "environment": _packages(base),
-            "other": [path for path in changed if path not in known and path not in results],
+            "sources": sources(base.text(ENVIRONMENT_LOCK, base.merge_base), _text(ENVIRONMENT_LOCK)),
+            "unlisted": [path for path in other if not inert(path)],
+            "other": [path for path in other if inert(path)],
         }
     )
+
+
+def _first(path: str, stages: list[Stage]) -> str | None:
+    """The first stage that reads a file, or a folder that it lies in."""
+    if path == str(PIPELINE):
+        return "the pipeline"
+    return next((stage.name for stage in stages if _within(path, set(stage.deps))), None)
 
 
 def judging(base: Base) -> set[str]:
@@ -69,12 +77,12 @@ def judging(base: Base) -> set[str]:
 
 
 def touch_the_model(base: Base, found: Changes) -> bool:
-    """Whether anything that a stage reads or writes is not as it was at the merge base."""
+    """Whether what a stage reads or writes, or what steers it, is not as it was at the merge base."""
     here: set[str] = {str(PIPELINE), str(PIPELINE_LOCK)}
     for stage in _stages(base):
         here |= {*stage.deps, *stage.outs}
         here |= {dvc_yaml.named(key) for key in stage.params if isinstance(key, dict) and _moved(key, base)}
-    return bool(found.params) or any(_within(path, here) for path in base.changed())
+    return bool(found.params) or any(_within(path, here) or steers(path) for path in base.changed())
 
 
 def _moved(entry: dict[str, list[str]], base: Base) -> bool:
@@ -132,25 +140,50 @@ def moved(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
 
 
 def packages(old: str | None, new: str | None) -> list[Change]:
-    """Packages whose locked version moved; of texts of uv.lock."""
-    versions = []
-    for text in (old, new):
-        try:
-            listed = tomllib.loads(text or "").get("package", [])
-        except tomllib.TOMLDecodeError:
-            listed = []
-        versions.append({entry["name"]: entry.get("version", "local") for entry in listed if "name" in entry})
-    return moved(*versions)
+    """Packages whose lock moved, of texts of uv.lock: each its versions, or what else of it is another.
+
+    Other files or hashes of the same version are named by a hash of the entry.
+    """
+    was, now = uv_lock.packages(old), uv_lock.packages(new)
+    told: list[dict[str, str]] = [{}, {}]
+    for name in was.keys() | now.keys():
+        same = uv_lock.versions(was.get(name, [])) == uv_lock.versions(now.get(name, []))
+        if was.get(name) != now.get(name):
+            for text, lock in zip(told, (was, now), strict=True):
+                if name in lock:
+                    text[name] = uv_lock.versions(lock[name]) + (
+                        f", files {_hash(lock[name])}" if same else ""
+                    )
+    return sorted(moved(*told), key=lambda row: "files" not in (row.new or ""))
+
+
+def sources(old: str | None, new: str | None) -> list[Change]:
+    """Packages from elsewhere than in the old lock, new ones than any of it; of texts of uv.lock."""
+    was, now = uv_lock.packages(old), uv_lock.packages(new)
+    if not was:
+        return []
+    known = uv_lock.origins([entry for entries in was.values() for entry in entries])
+    found = []
+    for name, entries in sorted(now.items()):
+        before = uv_lock.origins(was[name]) if name in was else known
+        if places := sorted(uv_lock.origins(entries) - before):
+            had = ", ".join(sorted(before)) if name in was else None
+            found.append(Change(name=name, old=had, new=", ".join(places)))
+    return found
 
 
 def _packages(base: Base) -> list[Change]:
-    """Packages that moved; the lock itself when it changed in anything else, such as an address."""
+    """Packages that moved, and the rest of the lock where it did, such as its options."""
     old, new = base.text(ENVIRONMENT_LOCK, base.merge_base), _text(ENVIRONMENT_LOCK)
     found = packages(old, new)
-    if found or old is None or new is None or old.strip() == new.strip():
+    rest = [None if text is None else _hash(uv_lock.rest(text)) for text in (old, new)]
+    if None in rest or rest[0] == rest[1]:
         return found
-    hashes = (hashlib.sha256(text.encode()).hexdigest()[:12] for text in (old, new))
-    return [Change(name=str(ENVIRONMENT_LOCK), old=next(hashes), new=next(hashes))]
+    return [Change(name=str(ENVIRONMENT_LOCK), old=rest[0], new=rest[1]), *found]
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
 def _without_policy(values: dict[str, Any]) -> dict[str, Any]:

@@ -23,9 +23,9 @@ NOTHING: dict[str, Any] = {  # of a verdict that compared no models
     "notes": [],
 }
 _NO_CHANGES: dict[str, Any] = {"training": None, "code": {}} | dict.fromkeys(
-    ("params", "policy", "judge", "data", "drift", "environment", "other"), ()
+    ("params", "policy", "judge", "data", "drift", "environment", "sources", "unlisted", "other"), ()
 )
-_NO_TABLES: dict[str, Any] = {"bad": [], "bars": [], "glance": {}}
+_NO_TABLES: dict[str, Any] = {"bad": [], "gains": "", "gaps": "", "glance": {}, "steering": [], "judge": []}
 
 
 def main(against: str, error: Exception) -> int:

@@ -20,12 +20,24 @@ from loop.repo.git import git
 from loop.review.base import Base
 from loop.review.verdict import Check, held
 from loop.settings import yaml_file
-from loop.settings.paths import PIPELINE_LOCK
+from loop.settings.paths import PIPELINE, PIPELINE_LOCK
 from loop.settings.review_policy import Limit
 from loop.settings.yaml_file import load
 
 NAME = "rerun"
 REASON = "figures are those of this run: a result that cannot be made again is no evidence"
+
+
+def refuse_tracked() -> None:
+    """Raise LoopError for an output that DVC keeps and git tracks: it would be there whatever made it."""
+    kept = [path for stage in dvc_yaml.of() for path, cached in stage.outs.items() if cached]
+    tracked = git("--literal-pathspecs", "ls-files", "-z", "--", *kept).split("\0") if kept else []
+    if tracked and tracked[0]:
+        raise LoopError(
+            f"git tracks {tracked[0]}, which is in an output that {PIPELINE} leaves to DVC",
+            "outputs that come from the pipeline alone",
+            f"`git rm -r --cached {tracked[0]}`, and commit",
+        )
 
 
 def rerun(base: Base) -> None:

@@ -63,6 +63,7 @@ def review(against: str, rerun: bool = False) -> Review:
     try:
         base = resolve(against)
         found = changes.in_git(base)
+        reruns.refuse_tracked()
         first = _rerun(base) if rerun else []
         contract = checks.contract(candidates.breaches())
         if contract.result == "fail":

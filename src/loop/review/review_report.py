@@ -6,6 +6,7 @@ Both are made of the verdict alone. Whatever came from data, params or branch na
 from collections.abc import Sequence
 
 from loop.base.markup import figure, fitted, plain, render
+from loop.repo.inert import shown, steers
 from loop.review import comment_figures
 from loop.review.verdict import Change, Changes, Metric, Verdict
 from loop.settings.paths import REVIEW
@@ -49,6 +50,8 @@ def markdown(verdict: Verdict) -> str:
         "gains": comment_figures.gains(verdict.metrics),
         "gaps": comment_figures.calibration(verdict.calibration),
         "glance": _glance(verdict.changes),
+        "steering": shown(path for path in verdict.changes.unlisted if steers(path)),
+        "judge": shown(verdict.changes.judge),
     }
     return fitted(render("loop.review", "review.md.j2", {**dict(verdict), **values}), LONGEST, CUT)
 
@@ -73,5 +76,6 @@ def _glance(found: Changes) -> dict[str, Sequence[Change | str]]:
         "environment": found.environment,
         "training time": [found.training] if found.training else [],
         "policy": found.policy,
-        "files that no stage reads": found.other,
+        "other code, that no stage lists": shown(path for path in found.unlisted if not steers(path)),
+        "files that nothing runs": found.other,
     }

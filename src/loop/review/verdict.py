@@ -120,7 +120,11 @@ class Change(Part):
 
 
 class Changes(Part):
-    """What the branch changed. code: by stage, files with lines added and removed."""
+    """What the branch changed. code: by stage, files with lines added and removed.
+
+    sources: packages from another place than the base's. unlisted: files that may run or steer, though no
+    stage lists them; other: files that nothing runs.
+    """
 
     params: list[Change]
     policy: list[Change]
@@ -130,6 +134,8 @@ class Changes(Part):
     drift: list[str]
     environment: list[Change]
     training: Change | None
+    sources: list[Change] = []
+    unlisted: list[str] = []
     other: list[str]
 
 

@@ -1,0 +1,78 @@
+"""Which changed files nothing runs: known by an allow-list of names. All else is code, wherever it lies."""
+
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+_TEXTS = {".md", ".png", ".svg", ".jpg", ".gif"}
+_FOLDERS = {  # folder -> ends of names in it that are only read
+    "docs": _TEXTS,
+    "reports": {*_TEXTS, ".json", ".csv", ".html"},
+    "models": {*_TEXTS, ".json"},
+    "data": {*_TEXTS, ".json", ".csv", ".parquet"},
+}
+_FILES = {"params.yaml", "dvc.lock", "LICENSE"}
+_STEERING = {  # what DVC, git, Python and uv obey in whatever folder it lies
+    *(".dvcignore", "dvc.yaml", "dvc.lock", ".gitattributes", ".gitmodules", ".lfsconfig"),
+    *("sitecustomize.py", "usercustomize.py", "pyvenv.cfg", ".python-version", "uv.toml", ".env"),
+}
+_ENDS = {".dvc", ".pth", ".so", ".pyc"}
+_MACHINERY = {  # where what makes, judges or builds lies
+    *("src", ".github", ".ci", "deploy", "Makefile", "dvc.yaml", "uv.lock", "pyproject.toml"),
+    *("requirements-uv.txt", "bentofile.yaml"),
+}
+
+_OTHERS = 2  # the last rank
+_LONGEST, _FEW = 4_000, 10  # characters of names, and names of a kind where these are more
+
+
+def inert(path: str) -> bool:
+    """Whether nothing runs a file, or obeys it."""
+    if steers(path):
+        return False
+    place = PurePosixPath(path)
+    if path in _FILES or place.name == ".gitignore" or (place.suffix == ".md" and _top(path) != "src"):
+        return True
+    return len(place.parts) > 1 and place.suffix in _FOLDERS.get(_top(path), set())
+
+
+def steers(path: str) -> bool:
+    """Whether DVC, git, Python or uv obey a file: another may make the stages' results others."""
+    place = PurePosixPath(path)
+    if path in _FILES:
+        return False
+    shadows = place.suffix == ".py" and str(place.parent) in (".", "src")  # a library's name, found before it
+    return shadows or ".dvc" in place.parts or place.name in _STEERING or place.suffix in _ENDS
+
+
+def shown(paths: Iterable[str]) -> list[str]:
+    """Paths for a person: all that steers, makes or judges first, and then some of the others.
+
+    Beyond so many characters each kind has a few names and a count, and no kind hides another.
+    """
+    kinds: dict[tuple[int, str], list[str]] = {}
+    for path in sorted(paths):
+        kinds.setdefault(_kind(path), []).append(path)
+    whole = sum(len(path) for (rank, _), some in kinds.items() for path in some if rank < _OTHERS) < _LONGEST
+    found = []
+    for (rank, kind), some in sorted(kinds.items()):
+        most = len(some) if whole and rank < _OTHERS else _FEW
+        found += some[:most]
+        found += [f"and {len(some) - most} more of {kind}"] if len(some) > most else []
+    return found
+
+
+def _kind(path: str) -> tuple[int, str]:
+    """A rank, and one of a few names."""
+    place = PurePosixPath(path)
+    if steers(path):
+        return 0, ".dvc" if ".dvc" in place.parts else place.name if place.name in _STEERING else place.suffix
+    if place.name == "conftest.py":
+        return 1, place.name
+    if _top(path) in _MACHINERY:
+        two = "/".join(place.parts[:2])
+        return 1, two if two in ("src/loop", "src/problem", ".github/workflows") else _top(path)
+    return _OTHERS, "other files"
+
+
+def _top(path: str) -> str:
+    return path.partition("/")[0]

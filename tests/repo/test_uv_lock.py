@@ -1,0 +1,70 @@
+"""Nothing is installed from a place that pyproject.toml does not name."""
+
+import subprocess
+import sys
+
+import pytest
+
+from conftest import ROOT
+from loop.repo.uv_lock import strange
+
+OWN = '[[tool.uv.index]]\nname = "own"\nurl = "https://user@own.example/simple/"\n'
+
+
+def lock(url: str, source: str = 'registry = "https://pypi.org/simple"') -> str:
+    return f'[[package]]\nname = "a"\nsource = {{ {source} }}\nwheels = [{{ url = "{url}" }}]\n'
+
+
+GOOD = "https://files.pythonhosted.org/a.whl"
+
+
+def test_the_lock_of_this_repository_takes_what_it_names():
+    assert not strange((ROOT / "pyproject.toml").read_text(), (ROOT / "uv.lock").read_text())
+
+
+@pytest.mark.parametrize(
+    ("pyproject", "text"),
+    [
+        ("", lock("https://evil.example/a.whl")),
+        ("", lock("http://files.pythonhosted.org/a.whl")),
+        ("", lock("https://files.pythonhosted.org@evil.example/a.whl")),
+        ("", lock(GOOD, 'registry = "https://evil.example/simple"')),
+        ("", lock(GOOD, 'git = "https://github.com/a/b?rev=1#2"')),
+        (OWN, lock("https://cdn.example/a.whl", 'registry = "https://own.example/simple"')),
+        (OWN + "default = true\n", lock(GOOD)),
+    ],
+)
+def test_what_comes_from_elsewhere_is_named(pyproject, text):
+    assert all(one.startswith("a from http") for one in strange(pyproject, text))
+    assert strange(pyproject, text)
+
+
+@pytest.mark.parametrize(
+    ("pyproject", "text"),
+    [
+        ("", lock(GOOD)),
+        (OWN, lock(GOOD)),
+        (OWN, lock("https://own.example/files/a.whl", 'registry = "https://own.example/simple"')),
+        (
+            OWN + '[tool.loop]\npackage-hosts = ["https://cdn.example"]\n',
+            lock("https://cdn.example/a.whl", 'registry = "https://own.example/simple"'),
+        ),
+        (
+            '[tool.uv.sources]\na = { git = "https://github.com/a/b" }\n',
+            '[[package]]\nname = "a"\nsource = { git = "https://github.com/a/b?rev=1#2" }\n',
+        ),
+    ],
+)
+def test_what_pyproject_names_is_taken(pyproject, text):
+    assert not strange(pyproject, text)
+
+
+def test_it_is_refused_in_a_message_before_anything_is_installed(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / "uv.lock").write_text(lock("https://evil.example/a.whl"))
+    script = [sys.executable, "-I", ROOT / "src/loop/repo/uv_lock.py"]
+    done = subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: uv.lock takes 'a from https://evil.example'\n  expected: ")
+    setup = (ROOT / "Makefile").read_text().partition("\nsetup:")[2]
+    assert setup.index("uv_lock.py") < setup.index("sync --locked")
