@@ -164,3 +164,38 @@ def test_a_champion_of_the_cache_that_is_not_what_its_lock_names_is_made_again(c
     verdict = rerun(change)
     assert verdict["verdict"] == "equivalent", verdict["sentence"]
     assert "scored in a worktree" in verdict["champion"]
+
+
+NESTED = """stages:
+  prepare:
+    cmd: sed -i 's/import numpy/import  numpy/' ../src/problem/model.py; touch ../{out}
+    outs: [../{out}: {{cache: false}}]
+"""
+
+
+@pytest.mark.parametrize(
+    "path", ["docs/dvc.yaml", "data/.dvcignore", "models/x.dvc", "reports/.gitattributes", "src/here.pth"]
+)
+def test_what_steers_is_named_on_top_and_judged_wherever_it_lies(change, path):
+    change.run("loop", "run")
+    change.commit()
+    change.git("branch", "--force", "main")
+    texts = {"models/x.dvc": "outs: []\n", "docs/dvc.yaml": "stages: {}\n"}
+    (change.path / path).write_text(texts.get(path, "# nothing\n"))
+    change.git("add", "--force", path)
+    change.commit()
+    change.run("loop", "review", check=False)
+    verdict = json.loads(change.text("review/verdict.json"))
+    assert verdict["verdict"] == "equivalent", verdict["sentence"]
+    assert verdict["changes"]["unlisted"] == [path]
+    assert not verdict["changes"]["other"]
+    assert f"`{path}`" in change.text("review/report.md").partition("**What changed**")[2][:200]
+
+
+def test_a_pipeline_beside_ours_that_rewrites_code_is_refused(change):
+    """DVC runs it before the stages that read what it makes: their code is not the one of the diff."""
+    (change.path / "docs/dvc.yaml").write_text(NESTED.format(out="extra.txt"))
+    deps = "    deps:\n      - uv.lock\n"
+    change.edit("dvc.yaml", deps, deps + "      - extra.txt\n")
+    change.commit()
+    refused(change, "the run wrote ", "which no stage of dvc.yaml lists")

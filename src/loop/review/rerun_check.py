@@ -44,7 +44,7 @@ def rerun(base: Base) -> None:
     """Run what the branch changed, beginning with the lock of the merge base.
 
     Outputs that no cache has are made again. Raises LoopError with the stage and what it said when
-    one fails, and when dvc.lock holds what is not committed.
+    one fails, when dvc.lock holds what is not committed, and when the run wrote what no stage lists.
     """
     if git("status", "--porcelain", "--", str(PIPELINE_LOCK)):
         raise LoopError(
@@ -57,7 +57,21 @@ def rerun(base: Base) -> None:
         PIPELINE_LOCK.unlink(missing_ok=True)
     else:
         PIPELINE_LOCK.write_text(lock, encoding="utf-8")
+    before = _beside_git()
     rebuild.run()
+    written = sorted(_beside_git() - before - set(rebuild.made()))
+    if written:
+        raise LoopError(
+            f"the run wrote {written[0]}, which no stage of {PIPELINE} lists as its output",
+            "code and data as the branch has them",
+            "let nothing write it, list it as an output, or commit it as it comes out",
+        )
+
+
+def _beside_git() -> set[str]:
+    """Paths that are not as git has them; what DVC adds to a .gitignore does not count."""
+    found = git("ls-files", "--modified", "--others", "--exclude-standard", "-z").split("\0")
+    return {path for path in found if path and Path(path).name != ".gitignore"}
 
 
 def check(base: Base) -> Check:
