@@ -66,31 +66,21 @@ def _guarded(github: GitHub, run: Run) -> list[LoopError]:
             for sha in {run.sha: 0, case.pull.sha if case else run.sha: 0}:
                 if case or not commit_status.final(github, sha):  # without a case nothing was judged anew
                     commit_status.put(github, sha, Gate("error", mistake.found), run.url)
-                    _say(github, run, case, mistake)
+        if case:
+            _say(case, mistake)
         raise LoopError(plain(mistake.found), plain(mistake.expected), plain(mistake.todo)) from None
     return case.errors
 
 
-def _say(github: GitHub, run: Run, case: Case | None, mistake: LoopError) -> None:
+def _say(case: Case, mistake: LoopError) -> None:
     """The comment where all broke down, of main's own words alone."""
+    if case.run.queued:
+        return
+    case.notes = [f"{mistake.found}. {mistake.todo}."]
+    gate, ran = Gate("error", mistake.found), dict[str, list[str]](judging=[], ran=[])
     with suppress(Exception):
-        found = case.pull if case else pull.find(github, run)
-        notes = [f"{mistake.found}. {mistake.todo}."]
-        report = {
-            "judging": [],
-            "ran": [],
-            "headline": "## No verdict: it could not be published",
-            "report": "",
-        }
-        told = {
-            "notes": notes,
-            "gate": Gate("error", mistake.found),
-            "sha": run.sha[:12],
-            "url": ready(run.url),
-        }
-        body = render("loop.publish", "comment.md.j2", {**report, **told, "status": commit_status.NAME})
-        if not run.queued:
-            comment.put(github, found.number, found.sha, body.rstrip() + "\n")
+        body = _body(case, "## No verdict: it could not be published", gate, ran)
+        comment.put(case.github, case.pull.number, case.pull.sha, body)
 
 
 def _fault(error: Exception) -> LoopError:
