@@ -71,6 +71,7 @@ def test_no_two_modules_of_the_machinery_share_a_name():
 UNNAMED = {
     "SHARED",  # the template that others extend, for the list of what a stage runs
     "BUSINESS",  # a problem may have none: asked for by getattr
+    "of_frame",  # the way back from `to_frame`, for benchmarks and tests
 }
 
 

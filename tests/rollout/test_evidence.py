@@ -88,7 +88,7 @@ def check(found, start: str):
 
 def test_the_columns_and_the_folder_are_those_that_collect_writes():
     assert prediction_log.DAYS == collect.DAYS
-    assert set(prediction_log.TYPES) <= set(collect.RECORD.names)
+    assert set(prediction_log.TYPES) - {"body"} <= set(collect.RECORD.names)
 
 
 def test_a_log_is_read_back_in_the_order_of_time_and_only_of_the_time_asked_for(tmp_path):
@@ -96,6 +96,7 @@ def test_a_log_is_read_back_in_the_order_of_time_and_only_of_the_time_asked_for(
     since, until = START + pd.Timedelta(days=1), START + pd.Timedelta(days=2)
     found = prediction_log.read([tmp_path], since, until)
     assert len(found) == 2 * 145
+    assert found["body"].nunique() == 1
     assert found["at"].is_monotonic_increasing
     assert found["at"].between(since, until).all()
 
@@ -240,6 +241,24 @@ def test_pairs_are_joined_by_the_request_whoever_came_first():
     assert check(found, "score").value == pytest.approx(0.1)
     assert check(found, "requests decided otherwise").value == 1
     assert len(found.worse) == 2
+
+
+def test_two_requests_under_one_id_are_two_pairs_each_with_its_own():
+    """A caller that counts from 1 after each restart gives its ids again."""
+    again = shadowed(20, score=0.6)
+    ours = again["role"] == "champion"
+    log = pd.concat([shadowed(20), again.assign(body=1, score=np.where(ours, 0.7, 0.8))], ignore_index=True)
+    found = gather(SHADOW, log)
+    assert (found.rows, check(found, "requests it left").value) == (40, 0)
+    assert check(found, "score").value == pytest.approx(0.05)
+    unanswered = log[(log["role"] == "champion") | (log["body"] == 0)]
+    assert gather(SHADOW, unanswered).rows == 20
+    assert check(gather(SHADOW, unanswered), "requests it left").value == pytest.approx(0.5, abs=0.02)
+
+
+def test_models_that_keep_different_parts_of_a_body_are_paired_all_the_same():
+    found = gather(SHADOW, shadowed(20, body=7))
+    assert (found.rows, check(found, "requests it left").value) == (20, 0)
 
 
 def test_equal_models_are_ok_in_every_figure():
@@ -406,7 +425,9 @@ def test_the_chance_of_a_false_alarm_is_divided_among_the_tests(monkeypatch):
 
 def test_a_request_is_counted_once():
     log = split(400)
-    assert gather(canary(), pd.concat([log, log])).rows == gather(canary(), log).rows
+    rows_of = gather(canary(), log).rows
+    assert gather(canary(), pd.concat([log, log])).rows == rows_of
+    assert gather(canary(), pd.concat([log, log.assign(body=1)])).rows == 2 * rows_of
 
 
 def test_the_evidence_is_one_screen():

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from loop.base.errors import LoopError
-from loop.serve import collect, log_writer
+from loop.serve import collect, find, log_writer
 from loop.serve.log_writer import PredictionLog, line
 from problem import source
 
@@ -232,6 +232,18 @@ def test_a_prediction_repeated_counts_once_and_another_role_or_version_apart(tmp
         ("shadow", "v1"),
     ]
     assert set(found["at"]) == {pd.Timestamp("2013-06-03T11:00Z")}
+
+
+def test_two_requests_under_one_id_are_two_predictions_and_each_repeated_counts_once(tmp_path, counted):
+    for _ in range(2):  # also across what is collected already
+        log = quiet(tmp_path, counted)
+        for note in ("one", "another", "one"):
+            log.append(record("a", note=note), 1)
+        log.close()
+        collect.collect(tmp_path, NOW, 30)
+    (found,) = days(tmp_path).values()
+    assert sorted(json.loads(text)["note"] for text in found["request"]) == ["another", "one"]
+    assert [row["id"] for row in find.find("a", tmp_path)] == ["a", "a"]
 
 
 def test_a_line_cut_short_by_a_kill_is_set_aside_and_the_rest_is_kept(tmp_path, counted):

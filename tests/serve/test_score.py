@@ -11,10 +11,12 @@ import pytest
 
 from loop.base import files
 from loop.base.errors import LoopError
+from loop.data import columns
 from loop.data.contract import ContractError
 from loop.data.features import DECIDED_AT
-from loop.serve import loaded_model, score
+from loop.serve import loaded_model, request_file, score
 from problem import schema, source
+from support.http_client import EXAMPLE
 
 COLUMNS = list(schema.REQUEST.columns)
 
@@ -69,7 +71,7 @@ def test_csv_and_parquet_are_scored_alike(scored, holdout, kind, into):
 
 def test_the_size_of_a_batch_makes_no_difference(scored, holdout, monkeypatch):
     whole = scored(holdout)
-    monkeypatch.setattr(score, "ROWS", 7)
+    monkeypatch.setattr(request_file, "ROWS", 7)
     pd.testing.assert_frame_equal(scored(holdout.slice(0, 100)), whole.head(100))
 
 
@@ -93,11 +95,11 @@ NUMBER = next(name for name, column in schema.REQUEST.columns.items() if str(col
     [
         (lambda t: t.drop_columns([NUMBER]), LoopError, f"lacks {NUMBER}"),
         (lambda t: broken(t, NUMBER, -1), ContractError, NUMBER),
-        (lambda t: broken(t, NUMBER, None), LoopError, NUMBER),
+        (lambda t: broken(t, NUMBER, None), ContractError, f"not null +{NUMBER}"),
         (
             lambda t: t.set_column(0, NUMBER, pa.array(["x"] * len(t))),
-            LoopError,
-            f"`{NUMBER}` does not hold int64",
+            ContractError,
+            f"a whole number +{NUMBER} +20 +found string; x",
         ),
     ],
     ids=["a column is missing", "out of range", "null", "texts for numbers"],
@@ -127,12 +129,56 @@ def test_a_file_is_not_scored_without_its_features(scored, holdout, place, monke
         scored(holdout.select(COLUMNS).slice(0, 5))
 
 
-def test_times_without_a_zone_are_refused(scored, holdout):
+def test_times_without_a_zone_are_refused_with_the_way_out_and_shown_in_any_they_are_the_same(
+    scored, holdout, tmp_path
+):
+    some = holdout.slice(0, 20)
     name = next(n for n, c in schema.REQUEST.columns.items() if str(c.dtype).startswith("datetime64"))
-    at = holdout.column_names.index(name)
-    naive = holdout.set_column(at, name, holdout.column(name).cast(pa.timestamp("us")))
-    with pytest.raises(LoopError, match="without a zone"):
-        scored(naive)
+
+    def held_as(kind: pa.DataType) -> pa.Table:
+        return some.set_column(some.column_names.index(name), name, some.column(name).cast(kind))
+
+    with pytest.raises(ContractError, match="--zone"):
+        scored(held_as(pa.timestamp("us")))
+    expected = scored(some)["score"].tolist()
+    assert scored(held_as(pa.timestamp("us", "America/New_York")))["score"].tolist() == expected
+    pq.write_table(held_as(pa.timestamp("us")), tmp_path / "in.parquet")
+    score.main(tmp_path / "in.parquet", tmp_path / "out.parquet", zone="UTC")
+    assert pd.read_parquet(tmp_path / "out.parquet")["score"].tolist() == expected
+
+
+def test_an_index_of_pandas_makes_no_difference(scored, holdout, tmp_path):
+    some = holdout.slice(0, 20)
+    some.to_pandas().set_index(COLUMNS[:2]).to_parquet(tmp_path / "in.parquet")
+    score.main(tmp_path / "in.parquet", tmp_path / "index.parquet")
+    assert pd.read_parquet(tmp_path / "index.parquet").equals(scored(some))
+
+
+TEXT = next(n for n, c in schema.REQUEST.columns.items() if c.checks and columns.plain(c) is str)
+
+
+@pytest.mark.parametrize("sign", [" ", "\u200b", "\xa0", "\ufe0f", "\u3164", "\t"], ids=ascii)
+def test_a_value_that_is_wrong_by_a_sign_that_nobody_sees_looks_wrong(scored, holdout, client, sign):
+    value = holdout.column(TEXT)[5].as_py() + sign
+    wrong = broken(holdout.select(COLUMNS).slice(0, 20), TEXT, value)
+    seen = "'" + value[:-1] + (" " if sign == " " else sign.encode("unicode_escape").decode()) + "'"
+    for kind in ("parquet", "csv"):
+        with pytest.raises(ContractError) as refused:
+            scored(wrong, kind)
+        assert seen in str(refused.value)
+    answer = client.predict(EXAMPLE | {TEXT: value})
+    assert seen in answer.json["problems"][0]["found"]
+
+
+def test_a_folder_of_requests_is_not_written_into(scored, holdout, tmp_path):
+    scored(holdout.slice(0, 5))
+    (tmp_path / "out.parquet").rename(tmp_path / "requests.parquet")
+    (tmp_path / "requests").mkdir()
+    (tmp_path / "in.parquet").rename(tmp_path / "requests/part.parquet")
+    with pytest.raises(LoopError, match="the file of requests itself"):
+        score.main(tmp_path / "requests", tmp_path / "requests/out.parquet")
+    score.main(tmp_path / "requests", tmp_path / "out.parquet")
+    assert pd.read_parquet(tmp_path / "out.parquet").equals(pd.read_parquet(tmp_path / "requests.parquet"))
 
 
 def test_a_file_that_is_none_is_refused(scored, tmp_path):
@@ -142,6 +188,7 @@ def test_a_file_that_is_none_is_refused(scored, tmp_path):
         ("b.parquet", "cannot be read"),
     ):
         (tmp_path / "b.parquet").write_bytes(b"PAR1 not at all")
+        (tmp_path / "out.parquet").touch()
         with pytest.raises(LoopError, match=message):
             score.main(tmp_path / name, tmp_path / "out.parquet")
 

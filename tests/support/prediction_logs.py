@@ -24,6 +24,7 @@ def rows(number: int, role: str, count: int, *, first: int = 0, minutes: float =
     at = START + pd.to_timedelta(np.arange(first, first + count) * minutes, unit="min")
     made = {
         "id": [f"r{place}" for place in range(first, first + count)],
+        "body": 0,
         "at": at,
         "decided_at": at,
         "commit": version(number).commit,

@@ -13,7 +13,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +137,37 @@ def start(finished: Repo, store: str, tmp_path: Path) -> Iterator[Any]:
         server.kill()
 
 
+@contextmanager
+def mounted(url: str, prefix: str) -> Iterator[str]:
+    """A proxy that has the server under a prefix, and nothing else."""
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            length = int(self.headers.get("Content-Length", 0))
+            body = self.rfile.read(length) if length else None
+            within = self.path.startswith(prefix)
+            path, kind = self.path.removeprefix(prefix), {"Content-Type": "application/json"}
+            request = urllib.request.Request(f"{url}/{path if within else 'nowhere'}", body, kind)  # noqa: S310
+            try:
+                with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
+                    status, headers, found = answer.status, answer.headers, answer.read()
+            except urllib.error.HTTPError as error:
+                status, headers, found = error.code, error.headers, error.read()
+            self.send_response(status)
+            self.send_header("Content-Type", headers["Content-Type"])
+            self.end_headers()
+            self.wfile.write(found)
+
+        do_POST = do_GET  # noqa: N815
+
+        def log_message(self, *_: Any) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{proxy.server_port}{prefix}"
+        proxy.shutdown()
+
+
 def on_record(server: Running) -> set[str]:
     collect.collect(server.predictions, pd.Timestamp("2013-06-10T00:00Z"), 10_000)
     tables = [pd.read_parquet(path) for path in (server.predictions / "days").glob("*.parquet")]
@@ -158,18 +191,27 @@ def test_it_answers_the_request_that_it_prints_shows_itself_in_a_browser_and_sto
     ] * 3 + [404]
     assert json.loads(asked(f"{server.url}/model")[1])["commit"] == "c0ffee"
 
-    browser.get(server.url)
-    for step in ("#operations-model-predict .opblock-summary-control", ".try-out__btn", ".execute"):
-        clickable = expected_conditions.element_to_be_clickable((By.CSS_SELECTOR, step))
-        button = WebDriverWait(browser, 120).until(clickable)
-        browser.execute_script("arguments[0].scrollIntoView(); arguments[0].click()", button)
-    shown = expected_conditions.visibility_of_element_located((By.CSS_SELECTOR, ".live-responses-table"))
-    assert '"model_version"' in WebDriverWait(browser, 120).until(shown).text
-    assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
-    browser.save_screenshot(str(tmp_path / "page.png"))
+    with mounted(server.url, "/our/model/") as elsewhere:
+        for page in (server.url, elsewhere):
+            browser.get(page)
+            for step in ("#operations-model-predict .opblock-summary-control", ".try-out__btn", ".execute"):
+                clickable = expected_conditions.element_to_be_clickable((By.CSS_SELECTOR, step))
+                button = WebDriverWait(browser, 120).until(clickable)
+                browser.execute_script("arguments[0].scrollIntoView(); arguments[0].click()", button)
+            table = (By.CSS_SELECTOR, ".live-responses-table")
+            shown = expected_conditions.visibility_of_element_located(table)
+            assert '"model_version"' in WebDriverWait(browser, 120).until(shown).text
+            assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+            browser.save_screenshot(str(tmp_path / f"page-{page == elsewhere}.png"))
 
     status, refused = asked(f"{server.url}/predict", EXAMPLE | {"decided_at": "now"})
     assert (status, json.loads(refused)["problems"][0]["field"]) == (400, "decided_at")
+    offer = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAARAAAAA"}
+    java = http.client.HTTPConnection("127.0.0.1", int(server.url.rpartition(":")[2]), timeout=120)
+    for _ in range(2):  # over one connection, as Java's HttpClient asks
+        java.request("POST", "/predict", json.dumps(EXAMPLE), offer | {"Content-Type": "application/json"})
+        assert 0 < json.loads(java.getresponse().read())["score"] < 1
+    java.close()
     sent = [f"r{number}" for number in range(200)]
     assert {asked(f"{server.url}/predict", EXAMPLE, X_Request_Id=name)[0] for name in sent} == {200}
     started = time.monotonic()

@@ -51,18 +51,27 @@ def serve(
 
 @commands.command()
 def score(
-    requests: Annotated[Path, typer.Argument(metavar="IN", help="Requests, .parquet or .csv.")],
+    requests: Annotated[
+        Path, typer.Argument(metavar="IN", help="Requests, .parquet or .csv, or a folder of such parts.")
+    ],
     scores: Annotated[Path, typer.Argument(metavar="OUT", help="Where scores go, .parquet or .csv.")],
+    zone: Annotated[
+        str | None, typer.Option(help="Of times that name none, such as UTC or Europe/London.")
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="What separates the columns of a CSV, such as ';' or tab.")
+    ] = None,
 ) -> None:
     """Score a file of requests of any size, as the server would.
 
-    Features come from the store, or from IN if it has a column for each.
+    Features come from the store, or from IN if it has a column for each. Values are those that a request
+    takes: what could mean two things, such as a time without a zone, is refused.
 
     Example: loop score data/examples/holdout.parquet scores.parquet
     """
     from loop.serve import score as scoring
 
-    scoring.main(requests, scores)
+    scoring.main(requests, scores, zone, delimiter)
 
 
 @commands.command()

@@ -52,7 +52,7 @@ def kind(column: pa.Column) -> str:
 
 def of_rows(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]) -> Columns:
     """Rows of plain values as columns; None is missing, times are texts as `instants` reads them."""
-    return {name: _array([row[name] for row in rows], kind) for name, kind in kinds.items()}
+    return {name: array([row[name] for row in rows], kind) for name, kind in kinds.items()}
 
 
 def instants(texts: Sequence[str | None]) -> Array:
@@ -81,7 +81,8 @@ def length(columns: Columns) -> int:
     return len(next(iter(columns.values())))
 
 
-def _array(values: list[Any], kind: str) -> Array:
+def array(values: list[Any], kind: str) -> Array:
+    """Plain values as a column's array; None is missing, times are texts as `instants` reads them."""
     if kind == TIME:
         return instants(values)
     if kind == "object":

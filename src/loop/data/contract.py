@@ -4,6 +4,7 @@ Structure (columns and types) is compared first, then values by pandera: a wrong
 only make every value look wrong. All breaches are collected before anything is refused.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
@@ -17,6 +18,10 @@ from pandera.errors import SchemaError, SchemaErrors
 from loop.base.errors import LoopError
 
 EXAMPLES = 3
+# Signs that Python prints though they show nothing: fillers, joiners, marks that choose a shape.
+UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,9 @@ def structure(frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str) -> li
             near = get_close_matches(name, unknown, n=1)
             todo = f"rename `{near[0]}` to `{name}`" if near else f"add `{name}` to the source"
             breaches.append(Breach(table, "column missing", name, len(frame), (), todo))
-        elif not column.dtype.check(pandas_engine.Engine.dtype(frame[name].dtype)):
+        elif column.dtype is not None and not column.dtype.check(
+            pandas_engine.Engine.dtype(frame[name].dtype)
+        ):
             todo = f"convert to {column.dtype} in src/problem/source.py"
             if str(column.dtype).startswith("datetime64") and "UTC" not in str(frame[name].dtype):
                 todo = "give the times a zone and convert them to UTC in src/problem/source.py"
@@ -118,13 +125,26 @@ def _keys(frame: pd.DataFrame, schema: pa.DataFrameSchema, rows: Any) -> tuple[s
 
 
 def _some(values: pd.Series) -> tuple[str, ...]:
-    return tuple(shown(value)[:40] for value in values.drop_duplicates().iloc[:EXAMPLES])
+    return tuple(shown(value, 40) for value in values.drop_duplicates().iloc[:EXAMPLES])
 
 
-def shown(value: object) -> str:
+def shown(value: object, most: int | None = None) -> str:
     """A value as a table shows it: quoted where a space or an unseen sign would hide what is wrong."""
     text = str(value)
-    return text if text.isprintable() and text == " ".join(text.split()) and text else repr(text)
+    plain = text.isprintable() and text == " ".join(text.split()) and text and not UNSEEN.search(text)
+    return shortened(text if plain else quoted(text), most)
+
+
+def quoted(value: object) -> str:
+    """The value as Python writes it, and signs that nobody sees as their codes."""
+    return UNSEEN.sub(lambda sign: sign[0].encode("unicode_escape").decode(), repr(value))
+
+
+def shortened(text: str, most: int | None) -> str:
+    """A long text without its middle: what is wrong with it may be at its end."""
+    if most is None or len(text) <= most:
+        return text
+    return f"{text[: most // 2]}…{text[1 - most + most // 2 :]}"
 
 
 def as_text(breaches: Iterable[Breach]) -> str:

@@ -21,8 +21,10 @@ from loop.settings import serve_settings
 from problem import source
 
 DAYS = "days"  # the folder of files, one per day (UTC)
+REQUEST = ["id", "body"]  # what tells a request from others: a caller may give one id to two of them
 TYPES = {
     "id": "str",
+    "body": "uint64",  # a hash of the request
     "at": "datetime64[us, UTC]",
     DECIDED_AT: "datetime64[us, UTC]",
     "commit": "str",
@@ -118,7 +120,9 @@ def _of_key() -> Personal:
 
 def _read(path: Path, types: Mapping[str, str]) -> pd.DataFrame:
     try:
-        frame: pd.DataFrame = pq.ParquetFile(path).read(columns=list(types)).to_pandas()
+        names = [name for name in {*types, "request"} if name != "body"]
+        frame: pd.DataFrame = pq.ParquetFile(path).read(columns=names).to_pandas()
+        frame["body"] = pd.util.hash_pandas_object(frame["request"], index=False)
         frame = frame[list(types)].astype({name: kind for name, kind in types.items() if kind != "object"})
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]

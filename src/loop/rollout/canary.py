@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+from loop.data.prediction_log import REQUEST
 from loop.production.rollout_policy import Limits, Needed
 from loop.production.state import Challenger, Champion
 from loop.rollout.evidence_check import Check, Status
@@ -51,7 +52,7 @@ def _arms(champion: Champion, challenger: Challenger, log: pd.DataFrame) -> pd.D
     mine = (log["commit"] == challenger.commit) & (log["role"] == "challenger")
     others = (log["commit"] == champion.commit) & (log["role"] == "champion")
     rows = log.assign(challenger=mine.astype("float64"), share=share, began=begins[place])
-    rows = rows[(place >= 0) & (share > 0) & (mine | others)].drop_duplicates("id")
+    rows = rows[(place >= 0) & (share > 0) & (mine | others)].drop_duplicates(REQUEST)
     return rows.assign(
         unit=pd.factorize(rows["entity"])[0].astype("int64"),
         block=pd.factorize(rows["at"].dt.floor("D"))[0].astype("int64"),

@@ -1,10 +1,11 @@
-"""A stage that mirrors: champion and challenger on the same requests, joined by request id."""
+"""A stage that mirrors: champion and challenger on the same requests, joined by request id and body."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from loop.data.prediction_log import REQUEST
 from loop.production.rollout_policy import Limits, Needed
 from loop.production.state import Challenger, Champion
 from loop.rollout.evidence_check import Check, Status
@@ -26,10 +27,11 @@ def compare(
     ours = log[(log["commit"] == champion.commit) & (log["role"] == "champion")]
     theirs = log[(log["commit"] == challenger.commit) & (log["role"] == "shadow")]
     ours, theirs = (rows[rows["at"] >= challenger.stage.since] for rows in (ours, theirs))
-    ours, theirs = ours.drop_duplicates("id"), theirs.drop_duplicates("id")
-    both = ours.merge(theirs, on="id", suffixes=("", "_theirs"))
+    ours, theirs = _told_apart(ours.drop_duplicates(REQUEST), theirs.drop_duplicates(REQUEST))
+    both = ours.merge(theirs, on=REQUEST, suffixes=("", "_theirs"))
     settled = ours[ours["at"] <= log["at"].max() - SETTLE] if len(log) else ours
-    unanswered = 1 - settled["id"].isin(theirs["id"]).to_numpy(np.float64)
+    answered = settled[REQUEST].merge(theirs[REQUEST], how="left", indicator=True)["_merge"] == "both"
+    unanswered = 1 - answered.to_numpy(np.float64)
 
     def check(title: str, part: np.ndarray, at: pd.Series, limit: float) -> Check:
         value, low, high = _by_day(part, at)
@@ -47,6 +49,15 @@ def compare(
     enough = _enough(len(both), needs)
     checks += latency(both["latency_ms"], both["latency_ms_theirs"], limits.latency_times_max, enough)
     return both, checks
+
+
+def _told_apart(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both, with bodies only where an id has several: models may keep different parts of one body."""
+    shared = pd.concat([rows["id"][rows["id"].duplicated()] for rows in (ours, theirs)])
+    ours, theirs = (
+        rows.assign(body=rows["body"].where(rows["id"].isin(shared), 0)) for rows in (ours, theirs)
+    )
+    return ours, theirs
 
 
 def latency(champion: pd.Series, challenger: pd.Series, limit: float, enough: bool) -> list[Check]:

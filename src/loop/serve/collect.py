@@ -2,7 +2,7 @@
 
 A segment is taken when its writer has ended it, or is gone (its lock is free). Days are written whole
 before segments are deleted, so a run that was cut off is simply run again. Grain: one row per request
-answered; a prediction repeated with the same id, role and version counts once, the earliest.
+answered; one repeated with the same id, role, version and request counts once, the earliest.
 """
 
 import base64
@@ -145,7 +145,7 @@ def _merge_by_day(folder: Path, table: pa.Table) -> set[str]:
 
 
 def _merge(path: Path, new: pa.Table) -> None:
-    """Add rows to a day's file, each id, role and version once; memory is DuckDB's, which spills."""
+    """Add rows to a day's file, each prediction once; memory is DuckDB's, which spills."""
     with duckdb.connect() as engine, replacing(path) as draft:
         engine.register("fresh", new)
         if path.is_file():
@@ -154,7 +154,8 @@ def _merge(path: Path, new: pa.Table) -> None:
             engine.register("known", new.slice(0, 0))
         engine.sql(
             "SELECT * FROM (SELECT * FROM known UNION ALL BY NAME SELECT * FROM fresh)"
-            ' QUALIFY row_number() OVER (PARTITION BY id, role, version ORDER BY "at") = 1 ORDER BY "at", id'
+            " QUALIFY row_number() OVER (PARTITION BY id, role, version, request"
+            ' ORDER BY "at") = 1 ORDER BY "at", id'
         ).write_parquet(str(draft), compression="zstd")
 
 

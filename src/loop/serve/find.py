@@ -18,16 +18,16 @@ Record = dict[str, Any]  # a row of collect.RECORD
 
 
 def find(request_id: str, folder: Path | None = None) -> list[Record]:
-    """Every prediction of a request, by role and version, the earliest of each: rows of collect.RECORD.
+    """Every prediction under a request id, the earliest of each that was repeated: rows of collect.RECORD.
 
     Raises LoopError that says where it looked, and how far back the log goes.
     """
     folder = folder or serve_settings.place().predictions
     rows = [*_collected(folder, request_id), *_waiting(folder, request_id)]
-    once: dict[tuple[str, str], Record] = {}
+    once: dict[tuple[str, str, str], Record] = {}
     for row in sorted(rows, key=lambda row: row["at"]):
         if row["id"] == request_id:
-            once.setdefault((row["role"], row["version"]), row)
+            once.setdefault((row["role"], row["version"], row["request"]), row)
     if once:
         return list(once.values())
     of_list = sorted({row["id"] for row in rows}, key=lambda name: int(name.rpartition(".")[2]))

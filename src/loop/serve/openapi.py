@@ -117,6 +117,7 @@ def document(contract: Contract, about: dict[str, Any], secured: bool) -> dict[s
             "version": about["version"],
             "description": f"Gives: {metrics.SCORE}. Commit {about['commit'] or 'unknown'}.",
         },
+        "servers": [{"url": "."}],  # beside this document, wherever a proxy mounts it
         "paths": {"/predict": {"post": predict}, "/model": {"get": model}},
         **(
             {

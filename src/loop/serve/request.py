@@ -28,8 +28,9 @@ from loop.base.counted import counted
 from loop.data import columns as arrays
 from loop.data import values
 from loop.data.columns import Columns
+from loop.data.contract import quoted, shortened
 from loop.data.features import DECIDED_AT
-from loop.data.values import EARLIEST, INSTANT, LATEST, WORDS, integers, is_whole
+from loop.data.values import INSTANT, integers, is_whole, outside, there, words
 from problem import schema
 
 FOUND_MAX = 100  # characters of a wrong value that are sent back
@@ -143,7 +144,7 @@ class Contract:
             columns = arrays.of_rows(rows, self.kinds)
         except (ValueError, OverflowError):  # an instant that there is not, such as on the 30th of February
             raise RefusedError(*self._no_instants(rows)) from None
-        if any(((columns[name] < EARLIEST) | (columns[name] >= LATEST)).any() for name in self._times):
+        if any(outside(columns[name]).any() for name in self._times):
             raise RefusedError(*self._no_instants(rows))
         self.check(columns)
         return columns
@@ -159,7 +160,7 @@ class Contract:
                 )
 
     def _no_instants(self, rows: Sequence[dict[str, Any]]) -> Iterator[Problem]:
-        wrong = ((at, name) for at, row in enumerate(rows) for name in self._times if not _there(row[name]))
+        wrong = ((at, name) for at, row in enumerate(rows) for name in self._times if not there(row[name]))
         for at, name in islice(wrong, PROBLEMS_MAX):
             field = name if len(rows) == 1 else f"[{at}].{name}"
             yield Problem(field, _short(rows[at][name]), self._expected[name])
@@ -208,18 +209,7 @@ def _each_once(body: bytes) -> Any:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= FOUND_MAX else text[:FOUND_MAX] + "…"
-
-
-def _there(text: str | None) -> bool:
-    """Whether there is such an instant, in the years that a timestamp holds."""
-    if text is None:
-        return True
-    try:
-        return bool(EARLIEST <= arrays.instants([text])[0] < LATEST)
-    except (ValueError, OverflowError):
-        return False
+    return shortened(quoted(value), FOUND_MAX)
 
 
 def _typed(fields: dict[str, Any]) -> Any:
@@ -296,7 +286,7 @@ def _expectation(column: pa.Column, allowed: pa.Check | None) -> str:
     if allowed is not None and "allowed_values" in allowed.statistics:
         return "one of " + ", ".join(allowed.statistics["allowed_values"]) + null
     named = [str(check.name) for check in column.checks if check.name]
-    return ", ".join([WORDS[arrays.plain(column)], *named]) + null
+    return ", ".join([words(column), *named]) + null
 
 
 def _on_frame(check: pa.Check, name: str | None) -> Test:

@@ -7,8 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,57 +21,33 @@ from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.base.files import replacing
 from loop.data import columns as arrays
-from loop.data import contract
+from loop.data import contract, values
 from loop.data.columns import Array
 from loop.data.features import DECIDED_AT
-from loop.serve import loaded_model, online
+from loop.serve import loaded_model, online, request_file
 from loop.serve.online import MISSING, STALE
 from loop.serve.predict import Predictions, Predictor
+from loop.serve.request_file import KINDS, RequestFile
 from loop.serve.store import open_store
 from loop.settings import serve_settings
 from problem import schema, source
 
-ROWS = 2**16  # of one batch
-TYPES = {
-    datetime: pa.timestamp("us", tz="UTC"),
-    int: pa.int64(),
-    float: pa.float64(),
-    bool: pa.bool_(),
-    str: pa.string(),
-}
-KINDS = (".parquet", ".csv")
+NUMBER = pandera.Column("float64", nullable=True)  # a feature
 
 
-@dataclass(frozen=True)
-class Source:
-    """A file of requests, read in batches; `rows` is None where only reading it would tell."""
-
-    path: Path
-    names: list[str]
-    rows: int | None
-    batches: Callable[[list[str]], Iterator[pa.Table]]
-
-
-def score(predictor: Predictor, requests: Source, threshold: float | None) -> Iterator[pa.Table]:
+def score(predictor: Predictor, requests: RequestFile, threshold: float | None) -> Iterator[pa.Table]:
     """Tables of key, decided_at, score, decision, model version and views missing or stale, in order."""
-    wanted = schema.REQUEST.columns
+    asked = values.columns(schema.REQUEST)
     features = predictor.features.names
-    own = bool(features) and set(features) <= set(requests.names)
-    names = [*wanted, *(features if own else [])]
-    absent = [name for name in wanted if name not in requests.names]
-    if absent:
-        raise LoopError(
-            f"{requests.path} lacks {', '.join(absent)}",
-            f"the columns of a request: {', '.join(wanted)}",
-            "add them; other columns are left alone",
-        )
-    exact = {n: str(c.dtype) for n, c in wanted.items() if arrays.plain(c) in (int, float, bool)}
-    relaxed = pandera.DataFrameSchema(wanted, checks=schema.REQUEST.checks, strict=True)
-    for table in requests.batches(names):
-        frame = _typed(table, requests.path).to_pandas().astype(exact)
-        contract.require(frame[list(wanted)], relaxed, str(requests.path))
+    own = bool(features) and requests.has(features)
+    relaxed = pandera.DataFrameSchema(asked, checks=schema.REQUEST.checks).update_columns(
+        {name: {"dtype": None} for name in asked}  # which the values have kept already
+    )
+    for columns in requests.batches(asked | (dict.fromkeys(features, NUMBER) if own else {})):
+        frame = arrays.to_frame({name: columns[name] for name in asked})
+        contract.require(frame, relaxed, str(requests.path))
         try:
-            found = predictor.predict(arrays.of_frame(frame), given=own)
+            found = predictor.predict(columns, given=own)
         except FloatingPointError as error:
             raise LoopError(str(error), "numbers", "look at src/problem/model.py") from None
         if found.store_failed:  # a caller is better served without features than not at all; a file is not
@@ -85,31 +59,18 @@ def score(predictor: Predictor, requests: Source, threshold: float | None) -> It
         yield _result(frame, found, predictor, threshold)
 
 
-def read(path: Path) -> Source:
-    """The file as batches. Raises LoopError for one that is missing, or neither Parquet nor CSV."""
-    if path.suffix not in KINDS:
-        raise LoopError(
-            f"{path} is neither Parquet nor CSV", " or ".join(KINDS), "name the file by what it is"
-        )
-    try:
-        return _parquet(path) if path.suffix == ".parquet" else _csv(path)
-    except FileNotFoundError:
-        raise LoopError(f"{path} is missing", "a file of requests", "fix the path") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise _unreadable(path, error) from None
-
-
-def main(source_path: Path, target: Path) -> None:
+def main(source_path: Path, target: Path, zone: str | None = None, delimiter: str | None = None) -> None:
     """Score a file into another; the target appears only when it is whole."""
     params, place = serve_settings.params(), serve_settings.place()
     if target.suffix not in KINDS:
         raise LoopError(
             f"{target} is neither Parquet nor CSV", " or ".join(KINDS), "name the file by what it is"
         )
-    if target.is_dir() or (target.exists() and target.samefile(source_path)):
+    requests = request_file.read(source_path, zone, delimiter)
+    inside = source_path.is_dir() and source_path.resolve() in target.resolve().parents
+    if target.is_dir() or inside or (target.exists() and target.samefile(source_path)):
         found = "a folder" if target.is_dir() else "the file of requests itself"
         raise LoopError(f"{target} is {found}", "a file that may be replaced", "name another")
-    requests = read(source_path)
     model = loaded_model.load(threads=0)
     predictor = Predictor(model, online.Features(open_store(place.features)))
     rows, started = 0, time.perf_counter()
@@ -140,8 +101,8 @@ def _result(
         "missing": _named(found.states == MISSING, predictor.views),
         "stale": _named(found.states == STALE, predictor.views),
     }
-    for name, values in more.items():
-        table = table.append_column(name, values)
+    for name, column in more.items():
+        table = table.append_column(name, column)
     return table
 
 
@@ -150,68 +111,6 @@ def _named(marks: Array, views: list[str]) -> pa.Array:
     codes, which = np.unique(marks @ (1 << np.arange(len(views))), return_inverse=True)
     texts = [" ".join(view for at, view in enumerate(views) if code >> at & 1) for code in codes.tolist()]
     return pa.DictionaryArray.from_arrays(which.astype(np.int32), texts).cast(pa.string())
-
-
-def _typed(table: pa.Table, path: Path) -> pa.Table:
-    """The table in the types of the contract; features are numbers."""
-    fields = []
-    for name in table.column_names:
-        column = schema.REQUEST.columns.get(name)
-        fields.append(pa.field(name, pa.float64() if column is None else TYPES[arrays.plain(column)]))
-    for at, field in enumerate(fields):
-        found = table.column(at).type
-        column = schema.REQUEST.columns.get(field.name)
-        if column is not None and not column.nullable and table.column(at).null_count:
-            raise LoopError(
-                f"{path}: `{field.name}` holds nulls", "a value in every row", "fill or drop them"
-            )
-        if pa.types.is_timestamp(found) and found.tz is None:
-            raise LoopError(f"{path}: `{field.name}` has times without a zone", "times in UTC", "say which")
-        try:
-            table = table.set_column(at, field, table.column(at).cast(field.type))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise LoopError(
-                f"{path}: `{field.name}` does not hold {field.type}: {str(error).splitlines()[0]}",
-                f"values that are, or convert to, {field.type}",
-                "fix the column",
-            ) from None
-    return table
-
-
-def _parquet(path: Path) -> Source:
-    file = pq.ParquetFile(path, pre_buffer=False)  # else it keeps what it has read
-
-    def batches(names: list[str]) -> Iterator[pa.Table]:
-        try:
-            for batch in file.iter_batches(ROWS, columns=names):
-                yield pa.Table.from_batches([batch]).select(names)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise _unreadable(path, error) from None
-
-    return Source(path, file.schema_arrow.names, file.metadata.num_rows, batches)
-
-
-def _csv(path: Path) -> Source:
-    with path.open("rb") as stream:
-        names = pa.csv.read_csv(pa.BufferReader(stream.readline())).column_names
-
-    def batches(wanted: list[str]) -> Iterator[pa.Table]:
-        columns = schema.REQUEST.columns
-        types = {n: TYPES[arrays.plain(columns[n])] if n in columns else pa.float64() for n in wanted}
-        options = pa.csv.ConvertOptions(
-            include_columns=wanted, column_types=types, strings_can_be_null=True, null_values=[""]
-        )
-        try:
-            for batch in pa.csv.open_csv(path, convert_options=options):
-                yield pa.Table.from_batches([batch])
-        except (pa.ArrowInvalid, OSError) as error:
-            raise _unreadable(path, error) from None
-
-    return Source(path, names, None, batches)
-
-
-def _unreadable(path: Path, error: Exception) -> LoopError:
-    return LoopError(f"{path} cannot be read: {str(error).splitlines()[0]}", "a whole file", "make it again")
 
 
 @contextmanager

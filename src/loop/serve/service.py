@@ -35,8 +35,12 @@ class Fronted(bentoml.Service):  # type: ignore[misc]
 
     def to_asgi(self, is_main: bool = True) -> "Front":
         """The application that a worker runs."""
-        from loop.serve.app import Front
+        from uvicorn.config import HTTP_PROTOCOLS
 
+        from loop.serve.app import Front
+        from loop.serve.http1 import Http1
+
+        HTTP_PROTOCOLS["auto"] = f"{Http1.__module__}:{Http1.__name__}"  # BentoML lets nobody name one
         return Front(super().to_asgi(is_main), running)
 
 

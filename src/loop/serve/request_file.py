@@ -1,0 +1,199 @@
+"""A file of requests: CSV or Parquet, or a folder of such parts, read in batches.
+
+What pandas wrote beside the values, such as an index or a local zone, decides nothing. What could mean two
+things is refused with the way out: a column that is there twice, another encoding than UTF-8, a time without
+a zone where `zone` does not say it, columns that something else than `delimiter` separates.
+"""
+
+import codecs
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+import pandera.pandas as pandera
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from loop.base.errors import LoopError, UsageError
+from loop.data.columns import Columns
+from loop.serve import file_values
+
+ROWS, BLOCK = 2**16, 2**23  # of one batch: rows of Parquet, bytes of a CSV
+KINDS = (".parquet", ".csv")
+TAB = "\t"
+SEPARATORS = (",", ";", TAB, "|")
+HEAD = 2**16  # bytes of a CSV in which its encoding shows
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file: its columns, how many rows (None where only reading it would tell), what reads them."""
+
+    path: Path
+    names: list[str]
+    rows: int | None
+    texts: bool  # all its values are texts, as a CSV's are
+    batches: Callable[[list[str]], Iterator[pa.Table]]
+
+
+@dataclass(frozen=True)
+class RequestFile:
+    """A file of requests, or the parts of one, and the zone of times that name none."""
+
+    path: Path
+    parts: list[Part]
+    zone: ZoneInfo | None = None
+
+    @property
+    def rows(self) -> int | None:
+        """How many there are; None where only reading them tells."""
+        known = [part.rows for part in self.parts]
+        return None if None in known else sum(filter(None, known))
+
+    def has(self, names: list[str]) -> bool:
+        """Whether each part has all of these columns."""
+        return all(set(names) <= set(part.names) for part in self.parts)
+
+    def batches(self, wanted: dict[str, pandera.Column]) -> Iterator[Columns]:
+        """These columns, batch by batch. Raises LoopError for what lacks one, or holds other values."""
+        for part in self.parts:
+            _each_once(part, wanted)
+        for part in self.parts:
+            for table in part.batches(list(wanted)):
+                yield file_values.columns(table, wanted, str(part.path), texts=part.texts, zone=self.zone)
+
+
+def read(path: Path, zone: str | None = None, delimiter: str | None = None) -> RequestFile:
+    """The file, or a folder of parts as Spark writes it. Raises LoopError for what cannot be one."""
+    home, sign = _zone(zone) if zone else None, _sign(delimiter) if delimiter else ","
+    files = _files(path)
+    kind = files[0].suffix
+    if kind not in KINDS or any(file.suffix != kind for file in files):
+        raise LoopError(
+            f"{path} is neither Parquet nor CSV", " or ".join(KINDS), "name the file by what it is"
+        )
+    parts = []
+    for file in files:
+        try:
+            parts.append(_parquet(file) if kind == ".parquet" else _csv(file, sign))
+        except FileNotFoundError:
+            raise LoopError(f"{file} is missing", "a file of requests", "fix the path") from None
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            raise _unreadable(file, error) from None
+    return RequestFile(path, parts, home)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        near = get_close_matches(name, available_timezones(), n=1, cutoff=0.4)
+        hint = f"did you mean `{near[0]}`?" if near else "see the list of tz database time zones"
+        raise UsageError(f"--zone {name!r} is no time zone", "a name such as Europe/London", hint) from None
+
+
+def _sign(given: str) -> str:
+    found = {"tab": TAB, r"\t": TAB}.get(given, given)
+    if len(found) != 1 or not found.isascii() or found in '"\r\n':
+        raise UsageError(f"--delimiter {given!r} separates nothing", "one sign, or tab", "such as ';'")
+    return found
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    found = sorted(one for one in path.iterdir() if not one.name.startswith(("_", ".")))
+    if not found or any(one.is_dir() for one in found):
+        holds = "a folder of folders" if found else "an empty folder"
+        raise LoopError(f"{path} is {holds}", "a file of requests, or a folder of its parts", "name that")
+    return found
+
+
+def _parquet(path: Path) -> Part:
+    # Without pre_buffer it does not keep what it has read; nanoseconds would turn other centuries into ours.
+    file = pq.ParquetFile(path, pre_buffer=False, coerce_int96_timestamp_unit="us")
+
+    def batches(names: list[str]) -> Iterator[pa.Table]:
+        try:
+            for batch in file.iter_batches(ROWS, columns=names):
+                yield pa.Table.from_batches([batch]).select(names)
+        except (pa.ArrowException, OSError) as error:
+            raise _unreadable(path, error) from None
+
+    return Part(path, file.schema_arrow.names, file.metadata.num_rows, False, batches)
+
+
+def _csv(path: Path, delimiter: str) -> Part:
+    _of_text(path)
+    options = pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+    with pa.csv.open_csv(path, parse_options=options) as reader:
+        names = reader.schema.names
+
+    def batches(wanted: list[str]) -> Iterator[pa.Table]:
+        convert = pa.csv.ConvertOptions(
+            include_columns=wanted,
+            column_types=dict.fromkeys(wanted, pa.string()),
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            null_values=[""],
+        )
+        try:
+            for batch in pa.csv.open_csv(path, pa.csv.ReadOptions(block_size=BLOCK), options, convert):
+                yield pa.Table.from_batches([batch])
+        except (pa.ArrowException, OSError) as error:
+            raise _unreadable(path, error) from None
+
+    return Part(path, names, None, True, batches)
+
+
+def _of_text(path: Path) -> None:
+    """Raises LoopError for another encoding than UTF-8, as far as the beginning shows it."""
+    with path.open("rb") as stream:
+        head = stream.read(HEAD)
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError as error:
+        wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        found = "UTF-16" if wide else f"not UTF-8: it holds the byte {error.object[error.start]:#04x}"
+    else:
+        if b"\0" not in head:
+            return
+        found = "no text: it holds zero bytes, as UTF-16 does"
+    raise LoopError(
+        f"{path} is {found}",
+        "a CSV in UTF-8",
+        f"save it as UTF-8, or run `iconv -f ENCODING -t UTF-8 {path}` with the encoding that it has",
+    )
+
+
+def _unreadable(path: Path, error: Exception) -> LoopError:
+    return LoopError(f"{path} cannot be read: {str(error).splitlines()[0]}", "a whole file", "make it again")
+
+
+def _each_once(part: Part, wanted: dict[str, Any]) -> None:
+    if twice := [name for name in wanted if part.names.count(name) > 1]:
+        raise LoopError(
+            f"{part.path} has more than one column {', '.join(twice)}",
+            "each column once",
+            "drop or rename the others",
+        )
+    if absent := [name for name in wanted if name not in part.names]:
+        raise LoopError(
+            f"{part.path} lacks {', '.join(absent)}",
+            f"the columns of a request: {', '.join(wanted)}",
+            _of_absent(part, absent),
+        )
+
+
+def _of_absent(part: Part, absent: list[str]) -> str:
+    """What to do about columns that are not there."""
+    if not part.texts:
+        return "add them (an index of pandas by `reset_index()`); other columns are left alone"
+    for sign in SEPARATORS:
+        if set(absent) & {one.strip('"') for name in part.names for one in name.split(sign)}:
+            return f"say what separates the columns: `--delimiter {'tab' if sign == TAB else repr(sign)}`"
+    return "add them; other columns are left alone"
