@@ -48,7 +48,11 @@ PAGE = b"""<!doctype html>
 <title>TITLE</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="static_content/swagger-ui.css">
-<style>body { margin: 0 } .swagger-ui .topbar { display: none }</style>
+<style>
+body { margin: 0 }
+.topbar, .swagger-ui .servers-title, .swagger-ui .servers, .swagger-ui .operation-servers,
+.swagger-ui .scheme-container:not(:has(.auth-wrapper)) { display: none }
+</style>
 </head>
 <body>
 <div id="swagger-ui"></div>
