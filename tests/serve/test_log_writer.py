@@ -155,6 +155,16 @@ def test_a_folder_that_cannot_be_written_is_counted(counted, tmp_path):
     log.close()
 
 
+def test_what_could_not_be_written_before_the_end_is_counted_and_said(tmp_path, counted, caplog):
+    (tmp_path / "log").write_text("a file in the way, as a full disk is")
+    log = quiet(tmp_path, counted)
+    log.append(record("a"), 1)
+    log.append(record("b", rows=2), 2)
+    log.close()
+    assert counted.dropped.value == 3
+    assert "3 predictions that waited for the prediction log are lost" in caplog.text
+
+
 def test_what_waits_is_bounded_in_bytes_too(log, counted, monkeypatch):
     monkeypatch.setattr(log_writer, "BYTES_MAX", 2 * len(record("a")))
     for _ in range(5):
