@@ -36,6 +36,11 @@ SEGMENTS = "log"  # the folder of segments, within that of predictions
 OPEN, DONE = ".open", ".jsonl"
 
 
+def row_id(request_id: str, row: int) -> str:
+    """The id of one request of a list: with a sign that no id of a caller has, or it could be given twice."""
+    return f"{request_id}/{row}"
+
+
 def line(
     request_id: str,
     at: datetime,
