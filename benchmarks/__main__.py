@@ -16,6 +16,7 @@ NAMES = [
     "review",
     "workflows",
     "serving",
+    "attacks",
     "batch",
     "rollout",
     "updates",

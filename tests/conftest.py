@@ -29,7 +29,7 @@ import yaml
 
 from loop.repo.closure import imports
 from support.closure import closure, packages, relocked
-from support.states import clone  # noqa: F401 - a fixture for every room
+from support.states import clone, stored  # noqa: F401 - fixtures for every room
 from support.warm import Warm
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and all below

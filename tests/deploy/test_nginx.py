@@ -1,6 +1,7 @@
 """The proxy as it runs: who answers whom, under which id, and what a challenger's faults may cost."""
 
 import json
+import re
 import shutil
 import threading
 import time
@@ -12,6 +13,7 @@ from loop.base.errors import LoopError
 from loop.deploy import nginx
 from loop.deploy.nginx import Proxy, Site, render
 from loop.production import transitions
+from loop.serve import app, http1
 from support.backends import Backend, Client, eventually, free_port
 from support.states import NOW, policy, serving, version
 
@@ -222,6 +224,16 @@ def test_a_body_that_is_too_long_and_paths_that_are_the_proxy_s_own_are_refused_
     for path in ("/metrics", "/-/challenger", "/-/champion", "/-/mirror", "/-/draining/predict", "/-/x"):
         assert client.ask(path).status == 404, path
     assert not backends("champion").asked
+
+
+def test_the_proxy_bounds_what_a_caller_may_send_and_how_long_as_the_server_does(serve, proxy):
+    serve()
+    given = dict(re.findall(r"^ *(\w+_timeout|large_client_header_buffers) (.*?)s?;", proxy.config(), re.M))
+    count, size = given["large_client_header_buffers"].split()
+    assert int(count) * int(size.removesuffix("k")) * 1024 <= http1.HEAD
+    assert float(given["client_header_timeout"]) == http1.HEAD_SECONDS
+    assert float(given["client_body_timeout"]) == app.PATIENCE
+    assert float(given["send_timeout"]) <= http1.ANSWER_SECONDS
 
 
 def test_when_nobody_answers_the_caller_hears_so_with_its_id(serve, backends):

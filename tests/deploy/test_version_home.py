@@ -1,4 +1,7 @@
-"""A version's commit is brought from origin by the way that the person who runs it has set."""
+"""A version's folder holds what its commit and lock name, and comes by the way that a person has set."""
+
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -25,3 +28,26 @@ def test_a_hooks_variables_reach_no_fetch(clone, tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
     with pytest.raises(LoopError, match="of version 3 cannot be had"):
         version_home.bring(version(3), tmp_path / "host")
+
+
+def test_whatever_was_changed_in_a_version_s_folder_is_as_its_commit_and_lock_name_it(
+    stored, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(version_home, "_python", lambda *_: Path(sys.executable))
+    home = version_home.bring(stored, tmp_path / "host").path
+
+    def held() -> dict[str, bytes]:
+        files = (path for path in home.rglob("*") if path.is_file())
+        return {str(path.relative_to(home)): path.read_bytes() for path in files}
+
+    whole = held()
+    assert {"models/model.skops", "models/reference.json", "models/lineage.json"} <= set(whole)
+    for name in ("models/reference.json", "models/model.skops", "models/lineage.json"):
+        (home / name).unlink()
+        (home / name).write_text("something else")
+        (home / "src").mkdir(exist_ok=True)
+        for more in ("src/sitecustomize.py", "mlruns/ignored.py", "src/x.pth"):
+            (home / more).parent.mkdir(exist_ok=True)
+            (home / more).write_text("raise SystemExit(1)")
+        assert version_home.bring(stored, tmp_path / "host").path == home
+        assert held() == whole

@@ -1,5 +1,6 @@
 """`loop rollback`: one commit that makes an earlier champion serve, or nothing at all."""
 
+import hashlib
 import subprocess
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -331,25 +332,6 @@ def test_an_image_is_asked_of_the_registry_that_its_name_means(monkeypatch, name
     assert seen == [asked + f"sha256:{1:064x}"]
 
 
-TRAIN = "echo a > models/model.skops"
-
-
-@pytest.fixture
-def stored(clone):
-    """A clone with DVC whose commit names a model that is in the cache; the version of it."""
-    subprocess.run([DVC, "init", "--quiet"], check=True)
-    (clone / "models").mkdir()
-    (clone / "models/model.skops").write_text("a model")
-    subprocess.run(
-        [DVC, "stage", "add", "--quiet", "--run", "-n", "train", "-o", "models/model.skops", TRAIN],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
-    git("add", "--all")
-    git("commit", "--quiet", "-m", "a model")
-    return version(1, image=None, commit=git("rev-parse", "HEAD"))
-
-
 def drop_cache(clone) -> None:
     subprocess.run(["rm", "-rf", str(clone / ".dvc/cache")], check=True)
 
@@ -362,6 +344,19 @@ def test_where_processes_serve_a_model_in_the_cache_can_serve(stored, capsys):
 def test_a_model_that_is_in_no_cache_and_there_is_no_remote_is_gone(clone, stored):
     drop_cache(clone)
     with pytest.raises(LoopError, match=r"models/model\.skops of \w+ is gone"):
+        available.check(stored)
+
+
+@pytest.mark.parametrize("name", ["model.skops", "reference.json"])
+@pytest.mark.parametrize("fault", ["is gone", "has other bytes in the cache"])
+def test_whatever_a_server_needs_is_there_by_its_hash_before_anything_moves(clone, stored, name, fault):
+    md5 = hashlib.md5((clone / "models" / name).read_bytes()).hexdigest()  # noqa: S324 - as DVC names it
+    kept = clone / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
+    kept.chmod(0o600)
+    kept.unlink()
+    if fault != "is gone":
+        kept.write_text("other bytes")
+    with pytest.raises(LoopError, match=rf"version 1 cannot serve: models/{name} of \w+ {fault}"):
         available.check(stored)
 
 
@@ -387,7 +382,7 @@ def test_a_remote_that_answers_decides(clone, stored, tmp_path, pushed):
 
 
 def test_a_remote_that_does_not_answer_does_not_hinder(clone, stored, monkeypatch, capsys):
-    monkeypatch.setattr(available, "_model", lambda _: available.threading.Event().wait(60))
+    monkeypatch.setattr(available, "_lacks", lambda _: available.threading.Event().wait(60))
     monkeypatch.setattr(available, "TIMEOUT_DVC", 0.2)
     available.check(stored)
     assert "no answer within 0.2 s" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""What a request offers to speak instead is not taken, and costs nothing of it."""
+"""What a request offers to speak costs nothing of it, and what a caller sends costs the others nothing."""
 
 import asyncio
 import re
@@ -8,7 +8,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from loop.serve.http1 import Http1
+from loop.serve.http1 import ANSWER_SECONDS, CONNECTIONS, HEAD, HEAD_SECONDS, HELD, STEP, Http1
 
 OFFERS = {
     "none": b"",
@@ -33,6 +33,12 @@ class Wire(asyncio.Transport):
 
     def is_closing(self) -> bool:
         return self.closed
+
+    def abort(self) -> None:
+        self.closed = True
+
+    def get_write_buffer_size(self) -> int:
+        return 0
 
     def pause_reading(self) -> None: ...
 
@@ -125,3 +131,213 @@ def test_a_connection_that_is_to_end_ends_after_its_answer():
 )
 def test_what_is_no_request_of_http1_is_refused(wrong):
     assert asked(wrong).startswith(b"HTTP/1.1 400 ")
+
+
+# Limits
+
+
+class Clock(asyncio.SelectorEventLoop):
+    """A loop whose time only a test moves on."""
+
+    now = 1000.0
+
+    def time(self) -> float:
+        return self.now
+
+
+class Held(Wire):
+    """A caller that does not read: what is written stays."""
+
+    reading = True
+
+    def get_write_buffer_size(self) -> int:
+        return len(self.written)
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+
+def connect(state: ServerState, app: Any = echo, wire: Any = None) -> Any:
+    config = uvicorn.Config(app, lifespan="off", log_config=None)
+    config.load()
+    protocol = Http1(config=config, server_state=state, app_state={}, _loop=asyncio.get_running_loop())
+    protocol.connection_made(wire or Held())
+    return protocol
+
+
+async def turns(number: int = 50) -> None:
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+async def never(scope: Any, receive: Any, send: Any) -> None:
+    """An application that has not answered yet."""
+    await asyncio.Event().wait()
+
+
+def within(test: Any) -> None:
+    """Run a test in a time that stands still."""
+    with asyncio.Runner(loop_factory=Clock) as runner:
+        runner.run(test())
+
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+ENDLESS = {
+    "a header": (b"GET / HTTP/1.1\r\nX: ", b"a" * 100),
+    "headers": (b"GET / HTTP/1.1\r\n", b"X: a\r\n" * 10),
+    "an address": (b"GET /", b"a" * 100),
+    "empty lines": (b"", b"\r\n" * 50),
+    "a trailer": (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ", b"a" * 100),
+    "a chunk's extension": (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"a" * 100),
+}
+
+
+@pytest.mark.parametrize("offer", [b"", OFFERS["h2c"]], ids=["plain", "offer"])
+@pytest.mark.parametrize(("first", "again"), ENDLESS.values(), ids=ENDLESS)
+def test_what_has_no_end_is_refused_before_it_is_large(first, again, offer):
+    first = first.replace(b"1.1\r\n", b"1.1\r\n" + offer)
+
+    async def test() -> None:
+        protocol = connect(ServerState(), never)
+        protocol.data_received(first)
+        read = 0
+        while not protocol.transport.closed and read < 10 * HEAD:
+            protocol.data_received(again)
+            read += len(again)
+            await turns(2)
+        assert protocol.transport.closed
+        assert protocol.transport.written.startswith(b"HTTP/1.1 431 ")
+
+    within(test)
+
+
+def test_requests_wait_unread_while_one_before_them_has_no_answer():
+    async def test() -> None:
+        protocol = connect(ServerState(), never)
+        protocol.data_received(GET * 10_000)
+        await turns()
+        assert len(protocol.pipeline) <= STEP // len(GET) + 1
+        assert not protocol.transport.reading
+
+    within(test)
+
+
+def test_requests_in_a_row_are_all_answered_in_order():
+    async def test() -> None:
+        state = ServerState()
+        protocol = connect(state)
+        protocol.data_received(b"".join(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % at for at in range(500)))
+        while state.tasks:
+            await turns()
+        assert answers(protocol.transport.written) == [b"GET /%d? " % at for at in range(500)]
+        assert protocol.transport.reading
+
+    within(test)
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 1000, 100_000])
+def test_a_long_body_arrives_whole_however_it_is_cut(chunk):
+    body = bytes(range(65, 91)) * 4_000
+    parts = b"".join(
+        b"%x\r\n%b\r\n" % (len(part), part)
+        for at in range(0, len(body), chunk)
+        if (part := body[at : at + chunk])
+    )
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    async def test() -> None:
+        state = ServerState()
+        protocol = connect(state)
+        whole = head + parts + b"0\r\n\r\n"
+        for at in range(0, len(whole), 200_000):
+            while not protocol.transport.reading:
+                await turns(1)
+            protocol.data_received(whole[at : at + 200_000])
+            await turns(1)
+        while state.tasks:
+            await turns()
+        assert protocol.transport.written.endswith(body)
+
+    within(test)
+
+
+@pytest.mark.parametrize(
+    "part", [b"", b"\r\n", b"GET / HT", GET[:-2]], ids=["nothing", "a line", "half", "all but one"]
+)
+def test_a_head_that_does_not_come_in_time_ends_its_connection(part):
+    async def test() -> None:
+        protocol = connect(ServerState())
+        protocol.data_received(part) if part else None
+        Clock.now += HEAD_SECONDS - 1
+        await turns()
+        assert not protocol.transport.closed
+        Clock.now += 2
+        await turns()
+        assert protocol.transport.closed
+
+    within(test)
+
+
+def test_an_answer_that_nobody_reads_ends_its_connection():
+    async def test() -> None:
+        protocol = connect(ServerState())
+        protocol.pause_writing()
+        protocol.data_received(GET)
+        await turns()
+        Clock.now += ANSWER_SECONDS + 1
+        await turns()
+        assert protocol.transport.closed
+        protocol.connection_lost(None)
+
+    within(test)
+
+
+def test_of_too_many_connections_the_oldest_goes_and_the_newest_is_answered():
+    async def test() -> None:
+        state = ServerState()
+        standing = []
+        for _ in range(CONNECTIONS):
+            standing.append(connect(state))
+            Clock.now += 0.001
+        standing[0].data_received(GET)  # the oldest, but it works
+        await turns()
+        newest = connect(state)
+        newest.data_received(GET)
+        await turns()
+        assert [one.transport.closed for one in standing] == [False, True] + [False] * (CONNECTIONS - 2)
+        assert answers(newest.transport.written) == [b"GET /? "]
+
+    within(test)
+
+
+@pytest.mark.parametrize("what", ["bodies", "answers", "requests"])
+def test_what_all_connections_hold_together_is_bounded(what):
+    part = 200_000
+
+    async def test() -> None:
+        state = ServerState()
+        for _ in range(2 * HELD // part):
+            protocol = connect(state, never)
+            Clock.now += 0.001
+            if what == "answers":
+                protocol.transport.write(b"a" * part)
+                protocol.pause_writing()
+            elif what == "requests":
+                protocol.data_received(GET * (part // len(GET)))
+            else:
+                protocol.data_received(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n")
+                protocol.data_received(b"a" * part)
+        assert sum(one.held for one in state.connections) <= HELD
+        assert not protocol.transport.closed
+
+    within(test)
+
+
+def test_an_answer_is_whole_before_what_follows_it_is_refused():
+    for wrong in (b"no HTTP\r\n\r\n", b"GET /" + b"a" * 2 * HEAD):
+        written = asked(GET + wrong)
+        assert answers(written) == [b"GET /? "]
+        assert b"connection: close" in written

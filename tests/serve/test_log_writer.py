@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from loop.base.errors import LoopError
-from loop.serve import collect, find, log_writer
+from loop.serve import app, collect, find, log_writer
 from loop.serve.log_writer import PredictionLog, line
 from problem import source
 
@@ -155,6 +155,16 @@ def test_a_folder_that_cannot_be_written_is_counted(counted, tmp_path):
     log.close()
 
 
+def test_what_could_not_be_written_before_the_end_is_counted_and_said(tmp_path, counted, caplog):
+    (tmp_path / "log").write_text("a file in the way, as a full disk is")
+    log = quiet(tmp_path, counted)
+    log.append(record("a"), 1)
+    log.append(record("b", rows=2), 2)
+    log.close()
+    assert counted.dropped.value == 3
+    assert "3 predictions that waited for the prediction log are lost" in caplog.text
+
+
 def test_what_waits_is_bounded_in_bytes_too(log, counted, monkeypatch):
     monkeypatch.setattr(log_writer, "BYTES_MAX", 2 * len(record("a")))
     for _ in range(5):
@@ -192,6 +202,17 @@ def test_threads_that_append_while_it_writes_lose_nothing(tmp_path, counted):
 # Collecting
 
 
+def test_no_id_of_a_caller_is_that_of_a_request_of_a_list(tmp_path, counted):
+    log = quiet(tmp_path, counted)
+    log.append(record("a", rows=2), 2)
+    log.append(record("a.0"), 1)  # the same request, by an id that a list might have made
+    log.close()
+    assert collect.collect(tmp_path, NOW, 30).rows == 3
+    (day,) = days(tmp_path).values()
+    assert sorted(day["id"]) == ["a.0", "a/0", "a/1"]
+    assert not app.ID.fullmatch(log_writer.row_id("a", 0).encode())
+
+
 def test_records_become_rows_by_day_with_their_features(tmp_path, counted):
     log = quiet(tmp_path, counted)
     log.append(record("a", 0.75), 1)
@@ -213,7 +234,7 @@ def test_records_become_rows_by_day_with_their_features(tmp_path, counted):
     assert first.loc[0, "decided_at"] == pd.Timestamp(AT)
     assert json.loads(first.loc[0, "request"]) == ENTITY
     assert json.loads(first.loc[0, "entity"]) == ENTITY
-    assert second["id"].tolist() == ["b.0", "b.1"]
+    assert second["id"].tolist() == ["b/0", "b/1"]
     assert set(second["decided_at"]) == {pd.Timestamp("2013-06-04T05:00Z")}
     assert segments(tmp_path) == []
 

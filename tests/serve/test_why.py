@@ -59,10 +59,10 @@ def test_what_is_found_waiting_is_what_is_found_collected(log):
 
 
 def test_one_of_a_list_is_found_by_its_own_id_and_the_list_says_so(log):
-    assert [row["id"] for row in find.find("why-2.1")] == ["why-2.1"]
+    assert [row["id"] for row in find.find("why-2/1")] == ["why-2/1"]
     with pytest.raises(LoopError, match="was a list") as error:
         find.find("why-2")
-    assert "why-2.0 to why-2.1" in str(error.value)
+    assert "why-2/0 to why-2/1" in str(error.value)
 
 
 def test_champion_and_shadow_of_one_request_are_both_found_each_once(log):

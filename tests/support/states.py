@@ -1,6 +1,8 @@
 """Versions, states and a repository with a remote, as small as they can be."""
 
+import hashlib
 import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -102,3 +104,21 @@ def released(*versions: Version) -> None:
             ),
             lambda _: {},
         )
+
+
+@pytest.fixture
+def stored(clone: Path) -> Version:
+    """A version that the commit of a clone with DVC has, whose model and reference rows are in the cache."""
+    dvc = str(Path(sys.executable).with_name("dvc"))
+    subprocess.run([dvc, "init", "--quiet"], check=True)
+    (clone / "models").mkdir()
+    for name in ("model.skops", "reference.json"):
+        made = ["-o", f"models/{name}", f"echo {name} > models/{name}"]
+        added = [dvc, "stage", "add", "--quiet", "--run", "-n", name[:5], *made]
+        subprocess.run(added, check=True, capture_output=True)
+    (clone / "models/lineage.json").write_text("{}")
+    subprocess.run(["git", "add", "--all"], check=True)
+    subprocess.run(["git", "commit", "--quiet", "-m", "a model"], check=True)
+    commit = subprocess.check_output(["git", "rev-parse", "HEAD"], text=True).strip()
+    sha256 = hashlib.sha256((clone / "models/model.skops").read_bytes()).hexdigest()
+    return version(1, image=None, commit=commit, model=sha256)

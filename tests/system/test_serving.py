@@ -225,7 +225,18 @@ MAKE = ("make", "-f", str(ROOT / "Makefile"), "-o", "setup", f"RUN={BIN}", "serv
 ENDS = {
     "a kill of make": (MAKE, os.kill, signal.SIGTERM),
     "a terminal that is closed": (MAKE, os.killpg, signal.SIGHUP),
+    "a kill -9 of loop serve": ((), os.kill, signal.SIGKILL),
+    "a kill -9 of BentoML's process": (
+        (),
+        lambda pid, number: bentoml(pid).send_signal(number),
+        signal.SIGKILL,
+    ),
 }
+
+
+def bentoml(pid: int) -> psutil.Process:
+    """What `loop serve` has started."""
+    return psutil.Process(pid).children()[0]
 
 
 @pytest.mark.parametrize(("by", "send", "number"), ENDS.values(), ids=ENDS)

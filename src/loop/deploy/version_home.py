@@ -13,10 +13,13 @@ from loop.base.files import digest
 from loop.model.artifacts import Stored
 from loop.production.state import Challenger, Champion, Version
 from loop.repo import remote
+from loop.repo.commit import Commit
+from loop.repo.dvc_lock import outs
 from loop.repo.git import git, has
 from loop.repo.worktree import Checkout, install
-from loop.settings.paths import ENVIRONMENT_LOCK, MODEL, REFERENCE
+from loop.settings.paths import ENVIRONMENT_LOCK, MODEL, PIPELINE_LOCK, REFERENCE
 
+COMPILED = "models/compiled"  # where a server keeps trees as machine code, named by hash
 KEPT = 5  # versions whose worktrees stay
 QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
 
@@ -26,12 +29,14 @@ Known = Champion | Challenger | Version  # what says where a version comes from
 def bring(version: Known, folder: Path, *, model: bool = True) -> Checkout:
     """A version's worktree and environment below `folder`, with its model unless the caller declines it.
 
-    Made from the repository that is the working directory. Raises LoopError for a commit, a package or
-    a model that cannot be had, and for a model with another hash than was released.
+    Whatever else lies there than commit and lock name is removed, compiled trees aside. Made from the
+    repository that is the working directory. Raises LoopError for a commit, a package or a model that cannot
+    be had, and for a model with another hash than was released.
     """
     path = folder.absolute() / "versions" / str(version.version)
     if not _is_at(path, version.commit):
         _add(path, version)
+    _clean(path)
     os.utime(path)
     home = Checkout(path, _python(path, folder.absolute()), None)
     if model:
@@ -74,6 +79,12 @@ def _add(path: Path, version: Known) -> None:
     git(*QUIET, "worktree", "add", "--quiet", "--detach", str(path), version.commit)
 
 
+def _clean(path: Path) -> None:
+    """Remove what no commit holds, ignored or not, but the outputs of the pipeline, which have hashes."""
+    kept = [f"--exclude=/{one}" for one in (MODEL, REFERENCE, COMPILED)]
+    git("clean", "-ffdxq", *kept, cwd=path)
+
+
 def _fetch(version: Known) -> None:
     try:
         remote.fetch(version.commit)
@@ -106,13 +117,12 @@ def _python(path: Path, folder: Path) -> Path:
 
 
 def _model(home: Checkout, version: Known) -> None:
-    """Bring the model and its reference from DVC's cache or remote, unless they are there."""
-    there = (home.path / REFERENCE).is_file() and (home.path / MODEL).is_file()
-    if there and digest(home.path / MODEL, "sha256") == version.model:
-        return
-    stored = Stored(version.commit, home.path)
+    """Bring the model and its reference from DVC's cache or remote, unless their hashes are those."""
+    made = outs(Commit(version.commit).yaml(PIPELINE_LOCK))
     for path in (REFERENCE, MODEL):
-        stored.need(path)
+        file = home.path / path
+        if not file.is_file() or digest(file, "md5") != made.get(str(path)):
+            Stored(version.commit, home.path).need(path)
     found = digest(home.path / MODEL, "sha256")
     if found != version.model:
         raise LoopError(

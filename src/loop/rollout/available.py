@@ -1,4 +1,4 @@
-"""Whether a version can still serve: its image in the registry, or its model in DVC's cache or remote.
+"""Whether a version can still serve: its image in the registry, or its files by hash where DVC keeps them.
 
 Only what is gone for certain stops a rollback. A registry or a remote that does not answer, or answers
 strangers nothing, is reported and passed over: whoever is on call must not wait for it.
@@ -7,17 +7,20 @@ strangers nothing, is reported and passed over: whoever is on call must not wait
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 
 from loop.base.errors import LoopError
+from loop.base.files import digest
 from loop.base.markup import plain
 from loop.production.state import Version
 from loop.repo.commit import Commit
 from loop.repo.dvc_lock import outs
-from loop.settings.paths import MODEL, PIPELINE_LOCK
+from loop.settings.paths import LINEAGE, MODEL, PIPELINE_LOCK, REFERENCE
 
 TIMEOUT = 5  # seconds, for each answer of a registry
 TIMEOUT_DVC = 15  # seconds, for DVC to start and look
@@ -40,18 +43,21 @@ class _UnknownError(Exception):
 
 def check(version: Version) -> None:
     """Raise LoopError when a version is gone for certain; print why when that is unknown."""
-    what = version.image or f"{MODEL} of {version.commit[:12]}"
+    what = version.image or f"what serves {version.commit[:12]}"
     try:
-        there = _image(version.image) if version.image else _within(TIMEOUT_DVC, lambda: _model(version))
+        if version.image:
+            lacks = "" if _image(version.image) else f"{version.image} is gone"
+        else:
+            lacks = _within(TIMEOUT_DVC, lambda: _lacks(version))
     except _UnknownError as why:
         print(f"note: whether {what} is still there is unknown: {plain(why, 200)}", flush=True)
         return
-    if not there:
+    if lacks:
         raise LoopError(
-            f"version {version.version} cannot serve: {what} is gone",
-            "an image that can be pulled" if version.image else "a model in DVC's cache or remote",
+            f"version {version.version} cannot serve: {lacks}",
+            "an image that can be pulled" if version.image else "its files in DVC's cache or remote, by hash",
             "`loop rollback --to` another version"
-            + ("" if version.image else "; or run it where the model is: on the host that serves"),
+            + ("" if version.image else "; or run it where its files are: on the host that serves"),
         )
 
 
@@ -91,25 +97,46 @@ def _token(host: str, challenge: str) -> str:
     return str(answer.get("token") or answer["access_token"])
 
 
-def _model(version: Version) -> bool:
-    """Whether DVC has the model: in this machine's cache, or else in the remote."""
-    from dvc.config import NoRemoteError
+def _lacks(version: Version) -> str:
+    """What a server of the version would lack, or have with other bytes than its lock names; else nothing."""
     from dvc.repo import Repo
 
-    lock = Commit(version.commit).yaml(PIPELINE_LOCK)
-    md5 = outs(lock)[str(MODEL)]
-    with Repo() as repo:
-        if repo.cache.local.exists(md5):
-            return True
-        try:
-            return bool(repo.cloud.get_remote_odb().exists(md5))
-        except NoRemoteError:
-            if os.environ.get("GITHUB_ACTIONS"):
-                raise _UnknownError("there is no DVC remote, and a runner has no cache") from None
-            return False  # this machine's cache is all there is
+    commit = Commit(version.commit)
+    made = outs(commit.yaml(PIPELINE_LOCK))
+    of = f"of {version.commit[:12]}"
+    if commit.file(LINEAGE) is None:
+        return f"{LINEAGE} {of} is gone"
+    with Repo() as repo, TemporaryDirectory() as folder:
+        for path in (MODEL, REFERENCE):
+            md5 = made.get(str(path), "")
+            file = Path(repo.cache.local.oid_to_path(md5))
+            where = f"in the cache, {file}"
+            if not file.is_file():
+                file, where = Path(folder) / path.name, "in the remote"
+                if not _from_remote(repo, md5, file):
+                    return f"{path} {of} is gone"
+            if digest(file, "md5") != md5 or (path == MODEL and digest(file, "sha256") != version.model):
+                return f"{path} {of} has other bytes {where}"
+    return ""
 
 
-def _within(seconds: float, ask: Callable[[], bool]) -> bool:
+def _from_remote(repo: Any, md5: str, to: Path) -> bool:
+    """Whether a remote has an object, which is brought."""
+    from dvc.config import NoRemoteError
+
+    try:
+        store = repo.cloud.get_remote_odb()
+    except NoRemoteError:
+        if os.environ.get("GITHUB_ACTIONS"):
+            raise _UnknownError("there is no DVC remote, and a runner has no cache") from None
+        return False  # this machine's cache is all there is
+    if not store.exists(md5):
+        return False
+    store.fs.get_file(store.oid_to_path(md5), str(to))
+    return True
+
+
+def _within(seconds: float, ask: Callable[[], str]) -> str:
     """The answer, if there is one in time."""
     found: list[Any] = []
 
@@ -126,4 +153,4 @@ def _within(seconds: float, ask: Callable[[], bool]) -> bool:
         raise _UnknownError(f"no answer within {seconds:g} s")
     if isinstance(found[0], Exception):
         raise _UnknownError(found[0])
-    return bool(found[0])
+    return str(found[0])

@@ -36,6 +36,7 @@ ASSETS = "/static_content/"  # BentoML's copy of the page's scripts
 ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 YES_NO = {"true": True, "1": True, "false": False, "0": False}
 JSON = b"application/json"
+LONG = 16 * 2**10  # bytes of a body from which on it waits its turn
 DRAINED = 4  # times of the longest body that are read of one that is longer
 PATIENCE = 30.0  # seconds in which a body must have come
 METRICS = b"text/plain; version=0.0.4; charset=utf-8"
@@ -53,6 +54,7 @@ class Front:
 
     def __init__(self, inner: App, serving: "Callable[[], Server | None]") -> None:
         self._inner, self._serving = inner, serving
+        self._turn = asyncio.Lock()  # long bodies are answered one by one, and all else between them
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -123,7 +125,11 @@ class Front:
         except TimeoutError:
             raise _StopError(408, "the body took too long", headers=((b"connection", b"close"),)) from None
         try:
-            return serving.answer(body, request_id, explain, started)
+            if len(body) < LONG:
+                return serving.answer(body, request_id, explain, started)
+            async with self._turn:
+                await asyncio.sleep(0)
+                return serving.answer(body, request_id, explain, started)
         except RefusedError as error:
             raise _StopError(400, "bad request", *error.problems) from None
         except Exception as error:  # ours, not the caller's: say so without saying how
@@ -163,7 +169,7 @@ async def _body(body_max: int, headers: dict[bytes, bytes], receive: Receive) ->
     length = headers.get(b"content-length", b"0")
     if length.isdigit() and int(length) > DRAINED * body_max:
         raise _too_large(int(length), body_max)
-    parts, size = [], 0
+    body, size = bytearray(), 0  # not a list of parts: each costs, and a caller chooses how many there are
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -171,12 +177,12 @@ async def _body(body_max: int, headers: dict[bytes, bytes], receive: Receive) ->
         part = message.get("body", b"")
         size += len(part)
         if size <= body_max:
-            parts.append(part)
+            body += part
         more = message.get("more_body")
         if size > body_max and (not more or size > DRAINED * body_max):
             raise _too_large(size, body_max)
         if not more:
-            return b"".join(parts)
+            return bytes(body)
 
 
 def _too_large(size: int, body_max: int) -> _StopError:

@@ -28,7 +28,7 @@ from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.base.files import replacing, write_text
 from loop.data.features import DECIDED_AT
-from loop.serve.log_writer import DONE, OPEN, SEGMENTS
+from loop.serve.log_writer import DONE, OPEN, SEGMENTS, row_id
 from loop.settings import serve_settings
 from problem import source
 
@@ -120,7 +120,7 @@ def _records(found: dict[str, Any], head: dict[str, Any]) -> list[dict[str, Any]
     at = pd.Timestamp(found["at"]).to_pydatetime()
     return [
         {
-            "id": f"{found['id']}.{row}" if found["many"] else found["id"],
+            "id": row_id(found["id"], row) if found["many"] else found["id"],
             "at": at,
             DECIDED_AT: pd.Timestamp(request.get(DECIDED_AT, found["at"])).tz_convert("UTC").to_pydatetime(),
             **{name: head[name] for name in ("version", "commit", "role")},

@@ -14,6 +14,8 @@ from loop.serve import collect
 from loop.serve.log_writer import DONE, OPEN, SEGMENTS
 from loop.settings import serve_settings
 
+OF_LIST = r"[./]\d+"  # the end of an id of one request of a list; with a dot before November 2026
+
 Record = dict[str, Any]  # a row of collect.RECORD
 
 
@@ -30,7 +32,7 @@ def find(request_id: str, folder: Path | None = None) -> list[Record]:
             once.setdefault((row["role"], row["version"], row["request"]), row)
     if once:
         return list(once.values())
-    of_list = sorted({row["id"] for row in rows}, key=lambda name: int(name.rpartition(".")[2]))
+    of_list = sorted({row["id"] for row in rows}, key=lambda name: int(re.split("[./]", name)[-1]))
     if of_list:
         raise LoopError(
             f"{request_id} was a list of requests", "one of them", f"name {of_list[0]} to {of_list[-1]}"
@@ -61,7 +63,7 @@ def _collected(folder: Path, request_id: str) -> list[Record]:
     if not files:
         return []
     exactly = ds.field("id") == request_id
-    of_list = pa.compute.match_substring_regex(ds.field("id"), rf"^{re.escape(request_id)}\.\d+$")
+    of_list = pa.compute.match_substring_regex(ds.field("id"), rf"^{re.escape(request_id)}{OF_LIST}$")
     try:
         found = ds.dataset(files, schema=collect.RECORD).to_table(filter=exactly | of_list)
     except (pa.ArrowInvalid, OSError) as error:
@@ -76,14 +78,14 @@ def _collected(folder: Path, request_id: str) -> list[Record]:
 
 def _waiting(folder: Path, request_id: str) -> list[Record]:
     """The same from segments; one that is being written is read as far as it is."""
-    base = re.sub(r"\.\d+$", "", request_id).encode()
+    base = re.sub(f"{OF_LIST}$", "", request_id).encode()
     rows: list[Record] = []
     for path in _segments(folder):
         for now in (path, path.with_suffix(DONE)):  # which it may be named meanwhile
             if now.is_file() and base in now.read_bytes():
                 rows += collect.read(now)[0].to_pylist()
                 break
-    wanted = re.compile(rf"{re.escape(request_id)}(\.\d+)?")
+    wanted = re.compile(f"{re.escape(request_id)}({OF_LIST})?")
     return [row for row in rows if wanted.fullmatch(row["id"])]
 
 

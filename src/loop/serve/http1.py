@@ -1,33 +1,220 @@
-"""HTTP/1.1 that a request offers to leave: the offer (h2c, a WebSocket) is not taken, the request answered.
+"""HTTP/1.1 within limits: what a caller sends, or leaves unread, costs others neither memory nor time.
 
-Java's HttpClient offers h2c by default. uvicorn's parser takes what follows the head of such a request for
-the other protocol's, and so loses its body.
+A connection is read a little at a time, and no further while one of its requests waits for another. What
+takes too long or grows too large is ended. Where there are too many connections, or they hold too much, the
+one that has stood longest is ended, so that whoever comes next is answered.
+
+An offer of another protocol (h2c, as Java's HttpClient makes it, or a WebSocket) is not taken, the request
+answered: uvicorn's parser takes what follows its head for the other protocol's, and so loses the body.
 """
 
+import asyncio
+import json
+from typing import Any
+
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+CONNECTIONS = 512  # of one process
+HELD = 32 * 2**20  # bytes of bodies, of unread answers and of waiting requests that they hold together
+LARGE = 64 * 2**10  # bytes from which on a connection counts for that
+HEAD, HEADERS = (
+    16 * 2**10,
+    100,
+)  # bytes that are neither a whole head nor a part of a body; headers of a request
+HEAD_SECONDS = 10.0  # in which a head must have come
+ANSWER_SECONDS = 60.0  # in which an answer must be taken, or the next part of a long one
+STEP, TURN = 512, 16  # bytes read at once, and how often before other connections have their turn
 
 
 class Http1(HttpToolsProtocol):
-    """uvicorn's protocol, that reads a request with an offer once more without it."""
+    """uvicorn's protocol for one connection, within limits."""
+
+    body_max = 2**20  # bytes of a body that are kept; of a longer one the rest is dropped
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._rest = b""  # what came and is not yet read
+        self._framing = 0  # bytes read since the last whole head or part of a body
+        self._left = 0  # bytes of a body of known length that have not come
+        self._body = 0  # bytes of the body whose answer is not complete
+        self._since = 0.0  # when it began to wait
+        self._watch: asyncio.TimerHandle | None = None
+        self._refused = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Let a connection in; the one that has stood longest goes where there are too many."""
+        super().connection_made(transport)
+        self.flow = _Flow(self, transport)
+        self._since = self.loop.time()
+        self._watch = self.loop.call_later(HEAD_SECONDS, self._check)
+        if len(self.connections) > CONNECTIONS:
+            min(self._all(), key=_since).abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget what it held."""
+        if self._watch is not None:
+            self._watch.cancel()
+        self._rest = b""
+        self.pipeline.clear()
+        super().connection_lost(exc)
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self.connections.discard(self)
+        self.transport.abort()
+
+    @property
+    def held(self) -> int:
+        """Bytes that are kept for it."""
+        unread: int = self.transport.get_write_buffer_size()
+        return min(self._body, self.body_max) + len(self._rest) + unread
+
+    @property
+    def waits(self) -> bool:
+        """Whether a part of what came must wait: for an answer, or for other connections."""
+        return bool(self._rest or self.pipeline)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came."""
+        """Read what came, as far as it may be read now."""
         self._unset_keepalive_if_required()
-        rest = memoryview(data)
+        if self._refused:
+            return
+        self._rest = self._rest + data if self._rest else data
+        self._read()
+        if self.waits:
+            self.flow.pause_reading()
+            if len(self._rest) > LARGE:
+                self._make_room()
+
+    def on_response_complete(self) -> None:
+        """Go on with what waited."""
+        super().on_response_complete()
+        self._since, self._body = self.loop.time(), 0
+        if self._rest:
+            self._unset_keepalive_if_required()
+            self._go_on()
+        else:
+            self.flow.resume_reading()
+
+    def _go_on(self) -> None:
+        self._read()
+        self.flow.resume_reading()
+
+    def _read(self) -> None:
+        came, at = memoryview(self._rest), 0
+        for _ in range(TURN):
+            if at == len(came) or self.pipeline or self._refused or self.transport.is_closing():
+                break
+            piece = came[at : at + max(STEP, self._left)]
+            self._framing += len(piece)
+            try:
+                at += self._parse(piece)
+            except (HttpParserError, HttpParserUpgrade):  # the latter by CONNECT, which is nothing else
+                self._refuse(400, "bad request", "request", "no HTTP/1.1", "a head, and the body it names")
+                break
+            if self._framing > HEAD or len(self.headers or ()) > HEADERS:
+                found, expected = "a head that does not end", f"at most {HEAD} bytes, {HEADERS} headers"
+                self._refuse(431, "head too large", "head", found, expected)
+        done = at == len(came) or self._refused or self.transport.is_closing()
+        self._rest = b"" if done else bytes(came[at:])
+        if self._rest and not self.pipeline:
+            self.loop.call_soon(self._go_on)
+
+    def _parse(self, piece: memoryview) -> int:
+        """Parse bytes; how many of them."""
         try:
-            while True:
-                try:
-                    self.parser.feed_data(rest)
-                    return
-                except HttpParserUpgrade as offer:
-                    rest, head = rest[offer.args[0] :], self._without_offer()
-                    self.parser = HttpRequestParser(self)
-                    self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
-                    self.parser.feed_data(head)
-        except (HttpParserError, HttpParserUpgrade):  # the latter by CONNECT, which is nothing else
-            self.logger.warning("Invalid HTTP request received.")
-            self.send_400_response("Invalid HTTP request received.")
+            self.parser.feed_data(piece)
+        except HttpParserUpgrade as offer:
+            head, read = self._without_offer(), offer.args[0]
+            self.parser = HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+            self.parser.feed_data(head)
+            return int(read)
+        return len(piece)
+
+    def on_headers_complete(self) -> None:
+        """Begin to wait for the answer, if it is the next one."""
+        self._framing = self._left = 0
+        for name, value in self.headers:
+            if name == b"content-length":
+                self._left = int(value)
+        if not self._answering:
+            self._since = self.loop.time()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a part of a body, where there is room."""
+        self._framing = 0
+        self._left -= len(body)
+        before, self._body = self._body, self._body + len(body)
+        super().on_body(body)
+        if self._body // LARGE > before // LARGE:
+            self._make_room()
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        self._framing = self._left = 0
+        super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        """Begin to wait for a caller to read."""
+        super().pause_writing()
+        self._since = self.loop.time()
+        self._make_room()
+
+    def resume_writing(self) -> None:
+        """Go on writing."""
+        super().resume_writing()
+        self._since = self.loop.time()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse, in uvicorn's words."""
+        self._refuse(400, "bad request", "request", msg, "HTTP/1.1")
+
+    def _all(self) -> list["Http1"]:
+        found: Any = self.connections
+        return list(found)
+
+    @property
+    def _answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _check(self) -> None:
+        """End what has waited too long; look again when it would have."""
+        left = self._since + (ANSWER_SECONDS if self._answering else HEAD_SECONDS) - self.loop.time()
+        if left > 0:
+            self._watch = self.loop.call_later(left, self._check)
+        elif self._answering or self.transport.is_closing() or not self._framing:
+            self.abort()
+        else:
+            expected = f"one within {HEAD_SECONDS:.0f} s"
+            self._refuse(408, "the head took too long", "head", "no whole head", expected)
+            self._watch = self.loop.call_later(HEAD_SECONDS, self._check)  # it may never read that
+
+    def _make_room(self) -> None:
+        """End connections that hold much, those that have stood longest first, while all hold too much."""
+        large = sorted((one for one in self._all() if one.held > LARGE), key=_since)
+        held, allowed = sum(one.held for one in large), max(HELD, 4 * self.body_max)
+        for one in large:
+            if held > allowed:
+                held -= one.held
+                one.abort()
+
+    def _refuse(self, status: int, error: str, field: str, found: str, expected: str) -> None:
+        """Read no more of it: answer what came whole before, or say what is wrong, and close."""
+        self._refused = True
+        if self._answering and not self.cycle.more_body:
+            self.cycle.keep_alive = False
+        elif self._answering and (self.pipeline or self.cycle.response_started):
+            self.abort()
+        else:
+            problem = {"field": field, "found": found, "expected": expected}
+            body = json.dumps({"error": error, "problems": [problem]}).encode()
+            head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+            self.transport.write(STATUS_LINE[status] + head % len(body) + body)
+            self.transport.close()
 
     def _should_upgrade(self) -> bool:
         return True  # asked of a request with an offer: this reading of it is not the one that counts
@@ -38,3 +225,19 @@ class Http1(HttpToolsProtocol):
         lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
         lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
         return b"\r\n".join([*lines, b"", b""])
+
+
+class _Flow(FlowControl):
+    """Lets a connection be read on only where nothing of it waits."""
+
+    def __init__(self, connection: Http1, transport: asyncio.Transport) -> None:
+        super().__init__(transport)
+        self._connection = connection
+
+    def resume_reading(self) -> None:
+        if not self._connection.waits:
+            super().resume_reading()
+
+
+def _since(connection: Http1) -> float:
+    return connection._since

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from pydantic_core import to_json
 
+from loop.base.counted import counted
 from loop.data.columns import Array
 from loop.serve.counters import Counters
 
@@ -33,6 +34,11 @@ BYTES_MAX = 256 * 2**20  # of lines that wait
 ROTATE_SECONDS, ROTATE_BYTES = 60.0, 64 * 2**20
 SEGMENTS = "log"  # the folder of segments, within that of predictions
 OPEN, DONE = ".open", ".jsonl"
+
+
+def row_id(request_id: str, row: int) -> str:
+    """The id of one request of a list: with a sign that no id of a caller has, or it could be given twice."""
+    return f"{request_id}/{row}"
 
 
 def line(
@@ -89,9 +95,15 @@ class PredictionLog:
         self._counters.waiting.set(self._waiting)
 
     def close(self) -> None:
-        """Write what waits, and end the segment."""
+        """Write what waits, and end the segment; what cannot be written is counted, and said."""
         self._end.set()
         self._thread.join(timeout=5)
+        with self._lock:
+            lost, self._waiting = self._waiting, 0
+            self._queue.clear()
+        if lost:
+            self._counters.dropped.inc(lost)
+            LOG.error("%s that waited for the prediction log are lost", counted(lost, "prediction"))
 
     def _run(self) -> None:
         while not self._end.wait(self._every):
@@ -119,9 +131,9 @@ class PredictionLog:
             self._failed(error)
             return
         with self._lock:
-            for _ in lines:
+            for _ in range(min(len(lines), len(self._queue))):  # none where it was closed meanwhile
                 self._queue.popleft()
-            self._waiting -= rows
+            self._waiting = max(self._waiting - rows, 0)
             self._bytes -= size
         self._counters.waiting.set(self._waiting)
         if self._failing and lines:

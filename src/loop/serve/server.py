@@ -82,7 +82,7 @@ class Server:
             expected = f"at most {self._contract.explained_max} with explain"
             raise RefusedError(Problem("", f"{len(requests)} requests", expected))
         found = self._predictor.predict(columns)
-        ids = [f"{request_id}.{row}" for row in range(len(requests))] if many else [request_id]
+        ids = [log_writer.row_id(request_id, row) for row in range(len(requests))] if many else [request_id]
         rows = range(len(requests)) if explain else ()
         explained = [self._explainer.explain(found.columns, row) for row in rows if self._explainer]
         text = self._answers.write(ids, found, explained, many=many)

@@ -8,6 +8,8 @@ module too, to know how many workers to start: what only a worker needs is impor
 import os
 import signal
 import sys
+import threading
+import time
 from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers with a thread per core wait for one another
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from loop.serve.server import Server
 
 STARTER = "LOOP_STARTER"  # the process of `loop serve`, which gives up where a worker cannot start
+ENDING = 20.0  # seconds in which a process may end by itself
 RUNNING: list["Server"] = []  # one per process, from start to stop
 
 
@@ -30,16 +33,36 @@ def running() -> "Server | None":
     return RUNNING[0] if RUNNING else None
 
 
+def end_with(parent: int, every: float = 0.5) -> None:
+    """End this process when its parent has ended, by whatever: else it would answer on, and hold the port."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(every)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(ENDING)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+if os.environ.get(STARTER) == str(os.getppid()):
+    end_with(os.getppid())  # BentoML's own process, with `loop serve`
+
+
 class Fronted(bentoml.Service):  # type: ignore[misc]
     """A BentoML service behind our front: what its own does for each request costs more than the model."""
 
     def to_asgi(self, is_main: bool = True) -> "Front":
         """The application that a worker runs."""
+        end_with(os.getppid())  # a worker, with BentoML's own process
+
         from uvicorn.config import HTTP_PROTOCOLS
 
         from loop.serve.app import Front
         from loop.serve.http1 import Http1
 
+        Http1.body_max = serve_settings.params().body_kb_max * 1024
         HTTP_PROTOCOLS["auto"] = f"{Http1.__module__}:{Http1.__name__}"  # BentoML lets nobody name one
         return Front(super().to_asgi(is_main), running)
 
