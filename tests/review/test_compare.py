@@ -95,6 +95,13 @@ def test_another_label_on_the_same_row_cannot_be_compared():
         align(with_score(examples()), champion, SETTINGS)
 
 
+def test_another_time_of_the_same_row_cannot_be_compared():
+    champion = with_score(examples())
+    champion.loc[3, "decided_at"] += pd.Timedelta("1h")
+    with pytest.raises(LoopError, match="1 of 100 rows have another decided_at"):
+        align(with_score(examples()), champion, SETTINGS)
+
+
 @pytest.mark.parametrize("champion", [examples(200).tail(50), examples(0)], ids=["other rows", "no row"])
 def test_nothing_in_common_cannot_be_compared(champion):
     with pytest.raises(LoopError, match="no row of the holdout was scored by both"):

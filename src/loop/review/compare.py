@@ -73,9 +73,10 @@ def align(candidate: pd.DataFrame, champion: pd.DataFrame, settings: params.Resa
     """The rows that both models scored; both frames are examples with `score`.
 
     Rows decided before the champion's own window of judgement are left out: it may have been
-    trained on them. Raises LoopError when labels of the same row differ, or no row is left.
+    trained on them. Raises LoopError when label or time of the same row differ, or no row is left.
     """
-    theirs = champion[[*source.KEY, "label", "score"]]
+    told = [column for column in ("label", features.DECIDED_AT) if column not in source.KEY]
+    theirs = champion[[*source.KEY, *told, "score"]]
     since = champion[features.DECIDED_AT].min() if len(champion) else None
     mine = candidate[candidate[features.DECIDED_AT] >= since] if since is not None else candidate.iloc[:0]
     both = mine.merge(theirs, on=source.KEY, how="inner", suffixes=("", "_of_champion"), validate="1:1")
@@ -85,16 +86,16 @@ def align(candidate: pd.DataFrame, champion: pd.DataFrame, settings: params.Resa
             "rows with the same keys on both sides",
             "look whether KEY in src/problem/source.py changed",
         )
-    differ = int((both["label"] != both["label_of_champion"]).sum())
-    if differ:
-        raise LoopError(
-            f"{differ:,} of {len(both):,} rows have another label than on the base",
-            "the same target for both models",
-            "a change of the target cannot be compared: let a person decide",
-        )
+    for column in told:
+        if differ := int((both[column] != both[f"{column}_of_champion"]).sum()):
+            raise LoopError(
+                f"{differ:,} of {len(both):,} rows have another {column} than on the base",
+                "the same rows for both models",
+                "a change of the target, or of its time, cannot be compared: let a person decide",
+            )
     share = len(both) / (len(mine) + len(champion) - len(both))
     scores = (_floats(both["score_of_champion"]), _floats(both["score"]))
-    examples = both.drop(columns=["score", "score_of_champion", "label_of_champion"])
+    examples = both.drop(columns=["score", *(f"{column}_of_champion" for column in ["score", *told])])
     return rows(examples, scores, settings, share)
 
 
