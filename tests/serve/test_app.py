@@ -154,6 +154,13 @@ WRONG = {
         "[1].decided_at",
         "31",
     ),
+    "a time long ago": (EXAMPLE | {"decided_at": "1900-01-01T00:00:00Z"}, "decided_at", "1900"),
+    "a time far ahead": (EXAMPLE | {"decided_at": "2261-01-01T00:00:00Z"}, "decided_at", "2261"),
+    "one of two long ago": (
+        [EXAMPLE, EXAMPLE | {"decided_at": "2011-12-31T23:59:59Z"}],
+        "[1].decided_at",
+        "2011",
+    ),
     "a time before all times": (EXAMPLE | {"decided_at": "0001-01-01T00:00+23:59"}, "decided_at", "0001"),
     "the second of a list": ([EXAMPLE, EXAMPLE | {NUMBER: -1}], f"[1].{NUMBER}", "-1"),
     "a list in a list": ([[EXAMPLE]], "[0]", "["),

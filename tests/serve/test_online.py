@@ -1,7 +1,9 @@
 """The feature store: whole versions only, none of another definition, and never an error to a caller."""
 
+import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import time
 from dataclasses import dataclass
@@ -150,14 +152,51 @@ def test_a_read_that_fails_once_is_made_again(tmp_path):
     assert features.of(asked(("x", 1))).states.tolist() == [[FRESH]]
 
 
-def test_rows_of_another_shape_are_missing_and_a_failure(tmp_path):
+BAD = {
+    "a text": "text",
+    "a number": 7,
+    "too short": b"1234",
+    "too long": bytes(100),
+    "infinite": online.row(PLACE, ("x",), int(NOON.astype("int64")), [1.0, -np.inf])[1],
+    "a text that is none": memoryview(b"\xff\xfe"),
+}
+
+
+@pytest.mark.parametrize("rows_asked", [1, online.FEW + 5])
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+def test_a_bad_row_is_missing_by_itself_and_said_once(tmp_path, bad, rows_asked, caplog):
     store = SqliteStore(tmp_path, "one")
-    store.replace([("place\x1fx", b"short")], "then")
-    for number in (1, 20):
-        features = Features(store, (PLACE,))
-        found = features.of(asked(*[("x", 1)] * number))
-        assert found.failed
-        assert found.states.tolist() == [[MISSING]] * number
+    good = rows((PLACE, ("y",), NOON, [2.0, 3.0]), (PAIR, ("x", 7), NOON, [5.0]))
+    store.replace([*good, (online.row(PLACE, ("x",), 0, [])[0], bad)], "then")
+    if isinstance(bad, memoryview):
+        with sqlite3.connect(store.path) as writer:
+            writer.execute("UPDATE online SET value = CAST(value AS TEXT) WHERE value = ?", (bad,))
+    features = Features(store, VIEWS)
+    for _ in range(3):
+        found = features.of(asked(*[("x", 7), ("y", 7)] * rows_asked))
+        assert found.states[:2].tolist() == [[MISSING, FRESH], [FRESH, MISSING]]
+        assert found.numbers[0, 2] == 5.0
+        assert found.numbers[1, :2].tolist() == [2.0, 3.0]
+        assert not found.failed
+        assert not features.failing
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("how", ["a pipe", "a view that counts"])
+def test_a_file_that_never_answers_makes_all_missing(tmp_path, how, monkeypatch):
+    monkeypatch.setattr("loop.serve.store.READ_MAX", 0.05)
+    store = SqliteStore(tmp_path, "one")
+    if how == "a pipe":
+        os.mkfifo(store.path)
+    else:
+        with sqlite3.connect(store.path) as writer:
+            writer.execute(
+                "CREATE VIEW online AS WITH RECURSIVE n(key, value) AS"
+                " (SELECT 'a', 1 UNION ALL SELECT 'a', value + 1 FROM n) SELECT * FROM n"
+            )
+    found = Features(store, VIEWS).of(asked(("x", 7)))
+    assert found.failed
+    assert found.states.tolist() == [[MISSING, MISSING]]
 
 
 def test_another_definition_sees_nothing_of_it(tmp_path):
@@ -224,7 +263,7 @@ def test_a_few_rows_and_many_are_looked_up_alike(given):
         (PLACE, ("x",), NOON, [1 / 3, np.nan]),
         (PLACE, ("y",), NOON + HOUR, [-0.0, 5e-324]),
         (PAIR, ("x", 1), NOON - HOUR, [7.0]),
-        (PAIR, ("y", 2), NOON, [np.inf]),
+        (PAIR, ("y", 2), NOON, [1e308]),
     )
 
     class Kept:

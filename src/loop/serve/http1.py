@@ -25,7 +25,7 @@ HEAD, HEADERS = (
 )  # bytes that are neither a whole head nor a part of a body; headers of a request
 HEAD_SECONDS = 10.0  # in which a head must have come
 ANSWER_SECONDS = 60.0  # in which an answer must be taken, or the next part of a long one
-STEP, TURN = 512, 16  # bytes read at once, and how often before other connections have their turn
+STEP, TURN = 512, 4  # bytes read at once, and how often before other connections have their turn
 
 
 class Http1(HttpToolsProtocol):

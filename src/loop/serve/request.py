@@ -27,10 +27,11 @@ from typing_extensions import TypedDict
 from loop.base.counted import counted
 from loop.data import columns as arrays
 from loop.data import values
-from loop.data.columns import Columns
+from loop.data.columns import Array, Columns
 from loop.data.contract import quoted, shortened
 from loop.data.features import DECIDED_AT
 from loop.data.values import INSTANT, integers, is_whole, outside, there, words
+from loop.settings.params import ISO, Window
 from problem import schema
 
 FOUND_MAX = 100  # characters of a wrong value that are sent back
@@ -62,7 +63,12 @@ class RefusedError(Exception):
 class Contract:
     """The contract of requests; `kinds` names the type of each column's array."""
 
-    def __init__(self, rows_max: int, contract: pa.DataFrameSchema = schema.REQUEST) -> None:
+    def __init__(
+        self, rows_max: int, contract: pa.DataFrameSchema = schema.REQUEST, decided: Window | None = None
+    ) -> None:
+        self._decided = decided
+        ends = (decided.since, decided.until) if decided else ()
+        self._ends = [np.datetime64(end.tz_localize(None), "us") for end in ends]
         self.rows_max, self.explained_max = rows_max, min(rows_max, EXPLAINED_MAX)
         columns = values.columns(contract)
         self.kinds = {name: arrays.kind(column) for name, column in columns.items()}
@@ -146,6 +152,8 @@ class Contract:
             raise RefusedError(*self._no_instants(rows)) from None
         if any(outside(columns[name]).any() for name in self._times):
             raise RefusedError(*self._no_instants(rows))
+        if self._decided is not None:
+            self._within(self._decided, rows, columns[DECIDED_AT])
         self.check(columns)
         return columns
 
@@ -158,6 +166,15 @@ class Contract:
                 raise RefusedError(
                     *(Problem(f"[{row}]", "a request that breaks a rule", name) for row in rows)
                 )
+
+    def _within(self, window: Window, rows: Sequence[dict[str, Any]], at: Array) -> None:
+        """Hold decisions against the window: one of 1900 would have labels of all times looked for."""
+        wrong = np.flatnonzero((at < self._ends[0]) | (at >= self._ends[1]))[:PROBLEMS_MAX]
+        if len(wrong):
+            expected = f"from {window.since:{ISO}} until {window.until:{ISO}} (serve.decided_at)"
+            names = [DECIDED_AT if len(rows) == 1 else f"[{row}].{DECIDED_AT}" for row in wrong]
+            found = (_short(rows[row][DECIDED_AT]) for row in wrong)
+            raise RefusedError(*(Problem(*one, expected) for one in zip(names, found, strict=True)))
 
     def _no_instants(self, rows: Sequence[dict[str, Any]]) -> Iterator[Problem]:
         wrong = ((at, name) for at, row in enumerate(rows) for name in self._times if not there(row[name]))

@@ -34,7 +34,7 @@ class Server:
 
     def __init__(self, params: Params, place: Place, model: loaded_model.Model) -> None:
         self.token, self.body_max = place.token, params.body_kb_max * 1024
-        self._contract = Contract(params.rows_max)
+        self._contract = Contract(params.rows_max, decided=params.decided_at)
         self._predictor = Predictor(model, online.Features(open_store(place.features)))
         self._explainer = _explainer(model)
         self._answers = Answers(model.version, params.threshold, self._predictor.views)

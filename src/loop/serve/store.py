@@ -7,6 +7,8 @@ never reads what another definition wrote. A new version replaces the old one wh
 import hashlib
 import os
 import sqlite3
+import stat
+import time
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +22,7 @@ DEFINED_IN = ("problem.source", "problem.schema", "problem.features")
 AT_ONCE = 500  # keys of one query
 KEPT_MAX = 100_000  # rows of a file that a process remembers
 TIMEOUT = 0.1  # seconds that a store on the network may take
+READ_MAX, STEPS = 1.0, 100_000  # seconds that a read of a file may take; after how many steps that is asked
 
 
 class Store(Protocol):
@@ -70,6 +73,7 @@ class SqliteStore:
         self._where = str(self.path)
         self._reader: sqlite3.Connection | None = None
         self._version: tuple[int, int] | None = None
+        self._until = 0.0  # when a read has taken too long
         self._kept: dict[str, bytes | None] = {}  # of this version; None where it has no row
 
     def get(self, keys: Sequence[str]) -> list[bytes | None]:
@@ -86,6 +90,7 @@ class SqliteStore:
         """Remember the rows of these keys."""
         if len(self._kept) > KEPT_MAX:
             self._kept = {}
+        self._until = time.monotonic() + READ_MAX
         absent = list({key for key in keys if key not in self._kept})
         for start in range(0, len(absent), AT_ONCE):
             some = absent[start : start + AT_ONCE]
@@ -115,11 +120,15 @@ class SqliteStore:
             status = os.stat(self._where)
         except FileNotFoundError:
             raise FileNotFoundError(f"{self.path} is missing: run `loop materialize`") from None
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(f"{self.path} is no file: run `loop materialize`")
         version = (status.st_ino, status.st_mtime_ns)
         if self._reader is None or version != self._version:
             self.close()
             uri = f"{self.path.resolve().as_uri()}?mode=ro&immutable=1"
             self._reader = sqlite3.connect(uri, uri=True, check_same_thread=False)
+            self._reader.text_factory = lambda text: text.decode(errors="replace")
+            self._reader.set_progress_handler(lambda: time.monotonic() > self._until, STEPS)
             self._version, self._kept = version, {}
         return self._reader
 

@@ -18,12 +18,13 @@ from pydantic import Field, model_validator
 
 from loop.base.counted import counted
 from loop.base.errors import LoopError
-from loop.settings.params import Section, section
+from loop.settings.params import Section, Window, section
 
 FEATURES = "data/online"
 PREDICTIONS = "data/predictions"
 ROLES = ("champion", "challenger", "shadow")
 KEY_MIN = 16  # characters
+DECIDED_AT = {"from": "2000-01-01T00:00Z", "until": "2100-01-01T00:00Z"}
 
 
 class Log(Section):
@@ -40,6 +41,7 @@ class Params(Section):
     workers: int = Field(ge=1)
     rows_max: int = Field(ge=1, le=100_000)
     body_kb_max: int = Field(ge=1)
+    decided_at: Window = Window.model_validate(DECIDED_AT)
     log: Log
 
     @model_validator(mode="after")
