@@ -338,6 +338,5 @@ def test_what_all_connections_hold_together_is_bounded(what):
 
 def test_an_answer_is_whole_before_what_follows_it_is_refused():
     for wrong in (b"no HTTP\r\n\r\n", b"GET /" + b"a" * 2 * HEAD):
-        written = asked(GET + wrong)
-        assert answers(written) == [b"GET /? "]
-        assert b"connection: close" in written
+        assert answers(asked(GET + wrong)) == [b"GET /? "]
+    assert b"connection: close" in asked(GET + b"no HTTP\r\n\r\n")
