@@ -38,7 +38,7 @@ def test_what_no_list_knows_is_not_inert(folder, name):
 @pytest.mark.parametrize(
     "path",
     [
-        *("README.md", "docs/review.md", "docs/a/b.png", "params.yaml", "dvc.lock", "data/.gitignore"),
+        *("README.md", "docs/a.md", "docs/a/b.png", "params.yaml", "dvc.lock", "data/.gitignore"),
         *("models/card.json", "reports/plots/scores.csv", ".github/pull_request_template.md"),
     ],
 )

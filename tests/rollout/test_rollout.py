@@ -37,7 +37,7 @@ def rollout(clone, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     asked = STAGED.model_dump()
     for stage in asked["stages"]:
-        stage["needs"] = NEEDS
+        stage["needs"] = dict(NEEDS)
     monkeypatch.setattr("loop.history.registry.follow", lambda _: None)
     on_main(clone, asked)
     monkeypatch.setattr(prediction_log, "known_labels", lambda log, now: labels(log).iloc[:0])

@@ -98,7 +98,6 @@ def test_this_repositorys_own_params_come_back_from_their_old_form():
 
 UNSAFE = {
     "both names": "review:\n  minima: {}\n  minimum_requirements: {}\n",
-    "an anchor that others use": "monitor:\n  hysteresis: &h {looks: 2, of: 3}\nother:\n  copy: *h\n",
 }
 
 

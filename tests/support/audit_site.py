@@ -89,17 +89,23 @@ def git(*arguments: str) -> str:
 
 
 def commit(number: int, **more: str) -> Version:
-    """A version of a commit that holds its model, and more files by name."""
+    """A version of a commit that holds its model, the lock that names it, and more files by name."""
     text = f"model {number}"
-    for name, content in {**FAKES, "models/model.skops": text, "models/reference.json": "{}", **more}.items():
+    made = {"models/model.skops": text, "models/reference.json": "{}"}
+    outs = [
+        {"path": name, "md5": hashlib.md5(held.encode(), usedforsecurity=False).hexdigest()}
+        for name, held in made.items()
+    ]
+    lock = json.dumps({"stages": {"train": {"outs": outs}}})
+    for name, content in {**FAKES, **made, "dvc.lock": lock, **more}.items():
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(content)
     git("add", "--all")
     git("commit", "--quiet", "-m", f"version {number}")
-    made = git("rev-parse", "HEAD")
+    sha = git("rev-parse", "HEAD")
     for name in more:
         Path(name).unlink()
-    return version(number, commit=made, model=hashlib.sha256(text.encode()).hexdigest(), image=None)
+    return version(number, commit=sha, model=hashlib.sha256(text.encode()).hexdigest(), image=None)
 
 
 def environment() -> None:

@@ -60,7 +60,7 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
     for name in [name for name in os.environ if name.startswith(("GITHUB_", "CML_"))]:
         monkeypatch.delenv(name)
-    monkeypatch.setattr(available, "_model", lambda _: True)
+    monkeypatch.setattr(available, "_lacks", lambda _: "")
     (tmp_path / "github").mkdir()
     with serve(tmp_path / "github") as double:
         made = Home(double, copy_sources(tmp_path / "home"))
