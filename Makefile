@@ -15,7 +15,9 @@ export MLFLOW_DISABLE_TELEMETRY := true
 # What a shell may hold of another project: uv, pip and Python would install or import elsewhere than in .venv.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PYTHON UV_PROJECT UV_PROJECT_ENVIRONMENT UV_WORKING_DIRECTORY
 unexport UV_NO_EDITABLE UV_NO_SYNC UV_NO_DEV UV_NO_GROUP UV_NO_DEFAULT_GROUPS UV_FROZEN UV_CONFIG_FILE
-unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV
+# A pip.conf may say `user` too, and an environment of its own takes no packages of a user.
+export PIP_USER := 0
 unexport PYTHONDONTWRITEBYTECODE  # each process would compile its libraries anew: three times the work
 
 .DEFAULT_GOAL := help

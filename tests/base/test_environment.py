@@ -1,5 +1,6 @@
 """What runs is the code of the tree that is worked on; what a child gets is decided in one place."""
 
+import getpass
 import os
 import shutil
 import subprocess
@@ -22,7 +23,7 @@ def tree(tmp_path):
     home = tmp_path / "größe"
     (home / "dvc.yaml").write_text("stages: {}\n")
     cli = home / "src/loop/cli.py"
-    cli.write_text(cli.read_text().replace("is a pull request with evidence.\\n", "of THIS TREE.\\n"))
+    cli.write_text(cli.read_text().replace("is a pull request with evidence.\\n", "of THIS TREE, größe.\\n"))
     return home
 
 
@@ -62,9 +63,12 @@ def test_a_python_that_imports_another_tree_all_the_same_is_one_error_and_no_cir
     assert b"to do:" in done.stderr
 
 
-@pytest.mark.parametrize("locale", ["C", "de_DE.ISO-8859-1", "C.UTF-8"])
-def test_the_command_line_starts_in_any_locale(tree, locale):
-    assert b"THIS TREE" in loop(tree, "--help", LC_ALL=locale).stdout
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("LC_ALL", "C"), ("LC_ALL", "de_DE.ISO-8859-1"), ("LC_ALL", "C.UTF-8"), ("PYTHONIOENCODING", "ascii")],
+)
+def test_the_command_line_writes_utf8_in_any_locale(tree, name, value):
+    assert "THIS TREE, größe".encode() in loop(tree, "--help", **{name: value}).stdout
 
 
 def test_a_stage_of_an_experiments_copy_runs_by_the_environment_of_its_repository(tree):
@@ -99,13 +103,23 @@ def test_a_token_is_added_to_the_settings_that_a_person_gave_git(monkeypatch):
     }
 
 
-def test_a_proxy_is_not_for_this_host(tmp_path, monkeypatch):
-    monkeypatch.setenv("no_proxy", "example.com, 127.0.0.1")
-    monkeypatch.delenv("NO_PROXY", raising=False)
+@pytest.mark.parametrize(
+    ("lower", "upper", "expected"),
+    [
+        ("a.example, 127.0.0.1", "", "a.example,127.0.0.1,localhost,::1"),
+        ("", "b.example", "b.example,localhost,127.0.0.1,::1"),
+        ("a.example", "b.example,a.example", "a.example,b.example,localhost,127.0.0.1,::1"),
+        ("", "*", "*"),
+    ],
+)
+def test_a_proxy_is_not_for_this_host_nor_for_those_that_a_person_named(
+    tmp_path, monkeypatch, lower, upper, expected
+):
+    monkeypatch.setenv("no_proxy", lower)
+    monkeypatch.setenv("NO_PROXY", upper)
     monkeypatch.chdir(tmp_path)
     environment.enter()
-    assert os.environ["no_proxy"] == "example.com,127.0.0.1,localhost,::1"
-    assert os.environ["NO_PROXY"] == "localhost,127.0.0.1,::1"
+    assert (os.environ["no_proxy"], os.environ["NO_PROXY"]) == (expected, expected)
 
 
 def test_caches_lie_elsewhere_where_home_takes_none(tmp_path, monkeypatch):
@@ -118,13 +132,45 @@ def test_caches_lie_elsewhere_where_home_takes_none(tmp_path, monkeypatch):
     assert Path(os.environ["BENTOML_HOME"]).is_relative_to(tmp_path)
 
 
+@pytest.mark.parametrize("home", [None, "", "not/absolute"])
+def test_who_has_no_name_and_no_home_gets_them(tmp_path, monkeypatch, home):
+    def unknown(_: int) -> None:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    monkeypatch.setenv("HOME", home or "")
+    if home is None:
+        monkeypatch.delenv("HOME")
+    monkeypatch.chdir(tmp_path)
+    environment.enter()
+    assert Path(os.environ["HOME"]).is_absolute()
+    assert getpass.getuser() == f"user-{os.getuid()}"
+
+
+def test_make_passes_nothing_on_that_is_of_another_environment(tmp_path):
+    (tmp_path / "show.mk").write_text(f"include {ROOT}/Makefile\nshow:\n\t@env\n")
+    strange = {"PIP_USER": "1", "PIP_TARGET": "/x", "VIRTUAL_ENV": "/x", "UV_PROJECT_ENVIRONMENT": "/x"}
+    command = ["make", "-sf", str(tmp_path / "show.mk"), "show"]
+    shown = subprocess.run(command, env=os.environ | strange, capture_output=True, text=True, check=True)
+    lines = shown.stdout.split("\n")
+    assert "PIP_USER=0" in lines  # which a pip.conf with `user = true` gives way to
+    assert not [line for line in lines if line.startswith((*list(strange)[1:],))]
+
+
 SETTINGS = {
     "diff.orderFile": "order",
     "diff.relative": "true",
     "log.showSignature": "true",
+    "color.diff": "always",
+    "core.hooksPath": "hooks",
     "color.ui": "always",
     "status.showUntrackedFiles": "no",
     "core.quotePath": "false",
+    "i18n.commitEncoding": "latin1",
     "i18n.logOutputEncoding": "latin1",
 }
 
@@ -138,11 +184,21 @@ def test_a_persons_settings_of_git_change_no_output(tmp_path, monkeypatch):
     git("commit", "-qm", "Größe", cwd=tmp_path)
     for name in ("a", "é", "new"):
         (tmp_path / name).write_text("2\n")
-    questions = (["log", "-1", "--format=%an %s"], ["status", "--porcelain"], ["diff", "--name-only"])
+    questions = (
+        ["log", "-1", "--format=%an %s"],
+        ["status", "--porcelain"],
+        ["diff", "--name-only"],
+        ["diff"],
+    )
     before = [git(*question, cwd=tmp_path) for question in questions]
     (tmp_path / "order").write_text("é\n")
+    (tmp_path / ".git/info/exclude").write_text("hooks\n")
+    (tmp_path / "hooks").mkdir()
+    (tmp_path / "hooks/pre-commit").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "hooks/pre-commit").chmod(0o755)
     for name, value in SETTINGS.items():
         git("config", name, value, cwd=tmp_path)
     after = [git(*question, cwd=tmp_path).replace("\n?? order", "") for question in questions]
     assert after == before
-    assert before[0] == "Größe Größe"
+    git("commit", "-qam", "Größe", cwd=tmp_path)
+    assert before[0] == git(*questions[0], cwd=tmp_path) == "Größe Größe"

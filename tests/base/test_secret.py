@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.base.errors import LoopError
+from loop.base.errors import LoopError, first_line
+from loop.base.program import gist
 from loop.base.secret import hidden, hide_in_logs
+from loop.base.warning import warn
 
 SECRETS = st.text(
     st.characters(codec="ascii", exclude_characters="/\\'\"<> \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f"), min_size=8
@@ -20,12 +22,17 @@ def test_whoever_logs_in_is_hidden_in_any_address(secret):
     assert hidden(text) == "cannot reach postgresql+psycopg2://…@db.example:5432/runs, says git"
 
 
+@pytest.mark.parametrize("secret", ["pa/ss", "//", "p/x:y@z"])
+def test_a_password_that_should_have_been_escaped_is_hidden(secret):
+    assert hidden(f"postgresql://user:{secret}@host/runs") == "postgresql://…@host/runs"
+
+
 @pytest.mark.parametrize("name", ["token", "access_token", "sig", "X-Amz-Signature", "password", "api_key"])
 def test_a_secret_of_a_query_is_hidden(name):
     assert hidden(f"https://host/a?x=1&{name}=s3cret&y=2") == f"https://host/a?x=1&{name}=…&y=2"
 
 
-@pytest.mark.parametrize("text", ["https://host/a?x=1", "mail a@b.example", "s3://bucket/key", "a: b@c"])
+@pytest.mark.parametrize("text", ["https://host/a?x=1", "mail a@b.example", "http://host:5000/a@b", "a: b@c"])
 def test_what_is_no_login_stays(text):
     assert hidden(text) == text
 
@@ -34,6 +41,17 @@ def test_a_mistake_holds_none_in_any_of_its_parts():
     address = "http://user:s3cret@host"
     error = LoopError(f"found {address}", f"expected {address}", f"try {address}")
     assert "s3cret" not in f"{error} {error.found} {error.expected} {error.todo}"
+
+
+def test_one_that_is_cut_is_hidden_before(capsys):
+    text = f"cannot reach http://user:{'s3cret' * 200}@host"
+    warn(text)
+    assert gist(text) == first_line(OSError(text)) == "cannot reach http://…@host"
+    assert "s3cret" not in capsys.readouterr().out
+
+
+def test_an_error_that_says_nothing_is_named_by_its_kind():
+    assert first_line(TimeoutError()) == "TimeoutError"
 
 
 def test_a_log_shows_none(capsys):

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from loop.release.changelog import MOST, Contents, changelog, flat
+from loop.model.tracking import flat
+from loop.release.changelog import MOST, Contents, changelog
 
 WAS = Contents(
     card={

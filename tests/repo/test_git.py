@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from loop.base.errors import LoopError
-from loop.repo import git
+from loop.repo import git, remote
 
 
 @pytest.fixture
@@ -32,6 +32,20 @@ def test_a_lock_that_a_killed_git_left_is_named_with_the_way_out(place, lock, ca
     held = Path(caught.value.found.removeprefix("git is locked by "))
     assert (place / held).samefile(path)
     assert "if no git is at work, `rm " in caught.value.todo
+
+
+@pytest.mark.parametrize(("workflow", "name"), [("", "ada"), ("true", remote.BOT[0])])
+def test_who_has_no_name_in_git_commits_by_the_machines_and_only_a_workflow_as_the_bot(
+    place, monkeypatch, workflow, name
+):
+    monkeypatch.chdir(place)
+    monkeypatch.setattr("getpass.getuser", lambda: "ada")
+    monkeypatch.setenv("GITHUB_ACTIONS", workflow)
+    for setting in ("user.name", "user.email"):
+        git.git("config", setting, "")  # which git refuses
+    for variable in ("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
+        monkeypatch.delenv(variable, raising=False)
+    assert remote.identity()["GIT_AUTHOR_NAME"] == remote.committer()[0] == name
 
 
 def test_what_git_refuses_is_said_by_its_first_line(place):

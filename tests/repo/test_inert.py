@@ -18,6 +18,13 @@ FOLDERS = [
 ]
 STEERING = [".dvcignore", "dvc.yaml", "rows.csv.dvc", ".dvc/config", ".gitattributes", "sitecustomize.py"]
 STEERING += ["usercustomize.py", "here.pth", ".dvc/config.local", ".dvc/plots/x.json", "uv.toml", "fast.so"]
+STEERING += [
+    "conftest.py",
+    "GNUmakefile",
+    ".venv/lib/a.json",
+    ".tools/bin/uv",
+    "a-1.dist-info/entry_points.txt",
+]
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -28,9 +35,7 @@ def test_what_a_tool_obeys_is_code_wherever_it_lies(folder, name):
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-@pytest.mark.parametrize(
-    "name", ["conftest.py", "a.py", "a", "a.yaml", "a.toml", "a.sh", "a.ipynb", "Makefile"]
-)
+@pytest.mark.parametrize("name", ["a.py", "a", "a.yaml", "a.toml", "a.sh", "a.ipynb", "Makefile"])
 def test_what_no_list_knows_is_not_inert(folder, name):
     assert not inert(folder + name)
 
@@ -47,8 +52,11 @@ def test_texts_pictures_and_results_are_inert_where_they_belong(path):
     assert not steers(path)
 
 
-@pytest.mark.parametrize("path", ["pandas.py", "src/pandas.py"])
-def test_a_module_that_is_found_before_a_library_steers(path):
+@pytest.mark.parametrize(
+    "path",
+    ["pandas.py", "src/pandas.py", "pandas/__init__.py", "src/pandas/__init__.py", "src/loop/__init__.py"],
+)
+def test_a_module_that_is_found_before_a_library_or_run_with_all_others_steers(path):
     assert steers(path)
 
 
@@ -58,6 +66,9 @@ JUDGING = [
     "src/loop/review/checks.py",
     ".github/workflows/review.yml",
     "data/.dvcignore",
+    "makefile",
+    ".tools/bin/uv",
+    "pytest.ini",
 ]
 
 

@@ -15,7 +15,7 @@ def lock(url: str, source: str = 'registry = "https://pypi.org/simple"') -> str:
     return f'[[package]]\nname = "a"\nsource = {{ {source} }}\nwheels = [{{ url = "{url}" }}]\n'
 
 
-GOOD = "https://files.pythonhosted.org/a.whl"
+GOOD = "https://files.pythonhosted.org/a-1-py3-none-any.whl"
 
 
 def test_the_lock_of_this_repository_takes_what_it_names():
@@ -25,18 +25,27 @@ def test_the_lock_of_this_repository_takes_what_it_names():
 @pytest.mark.parametrize(
     ("pyproject", "text"),
     [
-        ("", lock("https://evil.example/a.whl")),
-        ("", lock("http://files.pythonhosted.org/a.whl")),
-        ("", lock("https://files.pythonhosted.org@evil.example/a.whl")),
+        ("", lock("https://evil.example/a-1-py3-none-any.whl")),
+        ("", lock("http://files.pythonhosted.org/a-1-py3-none-any.whl")),
+        ("", lock("https://files.pythonhosted.org@evil.example/a-1-py3-none-any.whl")),
         ("", lock(GOOD, 'registry = "https://evil.example/simple"')),
         ("", lock(GOOD, 'git = "https://github.com/a/b?rev=1#2"')),
-        (OWN, lock("https://cdn.example/a.whl", 'registry = "https://own.example/simple"')),
+        (OWN, lock("https://cdn.example/a-1-py3-none-any.whl", 'registry = "https://own.example/simple"')),
         (OWN + "default = true\n", lock(GOOD)),
+        ("", lock("https://files.pythonhosted.org/evil-1-py3-none-any.whl")),
+        ("", lock("https://files.pythonhosted.org/a_1-1.tar.gz")),
+        ("", lock(GOOD, 'path = "data/a-1-py3-none-any.whl"')),
+        ("", lock(GOOD, 'directory = "docs/a"')),
+        ("", lock(GOOD, 'registry = "vendor"')),
+        (
+            '[tool.uv.sources]\nb = { git = "https://github.com/a/b" }\n',
+            lock("https://github.com/evil/x/releases/download/a-1-py3-none-any.whl"),
+        ),
     ],
 )
 def test_what_comes_from_elsewhere_is_named(pyproject, text):
-    assert all(one.startswith("a from http") for one in strange(pyproject, text))
     assert strange(pyproject, text)
+    assert all(one.startswith("a from ") for one in strange(pyproject, text))
 
 
 @pytest.mark.parametrize(
@@ -44,15 +53,22 @@ def test_what_comes_from_elsewhere_is_named(pyproject, text):
     [
         ("", lock(GOOD)),
         (OWN, lock(GOOD)),
-        (OWN, lock("https://own.example/files/a.whl", 'registry = "https://own.example/simple"')),
+        (
+            OWN,
+            lock("https://own.example/files/a-1-py3-none-any.whl", 'registry = "https://own.example/simple"'),
+        ),
         (
             OWN + '[tool.loop]\npackage-hosts = ["https://cdn.example"]\n',
-            lock("https://cdn.example/a.whl", 'registry = "https://own.example/simple"'),
+            lock("https://cdn.example/a-1-py3-none-any.whl", 'registry = "https://own.example/simple"'),
         ),
         (
             '[tool.uv.sources]\na = { git = "https://github.com/a/b" }\n',
             '[[package]]\nname = "a"\nsource = { git = "https://github.com/a/b?rev=1#2" }\n',
         ),
+        ('[tool.uv.sources]\na = { path = "libs/a" }\n', lock(GOOD, 'directory = "libs/a"')),
+        ('[tool.uv.workspace]\nmembers = ["libs/*"]\n', lock(GOOD, 'editable = "libs/a"')),
+        ("", lock("https://files.pythonhosted.org/a-1.0.post1.tar.gz")),
+        ("", '[[package]]\nname = "loop"\nsource = { editable = "." }\n'),
     ],
 )
 def test_what_pyproject_names_is_taken(pyproject, text):
@@ -61,7 +77,7 @@ def test_what_pyproject_names_is_taken(pyproject, text):
 
 def test_it_is_refused_in_a_message_before_anything_is_installed(tmp_path):
     (tmp_path / "pyproject.toml").write_text("")
-    (tmp_path / "uv.lock").write_text(lock("https://evil.example/a.whl"))
+    (tmp_path / "uv.lock").write_text(lock("https://evil.example/a-1-py3-none-any.whl"))
     script = [sys.executable, "-I", ROOT / "src/loop/repo/uv_lock.py"]
     done = subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1

@@ -309,6 +309,14 @@ def test_a_version_whose_image_is_gone_is_refused_before_any_commit(monkeypatch)
     assert git("ls-remote", "origin", "production") == before
 
 
+def test_a_host_whose_servers_are_processes_needs_the_files_whatever_the_registry_has(monkeypatch):
+    champion(1, 2)
+    monkeypatch.setattr(available, "_lacks", lambda _: "models/model.skops is gone")
+    monkeypatch.setattr("loop.deploy.deploy.by_processes", lambda: True)
+    with pytest.raises(LoopError, match="version 1 cannot serve: models/model"):
+        back()
+
+
 @pytest.mark.parametrize(
     ("name", "asked"),
     [

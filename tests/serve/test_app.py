@@ -7,6 +7,7 @@ import random
 import string
 from dataclasses import replace
 from datetime import datetime, timedelta
+from urllib.parse import urljoin
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from loop.data import columns
 from loop.model import lineage, model_file
+from loop.serve.app import LONG, Front
 from problem import model as problem_model
 from problem import schema
 from support.http_client import EXAMPLE, Client, lines
@@ -129,7 +131,7 @@ def test_the_model_says_what_it_is(client, finished):
     assert about["commit"].removesuffix("-changed") == finished.git("rev-parse", "HEAD")
     assert about["windows"]["train"]["rows"] == made["rows"]
     assert about["metrics"]
-    assert client.get(about["card"]).body.decode() == finished.text("models/card.md")
+    assert client.get(urljoin("/model", about["card"])).body.decode() == finished.text("models/card.md")
 
 
 # Refusals
@@ -316,7 +318,7 @@ def test_with_a_token_set_nothing_but_health_is_reported_without_it(secured, pat
 
 def test_with_the_token_it_is_answered_and_health_needs_none(secured):
     assert secured.predict(EXAMPLE, Authorization=f"Bearer {TOKEN}").status == 200
-    assert secured.get("/healthz").status == 404  # BentoML's to answer, which is not here
+    assert secured.get("/healthz").status == 200
 
 
 # What no test thought of
@@ -487,3 +489,36 @@ def test_a_refused_request_leaves_nothing_on_record(client, place):
 def test_only_a_deployment_gives_a_role(server, place):
     assert ", this checkout's model, features as of" in server.described(place)
     assert ", as champion, features as of" in server.described(replace(place, commit="c" * 40))
+
+
+def test_answers_that_take_long_wait_for_short_ones_and_for_one_another():
+    order: list[int | str] = []
+
+    class Serving:
+        token, body_max, pages = None, 2**20, {}
+
+        def answer(self, body, *_):
+            order.append(len(body))
+            return b"{}"
+
+        def count(self, *_): ...
+
+    async def ask(front: Front, path: str, body: bytes = b"") -> None:
+        async def receive():
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message):
+            if path == "/readyz" and "status" in message:
+                order.append(path)
+
+        headers = [(b"content-type", b"application/json")]
+        scope = {"type": "http", "path": path, "method": "POST", "headers": headers, "query_string": b""}
+        await front(scope, receive, send)
+
+    async def all_at_once() -> None:
+        front = Front(None, Serving)
+        long = [ask(front, "/predict", b" " * LONG) for _ in range(3)]
+        await asyncio.gather(*long, ask(front, "/predict", b" "), ask(front, "/readyz"))
+
+    asyncio.run(all_at_once())
+    assert order == [1, "/readyz", LONG, LONG, LONG]

@@ -89,6 +89,12 @@ def test_an_environment_that_scores_otherwise_does_not_serve(at_finished):
         loaded_model.load()
 
 
+def test_a_card_with_both_sides_of_a_merge_is_named(at_finished, model):
+    (at_finished / "models/card.json").write_text("<<<<<<< HEAD\n{}")
+    with pytest.raises(LoopError, match=r"card\.json cannot be used"):
+        loaded_model.about(model, None)
+
+
 @pytest.mark.parametrize(
     "text", [None, "", "{}", '{"golden": 1, "columns": {"z": [1]}, "scores": [1]}'], ids=str
 )

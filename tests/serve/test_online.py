@@ -182,12 +182,24 @@ def test_a_bad_row_is_missing_by_itself_and_said_once(tmp_path, bad, rows_asked,
     assert len(caplog.records) == 1
 
 
-@pytest.mark.parametrize("how", ["a pipe", "a view that counts"])
+@pytest.mark.parametrize("rows_asked", [1, online.FEW + 5])
+def test_a_row_of_before_all_time_is_stale(tmp_path, rows_asked):
+    store = SqliteStore(tmp_path, "one")
+    store.replace([online.row(PLACE, ("x",), online.NEVER + 1, [1.0, 1.0])], "then")
+    found = Features(store, (PLACE,)).of(asked(*[("x", 7)] * rows_asked))
+    assert found.states.tolist() == [[STALE]] * rows_asked
+
+
+@pytest.mark.parametrize("how", ["a pipe", "a view that counts", "a view that makes a huge row"])
 def test_a_file_that_never_answers_makes_all_missing(tmp_path, how, monkeypatch):
     monkeypatch.setattr("loop.serve.store.READ_MAX", 0.05)
     store = SqliteStore(tmp_path, "one")
     if how == "a pipe":
         os.mkfifo(store.path)
+    elif how == "a view that makes a huge row":
+        key = online.row(PLACE, ("x",), 0, [])[0]
+        with sqlite3.connect(store.path) as writer:
+            writer.execute(f"CREATE VIEW online AS SELECT '{key}' AS key, hex(zeroblob(50000000)) AS value")
     else:
         with sqlite3.connect(store.path) as writer:
             writer.execute(

@@ -170,6 +170,14 @@ def test_a_value_that_is_wrong_by_a_sign_that_nobody_sees_looks_wrong(scored, ho
     assert seen in answer.json["problems"][0]["found"]
 
 
+def test_what_types_and_rules_refuse_is_said_at_once(scored, holdout):
+    wrong = broken(holdout.select(COLUMNS).slice(0, 20), TEXT, "??")
+    wrong = wrong.set_column(COLUMNS.index(NUMBER), NUMBER, pa.array(["x"] * 20))
+    with pytest.raises(ContractError) as refused:
+        scored(wrong)
+    assert {breach.column for breach in refused.value.breaches} == {NUMBER, TEXT}
+
+
 def test_a_folder_of_requests_is_not_written_into(scored, holdout, tmp_path):
     scored(holdout.slice(0, 5))
     (tmp_path / "out.parquet").rename(tmp_path / "requests.parquet")

@@ -101,7 +101,7 @@ def test_the_words_name_score_threshold_top_features_and_what_was_not_known(log)
     assert "the threshold" in output
     assert "unseen" not in output
     found = why.explained(blind)
-    report = "\n".join(why._text(blind, found))
+    report = why._text(blind, found)
     assert report.count("unseen    nothing was known of view") == len(found["unseen"]) > 0
     assert "note      the model scores the record" in report, "for the record was changed"
 

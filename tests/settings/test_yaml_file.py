@@ -63,6 +63,22 @@ def test_a_small_number_as_dvc_exp_writes_it_is_a_number():
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "a: &b [1]\nc: [*b, *b]",
+        "a: &b {x: 1, y: 2}\nc: {d: {<<: *b, x: 3}}\ne: {<<: [*b, {z: 1}]}\nf: {'<<': 1}",
+    ],
+)
+def test_anchors_and_merges_are_read_as_dvc_reads_them(text):
+    assert yaml_file.parse(text) == YAML(typ="safe").load(text)
+
+
+def doubled(text: str) -> str:
+    """Nine-and-twenty values, each made of the one before."""
+    return "a0: &a0 {x: 1}\n" + "".join(f"a{n}: &a{n} {text.format(f'*a{n - 1}')}\n" for n in range(1, 30))
+
+
+@pytest.mark.parametrize(
     ("text", "output"),
     [
         ("a: .inf\n", "line 1: .inf is not a finite number"),
@@ -71,9 +87,11 @@ def test_a_small_number_as_dvc_exp_writes_it_is_a_number():
         ("a: 1\na: 2\n", "line 2: `a` twice"),
         ("a: !!int '1_:1_'\n", "a tag"),
         ("a: !!python/object:os.system x\n", "a tag"),
-        ("a:\n  <<: {c: 1}\n", "line 2: a merge"),
-        ("a: &b [1]\nc: *b\n", "line 2: an alias"),
-        ("a: &a [*a]\n", "line 1: an alias"),
+        ("a: &a [*a]\n", "line 1: an alias of what it lies in"),
+        ("a: *b\n", "line 1: found undefined alias"),
+        (doubled("[{0}, {0}]"), "aliases of more than 10,000 values"),
+        (doubled("{{<<: [{0}, {0}]}}"), "aliases of more than 10,000 values"),
+        (doubled("[[[[[[{0}]]]]]]"), "more than 50 levels"),
         ("a: 1 #" + "x" * yaml_file.LARGEST, "more than 500,000 bytes"),
         ("- " * 5000, "more than 50 levels"),
         ("a: " + "9" * 400_000, "not a finite number"),

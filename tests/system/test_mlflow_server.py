@@ -59,8 +59,10 @@ def _wait(uri: str) -> None:
 
 def test_a_server_takes_params_metrics_and_model_of_a_training(small_copy, server):
     (small_copy.path / "mlflow.db").unlink()
-    small_copy.run("loop", "train", MLFLOW_TRACKING_URI=server)
-    small_copy.run("loop", "evaluate", MLFLOW_TRACKING_URI=server)
+    secret = server.replace("//", "//user:s3cret@")
+    for stage in ("train", "evaluate"):
+        done = small_copy.run("loop", stage, MLFLOW_TRACKING_URI=secret)
+        assert "s3cret" not in done.stdout + done.stderr
     client = MlflowClient(server)
     experiment = client.get_experiment_by_name("loop")
     runs = client.search_runs([experiment.experiment_id])

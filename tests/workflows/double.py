@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from workflows.settings import Settings
 
@@ -354,7 +354,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         where = urlsplit(self.path)
         body = self._body()
-        status = 200
+        status, self._next = 200, ""
         try:
             for fault in self.double.faults:
                 if fault[0] == self.command and re.search(fault[1], where.path):
@@ -381,7 +381,8 @@ class _Handler(BaseHTTPRequestHandler):
         if status == 302:
             self._send(302, b"", Location=answer)
         else:
-            self._send(status, json.dumps(answer).encode(), **{"Content-Type": "application/json"})
+            more = {"Link": self._next} if self._next else {}
+            self._send(status, json.dumps(answer).encode(), **{"Content-Type": "application/json"}, **more)
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") == "chunked":
@@ -754,7 +755,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._permitted("contents", "read")
         if self.double.activity is None:
             raise Refusal(404, "Not Found")
-        return 200, [one for one in self.double.activity if one["ref"] == query["ref"]]
+        found = [one for one in reversed(self.double.activity) if one["ref"] == query["ref"]]
+        at, size = int(query.get("after", 0)), int(query.get("per_page", _PAGE))
+        if at + size < len(found):
+            there = f"{self.double.url}{urlsplit(self.path).path}"
+            self._next = f'<{there}?{urlencode({**query, "after": at + size})}>; rel="next"'
+        return 200, found[at : at + size]
 
     def matching_tags(self, _query, _body, name):
         self._permitted("contents", "read")

@@ -307,7 +307,9 @@ def test_without_cml_it_is_opened_by_rest(site, monkeypatch):
     assert [state for state, _ in site.gates(pull)] == ["success"]
 
 
-@pytest.mark.parametrize("decision", ["nothing", "warning", "alert", "broken feed", "no data"])
+@pytest.mark.parametrize(
+    "decision", ["nothing", "warning", "alert", "broken feed", "suspected feed fault", "no data"]
+)
 def test_without_the_decision_to_retrain_there_is_nothing_to_do(site, decision, capfd):
     assert site.retrain(decision=decision) == 0
     assert not site.double.writes

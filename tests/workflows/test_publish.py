@@ -477,7 +477,7 @@ def test_a_run_that_waits_for_approval_says_nothing(at_main, reviewed):
         ("dvc.yaml", "this change's own claims"),
         ("uv.lock", "this change's own claims"),
         ("src/problem/model.py", "Code of this change ran in its review"),
-        ("tests/conftest.py", "Code of this change ran in its review"),
+        ("tests/conftest.py", "this change's own claims"),
         ("docs/make/commands.py", "Code of this change ran in its review"),
         ("docs/data.md", ""),
         ("params.yaml", ""),

@@ -337,6 +337,21 @@ def test_who_pushed_a_commit_does_not_approve_it_whatever_name_it_bears(house, u
     refused(house, "only by who made it")
 
 
+def test_a_push_is_found_however_many_came_after_it(house):
+    number = house.propose(model("1"))
+    house.github.pushed(number, "mallory")
+    house.github.activity += [house.github.activity[0] | {"after": "1" * 40, "actor": {"login": BOT}}] * 150
+    house.judged(number)
+    house.github.review(number, "mallory")
+    house.merge(number)
+    refused(house, "only by who made it")
+
+
+def test_a_commit_under_a_persons_name_that_a_workflow_pushed_is_refused(house):
+    approved_by(house, "mallory", pushed=BOT, author=BOT)
+    refused(house, "a workflow pushed commit .* GitHub does not know for whom")
+
+
 def test_a_commit_of_no_account_is_its_pushers_and_another_may_approve_it(house):
     house.github.unknown = {"t"}
     approved_by(house, "bob", pushed="eve")

@@ -6,9 +6,11 @@ the records name. `enter` corrects it before anything is imported, so this modul
 
 from __future__ import annotations
 
+import codecs
 import importlib.util
 import locale
 import os
+import pwd
 import sys
 import tempfile
 from pathlib import Path
@@ -36,10 +38,10 @@ def tree(folder: Path) -> Path | None:
 def enter(*arguments: str) -> None:
     """Go on in the tree's own code and environment, replacing this process by `python ARGUMENTS` if need be.
 
-    Also asks servers of this host without a proxy, and keeps caches elsewhere where HOME takes none.
+    Also asks servers of this host without a proxy, and does without a name or a HOME that can be written.
     """
     _loopback_is_direct()
-    _caches()
+    _person()
     home = tree(Path.cwd())
     if home is None:
         return
@@ -53,8 +55,8 @@ def enter(*arguments: str) -> None:
             "  to do:    `make setup` there, and run it again without PYTHONSAFEPATH or -I"
         )
     paths = [str(home / "src"), os.environ.get("PYTHONPATH", "")]
-    own = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUTF8": "1", _TRIED: str(home)}
-    os.execve(python, [str(python), *arguments], {**os.environ, **own})  # noqa: S606 - no shell
+    own = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}
+    os.execve(python, [str(python), *arguments], {**os.environ, **own, _TRIED: str(home)})  # noqa: S606 - no shell
 
 
 def foreign() -> str | None:
@@ -104,23 +106,38 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _utf8() -> bool:
-    return bool(sys.flags.utf8_mode) or locale.getpreferredencoding(False).upper() in ("UTF-8", "UTF8")
+    """Whether files and what is printed are UTF-8: PYTHONIOENCODING has its own word for the latter."""
+    printed = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return {codecs.lookup(one).name for one in (locale.getpreferredencoding(False), printed)} == {"utf-8"}
 
 
 def _loopback_is_direct() -> None:
-    """A proxy is for other hosts: servers of this one are asked directly."""
-    for name in ("no_proxy", "NO_PROXY"):
-        known = [part.strip() for part in os.environ.get(name, "").split(",") if part.strip()]
-        os.environ[name] = ",".join([*known, *(host for host in _LOOPBACK if host not in known)])
+    """A proxy is for other hosts: servers of this one are asked directly.
+
+    Programs read one of the two names, and not all the same; `*` they read only alone.
+    """
+    names = ("no_proxy", "NO_PROXY")
+    parts = [part.strip() for name in names for part in os.environ.get(name, "").split(",")]
+    direct = dict.fromkeys([*filter(None, parts), *_LOOPBACK])
+    os.environ.update(dict.fromkeys(names, "*" if "*" in direct else ",".join(direct)))
 
 
-def _caches() -> None:
-    """Folders for what libraries keep in HOME, where it cannot be written."""
-    home = os.environ.get("HOME", "")
-    if home and os.access(home, os.W_OK):
+def _person() -> None:
+    """A name and a HOME for who has none, as the user of a container that is a number alone.
+
+    Where HOME cannot be written, what libraries keep there has folders elsewhere.
+    """
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:
+        os.environ.setdefault("USER", f"user-{os.getuid()}")
+    home = os.path.expanduser("~")  # by HOME, else by that name
+    if os.path.isabs(home) and os.access(home, os.W_OK):
+        os.environ["HOME"] = home
         return
     folder = Path(tempfile.gettempdir()) / f"loop-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid == os.getuid():
+        os.environ["HOME"] = home if os.path.isabs(home) else str(folder)
         for name in ("BENTOML_HOME", "MPLCONFIGDIR", "XDG_CACHE_HOME", "UV_CACHE_DIR"):
             os.environ.setdefault(name, str(folder / name.lower()))

@@ -54,6 +54,11 @@ def guard(main: Callable[[], None]) -> None:
         _exit(f"error: {found}", found.code)
 
 
+def first_line(error: BaseException, longest: int = 300) -> str:
+    """What an error says, without passwords; its kind where it says nothing."""
+    return next(iter(hidden(str(error)).strip().splitlines()), type(error).__name__)[:longest]
+
+
 def debugging() -> bool:
     """Whether tracebacks are asked for, by `loop --debug` or LOOP_DEBUG=1."""
     return os.environ.get("LOOP_DEBUG") == "1"
@@ -79,7 +84,7 @@ def mistake(error: BaseException) -> LoopError | None:
             "free some space (`dvc gc --workspace` drops what no stage uses), then run again",
         )
     if place := _in_problem(error):
-        said = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())[:300]
+        said = error.msg if isinstance(error, SyntaxError) else hidden(" ".join(str(error).split()))[:300]
         return LoopError(
             f"{place}: {type(error).__name__}: {said}",
             "code in src/problem that loads and runs",

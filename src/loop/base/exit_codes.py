@@ -2,7 +2,16 @@
 
 GENERAL = {"done": 0, "refused (bad data, bad params, a full disk)": 1, "wrong usage": 2, "interrupted": 130}
 REVIEW = {"better": 0, "equivalent": 0, "no model change": 0, "worse": 1, "inconclusive": 2}
-MONITOR = {"nothing": 0, "warning": 0, "retrain": 0, "broken feed": 3, "alert": 4, "no data": 5}
+MONITOR = {
+    "nothing": 0,
+    "warning": 0,
+    "retrain": 0,
+    "broken feed": 3,
+    "suspected feed fault": 3,
+    "alert": 4,
+    "loss": 4,
+    "no data": 5,
+}
 
 
 def text(table: dict[str, int]) -> str:

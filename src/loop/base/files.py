@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loop.base.errors import LoopError
+from loop.base.errors import LoopError, first_line
 
 
 @contextmanager
@@ -90,7 +90,7 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
             ) from None
         except (pa.ArrowInvalid, OSError) as error:
             raise LoopError(
-                f"{file} cannot be read: {str(error).splitlines()[0]}",
+                f"{file} cannot be read: {first_line(error)}",
                 "a whole Parquet file",
                 f"run `dvc checkout --force {path}` for the cached copy, or `dvc repro --force ingest`",
             ) from None

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from loop.base import environment
 from loop.base.errors import LoopError
+from loop.base.secret import hidden
 
 PIPE, NOTHING = subprocess.PIPE, subprocess.DEVNULL
 Process = subprocess.Popen[bytes]
@@ -142,7 +143,8 @@ def gist(text: str, longest: int = 300) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     ours = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     named = [line for line in lines if line.startswith(("ERROR: ", "fatal: "))]  # advice may follow it
-    return (ours[:1] or named[-1:] or lines[-1:] or ["it said nothing"])[0][:longest]
+    found = (ours[:1] or named[-1:] or lines[-1:] or ["it said nothing"])[0]
+    return hidden(found)[:longest]  # cut before, half a password would be none
 
 
 def _shown(command: Sequence[str]) -> str:

@@ -4,7 +4,9 @@ import logging
 import re
 from typing import Any
 
-_LOGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s'\"<>]*@")
+_LOGIN = re.compile(  # also of a password that holds a slash, which no address may, and is not a port
+    r"([A-Za-z][A-Za-z0-9+.-]*://)(?:[^/\s'\"<>]*|[^/:@\s'\"<>]*:(?!\d+/)[^\s'\"<>]*)@"
+)
 _QUERY = re.compile(
     r"([?&](?:access_?token|token|sig|signature|x-amz-signature|password|api_?key)=)[^&\s'\"<>]+",
     re.IGNORECASE,

@@ -3,9 +3,10 @@
 import os
 
 from loop.base.markup import plain
+from loop.base.secret import hidden
 
 
 def warn(text: str) -> None:
     """Print it: on the run's page in a workflow, else on the terminal."""
     start = "::warning::" if os.environ.get("GITHUB_ACTIONS") else "warning: "
-    print(f"{start}{plain(text, 1000)}", flush=True)
+    print(f"{start}{plain(hidden(text), 1000)}", flush=True)

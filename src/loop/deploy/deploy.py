@@ -16,11 +16,12 @@ from typing import Any
 
 from loop.base.errors import LoopError
 from loop.base.files import write_json
-from loop.deploy import nginx, version_home
+from loop.deploy import instances, nginx, version_home
+from loop.deploy.instances import Instance
 from loop.deploy.nginx import Proxy, Site
-from loop.deploy.servers import Model, Server, Servers
+from loop.deploy.servers import Server, Servers
 from loop.production import branch, rollout_policy
-from loop.production.state import Champion, State
+from loop.production.state import State
 from loop.settings import serve_settings
 
 FOLDER = Path(".deploy")
@@ -76,6 +77,11 @@ def serves() -> bool:
     return Proxy(FOLDER / "nginx").process() is not None
 
 
+def by_processes() -> bool:
+    """Whether one does whose servers are processes: these need a version's files, and no image."""
+    return serves() and not Options.given(None, None).containers
+
+
 def _once(options: Options, before: str) -> tuple[int, str]:
     """Deploy, and print what serves unless it was printed `before`: exit code, and that text."""
     with _alone():
@@ -104,11 +110,11 @@ def bring_about(
     serving: list[Server] = []
     faults: list[LoopError] = []
     try:
-        for model, role in wanted(state):
+        for one in instances.of(state):
             try:
-                serving.append(_one(model, role, servers, serving + before, containers))
+                serving.append(_server(one, servers, serving + before, containers))
             except LoopError as error:
-                if role == "champion":
+                if one.role == "champion":
                     raise
                 faults.append(error)
         for server in list(serving):
@@ -130,15 +136,6 @@ def bring_about(
     servers.clear()
     version_home.prune(servers.folder, {one.version for one in state.models})
     return serving, faults
-
-
-def wanted(state: State) -> Iterator[tuple[Model, str]]:
-    """Which model is to run in which role."""
-    for one in state.models:
-        if isinstance(one, Champion):
-            yield one, "champion"
-        else:
-            yield from ((one, role) for role in nginx.roles(one.weight, one.stage.mirror))
 
 
 def take_down(servers: Servers, proxy: Proxy) -> None:
@@ -163,10 +160,10 @@ def described(state: State, running: list[Server], listen: str) -> str:
     return "\n".join([*lines, f"http://{listen}/predict"])
 
 
-def _one(model: Model, role: str, servers: Servers, there: list[Server], containers: bool) -> Server:
-    key = (model.version, role, model.commit, containers)
-    found = (server for server in there if server.key == key and servers.answers(server, model))
-    return next(found, None) or servers.start(model, role, containers=containers)
+def _server(one: Instance, servers: Servers, there: list[Server], containers: bool) -> Server:
+    key = (one.model.version, one.role, one.model.commit, containers)
+    found = (server for server in there if server.key == key and servers.answers(server, one.model))
+    return next(found, None) or servers.start(one.model, one.role, containers=containers)
 
 
 def _stop(servers: Servers, keep: list[Server]) -> None:

@@ -1,27 +1,18 @@
 """Manifests: filled templates, written as YAML that every reader understands alike."""
 
 import re
-from importlib.resources import files as resources
 from typing import Any
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from loop.base.template import fill
 
 Manifest = dict[str, Any]
 
 
-def fill(template: str, **values: Any) -> str:
-    """A template of this room, filled; a value that it names and does not get is an error."""
-    folder = str(resources("loop.deploy").joinpath("templates"))
-    engine = Environment(  # noqa: S701 - not HTML; what is filled in has a contract of its own
-        loader=FileSystemLoader(folder), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return engine.get_template(template).render(**values)
-
-
 def of(template: str, **values: Any) -> list[Manifest]:
     """The manifests of a filled template."""
-    return list(yaml.safe_load_all(fill(template, **values)))
+    return list(yaml.safe_load_all(fill("loop.deploy", template, **values)))
 
 
 def dump(head: str, *manifests: Manifest) -> str:

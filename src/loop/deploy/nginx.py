@@ -12,15 +12,15 @@ import shutil
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from loop.base import program
 from loop.base.errors import LoopError
 from loop.base.files import write_json, write_text
 from loop.base.program import Done
-from loop.deploy.manifest import fill
-from loop.deploy.process import PAUSE, Process, gone
+from loop.base.template import fill
+from loop.deploy.process import PAUSE, Process, comes_true, gone
 from loop.production.rollout_policy import Policy
 from loop.production.state import State
 
@@ -63,6 +63,7 @@ def render(state: State, policy: Policy, ports: Ports, site: Site) -> str:
             if (challenger.version, role) in ports:
                 upstreams[role] = ports[challenger.version, role]
     return fill(
+        "loop.deploy",
         "nginx.conf.j2",
         champion=champion,
         challenger=challenger if "challenger" in upstreams else None,
@@ -149,17 +150,14 @@ class Proxy:
         done = self._nginx("-c", "nginx.conf")
         if done.code:
             raise self._refused(done.errors)
-        write_json(self.folder / "process.json", Process.of(self._pid()).plain())
+        write_json(self.folder / "process.json", asdict(Process.of(self._pid())))
 
     def _pid(self) -> int:
         """What nginx has written, a moment after it went to the background."""
-        until = time.monotonic() + PATIENCE
-        while time.monotonic() < until:
-            try:
-                return int((self.folder / "nginx.pid").read_text())
-            except (OSError, ValueError):
-                time.sleep(PAUSE)
-        raise self._refused(self._output())
+        path = self.folder / "nginx.pid"
+        if not comes_true(lambda: path.is_file() and path.read_text().strip().isdigit(), PATIENCE):
+            raise self._refused(self._output())
+        return int(path.read_text())
 
     def _switch(self, master: Process) -> None:
         """Let new workers take over from the old ones, by whom no request is dropped.
@@ -176,21 +174,12 @@ class Proxy:
             shutil.copyfile(current, kept)
             (self.folder / "next.conf").replace(current)
             master.send(signal.SIGHUP)
-            if not self._renewed(master, old):
+            if not comes_true(lambda: bool(set(master.children()) - set(old)), PATIENCE):  # no new workers
                 kept.replace(current)
                 raise self._refused(self._output())
             gone(old, GRACE + PATIENCE)
         finally:
             draining.unlink(missing_ok=True)
-
-    def _renewed(self, master: Process, old: list[Process]) -> bool:
-        """Whether new workers are there, and old ones told to end."""
-        until = time.monotonic() + PATIENCE
-        while time.monotonic() < until:
-            if set(master.children()) - set(old):
-                return True
-            time.sleep(PAUSE)
-        return False
 
     def _nginx(self, *options: str) -> Done:
         found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
@@ -199,12 +188,13 @@ class Proxy:
                 "nginx is not installed", "nginx 1.19.5 or newer", "on Debian: apt install nginx-light"
             )
         paths = ("-p", f"{self.folder}/", "-e", "nginx.log")
-        return program.ask([found, *paths, *_as_us(), *options], seconds=60, cwd=self.folder)
+        # Workers of root's nginx are root's as well: its folder may be closed to others.
+        rights = ("-g", f"user {pwd.getpwuid(0).pw_name};") if os.geteuid() == 0 else ()
+        return program.ask([found, *paths, *rights, *options], seconds=60, cwd=self.folder)
 
     def _refused(self, output: str) -> LoopError:
-        lines = [
-            line for line in output.strip().splitlines() if "[emerg]" in line
-        ] or output.strip().splitlines()
+        said = output.strip().splitlines()
+        lines = [line for line in said if "[emerg]" in line] or said
         what = lines[-1] if lines else "it said nothing"
         if taken := [line for line in lines if "bind()" in line and "failed" in line]:
             return LoopError(
@@ -223,8 +213,3 @@ class Proxy:
             return "\n".join((self.folder / "nginx.log").read_text(errors="replace").splitlines()[-20:])
         except OSError:
             return ""
-
-
-def _as_us() -> list[str]:
-    """Workers of root's nginx are root's as well: its folder may be closed to others."""
-    return ["-g", f"user {pwd.getpwuid(os.geteuid()).pw_name};"] if os.geteuid() == 0 else []

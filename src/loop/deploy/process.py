@@ -3,10 +3,10 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from loop.base import program
 
@@ -66,15 +66,16 @@ class Process:
             return []
         return [Process(pid, start) for pid, start in _in_session(self.pid) if _works_in(pid, folder)]
 
-    def plain(self) -> dict[str, Any]:
-        """As values for JSON."""
-        return asdict(self)
-
 
 def gone(processes: list[Process], seconds: float) -> bool:
     """Whether all of them have ended within so many seconds."""
+    return comes_true(lambda: not any(one.alive() for one in processes), seconds)
+
+
+def comes_true(test: Callable[[], bool], seconds: float) -> bool:
+    """Whether a test holds within so many seconds."""
     until = time.monotonic() + seconds
-    while any(one.alive() for one in processes):
+    while not test():
         if time.monotonic() > until:
             return False
         time.sleep(PAUSE)

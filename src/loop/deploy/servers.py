@@ -16,6 +16,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from loop.base import program
 from loop.base.errors import LoopError
 from loop.base.files import write_json
@@ -64,6 +66,9 @@ class Server:
         if self.container:
             return docker.runs(self.container)
         return self.process is not None and self.process.alive()
+
+
+RECORD = TypeAdapter(Server)
 
 
 class Servers:
@@ -185,10 +190,8 @@ class Servers:
         found: list[tuple[Path, Server | None]] = []
         for path in sorted(self._records.glob("*.json")):
             try:
-                values = json.loads(path.read_text())
-                process = Process(**values["process"]) if values["process"] else None
-                found.append((path, Server(**{**values, "process": process})))
-            except (ValueError, TypeError, KeyError):
+                found.append((path, RECORD.validate_json(path.read_bytes())))
+            except ValueError:
                 found.append((path, None))
         return found
 

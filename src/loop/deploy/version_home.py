@@ -21,7 +21,6 @@ from loop.settings.paths import ENVIRONMENT_LOCK, MODEL, PIPELINE_LOCK, REFERENC
 
 COMPILED = "models/compiled"  # where a server keeps trees as machine code, named by hash
 KEPT = 5  # versions whose worktrees stay
-QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
 
 Known = Champion | Challenger | Version  # what says where a version comes from
 
@@ -36,7 +35,8 @@ def bring(version: Known, folder: Path, *, model: bool = True) -> Checkout:
     path = folder.absolute() / "versions" / str(version.version)
     if not _is_at(path, version.commit):
         _add(path, version)
-    _clean(path)
+    kept = [f"--exclude=/{one}" for one in (MODEL, REFERENCE, COMPILED)]
+    git("clean", "-ffdxq", *kept, cwd=path)  # what no commit holds, ignored or not, and no hash names
     os.utime(path)
     home = Checkout(path, _python(path, folder.absolute()), None)
     if model:
@@ -72,28 +72,18 @@ def _is_at(path: Path, commit: str) -> bool:
 
 def _add(path: Path, version: Known) -> None:
     if not has(version.commit):
-        _fetch(version)
+        try:
+            remote.fetch(version.commit)
+        except LoopError as error:
+            raise LoopError(
+                f"commit {version.commit[:12]} of version {version.version} cannot be had: {error.found}",
+                "a commit of this repository, or of origin",
+                "`git fetch origin main`",
+            ) from None
     if path.exists():
         shutil.rmtree(path)
     git("worktree", "prune")
-    git(*QUIET, "worktree", "add", "--quiet", "--detach", str(path), version.commit)
-
-
-def _clean(path: Path) -> None:
-    """Remove what no commit holds, ignored or not, but the outputs of the pipeline, which have hashes."""
-    kept = [f"--exclude=/{one}" for one in (MODEL, REFERENCE, COMPILED)]
-    git("clean", "-ffdxq", *kept, cwd=path)
-
-
-def _fetch(version: Known) -> None:
-    try:
-        remote.fetch(version.commit)
-    except LoopError as error:
-        raise LoopError(
-            f"commit {version.commit[:12]} of version {version.version} cannot be had: {error.found}",
-            "a commit of this repository, or of origin",
-            "`git fetch origin main`",
-        ) from None
+    git("worktree", "add", "--quiet", "--detach", str(path), version.commit)
 
 
 def _lock(path: Path) -> str:

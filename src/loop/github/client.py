@@ -32,7 +32,7 @@ class GitHub:
         self.api, self.server, self.repository, self.token = api.rstrip("/"), server, repository, token
         self._session = requests.Session()
         self._session.headers["Accept"] = "application/vnd.github+json"
-        self._session.headers["Authorization"] = f"Bearer {token}"
+        self._session.auth = self._signed  # a header alone gives way to a ~/.netrc
         self._session.headers["X-GitHub-Api-Version"] = "2022-11-28"
         retry = Retry(
             total=3,
@@ -72,6 +72,14 @@ class GitHub:
             if len(items) < 100:
                 return
             page += 1
+
+    def linked(self, path: str, **query: Any) -> Iterator[Any]:
+        """Every item of a list whose pages have no numbers: each names the next."""
+        url, asked = f"{self.api}/repos/{self.repository}/{path}", {"per_page": 100, **query}
+        while url:
+            answer = self._ask("GET", url, params=asked)
+            yield from _read(answer)
+            url, asked = answer.links.get("next", {}).get("url", ""), {}
 
     def post(self, path: str, **body: Any) -> Any:
         """Make something."""
@@ -116,9 +124,14 @@ class GitHub:
             raise _silent("GET", url, error) from None
         return b"".join(parts)
 
+    def _signed(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self.token}"
+        return request
+
     def _once(self, url: str, **how: Any) -> Any:
         with requests.Session() as session:  # without the retries of the other
             session.headers.update(self._session.headers)
+            session.auth = self._signed
             return _read(self._ask("POST", url, session, **how))
 
     def _json(self, method: str, path: str, **how: Any) -> Any:

@@ -29,9 +29,7 @@ def put(github: GitHub, number: int, sha: str, body: str) -> None:
     if edits is not ours and ours is not None:
         _rest(github, number, text, ours)
         return
-    action = (
-        "update" if edits is ours else "create"
-    )  # a stranger's comment with the mark stays the stranger's
+    action = "update" if edits is ours else "create"  # a stranger's with the mark stays the stranger's
     try:
         _cml(github, number, body, action)
     except LoopError as error:

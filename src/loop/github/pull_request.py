@@ -56,7 +56,7 @@ def clone(commit: str) -> Iterator[Path]:
         with (place / ".git/config").open("a", encoding="utf-8") as settings:
             quoted = json.dumps(url, ensure_ascii=False)
             settings.write(f'[remote "origin"]\n\turl = {quoted}\n\tfetch = +refs/heads/*:{TRACKING}/*\n')
-        git("-c", "advice.detachedHead=false", "checkout", "--quiet", commit, cwd=place)
+        git("checkout", "--quiet", commit, cwd=place)
         yield place
 
 

@@ -1,21 +1,23 @@
 """From a model file alone to the commit that holds it, and to what made it: `loop lineage MODEL`."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
 
-from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.base.files import digest
+from loop.base.template import fill
+from loop.production.state import Version
 from loop.repo.commit import Commit, of_model
 from loop.repo.git import git
 from loop.settings import yaml_file
 from loop.settings.paths import LINEAGE, PIPELINE_LOCK
 
 
-def screen(model: Path) -> str:
-    """One screen about a model file: which commit holds it, and what made it.
+def screen(model: Path, versions: Iterable[Version] = ()) -> str:
+    """One screen about a model file: which of the versions and commits hold it, and what made it.
 
     Raises LoopError when the file is missing, or no commit reachable here names its hash.
     """
@@ -35,18 +37,17 @@ def screen(model: Path) -> str:
     stages = yaml_file.parse(_file(PIPELINE_LOCK, commit))["stages"]
     data = {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
     links = {name: value for name, value in data.items() if name.startswith("data/")} | made["data"]
-    return "\n".join(
-        [
-            f"model   {model}  sha256 {sha256}",
-            f"commit  {_about(found)}",
-            f"rows    {made['rows']:,}",
-            *(f"  {name:<32} {value}" for name, value in (links | made["environment"]).items()),
-            f"code    {counted(len(made['code']), 'file')}",
-            *(f"  {name:<32} {value}" for name, value in made["code"].items()),
-            "params",
-            *(f"  {line}" for line in yaml.safe_dump(made["params"], sort_keys=False).splitlines()),
-        ]
-    )
+    return fill(
+        "loop.history",
+        "model.txt.j2",
+        versions=[one.version for one in versions if one.model == sha256],
+        model=model,
+        sha256=sha256,
+        about=_about(found),
+        made=made,
+        links=links | made["environment"],
+        params=yaml.safe_dump(made["params"], sort_keys=False).splitlines(),
+    ).rstrip("\n")
 
 
 def _about(found: list[str]) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from loop.base.counted import counted
-from loop.base.errors import LoopError
+from loop.base.errors import LoopError, first_line
 from loop.base.markup import plain
 from loop.base.warning import warn
 from loop.model import tracking
@@ -71,7 +71,7 @@ def follow(after: Production) -> None:
     try:
         print(sync(after), flush=True)
     except Exception as error:  # whatever a client of a server that is down raises
-        warn(f"MLflow does not follow yet: {plain(error, 200)}; `loop registry sync` fixes it")
+        warn(f"MLflow does not follow yet: {first_line(error, 200)}; `loop registry sync` fixes it")
 
 
 def sync(production: Production) -> Synced:
@@ -88,7 +88,7 @@ def sync(production: Production) -> Synced:
         done = _sync(client, production)
     except (MlflowException, SQLAlchemyError) as error:
         raise LoopError(
-            f"MLflow's registry refused: {plain(str(error).splitlines()[0], 200)}",
+            f"MLflow's registry refused: {plain(first_line(error), 200)}",
             "a registry that can be written",
             "look at the server and at your rights, then run `loop registry sync`",
         ) from None

@@ -74,19 +74,10 @@ def transitions(ref: str | None) -> list[Transition]:
         repairs = bool(found) and found[-1].state is None
         if state is not None and not repairs and commit not in meddled:
             kind, version = kind_of(before, state, numbers - there)
+        when, evidence = pd.Timestamp(at).tz_convert("UTC"), body.removesuffix(trailers).strip()
+        named = dict(line.split(": ", 1) for line in trailers.splitlines() if ": " in line)
         found.append(
-            Transition(
-                commit,
-                pd.Timestamp(at).tz_convert("UTC"),
-                author,
-                subject,
-                body.removesuffix(trailers).strip(),
-                dict(line.split(": ", 1) for line in trailers.splitlines() if ": " in line),
-                kind,
-                version,
-                state,
-                problem,
-            )
+            Transition(commit, when, author, subject, evidence, named, kind, version, state, problem)
         )
         before, there = state or before, there | numbers
     return found

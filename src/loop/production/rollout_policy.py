@@ -41,9 +41,7 @@ class Limits(Section):
     disagreement_max: float = Field(ge=0, le=1)  # share of pairs with another decision
     error_share_max: float = Field(ge=0, le=1)  # share of requests that the challenger left unanswered
     latency_times_max: float = Field(gt=0)  # its median, in times of the champion's
-    alpha: float = Field(
-        gt=0, lt=1
-    )  # chance to call an equal challenger worse, however often it is evaluated
+    alpha: float = Field(gt=0, lt=1)  # chance to call an equal challenger worse, however often it is seen
     loss_max: float = Field(ge=0)  # of the primary metric per row, against the champion's arm
     cost_max: float = Field(ge=0)  # of the business metric per row, likewise
 
@@ -52,9 +50,7 @@ class Policy(Section):
     """The whole file."""
 
     approvals: int = Field(default=1, ge=0, le=6)  # by others, of a change that is to be released
-    gate_app: str | None = Field(
-        default=None, pattern=r"^[a-z0-9-]+$"
-    )  # an App of one's own that sets `gate`
+    gate_app: str | None = Field(default=None, pattern=r"^[a-z0-9-]+$")  # an App of one's own sets `gate`
     image: str | None  # where images are pushed; None: ghcr.io/OWNER/NAME
     entity_header: str = Field(pattern=r"^[A-Za-z][A-Za-z-]*$")  # requests that share it share a model
     timeout_ms: int = Field(ge=1)  # a challenger that takes longer has its request answered by the champion
@@ -83,9 +79,9 @@ def in_force() -> Policy:
     where = Path(f"{POLICY} on {main.removeprefix('refs/remotes/')}")
     try:
         values = Commit(main).yaml(POLICY)
-    except LoopError:
+    except LoopError as error:
         raise LoopError(
-            f"there is no {where} that can be read", "the policy of main", "fix it there"
+            f"{where} cannot be read: {error.found}", "the policy of main", "fix it there"
         ) from None
     return parse("policy", values, Policy, where)
 

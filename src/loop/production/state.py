@@ -20,10 +20,7 @@ from loop.settings.params import Instant, Section, parse
 
 BRANCH = "production"
 STATE, VERSIONS = Path("rollout.yaml"), Path("versions")
-REFS = (
-    f"refs/remotes/origin/{BRANCH}",
-    f"refs/heads/{BRANCH}",
-)  # a clone of one that has it, or the only one
+REFS = (f"refs/remotes/origin/{BRANCH}", f"refs/heads/{BRANCH}")  # of a clone, or the only one
 RECORD = re.compile(rf"{VERSIONS}/([1-9][0-9]{{0,8}})\.yaml")
 AHEAD = timedelta(days=1)  # clocks differ by less
 

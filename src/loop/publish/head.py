@@ -35,7 +35,7 @@ class Head:
 
     def holds(self, sha: str) -> bool:
         """Whether a commit is in its history."""
-        return _is_ancestor(sha, self.sha)
+        return bool(re.fullmatch("[0-9a-f]{40}", sha)) and git.is_ancestor(sha, self.sha)
 
     def changed(self, since: str) -> list[str]:
         """Paths that differ from another commit."""
@@ -73,15 +73,6 @@ def _fetch(github: GitHub, pull: Pull, ref: str) -> Head:
 def merge_base(sha: str) -> str:
     """The newest commit that main and another commit share."""
     return _git("merge-base", "HEAD", sha).decode().strip()
-
-
-def in_main(sha: str) -> bool:
-    """Whether a commit is one of main's, which is checked out here."""
-    return _is_ancestor(sha, "HEAD")
-
-
-def _is_ancestor(sha: str, of: str) -> bool:
-    return bool(re.fullmatch("[0-9a-f]{40}", sha)) and git.is_ancestor(sha, of)
 
 
 def _git(*arguments: str, token: str = "") -> bytes:

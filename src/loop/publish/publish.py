@@ -163,7 +163,7 @@ def _artifact(case: Case) -> Artifact:
     if case.run.queued:  # on top of the entry before it, which main does not have yet
         judged = case.head.parents()[:1] == [base]
     else:
-        judged = head.in_main(base) and Head(base).holds(head.merge_base(case.run.sha))
+        judged = Head("HEAD").holds(base) and Head(base).holds(head.merge_base(case.run.sha))
     if judged_commit != case.run.sha or not (
         judged or (base == "" and found.verdict.verdict == "inconclusive")
     ):

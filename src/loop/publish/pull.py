@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from loop.base.markup import plain
 from loop.github.client import GitHub
@@ -73,7 +72,7 @@ def find(github: GitHub, run: Run) -> Pull:
     mine = [
         found
         for found in listed
-        if _home(found) == run.repository
+        if (found["head"].get("repo") or {}).get("full_name") == run.repository
         and found["head"]["ref"] == run.branch
         and found["base"]["ref"] == found["base"]["repo"]["default_branch"]
     ]
@@ -100,7 +99,3 @@ def failed_steps(github: GitHub, run: Run) -> list[str]:
     return [
         step["name"] for job in jobs for step in job.get("steps") or [] if step.get("conclusion") == "failure"
     ]
-
-
-def _home(found: dict[str, Any]) -> str | None:
-    return (found["head"].get("repo") or {}).get("full_name")

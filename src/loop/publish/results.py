@@ -17,10 +17,11 @@ from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.publish.artifact import LOCK, result
 from loop.publish.head import Head
+from loop.repo import dvc_yaml
+from loop.repo.dvc_yaml import Stage
 from loop.settings import yaml_file
 
 PIPELINE = "dvc.yaml"
-_OUTS = ("outs", "metrics", "plots")
 MOST = 200  # stages, and dependencies of one
 SECONDS = 120
 _HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
@@ -53,13 +54,15 @@ def _needed(files: dict[str, bytes], head: Head) -> dict[str, bytes]:
     few = isinstance(stages, dict) and len(stages) <= MOST
     if not few or not isinstance(asked, dict) or stages.keys() != asked.keys():
         raise _wrong(f"its stages are not those of {PIPELINE}")
-    for name in asked:
-        _check_stage(str(name), stages[name], asked[name], stages, head)
-    small = list(_small(stages, asked, files))
+    listed = dvc_yaml.stages(pipeline)
+    for stage in listed:
+        _check_stage(stages[stage.name], asked[stage.name], stage, stages, head)
+    small = [path for stage in listed for path in _small(stages[stage.name], stage, files)]
     return {path: files[path] for path in [LOCK, *small] if not _same(files[path], head.read(path))}
 
 
-def _check_stage(name: str, found: Any, asked: Any, stages: dict[str, Any], head: Head) -> None:
+def _check_stage(found: Any, asked: Any, stage: Stage, stages: dict[str, Any], head: Head) -> None:
+    name = stage.name
     if not isinstance(found, dict) or not isinstance(asked, dict) or not found.keys() <= _STAGE:
         raise _wrong(f"stage {name} has keys that DVC does not write")
     if "wdir" in asked or len(found.get("deps") or []) > MOST:
@@ -69,9 +72,9 @@ def _check_stage(name: str, found: Any, asked: Any, stages: dict[str, Any], head
     if found.get("cmd") != asked.get("cmd"):
         raise _wrong(f"stage {name} has another command than {PIPELINE}")
     deps, outs = (_entries(name, found.get(kind)) for kind in ("deps", "outs"))
-    if deps.keys() != _paths(asked, "deps") or outs.keys() != _paths(asked, *_OUTS):
+    if deps.keys() != set(stage.deps) or outs.keys() != stage.outs.keys():
         raise _wrong(f"stage {name} has other files than {PIPELINE}")
-    made = {path: md5 for stage in stages.values() for path, md5 in _entries("", stage.get("outs")).items()}
+    made = {path: md5 for one in stages.values() for path, md5 in _entries("", one.get("outs")).items()}
     for path, md5 in deps.items():
         known = made[path] if path in made else _hash(path, head)
         if known is None and any(str(parent) in made for parent in PurePosixPath(path).parents):
@@ -80,7 +83,7 @@ def _check_stage(name: str, found: Any, asked: Any, stages: dict[str, Any], head
             raise _wrong(f"stage {name} depends on {path}: no file in git, and nobody's output")
         if known != md5:
             raise _wrong(f"stage {name} was run with another {path} than this branch has")
-    if found.get("params", {}) != _params(asked, head):
+    if found.get("params", {}) != _params(stage, head):
         raise _wrong(f"stage {name} was run with other params than this branch has")
 
 
@@ -111,15 +114,10 @@ def _entries(stage: str, listed: Any) -> dict[str, str]:
     return found
 
 
-def _paths(stage: dict[str, Any], *kinds: str) -> set[str]:
-    entries = [entry for kind in kinds for entry in stage.get(kind) or []]
-    return {str(next(iter(entry)) if isinstance(entry, dict) else entry) for entry in entries}
-
-
-def _params(stage: dict[str, Any], head: Head) -> dict[str, Any]:
+def _params(stage: Stage, head: Head) -> dict[str, Any]:
     """The params of a stage as dvc.lock has them, read from the head's files."""
     found: dict[str, Any] = {}
-    for entry in stage.get("params") or []:
+    for entry in stage.params:
         files = entry if isinstance(entry, dict) else {"params.yaml": [entry]}
         for file, keys in files.items():
             values = _read(head, str(file))
@@ -133,19 +131,15 @@ def _at(values: Any, key: str) -> Any:
     return values
 
 
-def _small(stages: dict[str, Any], asked: dict[str, Any], files: dict[str, bytes]) -> Iterator[str]:
-    """Files that git keeps, each as the lock names it."""
-    for name, stage in asked.items():
-        named = _entries(str(name), stages[name].get("outs"))
-        entries = [entry for kind in _OUTS for entry in stage.get(kind) or [] if isinstance(entry, dict)]
-        for path in [
-            str(path) for e in entries for path, how in e.items() if (how or {}).get("cache") is False
-        ]:
-            if path not in files or not result(path):
-                raise _wrong(f"the artifact lacks {path}, which stage {name} writes")
-            if _md5(files[path]) != named[path]:
-                raise _wrong(f"{path} is not the one that stage {name} wrote")
-            yield path
+def _small(found: dict[str, Any], stage: Stage, files: dict[str, bytes]) -> Iterator[str]:
+    """Files of a stage that git keeps, each as its lock names it."""
+    named = _entries(stage.name, found.get("outs"))
+    for path in stage.in_git:
+        if path not in files or not result(path):
+            raise _wrong(f"the artifact lacks {path}, which stage {stage.name} writes")
+        if _md5(files[path]) != named[path]:
+            raise _wrong(f"{path} is not the one that stage {stage.name} wrote")
+        yield path
 
 
 @cache

@@ -167,35 +167,41 @@ def _makers(github: GitHub, pull: dict[str, Any], path: str) -> tuple[set[str], 
     The names in a commit are what its maker wrote there: who pushed it is what GitHub saw.
     """
     commits = list(github.pages(f"{path}/commits"))
-    own = [one for one in commits if not (len(one["parents"]) > 1 and _by_the_forge(one))]
-    pushed = _pushers(github, pull, {one["sha"] for one in own})
-    named = {who["login"] for one in own for who in (one.get("author"), one.get("committer")) if who}
-    unknown = [one["sha"][:12] for one in own if not one.get("author")]
+    own = {one["sha"]: one for one in commits if not (len(one["parents"]) > 1 and _by_the_forge(one))}
+    pushes = [one for one in _pushes(github, pull) if one["after"] in own and one.get("actor")]
+    pushed = {one["actor"]["login"] for one in pushes}
+    named = {who["login"] for one in own.values() for who in (one.get("author"), one.get("committer")) if who}
+    unknown = [sha for sha, one in own.items() if not one.get("author")]
     lacks = [f"it has {MOST} commits or more, and GitHub names no others"] if len(commits) >= MOST else []
     if unknown and not pushed - {BOT}:
-        lacks += [f"GitHub knows neither who made commit {unknown[0]} nor who pushed it"]
+        lacks += [f"GitHub knows neither who made commit {unknown[0][:12]} nor who pushed it"]
+    by_bot = [one["after"] for one in pushes if one["actor"]["login"] == BOT]
+    if named - {BOT, FORGE} and (blind := [sha for sha in by_bot if not _signed(own[sha])]):
+        lacks += [f"a workflow pushed commit {blind[0][:12]}: GitHub does not know for whom"]
     return (named | pushed) - {BOT, FORGE} | {_login(pull)}, lacks
 
 
 def _by_the_forge(commit: dict[str, Any]) -> bool:
     """Whether GitHub itself made it: its name alone can be written by anybody."""
-    signed = commit["commit"]["verification"]["verified"]
-    return bool(signed and (commit.get("committer") or {}).get("login") == FORGE)
+    return _signed(commit) and (commit.get("committer") or {}).get("login") == FORGE
 
 
-def _pushers(github: GitHub, pull: dict[str, Any], shas: set[str]) -> set[str]:
-    """Who pushed these commits to the pull request's branch; nobody where GitHub does not say."""
+def _signed(commit: dict[str, Any]) -> bool:
+    return bool(commit["commit"]["verification"]["verified"])
+
+
+def _pushes(github: GitHub, pull: dict[str, Any]) -> list[dict[str, Any]]:
+    """The pushes to the pull request's branch, each with its actor; none where GitHub does not say."""
     home = (pull["head"].get("repo") or {}).get("full_name")
     if home is None:  # a fork that is gone
-        return set()
+        return []
     there = GitHub(github.api, github.server, home, github.token)
     try:
-        listed = there.get("activity", ref=f"refs/heads/{pull['head']['ref']}", per_page=100)
+        return list(there.linked("activity", ref=f"refs/heads/{pull['head']['ref']}"))
     except RefusalError as error:
         if error.status in (403, 404):  # a private fork, or an older GitHub
-            return set()
+            return []
         raise
-    return {one["actor"]["login"] for one in listed if one["after"] in shas and one.get("actor")}
 
 
 def _login(pull: dict[str, Any]) -> str:

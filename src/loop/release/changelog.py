@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loop.base.markup import render
+from loop.model.tracking import flat
 from loop.repo import dvc_lock as lock
 
 MOST = 40  # lines of one list
@@ -36,17 +37,6 @@ def changelog(was: Contents | None, now: Contents) -> str:
         "most": MOST,
     }
     return render("loop.release", "changelog.md.j2", values).strip()
-
-
-def flat(value: Any, key: str = "") -> dict[str, Any]:
-    """Dotted key -> value of nested mappings; lists are values."""
-    if not isinstance(value, dict):
-        return {key: value}
-    return {
-        name: part
-        for inner, of in value.items()
-        for name, part in flat(of, f"{key}.{inner}" if key else str(inner)).items()
-    }
 
 
 def _holdout(contents: Contents) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from loop.production import content
 from loop.production.content import Content
-from loop.production.state import Production, Refused, Version
+from loop.production.state import Production, Version
 from loop.production.transitions import on_its_way
 from loop.repo.git import has, is_ancestor
 
@@ -51,7 +51,10 @@ def _nothing(now: Production, commit: str, here: Content) -> str | None:
         return "there is no model on main yet"
     for one in now.state.refused:
         if one.version in now.versions and _holds(here, now, now.version(one.version)):
-            return _taken_back(one)
+            return (
+                f"main still holds version {one.version}, which was taken back on {one.at:%Y-%m-%d}: "
+                f"{one.reason}; merge its revert, or go forward with another change"
+            )
     if (same := _serving(now, commit, here)) is not None:
         return f"neither the model nor what serves it differs from version {same.version}"
     return None
@@ -82,13 +85,6 @@ def _holds(here: Content, now: Production, gone: Version) -> bool:
         return here.model == was.model
     brought = was.differing(content.of(base.commit))
     return all(here.served.get(path) == was.served.get(path) for path in brought)
-
-
-def _taken_back(one: Refused) -> str:
-    return (
-        f"main still holds version {one.version}, which was taken back on {one.at:%Y-%m-%d}: {one.reason}; "
-        "merge its revert, or go forward with another change"
-    )
 
 
 def _changed(here: Content, last: Version | None) -> str:

@@ -38,6 +38,7 @@ def main() -> int:
     Raises LoopError that names what is missing when the commit may not be released.
     """
     plan = make()
+    last = plan.needs_release.last
     number = plan.needs_release.number or (plan.unpublished.version if plan.unpublished else "")
     name = image() if plan.go else ""
     workflow_output.put(
@@ -46,13 +47,10 @@ def main() -> int:
         version=number,
         image=name,
         registry=name.split("/")[0],
-        model_changed=_model_changed(plan),
+        model_changed=last is None or content.of(last.commit).model != content.of(plan.commit).model,
     )
-    text = (
-        f"release version {number}: {plan.needs_release.reason}"
-        if plan.go
-        else f"nothing to release: {plan.needs_release.reason}"
-    )
+    what = f"release version {number}" if plan.go else "nothing to release"
+    text = f"{what}: {plan.needs_release.reason}"
     for one in plan.evidence:
         who = f"#{one.pull} by {one.author}, approved by {one.approver or 'nobody'}: " if one.pull else ""
         who += one.verdict
@@ -88,8 +86,3 @@ def image() -> str:
     """The name under which images are pushed, by the policy or by the repository's own name."""
     named = rollout_policy.read().image
     return named or f"{REGISTRY}/{os.environ.get('GITHUB_REPOSITORY', '')}".lower()
-
-
-def _model_changed(plan: Plan) -> bool:
-    last = plan.needs_release.last
-    return last is None or content.of(last.commit).model != content.of(plan.commit).model

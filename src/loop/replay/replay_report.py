@@ -16,7 +16,7 @@ from loop.settings.params import Resampling
 from loop.stats import bootstrap
 from problem import metrics
 
-ALARMS = ("warning", "retrain", "alert")
+ALARMS = ("warning", "loss", "retrain", "alert")
 NAMES = {"frozen": "frozen champion", "monthly": "blind monthly retrain", "loop": "this loop"}
 SMOOTH = 28  # days that a point of the curves is the mean of
 CAVEAT = "One year cannot tell a season from a lasting change."

@@ -12,6 +12,7 @@ from pathlib import Path
 from loop.base import environment, program
 from loop.base.errors import LoopError
 from loop.base.program import Done
+from loop.repo import remote
 from loop.repo.git import git
 
 _LOOP = (sys.executable, "-m", "loop.cli")
@@ -29,12 +30,8 @@ class Scratch:
         """What a command prints there, by the clone's own code. Raises LoopError for another exit code."""
         done = self._run(*_LOOP, *command)
         if done.code not in may_end:
-            output = [line for line in (done.errors + done.out).splitlines() if line.strip()]
-            gist = (
-                [line for line in output if line.startswith("error: ")] or output[-1:] or ["it said nothing"]
-            )
             raise LoopError(
-                f"`loop {' '.join(command)}` ended with {done.code}: {gist[0][:300]}",
+                f"`loop {' '.join(command)}` ended with {done.code}: {done.gist()}",
                 "a command that does what it does in life",
                 "run that command in a clone to see more",
             )
@@ -42,15 +39,8 @@ class Scratch:
 
     def git(self, *arguments: str) -> str:
         """What git prints there; commits are made in the name of the replay."""
-        who = (
-            "-c",
-            "user.name=replay",
-            "-c",
-            "user.email=replay@localhost",
-            "-c",
-            "core.hooksPath=/dev/null",
-        )
-        return git(*who, *arguments, cwd=self.path)
+        own = (*remote.commits_as("replay", "replay@localhost"), "-c", "commit.gpgSign=false")
+        return git(*own, *arguments, cwd=self.path)
 
     def _run(self, *command: str) -> Done:
         env = environment.child(_STRANGE, PYTHONPATH=str(self.path / "src"), MLFLOW_DISABLE_TELEMETRY="true")

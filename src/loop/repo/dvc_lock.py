@@ -60,7 +60,8 @@ def hold(wanted: Mapping[str, Any], by: Path = PIPELINE_LOCK) -> None:
             raise LoopError(
                 f"{path} has the hash {found[:12]}, and {by} names {str(md5)[:12]}",
                 "to read exactly what is named, whatever a cache or an ignore file says",
-                f"`rm -r {path} .dvc/cache`, then `loop run` makes or brings it again",
+                f"`rm -r {path} && chmod -R u+w .dvc/cache`, then `loop run`: DVC drops what is not as it is "
+                "named, and brings it or makes it again",
             )
 
 

@@ -10,13 +10,17 @@ from loop.base.program import Done
 
 Env = Mapping[str, str] | None
 SECONDS = 600.0  # of a call that stays on this machine: a checkout of a large tree
-_NEUTRAL = {  # what a person's own settings must not change in what git prints, or checks out
+_NEUTRAL = {  # what a person's own settings must not change in what git prints, checks out or runs
+    "advice.detachedHead": "false",
+    "color.diff": "false",
     "color.ui": "false",
     "core.autocrlf": "false",
+    "core.hooksPath": "/dev/null",
     "core.quotePath": "true",
     "diff.ignoreSubmodules": "none",
     "diff.orderFile": "/dev/null",
     "diff.relative": "false",
+    "i18n.commitEncoding": "UTF-8",
     "i18n.logOutputEncoding": "UTF-8",
     "log.follow": "false",
     "log.showSignature": "false",

@@ -11,14 +11,17 @@ _FOLDERS = {  # folder -> ends of names in it that are only read
     "data": {*_TEXTS, ".json", ".csv", ".parquet"},
 }
 _FILES = {"params.yaml", "dvc.lock", "LICENSE"}
-_STEERING = {  # what DVC, git, Python and uv obey in whatever folder it lies
+_STEERING = {  # what DVC, git, make and pytest obey in whatever folder it lies
     *(".dvcignore", "dvc.yaml", "dvc.lock", ".gitattributes", ".gitmodules", ".lfsconfig"),
-    *("sitecustomize.py", "usercustomize.py", "pyvenv.cfg", ".python-version", "uv.toml", ".env"),
+    *("GNUmakefile", "makefile", "conftest.py", ".env"),
 }
-_ENDS = {".dvc", ".pth", ".so", ".pyc"}
+_LOADED = {"sitecustomize.py", "usercustomize.py", "pyvenv.cfg", ".python-version", "uv.toml"}
+_ENDS = {".pth", ".so", ".pyc"}
+_ENVIRONMENT = {".venv", ".tools"}
 _MACHINERY = {  # where what makes, judges or builds lies
     *("src", ".github", ".ci", "deploy", "Makefile", "dvc.yaml", "uv.lock", "pyproject.toml"),
-    *("requirements-uv.txt", "bentofile.yaml"),
+    *("requirements-uv.txt", "bentofile.yaml", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg"),
+    *("ruff.toml", ".ruff.toml", "mypy.ini", ".mypy.ini"),
 }
 
 _OTHERS = 2  # the last rank
@@ -40,8 +43,18 @@ def steers(path: str) -> bool:
     place = PurePosixPath(path)
     if path in _FILES:
         return False
-    shadows = place.suffix == ".py" and str(place.parent) in (".", "src")  # a library's name, found before it
-    return shadows or ".dvc" in place.parts or place.name in _STEERING or place.suffix in _ENDS
+    return place.name in _STEERING or ".dvc" in (place.suffix, *place.parts) or loaded(path)
+
+
+def loaded(path: str) -> bool:
+    """Whether Python or uv take it up whatever runs, so that it is in each stage and no stage lists it."""
+    place = PurePosixPath(path)
+    if place.name in _LOADED or place.suffix in _ENDS or not _ENVIRONMENT.isdisjoint(place.parts):
+        return True
+    if place.name == "__init__.py":  # of a package that is found before a library, or of ours
+        return _top(path) == "src" or len(place.parts) == 2
+    plugin = any(part.endswith((".dist-info", ".egg-info")) for part in place.parts)
+    return plugin or (place.suffix == ".py" and str(place.parent) in (".", "src"))
 
 
 def shown(paths: Iterable[str]) -> list[str]:
@@ -65,9 +78,8 @@ def _kind(path: str) -> tuple[int, str]:
     """A rank, and one of a few names."""
     place = PurePosixPath(path)
     if steers(path):
-        return 0, ".dvc" if ".dvc" in place.parts else place.name if place.name in _STEERING else place.suffix
-    if place.name == "conftest.py":
-        return 1, place.name
+        folders = (_ENVIRONMENT | {".dvc"}).intersection(place.parts)
+        return 0, min(folders, default=place.name if place.name in _STEERING | _LOADED else place.suffix)
     if _top(path) in _MACHINERY:
         two = "/".join(place.parts[:2])
         return 1, two if two in ("src/loop", "src/problem", ".github/workflows") else _top(path)

@@ -74,14 +74,15 @@ def auth_by_environment(token: str, server: str = "") -> dict[str, str]:
 
 
 def identity() -> dict[str, str]:
-    """Variables that say who commits: none for the user of git; the bot in a workflow, or for nobody."""
-    try:
-        if not os.environ.get("GITHUB_ACTIONS"):
+    """Variables that say who commits: the bot in a workflow, none for the user of git, else the machine's."""
+    name, mail = BOT
+    if not os.environ.get("GITHUB_ACTIONS"):
+        try:
             git("var", "GIT_COMMITTER_IDENT")
             return {}
-    except LoopError:
-        pass
-    name, mail = BOT
+        except LoopError:
+            name = getpass.getuser()
+            mail = f"{name}@localhost"
     return {
         "GIT_AUTHOR_NAME": name,
         "GIT_AUTHOR_EMAIL": mail,
@@ -92,10 +93,15 @@ def identity() -> dict[str, str]:
 
 def committer() -> tuple[str, str]:
     """Name and mail of who commits, as in this clone: one that is made of it does not know."""
-    if bot := identity():
-        return bot["GIT_COMMITTER_NAME"], bot["GIT_COMMITTER_EMAIL"]
+    if given := identity():
+        return given["GIT_COMMITTER_NAME"], given["GIT_COMMITTER_EMAIL"]
     found = re.match(r"(.*) <(.*)> ", git("var", "GIT_COMMITTER_IDENT"))
     return (found[1], found[2]) if found else BOT
+
+
+def commits_as(name: str, mail: str) -> tuple[str, ...]:
+    """Options of git by which somebody commits."""
+    return ("-c", f"user.name={name}", "-c", f"user.email={mail}")
 
 
 def who() -> str:

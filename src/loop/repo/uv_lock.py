@@ -7,13 +7,16 @@ it is installed, so it needs Python alone: uv checks the index of a package, not
 import re
 import sys
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 _HOST = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?(?=/)")  # what every reader of addresses reads alike
 _PYPI = {"https://pypi.org/simple", "https://files.pythonhosted.org"}
-_HERE = {"editable", "virtual", "path", "directory"}
-
+_KINDS = ("registry", "git", "url", "path", "directory", "editable", "virtual")  # of a source, in uv.lock
+_OWN = "."  # the project itself
+FILES = ("pyproject.toml", "uv.lock")
 Packages = dict[str, list[dict[str, Any]]]
 
 
@@ -23,7 +26,7 @@ def packages(text: str | None) -> Packages:
     try:
         for entry in tomllib.loads(text or "").get("package", []):
             found.setdefault(str(entry["name"]), []).append(entry)
-    except (tomllib.TOMLDecodeError, AttributeError, KeyError, TypeError):
+    except (ValueError, RecursionError, AttributeError, KeyError, TypeError):
         return {}
     return found
 
@@ -32,7 +35,7 @@ def rest(text: str) -> Any:
     """What a lock holds besides packages; the text itself of what is no lock."""
     try:
         return {key: value for key, value in tomllib.loads(text).items() if key != "package"}
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -42,13 +45,14 @@ def versions(entries: list[dict[str, Any]]) -> str:
 
 
 def origins(entries: list[dict[str, Any]]) -> set[str]:
-    """Where a package comes from: its index or repository, and the hosts of its files."""
+    """Where a package comes from: its index, repository or folder, and the hosts of its files."""
     sources = [(kind, str(at)) for entry in entries for kind, at in (entry.get("source") or {}).items()]
-    found = {at for kind, at in sources if kind not in (*_HERE, "subdirectory")}
+    found = {at for kind, at in sources if kind in _KINDS and at != _OWN}
     for entry in entries:
         for file in [entry.get("sdist") or {}, *(entry.get("wheels") or [])]:
-            if url := file.get("url"):
-                found.add(known[0] if (known := _HOST.match(url)) else url)
+            at = str(file.get("url") or file.get("path") or "")
+            known = _HOST.match(at) if _is_of(str(entry["name"]), at) else None
+            found |= {known[0] if known else at} - {""}
     return found
 
 
@@ -56,22 +60,45 @@ def strange(pyproject: str, lock: str) -> list[str]:
     """Packages of a lock from where pyproject.toml names nothing: `NAME from ADDRESS`."""
     tool = tomllib.loads(pyproject).get("tool", {})
     uv = tool.get("uv", {})
-    text = re.sub(r"//[^/@\s]*@", "//", str([uv, tool.get("loop")]))  # uv.lock has no passwords either
-    named = {one.rstrip("/") for one in re.findall(r"https?://[^\s'\"]+", text)}
+    indexes = _addresses([{key: value for key, value in uv.items() if key != "sources"}, tool.get("loop")])
+    folders = {str(one.get("path")) for one in _entries(uv.get("sources")) if isinstance(one, dict)}
+    members = [str(one) for one in (uv.get("workspace") or {}).get("members", [])]
     own = "index-url" in uv or any(one.get("default") for one in uv.get("index", []))
-    hosts = {known[0] for one in named if (known := _HOST.match(f"{one}/"))}
-    allowed = named | hosts | (set() if own else _PYPI)
+    hosts = {known[0] for one in indexes if (known := _HOST.match(f"{one}/"))}
+    allowed = indexes | hosts | folders | _addresses(uv.get("sources")) | (set() if own else _PYPI)
     return [
         f"{name} from {place}"
         for name, entries in packages(lock).items()
         for place in sorted(origins(entries))
         if re.split("[?#]", place)[0].rstrip("/") not in allowed
+        and not any(fnmatch(place, member) for member in members)
     ]
+
+
+def _addresses(values: Any) -> set[str]:
+    """The addresses in settings, without passwords, which uv.lock has not either."""
+    text = re.sub(r"//[^/@\s]*@", "//", str(values))
+    return {one.rstrip("/") for one in re.findall(r"https?://[^\s'\"]+", text)}
+
+
+def _entries(sources: Any) -> list[Any]:
+    """What `[tool.uv.sources]` says, one entry for each source of each package."""
+    return [one for some in (sources or {}).values() for one in (some if isinstance(some, list) else [some])]
+
+
+def _is_of(name: str, url: str) -> bool:
+    """Whether an address names a file of this package: an index has those of strangers too."""
+    file = unquote(re.split("[?#]", url)[0].rpartition("/")[2])
+    return any(_plain(file[: found.start()]) == _plain(name) for found in re.finditer(r"-(?=v?\d)", file))
+
+
+def _plain(name: str) -> str:
+    return re.sub("[-_.]+", "-", name).lower()
 
 
 def main() -> None:
     """End with an error where a package of uv.lock comes from a place that pyproject.toml does not name."""
-    found = strange(Path("pyproject.toml").read_text("utf-8"), Path("uv.lock").read_text("utf-8"))
+    found = strange(*(Path(name).read_text("utf-8") for name in FILES))
     if found:
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
         sys.exit(

@@ -18,7 +18,7 @@ from typing import IO, Any
 from loop.base import environment, program
 from loop.base.errors import LoopError
 from loop.base.files import digest
-from loop.repo import protocol
+from loop.repo import protocol, uv_lock
 from loop.repo.git import git
 from loop.settings.paths import ENVIRONMENT_LOCK
 
@@ -95,17 +95,18 @@ class Scorer:
 
     def __init__(self, process: program.Process, errors: IO[bytes]) -> None:
         self._process, self._errors = process, errors
-        self._ready = False
+        self._version = 0
 
     def ask(self, **question: Any) -> dict[str, Any]:
         """The answer to one question; see `loop.scorer`. Raises LoopError with what the process said."""
         try:
-            if not self._ready:
-                self._read()
-                self._ready = True
+            if not self._version:
+                self._version = int(self._read()["ready"])
+            if not question:
+                return {"version": self._version}
             self._write(json.dumps(question))
             return self._read()
-        except (OSError, ValueError):
+        except (OSError, ValueError, KeyError):
             self._process.kill()
             self._process.wait()
             self._errors.seek(0)
@@ -115,6 +116,11 @@ class Scorer:
                 "a model that its own code loads and scores",
                 "run `python -m loop.scorer` in a worktree of that commit",
             ) from None
+
+    @property
+    def version(self) -> int:
+        """Which questions it understands: a commit's own code answers."""
+        return int(self.ask()["version"])
 
     def _write(self, line: str) -> None:
         if self._process.stdin is not None:
@@ -144,8 +150,7 @@ def checkout(commit: str, here: Path) -> Iterator[Checkout]:
         group=0,
     )
     try:
-        quiet = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
-        git(*quiet, "worktree", "add", "--quiet", "--detach", str(path), commit, cwd=here)
+        git("worktree", "add", "--quiet", "--detach", str(path), commit, cwd=here)
         yield Checkout(path, _python(path, here, reaper.pid), reaper.pid)
     finally:
         reaper.communicate()
@@ -164,7 +169,17 @@ def uv(here: Path) -> str:
 
 
 def install(home: Checkout, environment: Path, here: Path) -> Path:
-    """The Python of an environment with the packages of a checkout's lock. Raises LoopError."""
+    """The Python of an environment with the packages of a checkout's lock. Raises LoopError.
+
+    Nothing is installed from where its pyproject.toml names nothing.
+    """
+    texts = [path.read_text("utf-8") for name in uv_lock.FILES if (path := home.path / name).is_file()]
+    if len(texts) == len(uv_lock.FILES) and (found := uv_lock.strange(*texts)):
+        raise LoopError(
+            f"{ENVIRONMENT_LOCK} of {home.path.name} takes {found[0]}",
+            "packages of PyPI, or of what its pyproject.toml names",
+            "look at the commit that brought it",
+        )
     sync = ("sync", "--locked", "--quiet", "--no-dev", "--no-install-project", "--python", sys.executable)
     try:
         home.run("env", f"UV_PROJECT_ENVIRONMENT={environment}", uv(here), *sync)

@@ -116,8 +116,7 @@ def _commit(home: Checkout, moved: Windows, now: pd.Timestamp) -> str:
     first, last = moved.holdout.since, moved.holdout.until
     judged = f"Judged on {first:%Y-%m-%d} to {last:%Y-%m-%d}, the newest days whose labels are final."
     message = remote.message(subject(moved), judged, **{TRAILER: f"{now:%Y-%m-%dT%H:%MZ}"})
-    name, mail = remote.committer()
-    who = ("-c", f"user.name={name}", "-c", f"user.email={mail}", "-c", "core.hooksPath=/dev/null")
+    who = remote.commits_as(*remote.committer())
     git("add", "--", str(PARAMS), *rerun.made(home.path), cwd=home.path)
     git(*who, "commit", "--quiet", "-m", message, cwd=home.path)
     return git("rev-parse", "HEAD", cwd=home.path)

@@ -1,4 +1,4 @@
-"""Whether a version can still serve: its image in the registry, or its files by hash where DVC keeps them.
+"""Whether a version can still serve: its image in the registry, its files by hash where this host needs them.
 
 Only what is gone for certain stops a rollback. A registry or a remote that does not answer, or answers
 strangers nothing, is reported and passed over: whoever is on call must not wait for it.
@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 import requests
 
-from loop.base.errors import LoopError
+from loop.base.errors import LoopError, first_line
 from loop.base.files import digest
-from loop.base.markup import plain
+from loop.deploy import deploy
 from loop.production.state import Version
 from loop.repo.commit import Commit
 from loop.repo.dvc_lock import outs
@@ -43,22 +43,31 @@ class _UnknownError(Exception):
 
 def check(version: Version) -> None:
     """Raise LoopError when a version is gone for certain; print why when that is unknown."""
-    what = version.image or f"what serves {version.commit[:12]}"
+    if version.image:
+        _check(version, version.image, lambda: _gone(str(version.image)), "an image that can be pulled", "")
+    if not version.image or deploy.by_processes():
+        run = "; or run it where its files are: on the host that serves"
+        expected = "its files in DVC's cache or remote, by hash"
+        what = f"what serves {version.commit[:12]}"
+        _check(version, what, lambda: _within(TIMEOUT_DVC, lambda: _lacks(version)), expected, run)
+
+
+def _check(version: Version, what: str, ask: Callable[[], str], expected: str, more: str) -> None:
     try:
-        if version.image:
-            lacks = "" if _image(version.image) else f"{version.image} is gone"
-        else:
-            lacks = _within(TIMEOUT_DVC, lambda: _lacks(version))
+        lacks = ask()
     except _UnknownError as why:
-        print(f"note: whether {what} is still there is unknown: {plain(why, 200)}", flush=True)
+        print(f"note: whether {what} is still there is unknown: {first_line(why, 200)}", flush=True)
         return
     if lacks:
         raise LoopError(
             f"version {version.version} cannot serve: {lacks}",
-            "an image that can be pulled" if version.image else "its files in DVC's cache or remote, by hash",
-            "`loop rollback --to` another version"
-            + ("" if version.image else "; or run it where its files are: on the host that serves"),
+            expected,
+            f"`loop rollback --to` another version{more}",
         )
+
+
+def _gone(image: str) -> str:
+    return "" if _image(image) else f"{image} is gone"
 
 
 def _image(image: str) -> bool:

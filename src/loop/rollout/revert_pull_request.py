@@ -128,8 +128,7 @@ def _revert(back: Back, place: Path) -> bool:
         return False
     reverted = "\n".join(f"This reverts commit {commit}." for commit in back.commits)
     why = f"Production went back to version {back.to.version}; its log says why."  # words could skip checks
-    name, mail = remote.committer()
-    who = ("-c", f"user.name={name}", "-c", f"user.email={mail}", "-c", "core.hooksPath=/dev/null")
+    who = remote.commits_as(*remote.committer())
     git(*who, "commit", "--quiet", "-m", remote.message(back.title, f"{why}\n\n{reverted}"), cwd=place)
     return True
 

@@ -45,6 +45,7 @@ def back(to: int | None, reason: str, now: pd.Timestamp) -> Production:
     run = workflow_output.run_url()
 
     def transition(there: Production) -> tuple[State, str, None]:
+        """Go back from what production is now, which may be newer than at the first try."""
         champion = there.state.champion
         champions.append(champion.version if champion else None)
         if champions[0] != champions[-1]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from loop.base.errors import LoopError
+from loop.base.errors import LoopError, first_line
 from loop.base.markup import plain
 from loop.data import prediction_log
 from loop.deploy import render
@@ -165,10 +165,8 @@ def _sufficient(shown: Evidence) -> None:
 def _evidence_text(state: State, folders: Sequence[Path], at: pd.Timestamp) -> str:
     try:
         shown = gathered(state, view(folders, at))
-    except (
-        Exception
-    ) as error:  # a broken log, source, metric or policy may not keep a bad model in production
-        return f"No evidence: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+    except Exception as error:  # whatever is broken may not keep a bad model in production
+        return f"No evidence: {first_line(error)}"
     return shown.text() if shown else ""
 
 

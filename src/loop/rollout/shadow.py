@@ -32,6 +32,7 @@ def compare(
     settled = ours[ours["at"] <= log["at"].max() - SETTLE] if len(log) else ours
     answered = settled[REQUEST].merge(theirs[REQUEST], how="left", indicator=True)["_merge"] == "both"
     unanswered = 1 - answered.to_numpy(np.float64)
+    shift = (both["score_theirs"] - both["score"]).to_numpy(np.float64)
 
     def check(title: str, part: np.ndarray, at: pd.Series, limit: float) -> Check:
         value, low, high = _by_day(part, at)
@@ -39,7 +40,7 @@ def compare(
         return Check(title, value, low, high, limit, status if _enough(len(part), needs) else "not enough")
 
     checks = [
-        check("score, challenger less champion", _difference(both), both["at"], limits.score_shift_max),
+        check("score, challenger less champion", shift, both["at"], limits.score_shift_max),
         *[
             check("requests decided otherwise", part, both["at"], limits.disagreement_max)
             for part in _decided_otherwise(both)
@@ -76,10 +77,6 @@ def latency(champion: pd.Series, challenger: pd.Series, limit: float, enough: bo
 
 def _enough(rows: int, needs: Needed) -> bool:
     return rows >= max(1, needs.rows_min)
-
-
-def _difference(both: pd.DataFrame) -> np.ndarray:
-    return (both["score_theirs"] - both["score"]).to_numpy(np.float64)
 
 
 def _decided_otherwise(both: pd.DataFrame) -> list[np.ndarray]:

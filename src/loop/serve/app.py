@@ -1,6 +1,6 @@
 """The HTTP of a prediction, on bare ASGI: what a framework does for each request costs more than the model.
 
-Everything that is not here (health, metrics, the pages' files) goes on to BentoML. A refusal is JSON with
+What is not here, the pages' files, goes on to BentoML. A refusal is JSON with
 field, found and expected; nothing that a caller sends ends as a traceback.
 """
 
@@ -36,7 +36,8 @@ ASSETS = "/static_content/"  # BentoML's copy of the page's scripts
 ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 YES_NO = {"true": True, "1": True, "false": False, "0": False}
 JSON = b"application/json"
-LONG = 16 * 2**10  # bytes of a body from which on it waits its turn
+LONG = 2 * 2**10  # bytes of a body from which on it waits its turn
+SHARE = 0.002  # seconds of such work for each of which the event loop then has a turn
 DRAINED = 4  # times of the longest body that are read of one that is longer
 PATIENCE = 30.0  # seconds in which a body must have come
 METRICS = b"text/plain; version=0.0.4; charset=utf-8"
@@ -54,17 +55,21 @@ class Front:
 
     def __init__(self, inner: App, serving: "Callable[[], Server | None]") -> None:
         self._inner, self._serving = inner, serving
-        self._turn = asyncio.Lock()  # long bodies are answered one by one, and all else between them
+        self._turn = asyncio.Lock()
+        self._long, self._owed = 0, 1  # what takes long and waits; turns of the event loop before the next
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http" or scope["path"] in HEALTH:
+        if scope["type"] != "http":
             return await self._inner(scope, receive, send)
         started = time.perf_counter()
         serving = self._serving()
         path, headers = scope["path"], dict(scope["headers"])
         given = headers.get(b"x-request-id")
         request_id = given.decode() if given and ID.fullmatch(given) else uuid.uuid4().hex
+        if path in HEALTH:
+            status = 503 if serving is None and path == "/readyz" else 200
+            return await _respond(send, status, b"text/plain", b"\n", request_id)
         try:
             if serving is None:
                 raise _StopError(503, "the model is not loaded yet", headers=((b"retry-after", b"1"),))
@@ -74,16 +79,13 @@ class Front:
                 await _respond(send, 200, JSON, body, request_id)
                 serving.count(200, time.perf_counter() - started)
                 return None
-            if path == "/metrics":
-                _only(scope, "GET", "HEAD")
-                return await _respond(send, 200, METRICS, serving.metrics(), request_id)
             if path.startswith(ASSETS):
                 return await self._inner(scope, receive, send)
-            if path not in serving.pages:
+            if path not in ("/metrics", *serving.pages):
                 expected = ", ".join(["/predict", "/metrics", *HEALTH, *serving.pages])
                 raise _StopError(404, "not found", Problem("path", path[:100], expected))
             _only(scope, "GET", "HEAD")
-            kind, page = serving.pages[path]
+            kind, page = (METRICS, serving.metrics()) if path == "/metrics" else serving.pages[path]
             return await _respond(send, 200, kind, page, request_id)
         except _StopError as stop:
             if serving is not None and path == "/predict":
@@ -125,17 +127,30 @@ class Front:
         except TimeoutError:
             raise _StopError(408, "the body took too long", headers=((b"connection", b"close"),)) from None
         try:
-            if len(body) < LONG:
+            if len(body) < LONG and not explain:
                 return serving.answer(body, request_id, explain, started)
-            async with self._turn:
-                await asyncio.sleep(0)
-                return serving.answer(body, request_id, explain, started)
+            return await self._in_turn(serving, body, request_id, explain, started)
         except RefusedError as error:
             raise _StopError(400, "bad request", *error.problems) from None
         except Exception as error:  # ours, not the caller's: say so without saying how
             where = "".join(traceback.format_tb(error.__traceback__))  # its text may hold what is personal
             LOG.error("request %s failed by %s\n%s", request_id, type(error).__name__, where)
             raise _StopError(500, "the server failed; its log has the request id") from None
+
+    async def _in_turn(self, serving: "Server", *given: Any) -> bytes:
+        """What takes long, one by one: all else, and one new connection a turn, goes between."""
+        self._long += 1
+        try:
+            async with self._turn:
+                for _ in range(self._owed if self._long > 1 else 1):
+                    await asyncio.sleep(0)
+                began = time.perf_counter()
+                try:
+                    return serving.answer(*given)
+                finally:
+                    self._owed = 1 + int((time.perf_counter() - began) / SHARE)
+        finally:
+            self._long -= 1
 
 
 def _authorize(token: bytes | None, headers: dict[bytes, bytes]) -> None:

@@ -103,12 +103,8 @@ def _trees(estimator: Any, sha256: str, threads: int, folder: Path) -> tuple[Cal
         raise CannotCompileError(f"Treelite does not read {type(estimator).__name__}: {error}") from None
     path = native.library(model, sha256, folder)
     if path is None:
-        return lambda matrix: _wide(gtil.predict(model, matrix, nthread=threads)), "treelite"
+        return lambda rows: gtil.predict(model, rows, nthread=threads).reshape(len(rows), -1), "treelite"
     return native.scorer(path, threads), "machine code"
-
-
-def _wide(found: Array) -> Array:
-    return found.reshape(len(found), -1)
 
 
 def _steps(transformer: ColumnTransformer) -> list[Step]:

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from loop.data import columns as arrays
 from loop.data import contract, values
 from loop.data.columns import TIME, Array, Columns
-from loop.data.contract import EXAMPLES, Breach, ContractError
+from loop.data.contract import EXAMPLES, Breach
 
 TODO = {
     int: "store whole numbers; in a CSV write them with the digits 0 to 9, without grouping",
@@ -38,10 +38,10 @@ def columns(
     *,
     texts: bool,
     zone: ZoneInfo | None = None,
-) -> Columns:
-    """The table as columns; `texts` says that it is of a CSV, `zone` where times without one are at home.
+) -> tuple[Columns, list[Breach]]:
+    """The table as columns, and what of it the contract's types do not take.
 
-    Raises ContractError for values that the contract's types do not take.
+    `texts` says that it is of a CSV, `zone` where times without one are at home.
     """
     made: Columns = {}
     breaches: list[Breach] = []
@@ -58,9 +58,7 @@ def columns(
             breaches.append(
                 _breach(where, column, found, wrong, () if texts else (f"found {found.type}",), zone)
             )
-    if breaches:
-        raise ContractError(breaches, where)
-    return made
+    return made, breaches
 
 
 def _plain(found: pa.ChunkedArray) -> pa.Array:

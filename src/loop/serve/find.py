@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from loop.base.counted import counted
-from loop.base.errors import LoopError
+from loop.base.errors import LoopError, first_line
 from loop.serve import collect
 from loop.serve.log_writer import DONE, OPEN, SEGMENTS
 from loop.settings import serve_settings
@@ -68,7 +68,7 @@ def _collected(folder: Path, request_id: str) -> list[Record]:
         found = ds.dataset(files, schema=collect.RECORD).to_table(filter=exactly | of_list)
     except (pa.ArrowInvalid, OSError) as error:
         raise LoopError(
-            f"{folder / collect.DAYS} cannot be read: {str(error).splitlines()[0]}",
+            f"{folder / collect.DAYS} cannot be read: {first_line(error)}",
             "whole Parquet files",
             "put the file back from a backup, or move it away",
         ) from None

@@ -25,7 +25,8 @@ HEAD, HEADERS = (
 )  # bytes that are neither a whole head nor a part of a body; headers of a request
 HEAD_SECONDS = 10.0  # in which a head must have come
 ANSWER_SECONDS = 60.0  # in which an answer must be taken, or the next part of a long one
-STEP, TURN = 512, 4  # bytes read at once, and how often before other connections have their turn
+STEP, FIRST = 512, 4  # bytes read at once, and how often of what has just come
+TURN_SECONDS = 0.003  # in which what waits is read on, of all connections, before anything else has its turn
 
 
 class Http1(HttpToolsProtocol):
@@ -42,6 +43,7 @@ class Http1(HttpToolsProtocol):
         self._since = 0.0  # when it began to wait
         self._watch: asyncio.TimerHandle | None = None
         self._refused = False
+        self._turns: _Turns = vars(self.server_state).setdefault("turns", _Turns(self.loop))
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Let a connection in; the one that has stood longest goes where there are too many."""
@@ -94,17 +96,18 @@ class Http1(HttpToolsProtocol):
         self._since, self._body = self.loop.time(), 0
         if self._rest:
             self._unset_keepalive_if_required()
-            self._go_on()
+            self.go_on()
         else:
             self.flow.resume_reading()
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
+        """Read a little more of what waits."""
         self._read()
         self.flow.resume_reading()
 
     def _read(self) -> None:
         came, at = memoryview(self._rest), 0
-        for _ in range(TURN):
+        for _ in range(FIRST):
             if at == len(came) or self.pipeline or self._refused or self.transport.is_closing():
                 break
             piece = came[at : at + max(STEP, self._left)]
@@ -120,7 +123,7 @@ class Http1(HttpToolsProtocol):
         done = at == len(came) or self._refused or self.transport.is_closing()
         self._rest = b"" if done else bytes(came[at:])
         if self._rest and not self.pipeline:
-            self.loop.call_soon(self._go_on)
+            self._turns.add(self)
 
     def _parse(self, piece: memoryview) -> int:
         """Parse bytes; how many of them."""
@@ -225,6 +228,30 @@ class Http1(HttpToolsProtocol):
         lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
         lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
         return b"\r\n".join([*lines, b"", b""])
+
+
+class _Turns:
+    """Reads on what waits, connection by connection, however many there are: all else goes between."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop, self._planned = loop, False
+        self._waiting: dict[Http1, None] = {}
+
+    def add(self, connection: Http1) -> None:
+        self._waiting[connection] = None
+        if not self._planned:
+            self._planned = True
+            self._loop.call_soon(self._run)
+
+    def _run(self) -> None:
+        until = self._loop.time() + TURN_SECONDS
+        while self._waiting and self._loop.time() < until:
+            first = next(iter(self._waiting))
+            del self._waiting[first]
+            first.go_on()
+        self._planned = bool(self._waiting)
+        if self._planned:
+            self._loop.call_soon(self._run)
 
 
 class _Flow(FlowControl):

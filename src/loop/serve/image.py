@@ -20,7 +20,7 @@ from loop.base import environment, program
 from loop.base.errors import LoopError
 from loop.base.files import replacing
 from loop.github import workflow_output
-from loop.model import artifacts
+from loop.model import artifacts, lineage
 from loop.production.content import EXPORT, in_image
 from loop.repo import closure
 from loop.repo.commit import checked_out
@@ -99,7 +99,7 @@ def _ready(docker: str | None) -> None:
 
 def _described() -> dict[str, str]:
     """The model's title, and the page of the repository if its remote `origin` has one."""
-    title = json.loads(CARD_JSON.read_text(encoding="utf-8"))["name"]
+    title = lineage.load(CARD_JSON)["name"]
     try:
         origin = git("remote", "get-url", "origin")
     except LoopError:

@@ -4,7 +4,6 @@ Three things are compared on the reference rows: the Pipeline in this environmen
 `evaluate` wrote, or nothing is served; the compiled model with the Pipeline, or the Pipeline is.
 """
 
-import json
 import logging
 import os
 from dataclasses import dataclass
@@ -99,7 +98,7 @@ def prepare(pipeline: Any, sha256: str, rows: Reference, *, threads: int = 1, fo
 
 def about(model: Model, commit: str | None) -> dict[str, Any]:
     """What is served: version, commit, data, windows, metrics, and where its card is."""
-    made, card = lineage.load(), json.loads(CARD_JSON.read_text(encoding="utf-8"))
+    made, card = lineage.load(), lineage.load(CARD_JSON)
     return {
         "name": card["name"],
         "version": model.version,
@@ -109,7 +108,7 @@ def about(model: Model, commit: str | None) -> dict[str, Any]:
         "data": made["data"],
         "windows": {name: card["data"][name] for name in ("train", "holdout")},
         "metrics": card["metrics"],
-        "card": "/model/card",
+        "card": "model/card",  # beside this answer, wherever a proxy mounts it
         "lineage": str(LINEAGE),
     }
 

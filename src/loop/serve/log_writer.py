@@ -77,6 +77,7 @@ class PredictionLog:
         self._queue: deque[tuple[bytes, int]] = deque()
         self._waiting = self._bytes = 0
         self._lock = threading.Lock()  # of those above
+        self._writing = threading.Lock()  # a line is written once, whoever asks for it
         self._segment: _Segment | None = None
         self._failing = False
         self._end = threading.Event()
@@ -116,6 +117,11 @@ class PredictionLog:
                 self._failed(error)
 
     def _flush(self) -> None:
+        """Write what waits; when it returns, all of that is in the segment."""
+        with self._writing:
+            self._write()
+
+    def _write(self) -> None:
         with self._lock:
             lines = list(self._queue)
         rows, size = sum(rows for _, rows in lines), sum(len(text) for text, _ in lines)

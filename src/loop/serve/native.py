@@ -24,32 +24,19 @@ from typing import Any
 import numpy as np
 
 from loop.base.files import replacing
+from loop.base.template import fill
 from loop.data.columns import Array
 
 FOLDER = Path("models/compiled")
 SHARE = 4096  # rows of a thread, at least
-# One call for all rows: tl2cgen's own runtime takes longer to be called than the trees take.
-ROWS = """
-#include "header.h"
-int32_t outputs(void) { return N_TARGET * MAX_N_CLASS; }
-void score_rows(const double* rows, int64_t count, int64_t width, double* scores) {
-  union Entry row[WIDTH];
-  for (int64_t at = 0; at < count; ++at) {
-    for (int64_t j = 0; j < WIDTH; ++j) {
-      row[j].fvalue = rows[at * width + j];
-      if (row[j].fvalue != row[j].fvalue) row[j].missing = -1;
-    }
-    predict(row, 0, scores + at * N_TARGET * MAX_N_CLASS);
-  }
-}
-"""
 LOG = logging.getLogger(__name__)
 
 
 def library(trees: Any, sha256: str, folder: Path = FOLDER) -> Path | None:
     """The library of these trees (a Treelite model), built if need be; None where it cannot be."""
     suffix = {"darwin": "dylib", "win32": "dll"}.get(sys.platform, "so")
-    made_by = f"{ROWS} {version('tl2cgen')} {platform.machine()} {sys.platform}"
+    rows = fill("loop.serve", "rows.c.j2", width=trees.num_feature)
+    made_by = f"{rows} {version('tl2cgen')} {platform.machine()} {sys.platform}"
     path = folder / f"{sha256[:16]}-{hashlib.sha256(made_by.encode()).hexdigest()[:8]}.{suffix}"
     if path.is_file():
         return path
@@ -58,7 +45,7 @@ def library(trees: Any, sha256: str, folder: Path = FOLDER) -> Path | None:
         LOG.warning("no C compiler here: the trees run by Treelite's interpreter, at half the speed or less")
         return None
     try:
-        _build(trees, compiler, path)
+        _build(trees, rows, compiler, path)
     except (OSError, RuntimeError) as error:
         LOG.warning(
             "the trees cannot be compiled by %s (%s): Treelite's interpreter runs them", compiler, error
@@ -67,20 +54,20 @@ def library(trees: Any, sha256: str, folder: Path = FOLDER) -> Path | None:
     return path
 
 
-def _build(trees: Any, compiler: str, path: Path) -> None:
+def _build(trees: Any, rows: str, compiler: str, path: Path) -> None:
     import tl2cgen
 
     settings = {"parallel_comp": os.cpu_count() or 1}
     with tempfile.TemporaryDirectory() as folder, replacing(path) as draft:
         with _quiet():
             tl2cgen.generate_c_code(trees, folder, settings)
-            _add_rows(Path(folder), trees.num_feature)
+            _add_rows(Path(folder), rows)
             made = tl2cgen.create_shared(compiler, folder, options=["-O1"], long_build_time_warning=False)
         shutil.copyfile(made, draft)
 
 
-def _add_rows(folder: Path, width: int) -> None:
-    """Add ROWS to the sources; a value is missing if all 64 bits of it are ones, which no number has.
+def _add_rows(folder: Path, rows: str) -> None:
+    """Add rows.c to the sources; a value is missing if all 64 bits of it are ones, which no number has.
 
     tl2cgen looks at 32 of them, which some numbers have.
     """
@@ -89,9 +76,9 @@ def _add_rows(folder: Path, width: int) -> None:
     if text.count("int missing;") != 1 or "double fvalue;" not in text:
         raise RuntimeError("tl2cgen writes other code than this module knows")
     header.write_text(text.replace("int missing;", "int64_t missing;"))
-    (folder / "rows.c").write_text(ROWS.replace("WIDTH", str(width)))
+    (folder / "rows.c").write_text(rows)
     plan = json.loads(recipe.read_text())
-    plan["sources"].append({"name": "rows", "length": ROWS.count("\n")})
+    plan["sources"].append({"name": "rows", "length": rows.count("\n")})
     recipe.write_text(json.dumps(plan))
 
 
@@ -104,6 +91,7 @@ def scorer(path: Path, threads: int) -> Callable[[Array], Array]:
     outputs: int = library.outputs()
 
     def scores(matrix: Array) -> Array:
+        """The trees' outputs (rows, outputs) of numbers (rows, names)."""
         rows, width = matrix.shape
         matrix = np.ascontiguousarray(matrix, np.float64)
         found = np.zeros((rows, outputs))

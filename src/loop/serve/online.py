@@ -24,7 +24,7 @@ from problem.features import VIEWS
 LOG = logging.getLogger(__name__)
 FRESH, MISSING, STALE = 0, 1, 2
 HOUR = 3.6e9  # microseconds
-NEVER = int(np.iinfo(np.int64).min)
+NEVER, LONG_AGO = int(np.iinfo(np.int64).min), 2**62  # microseconds: no row, and further back than any
 FEW = 8  # rows that are faster one by one than by numpy
 SAID_MAX = 1000  # bad rows that are named
 REST = 1.0  # seconds in which a store that failed is not asked again
@@ -137,7 +137,7 @@ class Features:
             numbers[:, first:last] = np.frombuffer(packed, np.float64).reshape(rows, last - first)
         known_at = numbers[:, self._known_at].view(np.int64)  # the same bits, read as the integers they are
         absent = (known_at == NEVER) | (known_at > decided_at[:, None])
-        age = np.where(absent, 0, decided_at[:, None] - known_at)
+        age = np.where(absent, 0, decided_at[:, None] - np.maximum(known_at, -LONG_AGO))  # no overflow
         states = np.where(absent, MISSING, np.where(age > self._ttl, STALE, FRESH)).astype(np.int8)
         fresh = states == FRESH
         values = np.where(fresh[:, self._view_of], numbers[:, self._values], np.nan)

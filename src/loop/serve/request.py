@@ -6,6 +6,7 @@ whole rows run on columns. Every refusal names field, found and expected.
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -93,27 +94,39 @@ class Contract:
         self._integers = [name for name, column in columns.items() if arrays.plain(column) is int]
         texts = [column for column in columns.values() if arrays.plain(column) in (str, datetime)]
         self._nullable = [column.name for column in texts if column.nullable]
-        self._texts = len(texts) - len(self._nullable)
+        self._texts, self._named = len(texts) - len(self._nullable), len(columns) + len(texts)
 
     def read(self, body: bytes) -> tuple[list[dict[str, Any]], bool, bytes]:
         """The requests in a body, whether it was a list of them, and the body as it was understood.
 
         Raises RefusedError.
         """
-        try:
-            rows, many = self._parsed(body)
-        except ValidationError:
-            body = self._plainer(body)
-            try:
-                rows, many = self._parsed(body)
-            except ValidationError as error:
-                raise RefusedError(*self._problems(error)) from None
+        rows, many, body = self._understood(body)
         if body.count(b'"') != self._quotes(rows) or (b"\\" in body and b'\\"' in body):
             _each_once(body)
         return rows, many, body
 
+    def _understood(self, body: bytes) -> tuple[list[dict[str, Any]], bool, bytes]:
+        most = self.rows_max if _is_list(body) else 1
+        if body.count(b'"') - body.count(b'\\"') > 2 * (self._named * most + 2 * ERRORS_MAX):
+            found, expected = (
+                "more fields and texts than that",
+                f"requests of the fields {', '.join(self.kinds)}",
+            )
+            raise RefusedError(Problem("", found, expected))  # to look at each takes longer than all else
+        try:
+            return *self._parsed(body), body
+        except ValidationError as error:
+            wrong, plainer = error, self._plainer(body)
+        try:
+            if plainer is not body:
+                return *self._parsed(plainer), plainer
+        except ValidationError as error:
+            wrong = error
+        raise RefusedError(*self._problems(wrong))
+
     def _parsed(self, body: bytes) -> tuple[list[dict[str, Any]], bool]:
-        if body.lstrip(b" \t\r\n")[:1] == b"[":
+        if _is_list(body):
             return self.many.validate_json(body), True
         return [self.one.validate_json(body)], False
 
@@ -211,14 +224,17 @@ class Contract:
         return Problem(field, _short(item["input"]), self._expected[name])
 
 
+def _is_list(body: bytes) -> bool:
+    return body.lstrip(b" \t\r\n")[:1] == b"["
+
+
 def _each_once(body: bytes) -> Any:
     """What a body holds. Raises RefusedError for a field that is given twice, ValueError for no JSON."""
 
     def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
+            twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
             raise RefusedError(Problem(twice[:FOUND_MAX], "a field that is given twice", "each field once"))
         return found
 

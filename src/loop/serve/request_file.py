@@ -6,6 +6,7 @@ a zone where `zone` does not say it, columns that something else than `delimiter
 """
 
 import codecs
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -18,14 +19,18 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from loop.base.errors import LoopError, UsageError
+from loop.base.errors import LoopError, UsageError, first_line
+from loop.data import columns as arrays
+from loop.data import contract
 from loop.data.columns import Columns
+from loop.data.contract import Breach, ContractError, quoted
 from loop.serve import file_values
 
 ROWS, BLOCK = 2**16, 2**23  # of one batch: rows of Parquet, bytes of a CSV
 KINDS = (".parquet", ".csv")
 TAB = "\t"
 SEPARATORS = (",", ";", TAB, "|")
+PACKED = (b"\x1f\x8b", b"PK\x03\x04")  # how gzip and zip begin, and so a spreadsheet
 HEAD = 2**16  # bytes of a CSV in which its encoding shows
 
 
@@ -58,13 +63,34 @@ class RequestFile:
         """Whether each part has all of these columns."""
         return all(set(names) <= set(part.names) for part in self.parts)
 
-    def batches(self, wanted: dict[str, pandera.Column]) -> Iterator[Columns]:
-        """These columns, batch by batch. Raises LoopError for what lacks one, or holds other values."""
+    def batches(
+        self, wanted: dict[str, pandera.Column], rules: pandera.DataFrameSchema | None = None
+    ) -> Iterator[Columns]:
+        """These columns, batch by batch, whose values keep the rules.
+
+        Raises LoopError for what lacks a column, ContractError for all that is wrong with a batch.
+        """
         for part in self.parts:
             _each_once(part, wanted)
         for part in self.parts:
             for table in part.batches(list(wanted)):
-                yield file_values.columns(table, wanted, str(part.path), texts=part.texts, zone=self.zone)
+                where = str(part.path)
+                found, wrong = file_values.columns(table, wanted, where, texts=part.texts, zone=self.zone)
+                if broken := [*wrong, *_broken(found, rules, {one.column for one in wrong}, where)]:
+                    raise ContractError(broken, where)
+                yield found
+
+
+def _broken(
+    found: Columns, rules: pandera.DataFrameSchema | None, wrong: set[str], where: str
+) -> list[Breach]:
+    """What breaks the rules, in columns whose values are none that is wrong by its type."""
+    names = [name for name in rules.columns if name not in wrong] if rules else []
+    if not names or rules is None:
+        return []
+    if wrong:  # a rule of whole rows may ask for those columns
+        rules = pandera.DataFrameSchema({name: rules.columns[name] for name in names})
+    return contract.check(arrays.to_frame({name: found[name] for name in names}), rules, where)
 
 
 def read(path: Path, zone: str | None = None, delimiter: str | None = None) -> RequestFile:
@@ -134,6 +160,7 @@ def _csv(path: Path, delimiter: str) -> Part:
         names = reader.schema.names
 
     def batches(wanted: list[str]) -> Iterator[pa.Table]:
+        """The columns that are wanted, as texts, some rows at a time."""
         convert = pa.csv.ConvertOptions(
             include_columns=wanted,
             column_types=dict.fromkeys(wanted, pa.string()),
@@ -154,6 +181,9 @@ def _of_text(path: Path) -> None:
     """Raises LoopError for another encoding than UTF-8, as far as the beginning shows it."""
     with path.open("rb") as stream:
         head = stream.read(HEAD)
+    if head.startswith(PACKED):
+        todo = "unpack it first; of a spreadsheet save the sheet as CSV"
+        raise LoopError(f"{path} is packed, by gzip or as a spreadsheet is", "a CSV in UTF-8", todo)
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError as error:
@@ -163,15 +193,19 @@ def _of_text(path: Path) -> None:
         if b"\0" not in head:
             return
         found = "no text: it holds zero bytes, as UTF-16 does"
-    raise LoopError(
-        f"{path} is {found}",
-        "a CSV in UTF-8",
-        f"save it as UTF-8, or run `iconv -f ENCODING -t UTF-8 {path}` with the encoding that it has",
-    )
+    raise _not_utf8(f"{path} is {found}", path)
+
+
+def _not_utf8(found: str, path: Path) -> LoopError:
+    todo = f"save it as UTF-8, or run `iconv -f ENCODING -t UTF-8 {path}` with the encoding that it has"
+    return LoopError(found, "a CSV in UTF-8", todo)
 
 
 def _unreadable(path: Path, error: Exception) -> LoopError:
-    return LoopError(f"{path} cannot be read: {str(error).splitlines()[0]}", "a whole file", "make it again")
+    found = f"{path} cannot be read: {first_line(error)}"
+    if "UTF8" in found:
+        return _not_utf8(found, path)
+    return LoopError(found, "a whole file; of a CSV a header, and rows of as many columns", "make it again")
 
 
 def _each_once(part: Part, wanted: dict[str, Any]) -> None:
@@ -185,15 +219,23 @@ def _each_once(part: Part, wanted: dict[str, Any]) -> None:
         raise LoopError(
             f"{part.path} lacks {', '.join(absent)}",
             f"the columns of a request: {', '.join(wanted)}",
-            _of_absent(part, absent),
+            _of_absent(part, absent, [name for name in part.names if name not in wanted]),
         )
 
 
-def _of_absent(part: Part, absent: list[str]) -> str:
+def _of_absent(part: Part, absent: list[str], others: list[str]) -> str:
     """What to do about columns that are not there."""
+    alike = {_letters(name): name for name in others}
+    near = {name: get_close_matches(_letters(name), alike, n=1, cutoff=0.8) for name in absent}
+    if renamed := [f"{quoted(alike[old])} to {name}" for name, found in near.items() for old in found]:
+        return f"rename {', '.join(renamed)}"
     if not part.texts:
         return "add them (an index of pandas by `reset_index()`); other columns are left alone"
     for sign in SEPARATORS:
         if set(absent) & {one.strip('"') for name in part.names for one in name.split(sign)}:
             return f"say what separates the columns: `--delimiter {'tab' if sign == TAB else repr(sign)}`"
     return "add them; other columns are left alone"
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).casefold()

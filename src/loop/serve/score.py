@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 import pyarrow.csv
@@ -21,8 +20,8 @@ from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.base.files import replacing
 from loop.data import columns as arrays
-from loop.data import contract, values
-from loop.data.columns import Array
+from loop.data import values
+from loop.data.columns import Array, Columns
 from loop.data.features import DECIDED_AT
 from loop.serve import loaded_model, online, request_file
 from loop.serve.online import MISSING, STALE
@@ -43,9 +42,7 @@ def score(predictor: Predictor, requests: RequestFile, threshold: float | None) 
     relaxed = pandera.DataFrameSchema(asked, checks=schema.REQUEST.checks).update_columns(
         {name: {"dtype": None} for name in asked}  # which the values have kept already
     )
-    for columns in requests.batches(asked | (dict.fromkeys(features, NUMBER) if own else {})):
-        frame = arrays.to_frame({name: columns[name] for name in asked})
-        contract.require(frame, relaxed, str(requests.path))
+    for columns in requests.batches(asked | (dict.fromkeys(features, NUMBER) if own else {}), relaxed):
         try:
             found = predictor.predict(columns, given=own)
         except FloatingPointError as error:
@@ -56,7 +53,7 @@ def score(predictor: Predictor, requests: RequestFile, threshold: float | None) 
                 "features for every row",
                 "fix LOOP_FEATURES or fill it by `loop materialize`, then score again",
             )
-        yield _result(frame, found, predictor, threshold)
+        yield _result(columns, found, predictor, threshold)
 
 
 def main(source_path: Path, target: Path, zone: str | None = None, delimiter: str | None = None) -> None:
@@ -85,10 +82,8 @@ def main(source_path: Path, target: Path, zone: str | None = None, delimiter: st
     print(f"score: {counted(rows, 'row')} by {model.version} into {target}, {speed:,.0f} a second")
 
 
-def _result(
-    frame: pd.DataFrame, found: Predictions, predictor: Predictor, threshold: float | None
-) -> pa.Table:
-    kept = frame[[*source.KEY, DECIDED_AT]]
+def _result(columns: Columns, found: Predictions, predictor: Predictor, threshold: float | None) -> pa.Table:
+    kept = arrays.to_frame({name: columns[name] for name in [*source.KEY, DECIDED_AT]})
     table = pa.Table.from_pandas(kept, preserve_index=False).replace_schema_metadata()
     decision: Any = (
         pa.nulls(len(kept), pa.bool_()) if threshold is None else pa.array(found.scores >= threshold)

@@ -133,7 +133,7 @@ class Server:
 
 def _pages(contract: Contract, about: dict[str, Any], secured: bool) -> dict[str, tuple[bytes, bytes]]:
     return {
-        "/": (HTML, openapi.page(about)),
+        "/": (HTML, openapi.page(about).encode()),
         "/docs.json": (JSON, to_json(openapi.document(contract, about, secured))),
         "/model": (JSON, to_json(about)),
         "/model/card": (TEXT, CARD.read_bytes()),

@@ -23,6 +23,7 @@ AT_ONCE = 500  # keys of one query
 KEPT_MAX = 100_000  # rows of a file that a process remembers
 TIMEOUT = 0.1  # seconds that a store on the network may take
 READ_MAX, STEPS = 1.0, 100_000  # seconds that a read of a file may take; after how many steps that is asked
+LONGEST, MADE_MAX = 2**16, 2**26  # bytes of a row that are read; of what one step may make
 
 
 class Store(Protocol):
@@ -95,7 +96,8 @@ class SqliteStore:
         for start in range(0, len(absent), AT_ONCE):
             some = absent[start : start + AT_ONCE]
             marks = ",".join("?" * len(some))
-            rows = dict(reader.execute(f"SELECT key, value FROM online WHERE key IN ({marks})", some))  # noqa: S608
+            value = f"CASE WHEN length(value) > {LONGEST} THEN '' ELSE value END"
+            rows = dict(reader.execute(f"SELECT key, {value} FROM online WHERE key IN ({marks})", some))  # noqa: S608
             self._kept.update({key: rows.get(key) for key in some})
 
     def replace(self, rows: Iterable[tuple[str, bytes]], as_of: str) -> None:
@@ -128,6 +130,7 @@ class SqliteStore:
             uri = f"{self.path.resolve().as_uri()}?mode=ro&immutable=1"
             self._reader = sqlite3.connect(uri, uri=True, check_same_thread=False)
             self._reader.text_factory = lambda text: text.decode(errors="replace")
+            self._reader.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MADE_MAX)
             self._reader.set_progress_handler(lambda: time.monotonic() > self._until, STEPS)
             self._version, self._kept = version, {}
         return self._reader

@@ -9,7 +9,7 @@ import json
 import math
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pandas as pd
 from loop.base.errors import LoopError, guard
 from loop.base.files import write_json
 from loop.base.markup import plain
+from loop.base.template import fill
 from loop.data import columns as arrays
 from loop.data import personal
 from loop.data.columns import Columns
@@ -47,8 +48,7 @@ def main(request_id: str, brief: Callable[[dict[str, Any]], str]) -> str:
     """
     parts = []
     for record in find.find(request_id):
-        why = explained(record)
-        parts.append("\n".join([brief(record), *_text(record, why)]))
+        parts.append(f"{brief(record)}\n{_text(record, explained(record))}")
     return "\n\n".join(parts)
 
 
@@ -153,25 +153,9 @@ def _value(name: str, columns: Columns, matrix: dict[str, float]) -> Any:
     return plain_value if isinstance(plain_value, bool | int | float | str) else f"{plain_value} UTC"
 
 
-def _text(record: dict[str, Any], why: dict[str, Any]) -> Iterator[str]:
-    total = why["base"] + sum(why["contributions"].values())
-    yield f"why       {why['base']:.4f} on average, and these features make it {total:.4f}"
-    top = list(why["contributions"].items())
-    for name, added in top[:SHOWN]:
-        value = why["values"].get(name)
-        yield f"  {added:+.4f}  {name:<28} {_shown(value)}"
-    if len(top) > SHOWN:
-        yield f"  {sum(added for _, added in top[SHOWN:]):+.4f}  {len(top) - SHOWN} more"
-    if why["threshold"] is not None:
-        sign = "reaches" if record["score"] >= why["threshold"] else "is below"
-        yield f"decision  {record['score']:.4f} {sign} the threshold {why['threshold']}"
-    for name in why["unseen"]:
-        yield f"unseen    nothing was known of view {name}, or what was known was too old"
-    if abs(why["score"] - record["score"]) > SAME:
-        yield (
-            f"note      the model scores the record {why['score']:.4f}: what is personal is not kept, "
-            "or the server's files were changed"
-        )
+def _text(record: dict[str, Any], why: dict[str, Any]) -> str:
+    values = {"record": record, "why": why, "shown": _shown, "most": SHOWN, "same": SAME}
+    return fill("loop.serve", "why.txt.j2", **values).rstrip("\n")
 
 
 def _shown(value: Any) -> str:

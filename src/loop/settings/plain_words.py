@@ -27,7 +27,7 @@ def read_json(model: type[M], text: bytes, refused: Callable[[str], LoopError], 
 def problem(item: Mapping[str, Any], name: str = "") -> tuple[str, str]:
     """Found and expected of one of pydantic's errors; `name` is the key that it lies below."""
     parts = [str(part) for part in item["loc"] if part != "[key]"]  # of pydantic, for a key itself
-    key, kind = ".".join(filter(None, [name, *parts])), item["type"]
+    key, kind = repr(".".join(filter(None, [name, *parts])))[1:-1], item["type"]  # unseen signs as codes
     if kind == "json_invalid":
         return "no JSON", "JSON"
     if kind in ("missing", "extra_forbidden"):

@@ -1,8 +1,8 @@
 """YAML as DVC reads it: the types of YAML 1.2. Light, since `loop run` starts with it.
 
-An alias, a tag, a merge, a key twice, and what is large or nests without end are refused: a stranger may have
-written it, so the time to read it grows as its size does. In YAML 1.1, which PyYAML reads, `1e-05` is a text,
-`on` is true, and `1:30` is ninety.
+A tag, a key twice, and what is large, nests without end or stands for far more by aliases are refused: a
+stranger may have written it, so the time to read it grows as its size does. In YAML 1.1, which PyYAML reads,
+`1e-05` is a text, `on` is true, and `1:30` is ninety.
 """
 
 import math
@@ -16,6 +16,7 @@ from loop.base.errors import LoopError
 
 DEEPEST = 50  # levels
 LARGEST = 500_000  # bytes: reading takes seconds already
+ALIASED = 10_000  # values that aliases stand for, all together
 _CORE = {  # https://yaml.org/spec/1.2.2/#103-core-schema
     "null": r"~|null|Null|NULL|",
     "bool": r"true|True|TRUE|false|False|FALSE",
@@ -82,33 +83,57 @@ class Loader(yaml.SafeLoader):
     """The core types of YAML 1.2; an error names its line."""
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 - of PyYAML, which fills it by class
-    _depth = 0
+    _depth = _lowest = 0  # levels: of the node that is read, and of the lowest one yet
+    _values = _aliased = 0  # read, aliases written out, and by aliases alone
 
-    def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: D102 - of PyYAML
+    def __init__(self, text: Any) -> None:
+        super().__init__(text)
+        self._anchored: dict[int, tuple[int, int]] = {}  # values and levels of each node with an anchor
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Refuse an alias, a tag and what nests without end."""
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent):
-            raise _refused("an alias: write the value again", event.start_mark)
-        if getattr(event, "tag", None) not in (None, "!"):
+            return self._alias(super().compose_node(parent, index), event.start_mark)
+        if event.tag not in (None, "!"):
             raise _refused(f"a tag: {str(event.tag)[:40]}", event.start_mark)
-        self._depth += 1
-        if self._depth > DEEPEST:
-            raise _refused(f"more than {DEEPEST} levels", event.start_mark)
+        before, lowest = self._values, self._lowest
+        self._values, self._depth = before + 1, self._depth + 1
+        self._lowest = self._depth
+        self._not_too_deep(event.start_mark)
         found = super().compose_node(parent, index)
-        self._depth -= 1
+        if event.anchor is not None:
+            self._anchored[id(found)] = self._values - before, self._lowest - self._depth
+        self._depth, self._lowest = self._depth - 1, max(lowest, self._lowest)
         return found
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: D102
+    def _alias(self, found: Any, mark: Any) -> Any:
+        """A node again, counted as if it were written out."""
+        if id(found) not in self._anchored:
+            raise _refused("an alias of what it lies in", mark)
+        values, levels = self._anchored[id(found)]
+        self._values, self._aliased = self._values + values, self._aliased + values
+        if self._aliased > ALIASED:
+            raise _refused(f"aliases of more than {ALIASED:,} values", mark)
+        self._lowest = max(self._lowest, self._depth + 1 + levels)
+        self._not_too_deep(mark)
+        return found
+
+    def _not_too_deep(self, mark: Any) -> None:
+        if self._lowest > DEEPEST:
+            raise _refused(f"more than {DEEPEST} levels", mark)
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """Refuse a key that is given twice, and take `<<` as a merge."""
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
         seen: set[Any] = set()
         for key, _ in node.value:
             if (name := key.value if isinstance(key, yaml.ScalarNode) else id(key)) in seen:
                 raise _refused(f"`{str(name)[:40]}` twice", key.start_mark)
             seen.add(name)
-        return super().construct_mapping(node, deep=deep)
-
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:  # noqa: D102
-        for key, _ in node.value:
-            if key.value == "<<":
-                raise _refused("a merge of mappings (`<<`)", key.start_mark)
+            if name == "<<" and key.style is None:
+                key.tag = "tag:yaml.org,2002:merge"
+        return node
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:

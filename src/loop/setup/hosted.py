@@ -1,11 +1,12 @@
 """What decides on GitHub whether the workflows run, and is not ours to change unasked: for `loop doctor`."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from loop.base.errors import LoopError
 from loop.setup.gh import ask
-from loop.setup.need import Need
+from loop.setup.need import Need, written
 
 _REPO = "repos/{owner}/{repo}"
 SCHEDULED = ("monitor.yml", "reproduce.yml")
@@ -13,31 +14,12 @@ SCHEDULED = ("monitor.yml", "reproduce.yml")
 
 def needs() -> list[Need]:
     """Every such need, each with its own command."""
-    return [
-        Need(
-            "Actions run, GitHub's own among them",
-            "no workflow starts, and `gate` is never set: every step uses actions/checkout",
-            f"gh api -X PUT '{_REPO}/actions/permissions' -F enabled=true -f allowed_actions=selected && "
-            f"gh api -X PUT '{_REPO}/actions/permissions/selected-actions' -F github_owned_allowed=true",
-            _may_run,
-        ),
-        Need(
-            "owners that GitHub knows",
-            "a file whose owner does not exist, or may not write, is protected by nobody",
-            f"name others in .github/CODEOWNERS: gh api '{_REPO}/codeowners/errors' --jq '.errors[].message'",
-            lambda: not (ask(f"{_REPO}/codeowners/errors") or {}).get("errors"),
-        ),
-        *(
-            Need(
-                f"the schedule of {name}",
-                "it does not run by itself: switched off by hand, or by GitHub after 60 quiet days",
-                f"gh workflow enable {name}",
-                partial(_active, name),
-                optional=True,
-            )
-            for name in SCHEDULED
-        ),
-    ]
+    checks: dict[str, Callable[[], bool]] = {
+        "actions": _may_run,
+        "owners": lambda: not (ask(f"{_REPO}/codeowners/errors") or {}).get("errors"),
+        **{name: partial(_active, name) for name in SCHEDULED},
+    }
+    return written("hosted.yaml.j2", checks, scheduled=SCHEDULED)
 
 
 def about(repository: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from loop.base import program
@@ -10,49 +11,22 @@ from loop.repo.git import git
 from loop.settings import renamed
 from loop.settings.paths import PARAMS
 from loop.settings.yaml_file import load
-from loop.setup.need import Need
+from loop.setup.need import Need, written
 
 TIMEOUT = 300  # seconds
 
 
 def needs() -> list[Need]:
     """Every need of this machine."""
-    return [
-        Need("the locked environment", "results may differ from everybody's", "make setup", _locked),
-        Need(
-            "the names of this version in params.yaml and src/problem",
-            "nothing runs that reads what has an old name",
-            "loop doctor --fix",
-            lambda: not renamed.keys(load(PARAMS)) and not renamed.of_problem(),
-        ),
-        Need(
-            "results that match dvc.lock",
-            "the model here is not the branch's",
-            "make run",
-            lambda: _dvc("status", "--json").strip() in ("", "{}"),
-        ),
-        Need(
-            "a DVC remote",
-            "each machine makes results for itself, and GitHub keeps its own cache",
-            "dvc remote add -d store s3://BUCKET/PATH",
-            lambda: bool(_dvc("remote", "list").strip()),
-            optional=True,
-        ),
-        Need(
-            "Chromium and its driver",
-            "the tests of the pages in a browser are skipped",
-            "apt install chromium chromium-driver",
-            lambda: shutil.which("chromedriver") is not None,
-            optional=True,
-        ),
-        Need(
-            "Go, or act",
-            "actionlint, and the tests that execute the workflows, are skipped",
-            "see https://go.dev/doc/install",
-            lambda: shutil.which("go") is not None or shutil.which("act") is not None,
-            optional=True,
-        ),
-    ]
+    checks: dict[str, Callable[[], bool]] = {
+        "environment": _locked,
+        "names": lambda: not renamed.keys(load(PARAMS)) and not renamed.of_problem(),
+        "results": lambda: _dvc("status", "--json").strip() in ("", "{}"),
+        "remote": lambda: bool(_dvc("remote", "list").strip()),
+        "browser": lambda: shutil.which("chromedriver") is not None,
+        "act": lambda: shutil.which("go") is not None or shutil.which("act") is not None,
+    }
+    return written("machine.yaml.j2", checks)
 
 
 def at_root() -> None:

@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from loop.base.errors import LoopError
+from loop.base.template import fill
+from loop.settings import yaml_file
 from loop.setup.gh import PlanError
 
 
@@ -28,6 +31,12 @@ class Need:
     met: Callable[[], bool]
     optional: bool = False
     instead: str = ""  # what stands in for it where GitHub's plan has no such rule
+
+
+def written(template: str, checks: dict[str, Callable[[], bool]], **values: Any) -> list[Need]:
+    """The needs that a template lists, in its order; `met` names a check there."""
+    listed = yaml_file.parse(fill("loop.setup", template, **values))
+    return [Need(**{**one, "met": checks[one["met"]]}) for one in listed]
 
 
 @dataclass(frozen=True)
