@@ -7,9 +7,9 @@ ROOT = Path(__file__).parents[2]
 PAGE = Path("docs/architecture.md")
 ORDER = (  # a room imports from those in lines above it, never from its own line or below
     ("base",),
-    ("settings",),
+    ("settings", "stats"),
     ("data",),
-    ("repo", "stats"),
+    ("repo",),
     ("github", "model"),
     ("production",),
     ("setup",),

@@ -5,6 +5,8 @@ is scored by its own code in its own environment. One JSON object a line, in and
 {"score": EXAMPLES, "to": PREDICTIONS} writes key, decided_at and score of each example;
 {"fit": ROWS, "on": EXAMPLES, "to": PREDICTIONS} does the same by a model fitted on ROWS instead, which is
 then forgotten; {"time": EXAMPLES, "rows": N} gives the seconds of each of N single predictions.
+Of version 2: {"look": EXAMPLES, "seed": N} gives what the estimator looks at, with the importance of each,
+or null where it is no Pipeline; {"make": EXAMPLES, "columns": MADE, "to": TABLE} writes what it makes.
 """
 
 import json
@@ -18,11 +20,13 @@ import pandas as pd
 from loop.base import files
 from loop.base.errors import guard
 from loop.data import features
-from loop.model import lineage, model_file
+from loop.model import estimator_inputs, lineage, model_file
 from loop.settings import params
 from loop.settings.paths import MODEL
 from problem import model as problem_model
 from problem import source
+
+VERSION = 2  # of the questions that are understood
 
 
 def score(model: Any, examples: pd.DataFrame) -> pd.DataFrame:
@@ -55,13 +59,20 @@ def main() -> None:
     """Load the model that the lineage names, then answer until the input ends."""
     answers, sys.stdout = sys.stdout, sys.stderr  # a library that prints may not break the protocol
     model = model_file.read(MODEL, lineage.load()["model"]["sha256"], problem_model.TRUSTED)
-    print(json.dumps({"ready": 1}), file=answers, flush=True)
+    print(json.dumps({"ready": VERSION}), file=answers, flush=True)
     for line in sys.stdin:
         asked = json.loads(line)
         if "fit" in asked:
             found = score(refit(files.read_table(Path(asked["fit"]))), files.read_table(Path(asked["on"])))
             files.write_table(Path(asked["to"]), found)
             answer: dict[str, Any] = {"rows": len(found)}
+        elif "look" in asked:
+            looked = estimator_inputs.looked_at(model, files.read_table(Path(asked["look"])), asked["seed"])
+            answer = {"looked": vars(looked) if looked else None}
+        elif "make" in asked:
+            found = estimator_inputs.made(model, files.read_table(Path(asked["make"])), asked["columns"])
+            files.write_table(Path(asked["to"]), found)
+            answer = {"rows": len(found)}
         elif "score" in asked:
             found = score(model, files.read_table(Path(asked["score"])))
             files.write_table(Path(asked["to"]), found)

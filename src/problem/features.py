@@ -56,6 +56,7 @@ def trailing(prefix: str, entity: tuple[str, ...], hours: int) -> View:
     features = tuple(f"{prefix}_{name}" for name in names)
 
     def expression(tables: Tables) -> ir.Table:
+        """At each arrival, the totals up to it less those up to the start of its window."""
         now = _running_totals(tables["flights"], entity)
         then = now.select(
             *entity, then_at="known_at", then_count="count", then_delay="delay", then_late="late"

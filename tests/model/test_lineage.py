@@ -48,7 +48,7 @@ def test_a_model_of_another_repository_is_not_claimed(working_copy):
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"model": 3}'])
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"model": 3}', "<<<<<<< HEAD\n{}"])
 def test_a_lineage_that_is_none_says_how_to_get_it_back(tmp_path, text):
     path = tmp_path / "lineage.json"
     path.write_text(text)

@@ -100,6 +100,24 @@ def test_a_tracker_that_fails_after_the_training_is_a_warning(monkeypatch, capsy
     assert "warning: MLflow has no record of model abababababab, which is whole" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("address", "todo"),
+    [
+        ("mssql+nodriver://me:s3cret@host/runs", "start the server"),
+        ("mysql+oursql://me:s3cret@host/runs", "start the server"),
+        ("mysql://me:s3cret@host/runs", "`uv add` the package that has MySQLdb"),
+        ("http://me:s3cret@[::1", "start the server"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_one_message_without_its_password(monkeypatch, address, todo):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    assert tracking.training_seconds("ab" * 32) is None
+    with pytest.raises(LoopError) as refused:
+        tracking.connect()
+    assert refused.value.todo.startswith(todo)
+    assert "s3cret" not in str(refused.value)
+
+
 def test_a_database_that_another_run_holds_is_waited_for_and_not_moved_away(monkeypatch):
     def locked(*_):
         raise MlflowException("(sqlite3.OperationalError) database is locked")

@@ -29,7 +29,8 @@ def series(alarm, name="loss") -> Series:
 def case(*alarms, **changed) -> Case:
     watched = [series(alarm, f"s{place}") for place, alarm in enumerate(alarms or [QUIET])]
     made = Case(
-        breaches=0, rows=20_000, labels=20_000, series=watched, constant=[], breached=[], attempts=[],
+        breaches=0, rows=20_000, labels=20_000, series=watched, constant=[], breached=[],
+        changes=[], changed=None, attempts=[],
         trained=TRAINED, now=NOW,
     )  # fmt: skip
     return replace(made, **changed)
@@ -55,6 +56,9 @@ HURTS, NO_IMPORTANCE = gain(0.001), gain(-0.001)
         (case(QUIET), "", "nothing"),
         (case(QUIET), HURTS, "nothing"),
         (case(DRIFTED), HURTS, "retrain"),
+        (case(DRIFTED, changes=["weather"]), HURTS, "suspected feed fault"),
+        (case(QUIET, changes=["weather"]), "", "suspected feed fault"),
+        (case(QUIET, changes=["weather"], constant=["wind"]), "", "alert"),
         (case(DRIFTED), NO_IMPORTANCE, "warning"),
         (case(DRIFTED), gain(0.0), "warning"),
         (case(DRIFTED), "", "warning"),
@@ -215,6 +219,24 @@ def test_where_a_gain_cannot_be_told_the_reason_is_the_one_that_was_found(why):
 def test_one_broken_rule_is_one_rule():
     assert "1 rule " in decide(case(breaches=1), "", RUNS, SETTINGS).reason
     assert "3 rules " in decide(case(breaches=3), "", RUNS, SETTINGS).reason
+
+
+def test_where_the_loss_is_beyond_its_limit_no_decision_says_that_nothing_is_lost():
+    lossy = replace(case(), series=[series(DRIFTED, "loss")])
+    assert decision(lossy, NO_IMPORTANCE) == decision(replace(lossy, attempts=["2013-06-20"])) == "loss"
+    assert decision(lossy, HURTS) == "retrain"
+    assert decision(replace(lossy, series=[series(DRIFTED, "bias")]), NO_IMPORTANCE) == "warning"
+    assert exit_codes.MONITOR["loss"] == exit_codes.MONITOR["alert"] != 0
+
+
+def test_the_reason_of_a_suspected_fault_is_the_change_itself():
+    found = decide(
+        case(changes=["weather.wind, since 2013-06-12", "x"], changed="2013-06-12"), "", RUNS, SETTINGS
+    )
+    assert (found.since, found.reason) == (
+        "2013-06-12",
+        "the feed changed: weather.wind, since 2013-06-12; and 1 more change",
+    )
 
 
 ORDER = ["nothing", "warning", "retrain", "alert", "no data", "broken feed"]

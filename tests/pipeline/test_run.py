@@ -31,6 +31,7 @@ def test_a_second_run_runs_nothing_again(finished):
 
 TYPOS = {
     "a section": ({"train": None, "trian": {"seed": 1}}, "`trian` is not a section; did you mean `train`?"),
+    "a sign unseen": ({"train\xa0": {"seed": 1}}, r"`train\xa0` is not a section; did you mean `train`?"),
     "a key": ({"evaluate.replicate": 5}, "`evaluate.replicate` is not a key; did you mean `replicates`?"),
     "a type": ({"train.seed": "many"}, "`train.seed` is 'many'"),
     "a number out of range": ({"evaluate.confidence": 95}, "`evaluate.confidence` is 95"),

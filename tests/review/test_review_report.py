@@ -175,6 +175,7 @@ def test_every_module_of_the_report_reads_the_verdict_alone():
     assert set(re.findall(r"^from (loop\S*) import", source, re.MULTILINE)) == {
         "loop.base.markup",
         "loop.repo.inert",  # names alone
+        "loop.base.template",  # fills with what it is given
         "loop.review",  # comment_figures, which draws the same verdict
         "loop.review.verdict",
         "loop.settings.paths",  # names alone

@@ -6,7 +6,7 @@ from typing import Any
 
 NOW = "2013-09-02T00:00Z"
 BASE: dict[str, Any] = {
-    "schema_version": 2,
+    "schema_version": 3,
     "now": NOW,
     "decision": "retrain",
     "reason": "the newest rows are scored too high, and a model of newer rows gains",

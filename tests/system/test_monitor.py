@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from conftest import Repo, copy
+from loop.base import exit_codes
 from loop.serve import collect
 from loop.serve.log_writer import line
 from problem import source
@@ -55,7 +56,7 @@ def test_a_run_writes_its_three_files_and_says_one_screen(watched):
 def test_the_same_run_again_gives_the_same_finding_to_the_byte(small_copy):
     found = []
     for _ in range(2):
-        assert run(small_copy, SMALL_NOW).returncode == 0
+        assert run(small_copy, SMALL_NOW).returncode == exit_codes.MONITOR["loss"]
         found.append(small_copy.text("monitor/finding.json"))
     assert found[0] == found[1]
 

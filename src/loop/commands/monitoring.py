@@ -21,7 +21,7 @@ def monitor(
     """Say whether the model that serves got worse since training, and what to do.
 
     Writes monitor/report.html, monitor/report.md and monitor/finding.json. Exit codes: 0 nothing, warning or
-    retrain; 1 it could not run; 3 broken feed, 4 alert, 5 no data.
+    retrain; 1 it could not run; 3 broken feed or suspected feed fault, 4 alert or loss, 5 no data.
 
     Example: loop monitor --now 2013-07-01
     """

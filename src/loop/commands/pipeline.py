@@ -1,10 +1,28 @@
 """The stages, and all of them at once."""
 
+from collections.abc import Callable
+
 import typer
 
 from loop import stage
 
 commands = typer.Typer()
+STAGES = {  # name -> what it does, and an example
+    "ingest": ("Read the source's raw tables, as known at windows.as_of, into data/raw.", "loop ingest"),
+    "validate": (
+        "Repair raw tables by named rules and hold them against their contract.",
+        "loop validate; cat reports/validation.json",
+    ),
+    "examples": (
+        "Join each request with what was known at its decision, and with its label.",
+        "loop examples",
+    ),
+    "train": ("Fit the model on the training window, and write its lineage.", "OMP_NUM_THREADS=1 loop train"),
+    "evaluate": (
+        "Judge the model on the holdout: metrics, slices, report and model card.",
+        "loop evaluate",
+    ),
+}
 
 
 @commands.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -20,46 +38,9 @@ def run(context: typer.Context) -> None:
     raise typer.Exit(pipeline.run(context.args))
 
 
-@commands.command()
-def ingest() -> None:
-    """Read the source's raw tables, as known at windows.as_of, into data/raw.
-
-    Example: loop ingest
-    """
-    stage.run("ingest")
+def _of_stage(name: str) -> Callable[[], None]:
+    return lambda: stage.run(name)
 
 
-@commands.command()
-def validate() -> None:
-    """Repair raw tables by named rules and hold them against their contract.
-
-    Example: loop validate; cat reports/validation.json
-    """
-    stage.run("validate")
-
-
-@commands.command()
-def examples() -> None:
-    """Join each request with what was known at its decision, and with its label.
-
-    Example: loop examples
-    """
-    stage.run("examples")
-
-
-@commands.command()
-def train() -> None:
-    """Fit the model on the training window, and write its lineage.
-
-    Example: OMP_NUM_THREADS=1 loop train
-    """
-    stage.run("train")
-
-
-@commands.command()
-def evaluate() -> None:
-    """Judge the model on the holdout: metrics, slices, report and model card.
-
-    Example: loop evaluate
-    """
-    stage.run("evaluate")
+for _name, (_what, _example) in STAGES.items():
+    commands.command(_name, help=f"{_what}\n\nExample: {_example}")(_of_stage(_name))

@@ -1,4 +1,4 @@
 """Tables held to their contract, features joined as of each decision, the prediction log read back.
 
-It imports base and settings.
+It imports base, settings and stats.
 """

@@ -56,7 +56,10 @@ def of_rows(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]) -> Colu
 
 
 def instants(texts: Sequence[str | None]) -> Array:
-    """Instants in ISO 8601 with a zone (`Z` or an offset) in UTC, NaT for None. Raises ValueError."""
+    """Instants in ISO 8601 with a zone (`Z` or an offset) in UTC, NaT for None.
+
+    Raises ValueError or OverflowError for one that there is not.
+    """
     if all(text is None or text[-1] == "Z" for text in texts):
         try:
             return np.array([text and text[:-1] for text in texts], TIME)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from loop.base.counted import counted
-from loop.base.errors import LoopError
+from loop.base.errors import LoopError, first_line
 from loop.data import personal, raw
 from loop.data.features import DECIDED_AT
 from loop.data.personal import Personal
@@ -125,8 +125,9 @@ def _read(path: Path, types: Mapping[str, str]) -> pd.DataFrame:
         frame["body"] = pd.util.hash_pandas_object(frame["request"], index=False)
         frame = frame[list(types)].astype({name: kind for name, kind in types.items() if kind != "object"})
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise LoopError(f"{path} cannot be read: {reason}", "a day of the prediction log", AGAIN) from None
+        raise LoopError(
+            f"{path} cannot be read: {first_line(error)}", "a day of the prediction log", AGAIN
+        ) from None
     for name in ("score", "latency_ms"):
         wrong = ~np.isfinite(frame[name])
         if wrong.any():

@@ -107,7 +107,7 @@ def _times(given: Sequence[object]) -> tuple[Array, Array]:
     texts = [value if isinstance(value, str) and _INSTANT.fullmatch(value) else None for value in given]
     try:
         found = arrays.instants(texts)
-    except ValueError:  # an instant that there is not, such as on the 30th of February
+    except (ValueError, OverflowError):  # one that there is not, such as on the 30th of February
         found = arrays.instants([text if there(text) else None for text in texts])
     found[outside(found)] = "NaT"
     return found, np.isnat(found) & np.array([value is not None for value in given], bool)

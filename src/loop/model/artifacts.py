@@ -33,9 +33,7 @@ class Stored:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._files.get_file(path.as_posix(), str(target))
-            lock = Commit(self._commit, self._here).yaml(
-                PIPELINE_LOCK
-            )  # a cache says itself what a folder holds
+            lock = Commit(self._commit, self._here).yaml(PIPELINE_LOCK)  # a cache says itself what it holds
             if dvc_lock.named(lock)[path.as_posix()] == files.md5(target):
                 return True
         except Exception:  # noqa: S110 - DVC's parts have errors of their own; it cannot be had

@@ -45,14 +45,14 @@ def _value(params: dict[str, Any], key: str) -> Any:
 
 
 def load(path: Path = LINEAGE) -> dict[str, Any]:
-    """The lineage as written. Raises LoopError when it is missing or not one."""
+    """The lineage, or the card, as written. Raises LoopError when it is missing or not one."""
     try:
         lineage: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         lineage["model"]["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LoopError(
             f"{path} cannot be used: {type(error).__name__}",
-            "the lineage that `train` writes beside the model",
-            f"`git checkout {path}` for the committed one, or `dvc repro --force train`",
+            "what the pipeline wrote beside the model",
+            f"`git checkout {path}` for the committed one, or `make run`",
         ) from None
     return lineage

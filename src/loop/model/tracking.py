@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from loop.base.errors import LoopError
+from loop.base.errors import LoopError, first_line
 from loop.base.warning import warn
 from loop.repo.git import git
 
@@ -21,6 +21,7 @@ os.environ.setdefault("MLFLOW_EXPERIMENT_NAME", "loop")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # it prints the password too
 
 INPUTS = ["src", "dvc.yaml", "params.yaml", "uv.lock"]  # what a dirty tree is about
 
@@ -46,8 +47,6 @@ def connect() -> Any:
     Raises LoopError when the server does not answer.
     """
     from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
 
     for name in ("alembic", "mlflow"):  # after the import, which sets them to talk
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -56,25 +55,31 @@ def connect() -> Any:
         client = MlflowClient()
         experiment = client.get_experiment_by_name(name)
         return client, experiment.experiment_id if experiment else client.create_experiment(name)
-    except (MlflowException, SQLAlchemyError) as error:
-        uri, why = os.environ["MLFLOW_TRACKING_URI"], str(error).splitlines()[0][:120]
+    except _troubles() as error:
+        uri, why = os.environ["MLFLOW_TRACKING_URI"], first_line(error, 120)
         todo = "start the server, or unset MLFLOW_TRACKING_URI; a broken mlflow.db: move it away"
         if "database is locked" in str(error):
             todo = "wait until the other run or `make ui` has ended, then run it again"
+        if isinstance(error, ImportError):
+            todo = f"`uv add` the package that has {error.name}, or unset MLFLOW_TRACKING_URI"
         expected = "a tracking server, or the default file mlflow.db"
         raise LoopError(f"MLflow at {uri} does not answer: {why}", expected, todo) from None
 
 
-def try_to_record(model_sha256: str, **what: Any) -> None:
-    """Record as `record` does; a tracker that fails is a warning, since the model is whole without it."""
+def _troubles() -> tuple[type[Exception], ...]:
+    """What a tracker, its driver or its address fails by."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
+    return LoopError, MlflowException, SQLAlchemyError, ImportError, ValueError, OSError
+
+
+def try_to_record(model_sha256: str, **what: Any) -> None:
+    """Record as `record` does; a tracker that fails is a warning, since the model is whole without it."""
     try:
         record(model_sha256, **what)
-    except (LoopError, MlflowException, SQLAlchemyError, OSError) as error:
-        why = str(error).splitlines()[0][:200]
-        warn(f"MLflow has no record of model {model_sha256[:12]}, which is whole: {why}")
+    except _troubles() as error:
+        warn(f"MLflow has no record of model {model_sha256[:12]}, which is whole: {first_line(error)}")
 
 
 def find(client: Any, experiment: str, model_sha256: str) -> Any:
@@ -142,13 +147,11 @@ def training_seconds(model_sha256: str) -> float | None:
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
         return None
     from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         client = MlflowClient()
         experiment = client.get_experiment_by_name(os.environ["MLFLOW_EXPERIMENT_NAME"])
         found = find(client, experiment.experiment_id, model_sha256) if experiment else None
-    except (MlflowException, SQLAlchemyError):
+    except _troubles():
         return None
     return found.data.metrics.get("train_seconds") if found else None

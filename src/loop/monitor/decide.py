@@ -10,12 +10,16 @@ from loop.monitor.schema import Decision, Gain
 from loop.monitor.signals.series import Series, confirmed, since
 from loop.settings.monitor_settings import Hysteresis, Settings
 
+LOSS = ("loss", "cusum")  # concept signals that say that the model does worse, not only another way
 NEXT: dict[Decision, str] = {
     "nothing": "nothing to do",
     "warning": "look at the report; nothing is to be done until the loss rises",
+    "loss": "find which rows lose, in the report; does an earlier version do better? `loop rollback`",
     "retrain": "`loop retrain` makes the pull request; a person merges it",
     "alert": "decide now whether to go back: `loop rollback`, or take the feature's feed up with its owner",
     "broken feed": "fix the feed at its source; do not retrain on it",
+    "suspected feed fault": "ask the owner of the feed what changed that day; "
+    "if it is right, accept it in a pull request (monitor.accepted)",
     "no data": "find out why nothing comes: the source, or the prediction log",
 }
 
@@ -30,6 +34,8 @@ class Case:
     series: list[Series]
     constant: list[str]
     breached: list[str]  # minimum requirements that are breached for certain, each as a text
+    changes: list[str]  # of the feed, that nobody has explained, each as a text
+    changed: str | None  # the first day of them
     attempts: list[str]  # days of earlier retrains, ISO
     trained: pd.Timestamp  # windows.as_of of the champion
     now: pd.Timestamp
@@ -77,7 +83,7 @@ def decide(case: Case, gain: Gain | str, runs: list[str], settings: Settings) ->
     `gain` is what a retrain would have gained, or why that is not known; nothing where it was not asked.
     """
     if (first := _first(case, settings)) is not None:
-        return Decided(*first, None)
+        return Decided(*first, case.changed if first[0] == "suspected feed fault" else None)
     if not suspects(case, settings):
         return _quiet(case, gain, runs, settings)
     decision, reason = _drifted(case, gain, settings)
@@ -118,18 +124,23 @@ def _first(case: Case, settings: Settings) -> tuple[Decision, str] | None:
     if case.constant:
         verb = "is" if len(case.constant) == 1 else "are"
         return "alert", f"the model needs {_names(case.constant)}, which {verb} constant or missing now"
-    return ("alert", "; ".join(case.breached)) if case.breached else None
+    if case.breached:
+        return "alert", "; ".join(case.breached)
+    more = f"; and {counted(len(case.changes) - 1, 'more change')}" if case.changes[1:] else ""
+    return ("suspected feed fault", f"the feed changed: {case.changes[0]}{more}") if case.changes else None
 
 
 def _drifted(case: Case, gain: Gain | str, settings: Settings) -> tuple[Decision, str]:
     beyond = f"{_causes(case.series, settings.hysteresis)}: beyond past windows"
+    hurt = [one for one in case.series if one.kind == "concept" and one.name in LOSS]
+    moved: Decision = "loss" if any(confirmed(one.alarm, settings.hysteresis) for one in hurt) else "warning"
     if (last := cooling(case, settings)) is not None:
-        return "warning", f"{beyond}; the last retrain was on {last}, too lately for another"
+        return moved, f"{beyond}; the last retrain was on {last}, too lately for another"
     if isinstance(gain, str):
-        return "warning", f"{beyond}; {gain or 'what a retrain would gain was not asked'}"
+        return moved, f"{beyond}; {gain or 'what a retrain would gain was not asked'}"
     if gain.low > 0:
         return "retrain", f"the model is overtaken: {_gained(gain)}; {beyond}"
-    return "warning", f"{beyond}, but nothing certain is to be gained: {_gained(gain)}"
+    return moved, f"{beyond}, but nothing certain is to be gained: {_gained(gain)}"
 
 
 def _causes(series: list[Series], rule: Hysteresis) -> str:

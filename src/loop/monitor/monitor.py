@@ -30,12 +30,13 @@ from loop.monitor.schema import (
     Breach,
     Event,
     Feature,
+    FeedChange,
     Finding,
     Gain,
     Model,
     Window,
 )
-from loop.monitor.signals import estimate
+from loop.monitor.signals import estimate, feed_faults
 from loop.monitor.snapshot import Snapshot
 from loop.production import state
 from loop.repo import remote
@@ -65,7 +66,8 @@ def find(folders: Sequence[Path], now: pd.Timestamp) -> Finding:
         when = daily.days(champion, now, setup)
         fed = feed.by(champion, now.floor("D"), now, setup.window_days)
         snapshot = None if fed.breaches else snapshots.take(champion, fed, folders, now, setup)
-        case = _case(champion, fed.breaches, snapshot, earlier, now, setup)
+        changed = [] if fed.breaches else feed_faults.changes(champion, now, setup)
+        case = _case(champion, fed.breaches, changed, snapshot, earlier, now, setup)
         on_its_way = _newer(champion)
         gain: Gain | str = ""
         if snapshot is not None and decide.asks(case, setup):
@@ -83,6 +85,7 @@ def find(folders: Sequence[Path], now: pd.Timestamp) -> Finding:
         primary=metrics.METRICS[metrics.PRIMARY].title,
         gain=gain if isinstance(gain, Gain) else None,
         breaches=[Breach(**one.as_json()) for one in fed.breaches],
+        changes=changed,
         events=_events(champion, earlier, when),
         runs=when.runs,
         **(_figures(snapshot, setup, on_its_way) if snapshot else {}),
@@ -101,6 +104,7 @@ def _newer(champion: Champion) -> list[str]:
 def _case(
     champion: Champion,
     breaches: list[contract.Breach],
+    changed: list[FeedChange],
     snapshot: Snapshot | None,
     earlier: list[Attempt],
     now: pd.Timestamp,
@@ -113,6 +117,8 @@ def _case(
         series=snapshot.series if snapshot else [],
         constant=snapshot.constant if snapshot else [],
         breached=snapshot.breached if snapshot else [],
+        changes=[one.summary for one in changed if one.accepted is None],
+        changed=next((one.since for one in changed if one.accepted is None), None),
         attempts=[one.day for one in earlier],
         trained=champion.windows.as_of,
         now=now,

@@ -17,7 +17,9 @@ from loop.monitor.schema import Decision, Finding
 LABEL = "drift"
 TITLES: dict[Decision, str] = {
     "broken feed": "The feed breaks its contract: nothing is retrained on it",
+    "suspected feed fault": "The feed changed from one day to the next: nothing is retrained on it",
     "alert": "The model needs a person now",
+    "loss": "The loss is beyond its limit, and no retrain is shown to help",
     "no data": "No data: nothing can be judged",
 }
 _MARK = re.compile(r"<!-- (?:told|reported) ([0-9a-f]{12}) -->")  # older versions wrote the first

@@ -12,8 +12,10 @@ from pydantic import BaseModel, ConfigDict
 FOLDER = Path("monitor")
 FINDING = FOLDER / "finding.json"
 
-Decision = Literal["nothing", "warning", "retrain", "alert", "broken feed", "no data"]
-SCHEMA_VERSION: Literal[2] = 2
+Decision = Literal[
+    "nothing", "warning", "loss", "retrain", "alert", "broken feed", "suspected feed fault", "no data"
+]
+SCHEMA_VERSION: Literal[3] = 3
 Kind = Literal["inputs", "predictions", "concept"]
 
 
@@ -166,10 +168,26 @@ class Breach(Part):
     todo: str
 
 
+class FeedChange(Part):
+    """What changed in the feed from one day to the next; `accepted` is why a person let it stand."""
+
+    place: str  # table, column, group
+    since: str
+    what: str
+    before: str
+    after: str
+    others: list[str]  # columns that changed with it
+    size: float  # in times of its limit
+    summary: str  # one line
+    accepted: str | None
+    days: list[str]  # of `values`, the measure's, oldest first
+    values: list[float | None]
+
+
 class Finding(Part):
     """A decision with all that speaks for it; of a broken feed there are no figures."""
 
-    schema_version: Literal[2]  # SCHEMA_VERSION
+    schema_version: Literal[3]  # SCHEMA_VERSION
     now: str
     decision: Decision
     reason: str
@@ -190,5 +208,6 @@ class Finding(Part):
     cusum: Cusum | None = None
     gain: Gain | None
     breaches: list[Breach]
+    changes: list[FeedChange] = []
     events: list[Event]
     notes: list[str] = []

@@ -54,9 +54,8 @@ def take(
     when = daily.days(champion, now, setup)
     rows, joined, answered_by, notes = of_rows.scored(champion, fed, folders, now, setup)
     features = of_rows.model_columns(rows, logged=answered_by == answers.LOG)
-    weights = importance.permutation(
-        champion, rows[rows[DECIDED_AT] < start(when.baseline)], features, setup.seed
-    )
+    past = rows[DECIDED_AT] < start(when.baseline)
+    rows, weights, more_notes = importance.looked_at(champion, rows, past, features, setup.seed)
     used = {name: share for name, share in weights.items() if share > 0}
     if not used:
         raise LoopError(
@@ -84,7 +83,7 @@ def take(
         series=series,
         breached=minimum_requirements.breached(window(matured, when.ends[-1], setup), setup),
         source=answered_by,
-        notes=notes,
+        notes=[*notes, *more_notes],
     )
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa
 
 from loop.base import files
-from loop.base.errors import LoopError
+from loop.base.errors import LoopError, first_line
 from loop.settings import params
 from loop.settings.paths import RAW
 from problem import source
@@ -46,7 +46,7 @@ def _storable(name: str, column: str, values: pd.Series) -> None:
         pa.array(values, from_pandas=True)
     except (pa.ArrowException, UnicodeError) as error:
         raise _refused(
-            f"table `{name}`, column `{column}` cannot be stored: {str(error).splitlines()[0][:200]}",
+            f"table `{name}`, column `{column}` cannot be stored: {first_line(error, 200)}",
             "values of one type, texts of whole characters",
         ) from None
 

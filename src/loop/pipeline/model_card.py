@@ -1,11 +1,12 @@
 """The model card, from the run: what it is for, what it saw, how good it is, where it ends."""
 
+import json
 from typing import Any
 
 from loop.base import files
 from loop.base.markup import render
 from loop.settings import params
-from loop.settings.paths import POLICY
+from loop.settings.paths import POLICY, VALIDATION
 from loop.settings.yaml_file import load
 from problem import metrics
 
@@ -39,6 +40,7 @@ def card(
             "as_of": f"{windows.as_of:%Y-%m-%d %H:%MZ}",
             "hashes": made["data"],
         },
+        "feed_changes": json.loads(VALIDATION.read_text(encoding="utf-8"))["changes"],
         "settings": made["params"]["train"],
         "interval": f"{settings.confidence:.0%}",
         "cluster": settings.cluster.replace("_", " "),

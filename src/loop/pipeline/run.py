@@ -16,7 +16,7 @@ from loop.base import environment, program
 from loop.base.errors import LoopError, UsageError
 from loop.repo import dvc_yaml
 from loop.settings.minimum import reaches
-from loop.settings.paths import CARD_JSON, ENVIRONMENT_LOCK, EVALUATION, PARAMS, PIPELINE_LOCK
+from loop.settings.paths import CARD, CARD_JSON, ENVIRONMENT_LOCK, EVALUATION, PARAMS, PIPELINE_LOCK
 from loop.settings.yaml_file import load
 
 MODELS = {  # section -> what parses it; slow to import, so only for what changed
@@ -70,8 +70,9 @@ def _all_there(values: dict[str, Any]) -> None:
     for name in values:
         if name not in MODELS:
             near = get_close_matches(str(name), MODELS, n=1)
+            seen = repr(str(name))[1:-1]  # with unseen signs as codes
             raise LoopError(
-                f"{PARAMS}: `{name}` is not a section" + (f"; did you mean `{near[0]}`?" if near else ""),
+                f"{PARAMS}: `{seen}` is not a section" + (f"; did you mean `{near[0]}`?" if near else ""),
                 f"the sections {', '.join(MODELS)}",
                 f"fix {PARAMS} and run again",
             )
@@ -145,40 +146,16 @@ def _passed_on(line: str) -> None:
 
 def summary(card: dict[str, Any]) -> str:
     """What a person wants to know when the pipeline is done; `card` is models/card.json."""
-    data = card["data"]
+    from loop.base.template import fill
 
-    def window(name: str) -> str:
-        of = data[name]
-        return f"{of['from'][:10]} until {of['until'][:10]}, {of['rows']:,} rows"
-
-    wide = max([18, *(len(metric["title"]) for metric in card["metrics"].values())])
-    lines = [
-        "",
-        f"{card['name']}",
-        f"  trained on  {window('train')}",
-        f"  judged on   {window('holdout')}",
-        *(_metric(metric, card["interval"], wide) for metric in card["metrics"].values()),
-        f"  model       {card['model']['file']}, sha256 {card['model']['sha256'][:12]}",
-        f"  report      {EVALUATION}",
-        f"  card        {CARD_JSON.with_suffix('.md')}",
-        "  runs        make ui   (MLflow, on this machine)",
-        *_requirements(card),
-    ]
-    return "\n".join(lines)
-
-
-def _metric(found: dict[str, Any], interval: str, wide: int) -> str:
-    value, low, high = (
-        "-" if found[part] is None else f"{found[part]:.4f}" for part in ("value", "low", "high")
-    )
-    return f"  {found['title']:<{wide}}{value:>8}   {interval} interval {low} to {high}"
-
-
-def _requirements(card: dict[str, Any]) -> list[str]:
     found, required = card["metrics"], load(PARAMS)["review"]["minimum_requirements"]
-    missed = [
-        f"  minimum requirement breached: {found[name]['title']} {found[name]['value']}, not {worst['limit']}"
-        for name, worst in required.items()
-        if not reaches(found[name]["value"], found[name]["better"], worst["limit"])
-    ]
-    return missed or ["  minimum requirements met (review.minimum_requirements)"]
+    limits = [(found[name], worst["limit"]) for name, worst in required.items()]
+    return fill(
+        "loop.pipeline",
+        "summary.txt.j2",
+        card=card,
+        wide=max([18, *(len(one["title"]) for one in found.values())]),
+        missed=[(one, limit) for one, limit in limits if not reaches(one["value"], one["better"], limit)],
+        report=EVALUATION,
+        card_file=CARD,
+    ).rstrip("\n")

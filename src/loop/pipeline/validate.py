@@ -1,11 +1,13 @@
-"""validate: raw tables, repaired by named rules and held against their contract.
+"""validate: raw tables, repaired by named rules and held against their contract, and what changed in them.
 
 All breaches are collected in reports/validation.json before anything is refused; clean
-tables are written to data/valid only if there are none.
+tables are written to data/valid only if there are none. A change from one day to the next is a warning.
 """
 
 from loop.base import files
 from loop.base.errors import LoopError
+from loop.base.warning import warn
+from loop.data import day_hashes, feed_changes
 from loop.data.contract import ContractError
 from loop.data.raw import Params, validate
 from loop.settings import params
@@ -22,11 +24,17 @@ def main() -> None:
     tables = {name: files.read_table(RAW / name) for name in source.TIME if (RAW / name).is_dir()}
     span = {"since": windows.since, "until": windows.holdout.until, "as_of": windows.as_of}
     valid, report, breaches = validate(tables, limits, **span)
+    found = [] if breaches else feed_changes.tables(valid, windows.as_of)
+    changes = feed_changes.find(found, windows.since, None, windows.holdout.until)
+    report["changes"] = [one.as_json() for one in changes]
+    report["days"] = {} if breaches else day_hashes.of(valid)
     files.write_json(VALIDATION, report)
     if breaches:
         raise ContractError(breaches, f"raw data in {RAW}")
     with files.replacing(VALID) as draft:
         for name, frame in valid.items():
             files.write_table(draft / f"{name}.parquet", frame)
+    for one in changes:
+        warn(f"the feed changed from one day to the next: {one.summary}")
     fixed = sum(entry["rows"] for entry in report["repairs"])
     print(f"validate: {sum(report['rows'].values()):,} rows kept their contract, {fixed} repaired by rule")

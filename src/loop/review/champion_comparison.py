@@ -45,10 +45,8 @@ def checks(policy: Policy, candidate: Candidate, rows: Rows, against: Comparison
 def primary(policy: Policy, gain: Gain) -> Check:
     """The metric that decides: it must be better or equivalent."""
     outcome = paired.verdict(gain, policy.primary.margin)
-    result = {"better": "pass", "equivalent": "pass", "worse": "fail", "inconclusive": "inconclusive"}[
-        outcome
-    ]
-    return _compared("primary", policy.primary.metric, policy.primary, gain, result)
+    results = {"better": "pass", "equivalent": "pass", "worse": "fail", "inconclusive": "inconclusive"}
+    return _compared("primary", policy.primary.metric, policy.primary, gain, results[outcome])
 
 
 def guard(name: str, margin: Margin, gain: Gain) -> Check:

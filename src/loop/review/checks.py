@@ -69,13 +69,8 @@ def _minimum_requirements(policy: Policy, rows: Rows) -> Iterator[Check]:
         metric, found = metrics.METRICS[name], value(name, rows)
         side = "least" if metric.better == "higher" else "most"
         finding = f"{metric.title} is {found:.4f}, at {side} {minimum.limit:g}"
-        yield held(
-            f"minimum_requirements.{name}",
-            found,
-            minimum,
-            finding,
-            reaches(found, metric.better, minimum.limit),
-        )
+        good = reaches(found, metric.better, minimum.limit)
+        yield held(f"minimum_requirements.{name}", found, minimum, finding, good)
 
 
 def _size(policy: Policy, candidate: Candidate) -> Check:

@@ -1,29 +1,25 @@
 """Findings as the plain values of a verdict, and verdicts that need no comparison."""
 
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from loop.base import files
 from loop.base.errors import LoopError
-from loop.review.base import Base, judged
+from loop.review.base import Base
 from loop.review.compare import Rows
 from loop.review.compare import Slice as Compared
-from loop.review.import_error import NOTHING
 from loop.review.verdict import (
-    SCHEMA_VERSION,
     TENTHS,
     Calibration,
     Changes,
     Check,
-    Commit,
     Holdout,
     Metric,
-    Outcome,
     Slice,
     Tenth,
     Verdict,
+    conclude,
 )
 from loop.settings import params
 from loop.settings.review_policy import Policy
@@ -32,43 +28,24 @@ from loop.stats.bootstrap import Floats
 from problem import metrics
 
 _FIGURES = ("champion", "candidate", "gain", "low", "high")
-_TODO = {
-    "worse": "fix what the check names; a limit that is wrong is changed in a pull request of its own",
-    "inconclusive": "a person decides: look at the check that is inconclusive",
-}
-
-
-def verdict(base: Base, found: Changes, outcome: Outcome, sentence: str, **known: Any) -> Verdict:
-    """A verdict with all that is known; what is not is empty."""
-    here = judged()
-    return Verdict(
-        schema_version=SCHEMA_VERSION,
-        verdict=outcome,
-        sentence=sentence,
-        base=Commit(name=base.name, commit=base.commit, dirty=False),
-        candidate=Commit(**asdict(here)),
-        changes=found,
-        reproduce=base.again(here),
-        **(NOTHING | {"todo": _TODO.get(outcome, "")} | known),
-    )
 
 
 def refused(base: Base, found: Changes, broken: Check) -> Verdict:
     """Raw data broke their contract: there is no candidate to look at."""
     todo = "nothing was trained: fix the data at its source, see reports/validation.json"
-    return verdict(base, found, "worse", f"contract: {broken.finding}", todo=todo, checks=[broken])
+    return conclude(base, found, "worse", f"contract: {broken.finding}", todo=todo, checks=[broken])
 
 
 def nothing(base: Base, found: Changes) -> Verdict:
     """The change leaves the model as it is."""
     what = "the policy, not the model" if found.policy else "nothing that a stage reads"
-    return verdict(base, found, "no model change", f"this change touches {what}", notes=behind(base))
+    return conclude(base, found, "no model change", f"this change touches {what}", notes=behind(base))
 
 
 def inconclusive(base: Base, found: Changes, error: LoopError) -> Verdict:
     """Something kept the comparison from being made."""
     todo = f"{error.todo} (expected: {error.expected})"
-    return verdict(base, found, "inconclusive", error.found, todo=todo)
+    return conclude(base, found, "inconclusive", error.found, todo=todo)
 
 
 def behind(base: Base) -> list[str]:

@@ -17,6 +17,7 @@ from loop.repo import dvc_lock, dvc_yaml
 from loop.repo import rerun as rebuild
 from loop.repo.commit import Commit
 from loop.repo.git import git
+from loop.repo.inert import loaded
 from loop.review.base import Base
 from loop.review.verdict import Check, held
 from loop.settings import yaml_file
@@ -58,7 +59,7 @@ def rerun(base: Base) -> None:
     else:
         PIPELINE_LOCK.write_text(lock, encoding="utf-8")
     before = _beside_git()
-    rebuild.run()
+    rebuild.run(everything=any(map(loaded, base.changed())))  # by stages that do not list it
     written = sorted(_beside_git() - before - set(rebuild.made()))
     if written:
         raise LoopError(
@@ -76,7 +77,7 @@ def _beside_git() -> set[str]:
 
 def check(base: Base) -> Check:
     """Whether what the branch committed came out of this run too, wherever inputs were the same."""
-    committed, before = _yaml("HEAD"), base.yaml(PIPELINE_LOCK, base.merge_base) or {}
+    committed, before = _committed(), base.yaml(PIPELINE_LOCK, base.merge_base) or {}
     found = [*differences(committed, load(PIPELINE_LOCK), before), *_files(committed)]
     finding = "; ".join(found) or "every result that the branch committed came out of this run too"
     return held(NAME, len(found), Limit(limit=0.0, reason=REASON), finding)
@@ -99,7 +100,7 @@ def _files(committed: dict[str, Any]) -> Iterator[str]:
     for stage in dvc_yaml.of():
         named = dvc_lock.hashes((committed.get("stages") or {}).get(stage.name) or {}, "outs")
         for path in stage.in_git:
-            text = _at_head(path)
+            text = Commit("HEAD").file(path)
             if text is None or path not in named:
                 continue
             here = Path(path)
@@ -108,9 +109,9 @@ def _files(committed: dict[str, Any]) -> Iterator[str]:
                 yield f"stage {stage.name}: {path} on the branch is not what its {PIPELINE_LOCK} names"
 
 
-def _yaml(commit: str) -> dict[str, Any]:
-    """dvc.lock of a commit; empty when it has none, or none that is a lock."""
-    text = _show(commit, str(PIPELINE_LOCK))
+def _committed() -> dict[str, Any]:
+    """dvc.lock as committed; empty when there is none. Raises LoopError for what is no lock."""
+    text = Commit("HEAD").file(PIPELINE_LOCK)
     try:
         found = yaml_file.parse(text) if text else None
         for stage in (found or {}).get("stages", {}).values():
@@ -122,11 +123,3 @@ def _yaml(commit: str) -> dict[str, Any]:
             f"`git checkout main -- {PIPELINE_LOCK}`, commit, and let the review make it",
         ) from None
     return found or {}
-
-
-def _at_head(path: str) -> bytes | None:
-    return _show("HEAD", path)
-
-
-def _show(commit: str, path: str) -> bytes | None:
-    return Commit(commit).file(path)

@@ -16,14 +16,23 @@ from loop.base.errors import LoopError, UsageError, debugging, mistake
 from loop.repo.worktree import Checkout, checkout
 from loop.review import candidate as candidates
 from loop.review import champion as champions
-from loop.review import changes, checks, compare, conclusion, review_html, review_report, which_champion
+from loop.review import (
+    changes,
+    checks,
+    compare,
+    conclusion,
+    feed_check,
+    review_html,
+    review_report,
+    which_champion,
+)
 from loop.review import rerun_check as reruns
 from loop.review.base import Base, resolve
 from loop.review.candidate import Candidate
 from loop.review.champion import Champion
 from loop.review.champion_comparison import Comparison
 from loop.review.compare import Rows
-from loop.review.verdict import NO_CHANGES, Changes, Check, Verdict, decide
+from loop.review.verdict import NO_CHANGES, Changes, Check, Verdict, conclude, decide
 from loop.settings import params, renamed
 from loop.settings.paths import GOLDEN, HOLDOUT, PARAMS, PIPELINE_LOCK, REVIEW
 from loop.settings.review_policy import Policy
@@ -145,10 +154,13 @@ def _decide(
     case: _Case, rows: Rows, champion: Champion | None = None, comparison: Comparison | None = None
 ) -> Review:
     """The verdict of all checks; without a champion, of those that need none."""
+    own, params_of_base = case.candidate.windows, case.base.yaml(PARAMS)
+    moved = feed_check.changes(champion.windows, own, params_of_base) if champion else []
     found = [*case.first, *checks.every(case.policy, case.candidate, rows, comparison)]
+    found += [feed_check.check(moved)] if champion else []
     table = conclusion.table(case.policy, comparison.gains) if comparison else []
     outcome, sentence = decide(found, table[0] if table else None)
-    verdict = conclusion.verdict(
+    verdict = conclude(
         case.base,
         changes.with_results(case.found, case.rival, case.candidate, champion, case.settings.cluster),
         outcome,
@@ -160,6 +172,7 @@ def _decide(
         slices=conclusion.moved(comparison.slices, case.policy.slices.alpha) if comparison else [],
         slices_compared=len(comparison.slices) if comparison else 0,
         calibration=conclusion.calibration(rows) if comparison else None,
+        feed_changes=moved,
         checks=found,
         notes=case.notes,
     )

@@ -6,9 +6,10 @@ Both are made of the verdict alone. Whatever came from data, params or branch na
 from collections.abc import Sequence
 
 from loop.base.markup import figure, fitted, plain, render
+from loop.base.template import fill
 from loop.repo.inert import shown, steers
 from loop.review import comment_figures
-from loop.review.verdict import Change, Changes, Metric, Verdict
+from loop.review.verdict import Change, Changes, Verdict
 from loop.settings.paths import REVIEW
 
 LONGEST = 55_000  # bytes; GitHub refuses a comment of more than 65,536 characters
@@ -24,21 +25,14 @@ HEADLINES = {
 
 def terminal(verdict: Verdict) -> str:
     """One sentence with the verdict and its reason, then the few lines that matter."""
-    lines = [f"{HEADLINES[verdict.verdict]}", f"  {plain(verdict.sentence, 2000)}"]
-    if verdict.todo:
-        lines.append(f"  to do: {plain(verdict.todo)}")
-    if verdict.metrics:
-        wide = max(len(metric.title) for metric in verdict.metrics)
-        lines += ["", *(_line(metric, wide) for metric in verdict.metrics)]
-    bad = [check for check in verdict.checks if check.result != "pass"]
-    if verdict.checks:
-        passed = len(verdict.checks) - len(bad)
-        lines += ["", f"  {passed} of {len(verdict.checks)} checks pass"]
-    lines += [f"  {check.result}: {check.name}: {plain(check.finding)}" for check in bad]
-    lines += [f"  note: {plain(note)}" for note in verdict.notes]
-    if verdict.candidate.dirty:
-        lines.append("  note: this tree has changes that are not committed")
-    return "\n".join([*lines, f"  report      {REVIEW}/report.html, {REVIEW}/report.md"])
+    values = {
+        **dict(verdict),
+        "headline": HEADLINES[verdict.verdict],
+        "wide": max((len(metric.title) for metric in verdict.metrics), default=0),
+        "bad": [check for check in verdict.checks if check.result != "pass"],
+        "folder": REVIEW,
+    }
+    return fill("loop.review", "terminal.txt.j2", **values, plain=plain, figure=figure)
 
 
 def markdown(verdict: Verdict) -> str:
@@ -54,16 +48,6 @@ def markdown(verdict: Verdict) -> str:
         "judge": shown(verdict.changes.judge),
     }
     return fitted(render("loop.review", "review.md.j2", {**dict(verdict), **values}), LONGEST, CUT)
-
-
-def _line(metric: Metric, wide: int) -> str:
-    role = " (decides)" if metric.role == "primary" else ""
-    outcome = "shown only" if metric.margin is None else metric.verdict
-    return (
-        f"  {metric.title:<{wide}}  {figure(metric.champion)} -> {figure(metric.candidate)}  "
-        f"gain {figure(metric.gain, '+.4f')} [{figure(metric.low, '+.4f')}, {figure(metric.high, '+.4f')}]  "
-        f"{outcome}{role}"
-    )
 
 
 def _glance(found: Changes) -> dict[str, Sequence[Change | str]]:

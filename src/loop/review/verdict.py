@@ -4,18 +4,26 @@ The report is a function of this file alone, so that whoever posts it need not r
 was judged. Its texts come from data, params and branch names: hostile until escaped.
 """
 
-from typing import Literal
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from loop.base import exit_codes
-from loop.settings.review_policy import Limit
+from loop.review.base import Base, judged
 from loop.stats import paired
+
+if TYPE_CHECKING:
+    from loop.settings.review_policy import Limit  # which loads src/problem: a verdict is read without it
 
 Outcome = Literal["better", "equivalent", "worse", "inconclusive", "no model change"]
 SCHEMA_VERSION: Literal[2] = 2
 TENTHS = 10
+_TODO = {
+    "worse": "fix what the check names; a limit that is wrong is changed in a pull request of its own",
+    "inconclusive": "a person decides: look at the check that is inconclusive",
+}
 
 
 class Part(BaseModel):
@@ -35,7 +43,7 @@ class Check(Part):
     reason: str
 
 
-def held(name: str, figure: float, limit: Limit, finding: str, ok: bool | None = None) -> Check:
+def held(name: str, figure: float, limit: "Limit", finding: str, ok: bool | None = None) -> Check:
     """A figure held against its limit, from above unless `ok` says; inconclusive where it is undefined."""
     known = bool(np.isfinite(figure))
     passed = figure <= limit.limit if ok is None else ok
@@ -139,6 +147,15 @@ class Changes(Part):
     other: list[str]
 
 
+class FeedChange(Part):
+    """What changed in the feed from one day to the next, among rows that the champion did not train on."""
+
+    place: str
+    since: str
+    summary: str
+    accepted: str | None  # why a person let it stand
+
+
 class Verdict(Part):
     """Everything that the report says; a passing verdict is that of all checks and of the primary metric."""
 
@@ -155,6 +172,7 @@ class Verdict(Part):
     slices: list[Slice]
     slices_compared: int
     calibration: Calibration | None = None
+    feed_changes: list[FeedChange] = []
     checks: list[Check]
     changes: Changes
     notes: list[str]
@@ -176,6 +194,32 @@ class Verdict(Part):
 NO_CHANGES = Changes(
     params=[], policy=[], judge=[], code={}, data=[], drift=[], environment=[], training=None, other=[]
 )
+
+_NOTHING: dict[str, Any] = {  # of a verdict that compared no models
+    "confidence": None,
+    "champion": "",
+    "holdout": None,
+    "metrics": [],
+    "slices": [],
+    "slices_compared": 0,
+    "checks": [],
+    "notes": [],
+}
+
+
+def conclude(base: Base, found: Changes, outcome: Outcome, sentence: str, **known: Any) -> Verdict:
+    """A verdict on the working tree with all that is known; what is not is empty."""
+    here = judged()
+    return Verdict(
+        schema_version=SCHEMA_VERSION,
+        verdict=outcome,
+        sentence=sentence,
+        base=Commit(name=base.name, commit=base.commit, dirty=False),
+        candidate=Commit(**asdict(here)),
+        changes=found,
+        reproduce=base.again(here),
+        **(_NOTHING | {"todo": _TODO.get(outcome, "")} | known),
+    )
 
 
 def decide(checks: list[Check], primary: Metric | None) -> tuple[Outcome, str]:

@@ -1,8 +1,9 @@
 """`monitor` of params.yaml: what is monitored, and when it is reported."""
 
+from datetime import date
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from loop.settings import params
 from loop.settings.params import Section
@@ -53,6 +54,26 @@ class Retrain(Section):
         return self
 
 
+class Accepted(Section):
+    """A change of the feed that a person explained: it stops no retrain from then on.
+
+    `change` is its place as a monitoring run prints it, such as "weather.temperature_f"; `since` its day.
+    """
+
+    change: str
+    since: str
+    reason: str = Field(min_length=1)
+
+    @field_validator("since")
+    @classmethod
+    def _a_day(cls, day: str) -> str:
+        try:
+            date.fromisoformat(day)
+        except ValueError:
+            raise ValueError(f"is {day!r}, no day", "a day of UTC, as 2013-06-10") from None
+        return day
+
+
 class Settings(Section):
     """`monitor` of params.yaml; days are whole days of UTC."""
 
@@ -64,6 +85,7 @@ class Settings(Section):
     alpha: float = Field(gt=0, lt=1)
     hysteresis: Hysteresis
     retrain: Retrain
+    accepted: tuple[Accepted, ...] = Field(default=(), strict=False)
 
     @property
     def wait_days(self) -> float:

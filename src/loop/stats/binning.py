@@ -50,9 +50,10 @@ class Bins:
 
     def codes(self, column: Any) -> Codes:
         """The bin of each row of an arrow array: (rows,)."""
-        return self._of_numbers(arrays.numbers(column)) if self.ordered else self._of_categories(column)
+        return self.of_numbers(arrays.numbers(column)) if self.ordered else self._of_categories(column)
 
-    def _of_numbers(self, values: Floats) -> Codes:
+    def of_numbers(self, values: Floats) -> Codes:
+        """The bin of each number: (rows,)."""
         codes = np.empty(len(values), np.uint8)
         for start in range(0, len(values), CHUNK):
             part = values[start : start + CHUNK]
@@ -125,13 +126,14 @@ def bins(rows: pd.DataFrame, columns: Sequence[str]) -> dict[str, Bins]:
 def _bins(column: Any) -> Bins:
     if arrays.is_number(column.type):
         values = arrays.numbers(column)
-        return _of_numbers(np.sort(values[~np.isnan(values)]))
+        return of_numbers(np.sort(values[~np.isnan(values)]))
     names, where = arrays.categories(column)
     rows = np.bincount(where, minlength=len(names)).tolist()
     return _of_values({name: count for name, count in zip(names, rows, strict=True) if name is not None})
 
 
-def _of_numbers(ordered: Floats) -> Bins:
+def of_numbers(ordered: Floats) -> Bins:
+    """Bins of numbers that are in order, without NaN."""
     if not len(ordered):
         return Bins(np.empty(0), None, np.zeros(1))
     inner = ordered[np.ceil(np.arange(1, FINE) / FINE * len(ordered)).astype(int) - 1]

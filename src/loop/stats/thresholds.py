@@ -10,6 +10,7 @@ Floats = NDArray[np.float64]
 
 FLOOR = 1e-4  # added before the logarithm: a difference of this size or less concerns nobody
 SPREAD = 0.1  # least standard deviation on the log scale: past windows that are all alike cannot tell
+TINY = 1e-12  # the same for plain values, whose unit nobody knows
 FEWEST = 3  # independent windows below which nothing can be judged
 
 
@@ -22,23 +23,29 @@ def p_value(value: ArrayLike, past: ArrayLike, independent: float) -> Floats:
     sqrt(1 + 1/independent): the predictive distribution of a normal sample (Geisser 1993, "Predictive
     Inference", 2.2). NaN for fewer than three independent windows, or where the value is.
     """
-    from scipy.special import stdtr
+    return _tail(_place(_log(value), _log(past), independent, SPREAD), independent)
 
-    mean, spread = _normal(past, independent)
-    place = (_log(value) - mean) / spread
-    return (
-        np.asarray(stdtr(independent - 1, -place)) if independent >= FEWEST else np.full_like(place, np.nan)
-    )
+
+def above(value: ArrayLike, past: ArrayLike, independent: float) -> Floats:
+    """As `p_value`, on the scale of the values themselves: for a mean, such as a loss."""
+    return _tail(_place(value, past, independent), independent)
+
+
+def either(value: ArrayLike, past: ArrayLike, independent: float) -> Floats:
+    """The two-sided p-value of a mean that may be off either way, such as a bias."""
+    return 2 * _tail(np.abs(_place(value, past, independent)), independent)
 
 
 def limit(past: ArrayLike, independent: float, alpha: float) -> Floats:
     """The value whose p-value is `alpha`: the threshold to draw. Shapes and NaN as in `p_value`."""
-    from scipy.special import stdtrit
+    mean, reach = _reach(_log(past), independent, alpha, SPREAD)
+    return np.asarray(np.maximum(np.exp(mean + reach) - FLOOR, 0))
 
-    mean, spread = _normal(past, independent)
-    if independent < FEWEST:
-        return np.full_like(mean, np.nan)
-    return np.asarray(np.maximum(np.exp(mean - stdtrit(independent - 1, alpha) * spread) - FLOOR, 0))
+
+def band(past: ArrayLike, independent: float, tail: float) -> tuple[float, float]:
+    """The mean of past windows, and how far above it a value has `tail` as its chance, by `above`."""
+    mean, reach = _reach(past, independent, tail)
+    return float(mean), float(reach)
 
 
 def benjamini_hochberg(p_values: ArrayLike, weights: ArrayLike) -> Floats:
@@ -62,60 +69,41 @@ def benjamini_hochberg(p_values: ArrayLike, weights: ArrayLike) -> Floats:
     return adjusted
 
 
-def _normal(past: ArrayLike, independent: float) -> tuple[Floats, Floats]:
-    """Mean and standard deviation of logs; overlapping windows show too little spread by (n - 1) / n."""
-    logs = _log(past)
-    known = np.isfinite(logs)
+def _tail(place: Floats, independent: float) -> Floats:
+    from scipy.special import stdtr
+
+    enough = independent >= FEWEST
+    return np.asarray(stdtr(independent - 1, -place)) if enough else np.full_like(place, np.nan)
+
+
+def _reach(past: ArrayLike, independent: float, tail: float, least: float = TINY) -> tuple[Floats, Floats]:
+    """The mean of past windows, and how far above it the chance of a new one is `tail`."""
+    from scipy.special import stdtrit
+
+    mean, spread = _normal(past, independent, least)
+    if independent < FEWEST:
+        return np.full_like(mean, np.nan), np.full_like(mean, np.nan)
+    return mean, np.asarray(-stdtrit(independent - 1, tail) * spread)
+
+
+def _place(value: ArrayLike, past: ArrayLike, independent: float, least: float = TINY) -> Floats:
+    """How many standard deviations a value lies above past windows."""
+    mean, spread = _normal(past, independent, least)
+    return np.asarray((np.asarray(value, np.float64) - mean) / spread)
+
+
+def _normal(past: ArrayLike, independent: float, least: float) -> tuple[Floats, Floats]:
+    """Mean and standard deviation, of a new one too; overlapping windows show too little by (n - 1) / n."""
+    values = np.asarray(past, np.float64)
+    known = np.isfinite(values)
     count = np.maximum(known.sum(axis=-1), 1)
-    mean = np.where(known, logs, 0).sum(axis=-1) / count
-    squares = np.where(known, logs - mean[..., None], 0) ** 2
+    mean = np.where(known, values, 0).sum(axis=-1) / count
+    squares = np.where(known, values - mean[..., None], 0) ** 2
     wider = independent / max(independent - 1, 1)
-    spread = np.maximum(np.sqrt(squares.sum(axis=-1) / count * wider), SPREAD)
+    spread = np.maximum(np.sqrt(squares.sum(axis=-1) / count * wider), least)
     none = np.where(known.any(axis=-1), 0, np.nan)
     return mean + none, spread * np.sqrt(1 + 1 / max(independent, 1)) + none
 
 
 def _log(values: ArrayLike) -> Floats:
     return np.asarray(np.log(np.abs(np.asarray(values, np.float64)) + FLOOR))
-
-
-def above(value: ArrayLike, past: ArrayLike, independent: float) -> Floats:
-    """As `p_value`, on the scale of the values themselves: for a mean, such as a loss."""
-    return _tail(_place(value, past, independent), independent)
-
-
-def either(value: ArrayLike, past: ArrayLike, independent: float) -> Floats:
-    """The two-sided p-value of a mean that may be off either way, such as a bias."""
-    return 2 * _tail(np.abs(_place(value, past, independent)), independent)
-
-
-def band(past: ArrayLike, independent: float, tail: float) -> tuple[float, float]:
-    """The mean of past windows, and how far above it a value has `tail` as its chance, by `above`."""
-    from scipy.special import stdtrit
-
-    if independent < FEWEST:
-        return float("nan"), float("nan")
-    mean, spread = _normal_plain(past, independent)
-    return mean, float(-stdtrit(independent - 1, tail) * spread)
-
-
-def _place(value: ArrayLike, past: ArrayLike, independent: float) -> Floats:
-    mean, spread = _normal_plain(past, independent)
-    return (np.asarray(value, np.float64) - mean) / spread
-
-
-def _tail(place: Floats, independent: float) -> Floats:
-    from scipy.special import stdtr
-
-    if independent < FEWEST:
-        return np.full_like(place, np.nan)
-    return np.asarray(stdtr(independent - 1, -place))
-
-
-def _normal_plain(past: ArrayLike, independent: float) -> tuple[float, float]:
-    known = np.asarray(past, np.float64)
-    known = known[np.isfinite(known)]
-    if not len(known):
-        return float("nan"), float("nan")
-    wider = independent / max(independent - 1, 1) * (1 + 1 / max(independent, 1))
-    return float(known.mean()), max(float(np.sqrt(known.var() * wider)), 1e-12)

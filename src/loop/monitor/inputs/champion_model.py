@@ -43,6 +43,27 @@ class Champion:
         files.write_table(self.home.path.parent / "fit.parquet", rows)
         return self._ask(examples, {"fit": str(self.home.path.parent / "fit.parquet"), "on": "asked"})
 
+    def looked_at(
+        self, examples: pd.DataFrame, seed: int
+    ) -> tuple[dict[str, float], dict[str, list[int]]] | None:
+        """What its estimator looks at, by importance, and what the Pipeline makes; None for no Pipeline.
+
+        None also of a commit whose code does not know the question.
+        """
+        if self.scorer.version < 2:
+            return None
+        path = self.home.path.parent / "asked.parquet"
+        files.write_table(path, examples.reset_index(drop=True))
+        found = self.scorer.ask(look=str(path), seed=seed)["looked"]
+        return (found["weights"], found["made"]) if found else None
+
+    def make(self, examples: pd.DataFrame, columns: dict[str, list[int]]) -> pd.DataFrame:
+        """The columns that its Pipeline makes of each example."""
+        asked, to = (self.home.path.parent / name for name in ("asked.parquet", "made.parquet"))
+        files.write_table(asked, examples.reset_index(drop=True))
+        self.scorer.ask(make=str(asked), columns=columns, to=str(to))
+        return files.read_table(to).set_axis(examples.index)
+
     def _ask(self, examples: pd.DataFrame, question: dict[str, str]) -> pd.Series:
         asked, to = (self.home.path.parent / name for name in ("asked.parquet", "scores.parquet"))
         files.write_table(asked, examples.reset_index(drop=True))

@@ -1,11 +1,31 @@
-"""Permutation importance: the mean move of the champion's score when a feature's column is shuffled."""
+"""What the champion looks at, and how much: every input of its estimator, or the columns of an example."""
 
 import numpy as np
 import pandas as pd
 
 from loop.monitor.inputs.champion_model import Champion
+from problem import schema
 
 ROWS = 2000
+
+
+def looked_at(
+    champion: Champion, rows: pd.DataFrame, past: pd.Series, columns: list[str], seed: int
+) -> tuple[pd.DataFrame, dict[str, float], list[str]]:
+    """The rows with what the champion's Pipeline makes of them, the importance of each column, and notes.
+
+    Importance is taken on the rows that are `past` (a mask). A champion that is no Pipeline, or whose columns
+    the rows do not have, is asked about `columns` alone.
+    """
+    whole = [name for name in schema.EXAMPLE.columns if not name.startswith("label")]
+    found = champion.looked_at(rows.loc[past, whole], seed) if set(whole) <= set(rows) else None
+    if found is None:
+        weights = permutation(champion, rows[past], columns, seed)
+        return rows, weights, ["what the model makes of its columns is not monitored: only the columns are"]
+    weights, made = found
+    if made:
+        rows = pd.concat([rows, champion.make(rows[whole], made)], axis="columns")
+    return rows, {name: share for name, share in weights.items() if name in rows}, []
 
 
 def permutation(

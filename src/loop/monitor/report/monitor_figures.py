@@ -15,9 +15,10 @@ from loop.base.plotting import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
 from loop.monitor.report import timeline
 from loop.monitor.report.layout import settle
 from loop.monitor.report.phrases import ranked, state
-from loop.monitor.schema import Age, Feature, Finding, Signal
+from loop.monitor.schema import Age, Feature, FeedChange, Finding, Signal
 
 ROWS = 30  # of the heat map and of the signals; their tables have all
+CHANGES = 6  # that are drawn
 MOST = 3.0  # limits at which a bar is cut
 DOT: dict[str, Any] = {"marker": "o", "color": "white", "markeredgecolor": INK, "linestyle": "none"}
 UNKNOWN: dict[str, Any] = {"facecolor": "#eef0f3", "edgecolor": "#b5bcc9", "hatch": "////", "linewidth": 0}
@@ -30,7 +31,8 @@ SCALE = LinearSegmentedColormap.from_list("heat", TINTS, N=40)  # of more, the s
 def draw(finding: Finding) -> dict[str, str]:
     """Each figure's name and its SVG; a figure that would be empty is left out, and a broken feed has none.
 
-    signals: value beside limit. timeline: what was known when. heat: features by runs. ages: labels known.
+    changes: a measure of the feed by day. signals: value beside limit. timeline: what was known when.
+    heat: features by runs. ages: labels known.
     """
     if finding.decision == "broken feed":
         return {}
@@ -38,6 +40,7 @@ def draw(finding: Finding) -> dict[str, str]:
     heated = shown(finding.features) if finding.runs and measured else []
     aged = [age for age in finding.outcomes.ages if age.rows > 0] if finding.outcomes else []
     drawn = {
+        "changes": _changes(finding.changes[:CHANGES]) if finding.changes else "",
         "signals": _signals(finding.signals) if finding.signals else "",
         "timeline": timeline.draw(finding) if timeline.days(finding) else "",
         "heat": _heat(heated, finding.runs, finding.since) if heated else "",
@@ -50,6 +53,24 @@ def shown(features: list[Feature]) -> list[Feature]:
     """The features of the heat map, most important first: those that alarm before those that do not."""
     chosen = sorted(range(len(features)), key=lambda place: (not features[place].alarm, place))[:ROWS]
     return [features[place] for place in sorted(chosen)]
+
+
+def _changes(changes: list[FeedChange]) -> str:
+    """The measure of each change, a point per day, with its day marked."""
+    svg = io.StringIO()
+    with canvas(10.6, 0.4 + 1.5 * len(changes), svg) as (drawing, first):
+        first.remove()
+        for axes, one in zip(drawing.subplots(len(changes), 1, squeeze=False)[:, 0], changes, strict=True):
+            days = np.array(one.days, "datetime64[D]")
+            values = np.array([np.nan if value is None else value for value in one.values])
+            after = days >= np.datetime64(one.since)
+            axes.plot(days[~after], values[~after], "o", color=BLUE, markersize=3)
+            axes.plot(days[after], values[after], "o", color=ORANGE, markersize=3)
+            axes.axvline(np.datetime64(one.since), color=INK, linewidth=1.2, linestyle="--")
+            axes.set_title(plain(f"{one.place}: {one.what}", 110), fontsize=9, loc="left")
+            axes.tick_params(labelsize=8)
+        settle(drawing)
+    return picture(svg, "what changed in the feed, by day")
 
 
 def _heat(features: list[Feature], runs: list[str], since: str | None) -> str:

@@ -7,10 +7,12 @@ from loop.monitor.schema import Decision, Feature, Finding, Gain, Outcomes, Sign
 
 HEADLINES: dict[Decision, str] = {
     "nothing": "Nothing to do: production looks as it did",
-    "warning": "Warning: something moved, and no loss is shown",
+    "warning": "Warning: something moved, and the loss is within its limit",
+    "loss": "Loss: the model does worse than it ever did, and no retrain is shown to help",
     "retrain": "Retrain: the model is overtaken, and a new one would do better",
     "alert": "Alert: production needs a person now",
     "broken feed": "Broken feed: the data breaks its contract, so nothing was judged",
+    "suspected feed fault": "Suspected feed fault: the data changed from one day to the next",
     "no data": "No data: nothing can be judged",
 }
 STATISTICS = {

@@ -83,6 +83,7 @@ def _alarms(finding: Finding, room: int) -> list[str]:
         f"broken by {counted(one.rows, 'row')}"
         for one in finding.breaches
     ]
+    rows += [plain(one.summary, 300) for one in finding.changes if one.accepted is None]
     rows += [
         ", ".join(
             [
@@ -93,6 +94,11 @@ def _alarms(finding: Finding, room: int) -> list[str]:
             ]
         )
         for one in alarms(finding)
+    ]
+    rows += [
+        f"accepted: {plain(one.summary, 200)} ({plain(one.accepted, 100)})"
+        for one in finding.changes
+        if one.accepted is not None
     ]
     if finding.signals and not rows:
         rows = [f"none of {len(finding.signals)} signals"]

@@ -1,0 +1,93 @@
+"""A change of the feed in words: what changed, and how it was on some days, in the unit of the data."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from loop.base.counted import counted
+from loop.data.contract import shown
+from loop.stats.arrays import Floats
+from loop.stats.daily import Measure, content, number
+
+FEW = 10  # different numbers, of which the mean says more than the median
+WORDS = {  # the start of a measure's name: what changed
+    "rows": "the number of rows",
+    "repeated rows": "rows that repeat another",
+    "time of day": "the time of day",
+    "missing": "the share of missing values",
+    "unseen values": "values that never came before",
+    "share of multiples": "the digits",
+    "share of rows": "the share of rows",
+    "distinct values": "the number of different values",
+    "change between readings": "the change from one reading to the next",
+    "low end": "the low end",
+    "high end": "the high end",
+    "level": "the level",
+    "spread": "the spread",
+    "relation": "it no longer fits the other columns",
+    "daily shape": "the shape of its day, as when a clock is off",
+}
+
+
+def what(measure: Measure) -> str:
+    """What changed, of a measure."""
+    return next(word for start, word in WORDS.items() if measure.name.startswith(start))
+
+
+def said(measure: Measure, rows: pd.DataFrame, days: int, time: str, key: Sequence[str]) -> str:
+    """How the rows of so many days were by a measure."""
+    own = rows
+    if measure.group:
+        own = rows[rows[measure.group[0]].astype("str") == measure.group[1]]
+    if measure.name == "rows":
+        return f"{len(own) / days:,.4g} a day"
+    if measure.name == "share of rows":
+        return f"{_share(len(own) / max(len(rows), 1))} of them"
+    if measure.name == "repeated rows":
+        hashes = content(rows, key, time)
+        return f"{len(hashes) - len(np.unique(hashes)):,} of {counted(len(hashes), 'row')}"
+    return _of_column(measure, own, days, time)
+
+
+def _of_column(measure: Measure, rows: pd.DataFrame, days: int, time: str) -> str:
+    name = measure.column.removesuffix(" (length)")
+    if measure.name == "missing":
+        return _share(float(rows[name].isna().mean()))
+    values = number(rows, name, time)
+    if values is None and name == measure.column:
+        return ", ".join(shown(value, 20) for value in rows[name].value_counts().index[:3]) or "nothing"
+    if values is None:
+        values = np.asarray(rows[name].astype("str").where(rows[name].notna()).str.len(), np.float64)
+    if measure.name.endswith(("(sin)", "(cos)")):
+        hours = pd.Series(values).groupby(rows[time].dt.hour.to_numpy()).mean().dropna()
+        return f"highest at {hours.idxmax():02d}:00 UTC" if len(hours) else "nothing"
+    values = values[~np.isnan(values)]
+    return _of_numbers(measure.name, days)(values) if len(values) else "nothing"
+
+
+def _of_numbers(name: str, days: int) -> Callable[[Floats], str]:
+    words: dict[str, Callable[[Floats], str]] = {
+        "share of multiples": partial(_multiples, name),
+        "distinct values": lambda values: f"{len(np.unique(values)):,} in {counted(days, 'day')}",
+        "spread": lambda values: f"a deviation of {np.std(values):.4g}",
+        "low end": lambda values: f"a tenth below {np.quantile(values, 0.1):.4g}",
+        "high end": lambda values: f"a tenth above {np.quantile(values, 0.9):.4g}",
+    }
+    return words.get(name.rpartition(" of ")[0] if name.startswith("share of") else name, _middle)
+
+
+def _multiples(name: str, values: Floats) -> str:
+    grid = float(name.rpartition(" ")[2])
+    on = np.isclose(values / grid, np.round(values / grid), rtol=0, atol=1e-6)
+    return f"{_share(float(on.mean()))} multiples of {grid:g}"
+
+
+def _middle(values: Floats) -> str:
+    few = len(np.unique(values)) <= FEW
+    return f"a mean of {np.mean(values):.4g}" if few else f"a median of {np.median(values):.4g}"
+
+
+def _share(value: float) -> str:
+    return f"{value:.1%}" if 0 < value < 1 / FEW else f"{value:.0%}"

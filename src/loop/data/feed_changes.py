@@ -1,0 +1,285 @@
+"""What changed in a feed from one day to the next: change points of its tables, by column, group and day."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from loop.data import change_words
+from loop.data.day_hashes import dated
+from loop.data.features import DECIDED_AT
+from loop.stats import change_points
+from loop.stats.change_points import BEFORE, ChangePoint, Sizes
+from loop.stats.daily import Daily, daily
+from problem import schema, source
+
+FAR = 1.5  # limits, for days that their own weeks are judged by
+NEAR = pd.Timedelta(days=3)  # changes of a table that lie so near have one cause
+APART = 1.5  # times the step of all rows that one group must have made to be named
+LEAST = 0.1  # weight of a relation whose column looks as ever
+PLAIN = 3  # a change of what is there counts so much more than one of how it is
+SHOWN = 60  # days before and after a change that are drawn
+OTHERS = 4  # columns that are named beside the first
+DAY = pd.Timedelta(days=1)
+GONE = 1.0  # of the logarithm of a group's share: it lost two thirds
+WHOLE = ("repeated rows", "time of day")
+HOW = ("level", "low end", "high end", "spread", "relation", "daily shape")
+BRIEF = 3  # days that a mistaken delivery lasts; what stays longer may be the world
+PRESENCE = ("rows", "repeated rows", "time of day", "missing", "unseen values", "share of rows")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of a table on the day `since`, in its clearest measure; `others` changed with it.
+
+    `column` and `group` ("origin JFK") are empty where it is in all of them. A `size` of 1 is at its limit.
+    `days` and `values` are that measure's, around it, to be drawn.
+    """
+
+    table: str
+    column: str
+    group: str
+    since: str
+    what: str
+    before: str
+    after: str
+    size: float
+    others: tuple[str, ...]
+    days: tuple[str, ...] = ()
+    values: tuple[float, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Table, column and group."""
+        name = f"{self.table}.{self.column}" if self.column else self.table
+        return f"{name} of {self.group}" if self.group else name
+
+    def as_json(self) -> dict[str, str]:
+        """Plain values, for a report."""
+        return {"place": self.place, "since": self.since, "summary": self.summary}
+
+    @property
+    def summary(self) -> str:
+        """One line: where, since when, what, how it was and is."""
+        also = f"; with it {', '.join(self.others)}" if self.others else ""
+        return f"{self.place}, since {self.since}: {self.what}: was {self.before}, is {self.after}{also}"
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table of a feed: the column of instants that says a row's day, what names a row, and what is judged.
+
+    `columns` are those whose changes are told, all by default. `late` are those that fill in later ("" for
+    rows that come later), which are not final in the newest days. A level of `outcomes` that moves in all
+    rows, and stays, is the world's: a concept that turned, and no feed is to blame for it.
+    """
+
+    name: str
+    rows: pd.DataFrame
+    time: str
+    key: Sequence[str]
+    columns: Collection[str] | None = None
+    late: Collection[str] = ()
+    outcomes: Collection[str] = ()
+
+
+def tables(
+    valid: Mapping[str, pd.DataFrame], as_of: pd.Timestamp, then: Mapping[str, pd.DataFrame] | None = None
+) -> list[Table]:
+    """The repaired tables of the problem as known at `as_of` (UTC), and the labels that are made of them.
+
+    `then` are tables of days before as they were known at the end of these days: what they lacked is late.
+    """
+    found = [
+        Table(
+            name,
+            frame,
+            time,
+            source.KEY,
+            late=late(then[name], frame, time) if then else (),
+            outcomes={*map(str, frame)} - {*schema.REQUEST.columns} if set(source.KEY) <= set(frame) else (),
+        )
+        for name, frame in valid.items()
+        if (time := dated(name, frame))
+    ]
+    requests = source.requests(dict(valid))
+    labels = source.labels(dict(valid), as_of)
+    rows = requests.merge(labels, on=source.KEY, how="inner")
+    texts = [name for name in requests if not pd.api.types.is_numeric_dtype(requests[name])]
+    kept = rows[[*dict.fromkeys([*texts, DECIDED_AT]), "label", "label_known_at"]]
+    of_labels = ("label", "label_known_at")
+    return [*found, Table("labels", kept, DECIDED_AT, source.KEY, of_labels, ("",), of_labels)]
+
+
+def find(
+    tables: Sequence[Table],
+    since: pd.Timestamp,
+    past: pd.Timestamp | None,
+    until: pd.Timestamp,
+    late_days: int = 0,
+) -> list[Change]:
+    """What changed from `past` on in the whole days of [since, until), in UTC; oldest first.
+
+    Without `past` every day is asked, all of them say what is usual, and only what is far beyond its limit is
+    told. Of what is late the newest `late_days` are left out. A change of a table that is made of others
+    (`columns`) is told only where these have none of about that day.
+    """
+    days = np.arange(_day(since), _day(until))
+    found: list[Change] = []
+    for table in sorted(tables, key=lambda one: one.columns is not None):
+        before = len(days) if past is None else int(np.searchsorted(days, _day(past)))
+        own = _of_table(table, days, before, None if past is None else before, late_days)
+        if table.columns is not None:
+            own = [one for one in own if not any(_near(one.since, other.since) for other in found)]
+        found += own
+    least = FAR if past is None else 1.0
+    return sorted((one for one in found if one.size >= least), key=lambda one: (one.since, -one.size))
+
+
+def matches(change: str, since: str, place: str, day: str) -> bool:
+    """Whether somebody who names a `change` and its day means the one of this place and day.
+
+    A column's name stands for all its groups.
+    """
+    return _near(since, day) and change in (place, place.partition(" of ")[0])
+
+
+def late(then: pd.DataFrame, now: pd.DataFrame, time: str) -> set[str]:
+    """Columns that lacked values as known `then`, which the same rows have `now`; "" where rows lacked."""
+    if then.empty:
+        return set()
+    now = now[(now[time] >= then[time].min()) & (now[time] <= then[time].max())]
+    filled = {str(name) for name in then if then[name].notna().sum() < now[name].notna().sum()}
+    return filled if len(then) >= len(now) else {"", *map(str, then)}
+
+
+def _of_table(table: Table, days: np.ndarray, past: int, first: int | None, late_days: int) -> list[Change]:
+    if not past:
+        return []
+    apart = {*table.late, *table.outcomes}
+    found = daily(table.name, table.rows, table.time, table.key, days, past, apart)
+    if late_days:
+        unripe = [
+            place for place, one in enumerate(found.measures) if one.column in table.late or "" in table.late
+        ]
+        found.values[-late_days:, unripe] = np.nan
+    sizes = change_points.sizes(found, first)
+    points = change_points.points(found, sizes)
+    points = [one for one in points if not _of_the_world(one, table, found, sizes)]
+    if table.columns is not None:
+        points = [one for one in points if one.measure.column in table.columns]
+    changes = []
+    while points:
+        together = [one for one in points if _near(one.day, points[0].day)]
+        points = [one for one in points if one not in together]
+        changes.append(_told(_lead(together, found, sizes), together, table, found))
+    return changes
+
+
+def _of_the_world(point: ChangePoint, table: Table, found: Daily, sizes: Sizes) -> bool:
+    """Whether an outcome is another in all rows, and not for a few days alone."""
+    own = point.measure
+    if own.column not in table.outcomes:
+        return False
+    day = int(np.searchsorted(found.days, np.datetime64(point.day)))
+    if own.group:  # a group is told where it parts from all others
+        whole = replace(own, group=())
+        steps = [abs(sizes.step[day, place]) for place, one in enumerate(found.measures) if one == whole]
+        return bool(steps) and abs(point.step) <= APART * steps[0]
+    if own.name == "change between readings":
+        return point.step > 0  # the first one after
+    if not own.name.startswith(HOW):
+        return False
+    values = found.values[:, found.measures.index(own)]
+    before, after = values[max(day - BEFORE, 0) : day], values[day + BRIEF : day + BRIEF + 7]
+    if not np.isfinite(after).any() or not np.isfinite(before).any():
+        return True  # it is not known yet
+    return bool(abs(np.nanmean(after) - np.nanmean(before)) > abs(point.step) / 2)
+
+
+def _lead(points: list[ChangePoint], found: Daily, sizes: Sizes) -> ChangePoint:
+    """The change that says most: rows or values that come or go before those that look different.
+
+    Of columns that no longer fit each other it is the one that also looks different by itself; of groups of
+    one measure the one that moved most.
+    """
+
+    def weight(one: ChangePoint) -> float:
+        """How much a change says, in limits."""
+        name = one.measure.name
+        if name.startswith(PRESENCE):
+            return PLAIN * one.size
+        if not name.startswith("relation"):
+            return one.size
+        day = int(np.searchsorted(found.days, np.datetime64(one.day)))
+        own = [
+            sizes.size[max(day - 2, 0) : day + 3, place].max()
+            for place, other in enumerate(found.measures)
+            if other.column == one.measure.column
+            and not other.group
+            and not other.name.startswith("relation")
+        ]
+        return float(one.size * min(max([LEAST, *own]), 1.0))
+
+    best = max(points, key=weight)
+    if best.measure.name == "rows":  # because one group does not come?
+        gone = [one for one in points if one.measure.name == "share of rows" and one.step < -GONE]
+        return min(gone, key=lambda one: one.step, default=best)
+    if best.measure.name in WHOLE and not best.measure.group:
+        return best
+    day = int(np.searchsorted(found.days, np.datetime64(best.day)))
+    whole = {
+        (one.column, one.name): abs(sizes.step[day, place])
+        for place, one in enumerate(found.measures)
+        if not one.group
+    }
+    groups = [
+        one
+        for one in points
+        if one.measure.group
+        and one.measure.column == best.measure.column
+        and abs(one.step) > APART * whole.get((one.measure.column, one.measure.name), 0.0)
+    ]
+    name = best.measure.name if best.measure.group else next((one.measure.name for one in groups), "")
+    return max(
+        (one for one in groups if one.measure.name == name), key=lambda one: abs(one.step), default=best
+    )
+
+
+def _told(lead: ChangePoint, points: list[ChangePoint], table: Table, found: Daily) -> Change:
+    own = lead.measure
+    day = pd.Timestamp(lead.day, tz="UTC")
+    at = table.rows[table.time]
+    old = (at >= day - BEFORE * DAY) & (at < day)
+    new = (at >= day) & (at < day + lead.width * DAY)
+    before, after = (
+        change_words.said(own, rows, days, table.time, table.key)
+        for rows, days in ((table.rows[old], BEFORE), (table.rows[new], lead.width))
+    )
+    names = [one.measure.column for one in points if not one.measure.name.startswith("relation")]
+    others = dict.fromkeys(name for name in names if name not in ("", own.column))
+    near = abs(found.days - np.datetime64(lead.day)) <= np.timedelta64(SHOWN, "D")
+    series = found.values[near, found.measures.index(own)]
+    return Change(
+        table.name,
+        own.column,
+        " ".join(own.group),
+        lead.day,
+        change_words.what(own),
+        before,
+        after,
+        round(lead.size, 2),
+        tuple(others)[:OTHERS],
+        tuple(map(str, found.days[near])),
+        tuple(series.tolist()),
+    )
+
+
+def _near(one: str, other: str) -> bool:
+    return bool(abs(pd.Timestamp(one) - pd.Timestamp(other)) <= NEAR)
+
+
+def _day(at: pd.Timestamp) -> Any:
+    return np.datetime64(f"{at:%Y-%m-%d}")

@@ -1,0 +1,200 @@
+"""A fault of a feed begins between two days: it is named by its place and its day; a season is none."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from loop.data import feed_changes
+from loop.data.feed_changes import Change, Table
+from support.readings import PAST, SINCE, UNTIL, readings
+
+FAULT = pd.Timestamp("2024-05-03", tz="UTC")
+HOUR = pd.Timedelta(hours=1)
+Fault = Callable[[pd.DataFrame, pd.Series], pd.DataFrame]
+
+
+def found(rows: pd.DataFrame, late: set[str] | None = None, late_days: int = 0) -> list[Change]:
+    table = Table("weather", rows, "at", ["station", "at"], late=late or set())
+    return feed_changes.find([table], SINCE, PAST, UNTIL, late_days)
+
+
+def of(station: str, rows: pd.DataFrame, after: pd.Series) -> pd.Series:
+    return after & (rows["station"] == station)
+
+
+def changed(column: str, change: Callable[[pd.Series], pd.Series], station: str | None = None) -> Fault:
+    def fault(rows: pd.DataFrame, after: pd.Series) -> pd.DataFrame:
+        where = after if station is None else of(station, rows, after)
+        return rows.assign(**{column: rows[column].mask(where, change(rows[column]))})
+
+    return fault
+
+
+def shuffled(values: pd.Series) -> pd.Series:
+    return values.sample(frac=1, random_state=1).set_axis(values.index)
+
+
+FAULTS: dict[str, tuple[Fault, str]] = {
+    "another unit": (changed("temperature", lambda v: 32 + 1.8 * v), "weather.temperature"),
+    "another unit at one station": (
+        changed("temperature", lambda v: 32 + 1.8 * v, "north"),
+        "weather.temperature of station north",
+    ),
+    "knots for miles": (changed("wind", lambda v: v * 0.869), "weather.wind"),
+    "whole numbers": (changed("temperature", lambda v: v.round()), "weather.temperature"),
+    "missing": (changed("humidity", lambda v: v * float("nan")), "weather.humidity"),
+    "missing at one station": (
+        changed("humidity", lambda v: v * float("nan"), "west"),
+        "weather.humidity of station west",
+    ),
+    "a sensor that is stuck": (
+        changed("temperature", lambda v: v * 0 + 12.3, "east"),
+        "weather.temperature of station east",
+    ),
+    "rows of others": (changed("temperature", shuffled), "weather.temperature"),
+    "a station that is gone": (
+        lambda rows, after: rows[~of("west", rows, after)],
+        "weather of station west",
+    ),
+    "half of the rows": (lambda rows, after: rows[~after | (rows["at"].dt.hour % 2 == 0)], "weather"),
+    "rows twice": (
+        lambda rows, after: pd.concat([rows, rows[after].assign(station="copy")], ignore_index=True),
+        "weather",
+    ),
+    "a slow clock": (
+        lambda rows, after: rows.assign(at=rows["at"].mask(after, rows["at"] + 6 * HOUR)),
+        "weather",
+    ),
+    "a value that is new": (changed("sky", lambda v: v.replace("rain", "RAIN")), "weather.sky"),
+}
+
+
+def test_a_season_is_no_change():
+    assert found(readings()) == []
+
+
+@pytest.mark.parametrize(("fault", "place"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_fault_is_named_by_its_place_and_its_day(fault, place):
+    rows = readings()
+    changes = found(fault(rows, rows["at"] >= FAULT).reset_index(drop=True))
+    first = max(changes, key=lambda one: one.size)
+    assert first.place.startswith(place)
+    assert abs(pd.Timestamp(first.since, tz="UTC") - FAULT) <= pd.Timedelta(days=2)
+    assert first.summary.startswith(f"{first.place}, since {first.since}: ")
+    assert first.before != first.after or "no longer fits" in first.what
+
+
+def test_two_faults_at_once_are_both_named():
+    rows = readings()
+    after = rows["at"] >= FAULT
+    both = FAULTS["missing at one station"][0](FAULTS["knots for miles"][0](rows, after), after)
+    named = " ".join(name for one in found(both) for name in (one.place, *one.others))
+    assert "humidity" in named
+    assert "wind" in named
+
+
+def test_a_fault_that_heals_itself_is_named_all_the_same():
+    rows = readings()
+    sick = (rows["at"] >= FAULT) & (rows["at"] < FAULT + pd.Timedelta(days=3))
+    changes = found(FAULTS["another unit"][0](rows, sick))
+    assert ("weather.temperature", "2024-05-03") in {(one.place, one.since) for one in changes}
+
+
+def test_a_day_without_rows_is_named():
+    rows = readings()
+    (change,) = found(rows[rows["at"].dt.floor("D") != FAULT])
+    assert (change.place, change.since, change.what) == ("weather", "2024-05-03", "the number of rows")
+    assert (change.before, change.after) == ("72 a day", "0 a day")
+
+
+def test_of_what_fills_in_later_the_newest_days_say_nothing():
+    rows = readings()
+    unripe = rows["at"] >= UNTIL - pd.Timedelta(days=2)
+    rows = rows.assign(humidity=rows["humidity"].mask(unripe))
+    assert [one.place for one in found(rows)] == ["weather.humidity"]
+    assert found(rows, {"humidity"}, 2) == []
+
+
+def test_what_was_null_then_and_is_not_now_is_late():
+    now = readings(SINCE + pd.Timedelta(days=3))
+    then = now.assign(humidity=now["humidity"].mask(now["at"] >= SINCE + pd.Timedelta(days=2)))
+    assert feed_changes.late(then, now, "at") == {"humidity"}
+    assert feed_changes.late(now, now, "at") == set()
+    assert "" in feed_changes.late(now[now["at"].dt.hour % 2 == 0], now, "at")
+
+
+def test_without_eight_weeks_of_past_nothing_is_said():
+    rows = readings()
+    rows = FAULTS["missing"][0](rows, rows["at"] >= FAULT)
+    table = Table("weather", rows, "at", ["station", "at"])
+    assert feed_changes.find([table], PAST, PAST, UNTIL) == []
+    assert feed_changes.find([table], PAST, PAST + pd.Timedelta(days=7), UNTIL) == []
+
+
+def test_a_source_with_a_row_a_day_is_watched_as_well():
+    rows = readings()
+    daily = rows[(rows["at"].dt.hour == 9) & (rows["station"] == "east")].reset_index(drop=True)
+    assert found(daily) == []
+    broken = FAULTS["another unit"][0](daily, daily["at"] >= FAULT)
+    assert "weather.temperature" in {one.place for one in found(broken)}
+
+
+def test_columns_of_every_kind_are_taken_and_the_one_that_changed_is_named():
+    """Booleans, decimals, lists, texts, instants with and without a zone, nothing at all, one value alone."""
+    rows = readings()
+    after = rows["at"] >= FAULT
+    count = np.arange(len(rows))
+    rows = rows.assign(
+        flag=count % 3 == 0,
+        price=[Decimal(int(place % 7)) / 4 for place in count],
+        parts=[["a"] * (place % 4) for place in count.tolist()],
+        words=[f"a note of {place * 7919 % 10007}" for place in count.tolist()],
+        naive=rows["at"].dt.tz_localize(None) + HOUR,
+        nothing=None,
+        same=1.0,
+    )
+    assert found(rows) == []
+    turned = rows.assign(flag=rows["flag"] ^ after)
+    assert [one.place for one in found(turned)] == ["weather.flag"]
+    longer = rows.assign(
+        words=rows["words"].mask(after, rows["words"] + " and a long text that nobody wrote before")
+    )
+    assert "words (length)" in " ".join(one.place for one in found(longer))
+    other = rows.assign(same=rows["same"].mask(after, 2.0))
+    assert [one.place for one in found(other)] == ["weather.same"]
+
+
+@pytest.mark.parametrize(
+    "day", ["2024-02-29", "2024-03-31", "2024-10-27"], ids=["leap day", "spring", "autumn"]
+)
+def test_a_day_of_the_calendar_is_no_change(day):
+    """Rows that come by a local clock move by an hour in UTC, twice a year."""
+    start = pd.Timestamp(day, tz="UTC") - pd.Timedelta(days=110)
+    rows = readings()
+    shift = start - SINCE
+    local = rows["at"] + shift
+    clock = local.dt.tz_convert(None).dt.tz_localize(
+        "Europe/Berlin", ambiguous=False, nonexistent="shift_forward"
+    )
+    rows = rows.assign(at=clock.dt.tz_convert("UTC")).drop_duplicates(["station", "at"], ignore_index=True)
+    table = Table("weather", rows, "at", ["station", "at"])
+    assert feed_changes.find([table], SINCE + shift, PAST + shift, UNTIL + shift) == []
+
+
+def test_an_outcome_that_moves_for_all_and_stays_is_the_worlds():
+    """A concept that turned must lead to a retrain; a mistaken delivery, and one group alone, may not."""
+    rows = readings()
+    after = rows["at"] >= FAULT
+    brief = after & (rows["at"] < FAULT + pd.Timedelta(days=2))
+
+    def told(where: pd.Series) -> list[str]:
+        moved = rows.assign(temperature=rows["temperature"].mask(where, rows["temperature"] + 30))
+        table = Table("weather", moved, "at", ["station", "at"], outcomes=["temperature"])
+        return [one.place for one in feed_changes.find([table], SINCE, PAST, UNTIL)]
+
+    assert told(after) == []
+    assert told(brief) == ["weather.temperature"]
+    assert told(of("north", rows, after)) == ["weather.temperature of station north"]
