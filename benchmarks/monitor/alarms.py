@@ -66,7 +66,7 @@ def measure(world: World) -> dict[str, Any]:
     return found
 
 
-DECISIONS = ("nothing", "warning", "retrain", "alert")
+DECISIONS = ("nothing", "warning", "loss", "retrain", "alert")
 
 
 def summary(monitor: Monitor, found_runs: list[Runs]) -> dict[str, Any]:
@@ -89,7 +89,19 @@ def summary(monitor: Monitor, found_runs: list[Runs]) -> dict[str, Any]:
 def decision(found_runs: Runs, places: Ints, breached: list[str], model: Champion, world: World) -> str:
     """The decision at a monitoring run without a check-up; on suspicion a model is fitted again."""
     now = pd.Timestamp(found_runs.runs[-1], tz="UTC")
-    case = Case(0, world.settings.rows_min, None, found_runs.series, [], breached, [], trained=now, now=now)
+    case = Case(
+        breaches=0,
+        rows=world.settings.rows_min,
+        labels=None,
+        series=found_runs.series,
+        constant=[],
+        breached=breached,
+        changes=[],
+        changed=None,
+        attempts=[],
+        trained=now,
+        now=now,
+    )
     gain = gained(places, now, model, world) if decide.asks(case, world.settings) else None
     return decide.decide(case, gain, found_runs.runs, world.settings).decision
 
