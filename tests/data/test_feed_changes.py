@@ -198,3 +198,35 @@ def test_an_outcome_that_moves_for_all_and_stays_is_the_worlds():
     assert told(after) == []
     assert told(brief) == ["weather.temperature"]
     assert told(of("north", rows, after)) == ["weather.temperature of station north"]
+
+
+def few_a_day() -> pd.DataFrame:
+    """Four rows a day, so few that no clinic is watched by itself."""
+    rng = np.random.default_rng(2)
+    days = pd.date_range(SINCE, UNTIL, freq="D", inclusive="left", unit="us")
+    at = days.repeat(4) + 9 * HOUR
+    rows = pd.DataFrame(
+        {
+            "at": at,
+            "visit": np.arange(len(at)).astype("str"),
+            "weight": rng.normal(size=len(at)),
+            "height": rng.normal(size=len(at)),
+        }
+    )
+    return rows.assign(clinic=np.array(["east", "north", "west"])[np.arange(len(at)) % 3])
+
+
+@pytest.mark.parametrize(
+    ("fault", "place"),
+    [
+        (lambda rows, own: rows[~own], "weather of clinic west"),
+        (lambda rows, own: rows.assign(weight=rows["weight"].mask(own)), "weather.weight of clinic west"),
+    ],
+    ids=["rows", "values"],
+)
+def test_of_few_rows_a_day_a_group_that_alone_makes_a_change_is_named(fault, place):
+    rows = few_a_day()
+    table = fault(rows, (rows["clinic"] == "west") & (rows["at"] >= FAULT)).reset_index(drop=True)
+    changes = feed_changes.find([Table("weather", table, "at", ["visit"])], SINCE, PAST, UNTIL)
+    assert [one.place for one in changes] == [place]
+    assert changes[0].since in ("2024-05-03", "2024-05-04")

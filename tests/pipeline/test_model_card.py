@@ -35,6 +35,14 @@ def test_it_says_what_it_saw_how_good_it_is_and_where_it_ends(card):
         assert f"| {row['slice']} | {row['rows']:,} |" in text
 
 
+def test_it_says_which_changes_of_the_feed_nobody_or_somebody_explained(card):
+    card["feed_changes"] = [{"summary": "readings.warmth, since 2013-03-04: the level"}]
+    card["accepted_changes"] = [{"change": "readings.wind", "since": "2013-02-01", "reason": "a new sensor"}]
+    text = model_card.markdown(card)
+    assert "readings.warmth, since 2013-03-04" in text
+    assert "a person explained it: readings.wind, since 2013-02-01: a new sensor" in text
+
+
 def test_every_table_row_has_as_many_cells_as_its_head(card):
     tables = [
         block.splitlines() for block in model_card.markdown(card).split("\n\n") if block.startswith("|")

@@ -9,12 +9,14 @@ from loop.monitor.schema import (
     Cusum,
     Event,
     Feature,
+    FeedChange,
     Finding,
     Gain,
     Model,
     Outcomes,
     Point,
     Signal,
+    SliceLoss,
     Statistic,
     Window,
 )
@@ -134,6 +136,73 @@ def alert() -> Finding:
     )
 
 
+def loss() -> Finding:
+    """Labels of one group say the other thing: the loss rose there, and a retrain would not help."""
+    return alert().model_copy(
+        update={
+            "decision": "loss",
+            "reason": "log loss: beyond past windows, but nothing certain is to be gained",
+            "todo": "find which rows lose, in the report",
+            "runbook": "docs/runbook/loss.md",
+            "slices": [
+                SliceLoss(feature="operator", value="UA", rows=4_711, before=0.391, after=0.874, p=0.0),
+                SliceLoss(
+                    feature="distance_miles",
+                    value="1089 to 1400",
+                    rows=5_102,
+                    before=0.4,
+                    after=0.512,
+                    p=0.0002,
+                ),
+            ],
+        }
+    )
+
+
+def suspected_feed_fault() -> Finding:
+    """A sensor in another unit, and a change that a person has explained."""
+    days = [str(date(2013, 4, 5) + timedelta(place)) for place in range(88)]
+    return quiet().model_copy(
+        update={
+            "decision": "suspected feed fault",
+            "reason": "the feed changed: weather.temperature_f, since 2013-06-03: the level: was a median "
+            "of 66, is a median of 19; with it dewpoint_f",
+            "since": "2013-06-03",
+            "todo": "ask the owner of the feed what changed that day",
+            "runbook": "docs/runbook/suspected-feed-fault.md",
+            "changes": [
+                FeedChange(
+                    place="weather.temperature_f",
+                    since="2013-06-03",
+                    what="the level",
+                    before="a median of 66",
+                    after="a median of 19",
+                    others=["dewpoint_f"],
+                    size=7.2,
+                    summary="weather.temperature_f, since 2013-06-03: the level: was a median of 66, "
+                    "is a median of 19; with it dewpoint_f",
+                    accepted=None,
+                    days=days,
+                    values=[0.2 * sin(place) - 3.0 * (place > 59) for place in range(len(days))],
+                ),
+                FeedChange(
+                    place="flights of carrier F9",
+                    since="2013-05-20",
+                    what="rows",
+                    before="2 rows a day",
+                    after="no rows",
+                    others=[],
+                    size=1.4,
+                    summary="flights of carrier F9, since 2013-05-20: rows: was 2 rows a day, is no rows",
+                    accepted="the airline left the airport",
+                    days=days,
+                    values=[None if place > 45 else 0.7 for place in range(len(days))],
+                ),
+            ],
+        }
+    )
+
+
 def broken_feed() -> Finding:
     """The newest window breaks the contract of its tables: nothing else was monitored."""
     return no_data().model_copy(
@@ -187,6 +256,8 @@ ALL = {
     "warning": warning,
     "retrain": retrain,
     "alert": alert,
+    "loss": loss,
+    "suspected feed fault": suspected_feed_fault,
     "broken feed": broken_feed,
     "no data": no_data,
 }

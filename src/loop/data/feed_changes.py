@@ -10,9 +10,10 @@ import pandas as pd
 from loop.data import change_words
 from loop.data.day_hashes import dated
 from loop.data.features import DECIDED_AT
+from loop.settings.monitor_settings import Accepted
 from loop.stats import change_points
 from loop.stats.change_points import BEFORE, ChangePoint, Sizes
-from loop.stats.daily import Daily, daily
+from loop.stats.daily import Daily, Measure, daily
 from problem import schema, source
 
 FAR = 1.5  # limits, for days that their own weeks are judged by
@@ -23,6 +24,8 @@ PLAIN = 3  # a change of what is there counts so much more than one of how it is
 SHOWN = 60  # days before and after a change that are drawn
 OTHERS = 4  # columns that are named beside the first
 DAY = pd.Timedelta(days=1)
+ALONE = 0.8  # of a change of what is there, from which on one value of a column makes it
+USUAL = 0.5  # of the rows, up to which that value is worth a name
 GONE = 1.0  # of the logarithm of a group's share: it lost two thirds
 WHOLE = ("repeated rows", "time of day")
 HOW = ("level", "low end", "high end", "spread", "relation", "daily shape")
@@ -146,6 +149,11 @@ def matches(change: str, since: str, place: str, day: str) -> bool:
     return _near(since, day) and change in (place, place.partition(" of ")[0])
 
 
+def accepted(change: Change, by: Sequence[Accepted]) -> str | None:
+    """Why a person let a change stand, if one did."""
+    return next((one.reason for one in by if matches(one.change, one.since, change.place, change.since)), None)
+
+
 def late(then: pd.DataFrame, now: pd.DataFrame, time: str) -> set[str]:
     """Columns that lacked values as known `then`, which the same rows have `now`; "" where rows lacked."""
     if then.empty:
@@ -252,11 +260,12 @@ def _told(lead: ChangePoint, points: list[ChangePoint], table: Table, found: Dai
     own = lead.measure
     day = pd.Timestamp(lead.day, tz="UTC")
     at = table.rows[table.time]
-    old = (at >= day - BEFORE * DAY) & (at < day)
-    new = (at >= day) & (at < day + lead.width * DAY)
+    old = table.rows[(at >= day - BEFORE * DAY) & (at < day)]
+    new = table.rows[(at >= day) & (at < day + lead.width * DAY)]
+    alone = replace(own, group=own.group or _alone(own, old, new, lead.width))
     before, after = (
-        change_words.said(own, rows, days, table.time, table.key)
-        for rows, days in ((table.rows[old], BEFORE), (table.rows[new], lead.width))
+        change_words.said(alone, rows, days, table.time, table.key)
+        for rows, days in ((old, BEFORE), (new, lead.width))
     )
     names = [one.measure.column for one in points if not one.measure.name.startswith("relation")]
     others = dict.fromkeys(name for name in names if name not in ("", own.column))
@@ -265,7 +274,7 @@ def _told(lead: ChangePoint, points: list[ChangePoint], table: Table, found: Dai
     return Change(
         table.name,
         own.column,
-        " ".join(own.group),
+        " ".join(alone.group),
         lead.day,
         change_words.what(own),
         before,
@@ -275,6 +284,28 @@ def _told(lead: ChangePoint, points: list[ChangePoint], table: Table, found: Dai
         tuple(map(str, found.days[near])),
         tuple(series.tolist()),
     )
+
+
+def _alone(measure: Measure, old: pd.DataFrame, new: pd.DataFrame, days: int) -> tuple[str, ...]:
+    """Column and value whose rows alone make a change of rows or of missing values, if one does."""
+    if measure.name not in ("rows", "missing"):
+        return ()
+    found: list[tuple[float, str, str]] = []
+    for name in old.columns[[not pd.api.types.is_numeric_dtype(old[one]) for one in old]]:
+        if pd.api.types.is_datetime64_any_dtype(old[name]):
+            continue
+        usual = old[name].astype("str").value_counts(normalize=True)
+        before, after = (_counted(measure, rows)[name].astype("str").value_counts() for rows in (old, new))
+        change = (after / days).sub(before / BEFORE, fill_value=0)
+        known = change[change.index.isin(usual.index[usual <= USUAL])] / change.sum()
+        if len(known):
+            found.append((float(known.max()), str(name), str(known.idxmax())))
+    share, *group = max(found, default=(0.0,))
+    return tuple(map(str, group)) if share >= ALONE else ()
+
+
+def _counted(measure: Measure, rows: pd.DataFrame) -> pd.DataFrame:
+    return rows if measure.name == "rows" else rows[rows[measure.column].isna()]
 
 
 def _near(one: str, other: str) -> bool:

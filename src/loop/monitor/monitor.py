@@ -141,6 +141,7 @@ def _figures(snapshot: Snapshot, setup: Settings, notes: list[str]) -> dict[str,
         "signals": [one.signal(when.runs, setup.hysteresis) for one in snapshot.series],
         "features": features,
         "curves": snapshot.curves,
+        "slices": snapshot.slices,
         "cusum": snapshot.performance.cusum,
         "notes": [*notes, *snapshot.notes, *([estimate.NOTE] if expects else [])],
     }

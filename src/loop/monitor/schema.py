@@ -150,6 +150,17 @@ class Gain(Part):
     challenger: float
 
 
+class SliceLoss(Part):
+    """A slice of a feature whose loss rose beside that of all other rows; what costs most comes first."""
+
+    feature: str
+    value: str  # a category, a part of the numbers, "no value"
+    rows: int  # in the newest window with final labels
+    before: float | None  # mean loss of the baseline
+    after: float | None
+    p: float | None  # corrected for all slices that were asked
+
+
 class Event(Part):
     """Something that happened, and the day: training ended, a release, a retrain proposed."""
 
@@ -206,6 +217,7 @@ class Finding(Part):
     features: list[Feature] = []  # most important first
     curves: list[Point] = []
     cusum: Cusum | None = None
+    slices: list[SliceLoss] = []
     gain: Gain | None
     breaches: list[Breach]
     changes: list[FeedChange] = []

@@ -18,8 +18,8 @@ from loop.monitor.inputs.champion_model import Champion
 from loop.monitor.inputs.feed import Feed
 from loop.monitor.inputs.labels import Joined
 from loop.monitor.inputs.windows import DAY, Days, inside, past_ends, start, window
-from loop.monitor.schema import Gain, Point
-from loop.monitor.signals import drift, estimate, minimum_requirements, performance
+from loop.monitor.schema import Gain, Point, SliceLoss
+from loop.monitor.signals import drift, estimate, loss_by_slice, minimum_requirements, performance
 from loop.monitor.signals.curves import curves
 from loop.monitor.signals.drift import Drift
 from loop.monitor.signals.performance import Performance, Windowed
@@ -42,6 +42,7 @@ class Snapshot:
     performance: Performance
     curves: list[Point]
     series: list[Series]
+    slices: list[SliceLoss]
     breached: list[str]
     source: str
     notes: list[str] = field(default_factory=list)
@@ -81,6 +82,7 @@ def take(
         performance=concept,
         curves=curves(rows, sums, when, setup, more),
         series=series,
+        slices=loss_by_slice.rose(matured, list(used), when, setup),
         breached=minimum_requirements.breached(window(matured, when.ends[-1], setup), setup),
         source=answered_by,
         notes=[*notes, *more_notes],

@@ -26,6 +26,8 @@ def card(
 ) -> dict[str, Any]:
     """The card as plain values: `models/card.json`; how many approve a release is main's policy."""
 
+    feed = json.loads(VALIDATION.read_text(encoding="utf-8"))
+
     def window(of: params.Window) -> dict[str, str]:
         return {"from": f"{of.since:%Y-%m-%d %H:%MZ}", "until": f"{of.until:%Y-%m-%d %H:%MZ}"}
 
@@ -40,7 +42,8 @@ def card(
             "as_of": f"{windows.as_of:%Y-%m-%d %H:%MZ}",
             "hashes": made["data"],
         },
-        "feed_changes": json.loads(VALIDATION.read_text(encoding="utf-8"))["changes"],
+        "feed_changes": feed["changes"],
+        "accepted_changes": feed["accepted"],
         "settings": made["params"]["train"],
         "interval": f"{settings.confidence:.0%}",
         "cluster": settings.cluster.replace("_", " "),

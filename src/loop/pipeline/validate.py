@@ -1,8 +1,11 @@
 """validate: raw tables, repaired by named rules and held against their contract, and what changed in them.
 
 All breaches are collected in reports/validation.json before anything is refused; clean
-tables are written to data/valid only if there are none. A change from one day to the next is a warning.
+tables are written to data/valid only if there are none. A change from one day to the next is a warning until
+a person has explained it.
 """
+
+import pandas as pd
 
 from loop.base import files
 from loop.base.errors import LoopError
@@ -10,7 +13,7 @@ from loop.base.warning import warn
 from loop.data import day_hashes, feed_changes
 from loop.data.contract import ContractError
 from loop.data.raw import Params, validate
-from loop.settings import params
+from loop.settings import monitor_settings, params
 from loop.settings.paths import RAW, VALID, VALIDATION
 from problem import source
 
@@ -26,7 +29,10 @@ def main() -> None:
     valid, report, breaches = validate(tables, limits, **span)
     found = [] if breaches else feed_changes.tables(valid, windows.as_of)
     changes = feed_changes.find(found, windows.since, None, windows.holdout.until)
-    report["changes"] = [one.as_json() for one in changes]
+    own = [one for one in monitor_settings.read().accepted if _within(one.since, windows)]
+    unexplained = [one for one in changes if feed_changes.accepted(one, own) is None]
+    report["changes"] = [one.as_json() for one in unexplained]
+    report["accepted"] = [one.model_dump() for one in own]
     report["days"] = {} if breaches else day_hashes.of(valid)
     files.write_json(VALIDATION, report)
     if breaches:
@@ -34,7 +40,12 @@ def main() -> None:
     with files.replacing(VALID) as draft:
         for name, frame in valid.items():
             files.write_table(draft / f"{name}.parquet", frame)
-    for one in changes:
+    for one in unexplained:
         warn(f"the feed changed from one day to the next: {one.summary}")
     fixed = sum(entry["rows"] for entry in report["repairs"])
     print(f"validate: {sum(report['rows'].values()):,} rows kept their contract, {fixed} repaired by rule")
+
+
+def _within(day: str, windows: params.Windows) -> bool:
+    """Whether a day trains or judges this model."""
+    return windows.since.floor("D") <= pd.Timestamp(day, tz="UTC") < windows.holdout.until

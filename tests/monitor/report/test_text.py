@@ -81,6 +81,8 @@ def many(finding: Finding) -> Finding:
             "events": findings.quiet().events * 20,
             "notes": ["a note of many words " * 30] * 20,
             "breaches": findings.broken_feed().breaches * 40,
+            "changes": findings.suspected_feed_fault().changes * 40,
+            "slices": findings.loss().slices * 40,
         }
     )
 
@@ -116,6 +118,23 @@ def test_every_finding_fits_one_screen_eight_kilobytes_and_a_page(decision, bend
         assert start.lower().startswith(finding.decision)
 
 
+def test_a_change_of_the_feed_says_place_day_was_and_is_everywhere():
+    finding = findings.suspected_feed_fault()
+    for text in (report.terminal(finding), report.markdown(finding), page(finding)):
+        words = " ".join(re.sub(r"<[^>]+>|[|`]", " ", text).split())
+        for part in ("weather.temperature_f", "2013-06-03", "a median of 66", "a median of 19", "dewpoint_f"):
+            assert part in words
+        assert "the airline left the airport" in words
+
+
+def test_where_the_loss_rose_is_named_with_the_loss_then_and_now():
+    finding = findings.loss()
+    for text in (report.terminal(finding), report.markdown(finding), page(finding)):
+        words = " ".join(re.sub(r"<[^>]+>|[|`]", " ", text).split())
+        for part in ("operator", "UA", "0.874", "0.391", "4,711"):
+            assert part in words
+
+
 @made
 def test_the_same_finding_gives_the_same_bytes(decision):
     one, two = findings.ALL[decision](), findings.ALL[decision]()
@@ -127,7 +146,8 @@ def test_the_same_finding_gives_the_same_bytes(decision):
 @given(st.one_of(st.text(max_size=80), st.just(HOSTILE), st.just("W" * 500)))
 @settings(deadline=None, max_examples=60)
 def test_foreign_text_is_only_words(text):
-    for finding in (findings.retrain(), findings.broken_feed()):
+    hostile = (findings.loss(), findings.broken_feed(), findings.suspected_feed_fault())
+    for finding in hostile:
         changed_to = report.markdown(with_text(finding, text), "https://example.test/blob/main")
         assert len(changed_to.encode()) <= 8_000
         html = RENDERER.render(changed_to)

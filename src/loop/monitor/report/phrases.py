@@ -3,7 +3,7 @@
 from markupsafe import Markup
 
 from loop.base.markup import figure, plain
-from loop.monitor.schema import Decision, Feature, Finding, Gain, Outcomes, Signal
+from loop.monitor.schema import Decision, Feature, Finding, Gain, Outcomes, Signal, SliceLoss
 
 HEADLINES: dict[Decision, str] = {
     "nothing": "Nothing to do: production looks as it did",
@@ -58,6 +58,14 @@ def moved(feature: Feature) -> str:
         return ""
     most = max(known, key=lambda one: (one.value or 0.0) / (one.limit or 1.0))
     return f"{named(most.name)} {figure(most.value)}, limit {figure(most.limit)}"
+
+
+def slice_loss(one: SliceLoss) -> str:
+    """Where the loss rose, as "carrier UA: 0.61, was 0.38 (1,203 rows)"."""
+    return (
+        f"{plain(one.feature, 60)} {plain(one.value, 60)}: {figure(one.after)}, was {figure(one.before)} "
+        f"({one.rows:,} rows)"
+    )
 
 
 def sentence(text: str, longest: int = 2000) -> str:

@@ -16,6 +16,7 @@ from loop.monitor.report.phrases import (
     moved,
     ranked,
     sentence,
+    slice_loss,
     state,
     value,
 )
@@ -23,6 +24,7 @@ from loop.monitor.schema import FOLDER, Finding, Window
 
 HTML_REPORT = FOLDER / "report.html"
 LONGEST = 8_000  # bytes of markdown
+SLICES = 3  # named
 WIDE, HIGH = 100, 24  # of a terminal
 _PATH = re.compile(r"[\w./-]+", re.ASCII)
 
@@ -34,6 +36,7 @@ def terminal(finding: Finding) -> str:
         *_wrapped("since", finding.since or "", 1),
         *_wrapped("to do", finding.todo, 2),
         *_wrapped("matters", ", ".join(_used(finding, name) for name in finding.features_that_matter), 2),
+        *_wrapped("slices", "; ".join(slice_loss(one) for one in finding.slices[:SLICES]), 3),
         *_wrapped("gain", _gain(finding), 2),
         *_wrapped("inputs", _window(finding.inputs, finding.source), 1),
         *_wrapped("labels", labels(finding.outcomes) if finding.outcomes else "", 2),
@@ -64,7 +67,7 @@ def markdown(finding: Finding, files: str = "") -> str:
         "where": _where(finding),
         "gained": _gain(finding),
     }
-    filters = {one.__name__: one for one in (labels, moved, sentence, state, value)}
+    filters = {one.__name__: one for one in (labels, moved, sentence, slice_loss, state, value)}
     text = render("loop.monitor.report", "monitor.md.j2", {**dict(finding), **values}, **filters)
     return fitted(text, LONGEST, f"_Cut here, because it would be too long; `{HTML_REPORT}` has all of it._")
 

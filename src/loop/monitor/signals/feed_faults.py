@@ -9,13 +9,13 @@ from loop.base import files
 from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.data import day_hashes, feed_changes, raw
-from loop.data.feed_changes import Change, matches
+from loop.data.feed_changes import Change
 from loop.monitor.inputs.champion_model import Champion
 from loop.monitor.inputs.feed import CODE
 from loop.monitor.schema import FeedChange
 from loop.repo.commit import Commit
 from loop.repo.git import git
-from loop.settings.monitor_settings import Accepted, Settings
+from loop.settings.monitor_settings import Settings
 from loop.settings.paths import VALIDATION
 from problem import source
 
@@ -34,7 +34,7 @@ def changes(champion: Champion, now: pd.Timestamp, setup: Settings) -> list[Feed
     then = _valid(past - wait * DAY, past, past)
     tables = feed_changes.tables(_valid(own.since, until, now), now, then)
     found = feed_changes.find(tables, own.since, past, until, wait)
-    told = [_part(one, _accepted(one, setup.accepted)) for one in [*found, *_rewritten(champion)]]
+    told = [_part(one, feed_changes.accepted(one, setup.accepted)) for one in [*found, *_rewritten(champion)]]
     return sorted(told, key=lambda one: (one.accepted is not None, one.since))
 
 
@@ -68,13 +68,6 @@ def _change(table: str, found: list[day_hashes.Rewritten]) -> Change:
         after=f"others on {counted(max(one.days for one in found), 'day')}",
         size=float("inf"),
         others=tuple(sorted(one.column for one in found if one.column not in (column, day_hashes.ROWS)))[:4],
-    )
-
-
-def _accepted(change: Change, by: tuple[Accepted, ...]) -> str | None:
-    """Why a person let a change stand, if one did."""
-    return next(
-        (one.reason for one in by if matches(one.change, one.since, change.place, change.since)), None
     )
 
 
