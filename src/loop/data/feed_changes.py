@@ -151,7 +151,8 @@ def matches(change: str, since: str, place: str, day: str) -> bool:
 
 def accepted(change: Change, by: Sequence[Accepted]) -> str | None:
     """Why a person let a change stand, if one did."""
-    return next((one.reason for one in by if matches(one.change, one.since, change.place, change.since)), None)
+    meant = [one for one in by if matches(one.change, one.since, change.place, change.since)]
+    return meant[0].reason if meant else None
 
 
 def late(then: pd.DataFrame, now: pd.DataFrame, time: str) -> set[str]:

@@ -25,7 +25,6 @@ def card(
     about: Params, windows: params.Windows, made: dict[str, Any], found: Any, settings: Any
 ) -> dict[str, Any]:
     """The card as plain values: `models/card.json`; how many approve a release is main's policy."""
-
     feed = json.loads(VALIDATION.read_text(encoding="utf-8"))
 
     def window(of: params.Window) -> dict[str, str]:
