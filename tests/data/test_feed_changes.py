@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop.data import feed_changes
+from loop.data import change_words, feed_changes
 from loop.data.feed_changes import Change, Table
+from loop.stats.daily import Measure
 from support.readings import PAST, SINCE, UNTIL, readings
 
 FAULT = pd.Timestamp("2024-05-03", tz="UTC")
@@ -211,6 +212,7 @@ def few_a_day() -> pd.DataFrame:
             "visit": np.arange(len(at)).astype("str"),
             "weight": rng.normal(size=len(at)),
             "height": rng.normal(size=len(at)),
+            "note": [f"patient said {number}" for number in rng.permutation(len(at))],
         }
     )
     return rows.assign(clinic=np.array(["east", "north", "west"])[np.arange(len(at)) % 3])
@@ -221,8 +223,9 @@ def few_a_day() -> pd.DataFrame:
     [
         (lambda rows, own: rows[~own], "weather of clinic west"),
         (lambda rows, own: rows.assign(weight=rows["weight"].mask(own)), "weather.weight of clinic west"),
+        (lambda rows, own: rows.assign(note=rows["note"].mask(own)), "weather.note (length) of clinic west"),
     ],
-    ids=["rows", "values"],
+    ids=["rows", "values", "texts"],
 )
 def test_of_few_rows_a_day_a_group_that_alone_makes_a_change_is_named(fault, place):
     rows = few_a_day()
@@ -230,3 +233,32 @@ def test_of_few_rows_a_day_a_group_that_alone_makes_a_change_is_named(fault, pla
     changes = feed_changes.find([Table("weather", table, "at", ["visit"])], SINCE, PAST, UNTIL)
     assert [one.place for one in changes] == [place]
     assert changes[0].since in ("2024-05-03", "2024-05-04")
+
+
+def test_a_group_of_most_rows_is_named_when_it_is_gone_and_no_group_when_rows_of_all_are():
+    rows = few_a_day().assign(clinic=lambda frame: np.where(frame.index % 4 < 3, "west", "east"))
+    gone = rows[~((rows["clinic"] == "west") & (rows["at"] >= FAULT))]
+    fewer = rows[(rows["at"] < FAULT) | (rows.index % 8 < 2) | (rows.index % 8 == 3)]
+    told = [
+        feed_changes.find([Table("visits", of.reset_index(drop=True), "at", ["visit"])], SINCE, PAST, UNTIL)
+        for of in (gone, fewer)
+    ]
+    assert [one[0].place for one in told] == ["visits of clinic west", "visits"]
+
+
+def test_a_shape_that_moved_beside_other_columns_is_said_to_be_a_clocks():
+    moved = Measure("weather", "temperature", (), "relation to other columns: daily shape (sin)")
+    assert "clock" in change_words.what(moved)
+
+
+def test_a_value_that_comes_too_often_is_told():
+    rows = readings()
+    often = (rows["at"] >= FAULT) & (np.random.default_rng(1).random(len(rows)) < 0.4)
+    shop = rows.rename(columns={"temperature": "price"})[["at", "price"]].assign(
+        order=rows.index.astype("str")
+    )
+    usual = shop["price"].median()
+    shop = shop.assign(price=shop["price"].mask(often, usual))
+    told = feed_changes.find([Table("sales", shop, "at", ["order"])], SINCE, PAST, UNTIL)
+    assert [(one.column, one.since) for one in told] == [("price", "2024-05-03")]
+    assert told[0].after.startswith(f"{usual:.4g} in ")

@@ -21,6 +21,7 @@ WORDS = {  # the start of a measure's name: what changed
     "share of multiples": "the digits",
     "share of rows": "the share of rows",
     "distinct values": "the number of different values",
+    "one value": "how often one value comes",
     "change between readings": "the change from one reading to the next",
     "low end": "the low end",
     "high end": "the high end",
@@ -33,6 +34,8 @@ WORDS = {  # the start of a measure's name: what changed
 
 def what(measure: Measure) -> str:
     """What changed, of a measure."""
+    if "daily shape" in measure.name:
+        return WORDS["daily shape"]
     return next(word for start, word in WORDS.items() if measure.name.startswith(start))
 
 
@@ -71,6 +74,7 @@ def _of_numbers(name: str, days: int) -> Callable[[Floats], str]:
     words: dict[str, Callable[[Floats], str]] = {
         "share of multiples": partial(_multiples, name),
         "distinct values": lambda values: f"{len(np.unique(values)):,} in {counted(days, 'day')}",
+        "one value": _most_often,
         "spread": lambda values: f"a deviation of {np.std(values):.4g}",
         "low end": lambda values: f"a tenth below {np.quantile(values, 0.1):.4g}",
         "high end": lambda values: f"a tenth above {np.quantile(values, 0.9):.4g}",
@@ -82,6 +86,11 @@ def _multiples(name: str, values: Floats) -> str:
     grid = float(name.rpartition(" ")[2])
     on = np.isclose(values / grid, np.round(values / grid), rtol=0, atol=1e-6)
     return f"{_share(float(on.mean()))} multiples of {grid:g}"
+
+
+def _most_often(values: Floats) -> str:
+    known, rows = np.unique(values, return_counts=True)
+    return f"{known[rows.argmax()]:.4g} in {_share(float(rows.max() / len(values)))}"
 
 
 def _middle(values: Floats) -> str:

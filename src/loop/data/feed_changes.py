@@ -25,7 +25,7 @@ SHOWN = 60  # days before and after a change that are drawn
 OTHERS = 4  # columns that are named beside the first
 DAY = pd.Timedelta(days=1)
 ALONE = 0.8  # of a change of what is there, from which on one value of a column makes it
-USUAL = 0.5  # of the rows, up to which that value is worth a name
+BESIDE = 4  # times more than all others together it must have moved
 GONE = 1.0  # of the logarithm of a group's share: it lost two thirds
 WHOLE = ("repeated rows", "time of day")
 HOW = ("level", "low end", "high end", "spread", "relation", "daily shape")
@@ -289,24 +289,36 @@ def _told(lead: ChangePoint, points: list[ChangePoint], table: Table, found: Dai
 
 def _alone(measure: Measure, old: pd.DataFrame, new: pd.DataFrame, days: int) -> tuple[str, ...]:
     """Column and value whose rows alone make a change of rows or of missing values, if one does."""
-    if measure.name not in ("rows", "missing"):
-        return ()
-    found: list[tuple[float, str, str]] = []
-    for name in old.columns[[not pd.api.types.is_numeric_dtype(old[one]) for one in old]]:
-        if pd.api.types.is_datetime64_any_dtype(old[name]):
+    best = ALONE
+    found: tuple[str, ...] = ()
+    for name in map(str, old) if measure.name in ("rows", "missing") else []:
+        if pd.api.types.is_numeric_dtype(old[name]) or pd.api.types.is_datetime64_any_dtype(old[name]):
             continue
-        usual = old[name].astype("str").value_counts(normalize=True)
-        before, after = (_counted(measure, rows)[name].astype("str").value_counts() for rows in (old, new))
-        change = (after / days).sub(before / BEFORE, fill_value=0)
-        known = change[change.index.isin(usual.index[usual <= USUAL])] / change.sum()
-        if len(known):
-            found.append((float(known.max()), str(name), str(known.idxmax())))
-    share, *group = max(found, default=(0.0,))
-    return tuple(map(str, group)) if share >= ALONE else ()
+        before, after = _counts(measure, old, name) / BEFORE, _counts(measure, new, name) / days
+        before, after = before.align(after, fill_value=0.0)
+        base = before["rows"] if measure.name == "rows" else after["rows"]
+        moved = after["part"] / base - before["part"] / before["rows"]
+        rest = _but_each(after["part"]) / _but_each(base) - _but_each(before["part"]) / _but_each(
+            before["rows"]
+        )
+        change = after["part"] - before["part"]
+        share = (change / change.sum())[rest.abs() < moved.abs() / BESIDE]
+        if len(share) and share.max() >= best:
+            best, found = share.max(), (name, str(share.idxmax()))
+    return found
 
 
-def _counted(measure: Measure, rows: pd.DataFrame) -> pd.DataFrame:
-    return rows if measure.name == "rows" else rows[rows[measure.column].isna()]
+def _counts(measure: Measure, rows: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Of each value of a column the `rows`, and the `part` of them that a measure counts."""
+    column = measure.column.removesuffix(" (length)")
+    part = rows[column].isna() if measure.name == "missing" else True
+    counted = pd.DataFrame({"value": rows[name].astype("str"), "rows": 1.0, "part": part})
+    return counted.groupby("value")[["rows", "part"]].sum().astype("float64")
+
+
+def _but_each(values: pd.Series) -> pd.Series:
+    """The sum of all others."""
+    return values.sum() - values
 
 
 def _near(one: str, other: str) -> bool:

@@ -29,6 +29,7 @@ FLOORS = {  # the least step that concerns anybody, by a measure's name: of shar
     "share of multiples": 0.1,
     "share of rows": 0.5,
     "distinct values": 0.3,
+    "one value": 0.2,
     "change between readings": 0.5,
     "low end": 0.5,
     "high end": 0.5,
@@ -37,7 +38,7 @@ FLOORS = {  # the least step that concerns anybody, by a measure's name: of shar
     "relation": 0.15,
     "daily shape": 0.17,  # the same
 }
-SHARES = ("repeated rows", "missing", "unseen values", "share of multiples")
+SHARES = ("repeated rows", "missing", "unseen values", "share of multiples", "one value")
 CHANCE = 5  # standard deviations of a share of so many rows
 ROWS = 7  # below which a share says nothing
 

@@ -232,8 +232,10 @@ class _Table:
             if TINY < on[: self.known].sum() / max(len(known), 1) < 1 - TINY:
                 self._add(name, f"share of multiples of {grid:g}", self._by_day(on) / there)
         self._new(name, values, known, there)
-        distinct = [len(np.unique(values[start:end])) for start, end in pairwise(self.ends)]
-        self._add(name, "distinct values", np.log(np.array(distinct) + 0.5))
+        of_days = [values[start:end][~missing[start:end]] for start, end in pairwise(self.ends)]
+        often = [np.unique(own, return_counts=True)[1] for own in of_days]
+        self._add(name, "distinct values", np.log(np.array([len(own) for own in often]) + 0.5))
+        self._add(name, "one value", np.array([own.max(initial=0) for own in often]) / there)
         return np.append(bins.scores, 0.0)[codes] + _beyond(values, known), missing
 
     def _new(self, name: str, values: Floats, known: Floats, there: Floats) -> None:
