@@ -9,7 +9,8 @@ import pandas as pd
 from loop.base.counted import counted
 from loop.data.contract import shown
 from loop.stats.arrays import Floats
-from loop.stats.daily import Measure, content, number
+from loop.stats.daily import Measure
+from loop.stats.day_rows import content, number
 
 FEW = 10  # different numbers, of which the mean says more than the median
 WORDS = {  # the start of a measure's name: what changed

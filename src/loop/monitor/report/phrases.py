@@ -61,7 +61,7 @@ def moved(feature: Feature) -> str:
 
 
 def slice_loss(one: SliceLoss) -> str:
-    """Where the loss rose, as "carrier UA: 0.61, was 0.38 (1,203 rows)"."""
+    """Where the loss rose, as "shop north: 0.61, was 0.38 (1,203 rows)"."""
     return (
         f"{plain(one.feature, 60)} {plain(one.value, 60)}: {figure(one.after)}, was {figure(one.before)} "
         f"({one.rows:,} rows)"

@@ -1,0 +1,180 @@
+"""What each column says day by day, by itself: what is missing, new or too frequent, its digits and ends."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from loop.stats import binning
+from loop.stats.arrays import Floats
+from loop.stats.day_rows import DayRows, content, number
+
+GROUPS_MAX = 30  # values of a column that are watched each by itself
+GROUP_ROWS = 3  # rows a day from which on a value is a group
+MANY = 0.2  # distinct values per row from which on a column names rows, and groups none
+VALUES = 500  # different numbers up to which one that is none of them is noticed
+GRIDS = (0.1, 0.5, 1, 2, 5, 10, 15, 60, 100, 1000)
+FAR = 10  # standard deviations beyond which it does not matter how far
+TINY = 1e-6
+PASSING = 0.5  # the same share, from which on no value of a column is a group
+NEW = 0.01  # share of rows with a value that is new, from which on a column names what passes
+REPEATED = 0.01  # share of rows that may repeat a group and an instant in a table of readings
+STILL = 0.05  # of the usual change between readings: less than that is none
+SAMPLE = 50_000  # rows that bins are taken from
+
+Bools = NDArray[np.bool_]
+Groups = Mapping[str, Mapping[str, Bools]]  # column -> value -> its rows
+Group = tuple[str, ...]
+Series = Iterator[tuple[str, str, Group, Floats]]  # column, name, group, values of days
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """A column of numbers: normal scores by the ranks of its past, 0 where `missing`; (rows,) each."""
+
+    scores: Floats
+    missing: Bools
+
+
+def split(of: DayRows) -> tuple[dict[str, Floats], dict[str, pd.Series]]:
+    """Columns as numbers, instants as hours, and columns of texts; a key is the latter alone."""
+    numbers: dict[str, Floats] = {}
+    texts: dict[str, pd.Series] = {}
+    for name in map(str, of.rows):
+        column = of.rows[name]
+        values = number(of.rows, name, of.time)
+        if values is not None:
+            hours = values[: of.known] if name == of.time else ()
+            if (name not in of.key and name != of.time) or np.any(hours):
+                numbers[name] = values
+            continue
+        words = column.astype("str").where(column.notna())
+        if len(words[: of.known].unique()) <= MANY * of.known:
+            texts[name] = words
+        elif name not in of.key:  # free text, lists: how long they are
+            numbers[f"{name} (length)"] = np.asarray(words.str.len(), np.float64)
+    return numbers, texts
+
+
+def groups(of: DayRows, column: pd.Series) -> dict[str, Bools]:
+    """The frequent values of a column of texts, each with its rows; none of days, versions and the like."""
+    if _new(of, column) > PASSING:
+        return {}  # each value is there for a while
+    counts = column[: of.known].value_counts()
+    frequent = sorted(str(value) for value in counts.index[counts >= GROUP_ROWS * of.past][:GROUPS_MAX])
+    return {value: column.eq(value).fillna(False).to_numpy(bool) for value in frequent}
+
+
+def of_texts(of: DayRows, name: str, column: pd.Series, found: Mapping[str, Bools]) -> Series:
+    """What of a column is missing and what is new, and the share of rows of each group."""
+    missing = column.isna().to_numpy()
+    yield name, "missing", (), of.by_day(missing) / of.count
+    if _new(of, column) < NEW:
+        unseen = ~missing & ~column.isin(column[: of.known].unique()).to_numpy()
+        yield name, "unseen values", (), of.by_day(unseen) / of.count
+    for value, own in found.items():
+        yield "", "share of rows", (name, value), np.log((of.by_day(own) + 0.5) / (of.count + 0.5))
+
+
+def of_rows(of: DayRows) -> Series:
+    """How many rows there are, and say what another of their day or the day before says, but for the key."""
+    yield "", "rows", (), np.log(of.count + 0.5)
+    hashes = content(of.rows, of.key, of.time)
+    again = np.zeros(len(of.days))
+    last = hashes[:0]
+    for day, (start, end) in enumerate(pairwise(of.ends)):
+        own = np.unique(hashes[start:end])
+        again[day] = end - start - len(own) + np.isin(own, last).sum()
+        last = own
+    yield "", "repeated rows", (), again / of.count
+
+
+def scores(of: DayRows, values: Floats) -> tuple[Scores, binning.Bins]:
+    """A column of numbers by the ranks of its past."""
+    missing = np.isnan(values)
+    known = values[: of.known][~missing[: of.known]]
+    bins = binning.of_numbers(np.sort(known[:: max(1, len(known) // SAMPLE)]))
+    ranked = np.append(bins.scores, 0.0)[bins.of_numbers(values)]
+    return Scores(ranked + _beyond(values, known), missing), bins
+
+
+def of_numbers(of: DayRows, name: str, values: Floats, bins: binning.Bins) -> Series:
+    """What of a column of numbers is missing; its ends, digits, different values, the most frequent one."""
+    missing = np.isnan(values)
+    known = values[: of.known][~missing[: of.known]]
+    there = of.enough(of.by_day(~missing))
+    yield name, "missing", (), of.by_day(missing) / of.count
+    cells = of.day * (bins.known + 1) + bins.of_numbers(values)
+    counts = np.bincount(cells, minlength=len(of.days) * (bins.known + 1)).reshape(len(of.days), -1)[:, :-1]
+    upto = np.cumsum(counts, axis=1) / there[:, None]
+    usual = counts[: of.past].sum(axis=0)
+    ends = ((0.1, "low end"), (0.9, "high end")) if usual.max() < usual.sum() / 2 else ()
+    for share, word in ends:
+        place = np.minimum((upto < share).sum(axis=1), bins.known - 1)
+        yield name, word, (), np.where(np.isfinite(there), bins.scores[place], np.nan)
+    for grid in GRIDS:
+        on = np.abs(values / grid - np.round(values / grid)) < TINY
+        if TINY < on[: of.known].sum() / max(len(known), 1) < 1 - TINY:
+            yield name, f"share of multiples of {grid:g}", (), of.by_day(on) / there
+    if (unseen := _unseen(values, known)) is not None:
+        yield name, "unseen values", (), of.by_day(unseen) / there
+    of_days = [values[start:end][~missing[start:end]] for start, end in pairwise(of.ends)]
+    often = [np.unique(own, return_counts=True)[1] for own in of_days]
+    yield name, "distinct values", (), np.log(np.array([len(own) for own in often]) + 0.5)
+    yield name, "one value", (), np.array([own.max(initial=0) for own in often]) / there
+
+
+def of_readings(of: DayRows, numbers: Mapping[str, Floats], grouped: Groups) -> Series:
+    """How far a reading lies from the one before, in a table with one row for each group and instant."""
+    at = of.rows[of.time].dt.tz_convert(None).to_numpy().astype(np.int64)
+    for group, values_of in {"": {}, **grouped}.items():
+        entity = pd.factorize(of.rows[group])[0] if group else np.zeros(len(of.rows), np.int64)
+        order = np.lexsort((at, entity))
+        same = np.diff(entity[order]) == 0
+        if not same.any() or (np.diff(at[order])[same] == 0).mean() > REPEATED:
+            continue
+        parts: dict[Group, Bools] = {(): np.ones(len(of.rows), bool)}
+        parts |= {(group, value): rows for value, rows in values_of.items()}
+        for name, values in numbers.items():
+            moves = np.abs(np.diff(values[order]))
+            known = same & np.isfinite(moves)
+            moves, where = moves[known], order[1:][known]
+            if not (usual := moves[where < of.known].mean() if (where < of.known).any() else 0):
+                continue
+            for value, rows in parts.items():
+                here = rows[where]
+                total, count = (
+                    np.bincount(of.day[where[here]], weight, len(of.days)).astype(np.float64)
+                    for weight in (moves[here], None)
+                )
+                yield name, "change between readings", value, np.log(total / usual / of.enough(count) + STILL)
+        return
+
+
+def _new(of: DayRows, column: pd.Series) -> float:
+    """Share of the rows of the past's second half with a value that the first never had."""
+    half = of.known // 2
+    later = column[half : of.known]
+    return float((later.notna() & ~later.isin(column[:half].unique())).mean())
+
+
+def _unseen(values: Floats, known: Floats) -> Bools | None:
+    """Numbers between others that never came before, of a column that has few: those of another unit."""
+    low, high = np.quantile(known, (0.05, 0.95)) if len(known) else (0.0, 0.0)
+    usual = known[(known > low) & (known < high)]
+    seen, half = np.unique(usual), len(usual) // 2
+    if not 0 < len(seen) <= VALUES or np.isin(usual[half:], usual[:half], invert=True).mean() > NEW / 4:
+        return None
+    inside = (values > low) & (values < high)  # a season's extremes are no other values
+    return np.asarray(inside & ~np.isin(values, seen))
+
+
+def _beyond(values: Floats, known: Floats) -> Floats:
+    """How far values lie outside of those that are known, in their standard deviations: there ranks end."""
+    if not len(known) or not (spread := float(known.std())):
+        return np.zeros(len(values))
+    out = np.fmax(values - known.max(), 0) - np.fmax(known.min() - values, 0)
+    return np.asarray(np.clip(np.nan_to_num(out) / spread, -FAR, FAR))

@@ -1,0 +1,90 @@
+"""A table's rows in order of their day, as numbers and as texts: what measures of days are made of."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from loop.stats.arrays import Floats
+
+SOME = 3  # rows of a day below which it has no level, where a day has more
+
+
+@dataclass(frozen=True, eq=False)
+class DayRows:
+    """`rows` in order of the `day` (rows,) that each belongs to, counted from the first of `days`.
+
+    `ends` (days + 1,) are the places where days begin; `known` rows are of the `past` first days. `key` names
+    rows, `time` is their column of instants; columns `apart` tell nothing of the others.
+    """
+
+    name: str
+    rows: pd.DataFrame
+    time: str
+    key: Sequence[str]
+    apart: Collection[str]
+    days: NDArray[np.datetime64]
+    day: NDArray[np.int64]
+    count: Floats
+    ends: NDArray[np.int64]
+    past: int
+
+    @property
+    def known(self) -> int:
+        """Rows of the past."""
+        return int(self.ends[self.past])
+
+    def by_day(self, weights: "NDArray[np.bool_] | Floats") -> Floats:
+        """Sums of a weight of each row."""
+        return np.bincount(self.day, weights, len(self.days)).astype(np.float64)
+
+    def enough(self, rows: Floats) -> Floats:
+        """So many rows of each day; NaN where they are too few."""
+        usual = float(np.median(self.count[: self.past]))
+        return np.where(rows >= max(min(SOME, usual), 1.0), rows, np.nan)
+
+
+def in_order(
+    name: str,
+    rows: pd.DataFrame,
+    time: str,
+    key: Sequence[str],
+    days: NDArray[np.datetime64],
+    past: int,
+    apart: Collection[str],
+) -> DayRows:
+    """The rows of `days`, by their instants in UTC."""
+    of = rows[time].dt.tz_convert(None).to_numpy().astype("datetime64[D]")
+    place = (of - days[0]).astype(int) if len(days) else np.zeros(len(rows), int)
+    inside = np.flatnonzero((place >= 0) & (place < len(days)))
+    order = inside[np.argsort(place[inside], kind="stable")]
+    day = place[order]
+    count = np.bincount(day, minlength=len(days)).astype(np.float64)
+    ends = np.concatenate([[0], np.cumsum(count).astype(int)])
+    return DayRows(
+        name, rows.iloc[order].reset_index(drop=True), time, key, apart, days, day, count, ends, past
+    )
+
+
+def number(rows: pd.DataFrame, name: str, time: str) -> Floats | None:
+    """A column as numbers, if it is such: an instant in hours after the row's, `time` in hours of the day."""
+    column, at = rows[name], rows[time]
+    if pd.api.types.is_datetime64_any_dtype(column):
+        of = at.dt.floor("D") if name == time else at
+        column = column if column.dt.tz is not None else column.dt.tz_localize("UTC")
+        return np.asarray((column - of).dt.total_seconds() / 3600, np.float64)
+    if pd.api.types.is_numeric_dtype(column):
+        return np.asarray(column.to_numpy(np.float64, na_value=np.nan))
+    return None
+
+
+def content(rows: pd.DataFrame, key: Sequence[str], time: str) -> NDArray[np.uint64]:
+    """A hash of each row without its key and its instants."""
+    names = [
+        name
+        for name in rows
+        if name not in (*key, time) and not pd.api.types.is_datetime64_any_dtype(rows[name])
+    ]
+    return np.asarray(pd.util.hash_pandas_object(rows[names].astype("str"), index=False))
