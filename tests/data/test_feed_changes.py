@@ -185,6 +185,35 @@ def test_a_day_of_the_calendar_is_no_change(day):
     assert feed_changes.find([table], SINCE + shift, PAST + shift, UNTIL + shift) == []
 
 
+def test_a_holiday_like_one_before_is_no_change():
+    rows = readings()
+    day = rows["at"].dt.strftime("%Y-%m-%d")
+    kept = rows["at"].dt.hour % 4 == 0
+    assert found(rows[~day.isin(["2024-03-29", "2024-05-09"]) | kept]) == []
+
+
+def test_a_group_that_exists_once_is_no_change():
+    rows = readings()
+    once = rows.index[rows["at"] == FAULT][0]
+    rows.loc[once, "station"] = "on trial"
+    assert found(rows) == []
+
+
+def test_a_fault_that_begins_on_the_first_day_is_told_with_that_day():
+    rows = readings()
+    changes = found(FAULTS["another unit"][0](rows, rows["at"] >= PAST))
+    assert [(one.place, one.since) for one in changes] == [("weather.temperature", f"{PAST:%Y-%m-%d}")]
+
+
+def test_a_feed_that_is_late_for_once_is_told_while_rows_lack_and_not_when_they_have_come():
+    rows = readings()
+    last = UNTIL - pd.Timedelta(days=1)
+    assert [(one.place, one.since) for one in found(rows[rows["at"] < last + 5 * HOUR])] == [
+        ("weather", f"{last:%Y-%m-%d}")
+    ]
+    assert found(rows) == []
+
+
 def test_an_outcome_that_moves_for_all_and_stays_is_the_worlds():
     """A concept that turned must lead to a retrain; a mistaken delivery, and one group alone, may not."""
     rows = readings()
