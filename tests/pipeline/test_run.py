@@ -42,6 +42,7 @@ TYPOS = {
     ),
     "a time": ({"windows.as_of": "2013-06-03"}, "has no time zone"),
     "a text": ({"card.owner": 3}, "`card.owner` is 3"),
+    "a key that a stage reads": ({"monitor.accepted": None}, "`monitor.accepted` is missing"),
     "nothing left": ({"card": None}, "section `card` is missing"),
 }
 

@@ -16,7 +16,7 @@ from loop.base import environment, program
 from loop.base.errors import LoopError, UsageError
 from loop.repo import dvc_yaml
 from loop.settings.minimum import reaches
-from loop.settings.paths import CARD, CARD_JSON, ENVIRONMENT_LOCK, EVALUATION, PARAMS, PIPELINE_LOCK
+from loop.settings.paths import CARD, CARD_JSON, ENVIRONMENT_LOCK, EVALUATION, PARAMS, PIPELINE, PIPELINE_LOCK
 from loop.settings.yaml_file import load
 
 MODELS = {  # section -> what parses it; slow to import, so only for what changed
@@ -82,6 +82,29 @@ def _all_there(values: dict[str, Any]) -> None:
             f"the sections {', '.join(MODELS)}",
             f"add it in {PARAMS}, as it is on main",
         )
+
+
+    for key in _of_stages():
+        if _lacks(values, key.split(".")):
+            raise LoopError(
+                f"{PARAMS}: `{key}` is missing",
+                f"every key that a stage of {PIPELINE} names",
+                f"add it in {PARAMS}, as it is on main",
+            )
+
+
+def _of_stages() -> list[str]:
+    """Keys within sections that stages name."""
+    stages = dvc_yaml.of() if PIPELINE.is_file() else []
+    return [key for stage in stages for key in stage.params if isinstance(key, str) and "." in key]
+
+
+def _lacks(values: Any, key: list[str]) -> bool:
+    for part in key:
+        if not isinstance(values, dict) or part not in values:
+            return True
+        values = values[part]
+    return False
 
 
 def _accepted() -> dict[str, Any]:

@@ -85,7 +85,7 @@ class Settings(Section):
     alpha: float = Field(gt=0, lt=1)
     hysteresis: Hysteresis
     retrain: Retrain
-    accepted: tuple[Accepted, ...] = Field(strict=False)
+    accepted: tuple[Accepted, ...] = Field(default=(), strict=False)
 
     @property
     def wait_days(self) -> float:
