@@ -1,6 +1,6 @@
 """The review job of `review.yml`, executed by act from checkout to artifact, environment installed.
 
-Against a GitHub of the tests' own on loopback. Warm: `main`'s DVC cache is there; cold: no cache at all.
+Against a GitHub of the tests' own on loopback. Nothing is there but the commit: no DVC cache, no remote.
 """
 
 import sys
@@ -23,7 +23,7 @@ CHANGES = {
 
 
 def measure(runs: int) -> list[Row]:
-    """Wall time of the review job for each kind of change, with main's cache and without any."""
+    """Wall time of the review job for each kind of change."""
     from conftest import copy_sources
     from workflows.act import ACT, Runner
     from workflows.conftest import Change
@@ -47,10 +47,8 @@ def measure(runs: int) -> list[Row]:
                 text = change.repo.text(file)
                 (change.repo.path / file).write_text(text.replace(old, new, 1) if old else text + new)
                 change.push()
-                for cache in (home.path / ".dvc/cache", None):
-                    runner.cache = cache
-                    seconds = [_seconds(runner, change.number) for _ in range(runs)]
-                    rows.append(Row(f"{what}, {'cold' if cache is None else 'warm'}", seconds, goal=goal))
+                seconds = [_seconds(runner, change.number) for _ in range(runs)]
+                rows.append(Row(what, seconds, goal=goal))
             return rows
 
 

@@ -51,3 +51,29 @@ def test_whatever_was_changed_in_a_version_s_folder_is_as_its_commit_and_lock_na
             (home / more).write_text("raise SystemExit(1)")
         assert version_home.bring(stored, tmp_path / "host").path == home
         assert held() == whole
+
+
+def test_what_somebody_put_into_a_version_s_environment_is_not_run(stored, tmp_path, monkeypatch):
+    """What Python finds first is what was installed: else it is removed, or installed again."""
+    installed = []
+
+    def install(_home, environment: Path, _here) -> None:
+        installed.append(environment)
+        for name in ("bin/python", "pyvenv.cfg", "site-packages/numpy/__init__.py", "site-packages/own.pth"):
+            file = environment / name.replace("site", "lib/python3/site")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(name)
+
+    monkeypatch.setattr(version_home, "install", install)
+    version_home.bring(stored, tmp_path / "host")
+    packages = installed[0] / "lib/python3/site-packages"
+    for stray in ("sitecustomize.py", "x.pth", "pandas/__init__.py"):
+        (packages / stray).parent.mkdir(exist_ok=True)
+        (packages / stray).write_text("raise SystemExit(1)")
+    version_home.bring(stored, tmp_path / "host")
+    assert {path.name for path in packages.iterdir()} == {"numpy", "own.pth"}
+    assert len(installed) == 1, "nothing was fetched"
+    (packages / "own.pth").write_text("import os")
+    version_home.bring(stored, tmp_path / "host")
+    assert (packages / "own.pth").read_text() == "site-packages/own.pth"
+    assert len(installed) == 2

@@ -8,7 +8,18 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from loop.serve.http1 import ANSWER_SECONDS, CONNECTIONS, HEAD, HEAD_SECONDS, HELD, STEP, Http1
+from loop.serve.http1 import (
+    ANSWER_SECONDS,
+    CONNECTIONS,
+    GROWN,
+    HEAD,
+    HEAD_SECONDS,
+    HELD,
+    LARGE,
+    STEP,
+    WAITING,
+    Http1,
+)
 
 OFFERS = {
     "none": b"",
@@ -330,7 +341,74 @@ def test_what_all_connections_hold_together_is_bounded(what):
             else:
                 protocol.data_received(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n")
                 protocol.data_received(b"a" * part)
-        assert sum(one.held for one in state.connections) <= HELD
+        assert sum(one.held for one in state.connections) <= HELD + GROWN
+        assert not protocol.transport.closed
+
+    within(test)
+
+
+def test_of_too_many_who_ask_on_without_waiting_go_before_who_waits_for_one_answer():
+    """They are served ever anew, and so never stand as long."""
+
+    async def test() -> None:
+        state = ServerState()
+        patient = connect(state, never)
+        patient.data_received(GET)
+        for _ in range(CONNECTIONS):
+            Clock.now += 0.001
+            connect(state, never).data_received(GET * 3)
+        assert not patient.transport.closed
+
+    within(test)
+
+
+def test_nothing_is_done_for_a_caller_who_is_gone(caplog):
+    ended = []
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(scope["path"])
+
+    async def test() -> None:
+        state = ServerState()
+        protocol = connect(state, slow)
+        protocol.data_received(GET)
+        await turns()
+        assert not ended
+        protocol.connection_lost(None)
+        await turns()
+        assert ended == ["/"]
+        assert not state.tasks
+
+    within(test)
+    assert not caplog.records
+
+
+def test_what_stands_on_many_connections_leaves_less_to_those_that_hold_much():
+    async def test() -> None:
+        state = ServerState()
+        for size in [LARGE - 1] * 400 + [200_000] * 100:
+            protocol = connect(state, never)
+            Clock.now += 0.001
+            protocol.transport.write(b"a" * size)
+            protocol.pause_writing()
+        assert sum(one.held for one in state.connections) <= HELD + GROWN
+        assert not protocol.transport.closed
+
+    within(test)
+
+
+def test_short_requests_that_wait_count_for_more_than_their_bytes():
+    async def test() -> None:
+        state = ServerState()
+        for _ in range(CONNECTIONS):
+            protocol = connect(state, never)
+            Clock.now += 0.001
+            protocol.data_received(b"GET / HTTP/1.1\r\n\r\n" * 100)
+        waiting = sum(len(one.pipeline) for one in state.connections)
+        assert waiting * WAITING <= HELD + GROWN
         assert not protocol.transport.closed
 
     within(test)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -62,6 +63,23 @@ def test_without_a_compiler_treelite_runs_the_same_trees(at_finished, model, mon
 def test_the_machine_code_is_built_once(at_finished, model, monkeypatch):
     monkeypatch.setattr(native, "_build", lambda *_: pytest.fail("built again"))
     assert loaded_model.load().engine == model.engine
+
+
+@pytest.mark.skipif(not (shutil.which("gcc") or shutil.which("clang")), reason="no C compiler")
+def test_machine_code_that_was_changed_is_built_again_and_nothing_of_it_runs(at_finished, model, caplog):
+    (library,) = (at_finished / "models/compiled").iterdir()
+    planted = at_finished / "planted"
+    source = at_finished / "evil.c"
+    source.write_text(
+        f'#include <stdio.h>\n__attribute__((constructor)) void run(void) {{ fopen("{planted}", "w"); }}\n'
+    )
+    compiler = shutil.which("gcc") or shutil.which("clang")
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
+    assert loaded_model.load().engine == model.engine
+    assert "was changed" in caplog.text
+    assert not planted.exists()
+    (again,) = (at_finished / "models/compiled").iterdir()
+    assert again.stem.endswith(files.digest(again, "sha256"))
 
 
 def test_a_compiled_model_that_scores_otherwise_is_not_served(at_finished, monkeypatch, caplog):

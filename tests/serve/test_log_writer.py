@@ -97,6 +97,27 @@ def test_by_itself_it_writes_soon(tmp_path, counted):
     log.close()
 
 
+def test_much_that_waits_is_written_at_once(log, tmp_path, monkeypatch):
+    monkeypatch.setattr(log_writer, "MUCH", 2 * len(record("a")))
+    log.append(record("a"), 1)
+    assert not list(tmp_path.glob("log/*"))
+    log.append(record("b"), 1)
+    until = time.monotonic() + 60
+    while not list(tmp_path.glob("log/*")) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert list(tmp_path.glob("log/*"))
+
+
+def test_what_waits_is_written_in_pieces_and_never_copied_whole(log, monkeypatch):
+    monkeypatch.setattr(log_writer, "PIECE", 3 * len(record("a")))
+    written, real = [], os.write
+    monkeypatch.setattr(os, "write", lambda file, text: written.append(len(text)) or real(file, text))
+    for _ in range(8):
+        log.append(record("a"), 1)
+    log._flush()
+    assert written[1:] == [3 * len(record("a"))] * 2 + [2 * len(record("a"))]
+
+
 def test_closing_writes_the_rest_and_ends_the_segment(tmp_path, counted):
     log = quiet(tmp_path, counted)
     log.append(record("a"), 1)

@@ -5,7 +5,9 @@ import shutil
 import socket
 import sqlite3
 import subprocess
+import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +21,7 @@ from loop.base.errors import LoopError
 from loop.data.features import DECIDED_AT
 from loop.serve import online
 from loop.serve.online import FRESH, MISSING, STALE, Features
-from loop.serve.store import RedisStore, SqliteStore, open_store
+from loop.serve.store import TIMEOUT, RedisStore, SqliteStore, open_store
 
 REDIS = shutil.which("redis-server")
 NOON = np.datetime64("2013-06-03T12:00", "us")
@@ -235,6 +237,31 @@ def test_a_store_that_does_not_answer_makes_all_missing_and_is_left_in_peace_for
         assert found.states.tolist() == [[MISSING, MISSING]]
     assert features._store.asked == 1
     assert len(caplog.records) == 1
+
+
+def test_a_redis_that_answers_drop_by_drop_is_a_store_that_failed():
+    """Each drop comes before the socket's own timeout, and the answer never ends."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ended = threading.Event()
+
+        def drip() -> None:
+            while not ended.is_set():
+                with suppress(OSError):
+                    caller, _ = server.accept()
+                    with caller:
+                        caller.sendall(b"+")
+                        while not ended.wait(TIMEOUT / 4):
+                            caller.sendall(b"x")
+
+        threading.Thread(target=drip, daemon=True).start()
+        features = Features(RedisStore(f"redis://127.0.0.1:{server.getsockname()[1]}/0", "one"), VIEWS)
+        answers: list[Any] = []
+        asking = threading.Thread(target=lambda: answers.append(features.of(asked(("x", 7)))), daemon=True)
+        asking.start()
+        asking.join(60)
+        ended.set()
+    assert [one.failed for one in answers] == [True]
+    assert answers[0].states.tolist() == [[MISSING, MISSING]]
 
 
 def test_many_requests_are_asked_of_the_store_at_once(store):

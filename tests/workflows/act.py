@@ -20,7 +20,6 @@ import yaml
 from conftest import PATIENCE, ROOT
 from support.tools import tool
 from support.warm import ONE_THREAD, warm
-from workflows.actions.cache.cache import entry, put
 from workflows.double import FORK, NAME, Double, git
 
 UV = shutil.which("uv") or str(ROOT / ".tools/bin/uv")
@@ -55,14 +54,11 @@ class Done:
 class Runner:
     """A machine that runs workflows of the double's repository; `caches` is what actions/cache keeps."""
 
-    def __init__(self, double: Double, folder: Path, cache: Path | None = None) -> None:
-        """`cache` is what main saved of DVC's before."""
+    def __init__(self, double: Double, folder: Path) -> None:
         self.double, self.folder, self.caches = double, folder, folder / "caches"
         self.program = shutil.which("act") or str(tool("ACT"))
         self.venv = folder / "venv"
         folder.mkdir(parents=True, exist_ok=True)
-        if cache:
-            put(cache, entry(self.caches, f"refs/heads/{double.main}", ".dvc/cache", "dvc-before"))
         bundle = os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
         known = Path(bundle).read_text() if Path(bundle).is_file() else ""
         self.certificates = folder / "certificates.pem"

@@ -33,8 +33,8 @@ def github(tmp_path_factory) -> Iterator[Double]:
 
 @pytest.fixture(scope="session")
 def runner(github, tmp_path_factory) -> Runner:
-    """A runner with main's cache."""
-    return Runner(github, tmp_path_factory.mktemp("runner"), cache=github.home / ".dvc/cache")
+    """A runner."""
+    return Runner(github, tmp_path_factory.mktemp("runner"))
 
 
 class Change:

@@ -19,6 +19,26 @@ def test_every_action_is_githubs_own_or_lies_here(file):
     assert [one for one in used if not one.startswith(("actions/", "./"))] == []
 
 
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_nothing_that_another_run_left_is_unpacked(file):
+    """An archive of a cache writes wherever it says, and an earlier commit of a pull request may save one."""
+    text = file.read_text()
+    steps = [step for step in nodes(yaml.safe_load(text)) if "uses" in step]
+    used = {step["uses"].partition("@")[0]: step.get("with", {}) for step in steps}
+    assert not [one for one in used if one.startswith("actions/cache")]
+    assert {given.get("cache", False) for one, given in used.items() if "setup-" in one} <= {False}
+    assert "actions/setup-go" not in used or "cache" in used["actions/setup-go"], "it restores one unasked"
+    assert not [one for one in used if "run-id" in used[one]]
+
+
+def nodes(found):
+    """Every mapping of YAML."""
+    if isinstance(found, dict):
+        yield found
+    for value in found.values() if isinstance(found, dict) else found if isinstance(found, list) else ():
+        yield from nodes(value)
+
+
 def values(found, *, but=("name", "description")):
     """Every text below a node of YAML, less what only people read."""
     if isinstance(found, dict):

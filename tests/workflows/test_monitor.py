@@ -32,7 +32,7 @@ def world(tmp_path_factory):
         double.settings.workflow["can_approve_pull_request_reviews"] = True
         git(repo.path, "push", "--quiet", str(double.repo()), "main")
         double.home = repo.path
-        yield Runner(double, tmp_path_factory.mktemp("runner"), cache=repo.path / ".dvc/cache")
+        yield Runner(double, tmp_path_factory.mktemp("runner"))
 
 
 def run(world: Runner, now: str, number: int, *jobs: str) -> Done:
@@ -49,8 +49,7 @@ def held(world: Runner, number: int, name: str) -> set[str]:
     return {one for content in contents for one in zipfile.ZipFile(io.BytesIO(content)).namelist()}
 
 
-def test_a_quiet_month_without_any_cache_is_a_report_and_nothing_else(world, monkeypatch):
-    monkeypatch.setattr(world, "caches", world.folder / "none")
+def test_a_quiet_month_is_a_report_and_nothing_else(world):
     done = run(world, "2020-08-10T00:00Z", 301, "monitor")
     assert done.code == 0, done.log[-3000:]
     assert held(world, 301, "monitor") == {"finding.json", "report.md", "report.html"}

@@ -20,7 +20,7 @@ class Town(House):
         super().__init__(github, folder, sources)
         self.docker = folder / "docker"
         self.docker.mkdir()
-        self.runner = Runner(github, folder / "runner", cache=sources.path / ".dvc/cache")
+        self.runner = Runner(github, folder / "runner")
 
     def approved(self, edit) -> str:
         """A change that went the whole way; the commit of main."""
@@ -51,7 +51,7 @@ class Town(House):
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory):
-    """Main's model in the cache, a branch production with nothing on it."""
+    """A model on main, a branch production with nothing on it."""
     folder = tmp_path_factory.mktemp("town")
     sources = copy(shared(tmp_path_factory, "small", small), folder / "sources")
     with serve(tmp_path_factory.mktemp("github")) as github, pytest.MonkeyPatch.context() as patch:

@@ -622,16 +622,64 @@ def test_the_bots_commit_of_results_on_an_approved_head_needs_no_second_approval
         plan.main()
 
 
-def test_a_bots_commit_that_moves_code_among_the_results_needs_an_approval(house):
-    number = house.propose(model("1"))
-    house.github.review(number, "bob")
+def stacked(house, number: int, edit) -> str:
+    """A commit on top of a pull request, as any workflow may have GitHub make and sign it for the bot."""
     name = house.github.pull(number)["head"]["ref"]
-    house.work.git("mv", "src/loop/serve/answer.py", "reports/personal.py")
+    edit(house.work)
+    house.work.git("add", "--all", "--force")
     house.work.git("-c", f"user.name={BOT}", "commit", "-qm", "Bring dvc.lock and metrics up to date")
     house.work.git("push", "--quiet", "origin", f"HEAD:{name}")
     house.github.sync()
+    sha = house.github.pull(number)["head"]["sha"]
+    house.github.signed.add(sha)
+    return sha
+
+
+def test_a_bots_commit_that_moves_code_among_the_results_needs_an_approval(house):
+    number = house.propose(model("1"))
+    house.github.review(number, "bob")
+    stacked(house, number, lambda work: work.git("mv", "src/loop/serve/answer.py", "reports/personal.py"))
     house.judged(number)
-    house.github.signed.add(house.github.pull(number)["head"]["sha"])
+    house.merge(number)
+    refused(house, "of an older commit")
+
+
+@pytest.mark.parametrize(
+    "file", ["models/dvc.yaml", "reports/.dvcignore", "models/sitecustomize.py", "reports/a.json.dvc"]
+)
+def test_a_bots_commit_that_brings_what_no_review_brings_needs_an_approval(house, file):
+    number = house.propose(model("1"))
+    house.github.review(number, "bob")
+
+    def write(work) -> None:
+        (work.path / file).parent.mkdir(exist_ok=True)
+        (work.path / file).write_text("x")
+
+    stacked(house, number, write)
+    house.judged(number)
+    house.merge(number)
+    refused(house, "of an older commit")
+
+
+def test_results_that_a_workflow_stacked_on_an_approved_head_need_a_gate_of_their_own(house):
+    """The approval is of the head, the receipt of what lies below: neither speaks of what was merged."""
+    number = house.propose(model("1"))
+    house.github.review(number, "bob")
+    house.judged(number)
+    sha = stacked(house, number, model("2"))
+    house.merge(number)
+    refused(house, f"never set on {sha[:12]}")
+    house.gate(sha)  # by the same workflow
+    refused(house, f"no run of publish.yml or monitor.yml of main set the status `gate` of {sha[:12]}")
+
+
+def test_results_on_top_of_results_need_an_approval(house):
+    """Those of a review lie on what was approved; what lies on these came from elsewhere."""
+    number = house.propose(docs)
+    house.github.review(number, "bob")
+    for sign in "12":
+        stacked(house, number, model(sign))
+    house.judged(number)
     house.merge(number)
     refused(house, "of an older commit")
 

@@ -3,13 +3,14 @@
 Kept for the versions used last, so that going back to one needs neither a network nor a build.
 """
 
+import json
 import os
 import shutil
 import sys
 from pathlib import Path
 
 from loop.base.errors import LoopError
-from loop.base.files import digest
+from loop.base.files import digest, write_json
 from loop.model.artifacts import Stored
 from loop.production.state import Challenger, Champion, Version
 from loop.repo import remote
@@ -99,11 +100,23 @@ def _python(path: Path, folder: Path) -> Path:
     environment, mark = folder / "environments" / _lock(path), folder / "complete" / _lock(path)
     python = environment / "bin/python"
     if mark.is_file() and python.exists():
-        return python
+        made = json.loads(mark.read_text() or "{}")  # empty before November 2026
+        there = _found_first(environment)
+        for stray in there.keys() - made.keys() if made else ():
+            shutil.rmtree(stray) if Path(stray).is_dir() else Path(stray).unlink()
+        if made.items() <= there.items():
+            return python
+        shutil.rmtree(environment)
     install(Checkout(path, Path(sys.executable), None), environment, Path.cwd())
-    mark.parent.mkdir(exist_ok=True)
-    mark.touch()
+    write_json(mark, _found_first(environment))
     return python
+
+
+def _found_first(environment: Path) -> dict[str, str]:
+    """What a Python looks at to find any package: paths, and hashes of those that are files."""
+    places = [environment / "pyvenv.cfg", *environment.glob("lib/python*/site-packages/*")]
+    paths = [path for path in places if path.name != "__pycache__"]
+    return {str(path): digest(path, "sha256") if path.is_file() else "" for path in paths}
 
 
 def _model(home: Checkout, version: Known) -> None:

@@ -16,13 +16,13 @@ from loop.github.client import BOT, HEADLINE, GitHub, RefusalError
 from loop.github.commit_status import NAME as GATE
 from loop.production import content, rollout_policy
 from loop.production.state import Version
+from loop.publish import artifact
 from loop.release import gate_run
 from loop.repo import default_branch
 from loop.repo.git import commit_of, git
 
 WRITERS = ("admin", "write")  # "maintain" is told as write
 FORGE = "web-flow"  # GitHub itself, as for its button "Update branch"
-RESULTS = ("models/", "reports/")
 LISTED = 300  # files of a commit that GitHub lists at once
 MOST = 250  # commits of a pull request that GitHub lists
 
@@ -213,7 +213,7 @@ def _before_results(head: dict[str, Any]) -> list[str]:
     """The commit that was judged, where `head` is the bot's commit of its results and nothing else."""
     commit, files = head["commit"], head["files"]
     names = {file[key] for file in files for key in ("filename", "previous_filename") if key in file}
-    results = all(name == "dvc.lock" or name.startswith(RESULTS) for name in names) and len(files) < LISTED
+    results = all(map(artifact.result, names)) and len(files) < LISTED and len(head["parents"]) == 1
     by_the_bot = (head.get("author") or {}).get("login") == BOT and commit["verification"]["verified"]
     named = commit["message"].split("\n")[0] == HEADLINE
     return [one["sha"] for one in head["parents"]] if results and by_the_bot and named else []

@@ -37,7 +37,7 @@ ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 YES_NO = {"true": True, "1": True, "false": False, "0": False}
 JSON = b"application/json"
 LONG = 2 * 2**10  # bytes of a body from which on it waits its turn
-SHARE = 0.002  # seconds of such work for each of which the event loop then has a turn
+SHARE = 0.002  # seconds of work for each of which the event loop then has a turn
 DRAINED = 4  # times of the longest body that are read of one that is longer
 PATIENCE = 30.0  # seconds in which a body must have come
 METRICS = b"text/plain; version=0.0.4; charset=utf-8"
@@ -57,6 +57,7 @@ class Front:
         self._inner, self._serving = inner, serving
         self._turn = asyncio.Lock()
         self._long, self._owed = 0, 1  # what takes long and waits; turns of the event loop before the next
+        self._until = 0.0  # when this turn of the event loop has no time for more
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -70,6 +71,7 @@ class Front:
         if path in HEALTH:
             status = 503 if serving is None and path == "/readyz" else 200
             return await _respond(send, status, b"text/plain", b"\n", request_id)
+        await self._when_due()
         try:
             if serving is None:
                 raise _StopError(503, "the model is not loaded yet", headers=((b"retry-after", b"1"),))
@@ -85,7 +87,8 @@ class Front:
                 expected = ", ".join(["/predict", "/metrics", *HEALTH, *serving.pages])
                 raise _StopError(404, "not found", Problem("path", path[:100], expected))
             _only(scope, "GET", "HEAD")
-            kind, page = (METRICS, serving.metrics()) if path == "/metrics" else serving.pages[path]
+            at_once = serving.pages.get(path)
+            kind, page = at_once or (METRICS, await self._in_turn(serving.metrics))
             return await _respond(send, 200, kind, page, request_id)
         except _StopError as stop:
             if serving is not None and path == "/predict":
@@ -129,7 +132,7 @@ class Front:
         try:
             if len(body) < LONG and not explain:
                 return serving.answer(body, request_id, explain, started)
-            return await self._in_turn(serving, body, request_id, explain, started)
+            return await self._in_turn(serving.answer, body, request_id, explain, started)
         except RefusedError as error:
             raise _StopError(400, "bad request", *error.problems) from None
         except Exception as error:  # ours, not the caller's: say so without saying how
@@ -137,7 +140,19 @@ class Front:
             LOG.error("request %s failed by %s\n%s", request_id, type(error).__name__, where)
             raise _StopError(500, "the server failed; its log has the request id") from None
 
-    async def _in_turn(self, serving: "Server", *given: Any) -> bytes:
+    async def _when_due(self) -> None:
+        """Wait while this turn has had its share: else who is new waits for an answer to each connection."""
+        loop = asyncio.get_running_loop()
+        while self._until and loop.time() > self._until:
+            await asyncio.sleep(0)
+        if not self._until:
+            self._until = loop.time() + SHARE
+            loop.call_soon(self._turn_ended)
+
+    def _turn_ended(self) -> None:
+        self._until = 0.0
+
+    async def _in_turn(self, work: Callable[..., bytes], *given: Any) -> bytes:
         """What takes long, one by one: all else, and one new connection a turn, goes between."""
         self._long += 1
         try:
@@ -146,7 +161,7 @@ class Front:
                     await asyncio.sleep(0)
                 began = time.perf_counter()
                 try:
-                    return serving.answer(*given)
+                    return work(*given)
                 finally:
                     self._owed = 1 + int((time.perf_counter() - began) / SHARE)
         finally:

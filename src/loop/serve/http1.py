@@ -1,8 +1,8 @@
 """HTTP/1.1 within limits: what a caller sends, or leaves unread, costs others neither memory nor time.
 
 A connection is read a little at a time, and no further while one of its requests waits for another. What
-takes too long or grows too large is ended. Where there are too many connections, or they hold too much, the
-one that has stood longest is ended, so that whoever comes next is answered.
+takes too long or grows too large is ended. Where there are too many connections, or they hold too much, one
+that asks on before it is answered is ended, else the one that has stood longest: who comes next is answered.
 
 An offer of another protocol (h2c, as Java's HttpClient makes it, or a WebSocket) is not taken, the request
 answered: uvicorn's parser takes what follows its head for the other protocol's, and so loses the body.
@@ -18,7 +18,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 CONNECTIONS = 512  # of one process
 HELD = 32 * 2**20  # bytes of bodies, of unread answers and of waiting requests that they hold together
-LARGE = 64 * 2**10  # bytes from which on a connection counts for that
+LARGE = 64 * 2**10  # bytes of a connection that are never too much
+WAITING = 4 * 2**10  # bytes that a request costs while it waits for another
+GROWN = 2**20  # bytes that connections may come to hold before it is asked again how much that is together
 HEAD, HEADERS = (
     16 * 2**10,
     100,
@@ -43,6 +45,8 @@ class Http1(HttpToolsProtocol):
         self._since = 0.0  # when it began to wait
         self._watch: asyncio.TimerHandle | None = None
         self._refused = False
+        self._app, self.app = self.app, self._run
+        self._answer: asyncio.Task[Any] | None = None
         self._turns: _Turns = vars(self.server_state).setdefault("turns", _Turns(self.loop))
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -52,15 +56,28 @@ class Http1(HttpToolsProtocol):
         self._since = self.loop.time()
         self._watch = self.loop.call_later(HEAD_SECONDS, self._check)
         if len(self.connections) > CONNECTIONS:
-            min(self._all(), key=_since).abort()
+            min(self._all(), key=_first_to_go).abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget what it held."""
+        """Forget what it held, and whatever is done for it."""
         if self._watch is not None:
             self._watch.cancel()
         self._rest = b""
         self.pipeline.clear()
         super().connection_lost(exc)
+        if self._answer is not None:
+            self._answer.cancel()
+
+    async def _run(self, *given: Any) -> None:
+        """Answer a request as long as there is somebody to hear it."""
+        self._answer = asyncio.current_task()
+        try:
+            await self._app(*given)
+        except asyncio.CancelledError:
+            if not self.cycle.disconnected:
+                raise
+        finally:
+            self._answer = None
 
     def abort(self) -> None:
         """End the connection at once."""
@@ -71,7 +88,7 @@ class Http1(HttpToolsProtocol):
     def held(self) -> int:
         """Bytes that are kept for it."""
         unread: int = self.transport.get_write_buffer_size()
-        return min(self._body, self.body_max) + len(self._rest) + unread
+        return min(self._body, self.body_max) + len(self._rest) + unread + WAITING * len(self.pipeline)
 
     @property
     def waits(self) -> bool:
@@ -87,8 +104,7 @@ class Http1(HttpToolsProtocol):
         self._read()
         if self.waits:
             self.flow.pause_reading()
-            if len(self._rest) > LARGE:
-                self._make_room()
+            self._grow(len(self._rest) + WAITING * len(self.pipeline))
 
     def on_response_complete(self) -> None:
         """Go on with what waited."""
@@ -151,10 +167,9 @@ class Http1(HttpToolsProtocol):
         """Keep a part of a body, where there is room."""
         self._framing = 0
         self._left -= len(body)
-        before, self._body = self._body, self._body + len(body)
+        self._body += len(body)
         super().on_body(body)
-        if self._body // LARGE > before // LARGE:
-            self._make_room()
+        self._grow(len(body))
 
     def on_message_complete(self) -> None:
         """End a request."""
@@ -165,7 +180,7 @@ class Http1(HttpToolsProtocol):
         """Begin to wait for a caller to read."""
         super().pause_writing()
         self._since = self.loop.time()
-        self._make_room()
+        self._grow(self.transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         """Go on writing."""
@@ -196,13 +211,20 @@ class Http1(HttpToolsProtocol):
             self._refuse(408, "the head took too long", "head", "no whole head", expected)
             self._watch = self.loop.call_later(HEAD_SECONDS, self._check)  # it may never read that
 
+    def _grow(self, size: int) -> None:
+        """Take note of what is held now, and at times make room."""
+        self._turns.grown += size
+        if self._turns.grown >= GROWN:
+            self._turns.grown = 0
+            self._make_room()
+
     def _make_room(self) -> None:
         """End connections that hold much, those that have stood longest first, while all hold too much."""
-        large = sorted((one for one in self._all() if one.held > LARGE), key=_since)
-        held, allowed = sum(one.held for one in large), max(HELD, 4 * self.body_max)
-        for one in large:
-            if held > allowed:
-                held -= one.held
+        holding = {one: one.held for one in self._all()}
+        excess = sum(holding.values()) - max(HELD, 4 * self.body_max)
+        for one in sorted((one for one, held in holding.items() if held > LARGE), key=_first_to_go):
+            if excess > 0:
+                excess -= holding[one]
                 one.abort()
 
     def _refuse(self, status: int, error: str, field: str, found: str, expected: str) -> None:
@@ -234,7 +256,7 @@ class _Turns:
     """Reads on what waits, connection by connection, however many there are: all else goes between."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop, self._planned = loop, False
+        self._loop, self._planned, self.grown = loop, False, 0
         self._waiting: dict[Http1, None] = {}
 
     def add(self, connection: Http1) -> None:
@@ -266,5 +288,6 @@ class _Flow(FlowControl):
             super().resume_reading()
 
 
-def _since(connection: Http1) -> float:
-    return connection._since
+def _first_to_go(connection: Http1) -> tuple[bool, float]:
+    """Who asks on before it is answered is served ever anew: it would outlast all who ask and wait."""
+    return not connection.waits, connection._since

@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,9 @@ from loop.data.columns import Array
 from loop.serve.counters import Counters
 
 LOG = logging.getLogger(__name__)
-EVERY = 0.25  # seconds between two writes
-BYTES_MAX = 256 * 2**20  # of lines that wait
+EVERY = 0.25  # seconds between two writes, unless much waits
+MUCH, BYTES_MAX = 4 * 2**20, 32 * 2**20  # bytes of lines that wait: written at once, and no more than that
+PIECE = 2**20  # bytes written by one call
 ROTATE_SECONDS, ROTATE_BYTES = 60.0, 64 * 2**20
 SEGMENTS = "log"  # the folder of segments, within that of predictions
 OPEN, DONE = ".open", ".jsonl"
@@ -80,7 +81,7 @@ class PredictionLog:
         self._writing = threading.Lock()  # a line is written once, whoever asks for it
         self._segment: _Segment | None = None
         self._failing = False
-        self._end = threading.Event()
+        self._end, self._wake = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
         self._thread.start()
 
@@ -92,12 +93,15 @@ class PredictionLog:
                 return
             self._queue.append((text, rows))
             self._waiting += rows
-            self._bytes += len(text)
+            before, self._bytes = self._bytes, self._bytes + len(text)
         self._counters.waiting.set(self._waiting)
+        if before < MUCH <= self._bytes:
+            self._wake.set()
 
     def close(self) -> None:
         """Write what waits, and end the segment; what cannot be written is counted, and said."""
         self._end.set()
+        self._wake.set()
         self._thread.join(timeout=5)
         with self._lock:
             lost, self._waiting = self._waiting, 0
@@ -107,7 +111,9 @@ class PredictionLog:
             LOG.error("%s that waited for the prediction log are lost", counted(lost, "prediction"))
 
     def _run(self) -> None:
-        while not self._end.wait(self._every):
+        while not self._end.is_set():
+            self._wake.wait(self._every)
+            self._wake.clear()
             self._flush()
         self._flush()
         if self._segment is not None:
@@ -132,7 +138,7 @@ class PredictionLog:
             if lines:
                 if self._segment is None:
                     self._segment = _Segment(self._folder, self._head)
-                self._segment.write(b"".join(text for text, _ in lines))
+                self._segment.write(text for text, _ in lines)
         except OSError as error:
             self._failed(error)
             return
@@ -167,20 +173,23 @@ class _Segment:
         fcntl.flock(self._file, fcntl.LOCK_EX)
         self._size, self._started = 0, time.monotonic()
         try:
-            self.write(head)
+            self.write([head])
         except OSError:
             self.close()
             self.path.unlink(missing_ok=True)
             raise
 
-    def write(self, text: bytes) -> None:
-        """Append all of it, or nothing."""
+    def write(self, lines: Iterable[bytes]) -> None:
+        """Append all of them, or nothing."""
         if not self.path.exists():
             raise FileNotFoundError(f"{self.path} was taken away")
         done = 0
         try:
-            while done < len(text):
-                done += os.write(self._file, text[done:])
+            for piece in _pieces(lines):
+                left = memoryview(piece)
+                while left:
+                    left = left[os.write(self._file, left) :]
+                done += len(piece)
         except OSError:
             os.ftruncate(self._file, self._size)
             raise
@@ -202,3 +211,16 @@ class _Segment:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines, joined to pieces of some size: all at once would be a second copy of what waits."""
+    some: list[bytes] = []
+    size = 0
+    for text in lines:
+        some.append(text)
+        size += len(text)
+        if size >= PIECE:
+            yield b"".join(some)
+            some, size = [], 0
+    yield b"".join(some)

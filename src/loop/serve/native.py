@@ -1,8 +1,8 @@
 """Trees as machine code: written as C by tl2cgen, built once by this machine's C compiler, kept.
 
-A library is named by the hash of the model that it is of, and of what built it. It is code: whoever can
-write the folder can change what runs, as with any file of the program. What it computes is compared with
-the Pipeline before it answers anything.
+A library is named by the hashes of the model that it is of, of what built it, and of itself: one that was
+changed is built again, and nothing of it runs. What it computes is compared with the Pipeline before it
+answers anything.
 """
 
 import ctypes
@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from loop.base.files import replacing
+from loop.base.files import digest, replacing
 from loop.base.template import fill
 from loop.data.columns import Array
 
@@ -37,33 +37,42 @@ def library(trees: Any, sha256: str, folder: Path = FOLDER) -> Path | None:
     suffix = {"darwin": "dylib", "win32": "dll"}.get(sys.platform, "so")
     rows = fill("loop.serve", "rows.c.j2", width=trees.num_feature)
     made_by = f"{rows} {version('tl2cgen')} {platform.machine()} {sys.platform}"
-    path = folder / f"{sha256[:16]}-{hashlib.sha256(made_by.encode()).hexdigest()[:8]}.{suffix}"
-    if path.is_file():
-        return path
+    name = f"{sha256[:16]}-{hashlib.sha256(made_by.encode()).hexdigest()[:8]}"
+    found = [path for path in folder.glob(f"{name}-*.{suffix}") if path.is_file()]
+    for path in found:
+        if path.stem.endswith(f"-{digest(path, 'sha256')}"):
+            return path
+        LOG.warning("%s was changed since it was built: the trees are compiled again", path)
     compiler = next((name for name in ("gcc", "clang") if shutil.which(name)), None)
     if compiler is None:
         LOG.warning("no C compiler here: the trees run by Treelite's interpreter, at half the speed or less")
         return None
     try:
-        _build(trees, rows, compiler, path)
+        with tempfile.TemporaryDirectory() as made_in:
+            made = _build(trees, rows, compiler, Path(made_in))
+            path = folder / f"{name}-{digest(made, 'sha256')}.{suffix}"
+            with replacing(path) as draft:
+                shutil.copyfile(made, draft)
     except (OSError, RuntimeError) as error:
         LOG.warning(
             "the trees cannot be compiled by %s (%s): Treelite's interpreter runs them", compiler, error
         )
         return None
+    for changed in set(found) - {path}:
+        changed.unlink(missing_ok=True)
     return path
 
 
-def _build(trees: Any, rows: str, compiler: str, path: Path) -> None:
+def _build(trees: Any, rows: str, compiler: str, folder: Path) -> Path:
+    """The library, made in a folder."""
     import tl2cgen
 
     settings = {"parallel_comp": os.cpu_count() or 1}
-    with tempfile.TemporaryDirectory() as folder, replacing(path) as draft:
-        with _quiet():
-            tl2cgen.generate_c_code(trees, folder, settings)
-            _add_rows(Path(folder), rows)
-            made = tl2cgen.create_shared(compiler, folder, options=["-O1"], long_build_time_warning=False)
-        shutil.copyfile(made, draft)
+    with _quiet():
+        tl2cgen.generate_c_code(trees, str(folder), settings)
+        _add_rows(folder, rows)
+        made = tl2cgen.create_shared(compiler, str(folder), options=["-O1"], long_build_time_warning=False)
+    return Path(made)
 
 
 def _add_rows(folder: Path, rows: str) -> None:

@@ -10,6 +10,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,7 +22,7 @@ from loop.base.files import replacing
 DEFINED_IN = ("problem.source", "problem.schema", "problem.features")
 AT_ONCE = 500  # keys of one query
 KEPT_MAX = 100_000  # rows of a file that a process remembers
-TIMEOUT = 0.1  # seconds that a store on the network may take
+TIMEOUT, ANSWER_MAX = 0.1, 0.3  # seconds that a store on the network may be silent, and take for an answer
 READ_MAX, STEPS = 1.0, 100_000  # seconds that a read of a file may take; after how many steps that is asked
 LONGEST, MADE_MAX = 2**16, 2**26  # bytes of a row that are read; of what one step may make
 
@@ -147,15 +148,31 @@ class RedisStore:
 
     def __init__(self, url: str, space: str) -> None:
         import redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
 
         self._name = f"loop:features:{space}"
-        self._client = redis.Redis.from_url(url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
+        again = Retry(NoBackoff(), 1)
+        self._client = redis.Redis.from_url(
+            url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=again
+        )
         self._writer = redis.Redis.from_url(url, socket_timeout=30, socket_connect_timeout=5)
+        self._asker = ThreadPoolExecutor(1, "features")
+        self._answer: Future[Any] | None = None
 
     def get(self, keys: Sequence[str]) -> list[bytes | None]:
-        """The value of each key; None where there is none."""
-        values: Any = self._client.hmget(self._name, list(keys))
-        return list(values)
+        """The value of each key; None where there is none.
+
+        Raises TimeoutError where that takes too long in all: a socket's timeout begins anew with each byte.
+        """
+        if self._answer is not None and not self._answer.done():
+            raise TimeoutError("an earlier question is not answered yet")
+        self._answer = self._asker.submit(self._client.hmget, self._name, list(keys))
+        try:
+            return list(self._answer.result(ANSWER_MAX))
+        except TimeoutError:
+            self._client.connection_pool.disconnect()
+            raise TimeoutError(f"no whole answer within {ANSWER_MAX} s") from None
 
     def replace(self, rows: Iterable[tuple[str, bytes]], as_of: str) -> None:
         """Let these be all rows, as of an instant."""
