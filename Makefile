@@ -63,7 +63,7 @@ audit: setup  ## known vulnerabilities of the locked packages
 
 ui: setup  ## look at the runs in MLflow, on http://127.0.0.1:5000
 	@case "$${MLFLOW_TRACKING_URI:-}" in \
-	  http*) echo "the runs are on the server: $$MLFLOW_TRACKING_URI" | sed -E 's#//[^/@]*@#//…@#' ;; \
+	  [Hh][Tt][Tt][Pp]*) echo "the runs are on the server: $$MLFLOW_TRACKING_URI" | sed -E 's#//.*@#//…@#; s#\?.*##' ;; \
 	  *) exec $(RUN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port 5000 ;; \
 	esac
 
@@ -91,7 +91,9 @@ setup: .python $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv)  ## the locked 
 	@echo "setting up uv in .tools"
 	@$(PYTHON) -m venv .tools || { printf 'error: %s\n  expected: %s\n  to do:    %s\n' \
 	  "$(PYTHON) cannot make a virtual environment" "its module venv" "on Debian: apt install python3-venv" >&2; exit 1; }
-	@.tools/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --require-hashes -r requirements-uv.txt
+	@.tools/bin/python -m pip download --quiet --disable-pip-version-check --require-hashes --dest .tools/wheels -r requirements-uv.txt
+	@PIP_CONFIG_FILE=/dev/null .tools/bin/python -m pip --isolated install --quiet --disable-pip-version-check --force-reinstall \
+	  --no-index --find-links .tools/wheels --require-hashes -r requirements-uv.txt  # where a pip.conf says `target` or `prefix` too
 	@touch -c $@
 
 # CML for the workflows, where no action but GitHub's own is allowed too: one commit and what its lock names, held
