@@ -83,7 +83,6 @@ def _all_there(values: dict[str, Any]) -> None:
             f"add it in {PARAMS}, as it is on main",
         )
 
-
     for key in _of_stages():
         if _lacks(values, key.split(".")):
             raise LoopError(
