@@ -63,7 +63,7 @@ audit: setup  ## known vulnerabilities of the locked packages
 
 ui: setup  ## look at the runs in MLflow, on http://127.0.0.1:5000
 	@case "$${MLFLOW_TRACKING_URI:-}" in \
-	  http*) echo "the runs are on the server: $$MLFLOW_TRACKING_URI" | sed -E 's#//[^/@]*@#//…@#' ;; \
+	  http*) echo "the runs are on the server: $$MLFLOW_TRACKING_URI" | sed -E 's#//.*@#//…@#' ;; \
 	  *) exec $(RUN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port 5000 ;; \
 	esac
 

@@ -183,6 +183,14 @@ def test_a_persons_pip_conf_sends_uv_to_no_other_place(tmp_path, option):
     assert not (tmp_path / "elsewhere").exists()
 
 
+@pytest.mark.parametrize("password", ["word", "pa@word", "pa/word", "p@a/word"])
+def test_make_ui_says_where_the_runs_are_and_no_part_of_a_password(password):
+    server = os.environ | {"MLFLOW_TRACKING_URI": f"https://me:{password}@runs.example/x"}
+    command = ["make", "-s", "-o", "setup", "ui"]
+    done = subprocess.run(command, cwd=ROOT, env=server, capture_output=True, text=True, check=True)
+    assert done.stdout == "the runs are on the server: https://…@runs.example/x\n"
+
+
 SETTINGS = {
     "diff.orderFile": "order",
     "diff.relative": "true",
