@@ -16,7 +16,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PYTHON UV_PROJECT UV_PROJECT_ENVIRONMENT UV_WORKING_DIRECTORY
 unexport UV_NO_EDITABLE UV_NO_SYNC UV_NO_DEV UV_NO_GROUP UV_NO_DEFAULT_GROUPS UV_FROZEN UV_CONFIG_FILE
 unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV
-# A pip.conf may say `user` too, and an environment of its own takes no packages of a user.
+# A pip.conf may say `user` too (and `target`, `prefix`, `root`: see below), and an environment of its own takes no packages of a user.
 export PIP_USER := 0
 unexport PYTHONDONTWRITEBYTECODE  # each process would compile its libraries anew: three times the work
 
@@ -91,9 +91,8 @@ setup: .python $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv)  ## the locked 
 	@echo "setting up uv in .tools"
 	@$(PYTHON) -m venv .tools || { printf 'error: %s\n  expected: %s\n  to do:    %s\n' \
 	  "$(PYTHON) cannot make a virtual environment" "its module venv" "on Debian: apt install python3-venv" >&2; exit 1; }
-	@.tools/bin/python -m pip download --quiet --disable-pip-version-check --require-hashes --dest .tools/wheels -r requirements-uv.txt
-	@PIP_CONFIG_FILE=/dev/null .tools/bin/python -m pip --isolated install --quiet --disable-pip-version-check --force-reinstall \
-	  --no-index --find-links .tools/wheels --require-hashes -r requirements-uv.txt  # where a pip.conf says `target` or `prefix` too
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --require-hashes \
+	  --target= --root=/ --prefix="$(abspath .tools)" -r requirements-uv.txt
 	@touch -c $@
 
 # CML for the workflows, where no action but GitHub's own is allowed too: one commit and what its lock names, held

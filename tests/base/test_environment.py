@@ -1,10 +1,12 @@
 """What runs is the code of the tree that is worked on; what a child gets is decided in one place."""
 
 import getpass
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -159,6 +161,43 @@ def test_make_passes_nothing_on_that_is_of_another_environment(tmp_path):
     lines = shown.stdout.split("\n")
     assert "PIP_USER=0" in lines  # which a pip.conf with `user = true` gives way to
     assert not [line for line in lines if line.startswith((*list(strange)[1:],))]
+
+
+@pytest.mark.parametrize("option", ["target", "prefix", "root", "user"])
+def test_a_persons_pip_conf_sends_uv_to_no_other_place(tmp_path, option):
+    with zipfile.ZipFile(wheel := tmp_path / "uv-1-py3-none-any.whl", "w") as parts:
+        parts.writestr("uv-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: uv\nVersion: 1\n")
+        parts.writestr(
+            "uv-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        parts.writestr("uv-1.data/scripts/uv", "#!python\n")
+        parts.writestr("uv-1.dist-info/RECORD", "")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (tmp_path / "requirements-uv.txt").write_text(f"uv @ {wheel.as_uri()} --hash=sha256:{digest}\n")
+    said = "true" if option == "user" else tmp_path / "elsewhere"
+    (tmp_path / "pip.conf").write_text(f"[global]\n{option} = {said}\n")
+    command = ["make", "-f", str(ROOT / "Makefile"), ".tools/bin/uv"]
+    set_up = os.environ | {"PIP_CONFIG_FILE": str(tmp_path / "pip.conf")}
+    subprocess.run(command, cwd=tmp_path, env=set_up, check=True)
+    assert (tmp_path / ".tools/bin/uv").is_file()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("server", "shown"),
+    [
+        ("https://me:word@runs.example/x", "https://…@runs.example/x"),
+        ("https://me:pa@word@runs.example/x", "https://…@runs.example/x"),
+        ("https://me:p@a/word@runs.example/x", "https://…@runs.example/x"),
+        ("HTTP://me:word@runs.example/x", "HTTP://…@runs.example/x"),
+        ("https://runs.example/x?token=word", "https://runs.example/x"),
+    ],
+)
+def test_make_ui_says_where_the_runs_are_and_no_part_of_a_password(server, shown):
+    command = ["make", "-s", "-o", "setup", "ui"]
+    asked = os.environ | {"MLFLOW_TRACKING_URI": server}
+    done = subprocess.run(command, cwd=ROOT, env=asked, capture_output=True, text=True, check=True)
+    assert done.stdout == f"the runs are on the server: {shown}\n"
 
 
 SETTINGS = {

@@ -243,9 +243,18 @@ def test_another_separator_is_refused_with_the_way_out_and_then_taken(tmp_path, 
         assert read(tmp_path / "x.csv", delimiter=given_as) == SAME
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("line", ["sep={}\n", "\ufeffsep={}\r\n", '"sep={}"\n', "SEP={}\n"])
+def test_a_line_by_which_excel_knows_the_separator_is_followed_and_is_no_header(tmp_path, delimiter, line):
+    (tmp_path / "x.csv").write_text(line.format(delimiter) + FRAME.to_csv(sep=delimiter, index=False))
+    assert read(tmp_path / "x.csv") == SAME
+    assert read(tmp_path / "x.csv", delimiter=delimiter) == SAME
+
+
 @pytest.mark.parametrize(
     ("data", "found"),
     [
+        (b"sep=;\nx,y\n1,a\n", "--delimiter ','"),
         ("x,y\n1,a\n".encode("utf-16"), "UTF-16"),
         ("x,y\n1,a\n".encode("utf-16-le"), "UTF-16"),
         ("x,y\n1,a\n".encode("utf-32"), "UTF-16"),

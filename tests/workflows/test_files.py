@@ -64,6 +64,11 @@ def test_what_a_merge_queue_asks_for_is_run_there():
     assert {name for name, on in events.items() if "merge_group" in on} == {"checks", "gate", "review"}
 
 
+def test_the_job_of_the_next_image_has_time_for_every_test_too():
+    jobs = yaml.safe_load((ROOT / ".github/workflows/checks.yml").read_text())["jobs"]
+    assert jobs["next"]["timeout-minutes"] > jobs["test"]["timeout-minutes"], "it runs the pipeline besides"
+
+
 def test_no_link_leads_out_of_what_a_review_takes_along(tmp_path):
     """Patterns of upload-artifact follow links, and a pull request may commit any."""
     steps = yaml.safe_load((ROOT / ".github/workflows/review.yml").read_text())["jobs"]["review"]["steps"]

@@ -2,7 +2,8 @@
 
 What pandas wrote beside the values, such as an index or a local zone, decides nothing. What could mean two
 things is refused with the way out: a column that is there twice, another encoding than UTF-8, a time without
-a zone where `zone` does not say it, columns that something else than `delimiter` separates.
+a zone where `zone` does not say it, columns that something else separates than `delimiter`, or Excel's line
+`sep=;` above the header, says.
 """
 
 import codecs
@@ -31,6 +32,7 @@ KINDS = (".parquet", ".csv")
 TAB = "\t"
 SEPARATORS = (",", ";", TAB, "|")
 PACKED = (b"\x1f\x8b", b"PK\x03\x04")  # how gzip and zip begin, and so a spreadsheet
+EXCELS = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=([!#-~\t ])"?\r?\n', re.IGNORECASE)  # a line above the header
 HEAD = 2**16  # bytes of a CSV in which its encoding shows
 
 
@@ -95,7 +97,7 @@ def _broken(
 
 def read(path: Path, zone: str | None = None, delimiter: str | None = None) -> RequestFile:
     """The file, or a folder of parts as Spark writes it. Raises LoopError for what cannot be one."""
-    home, sign = _zone(zone) if zone else None, _sign(delimiter) if delimiter else ","
+    home, sign = _zone(zone) if zone else None, _sign(delimiter) if delimiter else None
     files = _files(path)
     kind = files[0].suffix
     if kind not in KINDS or any(file.suffix != kind for file in files):
@@ -153,10 +155,12 @@ def _parquet(path: Path) -> Part:
     return Part(path, file.schema_arrow.names, file.metadata.num_rows, False, batches)
 
 
-def _csv(path: Path, delimiter: str) -> Part:
-    _of_text(path)
-    options = pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-    with pa.csv.open_csv(path, parse_options=options) as reader:
+def _csv(path: Path, delimiter: str | None) -> Part:
+    told = EXCELS.match(_of_text(path))
+    sign = delimiter or (told[1].decode() if told else ",")
+    above = 1 if told else 0
+    options = pa.csv.ParseOptions(delimiter=sign, newlines_in_values=True)
+    with pa.csv.open_csv(path, pa.csv.ReadOptions(skip_rows=above), options) as reader:
         names = reader.schema.names
 
     def batches(wanted: list[str]) -> Iterator[pa.Table]:
@@ -169,7 +173,9 @@ def _csv(path: Path, delimiter: str) -> Part:
             null_values=[""],
         )
         try:
-            for batch in pa.csv.open_csv(path, pa.csv.ReadOptions(block_size=BLOCK), options, convert):
+            for batch in pa.csv.open_csv(
+                path, pa.csv.ReadOptions(block_size=BLOCK, skip_rows=above), options, convert
+            ):
                 yield pa.Table.from_batches([batch])
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(path, error) from None
@@ -177,8 +183,8 @@ def _csv(path: Path, delimiter: str) -> Part:
     return Part(path, names, None, True, batches)
 
 
-def _of_text(path: Path) -> None:
-    """Raises LoopError for another encoding than UTF-8, as far as the beginning shows it."""
+def _of_text(path: Path) -> bytes:
+    """The beginning. Raises LoopError for another encoding than UTF-8, as far as that shows it."""
     with path.open("rb") as stream:
         head = stream.read(HEAD)
     if head.startswith(PACKED):
@@ -191,7 +197,7 @@ def _of_text(path: Path) -> None:
         found = "UTF-16" if wide else f"not UTF-8: it holds the byte {error.object[error.start]:#04x}"
     else:
         if b"\0" not in head:
-            return
+            return head
         found = "no text: it holds zero bytes, as UTF-16 does"
     raise _not_utf8(f"{path} is {found}", path)
 

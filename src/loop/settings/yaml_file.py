@@ -90,6 +90,14 @@ class Loader(yaml.SafeLoader):
         super().__init__(text)
         self._anchored: dict[int, tuple[int, int]] = {}  # values and levels of each node with an anchor
 
+    def compose_document(self) -> Any:
+        """Refuse `%YAML 1.1`, by which DVC would read other values than we do."""
+        start: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        if start.version not in (None, (1, 2)):
+            named = ".".join(str(part)[:40] for part in start.version)
+            raise _refused(f"`%YAML {named}`, where the values are of YAML 1.2", start.start_mark)
+        return super().compose_document()
+
     def compose_node(self, parent: Any, index: Any) -> Any:
         """Refuse an alias, a tag and what nests without end."""
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
