@@ -59,8 +59,9 @@ def test_a_quiet_month_is_a_report_and_nothing_else(world):
 
 def test_a_broken_feed_is_a_red_run_and_an_issue_with_its_report(world):
     main, repo = world.double.tip("main"), Repo(world.double.home)
-    repo.edit("params.yaml", "visits_per_day_min: 4", "visits_per_day_min: 5")
-    git(repo.path, "commit", "--quiet", "--all", "-m", "stricter")
+    fewer = 'visits[(visits["visited_at"] < "2020-12-10") | (visits.index % 4 > 0)]'
+    repo.edit("src/problem/source.py", "visits = _visits()\n", f"visits = _visits()\n    visits = {fewer}\n")
+    git(repo.path, "commit", "--quiet", "--all", "-m", "a source that loses rows since December")
     git(repo.path, "push", "--quiet", str(world.double.repo()), "HEAD:main")
     done = run(world, "2021-01-04T00:00Z", 302, "monitor")
     git(repo.path, "reset", "--quiet", "--hard", main)
