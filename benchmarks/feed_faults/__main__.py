@@ -2,7 +2,7 @@
 
 Each kind of fault, in three sizes, begins on several days of each feed, between the source and whatever reads
 it. A monitoring run comes each week. Rules and limits were chosen on one half of the faults; the half "held
-out" has columns, groups and first days of its own, and one feed that no rule ever saw. Written to
+out" has columns, groups and first days of its own, and one feed that is in it alone. Written to
 benchmarks/feed_faults.json; the table to standard output.
 """
 
