@@ -386,6 +386,34 @@ def test_nothing_is_done_for_a_caller_who_is_gone(caplog):
     assert not caplog.records
 
 
+def test_a_caller_who_goes_with_the_whole_answer_leaves_no_line(caplog):
+    """What follows the answer's last byte may still run: BentoML's own pages wait for the caller to go."""
+    begun, ended = [], []
+
+    async def lingers(scope: Any, receive: Any, send: Any) -> None:
+        begun.append(scope["path"])
+        await echo(scope, receive, send)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(scope["path"])
+
+    async def test() -> None:
+        state = ServerState()
+        protocol = connect(state, lingers)
+        for number in range(3):
+            protocol.data_received(GET)
+            await turns()
+            assert len(begun) == number + 1
+        protocol.connection_lost(None)
+        await turns()
+        assert ended == begun
+        assert not state.tasks
+
+    within(test)
+    assert not caplog.records
+
+
 def test_what_stands_on_many_connections_leaves_less_to_those_that_hold_much():
     async def test() -> None:
         state = ServerState()

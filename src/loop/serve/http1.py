@@ -46,7 +46,8 @@ class Http1(HttpToolsProtocol):
         self._watch: asyncio.TimerHandle | None = None
         self._refused = False
         self._app, self.app = self.app, self._run
-        self._answer: asyncio.Task[Any] | None = None
+        self._work: set[asyncio.Task[Any]] = set()  # an answer that is whole may not yet be done with
+        self._lost = False
         self._turns: _Turns = vars(self.server_state).setdefault("turns", _Turns(self.loop))
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -65,19 +66,22 @@ class Http1(HttpToolsProtocol):
         self._rest = b""
         self.pipeline.clear()
         super().connection_lost(exc)
-        if self._answer is not None:
-            self._answer.cancel()
+        self._lost = True
+        for task in self._work:
+            task.cancel()
 
     async def _run(self, *given: Any) -> None:
         """Answer a request as long as there is somebody to hear it."""
-        self._answer = asyncio.current_task()
+        task = asyncio.current_task()
+        assert task is not None
+        self._work.add(task)
         try:
             await self._app(*given)
         except asyncio.CancelledError:
-            if not self.cycle.disconnected:
+            if not self._lost:
                 raise
         finally:
-            self._answer = None
+            self._work.discard(task)
 
     def abort(self) -> None:
         """End the connection at once."""
