@@ -72,8 +72,7 @@ class Http1(HttpToolsProtocol):
 
     async def _run(self, *given: Any) -> None:
         """Answer a request as long as there is somebody to hear it."""
-        task = asyncio.current_task()
-        assert task is not None
+        task: Any = asyncio.current_task()
         self._work.add(task)
         try:
             await self._app(*given)
