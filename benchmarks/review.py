@@ -55,13 +55,13 @@ def compared(frame: pd.DataFrame, scores: tuple[np.ndarray, np.ndarray]) -> int:
     """The whole comparison; the number of slices compared."""
     rows = compare.rows(frame, scores, SETTINGS)
     compare.gains(rows, SETTINGS)
-    own = metrics.slices
+    own = metrics.SLICES
     missing = SLICES - len(compare.slices(rows, POLICY, SETTINGS))
-    metrics.slices = lambda examples: {**own(examples), "more": _more(examples, missing)}
+    metrics.SLICES = {**own, "more": lambda examples: _more(examples, missing)}
     try:
         return len(compare.slices(rows, POLICY, SETTINGS))
     finally:
-        metrics.slices = own
+        metrics.SLICES = own
 
 
 def _more(examples: pd.DataFrame, number: int) -> pd.Series:

@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGE = Path("docs/architecture.md")
 ORDER = (  # a room imports from those in lines above it, never from its own line or below
-    ("base",),
+    ("base", "kit"),
     ("settings", "stats"),
     ("data",),
     ("repo",),

@@ -1,109 +1,39 @@
-"""How a model is judged: metrics, slices, subgroups, and what it must do whatever its figures are.
-
-A metric is a mean of rows: `rows(label, score)` gives one number or one row of numbers per
-example, and `value` turns their means, shape (..., k), into the metric. Any weighting of days
-then costs one product of matrices. "roc_auc" is built in, because it compares pairs of rows.
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+"""How a model is judged: metrics, slices, subgroups, and what it must do whatever its figures are."""
 
 import numpy as np
 import pandas as pd
 
+from loop.kit import groups
+from loop.kit.metrics import BINARY
+from loop.kit.types import Array, Behaviour, BusinessMetric
 from problem.source import ORIGIN_ZONE
-
-Array = np.ndarray
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A mean of rows, or a built-in; `better` says which way is better (zero: nearer to zero)."""
-
-    title: str
-    better: Literal["higher", "lower", "zero"]
-    rows: Callable[[Array, Array], Array] | None = None
-    value: Callable[[Array], Array] | None = None
-    builtin: Literal["roc_auc"] | None = None
-
-
-@dataclass(frozen=True)
-class Behaviour:
-    """What becomes of the scores when `change` is done to the examples, all else kept."""
-
-    title: str
-    expects: Literal["the same", "not lower", "not higher"]
-    change: Callable[[pd.DataFrame], pd.DataFrame]
-
-
-def log_loss(label: Array, score: Array) -> Array:
-    """Log loss of each row, in nats; scores are kept 1e-15 away from 0 and 1."""
-    sure = np.clip(np.where(label == 1, score, 1 - score), 1e-15, 1)
-    return np.asarray(-np.log(sure))
-
-
-def brier(label: Array, score: Array) -> Array:
-    """Squared error of each row's probability (Brier 1950)."""
-    return np.asarray((score - label) ** 2)
-
-
-def bias(label: Array, score: Array) -> Array:
-    """Score minus label of each row: above zero, the model expects too much."""
-    return np.asarray(score - label)
-
-
-def bias_by_bin(label: Array, score: Array) -> Array:
-    """Score minus label of each row, in the column of its score's tenth: shape (rows, 10)."""
-    tenth = np.minimum((score * 10).astype(int), 9)
-    return np.asarray(np.where(tenth[:, None] == np.arange(10), (score - label)[:, None], 0.0))
-
-
-def sum_of_gaps(mean_bias_by_bin: Array) -> Array:
-    """Expected calibration error: gaps between score and share, weighted by rows (Naeini 2015)."""
-    return np.asarray(np.abs(mean_bias_by_bin).sum(axis=-1))
-
 
 SCORE = "probability of a late arrival"  # what the score and the mean label are, in words
 LABEL = "share of flights that were late"
 PRIMARY = "log_loss"
-METRICS = {
-    "log_loss": Metric("log loss", "lower", rows=log_loss),
-    "roc_auc": Metric("ROC AUC", "higher", builtin="roc_auc"),
-    "brier": Metric("Brier score", "lower", rows=brier),
-    "calibration_bias": Metric("calibration bias", "zero", rows=bias),
-    "calibration_error": Metric("calibration error", "lower", rows=bias_by_bin, value=sum_of_gaps),
-}
+METRICS = BINARY
 SLICE_METRICS = ("log_loss", "roc_auc", "calibration_bias")
 
 
-def slices(examples: pd.DataFrame) -> dict[str, pd.Series]:
-    """Ways to cut the examples: a text per row of `examples`; slices are shown in the order of texts."""
-    local = examples["scheduled_departure"].dt.tz_convert(ORIGIN_ZONE)
-    part = pd.cut(
-        local.dt.hour,
-        [0, 9, 12, 15, 18, 24],
-        right=False,
-        labels=["00-09", "09-12", "12-15", "15-18", "18-24"],
-    )
-    monday = (local - pd.to_timedelta(local.dt.day_of_week, unit="D")).dt.strftime("%Y-%m-%d")
-    return {
-        "origin": examples["origin"],
-        "carrier": examples["carrier"],
-        "hour of day": part.astype("str"),
-        "week of": monday,
-    }
+SLICES = {
+    "origin": groups.column("origin"),
+    "carrier": groups.column("carrier"),
+    "hour of day": groups.hours("scheduled_departure", (0, 9, 12, 15, 18, 24), ORIGIN_ZONE),
+    "week of": groups.week("scheduled_departure", ORIGIN_ZONE),
+}
+REGIONAL = ("9E", "EV", "MQ", "OO", "YV")
 
 
-def subgroups(examples: pd.DataFrame) -> dict[str, pd.Series]:
-    """Groups that the model must serve alike: a text per row of `examples`."""
-    far = pd.cut(examples["distance_miles"], [0, 500, 1500, 9999], labels=["short", "medium", "long"])
-    regional = examples["carrier"].isin(["9E", "EV", "MQ", "OO", "YV"])
-    return {
-        "origin": examples["origin"],
-        "airline": regional.map({True: "regional", False: "mainline"}),
-        "distance": far.astype("str"),
-    }
+def airline(examples: pd.DataFrame) -> pd.Series:
+    """Regional or mainline."""
+    return examples["carrier"].isin(REGIONAL).map({True: "regional", False: "mainline"})
+
+
+SUBGROUPS = {  # groups that the model must serve alike
+    "origin": groups.column("origin"),
+    "airline": airline,
+    "distance": groups.ranges("distance_miles", (0, 500, 1500, 9999), ("short", "medium", "long")),
+}
 
 
 def _renumbered(examples: pd.DataFrame) -> pd.DataFrame:
@@ -147,15 +77,6 @@ GOLDEN = (
 )
 
 
-@dataclass(frozen=True)
-class Business:
-    """What decisions cost, as a mean of rows: `rows(label, score, decision)` gives one number per row."""
-
-    title: str
-    better: Literal["higher", "lower"]
-    rows: Callable[[Array, Array, Array], Array]
-
-
 def cost(label: Array, score: Array, decision: Array) -> Array:
     """1 for a late arrival that nobody was told of, 2/3 for a warning without one, else 0.
 
@@ -165,4 +86,4 @@ def cost(label: Array, score: Array, decision: Array) -> Array:
     return np.asarray(np.where(decision, (label == 0) * 2 / 3, (label == 1) * 1.0))
 
 
-BUSINESS = Business("cost of decisions", "lower", cost)  # leave it out where a score is no decision
+BUSINESS = BusinessMetric("cost of decisions", "lower", cost)  # leave it out where a score is no decision

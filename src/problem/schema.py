@@ -4,8 +4,7 @@ Raw tables are repaired first, each rule looking only at a row and at rows known
 (a repair that looked ahead would leak the future), then held against their contract.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -14,10 +13,12 @@ import pandas as pd
 import pandera.pandas as pa
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from loop.kit import contracts
+from loop.kit import rules as rules_of
+from loop.kit.types import Repair, Rule
 from problem.features import VIEWS
 from problem.source import KEY, LEAD, UNLISTED_AIRPORTS, WEATHER_PUBLISHED_AFTER
 
-UTC = "datetime64[us, UTC]"
 CARRIERS = ["9E", "AA", "AS", "B6", "DL", "EV", "F9", "FL", "HA", "MQ", "OO", "UA", "US", "VX", "WN", "YV"]
 ORIGINS = ["EWR", "JFK", "LGA"]
 
@@ -60,30 +61,6 @@ class Limits(BaseModel):
         return shares
 
 
-@dataclass(frozen=True)
-class Repair:
-    """A known fault and its repair: a table in, the same table fixed."""
-
-    name: str
-    table: str
-    why: str
-    fix: Callable[[pd.DataFrame], pd.DataFrame]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What one table's schema cannot see: rows that are absent, or that another table must have.
-
-    `offenders` holds one value per offending thing: a day, a key, a name.
-    """
-
-    name: str
-    table: str
-    column: str
-    todo: str
-    offenders: pd.Series
-
-
 def _midnight(flights: pd.DataFrame) -> pd.DataFrame:
     return flights.assign(arrived_clock=flights["arrived_clock"].where(flights["arrived_clock"] != 2400, 0.0))
 
@@ -123,44 +100,30 @@ REPAIRS = (
 
 def raw(as_of: pd.Timestamp, limits: Limits) -> dict[str, pa.DataFrameSchema]:
     """The contracts of the raw tables, as known at `as_of` (UTC)."""
-    known = pa.Check(
-        lambda at: at <= as_of,
-        name="known_at_as_of",
-        description="the source must leave out what became known after windows.as_of",
-    )
-    published = pa.Check(
-        lambda at: at + WEATHER_PUBLISHED_AFTER <= as_of,
-        name="known_at_as_of",
-        description="the source must leave out what became known after windows.as_of",
-    )
     return {
-        "flights": pa.DataFrameSchema(
+        "flights": contracts.table(
             {
-                **_request_columns(),
-                "arrived_at": pa.Column(UTC, known, nullable=True),
-                "arrived_clock": pa.Column("float64", [_within(0, 2359), _CLOCK], nullable=True),
-                "arrival_delay_minutes": pa.Column("float64", _within(-180, 3000), nullable=True),
+                **_REQUEST,
+                "arrived_at": contracts.instant(contracts.known_by(as_of), nullable=True),
+                "arrived_clock": contracts.number(0, 2359, _CLOCK, nullable=True),
+                "arrival_delay_minutes": contracts.number(-180, 3000, nullable=True),
             },
-            checks=[_BLOCK, _TOGETHER, _ARRIVES_AFTER_DECISION],
-            unique=KEY,
-            strict=True,
+            KEY,
+            [_BLOCK, _TOGETHER, _ARRIVES_AFTER_DECISION],
         ),
-        "weather": pa.DataFrameSchema(
+        "weather": contracts.table(
             {
-                "origin": pa.Column("str", _one_of(ORIGINS)),
-                "observed_at": pa.Column(UTC, published),
+                "origin": contracts.category(ORIGINS),
+                "observed_at": contracts.instant(contracts.known_by(as_of, WEATHER_PUBLISHED_AFTER)),
                 **{
-                    name: pa.Column("float64", [_within(low, high), _nulls(limits, name)], nullable=True)
+                    name: contracts.number(low, high, _nulls(limits, name), nullable=True)
                     for name, (low, high) in _WEATHER_RANGES.items()
                 },
             },
-            unique=["origin", "observed_at"],
-            strict=True,
+            ["origin", "observed_at"],
         ),
-        "airports": pa.DataFrameSchema(
-            {"airport": pa.Column("str"), "zone": pa.Column("str", nullable=True)},
-            unique=["airport"],
-            strict=True,
+        "airports": contracts.table(
+            {"airport": contracts.text(), "zone": contracts.text(nullable=True)}, ["airport"]
         ),
     }
 
@@ -175,25 +138,23 @@ def rules(
 ) -> Iterator[Rule]:
     """Rules over absent rows and across tables, for rows decided in [since, until) UTC."""
     flights, weather, airports = tables["flights"], tables["weather"], tables["airports"]
-    days = pd.date_range(since.floor("D"), until, freq="D", inclusive="left", unit="us")
-    per_day = _per_day(flights["scheduled_departure"] - LEAD, days)
-    yield Rule(
+    departed = rules_of.per_day(flights["scheduled_departure"] - LEAD, since, until)
+    yield rules_of.rows_on_days(
         f"at least {limits.flights_per_day_min} flights on every day",
         "flights",
         "scheduled_departure",
-        "ask the source for these days again; do not train on a feed with holes",
-        _days(per_day[per_day < limits.flights_per_day_min]),
+        departed,
+        limits.flights_per_day_min,
     )
     for origin in ORIGINS:
-        hours = _per_day(weather.loc[weather["origin"] == origin, "observed_at"], days)
-        short = hours[hours < limits.weather_hours_per_day_min]
-        yield Rule(
+        yield rules_of.rows_on_days(
             f"at most {limits.short_days_max} days with fewer than "
             f"{limits.weather_hours_per_day_min} hours of weather at {origin}",
             "weather",
             "observed_at",
-            "ask the source for these days again",
-            _days(short) if len(short) > limits.short_days_max else _days(short.iloc[:0]),
+            rules_of.per_day(weather.loc[weather["origin"] == origin, "observed_at"], since, until),
+            limits.weather_hours_per_day_min,
+            limits.short_days_max,
         )
     yield Rule(
         "every destination is an airport with a time zone",
@@ -202,56 +163,19 @@ def rules(
         "add it to UNLISTED_AIRPORTS in src/problem/source.py, with its time zone",
         flights.loc[~flights["dest"].isin(airports.loc[airports["zone"].notna(), "airport"]), "dest"],
     )
-    missing = flights["arrived_at"].isna()
-    matured = flights["scheduled_arrival"] < as_of - pd.Timedelta(days=2)
-    share = missing[matured].mean() if matured.any() else 0.0
-    yield Rule(
+    due = flights[flights["scheduled_arrival"] < as_of - pd.Timedelta(days=2)]
+    yield rules_of.outcomes(
         f"at most {limits.no_outcome_share_max:.0%} of flights without an outcome (cancelled, diverted)",
         "flights",
         "arrived_at",
-        "labels stopped coming, or the airports closed: look before training",
-        flights.loc[missing & matured, "flight_date"] if share > limits.no_outcome_share_max else _none(),
-    )
-
-
-def _per_day(at: pd.Series, days: pd.DatetimeIndex) -> pd.Series:
-    counts: pd.Series = at.dt.floor("D").value_counts().reindex(days, fill_value=0)
-    return counts
-
-
-def _days(counts: pd.Series) -> pd.Series:
-    return pd.Series([f"{day:%Y-%m-%d} ({n})" for day, n in counts.items()], dtype="str")
-
-
-def _none() -> pd.Series:
-    return pd.Series([], dtype="str")
-
-
-def _within(low: float, high: float) -> pa.Check:
-    return pa.Check.in_range(
-        low,
-        high,
-        name=f"{low:g} to {high:g}",
-        description="repair it by a named rule in src/problem/schema.py, or ask the source",
-    )
-
-
-def _one_of(values: list[str]) -> pa.Check:
-    return pa.Check.isin(
-        values,
-        name="known category",
-        description="a new one? add it in src/problem/schema.py in a pull request of its own",
+        due.set_index("flight_date")["arrived_at"].isna(),
+        limits.no_outcome_share_max,
     )
 
 
 def _nulls(limits: Limits, name: str) -> pa.Check:
     allowed = limits.weather_null_share_max.get(name, limits.weather_null_share_max["default"])
-    return pa.Check(
-        lambda values: values.notna() | (values.isna().mean() <= allowed),
-        name=f"at most {allowed:.0%} null",
-        description="a sensor or a feed is down: ask the source, do not train on it",
-        ignore_na=False,
-    )
+    return contracts.nulls(allowed)
 
 
 _CLOCK = pa.Check(lambda clock: clock % 100 < 60, name="minutes below 60", description="not an hhmm clock")
@@ -280,57 +204,19 @@ _ARRIVES_AFTER_DECISION = pa.Check(
 )
 
 
-_DATE = (  # of 1000 to 2999: every month has its days, and every fourth year its 29th of February
-    r"^([12][0-9]{3}-((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
-    r"|([12][0-9](0[48]|[2468][048]|[13579][26])|(1[26]|2[048])00)-02-29)$"
-)
-
-
-def _request_columns() -> dict[str, pa.Column]:
-    """What a caller sends. `metadata={"personal": "drop"}` (or "hash") keeps a column out of the log."""
-    date = pa.Check.str_matches(_DATE, name="a day that there is, as YYYY-MM-DD")
-    airport = pa.Check.str_matches(r"^[A-Z]{3}$", name="three letters")
-    return {
-        "flight_date": pa.Column("str", date, description="day of departure, local"),
-        "carrier": pa.Column("str", _one_of(CARRIERS), description="two-letter code of the carrier"),
-        "flight": pa.Column("int64", _within(1, 9999), description="flight number"),
-        "origin": pa.Column("str", _one_of(ORIGINS), description="airport of departure"),
-        "dest": pa.Column("str", airport, description="airport of arrival"),
-        "distance_miles": pa.Column("int64", _within(50, 6000), description="from origin to dest"),
-        "scheduled_departure": pa.Column(UTC, description="instant of departure by schedule"),
-        "scheduled_arrival": pa.Column(UTC, description="instant of arrival by schedule"),
-    }
-
-
-def _feature_columns() -> dict[str, pa.Column]:
-    columns = {}
-    for view in VIEWS:
-        for name in view.features:
-            check = [_within(0, 1)] if name.endswith("_share") else None
-            columns[name] = pa.Column("float64", check, nullable=True)
-        if view.age:
-            columns[view.age] = pa.Column(
-                "float64", _within(0, view.ttl.total_seconds() / 3600), nullable=True
-            )
-    return columns
-
-
-_DECIDED = {"decided_at": pa.Column(UTC, description="instant of the decision, of which features are read")}
-_KEY = {name: column for name, column in _request_columns().items() if name in KEY}
-_SCORE = {"score": pa.Column("float64", _within(0, 1))}
-_LABEL = {"label": pa.Column("int64", pa.Check.isin([0, 1])), "label_known_at": pa.Column(UTC)}
-_LATER = pa.Check(
-    lambda f: f["label_known_at"] > f["decided_at"],
-    name="label known after the decision",
-    description="a label known at decision time is a leak",
-)
-
-REQUEST = pa.DataFrameSchema({**_request_columns(), **_DECIDED}, checks=[_BLOCK], unique=KEY, strict=True)
-EXAMPLE = pa.DataFrameSchema(
-    {**_request_columns(), **_DECIDED, **_feature_columns(), **_LABEL},
-    checks=[_BLOCK, _LATER],
-    unique=KEY,
-    strict=True,
+_AIRPORT = (r"^[A-Z]{3}$", "three letters")
+_REQUEST = {  # what a caller sends; `personal="drop"` (or "hash") keeps a column out of the log
+    "flight_date": contracts.day(about="day of departure, local"),
+    "carrier": contracts.category(CARRIERS, about="two-letter code of the carrier"),
+    "flight": contracts.number(1, 9999, whole=True, about="flight number"),
+    "origin": contracts.category(ORIGINS, about="airport of departure"),
+    "dest": contracts.text(*_AIRPORT, about="airport of arrival"),
+    "distance_miles": contracts.number(50, 6000, whole=True, about="from origin to dest"),
+    "scheduled_departure": contracts.instant(about="instant of departure by schedule"),
+    "scheduled_arrival": contracts.instant(about="instant of arrival by schedule"),
+}
+REQUEST, EXAMPLE, PREDICTION, OUTCOME = contracts.derived(
+    _REQUEST, KEY, VIEWS, score=contracts.probability(), label=contracts.yes_or_no(), checks=[_BLOCK]
 )
 REQUEST_EXAMPLES = (  # as a caller sends them; the documentation shows these
     {
@@ -344,8 +230,4 @@ REQUEST_EXAMPLES = (  # as a caller sends them; the documentation shows these
         "scheduled_arrival": "2013-06-03T03:37:00Z",
         "decided_at": "2013-06-03T00:25:00Z",
     },
-)
-PREDICTION = pa.DataFrameSchema({**_KEY, **_DECIDED, **_SCORE}, unique=KEY, strict=True)
-OUTCOME = pa.DataFrameSchema(
-    {**_KEY, **_DECIDED, **_SCORE, **_LABEL}, checks=[_LATER], unique=KEY, strict=True
 )

@@ -15,6 +15,7 @@ from loop.base import files
 from loop.data import contract
 from loop.data import raw as facts
 from loop.data.features import DECIDED_AT, change_log, join
+from loop.kit import groups
 from loop.model import model_file
 from loop.pipeline import evaluate, train
 from loop.pipeline.examples import examples
@@ -414,11 +415,10 @@ def _decisions(label: np.ndarray) -> dict[str, np.ndarray]:
     return {"right": right, "wrong": ~right, "always": np.ones_like(right), "never": np.zeros_like(right)}
 
 
-@pytest.mark.parametrize("cut_by", [metrics.slices, metrics.subgroups], ids=["slices", "subgroups"])
-def test_each_cut_gives_every_example_one_text(cut_by, sample):
+@pytest.mark.parametrize("ways", [metrics.SLICES, metrics.SUBGROUPS], ids=["slices", "subgroups"])
+def test_each_cut_gives_every_example_one_text(ways, sample):
     before = sample.copy()
-    cuts = cut_by(sample)
-    assert cuts
+    cuts = groups.cut(ways, sample)
     for name, values in cuts.items():
         assert len(values) == len(sample), name
         assert all(isinstance(value, str) for value in values), name
@@ -426,11 +426,11 @@ def test_each_cut_gives_every_example_one_text(cut_by, sample):
     same(sample, before)
 
 
-@pytest.mark.parametrize("cut_by", [metrics.slices, metrics.subgroups], ids=["slices", "subgroups"])
-def test_a_cut_does_not_depend_on_the_order_or_the_index_of_rows(cut_by, sample):
+@pytest.mark.parametrize("ways", [metrics.SLICES, metrics.SUBGROUPS], ids=["slices", "subgroups"])
+def test_a_cut_does_not_depend_on_the_order_or_the_index_of_rows(ways, sample):
     turned = sample.iloc[::-1]
-    for name, values in cut_by(turned).items():
-        assert values.tolist() == cut_by(sample)[name].tolist()[::-1], name
+    for name, values in groups.cut(ways, turned).items():
+        assert values.tolist() == groups.cut(ways, sample)[name].tolist()[::-1], name
 
 
 @pytest.mark.parametrize("behaviour", metrics.BEHAVIOURS, ids=lambda behaviour: behaviour.title)
@@ -441,12 +441,6 @@ def test_a_behaviour_changes_examples_into_examples_and_leaves_its_input_alone(b
     assert list(changed.columns) == list(sample.columns)
     assert changed.index.equals(sample.index)
     assert not changed.equals(sample), "nothing was changed, so nothing is tested"
-
-
-def test_behaviours_name_an_invariance_and_a_direction():
-    expected = {behaviour.expects for behaviour in metrics.BEHAVIOURS}
-    assert "the same" in expected
-    assert {"not lower", "not higher"} & expected
 
 
 def test_golden_requests_are_in_the_training_window_once_each_and_enough(now, windows):

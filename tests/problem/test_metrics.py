@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
+from loop.kit import groups
 from loop.stats import bootstrap
 from problem import metrics
 
@@ -38,6 +39,6 @@ def test_a_sure_mistake_costs_much_and_not_everything():
 def test_slices_are_by_local_time_of_the_origin():
     at = pd.to_datetime(["2013-05-06T12:59Z", "2013-05-06T13:00Z", "2013-05-07T03:00Z"])
     frame = pd.DataFrame({"scheduled_departure": at, "origin": "JFK", "carrier": "AA"})
-    found = metrics.slices(frame)
+    found = groups.cut(metrics.SLICES, frame)
     assert found["hour of day"].tolist() == ["00-09", "09-12", "18-24"]
     assert found["week of"].tolist() == ["2013-05-06"] * 3

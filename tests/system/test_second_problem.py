@@ -82,7 +82,7 @@ def test_the_contract_suite_holds_and_the_stages_name_the_code_that_they_run(ado
     structure = "tests/test_structure.py::test_{}"
     statements = [
         "tests/contract",
-        structure.format("the_problem_imports_nothing_of_the_machinery"),
+        structure.format("the_problem_imports_nothing_of_the_machinery_but_the_kit"),
         structure.format("a_stage_lists_all_the_code_that_it_runs_and_no_other"),
     ]
     done = adopted.run("python", "-m", "pytest", "-q", *statements, check=False)

@@ -6,6 +6,7 @@ import pandas as pd
 
 from loop.data import contract
 from loop.data.contract import Breach
+from loop.kit.types import Rule
 from loop.settings import params
 from problem import schema
 
@@ -79,7 +80,7 @@ def _structure(frame: pd.DataFrame | None, expected: Any, name: str) -> list[Bre
     return contract.structure(frame, expected, name)
 
 
-def _three(rule: schema.Rule) -> tuple[str, ...]:
+def _three(rule: Rule) -> tuple[str, ...]:
     return tuple(str(value) for value in rule.offenders.drop_duplicates().iloc[: contract.EXAMPLES])
 
 

@@ -9,6 +9,7 @@ from pydantic import field_validator
 
 from loop.base import files
 from loop.data import contract, features
+from loop.kit import groups
 from loop.model import lineage, model_file, reference_rows, tracking
 from loop.pipeline import evaluation_curves, evaluation_figures, evaluation_report, model_card
 from loop.settings import params
@@ -93,7 +94,7 @@ def _slices(
     A slice with fewer than `slice_rows_min` rows has its count and no figures.
     """
     rows = []
-    for cut, values in metrics.slices(examples).items():
+    for cut, values in groups.cut(metrics.SLICES, examples).items():
         for value, part in judged.groupby(values.to_numpy(), sort=True):
             enough = len(part) >= settings.slice_rows_min
             for name in metrics.SLICE_METRICS:

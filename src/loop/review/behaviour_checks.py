@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from loop.kit import groups
 from loop.review import leak
 from loop.review.candidate import Candidate
 from loop.review.compare import Rows, value
@@ -46,9 +47,9 @@ def _fairness(policy: Policy, rows: Rows) -> Check:
     """The largest gap of a metric between two subgroups of one cut."""
     asked = policy.fairness
     gaps: dict[str, float] = {}
-    for cut, values in metrics.subgroups(rows.examples).items():
-        groups = values.reset_index(drop=True).groupby(values.to_numpy(), sort=True).indices
-        enough = {str(name): at for name, at in groups.items() if len(at) >= asked.rows_min}
+    for cut, values in groups.cut(metrics.SUBGROUPS, rows.examples).items():
+        places = values.reset_index(drop=True).groupby(values.to_numpy(), sort=True).indices
+        enough = {str(name): at for name, at in places.items() if len(at) >= asked.rows_min}
         found = {name: value(asked.metric, rows, np.asarray(at)) for name, at in enough.items()}
         known = sorted((figure, name) for name, figure in found.items() if np.isfinite(figure))
         if len(known) > 1:

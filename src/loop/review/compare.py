@@ -9,6 +9,7 @@ import pandas as pd
 from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.data import contract, features
+from loop.kit import groups
 from loop.settings import params
 from loop.settings.review_policy import Policy
 from loop.stats import bootstrap, paired
@@ -139,7 +140,7 @@ def slices(found: Rows, policy: Policy, settings: params.Resampling) -> list[Sli
     larger than `slices.margin`.
     """
     metric = metrics.METRICS[policy.primary.metric]
-    cut_by = metrics.slices(found.examples)
+    cut_by = groups.cut(metrics.SLICES, found.examples)
     cells = [
         (cut, str(name), _gain(metric, found, settings, np.asarray(at)))
         for cut, values in cut_by.items()

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from loop.base.errors import LoopError
 from loop.base.files import replacing
+from loop.repo.closure import SRC, here, reached
 
 DEFINED_IN = ("problem.source", "problem.schema", "problem.features")
 AT_ONCE = 500  # keys of one query
@@ -41,10 +42,15 @@ class Store(Protocol):
 
 
 def definition() -> str:
-    """What the features are, as a hash of the code that says so."""
+    """What the features are, as a hash of the code that says so: of the problem, and of the kit."""
+    home = Path(str(import_module("problem").__file__)).parents[1]
+
+    def place(path: str) -> Path:
+        return home / Path(path).relative_to(SRC)
+
     found = hashlib.sha256()
-    for name in DEFINED_IN:
-        found.update(Path(str(import_module(name).__file__)).read_bytes())
+    for path in sorted(reached(DEFINED_IN, lambda path: here(str(place(path))))):
+        found.update(place(path).read_bytes())
     return found.hexdigest()[:12]
 
 

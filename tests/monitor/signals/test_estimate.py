@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from loop.kit.types import Metric
 from loop.monitor.signals import estimate, performance
 from loop.monitor.signals.estimate import Estimate
 from loop.monitor.signals.performance import loss_metric
-from problem import metrics
 from support.monitor_case import settings
 
 SINCE, BASELINE, UNTIL = "2013-01-01", "2013-04-11", "2013-05-09"
@@ -129,7 +129,7 @@ def test_it_takes_probabilities_of_a_label_that_is_0_or_1(score, label, possible
 
 
 def test_without_a_metric_that_is_a_plain_mean_it_is_not_possible(monkeypatch):
-    only = {"roc_auc": metrics.Metric("ROC AUC", "higher", builtin="roc_auc")}
+    only = {"roc_auc": Metric("ROC AUC", "higher", builtin="roc_auc")}
     monkeypatch.setattr(performance.metrics, "METRICS", only)
     monkeypatch.setattr(performance.metrics, "PRIMARY", "roc_auc")
     assert not estimate.possible(pd.DataFrame({"score": [0.1, 0.9], "label": [0.0, 1.0]}))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from loop.data.features import DECIDED_AT
+from loop.kit.types import Metric
 from loop.monitor.inputs import windows
 from loop.monitor.schema import Cusum
 from loop.monitor.signals.series import Floats, Series
@@ -51,7 +52,7 @@ class Performance:
     cusum: Cusum | None
 
 
-def loss_metric() -> metrics.Metric:
+def loss_metric() -> Metric:
     """The metric of the daily loss: the primary one if it is a plain mean of rows, else the first that is.
 
     Where none is, the primary one without `rows`: then no daily loss is monitored.

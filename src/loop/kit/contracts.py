@@ -1,0 +1,177 @@
+"""Columns and checks of tables and requests, and the contracts that follow for examples and scores."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import pandas as pd
+import pandera.pandas as pa
+
+from loop.kit.types import View
+
+AT_ONCE = pd.Timedelta(0)
+UTC = "datetime64[us, UTC]"
+Personal = Literal["drop", "hash"]
+REPAIR = "repair it by a named rule in src/problem/schema.py, or ask the source"
+_DATE = (  # of 1000 to 2999: every month has its days, and every fourth year its 29th of February
+    r"^([12][0-9]{3}-((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
+    r"|([12][0-9](0[48]|[2468][048]|[13579][26])|(1[26]|2[048])00)-02-29)$"
+)
+
+
+class Contracts(NamedTuple):
+    """What holds at the boundaries: requests, examples, predictions, and predictions with labels."""
+
+    request: pa.DataFrameSchema
+    example: pa.DataFrameSchema
+    prediction: pa.DataFrameSchema
+    outcome: pa.DataFrameSchema
+
+
+def number(
+    low: float,
+    high: float,
+    *checks: pa.Check,
+    whole: bool = False,
+    nullable: bool = False,
+    about: str | None = None,
+    personal: Personal | None = None,
+) -> pa.Column:
+    """A number from `low` to `high`, both included; `whole` for int64, else float64."""
+    dtype = "int64" if whole else "float64"
+    return _column(dtype, [within(low, high), *checks], nullable, about, personal)
+
+
+def category(
+    values: Sequence[str],
+    *,
+    nullable: bool = False,
+    about: str | None = None,
+    personal: Personal | None = None,
+) -> pa.Column:
+    """One of some texts."""
+    return _column("str", [one_of(values)], nullable, about, personal)
+
+
+def text(
+    pattern: str | None = None,
+    name: str | None = None,
+    *,
+    nullable: bool = False,
+    about: str | None = None,
+    personal: Personal | None = None,
+) -> pa.Column:
+    """A text, of a form where a pattern says so; `name` is the pattern in words."""
+    checks = [pa.Check.str_matches(pattern, name=name)] if pattern else []
+    return _column("str", checks, nullable, about, personal)
+
+
+def day(*, about: str | None = None) -> pa.Column:
+    """A calendar day that there is, as YYYY-MM-DD."""
+    return text(_DATE, "a day that there is, as YYYY-MM-DD", about=about)
+
+
+def flag(*, about: str | None = None, personal: Personal | None = None) -> pa.Column:
+    """True or false, never null."""
+    return _column("bool", [], False, about, personal)
+
+
+def instant(*checks: pa.Check, nullable: bool = False, about: str | None = None) -> pa.Column:
+    """An instant in UTC, to the microsecond."""
+    return _column(UTC, checks, nullable, about, None)
+
+
+def within(low: float, high: float, todo: str = REPAIR) -> pa.Check:
+    """From `low` to `high`, both included."""
+    return pa.Check.in_range(low, high, name=f"{low:g} to {high:g}", description=todo)
+
+
+def one_of(values: Sequence[str]) -> pa.Check:
+    """One of the values that are known."""
+    todo = "a new one? add it in src/problem/schema.py in a pull request of its own"
+    return pa.Check.isin(list(values), name="known category", description=todo)
+
+
+def nulls(share: float) -> pa.Check:
+    """At most so large a share of a column is null."""
+    return pa.Check(
+        lambda values: values.notna() | (values.isna().mean() <= share),
+        name=f"at most {share:.0%} null",
+        description="a sensor or a feed is down: ask the source, do not train on it",
+        ignore_na=False,
+    )
+
+
+def known_by(as_of: pd.Timestamp, after: pd.Timedelta = AT_ONCE) -> pa.Check:
+    """Nothing is in a raw table that became known, so long `after` the instant, later than `as_of` (UTC)."""
+    return pa.Check(
+        lambda at: at + after <= as_of,
+        name="known_at_as_of",
+        description="the source must leave out what became known after windows.as_of",
+    )
+
+
+def probability() -> pa.Column:
+    """A score from 0 to 1."""
+    return pa.Column("float64", within(0, 1))
+
+
+def yes_or_no() -> pa.Column:
+    """A label of 0 or 1."""
+    return pa.Column("int64", pa.Check.isin([0, 1]))
+
+
+def table(
+    columns: Mapping[str, pa.Column], unique: Iterable[str], checks: Sequence[pa.Check] = ()
+) -> pa.DataFrameSchema:
+    """The contract of a table: these columns and no others, no key twice."""
+    return pa.DataFrameSchema(dict(columns), checks=list(checks), unique=list(unique), strict=True)
+
+
+def derived(
+    request: Mapping[str, pa.Column],
+    key: Sequence[str],
+    views: Iterable[View],
+    *,
+    score: pa.Column,
+    label: pa.Column,
+    checks: Sequence[pa.Check] = (),
+) -> Contracts:
+    """The contracts that follow from what a caller sends, the views, and what score and label are.
+
+    `checks` hold whole requests; they must work on plain arrays by name too, as a server has no frame.
+    """
+    decided = {"decided_at": instant(about="instant of the decision, of which features are read")}
+    of_key, scored = {name: request[name] for name in key}, {"score": score}
+    outcome = {"label": label, "label_known_at": instant()}
+    return Contracts(
+        table({**request, **decided}, key, checks),
+        table({**request, **decided, **_features(views), **outcome}, key, [*checks, _LATER]),
+        table({**of_key, **decided, **scored}, key),
+        table({**of_key, **decided, **scored, **outcome}, key, [_LATER]),
+    )
+
+
+_LATER = pa.Check(
+    lambda frame: frame["label_known_at"] > frame["decided_at"],
+    name="label known after the decision",
+    description="a label known at decision time is a leak",
+)
+
+
+def _features(views: Iterable[View]) -> dict[str, pa.Column]:
+    columns = {}
+    for view in views:
+        for name in view.features:
+            checks = [within(*view.ranges[name])] if name in view.ranges else None
+            columns[name] = pa.Column("float64", checks, nullable=True)
+        if view.age:
+            oldest = view.ttl.total_seconds() / 3600
+            columns[view.age] = pa.Column("float64", within(0, oldest), nullable=True)
+    return columns
+
+
+def _column(
+    dtype: str, checks: Iterable[Any], nullable: bool, about: str | None, personal: Personal | None
+) -> pa.Column:
+    marks = {"personal": personal} if personal else None
+    return pa.Column(dtype, list(checks), nullable=nullable, description=about, metadata=marks)

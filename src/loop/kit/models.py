@@ -1,0 +1,124 @@
+"""Pipelines that are ready to use, for each task: boosted trees, and a linear model.
+
+Row transforms live inside the Pipeline. A category that training did not see, and any number that is
+missing, are values like others.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+
+Task = Literal["binary", "regression"]
+Step = tuple[str, Any, list[str]]  # name, transformer, the columns that it reads
+# What a model file may hold besides plain scikit-learn: loading it refuses all else.
+BOOSTED_TRUSTED = [
+    "functools.partial",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.utils.validation.check_array",
+]
+LINEAR_TRUSTED = ["numpy.dtype"]
+MANY = 250  # categories of a column that trees tell apart; rarer ones are one
+
+
+class Boosted(BaseModel):
+    """`train.model` of params.yaml, for boosted trees."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    learning_rate: float = Field(gt=0)
+    trees: int = Field(ge=1)
+    leaves: int = Field(ge=2)
+    rows_per_leaf: int = Field(ge=1)
+    l2: float = Field(ge=0)
+    features_per_split: float = Field(gt=0, le=1)
+
+
+class Linear(BaseModel):
+    """`train.model` of params.yaml, for a linear model: `alpha` is the weight of the penalty (L2)."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    alpha: float = Field(gt=0)
+
+
+def boosted(
+    task: Task,
+    params: Boosted,
+    seed: int,
+    *,
+    categories: Sequence[str] = (),
+    numbers: Sequence[str] = (),
+    steps: Sequence[Step] = (),
+    many: bool = False,
+) -> Pipeline:
+    """Histogram-based gradient boosting (Ke et al. 2017) on categories, then what steps make, then numbers.
+
+    With `many`, a column may have more than 255 categories: its rare ones are taken together.
+    """
+    encoder = OrdinalEncoder(
+        handle_unknown="use_encoded_value",
+        unknown_value=np.nan,
+        encoded_missing_value=np.nan,
+        max_categories=MANY if many else None,
+    )
+    first = [("category", encoder, list(categories))] if categories else []
+    columns = ColumnTransformer(
+        [*first, *steps, ("number", "passthrough", list(numbers))], verbose_feature_names_out=False
+    )
+    kind = HistGradientBoostingClassifier if task == "binary" else HistGradientBoostingRegressor
+    booster = kind(
+        learning_rate=params.learning_rate,
+        max_iter=params.trees,
+        max_leaf_nodes=params.leaves,
+        min_samples_leaf=params.rows_per_leaf,
+        l2_regularization=params.l2,
+        max_features=params.features_per_split,
+        categorical_features=list(range(len(categories))),
+        early_stopping=False,
+        random_state=seed,
+    )
+    return Pipeline([("columns", columns), ("booster", booster)])
+
+
+def linear(
+    task: Task,
+    params: Linear,
+    seed: int,
+    *,
+    categories: Sequence[str] = (),
+    numbers: Sequence[str] = (),
+    steps: Sequence[Step] = (),
+) -> Pipeline:
+    """Ridge or logistic regression of scaled numbers, a missing one the mean, and a column per category."""
+    encoder = OneHotEncoder(handle_unknown="ignore", min_frequency=10, sparse_output=False)
+    first = [("category", encoder, list(categories))] if categories else []
+    columns = ColumnTransformer([*first, *steps, ("numbers", "passthrough", list(numbers))])
+    line = (
+        ("ridge", Ridge(alpha=params.alpha, random_state=seed))
+        if task == "regression"
+        else ("logistic", LogisticRegression(C=1 / params.alpha, max_iter=1000, random_state=seed))
+    )
+    missing = SimpleImputer(keep_empty_features=True)
+    return Pipeline([("columns", columns), ("missing", missing), ("scale", StandardScaler()), line])
+
+
+def probability(model: Pipeline, examples: pd.DataFrame) -> np.ndarray:
+    """The probability of label 1, one per row."""
+    return np.asarray(model.predict_proba(examples)[:, 1])
+
+
+def expected(model: Pipeline, examples: pd.DataFrame) -> np.ndarray:
+    """The expected label, one per row.
+
+    Rounded to six decimals, because the last bit of a product of matrices depends on how many rows it has.
+    """
+    return np.asarray(np.round(model.predict(examples), 6))

@@ -1,0 +1,217 @@
+"""Sources that are ready to use: rows in CSV or Parquet files, as they were known at an instant.
+
+A row is a request, decided at its time. Its label is known later: at an instant that a column holds, or so
+long after the decision. What was not known by then is missing in the raw table, as it was that day.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from glob import glob
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+Kind = Literal["number", "whole", "text", "flag", "instant"]
+MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
+TRUE, FALSE = ("true", "yes", "y", "t", "1", "1.0"), ("false", "no", "n", "f", "0", "0.0")
+EPOCH = pd.Timestamp("2000-01-01", tz="UTC")  # of rows that have no time
+PARTS = 100  # days over which they are spread by the hash of their key
+
+
+class SourceError(ValueError):
+    """A file that cannot be read as it is declared; the text says what was found."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """CSV or Parquet files at a path or pattern from the repository's root, one below the other.
+
+    `columns` gives the kind of each column by its name here, `names` its name in the files where it differs.
+    `row` names a column that is the number of the row. The rest says how texts are read: `dates` is
+    "ISO8601" or a format of strptime, `zone` where times without one are at home.
+    """
+
+    pattern: str
+    columns: Mapping[str, Kind]
+    names: Mapping[str, str] = field(default_factory=dict)
+    delimiter: str = ","
+    decimal: str = "."
+    encoding: str = "utf-8-sig"
+    dates: str = "ISO8601"
+    zone: str = "UTC"
+    row: str | None = None
+
+    def read(self) -> pd.DataFrame:
+        """All rows: float64, int64, str, bool and datetime64[us, UTC]. Raises SourceError."""
+        paths = sorted(glob(self.pattern))
+        if not paths:
+            raise SourceError(f"there is no file at {self.pattern}")
+        whole = pd.concat([self._one(Path(path)) for path in paths], ignore_index=True)
+        made = {
+            name: self._typed(name, kind, whole[name])
+            for name, kind in self.columns.items()
+            if name != self.row
+        }
+        if self.row:
+            made[self.row] = pd.Series(np.arange(len(whole)), dtype="int64")
+        return pd.DataFrame({name: made[name] for name in self.columns})
+
+    def _one(self, path: Path) -> pd.DataFrame:
+        inside = {self.names.get(name, name): name for name in self.columns if name != self.row}
+        if path.suffix == ".parquet":
+            frame = pd.read_parquet(path)
+        else:
+            frame = pd.read_csv(
+                path, sep=self.delimiter, encoding=self.encoding, dtype="str", keep_default_na=False
+            )
+        frame = frame.rename(columns=lambda name: str(name).strip())
+        if lost := [name for name in inside if name not in frame]:
+            raise SourceError(f"{path} has no column {', '.join(lost)}; it has {', '.join(frame.columns)}")
+        return frame[list(inside)].rename(columns=inside)
+
+    def _typed(self, name: str, kind: Kind, values: pd.Series) -> pd.Series:
+        try:
+            return typed(kind, values, decimal=self.decimal, dates=self.dates, zone=self.zone)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise SourceError(f"column {name} of {self.pattern} is not all {kind}: {error}") from None
+
+
+def typed(
+    kind: Kind, values: pd.Series, *, decimal: str = ".", dates: str = "ISO8601", zone: str = "UTC"
+) -> pd.Series:
+    """Values, texts or of a file's own types, as a column of a kind. Raises ValueError where they are not."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(values.cat.categories.dtype)
+    if kind == "instant":
+        return _instants(values, dates, zone)
+    if kind == "text":
+        return _texts(values)
+    if kind == "flag":
+        return _flags(values)
+    numbers = _numbers(values, decimal)
+    if kind == "number":
+        return numbers
+    if numbers.isna().any() or (numbers % 1 != 0).any():
+        raise ValueError("it holds a number that is missing or not whole")
+    return numbers.astype("int64")
+
+
+def _plain(values: pd.Series) -> pd.Series:
+    """Texts without blanks around them, missing where nothing is said."""
+    texts = values.astype("str").str.strip()
+    return texts.mask(values.isna() | texts.isin(MISSING))
+
+
+def _is_text(values: pd.Series) -> bool:
+    return pd.api.types.is_string_dtype(values.dtype) or values.dtype == object
+
+
+def _numbers(values: pd.Series, decimal: str) -> pd.Series:
+    if not _is_text(values):
+        return values.astype("float64")
+    texts = _plain(values)
+    if decimal != ".":
+        texts = texts.str.replace(decimal, ".", regex=False)
+    found = pd.to_numeric(texts, errors="raise").astype("float64")
+    if np.isinf(found).any():
+        raise ValueError("it holds an infinite number")
+    return found
+
+
+def _texts(values: pd.Series) -> pd.Series:
+    if pd.api.types.is_float_dtype(values.dtype):  # codes that a writer kept as 7.0
+        whole = values.dropna()
+        if (whole % 1 == 0).all():
+            values = values.astype("Int64")
+    return _plain(values).astype("str")
+
+
+def _flags(values: pd.Series) -> pd.Series:
+    if pd.api.types.is_bool_dtype(values.dtype) and not values.isna().any():
+        return values.astype("bool")
+    texts = _plain(values).str.lower()
+    if not texts.isin([*TRUE, *FALSE]).all():
+        raise ValueError("it holds something other than true and false")
+    return texts.isin(TRUE)
+
+
+def _instants(values: pd.Series, dates: str, zone: str) -> pd.Series:
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        found = values.dt.tz_convert("UTC")
+    elif pd.api.types.is_datetime64_dtype(values.dtype):
+        found = _at_home(values, zone)
+    else:
+        texts = _plain(values)
+        zoned = dates == "ISO8601" and texts.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True).any()
+        found = pd.to_datetime(texts, format=dates, utc=bool(zoned) or "%z" in dates)
+        found = found if isinstance(found.dtype, pd.DatetimeTZDtype) else _at_home(found, zone)
+    instants: pd.Series = found.astype("datetime64[us, UTC]")
+    return instants
+
+
+def _at_home(values: pd.Series, zone: str) -> pd.Series:
+    """Local times as instants: a repeated hour means its first pass, one that is skipped the hour after."""
+    first = np.ones(len(values), dtype=bool)
+    home = values.dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
+    found: pd.Series = home.dt.tz_convert("UTC")
+    return found
+
+
+@dataclass(frozen=True)
+class Requests:
+    """One table whose rows are requests: when each was decided, and when its label became known.
+
+    `time` is None where rows have none: they are then spread over a hundred days from 2000 on by the hash of
+    their key, so that windows draw rows at random and always the same; nothing can be said of time. The label
+    is known at the instant of the column `known_at`, else `after` the decision. `positive` is the text of the
+    label that counts as 1.
+    """
+
+    table: str
+    files: Files
+    key: Sequence[str]
+    label: str
+    time: str | None
+    after: pd.Timedelta
+    known_at: str | None = None
+    positive: str | None = None
+    left_out: Sequence[str] = ()
+
+    def tables(
+        self, since: pd.Timestamp, until: pd.Timestamp, as_of: pd.Timestamp
+    ) -> dict[str, pd.DataFrame]:
+        """The rows decided in [since, until) UTC, with outcomes known at `as_of`."""
+        rows = self.files.read()
+        rows = rows.assign(decided_at=self._decided_at(rows))
+        known = rows[self.known_at] if self.known_at else rows["decided_at"] + self.after
+        rows = rows.assign(label_known_at=known.where(rows[self.label].notna()))
+        decided = rows["decided_at"]
+        rows = rows[(decided >= since) & (decided < until) & (decided <= as_of)]
+        later = ~(rows["label_known_at"] <= as_of)
+        outcome = [self.label, "label_known_at", *([self.known_at] if self.known_at else [])]
+        rows = rows.assign(**{name: rows[name].mask(later) for name in outcome})
+        return {self.table: rows.sort_values(["decided_at", *self.key], ignore_index=True)}
+
+    def requests(self, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+        """One row per request: what a caller knows, and when the decision is due (UTC)."""
+        outcome = {self.label, self.known_at, "label_known_at", *self.left_out}
+        found: pd.DataFrame = tables[self.table].drop(columns=[one for one in outcome if one])
+        return found if self.time in (None, "decided_at") else found.drop(columns=[self.time])
+
+    def labels(self, tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp) -> pd.DataFrame:
+        """One row per request whose label was known at `as_of`: key, label, label_known_at (UTC)."""
+        rows = tables[self.table]
+        rows = rows[rows["label_known_at"] <= as_of]
+        values = rows[self.label]
+        label: Any = values if self.positive is None else (values == self.positive).astype("int64")
+        return rows[[*self.key, "label_known_at"]].assign(label=label)[[*self.key, "label", "label_known_at"]]
+
+    def _decided_at(self, rows: pd.DataFrame) -> pd.Series:
+        if self.time:
+            return rows[self.time]
+        numbers = pd.util.hash_pandas_object(rows[list(self.key)], index=False).to_numpy()
+        minutes = pd.Series(numbers % np.uint64(PARTS * 24 * 60), index=rows.index).astype("int64")
+        spread: pd.Series = EPOCH + pd.to_timedelta(minutes, unit="min")
+        return spread.astype("datetime64[us, UTC]")

@@ -1,0 +1,92 @@
+"""The types of a problem: what its five files give to the machinery."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+
+Array = np.ndarray
+Tables = Mapping[str, ir.Table]
+
+
+@dataclass(frozen=True)
+class View:
+    """Features of an entity as a change log.
+
+    `expression` turns the raw tables into a table of the entity's columns, `known_at` and `features`
+    (numbers), at most one row per entity and instant. A row older than `ttl` at a decision counts as missing.
+    `age` names a feature that holds the row's age in hours; `ranges` says of features how small and large
+    they may be.
+    """
+
+    name: str
+    entity: tuple[str, ...]
+    features: tuple[str, ...]
+    ttl: pd.Timedelta
+    expression: Callable[[Tables], ir.Table]
+    age: str | None = None
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Repair:
+    """A known fault and its repair: a table in, the same table fixed.
+
+    It looks only at a row and at rows known before it: one that looked ahead would leak the future.
+    """
+
+    name: str
+    table: str
+    why: str
+    fix: Callable[[pd.DataFrame], pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What one table's contract cannot see: rows that are absent, or that another table must have.
+
+    `offenders` holds one value per offending thing: a day, a key, a name.
+    """
+
+    name: str
+    table: str
+    column: str
+    todo: str
+    offenders: pd.Series
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A mean of rows, or a built-in; `better` says which way is better (zero: nearer to zero).
+
+    `rows(label, score)` gives one number or one row of numbers per example, and `value` turns their means,
+    shape (..., k), into the metric: any weighting of days then costs one product of matrices. "roc_auc" is
+    built in, because it compares pairs of rows.
+    """
+
+    title: str
+    better: Literal["higher", "lower", "zero"]
+    rows: Callable[[Array, Array], Array] | None = None
+    value: Callable[[Array], Array] | None = None
+    builtin: Literal["roc_auc"] | None = None
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What becomes of the scores when `change` is done to the examples, all else kept."""
+
+    title: str
+    expects: Literal["the same", "not lower", "not higher"]
+    change: Callable[[pd.DataFrame], pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class BusinessMetric:
+    """What decisions cost, as a mean of rows: `rows(label, score, decision)` gives one number per row."""
+
+    title: str
+    better: Literal["higher", "lower"]
+    rows: Callable[[Array, Array, Array], Array]
