@@ -12,7 +12,7 @@ ORDER = (  # a room imports from those in lines above it, never from its own lin
     ("repo",),
     ("github", "model"),
     ("production",),
-    ("setup",),
+    ("setup", "init"),
     ("pipeline", "serve", "review", "deploy", "stage"),
     ("history", "monitor", "scorer"),
     ("publish", "rollout", "retrain"),

@@ -14,7 +14,7 @@ import pytest
 from loop.base import files
 from loop.data import contract
 from loop.data import raw as facts
-from loop.data.features import DECIDED_AT, change_log, join
+from loop.data.features import DECIDED_AT, change_log, clusters, join
 from loop.kit import groups
 from loop.model import model_file
 from loop.pipeline import evaluate, train
@@ -122,7 +122,7 @@ def scores(fitted, sample) -> np.ndarray:
 @pytest.fixture(scope="module")
 def outcomes(sample, scores) -> pd.DataFrame:
     """Label and score of each example, with the number of its cluster."""
-    cluster = sample[params.section("evaluate", evaluate.Params).cluster]
+    cluster = clusters(sample, params.section("evaluate", evaluate.Params).cluster)
     return pd.DataFrame({"label": sample["label"], "score": scores, "code": pd.factorize(cluster)[0]})
 
 
@@ -219,7 +219,7 @@ def test_predictions_and_outcomes_keep_their_contracts(fitted, sample):
 
 
 def test_rows_are_clustered_by_a_column_of_the_examples(sample):
-    cluster = sample[params.section("evaluate", evaluate.Params).cluster]
+    cluster = clusters(sample, params.section("evaluate", evaluate.Params).cluster)
     assert cluster.notna().all()
     assert cluster.nunique() > 1
 

@@ -1,5 +1,6 @@
 """What a repository and a machine need besides files."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,6 +26,55 @@ def github(
     from loop.setup import github as repository
 
     raise typer.Exit(repository.main(apply, reviewer or []))
+
+
+@commands.command()
+def init(
+    data: Annotated[Path, typer.Argument(help="A CSV, a Parquet file, or a folder of such parts.")],
+    label: Annotated[str | None, typer.Option(help="The column that is to be predicted.")] = None,
+    time: Annotated[
+        str | None, typer.Option(help="When a row is decided: a column of times or years, or `none`.")
+    ] = None,
+    known: Annotated[str | None, typer.Option(help="The column that says when the label was known.")] = None,
+    label_after: Annotated[
+        str | None, typer.Option(help="How long after the decision the label is known, as '30 days'.")
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="The columns that name a request, with commas.")] = None,
+    task: Annotated[str | None, typer.Option(help="binary or regression.")] = None,
+    positive: Annotated[str | None, typer.Option(help="The label's value that is to be told.")] = None,
+    zone: Annotated[str | None, typer.Option(help="Where times without a zone are at home.")] = None,
+    leave_out: Annotated[str | None, typer.Option(help="Columns not to use, with commas.")] = None,
+    name: Annotated[str | None, typer.Option(help="What people call it; the file's name by default.")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="In spite of uncommitted work, or of a problem that is there.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is guessed, write nothing.")] = False,
+) -> None:
+    """Put a problem of your own in place of the example, from a file of data, as one commit.
+
+    It says what the columns are taken for, how sure that is, and what looks wrong; an option takes the
+    place of a guess. It asks nothing, and a second run changes nothing.
+
+    Exit codes: 0 done, 1 the data or the repository will not do, 2 an option is wrong.
+
+    Example: loop init rides.csv --label bikers --time hour
+    """
+    from loop.init import begin
+    from loop.init.guess import Options
+
+    options = Options(
+        label=label,
+        time=time,
+        known=known,
+        after=begin.label_after(label_after) if label_after else None,
+        key=tuple(filter(None, (key or "").split(","))),
+        task=begin.task(task) if task else None,
+        positive=positive,
+        zone=begin.zone(zone) if zone else None,
+        leave_out=tuple(filter(None, (leave_out or "").split(","))),
+        name=name,
+    )
+    begin.main(data, options, force=force, dry_run=dry_run)
 
 
 @commands.command()

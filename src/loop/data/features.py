@@ -16,8 +16,12 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
+from problem import source
+
 DECIDED_AT = "decided_at"
 OUTCOME = ["label", "label_known_at"]
+PART = "part"
+UNITS = {"hour": "%Y-%m-%d %H", "day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m", "year": "%Y"}
 
 
 def join(requests: pd.DataFrame, tables: Mapping[str, pd.DataFrame], views: Iterable[Any]) -> pd.DataFrame:
@@ -39,6 +43,20 @@ def join(requests: pd.DataFrame, tables: Mapping[str, pd.DataFrame], views: Iter
 def known(examples: pd.DataFrame) -> pd.DataFrame:
     """The examples as a model may see them when it scores: without what is known only later."""
     return examples.drop(columns=OUTCOME, errors="ignore")
+
+
+def clusters(examples: pd.DataFrame, name: str) -> pd.Series:
+    """What rows of one cluster have in common: a column, or the UTC hour, day, week and so on.
+
+    A "part" is one of a hundred, drawn by the hash of the key: for rows of which nothing is known to be alike.
+    """
+    if name == PART and name not in examples:
+        keys = pd.util.hash_pandas_object(examples[source.KEY], index=False).to_numpy()
+        return pd.Series([f"{key % 100:02d}" for key in keys.tolist()], index=examples.index)
+    if name in examples or name not in UNITS:
+        return examples[name]
+    found: pd.Series = examples[DECIDED_AT].dt.tz_convert("UTC").dt.strftime(UNITS[name])
+    return found
 
 
 def change_log(view: Any, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

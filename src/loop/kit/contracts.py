@@ -141,7 +141,8 @@ def derived(
     `checks` hold whole requests; they must work on plain arrays by name too, as a server has no frame.
     """
     decided = {"decided_at": instant(about="instant of the decision, of which features are read")}
-    of_key, scored = {name: request[name] for name in key}, {"score": score}
+    whole = {**request, **decided}
+    of_key, scored = {name: whole[name] for name in key}, {"score": score}
     outcome = {"label": label, "label_known_at": instant()}
     return Contracts(
         table({**request, **decided}, key, checks),

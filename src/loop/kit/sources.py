@@ -16,6 +16,8 @@ import pandas as pd
 Kind = Literal["number", "whole", "text", "flag", "instant"]
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
 TRUE, FALSE = ("true", "yes", "y", "t", "1", "1.0"), ("false", "no", "n", "f", "0", "0.0")
+DECIDED_AT, KNOWN_AT = "decided_at", "label_known_at"
+AT_ONCE = pd.Timedelta(seconds=1)  # after which a label is known that is known at once
 EPOCH = pd.Timestamp("2000-01-01", tz="UTC")  # of rows that have no time
 PARTS = 100  # days over which they are spread by the hash of their key
 
@@ -29,8 +31,8 @@ class Files:
     """CSV or Parquet files at a path or pattern from the repository's root, one below the other.
 
     `columns` gives the kind of each column by its name here, `names` its name in the files where it differs.
-    `row` names a column that is the number of the row. The rest says how texts are read: `dates` is
-    "ISO8601" or a format of strptime, `zone` where times without one are at home.
+    `row` names a column that is the number of the row. The rest says how texts are read: `dates` gives the
+    format (of strptime) of each column that is not ISO 8601, `zone` where times without one are at home.
     """
 
     pattern: str
@@ -39,7 +41,7 @@ class Files:
     delimiter: str = ","
     decimal: str = "."
     encoding: str = "utf-8-sig"
-    dates: str = "ISO8601"
+    dates: Mapping[str, str] = field(default_factory=dict)
     zone: str = "UTC"
     row: str | None = None
 
@@ -73,7 +75,8 @@ class Files:
 
     def _typed(self, name: str, kind: Kind, values: pd.Series) -> pd.Series:
         try:
-            return typed(kind, values, decimal=self.decimal, dates=self.dates, zone=self.zone)
+            form = self.dates.get(name, "ISO8601")
+            return typed(kind, values, decimal=self.decimal, dates=form, zone=self.zone)
         except (ValueError, TypeError, OverflowError) as error:
             raise SourceError(f"column {name} of {self.pattern} is not all {kind}: {error}") from None
 
@@ -163,55 +166,50 @@ def _at_home(values: pd.Series, zone: str) -> pd.Series:
 class Requests:
     """One table whose rows are requests: when each was decided, and when its label became known.
 
-    `time` is None where rows have none: they are then spread over a hundred days from 2000 on by the hash of
-    their key, so that windows draw rows at random and always the same; nothing can be said of time. The label
-    is known at the instant of the column `known_at`, else `after` the decision. `positive` is the text of the
-    label that counts as 1.
+    The files' column `decided_at` says when a row was decided. Without one, rows are spread over a hundred days
+    from 2000 on by the hash of their key: windows then draw rows at random, always the same ones, and nothing
+    can be said of time. The files' column `label_known_at` says when the label became known; without one it
+    is so long `after` the decision. `positive` is the text of a label that counts as 1.
     """
 
     table: str
     files: Files
     key: Sequence[str]
     label: str
-    time: str | None
-    after: pd.Timedelta
-    known_at: str | None = None
+    after: pd.Timedelta = AT_ONCE
     positive: str | None = None
-    left_out: Sequence[str] = ()
 
     def tables(
         self, since: pd.Timestamp, until: pd.Timestamp, as_of: pd.Timestamp
     ) -> dict[str, pd.DataFrame]:
-        """The rows decided in [since, until) UTC, with outcomes known at `as_of`."""
+        """The rows decided in [since, until) UTC, with the labels known at `as_of`."""
         rows = self.files.read()
-        rows = rows.assign(decided_at=self._decided_at(rows))
-        known = rows[self.known_at] if self.known_at else rows["decided_at"] + self.after
-        rows = rows.assign(label_known_at=known.where(rows[self.label].notna()))
-        decided = rows["decided_at"]
+        if DECIDED_AT not in rows:
+            rows[DECIDED_AT] = _spread(rows[list(self.key)])
+        if KNOWN_AT not in rows:
+            rows[KNOWN_AT] = rows[DECIDED_AT] + self.after
+        decided = rows[DECIDED_AT]
         rows = rows[(decided >= since) & (decided < until) & (decided <= as_of)]
-        later = ~(rows["label_known_at"] <= as_of)
-        outcome = [self.label, "label_known_at", *([self.known_at] if self.known_at else [])]
-        rows = rows.assign(**{name: rows[name].mask(later) for name in outcome})
-        return {self.table: rows.sort_values(["decided_at", *self.key], ignore_index=True)}
+        unknown = rows[self.label].isna() | ~(rows[KNOWN_AT] <= as_of)
+        rows = rows.assign(**{name: rows[name].mask(unknown) for name in (self.label, KNOWN_AT)})
+        return {self.table: rows.sort_values([DECIDED_AT, *self.key], ignore_index=True)}
 
     def requests(self, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         """One row per request: what a caller knows, and when the decision is due (UTC)."""
-        outcome = {self.label, self.known_at, "label_known_at", *self.left_out}
-        found: pd.DataFrame = tables[self.table].drop(columns=[one for one in outcome if one])
-        return found if self.time in (None, "decided_at") else found.drop(columns=[self.time])
+        return tables[self.table].drop(columns=[self.label, KNOWN_AT])
 
     def labels(self, tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp) -> pd.DataFrame:
         """One row per request whose label was known at `as_of`: key, label, label_known_at (UTC)."""
         rows = tables[self.table]
-        rows = rows[rows["label_known_at"] <= as_of]
+        rows = rows[rows[KNOWN_AT] <= as_of]
         values = rows[self.label]
         label: Any = values if self.positive is None else (values == self.positive).astype("int64")
-        return rows[[*self.key, "label_known_at"]].assign(label=label)[[*self.key, "label", "label_known_at"]]
+        return rows[[*self.key, KNOWN_AT]].assign(label=label)[[*self.key, "label", KNOWN_AT]]
 
-    def _decided_at(self, rows: pd.DataFrame) -> pd.Series:
-        if self.time:
-            return rows[self.time]
-        numbers = pd.util.hash_pandas_object(rows[list(self.key)], index=False).to_numpy()
-        minutes = pd.Series(numbers % np.uint64(PARTS * 24 * 60), index=rows.index).astype("int64")
-        spread: pd.Series = EPOCH + pd.to_timedelta(minutes, unit="min")
-        return spread.astype("datetime64[us, UTC]")
+
+def _spread(keys: pd.DataFrame) -> pd.Series:
+    """An instant for each key, by its hash (UTC)."""
+    numbers = pd.util.hash_pandas_object(keys, index=False).to_numpy()
+    minutes = pd.Series(numbers % np.uint64(PARTS * 24 * 60), index=keys.index).astype("int64")
+    spread: pd.Series = EPOCH + pd.to_timedelta(minutes, unit="min")
+    return spread.astype("datetime64[us, UTC]")

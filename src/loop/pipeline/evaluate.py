@@ -34,13 +34,14 @@ from problem import model as problem_model
 
 
 class Params(params.Resampling):
-    """`evaluate` of params.yaml; the cluster is a column of the examples."""
+    """`evaluate` of params.yaml; the cluster is a column of the examples, or a unit of time."""
 
     @field_validator("cluster")
     @classmethod
     def _is_a_column(cls, name: str) -> str:
-        if name not in schema.EXAMPLE.columns:
-            raise ValueError(f"is {name!r}, no column of the examples; {', '.join(source.KEY)} are some")
+        if name not in [*schema.EXAMPLE.columns, *features.UNITS, features.PART]:
+            some = f"such as {', '.join(source.KEY)}, or one of {', '.join([*features.UNITS, features.PART])}"
+            raise ValueError(f"is {name!r}, no column of the examples", f"a column of the examples, {some}")
         return name
 
 
@@ -67,7 +68,7 @@ def evaluate(examples: pd.DataFrame, predictions: pd.DataFrame, settings: Params
     labels = examples[[*source.KEY, "label", "label_known_at"]]
     outcomes = labels.merge(predictions, on=source.KEY, how="left", validate="1:1")  # in the examples' order
     contract.require(outcomes, schema.OUTCOME, "outcomes")
-    codes, names = pd.factorize(examples[settings.cluster], sort=True)
+    codes, names = pd.factorize(features.clusters(examples, settings.cluster), sort=True)
     weight = bootstrap.weights(len(names), settings.replicates, settings.seed)
     judged = outcomes.assign(cluster=names[codes], code=codes)
     return Evaluation(

@@ -9,7 +9,7 @@ from loop.base.errors import LoopError, UsageError
 from loop.repo.commit import Commit
 from loop.repo.git import commit_of, git
 from loop.repo.rerun import made
-from loop.settings.paths import PIPELINE_LOCK
+from loop.settings.paths import BEGUN, PIPELINE_LOCK
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,10 @@ class Base:
         return [review] if tree.dirty else [f"git switch --detach {tree.commit[:12]}", review]
 
     def ever_had_a_champion(self) -> bool:
-        """Whether any commit of the base's history holds a dvc.lock."""
-        return bool(git("log", "-1", "--format=%H", self.commit, "--", str(PIPELINE_LOCK)))
+        """Whether any commit of the base's history, since this problem began, holds a dvc.lock."""
+        begun = git("log", "-1", "--diff-filter=A", "--format=%H", self.commit, "--", str(BEGUN))
+        since = [f"{begun}..{self.commit}"] if begun else [self.commit]
+        return bool(git("log", "-1", "--format=%H", *since, "--", str(PIPELINE_LOCK)))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from loop.review import leak
 from loop.review.candidate import Candidate
 from loop.review.compare import Rows, value
 from loop.review.verdict import Check, held
-from loop.settings.review_policy import Policy
+from loop.settings.review_policy import Fairness, Policy
 from problem import metrics
 
 ROWS = 5000  # of the holdout, evenly spread, are changed to see what the scores do
@@ -17,7 +17,8 @@ ROWS = 5000  # of the holdout, evenly spread, are changed to see what the scores
 
 def checks(policy: Policy, candidate: Candidate, rows: Rows) -> list[Check]:
     """Behaviour, fairness and leaks of the candidate alone."""
-    return [*_behaviour(policy, candidate), _fairness(policy, rows), *_leaks(policy, candidate)]
+    fairness = [_fairness(policy.fairness, rows)] if policy.fairness else []
+    return [*_behaviour(policy, candidate), *fairness, *_leaks(policy, candidate)]
 
 
 def _behaviour(policy: Policy, candidate: Candidate) -> Iterator[Check]:
@@ -39,13 +40,14 @@ def _behaviour(policy: Policy, candidate: Candidate) -> Iterator[Check]:
             worst[name] = (figure, finding)
     limits = {"invariance": policy.behaviour.invariance, "direction": policy.behaviour.direction}
     for name, limit in limits.items():
+        if limit is None:
+            continue
         figure, finding = worst.get(name, (np.nan, "src/problem/metrics.py names no such behaviour"))
         yield held(f"behaviour.{name}", figure, limit, f"{finding}; {limit.limit:g} is allowed")
 
 
-def _fairness(policy: Policy, rows: Rows) -> Check:
+def _fairness(asked: Fairness, rows: Rows) -> Check:
     """The largest gap of a metric between two subgroups of one cut."""
-    asked = policy.fairness
     gaps: dict[str, float] = {}
     for cut, values in groups.cut(metrics.SUBGROUPS, rows.examples).items():
         places = values.reset_index(drop=True).groupby(values.to_numpy(), sort=True).indices

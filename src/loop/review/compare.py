@@ -104,7 +104,7 @@ def rows(
     examples: pd.DataFrame, scores: tuple[Floats, Floats], settings: params.Resampling, share: float = 1.0
 ) -> Rows:
     """Examples and the scores of both models, with weights that resample whole clusters."""
-    if settings.cluster not in examples:
+    if settings.cluster not in [*examples, *features.UNITS, features.PART]:
         raise LoopError(
             f"the examples have no column `{settings.cluster}`",
             "the cluster that evaluate.cluster on the base names",
@@ -116,7 +116,7 @@ def rows(
             "rows to judge on",
             "widen windows.holdout in params.yaml, or move windows.as_of so that labels have come",
         )
-    codes, names = pd.factorize(examples[settings.cluster], sort=True)
+    codes, names = pd.factorize(features.clusters(examples, settings.cluster), sort=True)
     return Rows(
         examples=examples,
         label=_floats(examples["label"]),

@@ -26,6 +26,7 @@ REVIEW = Path("review")
 
 PARAMS = Path("params.yaml")
 POLICY = Path("deploy/policy.yaml")  # how a new version takes over
+BEGUN = Path("loop-version.json")  # there from the commit on that put a problem in place of the example
 PIPELINE = Path("dvc.yaml")
 PIPELINE_LOCK = Path("dvc.lock")
 ENVIRONMENT_LOCK = Path("uv.lock")

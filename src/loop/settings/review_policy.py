@@ -58,10 +58,10 @@ class Slices(Margin):
 
 
 class Behaviour(Section):
-    """What the model must do whatever its figures are."""
+    """What the model must do whatever its figures are; left out where a problem names none of the kind."""
 
-    invariance: Limit
-    direction: Limit
+    invariance: Limit | None = None
+    direction: Limit | None = None
 
 
 class Golden(Limit):
@@ -108,7 +108,7 @@ class Policy(Section):
     minimum_requirements: dict[MetricName, Limit]
     golden: Golden
     behaviour: Behaviour
-    fairness: Fairness
+    fairness: Fairness | None = None
     latency: Limit
     size: Limit
     leak: Leak

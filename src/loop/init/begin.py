@@ -1,0 +1,152 @@
+"""init: a file of data becomes a problem of one's own, in place of the example, as one commit."""
+
+import json
+import shutil
+import sys
+from difflib import get_close_matches
+from pathlib import Path
+from typing import cast, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+import pandas as pd
+
+from loop.base import files, program
+from loop.base.errors import LoopError, UsageError
+from loop.init import data_file, problem_files, template_parts
+from loop.init.guess import Guess, Options, guess
+from loop.kit.models import Task
+from loop.repo.git import git
+from loop.settings.paths import BEGUN, PARAMS, PIPELINE
+
+LARGE = 50e6  # bytes from which on a file does not belong in git
+README = "README.md"
+
+
+def main(data: Path, options: Options, *, force: bool, dry_run: bool) -> None:
+    """Look at the data, say what they are taken for, write the problem and commit it."""
+    if not (PARAMS.is_file() and PIPELINE.is_file()):
+        raise LoopError(f"{PARAMS} or {PIPELINE} is missing", "the root of a repository", "change to it")
+    found = guess(data_file.read(data), options)
+    called = problem_files.names(found, options.name)
+    place, pattern = _place(data)
+    texts = problem_files.write(found, called, pattern)
+    print(_said(found, called, len(found.data.frame)))
+    if dry_run:
+        print("\nnothing is written: --dry-run")
+        return
+    if BEGUN.exists() and not force:
+        _again(texts, called)
+        return
+    if git("status", "--porcelain") and not force:
+        raise LoopError(
+            "the working tree has changes that are not committed",
+            "a clean one: what is the template's own is removed, and all is one commit",
+            "commit or stash them, or say --force",
+        )
+    if found.data.path.is_file() and data.stat().st_size > LARGE:
+        print(
+            f"note: {data} has {data.stat().st_size / 1e6:.0f} MB: git will carry it; `dvc add` and a remote would not"
+        )
+    _write(data, place, texts, found, called)
+    print(f"\nwritten, and committed: {git('log', '-1', '--format=%h %s')}\nnext: make run")
+
+
+def _place(data: Path) -> tuple[Path, str]:
+    """Where the data go, and the pattern that reads them."""
+    folder = problem_files.FOLDER
+    place = folder / data.name
+    if data.is_dir():
+        return place, f"{place.as_posix()}/*"
+    return place, place.as_posix()
+
+
+def _again(texts: dict[str, str], called: problem_files.Names) -> None:
+    """A second run changes nothing. Raises LoopError where it would write something else."""
+    own = json.loads(BEGUN.read_text(encoding="utf-8")).get("problem")
+    if own == called.table:
+        print(f"\nthis repository holds {called.title} already: nothing is changed (--force writes it anew)")
+        return
+    raise LoopError(
+        f"this repository holds another problem already: {own}",
+        "the template as it comes, with its example",
+        "use the template anew, or say --force to write this problem in its place",
+    )
+
+
+def _write(data: Path, place: Path, texts: dict[str, str], found: Guess, called: problem_files.Names) -> None:
+    root = Path.cwd()
+    source = data.resolve()
+    if source != place.resolve():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if place.is_dir():
+            shutil.rmtree(place)
+        copy = shutil.copytree if source.is_dir() else shutil.copyfile
+        copy(source, place)
+    template_parts.remove(root)
+    for name, text in texts.items():
+        files.write_text(root / name, text)
+    files.write_text(root / README, problem_files.readme(found, called))
+    files.write_json(root / BEGUN, {"problem": called.table})
+    template_parts.unlock(root)
+    template_parts.stages(root, [place.as_posix()])
+    ruff = Path(sys.executable).parent / "ruff"
+    if ruff.is_file():
+        written = [name for name in texts if name.endswith(".py")]
+        program.run([str(ruff), "check", "--quiet", "--fix", "--select", "I", *written], seconds=60)
+        program.run([str(ruff), "format", "--quiet", *written], seconds=60)
+    git("add", "--all")
+    try:
+        git("commit", "--quiet", "--message", f"Begin {called.title}, from {data.name}")
+    except LoopError as error:
+        raise LoopError(
+            f"the problem is written, and the commit failed: {error.found}",
+            "one commit that holds it",
+            f"mend what git says, then `git add -A && git commit -m 'Begin {called.title}'`",
+        ) from None
+
+
+def _said(found: Guess, called: problem_files.Names, rows: int) -> str:
+    """What was understood, from what, how sure, and what to look at."""
+    lines = [f"{called.title}: {rows:,} rows, {len(found.columns)} columns with values", "", "taken as"]
+    width = max((len(one.what) for one in found.guesses), default=0)
+    for one in found.guesses:
+        lines.append(f"  {one.what:<{width}}  {one.sure:<6}  {one.reason}; {one.option} says otherwise")
+    lines.append(
+        f"  {'inputs: ' + str(len(found.inputs)):<{width}}  {', '.join(found.inputs) or 'the time alone'}"
+    )
+    if found.left_out:
+        lines += ["", "left out (put back in src/problem, or leave out more with --leave-out)"]
+        lines += [f"  {name}: {reason}" for name, reason in found.left_out.items()]
+    if found.suspected:
+        lines += ["", "look at"]
+        lines += [f"  {one}" for one in found.suspected]
+    return "\n".join(lines)
+
+
+def label_after(text: str) -> pd.Timedelta:
+    """How long after the decision a label is known, from "30 days" or "12h". Raises UsageError."""
+    try:
+        after = pd.Timedelta(text)
+    except ValueError:
+        after = pd.NaT
+    if after is pd.NaT or after <= pd.Timedelta(0):
+        raise UsageError(f"--label-after {text}", "a time such as '30 days' or '12h'", "write it so")
+    return after
+
+
+def task(text: str) -> Task:
+    """What is predicted, by its name. Raises UsageError."""
+    if text not in get_args(Task):
+        raise UsageError(f"--task {text}", " or ".join(get_args(Task)), "name one, or leave it out")
+    return cast(Task, text)
+
+
+def zone(text: str) -> str:
+    """A time zone by its name. Raises UsageError."""
+    try:
+        ZoneInfo(text)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        near = get_close_matches(text, available_timezones(), n=1, cutoff=0.4)
+        todo = f"did you mean `{near[0]}`?" if near else "see the list of tz database time zones"
+        raise UsageError(f"--zone {text!r} is no time zone", "a name such as Europe/London", todo) from None
+    return text

@@ -1,0 +1,191 @@
+"""Numbers of params.yaml from the data: windows, limits of what arrives, and a policy that is cautious.
+
+What only calibration can tell (how far honest models differ) is set so that little passes unseen, and its
+reason says so.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from loop.init import columns
+from loop.init.columns import Column
+from loop.init.guess import Guess, _shown, unit
+from loop.kit.sources import EPOCH, PARTS
+
+DAY = pd.Timedelta(days=1)
+HOLDOUT = 0.2  # of the time, at the end
+SMALL = 500  # rows below which a line says more than trees
+CLUSTERS = ("day", "hour", "part")
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What the templates fill in."""
+
+    since: pd.Timestamp
+    split: pd.Timestamp
+    until: pd.Timestamp
+    as_of: pd.Timestamp
+    rows: int
+    train_rows: int
+    holdout_rows: int
+    per_day_min: int
+    short_days_max: int
+    unlabelled_max: float
+    nulls: dict[str, float]
+    cluster: str
+    clusters_min: int
+    model: dict[str, float]
+    linear: bool
+    guess_loss: float
+    margin: float
+    spread: float
+    mean: float
+    final_after_days: float
+    window_days: int
+    step_days: int
+    monitor_rows: int
+
+
+def numbers(found: Guess) -> Numbers:
+    """All numbers of a problem as it is understood."""
+    decided = decided_at(found)
+    step = unit(found.time) if found.time else DAY
+    whole = max(step, DAY) if step <= pd.Timedelta(days=7) else DAY
+    since = decided.min().floor("D")
+    until = (decided.max() + pd.Timedelta(microseconds=1)).ceil("D")
+    split = _split(decided, since, until, whole)
+    known = found.columns[found.known].values if found.known else decided + found.after
+    label = truth(found)
+    as_of = max(until, known[label.notna()].max().ceil("D")) + DAY
+    holdout, train = label[decided >= split].dropna(), label[decided < split].dropna()
+    per_day = (
+        decided.dt.floor("D")
+        .value_counts()
+        .reindex(pd.date_range(since, until - DAY, freq="D"), fill_value=0)
+    )
+    dense = bool((per_day > 0).mean() > 0.95) and len(per_day) > 1
+    least = int(per_day.quantile(0.02) // 2) if dense else 0
+    cluster, clusters = _cluster(decided[decided >= split])
+    loss, spread = _guessing(found, train)
+    span = max(1, (until - since).days)
+    return Numbers(
+        since=since,
+        split=split,
+        until=until,
+        as_of=as_of,
+        rows=len(decided),
+        train_rows=len(train),
+        holdout_rows=len(holdout),
+        per_day_min=least,
+        short_days_max=int((per_day < least).sum()) + 1 if dense else len(per_day),
+        unlabelled_max=round(min(1.0, float(label.isna().mean()) * 2 + 0.05), 2),
+        nulls={
+            name: round(min(1.0, 2 * found.columns[name].missing + 0.05), 2)
+            for name in found.inputs
+            if found.columns[name].missing > 0.02
+        },
+        cluster=cluster,
+        clusters_min=max(2, min(20, clusters // 2)),
+        model=_model(len(train)),
+        linear=len(train) < SMALL,
+        guess_loss=loss,
+        margin=_round(0.02 * loss),
+        spread=spread,
+        mean=float(train.mean()),
+        final_after_days=round(_days(known - decided, label) + 1, 2),
+        window_days=min(28, max(7, span // 8)),
+        step_days=min(7, max(1, span // 30)),
+        monitor_rows=max(50, int(len(decided) / span * min(28, max(7, span // 8)) / 3)),
+    )
+
+
+def decided_at(found: Guess) -> pd.Series:
+    """When each row was decided (UTC)."""
+    if found.time:
+        return found.time.values
+    size = len(found.data.frame)
+    spread = np.arange(size) * (PARTS * DAY / max(size, 1))
+    return pd.Series(EPOCH + pd.to_timedelta(spread)).astype("datetime64[us, UTC]")
+
+
+def truth(found: Guess) -> pd.Series:
+    """The label as the model has it: 0 and 1, or a number; missing where the file has none."""
+    values = found.label.values
+    if found.task == "regression":
+        return values.astype("float64")
+    one = values.map(_shown, na_action="ignore") == found.positive
+    return one.astype("float64").where(values.notna())
+
+
+def _split(decided: pd.Series, since: pd.Timestamp, until: pd.Timestamp, whole: pd.Timedelta) -> pd.Timestamp:
+    """Where training ends: after four fifths of the time, moved so that both sides have rows enough."""
+    ideal = since + (until - since) * (1 - HOLDOUT)
+    late = decided.quantile(0.6)
+    early = decided.quantile(0.92)
+    found = min(max(ideal, late), early).floor("D")
+    found = found if since < found < until else decided.quantile(0.8).floor("h")
+    return found if since < found else since + (until - since) / 2
+
+
+def _cluster(decided: pd.Series) -> tuple[str, int]:
+    """What makes rows alike: their day, where there are days enough, else their hour, else nothing known."""
+    days, hours = decided.dt.floor("D").nunique(), decided.dt.floor("h").nunique()
+    if days >= 10:
+        return "day", int(days)
+    return ("hour", int(hours)) if hours >= 20 and days > 1 else ("part", min(100, len(decided)))
+
+
+def _guessing(found: Guess, train: pd.Series) -> tuple[float, float]:
+    """The loss of a model that only knows the mean, and the spread of the label."""
+    if found.task == "binary":
+        share = min(max(float(train.mean()), 1e-3), 1 - 1e-3)
+        loss = -(share * np.log(share) + (1 - share) * np.log(1 - share))
+        return float(loss), float(np.sqrt(share * (1 - share)))
+    return float((train - train.mean()).abs().mean()), float(train.std())
+
+
+def _model(rows: int) -> dict[str, float]:
+    if rows < SMALL:
+        return {"alpha": 1.0}
+    return {
+        "learning_rate": 0.1,
+        "trees": 100,
+        "leaves": 15,
+        "rows_per_leaf": max(20, min(100, rows // 200)),
+        "l2": 1.0,
+        "features_per_split": 1.0,
+    }
+
+
+def _days(wait: pd.Series, label: pd.Series) -> float:
+    return float(wait[label.notna()].max() / DAY)
+
+
+def _round(value: float) -> float:
+    """To two digits that count."""
+    return float(f"{value:.2g}")
+
+
+def bounds(one: Column) -> tuple[float, float]:
+    """The least and largest value that a number may have: half of its range more on either side."""
+    low, high = float(one.values.min()), float(one.values.max())
+    slack = 0.5 * (high - low) or max(1.0, abs(high))
+    lowest = 0.0 if low >= 0 else low - slack
+    return _outward(lowest, -1), _outward(high + slack, 1)
+
+
+def _outward(value: float, way: int) -> float:
+    """The next number of two digits that is no nearer to zero's other side."""
+    if value == 0:
+        return 0.0
+    digit = 10.0 ** (np.floor(np.log10(abs(value))) - 1)
+    found = (np.floor if way < 0 else np.ceil)(value / digit) * digit
+    return float(f"{found:.6g}")
+
+
+def listed(one: Column) -> bool:
+    """Whether the contract lists a text's values one by one."""
+    return one.kind == "text" and one.distinct <= columns.FEW

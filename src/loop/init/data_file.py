@@ -1,0 +1,177 @@
+"""Reads the file that a problem begins with, in whatever way it is written, and says how that is.
+
+Nothing is decided here of what a column means: values stay texts where the file has texts.
+"""
+
+import codecs
+import csv
+import keyword
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from loop.base.errors import LoopError, first_line
+from loop.kit.sources import MISSING
+
+CSV, PARQUET = (".csv", ".tsv", ".txt"), (".parquet", ".pq")
+SIGNS = (",", ";", "\t", "|")
+COLUMNS_MAX = 500
+HEAD = 2**16  # characters in which the sign between columns shows
+TAKEN = {"decided_at", "label", "label_known_at", "score", "model_version", "request_id"}  # by the machinery
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """The rows of a file or of a folder of parts, and how they are written.
+
+    `frame` has the names that code can use; `names` gives, for those that differ, the name in the file.
+    """
+
+    path: Path
+    frame: pd.DataFrame
+    names: dict[str, str]
+    delimiter: str = ","
+    encoding: str = "utf-8-sig"
+    texts: bool = True  # a CSV, whose values are all texts
+
+
+def read(path: Path) -> DataFile:
+    """The file's rows. Raises LoopError for what cannot be one, with the way out."""
+    parts = _parts(path)
+    kinds = {part.suffix.lower() in PARQUET for part in parts}
+    if len(kinds) > 1:
+        raise LoopError(f"{path} holds CSV and Parquet", "parts of one kind", "name a folder of one kind")
+    try:
+        found = _parquet(path, parts) if kinds == {True} else _csv(path, parts)
+    except (OSError, pa.ArrowException, pd.errors.ParserError, csv.Error) as error:
+        expected = "a whole file of CSV or Parquet"
+        raise LoopError(f"{path} cannot be read: {first_line(error, 200)}", expected, "look at it") from None
+    if found.frame.empty:
+        raise LoopError(f"{path} holds no row", "rows, one per request", "look at the file")
+    return found
+
+
+def _parts(path: Path) -> list[Path]:
+    if not path.exists():
+        raise LoopError(f"{path} is missing", "a CSV, a Parquet file, or a folder of them", "fix the path")
+    inside = sorted(one for one in path.iterdir() if one.name[0] not in "._") if path.is_dir() else [path]
+    if not inside or any(one.suffix.lower() not in (*CSV, *PARQUET) for one in inside):
+        odd = next((one.name for one in inside if one.suffix.lower() not in (*CSV, *PARQUET)), "nothing")
+        raise LoopError(
+            f"{path} holds {odd}" if path.is_dir() else f"{path} is neither CSV nor Parquet",
+            f"files named {', '.join((*CSV, *PARQUET))}",
+            "name the file by what it is; of a spreadsheet save the sheet as CSV",
+        )
+    return inside
+
+
+def _parquet(path: Path, parts: list[Path]) -> DataFile:
+    frames = [pd.read_parquet(part) for part in parts]
+    frames = [frame.reset_index() if frame.index.name else frame for frame in frames]
+    names = _named(path, map(str, frames[0].columns))
+    for part, frame in zip(parts, frames, strict=True):
+        _alike(part, list(map(str, frame.columns)), list(names.values()))
+    whole = pd.concat(frames, ignore_index=True)
+    whole.columns = pd.Index(list(names))
+    return DataFile(path, whole, _renamed(names), texts=False)
+
+
+def _csv(path: Path, parts: list[Path]) -> DataFile:
+    encoding = _encoding(parts[0])
+    sign = _sign(parts[0], encoding)
+    first = _header(parts[0], encoding, sign)
+    names = _named(path, first)
+    frames = []
+    for part in parts:
+        _alike(part, _header(part, encoding, sign), first)
+        frames.append(
+            pd.read_csv(
+                part,
+                sep=sign,
+                encoding=encoding,
+                dtype="str",
+                keep_default_na=False,
+                header=0,
+                names=list(names),
+                index_col=False,
+                on_bad_lines="error",
+            )
+        )
+    whole = pd.concat(frames, ignore_index=True).apply(lambda values: values.str.strip())
+    return DataFile(path, whole.mask(whole.isin(MISSING)), _renamed(names), sign, encoding)
+
+
+def _encoding(path: Path) -> str:
+    raw = path.read_bytes()
+    if raw.startswith((b"\x1f\x8b", b"PK\x03\x04")):
+        todo = "unpack it first; of a spreadsheet save the sheet as CSV"
+        raise LoopError(f"{path} is packed, by gzip or as a spreadsheet is", "a CSV", todo)
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return "cp1252"
+    if b"\0" in raw[:HEAD]:
+        raise LoopError(f"{path} is not a text", "a CSV", "name the file by what it is")
+    return "utf-8-sig"
+
+
+def _sign(path: Path, encoding: str) -> str:
+    """What stands between columns: of the signs that cut each line alike, the one that cuts most."""
+    with path.open(encoding=encoding, newline="") as stream:
+        lines = stream.read(HEAD).splitlines(keepends=True)[:100]
+    best, most = ",", 1
+    for sign in SIGNS:
+        widths = Counter(len(row) for row in csv.reader(lines, delimiter=sign) if row)
+        width, rows = widths.most_common(1)[0] if widths else (1, 0)
+        if width > most and rows >= 0.9 * sum(widths.values()):
+            best, most = sign, width
+    return best
+
+
+def _header(path: Path, encoding: str, sign: str) -> list[str]:
+    with path.open(encoding=encoding, newline="") as stream:
+        return [name.strip() for name in next(csv.reader(stream, delimiter=sign), [])]
+
+
+def _alike(part: Path, names: list[str], wanted: list[str]) -> None:
+    if names != wanted:
+        odd = ", ".join(sorted(set(names) ^ set(wanted))[:5]) or "the same names in another order"
+        raise LoopError(f"{part} has other columns than the first part: {odd}", "the same columns", "fix it")
+
+
+def _named(path: Path, header: Iterable[str]) -> dict[str, str]:
+    """The file's columns by a name that code can use. Raises LoopError for what names none."""
+    header_names = list(header)
+    names = list(header_names)
+    if len(names) > COLUMNS_MAX:
+        raise LoopError(
+            f"{path} has {len(names):,} columns", f"at most {COLUMNS_MAX}", "keep those that may matter"
+        )
+    if names and not names[0]:
+        names[0] = "row"  # the index that pandas and R write first
+    if empty := [str(at + 1) for at, name in enumerate(names) if not name.strip()]:
+        raise LoopError(f"{path}: column {', '.join(empty)} has no name", "a name for each column", "add it")
+    first_unnamed = bool(header_names) and not header_names[0]
+    found: dict[str, str] = {}
+    for name in names:
+        plain = re.sub(r"\W+", "_", name.strip()).strip("_").lower() or "column"
+        plain = f"column_{plain}" if plain[0].isdigit() else plain
+        plain = f"{plain}_" if keyword.iskeyword(plain) or plain in TAKEN else plain
+        if plain in found:
+            twice = f"`{found[plain]}` and `{name}`" if found[plain] != name else f"`{name}` twice"
+            raise LoopError(f"{path} has the columns {twice}", "each column once", "rename or drop one")
+        found[plain] = name
+    if first_unnamed:
+        found["row"] = "Unnamed: 0"  # as pandas reads it
+    return found
+
+
+def _renamed(names: dict[str, str]) -> dict[str, str]:
+    return {plain: name for plain, name in names.items() if plain != name}

