@@ -48,7 +48,7 @@ def known(examples: pd.DataFrame) -> pd.DataFrame:
 def clusters(examples: pd.DataFrame, name: str) -> pd.Series:
     """What rows of one cluster have in common: a column, or the UTC hour, day, week and so on.
 
-    A "part" is one of a hundred, drawn by the hash of the key: for rows of which nothing is known to be alike.
+    A "part" is one of a hundred, by the hash of the key: where nothing says which rows are alike.
     """
     if name == PART and name not in examples:
         keys = pd.util.hash_pandas_object(examples[source.KEY], index=False).to_numpy()

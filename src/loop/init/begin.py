@@ -44,9 +44,8 @@ def main(data: Path, options: Options, *, force: bool, dry_run: bool) -> None:
             "commit or stash them, or say --force",
         )
     if found.data.path.is_file() and data.stat().st_size > LARGE:
-        print(
-            f"note: {data} has {data.stat().st_size / 1e6:.0f} MB: git will carry it; `dvc add` and a remote would not"
-        )
+        size = data.stat().st_size / 1e6
+        print(f"note: git will carry the {size:.0f} MB of {data}: a DVC remote or a query would be lighter")
     _write(data, place, texts, found, called)
     print(f"\nwritten, and committed: {git('log', '-1', '--format=%h %s')}\nnext: make run")
 
@@ -128,8 +127,8 @@ def label_after(text: str) -> pd.Timedelta:
     try:
         after = pd.Timedelta(text)
     except ValueError:
-        after = pd.NaT
-    if after is pd.NaT or after <= pd.Timedelta(0):
+        after = pd.Timedelta(0)
+    if not after > pd.Timedelta(0):  # nor "NaT"
         raise UsageError(f"--label-after {text}", "a time such as '30 days' or '12h'", "write it so")
     return after
 

@@ -107,9 +107,9 @@ def _objects(name: str, values: pd.Series, zone: str) -> Column:
 def _read(name: str, values: pd.Series, plain: pd.Series, zone: str) -> Iterator[Column]:
     """What texts are, the first of these that all of them are; in the end, texts."""
     lower = plain.str.lower()
-    if not values.isna().any() and lower.isin([*TRUE, *FALSE]).all() and not lower.isin(("0", "1")).all():
-        if 1 < lower.nunique() <= 2:
-            yield Column(name, "flag", typed("flag", values))
+    truths = lower.isin([*TRUE, *FALSE]).all() and not lower.isin(("0", "1")).all()
+    if truths and not values.isna().any() and lower.nunique() == 2:
+        yield Column(name, "flag", typed("flag", values))
     for decimal in (".", ","):
         numbers = pd.to_numeric(plain.str.replace(decimal, "."), errors="coerce")
         if decimal == "," and plain.str.contains(r"\.").any():

@@ -1,4 +1,4 @@
-"""What the columns mean: label, time, key, what a caller sends, and what looks wrong. Each guess has its reason.
+"""What the columns mean: label, time, key, what a caller sends, what looks wrong; each guess with its reason.
 
 An option of the command takes the place of a guess. What is left out says why; nothing is asked.
 """
@@ -22,7 +22,7 @@ from loop.kit.sources import typed
 LABELS = ("label", "target", "y", "outcome", "class", "churn", "churned", "default", "fraud", "clicked")
 TIMES = ("decided_at", "timestamp", "datetime", "time", "date", "created_at", "created", "day", "hour", "at")
 YES = ("yes", "true", "1", "1.0", "y", "t", "positive", "pos", "bad", "churned", "default", "fraud", "won")
-SURE: tuple[Literal["sure"], Literal["likely"], Literal["unsure"]] = ("sure", "likely", "unsure")
+Sure = Literal["sure", "likely", "unsure"]
 CLASSES_MAX = 20  # different whole numbers up to which a label may be classes
 NUMBERS_MAX = 60  # of which pairs are summed, to see whether two of them are the label
 SAMPLE = 20_000
@@ -50,7 +50,7 @@ class Said:
 
     what: str
     reason: str
-    sure: Literal["sure", "likely", "unsure"]
+    sure: Sure
     option: str
 
 
@@ -77,7 +77,7 @@ class Guess:
 
 
 def guess(data: DataFile, options: Options) -> Guess:
-    """What the data mean. Raises LoopError where a model cannot be had from them, UsageError for an option."""
+    """What the data mean. Raises LoopError where no model can be had from them, UsageError for an option."""
     zone = options.zone or "UTC"
     found = columns.every(data.frame, zone)
     said: list[Said] = []
@@ -264,13 +264,13 @@ def _known(
 
 def unit(time: Column) -> pd.Timedelta:
     """How fine the times are: an hour, a day, or what lies between most."""
-    at = time.values.drop_duplicates().sort_values()
-    gaps = at.diff().dropna()
-    step = gaps.median() if len(gaps) else pd.Timedelta(days=1)
-    for whole in (pd.Timedelta(hours=1), pd.Timedelta(days=1), pd.Timedelta(days=7), pd.Timedelta(days=30)):
-        if step <= whole:
-            return whole
-    return pd.Timedelta(days=365) if step > pd.Timedelta(days=92) else pd.Timedelta(days=92)
+    at = np.unique(time.values.to_numpy("datetime64[s]"))
+    gaps = np.diff(at) / np.timedelta64(1, "h")
+    step = float(np.median(gaps)) if len(gaps) else 24.0
+    for hours in (1, 24, 7 * 24, 30 * 24, 92 * 24):
+        if step <= hours:
+            return pd.Timedelta(hours=hours)
+    return pd.Timedelta(days=365)
 
 
 def _word(step: pd.Timedelta) -> str:
@@ -355,12 +355,12 @@ FEW_ROWS = 50  # up to which a number may differ in each row by itself
 
 def _holes(time: Column) -> str:
     """The longest time without a row, where it is far longer than others."""
-    at = time.values.drop_duplicates().sort_values()
-    gaps = at.diff().dropna()
-    if len(gaps) < 20 or gaps.max() <= 10 * gaps.quantile(0.99):
+    at = np.unique(time.values.to_numpy("datetime64[s]"))
+    gaps = np.diff(at) / np.timedelta64(1, "h")
+    if len(gaps) < 20 or gaps.max() <= 10 * np.quantile(gaps, 0.99):
         return ""
-    end = gaps.idxmax()
-    return f"{time.name}: no row between {at[end] - gaps.max():%Y-%m-%d %H:%M} and {at[end]:%Y-%m-%d %H:%M}"
+    start, end = (pd.Timestamp(at[gaps.argmax() + after]) for after in (0, 1))
+    return f"{time.name}: no row between {start:%Y-%m-%d %H:%M} and {end:%Y-%m-%d %H:%M}"
 
 
 def _give_away(
@@ -386,10 +386,10 @@ def _give_away(
             if ((means < 0.001) | (means > 0.999)).mean() > 0.999:
                 given[name] = f"it gives {label.name} away: each of its values has one label"
     if task == "regression":
-        for (one, left), (two, right) in combinations(list(numbers.items())[:NUMBERS_MAX], 2):
+        for (first, left), (second, right) in combinations(list(numbers.items())[:NUMBERS_MAX], 2):
             if np.allclose(left + right, truth, rtol=1e-9, atol=1e-9, equal_nan=True):
-                for name in (one, two):
-                    given[name] = f"it gives {label.name} away: {label.name} = {one} + {two}"
+                reason = f"it gives {label.name} away: {label.name} = {first} + {second}"
+                given |= {first: reason, second: reason}
     return given
 
 

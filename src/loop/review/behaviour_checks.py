@@ -73,7 +73,8 @@ def _leaks(policy: Policy, candidate: Candidate) -> Iterator[Check]:
     share = leak.shared_rows(train, holdout)
     finding = f"{share:.2%} of the holdout's rows are in training too, at most {asked.shared_rows.limit:.0%}"
     yield held("leak.shared_rows", share, asked.shared_rows, finding)
-    entities = asked.shared_entities
+    if (entities := asked.shared_entities) is None:
+        return
     known = [column for column in entities.columns if column in holdout]
     shares = [(leak.shared_entities(train, holdout, column), column) for column in known]
     share, column = max(shares, default=(float("nan"), "no column"))

@@ -95,7 +95,7 @@ class Leak(Section):
     feature: Limit
     jump: Jump
     shared_rows: Limit
-    shared_entities: SharedEntities
+    shared_entities: SharedEntities | None = None
 
 
 class Policy(Section):
