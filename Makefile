@@ -39,7 +39,9 @@ serve: setup  ## serve the model on PORT (3000) of this machine
 image: setup  ## build the image of production, as TAG (loop:MODEL)
 	@exec $(RUN)/loop image $(if $(TAG),--tag "$(TAG)")
 
-test: setup $(ACT) $(GATEWAY) $(MERMAID)  ## run every test
+OF_MACHINERY := $(if $(wildcard tests/workflows),$(ACT) $(GATEWAY) $(MERMAID))  # what tests of the machinery use
+
+test: setup $(OF_MACHINERY)  ## run every test
 	@$(RUN)/pytest -n auto --maxprocesses 4 --no-loadscope-reorder --durations=10
 
 test-fast: setup  ## before a commit: the tests that need no whole pipeline, no workflow, no browser

@@ -7,7 +7,6 @@ import codecs
 import csv
 import keyword
 import re
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +84,8 @@ def _csv(path: Path, parts: list[Path]) -> DataFile:
     encoding = _encoding(parts[0])
     sign = _sign(parts[0], encoding)
     first = _header(parts[0], encoding, sign)
+    if not first:
+        raise LoopError(f"{parts[0]} holds no row", "rows, one per request", "look at the file")
     names = _named(path, first)
     frames = []
     for part in parts:
@@ -96,13 +97,13 @@ def _csv(path: Path, parts: list[Path]) -> DataFile:
                 encoding=encoding,
                 dtype="str",
                 keep_default_na=False,
-                header=0,
-                names=list(names),
-                index_col=False,
-                on_bad_lines="error",
             )
         )
-    whole = pd.concat(frames, ignore_index=True).apply(lambda values: values.str.strip())
+        if not isinstance(frames[-1].index, pd.RangeIndex):
+            raise csv.Error("its rows have more values than the header has names")
+    whole = pd.concat(frames, ignore_index=True)
+    whole.columns = pd.Index(list(names))
+    whole = whole.apply(lambda values: values.str.strip())
     return DataFile(path, whole.mask(whole.isin(MISSING)), _renamed(names), sign, encoding)
 
 
@@ -128,10 +129,9 @@ def _sign(path: Path, encoding: str) -> str:
         lines = stream.read(HEAD).splitlines(keepends=True)[:100]
     best, most = ",", 1
     for sign in SIGNS:
-        widths = Counter(len(row) for row in csv.reader(lines, delimiter=sign) if row)
-        width, rows = widths.most_common(1)[0] if widths else (1, 0)
-        if width > most and rows >= 0.9 * sum(widths.values()):
-            best, most = sign, width
+        widths = [len(row) for row in csv.reader(lines, delimiter=sign) if row]
+        if widths and widths[0] > most and widths.count(widths[0]) >= 0.9 * len(widths):
+            best, most = sign, widths[0]
     return best
 
 

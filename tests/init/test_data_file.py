@@ -1,0 +1,94 @@
+"""A file is read in whatever way it is written, or refused with what was found and the way out."""
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loop.base.errors import LoopError
+from loop.init import data_file
+
+ROWS = "when,amount\n2024-01-01,1.5\n2024-01-02,2.5\n"
+
+
+def written(folder, text, name="some rows, für uns.csv", encoding="utf-8"):
+    path = folder / name
+    path.write_bytes(text.encode(encoding) if isinstance(text, str) else text)
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_an_encoding_is_told_by_the_bytes(tmp_path, encoding):
+    found = data_file.read(written(tmp_path, "Straße,n\nü,1\n", encoding=encoding))
+    assert found.frame.to_dict("records") == [{"straße": "ü", "n": "1"}]
+    again = pd.read_csv(found.path, encoding=found.encoding, sep=found.delimiter)
+    assert again.columns.tolist() == ["Straße", "n"]
+
+
+@given(st.sampled_from([",", ";", "\t", "|"]), st.integers(2, 6), st.integers(1, 30))
+def test_the_sign_between_columns_is_the_one_that_cuts_all_lines_alike(tmp_path_factory, sign, width, rows):
+    lines = [sign.join(f"c{at}" for at in range(width))]
+    lines += [sign.join('"a,b;c"' for _ in range(width)) for _ in range(rows)]
+    found = data_file.read(written(tmp_path_factory.mktemp("csv"), "\n".join(lines)))
+    assert (found.delimiter, found.frame.shape) == (sign, (rows, width))
+
+
+def test_a_name_that_code_cannot_use_gets_one_that_it_can(tmp_path):
+    found = data_file.read(written(tmp_path, "class,2nd day,Score,price (€)\na,b,c,d\n"))
+    assert found.frame.columns.tolist() == ["class_", "column_2nd_day", "score_", "price"]
+    assert found.names == {
+        "class_": "class", "column_2nd_day": "2nd day", "score_": "Score", "price": "price (€)",
+    }  # fmt: skip
+
+
+def test_a_folder_of_parts_is_one_table_and_parts_that_differ_are_not(tmp_path):
+    for month in ("2024-01", "2024-02"):
+        written(tmp_path, ROWS, f"{month}.csv")
+    assert len(data_file.read(tmp_path).frame) == 4
+    written(tmp_path, "when,price\n2024-01-01,1\n", "2024-03.csv")
+    with pytest.raises(LoopError, match=r"2024-03\.csv has other columns than the first part: amount, price"):
+        data_file.read(tmp_path)
+
+
+def test_parquet_keeps_its_types(tmp_path):
+    frame = pd.DataFrame({"n": [1, 2], "day": pd.to_datetime(["2024-01-01", "2024-01-02"])})
+    frame.to_parquet(tmp_path / "some.parquet")
+    found = data_file.read(tmp_path / "some.parquet")
+    assert not found.texts
+    assert str(found.frame["n"].dtype) == "int64"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no row"),
+        ("a,b\n", "no row"),
+        ("a,,c\n1,2,3\n", "column 2 has no name"),
+        ("a,b,a\n1,2,3\n", "`a` twice"),
+        ("a b,a-b\n1,2\n", "`a b` and `a-b`"),
+        (",".join(f"c{at}" for at in range(10_000)) + "\n", "10,000 columns"),
+        (b"PK\x03\x04 and so on", "packed"),
+        (b"a,b\0\n1,2\n", "not a text"),
+        ("a,b\n1,2\n1,2,3,4\n", "cannot be read"),
+    ],
+)
+def test_a_csv_that_cannot_be_one_is_refused_with_what_was_found(tmp_path, text, said):
+    with pytest.raises(LoopError, match=said):
+        data_file.read(written(tmp_path, text))
+
+
+def test_a_parquet_that_was_cut_short_is_refused(tmp_path):
+    pd.DataFrame({"n": range(1000)}).to_parquet(tmp_path / "whole.parquet")
+    written(tmp_path, (tmp_path / "whole.parquet").read_bytes()[:-50], "cut.parquet")
+    with pytest.raises(LoopError, match=r"cut\.parquet cannot be read"):
+        data_file.read(tmp_path / "cut.parquet")
+
+
+def test_what_is_no_table_is_refused_by_its_name(tmp_path):
+    with pytest.raises(LoopError, match="is missing"):
+        data_file.read(tmp_path / "nowhere.csv")
+    with pytest.raises(LoopError, match="neither CSV nor Parquet"):
+        data_file.read(written(tmp_path, "x", "table.xlsx"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(LoopError, match="holds nothing"):
+        data_file.read(tmp_path / "empty")

@@ -1,0 +1,148 @@
+"""What columns mean is guessed from the data, each guess with its reason; an option takes its place."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from loop.base.errors import LoopError, UsageError
+from loop.init.data_file import DataFile
+from loop.init.guess import Options, guess
+
+HOURS = pd.date_range("2024-01-01", periods=400, freq="h")
+RNG = np.random.default_rng(1)
+X = RNG.normal(size=400).round(3)
+
+
+def data(**columns) -> DataFile:
+    """A file of texts, as a CSV gives them."""
+    frame = pd.DataFrame({"x": X.astype("str"), **columns})
+    return DataFile(Path("some.csv"), frame.astype("str"), {})
+
+
+def said(found, begin) -> str:
+    return next(f"{one.what}: {one.reason}" for one in found.guesses if one.what.startswith(begin))
+
+
+NOISE = (X + RNG.normal(size=400)).round(3)
+YES = np.where(NOISE > 0.3, "yes", "no")
+
+
+def test_a_label_of_two_values_is_binary_and_the_one_that_says_yes_counts():
+    found = guess(data(churned=YES), Options())
+    assert (found.label.name, found.task, found.positive) == ("churned", "binary", "yes")
+    other = guess(data(churned=YES), Options(positive="no"))
+    assert other.positive == "no"
+
+
+def test_a_label_of_numbers_is_a_regression_and_one_of_many_names_asks_which_is_to_be_told():
+    found = guess(data(target=NOISE), Options())
+    assert (found.task, found.positive) == ("regression", None)
+    kinds = data(target=RNG.choice(["a", "b", "c"], 400))
+    with pytest.raises(LoopError, match="--positive VALUE"):
+        guess(kinds, Options())
+    assert guess(kinds, Options(positive="b")).task == "binary"
+
+
+def test_a_label_is_named_by_the_caller_where_no_column_is_called_one():
+    with pytest.raises(UsageError, match="--label"):
+        guess(data(y2=YES), Options())
+    with pytest.raises(UsageError, match="did you mean `churned`"):
+        guess(data(churned=YES), Options(label="churnd"))
+
+
+@pytest.mark.parametrize("label", [["same"] * 400, [None] * 400])
+def test_a_label_that_says_nothing_is_refused(label):
+    frame = pd.DataFrame({"x": X.astype("str"), "target": pd.Series(label, dtype="str")})
+    with pytest.raises(LoopError, match="always same|no such column with values"):
+        guess(DataFile(Path("some.csv"), frame, {}), Options(label="target"))
+
+
+def test_rows_without_a_label_are_kept_and_said():
+    labels = pd.Series(NOISE.astype("str")).mask(np.arange(400) < 5)
+    frame = pd.DataFrame({"x": X.astype("str"), "target": labels})
+    found = guess(DataFile(Path("some.csv"), frame, {}), Options())
+    assert any("5 rows have no label" in one for one in found.suspected)
+
+
+def test_the_time_of_decision_is_the_earliest_of_the_times_and_later_ones_are_left_out():
+    found = guess(data(target=NOISE, ordered=HOURS, shipped=HOURS + pd.Timedelta(days=2)), Options())
+    assert found.time.name == "ordered"
+    assert "another time" in found.left_out["shipped"]
+    assert found.after == pd.Timedelta(hours=1), "the rows come an hour apart"
+    known = guess(data(target=NOISE, ordered=HOURS, shipped=HOURS + pd.Timedelta(days=2)), Options(known="shipped"))
+    assert (known.known, "shipped" in known.left_out) == ("shipped", False)
+
+
+def test_a_time_without_a_zone_is_said_to_be_taken_as_utc():
+    found = guess(data(target=NOISE, at=HOURS), Options())
+    assert "names none" in said(found, "zone: UTC")
+    zoned = guess(data(target=NOISE, at=[f"{one}Z" for one in HOURS]), Options())
+    assert not [one for one in zoned.guesses if one.what.startswith("zone")]
+    berlin = guess(data(target=NOISE, at=HOURS), Options(zone="Europe/Berlin"))
+    assert f"{berlin.time.values[0]:%Y-%m-%d %H:%M}" == "2023-12-31 23:00"
+
+
+def test_dates_in_several_forms_are_no_time():
+    mixed = np.where(np.arange(400) % 3 == 0, "2024-01-02", np.where(np.arange(400) % 3 == 1, "03.02.2024", "1/5/24"))
+    assert guess(data(target=NOISE, at=mixed), Options()).time is None
+    with pytest.raises(UsageError, match="not all of its values are times of one form"):
+        guess(data(target=NOISE, at=mixed), Options(time="at"))
+
+
+def test_years_may_be_the_time_when_they_are_named():
+    years = 2000 + np.arange(400) // 40
+    assert guess(data(target=NOISE, year=years), Options()).time is None
+    assert guess(data(target=NOISE, year=years), Options(time="year")).after == pd.Timedelta(days=365)
+
+
+def test_a_column_that_gives_the_label_away_is_left_out():
+    one, two = RNG.integers(0, 50, 400), RNG.integers(0, 50, 400)
+    found = guess(data(bikers=one + two, casual=one, registered=two), Options(label="bikers"))
+    assert "bikers = casual + registered" in found.left_out["casual"]
+    assert "casual" not in found.inputs
+    exponent = guess(data(target=NOISE, twice=NOISE * 2), Options())
+    assert "away" in exponent.left_out["twice"]
+    binary = guess(data(churned=YES, reason=np.where(YES == "yes", "left", "stayed")), Options())
+    assert "away" in binary.left_out["reason"]
+    assert "x" in binary.inputs, "what only helps is no leak"
+
+
+def test_what_is_personal_is_left_out_and_names_no_request():
+    mails = [f"a{at}@b.example" for at in range(400)]
+    found = guess(data(churned=YES, contact=mails, last_name=RNG.choice(["A", "B", "C"], 400)), Options())
+    assert {"contact", "last_name"} <= {name for name, why in found.left_out.items() if "personal" in why}
+    assert found.row, "a mail address is no key"
+
+
+def test_the_key_is_a_column_that_names_each_row_else_the_number_of_the_row():
+    named = guess(data(churned=YES, order_id=np.arange(400) + 7), Options())
+    assert (named.key, named.row, "order_id" in named.inputs) == (("order_id",), False, False)
+    assert guess(data(churned=YES), Options()).row
+    with pytest.raises(UsageError, match="rows have the key of an earlier one"):
+        guess(data(churned=YES, shop=["a"] * 200 + ["b"] * 200), Options(key=("shop",)))
+
+
+def test_numbers_with_a_few_words_among_them_are_said():
+    odd = pd.Series(NOISE.astype("str")).mask(np.arange(400) < 3, "n. a.")
+    found = guess(data(churned=YES, price=odd), Options())
+    assert any("price: nearly all are numbers, but not 'n. a.'" in one for one in found.suspected)
+
+
+def test_what_cannot_be_learnt_from_is_left_out():
+    prose = [f"a long story that nobody told twice, and this is number {at} of them" for at in range(400)]
+    found = guess(data(churned=YES, story=prose, same=["a"] * 400), Options())
+    assert found.left_out == {"story": "free text", "same": "always the same"}
+
+
+def test_nothing_to_learn_from_is_said():
+    frame = pd.DataFrame({"churned": YES, "same": ["a"] * 400})
+    with pytest.raises(LoopError, match="no column is left to learn from"):
+        guess(DataFile(Path("some.csv"), frame, {}), Options())
+
+
+def test_a_hole_in_the_time_and_rows_that_are_there_twice_are_said():
+    times = [*HOURS[:399], HOURS[-1] + pd.Timedelta(days=90)]
+    found = guess(data(target=NOISE, at=times), Options())
+    assert any("no row between" in one for one in found.suspected)
