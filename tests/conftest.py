@@ -49,7 +49,10 @@ WHOLE = {  # fixtures of whole pipelines, of the small problem's too, and of a b
 }
 SLOW = {ROOT / "tests/system", ROOT / "tests/workflows"}
 COMMAND_LINE = {"loop.cli", "loop.cli.app"}  # what its commands import when they run, a test need not reach
-OF_A_PROBLEM = ("the problem", "this history", "this kernel")  # reasons to skip that no install mends
+OF_A_PROBLEM = (  # reasons to skip that no install mends
+    *("the problem", "this history", "this kernel"),
+    "got empty parameter set",  # of views or repairs, of which a problem may have none
+)
 FIRST = (  # what takes longest starts first, and while one worker makes `finished` others need it not
     "tests/workflows/test_pull_requests.py",
     "tests/system/test_image.py",

@@ -71,7 +71,9 @@ def test_the_time_of_decision_is_the_earliest_of_the_times_and_later_ones_are_le
     assert found.time.name == "ordered"
     assert "another time" in found.left_out["shipped"]
     assert found.after == pd.Timedelta(hours=1), "the rows come an hour apart"
-    known = guess(data(target=NOISE, ordered=HOURS, shipped=HOURS + pd.Timedelta(days=2)), Options(known="shipped"))
+    known = guess(
+        data(target=NOISE, ordered=HOURS, shipped=HOURS + pd.Timedelta(days=2)), Options(known="shipped")
+    )
     assert (known.known, "shipped" in known.left_out) == ("shipped", False)
 
 
@@ -85,7 +87,9 @@ def test_a_time_without_a_zone_is_said_to_be_taken_as_utc():
 
 
 def test_dates_in_several_forms_are_no_time():
-    mixed = np.where(np.arange(400) % 3 == 0, "2024-01-02", np.where(np.arange(400) % 3 == 1, "03.02.2024", "1/5/24"))
+    mixed = np.where(
+        np.arange(400) % 3 == 0, "2024-01-02", np.where(np.arange(400) % 3 == 1, "03.02.2024", "1/5/24")
+    )
     assert guess(data(target=NOISE, at=mixed), Options()).time is None
     with pytest.raises(UsageError, match="not all of its values are times of one form"):
         guess(data(target=NOISE, at=mixed), Options(time="at"))

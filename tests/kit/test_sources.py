@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.kit.sources import Files, Requests, SourceError, typed
+from loop.kit.sources import Files, Requests, SourceError, spread, typed
 
 CSV = "when;id;amount;fine;paid\n31.12.2023 23:30;a;1,5;yes;ja\n01.01.2024 00:30;b;;no;nein\n"
 
@@ -58,7 +58,9 @@ def test_parquet_keeps_its_own_types_whatever_wrote_it(tmp_path, monkeypatch):
         }
     )
     frame.to_parquet("some.parquet")
-    rows = Files("some.parquet", {"kind": "text", "code": "text", "at": "instant", "row": "whole"}, row="row").read()
+    rows = Files(
+        "some.parquet", {"kind": "text", "code": "text", "at": "instant", "row": "whole"}, row="row"
+    ).read()
     assert rows["kind"].tolist() == ["x", "y"]
     assert rows["code"].tolist() == ["7", "8"]
     assert str(rows["at"].dtype) == "datetime64[us, UTC]"
@@ -83,10 +85,8 @@ def test_what_is_not_as_declared_is_an_error_that_names_file_and_column(shop, ki
 
 @given(st.lists(st.text(alphabet="abc", min_size=1), min_size=1, unique=True))
 def test_rows_without_a_time_are_spread_by_their_key_alone(keys):
-    from loop.kit.sources import _spread
-
     both = pd.DataFrame({"id": pd.Series(keys, dtype="str")})
-    found, turned = _spread(both), _spread(both.iloc[::-1])
+    found, turned = spread(both), spread(both.iloc[::-1])
     assert found.tolist() == turned.tolist()[::-1]
     assert found.between(pd.Timestamp("2000-01-01", tz="UTC"), pd.Timestamp("2000-04-10", tz="UTC")).all()
 

@@ -78,10 +78,7 @@ def test_a_window_up_to_the_newest_row_does_not_move_between_two_rows(rows, hour
 def test_what_is_said_of_an_instant_does_not_change_by_what_comes_later(rows, cut):
     """Rows of the log past the instant only say what will have left the window by then."""
     for one in (view("decision"), view("newest row")):
-        then, now = (
-            change_log(one, table(some))
-            for some in ([row for row in rows if row[1] <= cut], rows)
-        )
+        then, now = (change_log(one, table(some)) for some in ([row for row in rows if row[1] <= cut], rows))
         limit = at(cut).tz_localize(None)
         early = [log[log["known_at"] <= limit].sort_values(["shop", "known_at"]) for log in (then, now)]
         pd.testing.assert_frame_equal(*(log.reset_index(drop=True) for log in early))

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from threadpoolctl import threadpool_limits
 
 from loop.init import columns
 from loop.init.columns import Column
 from loop.init.guess import Guess, _shown
-from loop.kit.sources import EPOCH, PARTS
+from loop.kit.sources import spread
 
 DAY = pd.Timedelta(days=1)
 HOLDOUT = 0.2  # of the time, at the end
+TREES_MAX, ROWS_MAX = 300, 50_000  # of the trial that says how many trees
 SMALL = 500  # rows below which a line says more than trees
 CLUSTERS = ("day", "hour", "part")
 
@@ -64,7 +67,7 @@ def numbers(found: Guess) -> Numbers:
         .value_counts()
         .reindex(pd.date_range(since, until - DAY, freq="D"), fill_value=0)
     )
-    dense = bool((per_day > 0).mean() > 0.95) and len(per_day) > 1
+    dense = found.time is not None and bool((per_day > 0).mean() > 0.95) and len(per_day) > 1
     least = int(per_day.quantile(0.02) // 2) if dense else 0
     cluster, clusters = _cluster(decided[decided >= split])
     loss, spread = _guessing(found, train)
@@ -87,7 +90,7 @@ def numbers(found: Guess) -> Numbers:
         },
         cluster=cluster,
         clusters_min=max(2, min(20, clusters // 2)),
-        model=_model(len(train)),
+        model=_model(found, train),
         linear=len(train) < SMALL,
         guess_loss=loss,
         margin=_round(0.02 * loss),
@@ -104,9 +107,11 @@ def decided_at(found: Guess) -> pd.Series:
     """When each row was decided (UTC)."""
     if found.time:
         return found.time.values
-    size = len(found.data.frame)
-    spread = np.arange(size) * (PARTS * DAY / max(size, 1))
-    return pd.Series(EPOCH + pd.to_timedelta(spread)).astype("datetime64[us, UTC]")
+    if found.row:
+        keys = pd.DataFrame({"row": np.arange(len(found.data.frame))})
+    else:
+        keys = pd.DataFrame({name: found.columns[name].values for name in found.key})
+    return spread(keys)
 
 
 def truth(found: Guess) -> pd.Series:
@@ -147,17 +152,45 @@ def _guessing(found: Guess, train: pd.Series) -> tuple[float, float]:
     return float((train - train.mean()).abs().mean()), float(train.std())
 
 
-def _model(rows: int) -> dict[str, float]:
-    if rows < SMALL:
+def _model(found: Guess, train: pd.Series) -> dict[str, float]:
+    if len(train) < SMALL:
         return {"alpha": 1.0}
-    return {
-        "learning_rate": 0.1,
-        "trees": 100,
+    made: dict[str, float] = {
+        "learning_rate": 0.05,
+        "trees": TREES_MAX,
         "leaves": 15,
-        "rows_per_leaf": max(20, min(100, rows // 200)),
+        "rows_per_leaf": max(20, min(100, len(train) // 100)),
         "l2": 1.0,
-        "features_per_split": 1.0,
+        "features_per_split": 0.5,
     }
+    return made | {"trees": _trees(found, train, made)}
+
+
+def _trees(found: Guess, train: pd.Series, made: dict[str, float]) -> int:
+    """How many trees help rows that were not learnt from: a fifth of the training rows says when to stop."""
+    some = train.index[:: max(1, len(train) // ROWS_MAX)]
+    columns = {}
+    for name in found.inputs:
+        values = found.columns[name].values.loc[some]
+        columns[name] = pd.factorize(values)[0] if found.columns[name].kind == "text" else values
+    if not columns:
+        return TREES_MAX // 3
+    kind = HistGradientBoostingClassifier if found.task == "binary" else HistGradientBoostingRegressor
+    trial = kind(
+        learning_rate=made["learning_rate"],
+        max_iter=TREES_MAX,
+        max_leaf_nodes=int(made["leaves"]),
+        min_samples_leaf=int(made["rows_per_leaf"]),
+        l2_regularization=made["l2"],
+        max_features=made["features_per_split"],
+        early_stopping=True,
+        validation_fraction=0.2,
+        n_iter_no_change=20,
+        random_state=1,
+    )
+    with threadpool_limits(1):  # the same number of trees on any number of cores
+        trial.fit(pd.DataFrame(columns).to_numpy(np.float64, na_value=np.nan), train.loc[some])
+    return max(20, int(trial.n_iter_ * 0.9) // 10 * 10)
 
 
 def _days(wait: pd.Series, label: pd.Series) -> float:

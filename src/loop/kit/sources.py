@@ -185,7 +185,7 @@ class Requests:
         """The rows decided in [since, until) UTC, with the labels known at `as_of`."""
         rows = self.files.read()
         if DECIDED_AT not in rows:
-            rows[DECIDED_AT] = _spread(rows[list(self.key)])
+            rows[DECIDED_AT] = spread(rows[list(self.key)])
         if KNOWN_AT not in rows:
             rows[KNOWN_AT] = rows[DECIDED_AT] + self.after
         decided = rows[DECIDED_AT]
@@ -207,7 +207,7 @@ class Requests:
         return rows[[*self.key, KNOWN_AT]].assign(label=label)[[*self.key, "label", KNOWN_AT]]
 
 
-def _spread(keys: pd.DataFrame) -> pd.Series:
+def spread(keys: pd.DataFrame) -> pd.Series:
     """An instant for each key, by its hash (UTC)."""
     numbers = pd.util.hash_pandas_object(keys, index=False).to_numpy()
     minutes = pd.Series(numbers % np.uint64(PARTS * 24 * 60), index=keys.index).astype("int64")

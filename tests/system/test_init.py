@@ -1,0 +1,154 @@
+"""A file of data becomes a problem that runs, is reviewed, monitored and tested, without an edit by hand."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_breast_cancer
+
+from conftest import Repo, copy, copy_sources
+
+WORDS = re.compile(r"flight|carrier|airport|airline", re.IGNORECASE)  # of the example that leaves
+TESTS = ["tests/contract", "tests/problem"]
+
+
+def sales(rows: int = 4000) -> pd.DataFrame:
+    """Half a year of a shop by the hour, as a German spreadsheet writes it; two columns give the label away."""
+    rng = np.random.default_rng(5)
+    at = pd.Timestamp("2023-01-02 00:00") + pd.to_timedelta(np.arange(rows), unit="h")
+    price = rng.uniform(1, 9, rows).round(2)
+    promo = rng.random(rows) < 0.2
+    online = rng.poisson(20 + 10 * promo + 3 * (at.hour > 8), rows)
+    till = rng.poisson(30 - 2 * price, rows)
+    frame = pd.DataFrame(
+        {
+            "Zeitpunkt": at.strftime("%d.%m.%Y %H:%M"),
+            "price (€)": pd.Series(price).astype("str").str.replace(".", ","),
+            "class": rng.choice(["a", "b", "c"], rows),
+            "promo": np.where(promo, "yes", "no"),
+            "humidity": pd.Series(rng.uniform(0, 1, rows).round(3)).astype("str").str.replace(".", ","),
+            "online": online,
+            "till": till,
+            "sold": online + till,
+        }
+    )
+    frame.loc[rng.random(rows) < 0.05, "humidity"] = ""
+    return frame
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory) -> Repo:
+    """The repository in which sales took the place of the example, whose pipeline has run."""
+    folder = tmp_path_factory.mktemp("Läden und mehr")
+    file = folder / "Sales of 2023.csv"
+    sales().to_csv(file, sep=";", index=False, encoding="utf-8-sig")
+    repo = copy_sources(folder / "repo")
+    repo.git("config", "user.name", "ann")
+    repo.git("config", "user.email", "ann@shop.example")
+    repo.said = repo.run(
+        "loop", "init", str(file), "--label", "sold", "--zone", "Europe/Berlin", "--label-after", "1 day"
+    ).stdout
+    repo.run("loop", "run")
+    return repo
+
+
+def test_it_says_what_it_took_the_columns_for_and_what_gives_the_label_away(shop):
+    assert "time of decision: zeitpunkt" in shop.said
+    assert "sold = online + till" in shop.said
+    assert re.search(r"inputs: 4 .*price, class_, promo, humidity", shop.said)
+
+
+def test_it_is_one_commit_and_nothing_that_speaks_of_the_example_is_left(shop):
+    assert shop.git("log", "--format=%s").split("\n")[0] == "Begin Sales of 2023, from Sales of 2023.csv"
+    listed = shop.git("ls-files").split("\n")
+    assert not [name for name in listed if WORDS.search(name)]
+    texts = {name: (shop.path / name).read_text(errors="replace") for name in listed}
+    assert not [name for name, text in texts.items() if WORDS.search(text)]
+    assert {"README.md", "src/problem/source.py", "tests/contract/test_problem.py", "docs/review.md"} <= set(
+        listed
+    )
+    assert not [name for name in listed if name.startswith(("benchmarks/", "tests/system/"))]
+
+
+def test_no_page_that_is_left_points_at_one_that_is_gone(shop):
+    for page in [shop.path / "README.md", *sorted((shop.path / "docs").rglob("*.md"))]:
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+            made = target.startswith("models/card")  # by the run
+            assert "://" in target or made or (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_first_model_beats_guessing(shop):
+    mae = json.loads(shop.text("reports/metrics.json"))["mae"]
+    spread = (sales()["sold"] - sales()["sold"].mean()).abs().mean()
+    assert mae["value"] < 0.9 * spread
+
+
+def test_the_first_model_is_reviewed_without_a_champion(shop, tmp_path):
+    repo = copy(shop, tmp_path / "repo")
+    done = repo.run("loop", "review", check=False)
+    verdict = json.loads(repo.text("review/verdict.json"))
+    assert {check["result"] for check in verdict["checks"]} == {"pass"}, done.stdout
+    assert verdict["champion"] == "none yet"
+
+
+@pytest.mark.parametrize(("trees", "verdicts"), [(2, {"worse"}), (110, {"equivalent", "better"})])
+def test_a_change_is_judged_against_it(shop, tmp_path, trees, verdicts):
+    repo = copy(shop, tmp_path / "repo")
+    repo.commit()
+    repo.git("switch", "--quiet", "--create", "change")
+    repo.set_param("train.model.trees", trees)
+    repo.run("loop", "run")
+    repo.run("loop", "review", check=False)
+    assert json.loads(repo.text("review/verdict.json"))["verdict"] in verdicts
+
+
+def test_it_is_monitored(shop, tmp_path):
+    repo = copy(shop, tmp_path / "repo")
+    repo.commit()
+    repo.run("loop", "monitor", "--now", "2023-06-18", check=False)
+    found = json.loads(repo.text("monitor/finding.json"))
+    assert found["decision"] in {"nothing", "warning"}
+    assert found["matured"]["rows"] > 0
+
+
+def test_its_own_tests_and_those_of_any_problem_pass_and_lint_finds_nothing(shop):
+    done = shop.run("python", "-m", "pytest", "-q", *TESTS, check=False, CI="true")
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "failed" not in done.stdout
+    checked = shop.run("ruff", "check", "src/problem", "tests/problem", check=False)
+    assert checked.returncode == 0, checked.stdout
+    assert shop.run("ruff", "format", "--check", "src/problem", "tests/problem", check=False).returncode == 0
+
+
+def test_a_second_run_changes_nothing_and_another_problem_needs_force(shop, tmp_path):
+    repo = copy(shop, tmp_path / "repo")
+    repo.commit()
+    file = next((repo.path / "data/source").iterdir())
+    again = repo.run("loop", "init", str(file), "--label", "sold")
+    assert "nothing is changed" in again.stdout
+    assert repo.git("status", "--porcelain") == ""
+    load_breast_cancer(as_frame=True).frame.to_csv(tmp_path / "cells.csv", index=False)
+    other = repo.run("loop", "init", str(tmp_path / "cells.csv"), check=False)
+    assert other.returncode == 1
+    assert "holds another problem already" in other.stderr
+
+
+def test_work_that_is_not_committed_is_not_touched(bare_copy, tmp_path):
+    load_breast_cancer(as_frame=True).frame.to_csv(tmp_path / "cells.csv", index=False)
+    bare_copy.append("README.md", "mine\n")
+    done = bare_copy.run("loop", "init", str(tmp_path / "cells.csv"), check=False)
+    assert done.returncode == 1
+    assert "not committed" in done.stderr
+    assert bare_copy.git("status", "--porcelain") == "M README.md"
+
+
+def test_rows_without_a_time_are_held_out_by_their_key(bare_copy, tmp_path):
+    frame = load_breast_cancer(as_frame=True).frame.rename(columns={"target": "benign"})
+    frame.to_parquet(tmp_path / "cells.parquet")
+    bare_copy.run("loop", "init", str(tmp_path / "cells.parquet"), "--label", "benign")
+    bare_copy.run("loop", "run")
+    assert json.loads(bare_copy.text("reports/metrics.json"))["roc_auc"]["value"] > 0.95
+    card = bare_copy.text("models/card.md")
+    assert "Drift, and leaks over time, cannot be told" in card
