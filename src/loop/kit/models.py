@@ -56,6 +56,7 @@ def boosted(
     seed: int,
     *,
     categories: Sequence[str] = (),
+    flags: Sequence[str] = (),
     numbers: Sequence[str] = (),
     steps: Sequence[Step] = (),
     many: bool = False,
@@ -70,7 +71,8 @@ def boosted(
         encoded_missing_value=np.nan,
         max_categories=MANY if many else None,
     )
-    first = [("category", encoder, list(categories))] if categories else []
+    first: list[Step] = [("category", encoder, list(categories))] if categories else []
+    first += _flags(flags)
     columns = ColumnTransformer(
         [*first, *steps, ("number", "passthrough", list(numbers))], verbose_feature_names_out=False
     )
@@ -95,12 +97,14 @@ def linear(
     seed: int,
     *,
     categories: Sequence[str] = (),
+    flags: Sequence[str] = (),
     numbers: Sequence[str] = (),
     steps: Sequence[Step] = (),
 ) -> Pipeline:
     """Ridge or logistic regression of scaled numbers, a missing one the mean, and a column per category."""
     encoder = OneHotEncoder(handle_unknown="ignore", min_frequency=10, sparse_output=False)
-    first = [("category", encoder, list(categories))] if categories else []
+    first: list[Step] = [("category", encoder, list(categories))] if categories else []
+    first += _flags(flags)
     columns = ColumnTransformer([*first, *steps, ("numbers", "passthrough", list(numbers))])
     line = (
         ("ridge", Ridge(alpha=params.alpha, random_state=seed))
@@ -109,6 +113,11 @@ def linear(
     )
     missing = SimpleImputer(keep_empty_features=True)
     return Pipeline([("columns", columns), ("missing", missing), ("scale", StandardScaler()), line])
+
+
+def _flags(names: Sequence[str]) -> list[Step]:
+    """True and false as 1 and 0: beside numbers, truths would make of all of them objects."""
+    return [("flag", OrdinalEncoder(categories=[[False, True]] * len(names)), list(names))] if names else []
 
 
 def probability(model: Pipeline, examples: pd.DataFrame) -> np.ndarray:
