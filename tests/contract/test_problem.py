@@ -164,7 +164,8 @@ def test_features_are_those_that_could_be_computed_at_the_time(now, then, instan
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
 def test_a_view_holds_nothing_that_was_not_known_yet(view, then, instant):
-    assert (change_log(view, then)["known_at"] <= instant.tz_localize(None)).all()
+    late = change_log(view, then)["known_at"] > instant.tz_localize(None)
+    assert view.ahead or not late.any(), "what will have left a window is known; what will come is not"
 
 
 def test_tables_hold_no_outcome_that_was_not_known_yet(then, instant, windows):

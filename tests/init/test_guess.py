@@ -55,7 +55,7 @@ def test_a_label_is_named_by_the_caller_where_no_column_is_called_one():
 @pytest.mark.parametrize("label", [["same"] * 400, [None] * 400])
 def test_a_label_that_says_nothing_is_refused(label):
     frame = pd.DataFrame({"x": X.astype("str"), "target": pd.Series(label, dtype="str")})
-    with pytest.raises(LoopError, match="always same|no such column with values"):
+    with pytest.raises(LoopError, match=r"always same|no such column with values"):
         guess(DataFile(Path("some.csv"), frame, {}), Options(label="target"))
 
 

@@ -35,6 +35,7 @@ class View:
     features: tuple[str, ...]
     ttl: pd.Timedelta
     age: str | None = None
+    ahead: bool = False
 
 
 PLACE = View("place", ("where",), ("heat", "rain"), pd.Timedelta(hours=2), age="place_age")

@@ -15,7 +15,7 @@ TESTS = ["tests/contract", "tests/problem"]
 
 
 def sales(rows: int = 4000) -> pd.DataFrame:
-    """Half a year of a shop by the hour, as a German spreadsheet writes it; two columns give the label away."""
+    """Half a year of a shop by the hour, as a German spreadsheet writes it; two columns are the label."""
     rng = np.random.default_rng(5)
     at = pd.Timestamp("2023-01-02 00:00") + pd.to_timedelta(np.arange(rows), unit="h")
     price = rng.uniform(1, 9, rows).round(2)

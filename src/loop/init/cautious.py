@@ -11,8 +11,8 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
-from loop.init import columns
-from loop.init.columns import Column
+from loop.init import column_kinds
+from loop.init.column_kinds import Column
 from loop.init.guess import Guess, _shown
 from loop.kit.sources import spread
 
@@ -221,4 +221,4 @@ def _outward(value: float, way: int) -> float:
 
 def listed(one: Column) -> bool:
     """Whether the contract lists a text's values one by one."""
-    return one.kind == "text" and one.distinct <= columns.FEW
+    return one.kind == "text" and one.distinct <= column_kinds.FEW

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from loop.base.errors import LoopError, UsageError
-from loop.init import columns
-from loop.init.columns import Column
+from loop.init import column_kinds
+from loop.init.column_kinds import Column
 from loop.init.data_file import DataFile
 from loop.kit.models import Task
 from loop.kit.sources import typed
@@ -79,7 +79,7 @@ class Guess:
 def guess(data: DataFile, options: Options) -> Guess:
     """What the data mean. Raises LoopError where no model can be had from them, UsageError for an option."""
     zone = options.zone or "UTC"
-    found = columns.every(data.frame, zone)
+    found = column_kinds.every(data.frame, zone)
     said: list[Said] = []
     label = _label(data, found, options, said)
     task, positive = _task(label, options, said)
@@ -257,8 +257,9 @@ def _known(
     if time is None:
         return None, pd.Timedelta(seconds=1)
     step = unit(time)
-    reason = f"rows come one {_word(step)} apart; nothing says when the label comes"
-    said.append(Said(f"label known: a {_word(step)} after the decision", reason, "unsure", "--label-after"))
+    word = _word(step)
+    reason = f"rows come {word} apart; nothing says when the label comes"
+    said.append(Said(f"label known: {word} after the decision", reason, "unsure", "--label-after"))
     return None, step
 
 
@@ -274,7 +275,8 @@ def unit(time: Column) -> pd.Timedelta:
 
 
 def _word(step: pd.Timedelta) -> str:
-    return {1: "day", 7: "week", 30: "month", 92: "quarter", 365: "year"}.get(step.days, "hour")
+    words = {1: "a day", 7: "a week", 30: "a month", 92: "a quarter", 365: "a year"}
+    return words.get(step.days, "an hour")
 
 
 def _key(
@@ -305,11 +307,11 @@ def _key(
     ]
     alone = [one for one in usable if one.distinct == len(one.values)]
     if named := [
-        one for one in alone if one.kind == "text" or columns.CODE.search(one.name) or one.name == "row"
+        one for one in alone if one.kind == "text" or column_kinds.CODE.search(one.name) or one.name == "row"
     ]:
-        said.append(Said(f"key: {named[0].name}", "each row has its own", "sure", "--key"))
+        said.append(Said(f"key: {named[0].name}", "it has a different value in each row", "sure", "--key"))
         return (named[0].name,)
-    said.append(Said("key: the number of the row", "no column has another value in each", "likely", "--key"))
+    said.append(Said("key: the number of the row", "no column has a different value in each row", "likely", "--key"))
     return ()
 
 
@@ -384,7 +386,7 @@ def _give_away(
             numbers[name] = values.to_numpy(np.float64, na_value=np.nan)
             if _tells(numbers[name], truth.to_numpy(), task):
                 given[name] = f"it gives {label.name} away: alone it tells nearly every row"
-        elif one.distinct <= columns.FEW and task == "binary":
+        elif one.distinct <= column_kinds.FEW and task == "binary":
             means = truth.groupby(values.fillna("").to_numpy()).transform("mean")
             if ((means < 0.001) | (means > 0.999)).mean() > 0.999:
                 given[name] = f"it gives {label.name} away: each of its values has one label"

@@ -10,7 +10,7 @@ import pandas as pd
 from loop.base.template import fill
 from loop.init import cautious
 from loop.init.cautious import Numbers, bounds, decided_at, listed, truth
-from loop.init.columns import FEW, Column
+from loop.init.column_kinds import FEW, Column
 from loop.init.guess import Guess, unit
 
 FOLDER = Path("data/source")

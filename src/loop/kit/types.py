@@ -19,7 +19,7 @@ class View:
     `expression` turns the raw tables into a table of the entity's columns, `known_at` and `features`
     (numbers), at most one row per entity and instant. A row older than `ttl` at a decision counts as missing.
     `age` names a feature that holds the row's age in hours; `ranges` says of features how small and large
-    they may be.
+    they may be. `ahead` says that the log tells of instants to come too: of what will have left a window.
     """
 
     name: str
@@ -29,6 +29,7 @@ class View:
     expression: Callable[[Tables], ir.Table]
     age: str | None = None
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    ahead: bool = False
 
 
 @dataclass(frozen=True)

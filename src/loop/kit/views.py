@@ -84,7 +84,7 @@ def trailing(
         return both.select(*entity, "known_at", **_values(both, before, names, digits))
 
     limits = {f"{name}_{one}": both for one, both in (ranges or {}).items()}
-    return View(name, tuple(entity), tuple(names.values()), fresh, expression, age, limits)
+    return View(name, tuple(entity), tuple(names.values()), fresh, expression, age, limits, at_decision)
 
 
 def _values(

@@ -13,28 +13,46 @@ from loop.data import raw
 from loop.data.contract import ContractError
 from loop.data.features import change_log
 from loop.serve import online
-from loop.serve.store import Store, definition, open_store
+from loop.serve.store import LONGEST, Store, definition, open_store
 from loop.settings import params, serve_settings
 from problem import source
 from problem.features import VIEWS
 
 
 def newest(view: Any, tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp) -> pd.DataFrame:
-    """The last row of each entity known at `as_of` (UTC): entity, known_at, features; none past its time."""
+    """The last row of each entity known at `as_of` (UTC): entity, known_at, features; none past its time.
+
+    Of a view that looks ahead, also the rows of instants to come, in the order of time.
+    """
     log = change_log(view, tables)
     at = as_of.tz_convert("UTC").tz_localize(None)
-    log = log[(log["known_at"] <= at) & (log["known_at"] >= at - view.ttl)]
-    in_order: pd.DataFrame = log.sort_values("known_at")
-    return in_order.drop_duplicates(list(view.entity), keep="last", ignore_index=True)
+    known = log[(log["known_at"] <= at) & (log["known_at"] >= at - view.ttl)].sort_values("known_at")
+    last = known.drop_duplicates(list(view.entity), keep="last")
+    if view.ahead:
+        last = pd.concat([last, log[log["known_at"] > at].sort_values("known_at")])
+    found: pd.DataFrame = last.reset_index(drop=True)
+    return found
 
 
 def rows(view: Any, frame: pd.DataFrame) -> Iterator[tuple[str, bytes]]:
-    """What the store keeps of a view's rows."""
+    """What the store keeps of a view's rows: one value per entity, of several rows where they look ahead.
+
+    Raises LoopError where these are more than are read.
+    """
+    kept: dict[str, bytes] = {}
     entities = zip(*(frame[name].tolist() for name in view.entity), strict=True)
     known_at = frame["known_at"].to_numpy("datetime64[us]").astype(np.int64).tolist()
     values = frame[list(view.features)].to_numpy(np.float64, na_value=np.nan).tolist()
     for entity, at, of_entity in zip(entities, known_at, values, strict=True):
-        yield online.row(view, entity, at, of_entity)
+        key, value = online.row(view, entity, at, of_entity)
+        kept[key] = kept.get(key, b"") + value
+        if len(kept[key]) > LONGEST:
+            raise LoopError(
+                f"view `{view.name}`: an entity has {LONGEST // len(value):,} changes to come",
+                "fewer within one window",
+                'a shorter window, a rarer entity, or until="newest row"',
+            )
+    yield from kept.items()
 
 
 def materialize(

@@ -48,6 +48,7 @@ class _Read:
         self.record = struct.Struct(f"<q{len(view.features)}d")
         self.ttl = view.ttl // pd.Timedelta(microseconds=1)
         self.aged = view.age is not None
+        self.ahead = view.ahead
 
 
 def names(views: Sequence[Any] = VIEWS) -> list[str]:
@@ -72,6 +73,7 @@ class Features:
         ends = np.cumsum(width).tolist()
         self._places = list(zip(self._read, self._known_at.tolist(), ends, strict=True))
         self._ttl = np.array([view.ttl for view in self._read])
+        self._ahead = [at for at, view in enumerate(self._read) if view.ahead]
         self._values = np.setdiff1d(np.arange(sum(width)), self._known_at)
         self._view_of = np.repeat(np.arange(len(views)), [len(view.features) for view in views])
 
@@ -83,6 +85,8 @@ class Features:
         keys = _keys(self.views, requests)
         kept, failed = self._ask(keys)
         decided_at = requests[DECIDED_AT].view(np.int64)
+        if self._ahead:
+            kept = self._at_decision(kept, decided_at)
         look_up = self._few if rows <= FEW else self._many
         try:
             numbers, states = look_up(kept, decided_at)
@@ -92,6 +96,19 @@ class Features:
         if bad:
             numbers, states = look_up(self._whole(keys, kept), decided_at)
         return Found(numbers, states, failed)
+
+    def _at_decision(self, kept: Sequence[Any], decided_at: Array) -> list[Any]:
+        """Of values that hold several rows of a view, the newest that was known at the decision."""
+        rows, found = len(decided_at), list(kept)
+        for view in self._ahead:
+            size = self._read[view].record.size
+            for at in range(view * rows, (view + 1) * rows):
+                value = found[at]
+                if isinstance(value, bytes) and len(value) > size and len(value) % size == 0:
+                    known_at = np.frombuffer(value, "<i8")[:: size // 8]
+                    row = max(0, int(np.searchsorted(known_at, decided_at[at - view * rows], "right")) - 1)
+                    found[at] = value[row * size : (row + 1) * size]
+        return found
 
     def _whole(self, keys: Sequence[str], kept: Sequence[Any]) -> list[bytes | None]:
         """The rows that are of these views, and None for the others, each of which is said once."""
