@@ -311,7 +311,8 @@ def _key(
     ]:
         said.append(Said(f"key: {named[0].name}", "it has a different value in each row", "sure", "--key"))
         return (named[0].name,)
-    said.append(Said("key: the number of the row", "no column has a different value in each row", "likely", "--key"))
+    reason = "no column has a different value in each row"
+    said.append(Said("key: the number of the row", reason, "likely", "--key"))
     return ()
 
 
