@@ -35,7 +35,7 @@ TYPOS = {
     "a key": ({"evaluate.replicate": 5}, "`evaluate.replicate` is not a key; did you mean `replicates`?"),
     "a type": ({"train.seed": "many"}, "`train.seed` is 'many'"),
     "a number out of range": ({"evaluate.confidence": 95}, "`evaluate.confidence` is 95"),
-    "a cluster": ({"evaluate.cluster": "month"}, "`evaluate.cluster` is 'month', no column of the examples"),
+    "a cluster": ({"evaluate.cluster": "moth"}, "`evaluate.cluster` is 'moth', no column of the examples"),
     "a metric of the gate": (
         {"review.minimum_requirements": {"accuracy": {"limit": 0.9, "reason": "r"}}},
         "names `accuracy`, no metric",

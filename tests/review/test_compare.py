@@ -109,8 +109,8 @@ def test_nothing_in_common_cannot_be_compared(champion):
 
 
 def test_a_cluster_that_the_examples_lack_is_named():
-    other = SETTINGS.model_copy(update={"cluster": "month"})
-    with pytest.raises(LoopError, match="no column `month`"):
+    other = SETTINGS.model_copy(update={"cluster": "shop"})
+    with pytest.raises(LoopError, match="no column `shop`"):
         align(with_score(examples()), with_score(examples()), other)
 
 
@@ -125,7 +125,7 @@ def policy(margin: float) -> SimpleNamespace:
 def cut(monkeypatch):
     """Slices by the number of the row: one in ten, and the rest."""
     monkeypatch.setattr(
-        metrics, "slices", lambda frame: {"tenth": pd.Series(np.where(frame.index % 10, "b", "a"))}
+        metrics, "SLICES", {"tenth": lambda frame: pd.Series(np.where(frame.index % 10, "b", "a"))}
     )
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from loop.base.errors import LoopError
 from loop.data.features import join
 from loop.kit.views import trailing
-from loop.serve.materialize import materialize, newest, rows
+from loop.serve.materialize import kept, materialize, newest
 from loop.serve.online import Features
 from loop.serve.store import SqliteStore
 
@@ -63,4 +63,4 @@ def test_more_changes_to_come_than_are_read_are_refused():
     minutes = pd.date_range(START, periods=4000, freq="s")
     frame = pd.DataFrame({"shop": "north", "sold_at": minutes.as_unit("us"), "amount": range(4000)})
     with pytest.raises(LoopError, match="changes to come"):
-        list(rows(VIEW, newest(VIEW, {"sales": frame}, minutes[-1])))
+        kept(VIEW, newest(VIEW, {"sales": frame}, minutes[-1]))

@@ -87,7 +87,7 @@ def _write(data: Path, place: Path, texts: dict[str, str], found: Guess, called:
     files.write_text(root / README, problem_files.readme(found, called))
     files.write_json(root / BEGUN, {"problem": called.table})
     template_parts.unlock(root)
-    template_parts.stages(root, [place.as_posix()])
+    template_parts.stages(root, place.as_posix())
     ruff = Path(sys.executable).parent / "ruff"
     if ruff.is_file():
         written = [name for name in texts if name.endswith(".py")]

@@ -2,11 +2,9 @@
 
 import re
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 
 from loop.base import files
-from loop.repo.closure import here, reached
 
 EXAMPLE = re.compile(r"\s*\"([\w-]+)[^\"]*\",\s*# the example's data")  # a package of pyproject.toml
 RESULTS = (
@@ -78,20 +76,10 @@ def unlock(root: Path) -> None:
         files.write_text(lock, re.sub(rf'(?m)^ *\{{ name = "{name}"[^\n]*\n', "", text))
 
 
-def stages(root: Path, sources: Iterable[str]) -> None:
-    """Write into dvc.yaml what code each stage runs now, and which files the source reads."""
+def stages(root: Path, source: str) -> None:
+    """Let the first stage of dvc.yaml depend on the files that the source reads."""
     path = root / "dvc.yaml"
-    parts = re.split(r"(?m)^(?=  \w+:\n)", path.read_text(encoding="utf-8"))
-    written = []
-    for part in parts:
-        if stage := re.match(r"  (\w+):\n", part):
-            lines = [line for line in part.split("\n") if not re.match(r"      - (src|data/source)/", line)]
-            at = lines.index("      - uv.lock") + 1
-            code = sorted(reached(["loop.stage", f"loop.pipeline.{stage[1]}"], here))
-            data = sorted(sources) if stage[1] == "ingest" else []
-            lines[at:at] = [f"      - {name}" for name in code]
-            lines[at - 1 : at - 1] = [f"      - {name}" for name in data]
-            written.append("\n".join(lines))
-        else:
-            written.append(part)
-    files.write_text(path, "".join(written))
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    lines = [line for line in lines if not line.startswith("      - data/source/")]
+    lines.insert(lines.index("    deps:\n") + 1, f"      - {source}\n")
+    files.write_text(path, "".join(lines))

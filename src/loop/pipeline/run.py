@@ -35,7 +35,7 @@ CHECKED = Path(".dvc/tmp/params-checked")  # what was accepted last, with the co
 
 
 def check_params() -> None:
-    """Refuse a params.yaml that a stage would refuse, before anything runs.
+    """Refuse a params.yaml that a stage would refuse, and a problem that lacks a part, before anything runs.
 
     The same file is not checked twice by the same code.
     """
@@ -44,6 +44,7 @@ def check_params() -> None:
         return
     values = load(PARAMS)
     _all_there(values)
+    _problem()
     accepted = _accepted()
     for name, place in MODELS.items():
         if name not in accepted or accepted[name] != values[name]:
@@ -51,6 +52,13 @@ def check_params() -> None:
     with suppress(OSError):  # a folder that cannot be written: then it is checked again
         CHECKED.parent.mkdir(parents=True, exist_ok=True)
         CHECKED.write_text(state, encoding="utf-8")
+
+
+def _problem() -> None:
+    """Raise LoopError for a part that src/problem lacks."""
+    from loop.pipeline import problem_parts
+
+    problem_parts.check()
 
 
 def _state() -> str:

@@ -35,33 +35,38 @@ def newest(view: Any, tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp) -
 
 
 def rows(view: Any, frame: pd.DataFrame) -> Iterator[tuple[str, bytes]]:
-    """What the store keeps of a view's rows: one value per entity, of several rows where they look ahead.
-
-    Raises LoopError where these are more than are read.
-    """
-    kept: dict[str, bytes] = {}
+    """Key and value of each row of a view, in the order of the frame."""
     entities = zip(*(frame[name].tolist() for name in view.entity), strict=True)
     known_at = frame["known_at"].to_numpy("datetime64[us]").astype(np.int64).tolist()
     values = frame[list(view.features)].to_numpy(np.float64, na_value=np.nan).tolist()
     for entity, at, of_entity in zip(entities, known_at, values, strict=True):
-        key, value = online.row(view, entity, at, of_entity)
-        kept[key] = kept.get(key, b"") + value
-        if len(kept[key]) > LONGEST:
+        yield online.row(view, entity, at, of_entity)
+
+
+def kept(view: Any, frame: pd.DataFrame) -> list[tuple[str, bytes]]:
+    """What the store keeps of a view: one value per entity, of all its rows where the view looks ahead.
+
+    Raises LoopError where these are more than are read.
+    """
+    found: dict[str, bytes] = {}
+    for key, value in rows(view, frame):
+        found[key] = found.get(key, b"") + value
+        if len(found[key]) > LONGEST:
             raise LoopError(
-                f"view `{view.name}`: an entity has {LONGEST // len(value):,} changes to come",
+                f"view `{view.name}`: an entity has {LONGEST // len(value):,} changes to come, or more",
                 "fewer within one window",
                 'a shorter window, a rarer entity, or until="newest row"',
             )
-    yield from kept.items()
+    return list(found.items())
 
 
 def materialize(
     tables: Mapping[str, pd.DataFrame], store: Store, as_of: pd.Timestamp, views: Sequence[Any] = VIEWS
 ) -> dict[str, int]:
     """Replace what the store holds by the newest rows as of an instant; how many of each view."""
-    kept = {view.name: list(rows(view, newest(view, tables, as_of))) for view in views}
-    store.replace((row for some in kept.values() for row in some), as_of.isoformat())
-    return {name: len(some) for name, some in kept.items()}
+    found = {view.name: kept(view, newest(view, tables, as_of)) for view in views}
+    store.replace((row for some in found.values() for row in some), as_of.isoformat())
+    return {name: len(some) for name, some in found.items()}
 
 
 def fill(features: str) -> None:

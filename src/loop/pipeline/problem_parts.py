@@ -1,0 +1,98 @@
+"""What the machinery takes from src/problem: a part that it lacks, or has of a wrong type, is named."""
+
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from typing import Any
+
+import pandera.pandas as pa
+from pydantic import BaseModel
+
+from loop.base.errors import LoopError
+from loop.kit.types import Behaviour, BusinessMetric, Metric, Repair, View
+
+Holds = Callable[[Any], bool]
+
+
+def _all(kind: type) -> Holds:
+    return lambda found: isinstance(found, list | tuple) and all(isinstance(one, kind) for one in found)
+
+
+def _by_name(holds: Holds) -> Holds:
+    return lambda found: (
+        isinstance(found, Mapping)
+        and all(isinstance(name, str) and holds(one) for name, one in found.items())
+    )
+
+
+def _is(kind: type) -> Holds:
+    return lambda found: isinstance(found, kind)
+
+
+def _params(found: Any) -> bool:
+    return isinstance(found, type) and issubclass(found, BaseModel)
+
+
+TEXTS, CONTRACT = (
+    (_all(str), "names of columns"),
+    (_is(pa.DataFrameSchema), "a contract (loop.kit.contracts)"),
+)
+WAYS = (_by_name(callable), "ways to cut the examples by name (loop.kit.groups)")
+PARTS: dict[str, dict[str, tuple[Holds, str]]] = {
+    "source": {
+        "TIME": (_by_name(lambda name: name is None or isinstance(name, str)), "the column of time by table"),
+        "KEY": TEXTS,
+        "tables": (callable, "a function of since, until and as_of"),
+        "requests": (callable, "a function of the tables"),
+        "labels": (callable, "a function of the tables and as_of"),
+    },
+    "features": {"VIEWS": (_all(View), "views (loop.kit.views)")},
+    "schema": {
+        "Limits": (_params, "a pydantic model"),
+        "REPAIRS": (_all(Repair), "repairs (loop.kit.types)"),
+        "raw": (callable, "a function of as_of and limits"),
+        "rules": (callable, "a function of the tables and limits"),
+        **dict.fromkeys(("REQUEST", "EXAMPLE", "PREDICTION", "OUTCOME"), CONTRACT),
+        "REQUEST_EXAMPLES": (_all(dict), "at least one request as a caller sends it"),
+    },
+    "metrics": {
+        "SCORE": (_is(str), "what the score is, in words"),
+        "LABEL": (_is(str), "what the mean label is, in words"),
+        "METRICS": (_by_name(_is(Metric)), "metrics by name (loop.kit.metrics)"),
+        "PRIMARY": (_is(str), "the name of a metric"),
+        "SLICE_METRICS": (_all(str), "names of metrics"),
+        "SLICES": WAYS,
+        "SUBGROUPS": WAYS,
+        "BEHAVIOURS": (_all(Behaviour), "behaviours (loop.kit.types)"),
+        "GOLDEN": (_all(tuple), "pairs of why, and the values of KEY"),
+    },
+    "model": {
+        "TRUSTED": (_all(str), "names of types that a model file may hold"),
+        "Params": (_params, "a pydantic model"),
+        "build": (callable, "a function of params and a seed"),
+        "score": (callable, "a function of a model and examples"),
+    },
+}
+
+
+def check() -> None:
+    """Raise LoopError for what src/problem lacks or has of a wrong type, file by file."""
+    wrong = [(file, said) for file in PARTS for said in _wrong(file, import_module(f"problem.{file}"))]
+    if wrong:
+        raise LoopError(
+            "; ".join(f"src/problem/{file}.py {found}" for file, (found, _) in wrong),
+            "; ".join(expected for _, (_, expected) in wrong),
+            "add or fix it; docs/adopt.md says what each file holds",
+        )
+
+
+def _wrong(file: str, module: Any) -> Iterator[tuple[str, str]]:
+    """What was found and expected, of each part that is not as it should be."""
+    for name, (holds, words) in PARTS[file].items():
+        if not hasattr(module, name):
+            yield f"lacks `{name}`", f"`{name}`: {words}"
+        elif not holds(found := getattr(module, name)):
+            yield f"has `{name}` as {type(found).__name__}", f"`{name}`: {words}"
+    if file == "metrics":
+        business = getattr(module, "BUSINESS", None)
+        if business is not None and not isinstance(business, BusinessMetric):
+            yield f"has `BUSINESS` as {type(business).__name__}", "`BUSINESS`: a BusinessMetric, or none"
