@@ -89,7 +89,8 @@ def _entries(sources: Any) -> list[Any]:
 def _is_of(name: str, url: str) -> bool:
     """Whether an address names a file of this package: an index has those of strangers too."""
     file = unquote(re.split("[?#]", url)[0].rpartition("/")[2])
-    return any(_plain(file[: found.start()]) == _plain(name) for found in re.finditer(r"-(?=v?\d)", file))
+    whose = file.partition("-") if file.endswith(".whl") else file.rpartition("-")
+    return _plain(whose[0]) == _plain(name)
 
 
 def _plain(name: str) -> str:
