@@ -35,6 +35,7 @@ def test_the_lock_of_this_repository_takes_what_it_names():
         ("", lock("https://files.pythonhosted.org/evil-1-py3-none-any.whl")),
         ("", lock("https://files.pythonhosted.org/a_1-1.tar.gz")),
         ("", lock("https://files.pythonhosted.org/a-2-1.tar.gz")),
+        ("", lock(GOOD + '", path = "data/a-1-py3-none-any.whl')),
         ("", lock("https://files.pythonhosted.org/a-2x-1.0.zip")),
         ("", lock("https://files.pythonhosted.org/a_2-1-py3-none-any.whl")),
         ("", lock("https://files.pythonhosted.org/evil-1-py3-none-any.whl#/a-1-py3-none-any.whl")),

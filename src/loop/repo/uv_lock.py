@@ -50,9 +50,9 @@ def origins(entries: list[dict[str, Any]]) -> set[str]:
     found = {at for kind, at in sources if kind in _KINDS and at != _OWN}
     for entry in entries:
         for file in [entry.get("sdist") or {}, *(entry.get("wheels") or [])]:
-            at = str(file.get("url") or file.get("path") or "")
-            known = _HOST.match(at) if _is_of(str(entry["name"]), at) else None
-            found |= {known[0] if known else at} - {""}
+            for at in [str(file[key]) for key in ("url", "path") if key in file]:
+                known = _HOST.match(at) if _is_of(str(entry["name"]), at) else None
+                found.add(known[0] if known else at)
     return found
 
 
