@@ -31,7 +31,10 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
 @dataclass(frozen=True)
 class Attack:
-    """What each of so many connections sends: first this, then that again and again, up to so many bytes."""
+    """What each of so many connections sends: first this, then that again and again, up to so many bytes.
+
+    Then it stays as it is, or is closed and opened anew.
+    """
 
     name: str
     connections: int
@@ -39,11 +42,13 @@ class Attack:
     again: bytes
     bytes_max: int
     before: str
+    stays: bool = True
 
 
 def attacks(body: bytes) -> list[Attack]:
     """All of them; `body` is an honest one of a thousand requests."""
     whole = HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    page = b"GET /docs.json HTTP/1.1\r\nHost: a\r\n\r\n"
     script = b"GET /static_content/swagger-ui-bundle.js HTTP/1.1\r\nHost: a\r\n\r\n"
     mega = 10**6
     return [
@@ -57,6 +62,9 @@ def attacks(body: bytes) -> list[Attack]:
         ),
         Attack("predictions in a row, no answer read", 100, b"", whole, 4 * mega, "76 MB, 17 s"),
         Attack("a script in a row, no answer read", 100, b"", script, mega, "866 MB, 1 s"),
+        Attack("pages in a row, no answer read", 500, b"", page, mega, ""),
+        Attack("a page each, opened anew", 500, page, b"", 0, "", stays=False),
+        Attack("nothing, opened anew", 500, b"\r\n", b"", 0, "", stays=False),
         Attack("a header without an end", 20, HEAD + b"X: ", b"a" * 10_000, 50 * mega, "934 MB, 34 s"),
         Attack("headers without an end", 20, HEAD, b"X: a\r\n" * 1_000, 50 * mega, "4,869 MB, 20 s"),
         Attack("an address without an end", 20, b"GET /", b"a" * 10_000, 50 * mega, "1,012 MB, 34 s"),
@@ -164,7 +172,11 @@ def _attack(attack: Attack, port: int) -> None:
                 chooser.modify(connection, selectors.EVENT_WRITE, (waiting, left))
             else:
                 chooser.unregister(connection)
-                kept.append(connection)
+                if attack.stays:
+                    kept.append(connection)
+                    continue
+                connection.close()
+                _open(chooser, attack, port)
 
 
 def _open(chooser: selectors.BaseSelector, attack: Attack, port: int) -> None:

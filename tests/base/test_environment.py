@@ -211,33 +211,64 @@ SETTINGS = {
     "core.quotePath": "false",
     "i18n.commitEncoding": "latin1",
     "i18n.logOutputEncoding": "latin1",
+    "log.showRoot": "false",
+    "diff.renames": "false",
+    "diff.external": "false",
+    "trailer.separators": "=",
+    "clone.defaultRemoteName": "other",
+    "push.followTags": "true",
 }
 
 
-def test_a_persons_settings_of_git_change_no_output(tmp_path, monkeypatch):
+@pytest.fixture
+def place(tmp_path):
+    """A repository of one commit, with changes on top of it."""
     for part in ("init -q", "config user.name Größe", "config user.email a@b"):
         subprocess.run(["git", *part.split()], cwd=tmp_path, check=True)
-    for name in ("a", "é"):
-        (tmp_path / name).write_text("1\n")
+    for name in ("a", "é", "old"):
+        (tmp_path / name).write_text("".join(f"{line}\n" for line in range(9)))
     git("add", ".", cwd=tmp_path)
-    git("commit", "-qm", "Größe", cwd=tmp_path)
+    git("commit", "-qm", "Größe\n\nBy: Ada", cwd=tmp_path)
+    git("tag", "--annotate", "mine", "-m", "mine", cwd=tmp_path)
+    git("mv", "old", "moved", cwd=tmp_path)
     for name in ("a", "é", "new"):
         (tmp_path / name).write_text("2\n")
+    return tmp_path
+
+
+def with_settings(place) -> None:
+    (place / "order").write_text("é\n")
+    (place / ".git/info/exclude").write_text("hooks\norder\n")
+    (place / "hooks").mkdir()
+    (place / "hooks/pre-commit").write_text("#!/bin/sh\nexit 1\n")
+    (place / "hooks/pre-commit").chmod(0o755)
+    for name, value in SETTINGS.items():
+        git("config", name, value, cwd=place)
+
+
+def test_a_persons_settings_of_git_change_no_output(place):
     questions = (
         ["log", "-1", "--format=%an %s"],
+        ["log", "--diff-filter=A", "--format=%s", "--", "a"],
+        ["log", "-1", "--format=%(trailers:key=By,valueonly)"],
         ["status", "--porcelain"],
-        ["diff", "--name-only"],
-        ["diff"],
+        ["diff", "--name-only", "HEAD"],
+        ["diff", "--numstat", "HEAD"],
     )
-    before = [git(*question, cwd=tmp_path) for question in questions]
-    (tmp_path / "order").write_text("é\n")
-    (tmp_path / ".git/info/exclude").write_text("hooks\n")
-    (tmp_path / "hooks").mkdir()
-    (tmp_path / "hooks/pre-commit").write_text("#!/bin/sh\nexit 1\n")
-    (tmp_path / "hooks/pre-commit").chmod(0o755)
-    for name, value in SETTINGS.items():
-        git("config", name, value, cwd=tmp_path)
-    after = [git(*question, cwd=tmp_path).replace("\n?? order", "") for question in questions]
-    assert after == before
-    git("commit", "-qam", "Größe", cwd=tmp_path)
-    assert before[0] == git(*questions[0], cwd=tmp_path) == "Größe Größe"
+    before = [git(*question, cwd=place) for question in questions]
+    assert all(before)
+    with_settings(place)
+    assert [git(*question, cwd=place) for question in questions] == before
+    git("commit", "-qam", "Größe", cwd=place)
+    assert before[0] == git(*questions[0], cwd=place) == "Größe Größe"
+
+
+def test_a_persons_settings_of_git_change_no_clone_and_no_push(place, monkeypatch):
+    with_settings(place)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(place / ".git/config"))
+    git("clone", "--quiet", "--bare", str(place), str(place / "bare"), cwd=place)
+    git("tag", "--delete", "mine", cwd=place / "bare")
+    git("clone", "--quiet", str(place), str(place / "copy"), cwd=place)
+    assert git("remote", cwd=place / "copy") == "origin"
+    git("push", "--quiet", str(place / "bare"), "HEAD:refs/heads/more", cwd=place / "copy")
+    assert git("for-each-ref", "--format=%(refname)", "refs/tags", cwd=place / "bare") == ""

@@ -137,6 +137,7 @@ def package(tmp_path_factory):
 
 
 IGNORABLE = "\u034f\u115f\u1160\u17b4\u180b\u180e\u2065\u2800\u3164\ufe0f\uffa0\ufff0\U000e0041\U000e0100"
+IGNORABLE += "\ufffc\uffff\U00013440\U00016fe4\U0001d159"  # drawn as nothing, whatever their category
 CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
 UNSEEN = {*IGNORABLE} | {chr(n) for n in range(0x110000) if category(chr(n)) in CATEGORIES}
 

@@ -80,6 +80,11 @@ def test_no_number_of_other_files_hides_what_can_run_or_judge(others):
     assert len(found) <= len(JUDGING) + 11
 
 
+def test_of_too_many_of_a_kind_those_that_were_there_before_come_first():
+    found = shown([*(f"src/loop/a{at}.py" for at in range(3000)), *JUDGING], set(JUDGING).__contains__)
+    assert set(JUDGING) <= set(found)
+
+
 @pytest.mark.parametrize(
     "filling", ["a/{}/dvc.yaml", "src/loop/a{}.py", "{}.pth", "a{}.py", ".github/{}.yml", "{}/conftest.py"]
 )

@@ -89,6 +89,21 @@ def test_what_matters_stands_before_the_first_fold_and_fits_a_screen():
     assert len(first.splitlines()) <= 55, "a figure counts as eight lines"
 
 
+def test_packages_from_elsewhere_and_what_steers_stand_above_all_else_that_changed():
+    elsewhere = [
+        Change(name=f"p{at}", old="https://pypi.org", new="https://evil.example") for at in range(12)
+    ]
+    bumps = [Change(name=f"a{at}", old="1", new="2") for at in range(50)]
+    changes = NO_CHANGES.model_copy(
+        update={"sources": elsewhere, "environment": bumps, "unlisted": ["data/.dvcignore", "a.txt"]}
+    )
+    text = review_report.markdown(verdict().model_copy(update={"changes": changes}))
+    (told,) = re.findall(r"^- \*\*packages from another place.*$", text, re.MULTILINE)
+    assert [one.name for one in elsewhere if f"`{one.name}`" in told] == [one.name for one in elsewhere]
+    places = [text.index(one) for one in (told, "`data/.dvcignore`", "**environment**", "<details>")]
+    assert places == sorted(places)
+
+
 @pytest.mark.parametrize("many", [1, 3000])
 def test_it_is_never_longer_than_a_comment_may_be(many):
     text = review_report.markdown(verdict("x" * 400, many))

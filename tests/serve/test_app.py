@@ -5,6 +5,7 @@ import json
 import logging
 import random
 import string
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import urljoin
@@ -18,9 +19,10 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from loop.data import columns
 from loop.model import lineage, model_file
-from loop.serve.app import LONG, Front
+from loop.serve.app import LONG, SHARE, Front
 from problem import model as problem_model
 from problem import schema
+from serve.test_http1 import Clock, within
 from support.http_client import EXAMPLE, Client, lines
 
 KINDS = {name: columns.kind(column) for name, column in schema.REQUEST.columns.items()}
@@ -522,3 +524,50 @@ def test_answers_that_take_long_wait_for_short_ones_and_for_one_another():
 
     asyncio.run(all_at_once())
     assert order == [1, "/readyz", LONG, LONG, LONG]
+
+
+@pytest.mark.parametrize("path", ["/docs.json", "/metrics", "/nowhere", "/predict"])
+def test_of_many_who_ask_at_once_a_turn_answers_no_more_than_its_share_and_health_waits_for_none(path):
+    """In a time that moves on by a third of the share with each answer."""
+    many = 200
+    answered: list[tuple[int, str]] = []  # in which turn, what
+    turn = 0
+
+    class Serving:
+        token, body_max, pages = None, 2**20, {"/docs.json": (b"application/json", b"{}")}
+
+        def metrics(self):
+            return b""
+
+        def answer(self, *_):
+            return b"{}"
+
+        def count(self, *_): ...
+
+    async def ask(front: Front, path: str) -> None:
+        async def receive():
+            return {"type": "http.request", "body": b" ", "more_body": False}
+
+        async def send(message):
+            if message["type"] == "http.response.body":
+                Clock.now += SHARE / 3
+                answered.append((turn, path))
+
+        headers = [(b"content-type", b"application/json")]
+        method = "POST" if path == "/predict" else "GET"
+        scope = {"type": "http", "path": path, "method": method, "headers": headers, "query_string": b""}
+        await front(scope, receive, send)
+
+    async def all_at_once() -> None:
+        nonlocal turn
+        front = Front(None, Serving)
+        asked = asyncio.gather(*(ask(front, path) for _ in range(many)), ask(front, "/readyz"))
+        while not asked.done():
+            turn += 1
+            await asyncio.sleep(0)
+
+    within(all_at_once)
+    turns = Counter(at for at, what in answered if what == path)
+    assert sum(turns.values()) == many
+    assert max(turns.values()) <= 4
+    assert next(at for at, what in answered if what == "/readyz") <= min(turns)

@@ -2,10 +2,13 @@
 
 import asyncio
 import re
+import socket
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 import uvicorn
+import uvloop
 from uvicorn.server import ServerState
 
 from loop.serve.http1 import (
@@ -19,6 +22,7 @@ from loop.serve.http1 import (
     STEP,
     WAITING,
     Http1,
+    Listener,
 )
 
 OFFERS = {
@@ -446,3 +450,36 @@ def test_an_answer_is_whole_before_what_follows_it_is_refused():
     for wrong in (b"no HTTP\r\n\r\n", b"GET /" + b"a" * 2 * HEAD):
         assert answers(asked(GET + wrong)) == [b"GET /? "]
     assert b"connection: close" in asked(GET + b"no HTTP\r\n\r\n")
+
+
+def test_who_comes_after_hundreds_waits_for_a_few_turns_and_not_for_one_of_each():
+    many = 300
+    let_in: list[int] = []
+    turn = 0
+
+    class Counted(asyncio.Protocol):
+        """Notes when it was let in, and goes."""
+
+        def __init__(self, **_: Any) -> None: ...
+
+        def connection_made(self, transport: Any) -> None:
+            let_in.append(turn)
+            transport.close()
+
+    async def test(listening: socket.socket) -> None:
+        nonlocal turn
+        server = Listener(uvicorn.Config(echo, lifespan="off", log_config=None, http=Counted))
+        server.config.load()
+        server.lifespan = server.config.lifespan_class(server.config)
+        await server.startup([listening])
+        while len(let_in) < many:
+            turn += 1
+            await asyncio.sleep(0)
+        await server.shutdown([listening])
+
+    with socket.create_server(("127.0.0.1", 0), backlog=many) as listening, ExitStack() as callers:
+        for _ in range(many):
+            callers.enter_context(socket.create_connection(listening.getsockname()))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(test(listening))
+    assert max(let_in) - min(let_in) < many / 4

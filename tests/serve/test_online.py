@@ -186,6 +186,16 @@ def test_a_bad_row_is_missing_by_itself_and_said_once(tmp_path, bad, rows_asked,
 
 
 @pytest.mark.parametrize("rows_asked", [1, online.FEW + 5])
+def test_a_row_that_is_too_long_does_not_make_up_for_one_that_is_too_short(tmp_path, rows_asked):
+    store = SqliteStore(tmp_path, "one")
+    (key, whole), *good = rows(*[(PLACE, (name,), NOON, [2.0, 3.0]) for name in "xyz"])
+    store.replace([(key, whole[:-8]), (good[0][0], whole + whole[-8:]), good[1]], "then")
+    found = Features(store, (PLACE,)).of(asked(*[("x", 7), ("y", 7), ("z", 7)] * rows_asked))
+    assert found.states.tolist() == [[MISSING], [MISSING], [FRESH]] * rows_asked
+    assert found.numbers[2, :2].tolist() == [2.0, 3.0]
+
+
+@pytest.mark.parametrize("rows_asked", [1, online.FEW + 5])
 def test_a_row_of_before_all_time_is_stale(tmp_path, rows_asked):
     store = SqliteStore(tmp_path, "one")
     store.replace([online.row(PLACE, ("x",), online.NEVER + 1, [1.0, 1.0])], "then")

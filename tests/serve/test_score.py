@@ -90,19 +90,25 @@ def broken(table: pa.Table, name: str, value: object) -> pa.Table:
 NUMBER = next(name for name, column in schema.REQUEST.columns.items() if str(column.dtype) == "int64")
 
 
+OUTSIDE = rf"\(serve.decided_at\) +{DECIDED_AT} +1 "
+LONG_AGO, FAR_AHEAD = pd.Timestamp("1999-01-01T00:00Z"), pd.Timestamp("2261-01-01T00:00Z")
+
+
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
         (lambda t: t.drop_columns([NUMBER]), LoopError, f"lacks {NUMBER}"),
         (lambda t: broken(t, NUMBER, -1), ContractError, NUMBER),
         (lambda t: broken(t, NUMBER, None), ContractError, f"not null +{NUMBER}"),
+        (lambda t: broken(t, DECIDED_AT, LONG_AGO), ContractError, OUTSIDE),
+        (lambda t: broken(t, DECIDED_AT, FAR_AHEAD), ContractError, OUTSIDE),
         (
             lambda t: t.set_column(0, NUMBER, pa.array(["x"] * len(t))),
             ContractError,
             f"a whole number +{NUMBER} +20 +found string; x",
         ),
     ],
-    ids=["a column is missing", "out of range", "null", "texts for numbers"],
+    ids=["a column is missing", "out of range", "null", "long ago", "far ahead", "texts for numbers"],
 )
 def test_a_wrong_file_is_refused_and_leaves_nothing(scored, holdout, tmp_path, wrong, error, message):
     table = holdout.select([NUMBER, *(name for name in COLUMNS if name != NUMBER)]).slice(0, 20)

@@ -524,6 +524,19 @@ def test_no_number_of_other_files_hides_what_can_run_or_judge(at_main, reviewed)
     assert names[-1] == "and 2 more of other files"
 
 
+def test_no_number_of_new_files_beside_it_hides_a_judge_that_is_changed(at_main, reviewed):
+    for number in range(400):
+        (reviewed.change.repo.path / f"src/loop/base/a{number:03}.py").write_text("")
+    reviewed.change.repo.append("src/loop/review/verdict.py", "\n# kind\n")
+    reviewed.sha = reviewed.change.push()
+    reviewed.run = reviewed.github.run(reviewed.number, "success")
+    reviewed.bring()
+    publish.main(reviewed.run)
+    names = re.findall("`([^`]+)`", reviewed.output[0].splitlines()[2])
+    assert names[0] == "src/loop/review/verdict.py"
+    assert names[-1] == "and 391 more of src/loop"
+
+
 # Comments
 
 

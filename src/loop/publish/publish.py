@@ -243,4 +243,5 @@ def _code_that_ran(case: Case) -> dict[str, list[str]]:
     ran = [path for path in case.head.changed(base) if path in links or not inert(path)]
     odd = {path for path in ran if path in links or steers(path)}
     judging = [path for path in ran if path in odd or not (path in PROBLEM or path.startswith(_CHECKED))]
-    return {"judging": shown(judging), "ran": shown(ran)}
+    lists = {"judging": judging, "ran": ran}
+    return {name: shown(paths, lambda path: Path(path).exists()) for name, paths in lists.items()}  # in main

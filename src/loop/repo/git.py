@@ -12,6 +12,7 @@ Env = Mapping[str, str] | None
 SECONDS = 600.0  # of a call that stays on this machine: a checkout of a large tree
 _NEUTRAL = {  # what a person's own settings must not change in what git prints, checks out or runs
     "advice.detachedHead": "false",
+    "clone.defaultRemoteName": "origin",
     "color.diff": "false",
     "color.ui": "false",
     "core.autocrlf": "false",
@@ -20,11 +21,16 @@ _NEUTRAL = {  # what a person's own settings must not change in what git prints,
     "diff.ignoreSubmodules": "none",
     "diff.orderFile": "/dev/null",
     "diff.relative": "false",
+    "diff.renames": "true",
     "i18n.commitEncoding": "UTF-8",
     "i18n.logOutputEncoding": "UTF-8",
     "log.follow": "false",
+    "log.showRoot": "true",
     "log.showSignature": "false",
+    "push.followTags": "false",
+    "status.renames": "true",
     "status.showUntrackedFiles": "normal",
+    "trailer.separators": ":",
 }
 SETTINGS = tuple(part for name, value in _NEUTRAL.items() for part in ("-c", f"{name}={value}"))
 

@@ -1,6 +1,6 @@
 """Which changed files nothing runs: known by an allow-list of names. All else is code, wherever it lies."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
 
 _TEXTS = {".md", ".png", ".svg", ".jpg", ".gif"}
@@ -57,13 +57,14 @@ def loaded(path: str) -> bool:
     return plugin or (place.suffix == ".py" and str(place.parent) in (".", "src"))
 
 
-def shown(paths: Iterable[str]) -> list[str]:
+def shown(paths: Iterable[str], known: Callable[[str], bool] = bool) -> list[str]:
     """Paths for a person: all that steers, makes or judges first, and then some of the others.
 
-    Beyond so many characters each kind has a few names and a count, and no kind hides another.
+    Beyond so many characters each kind has a few names and a count, and no kind hides another. The `known`
+    come first of their kind: what is new runs only by them.
     """
     kinds: dict[tuple[int, str], list[str]] = {}
-    for path in sorted(paths):
+    for path in sorted(paths, key=lambda path: (not known(path), path)):
         kinds.setdefault(_kind(path), []).append(path)
     whole = sum(len(path) for (rank, _), some in kinds.items() for path in some if rank < _OTHERS) < _LONGEST
     found = []

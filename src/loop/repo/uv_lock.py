@@ -50,9 +50,9 @@ def origins(entries: list[dict[str, Any]]) -> set[str]:
     found = {at for kind, at in sources if kind in _KINDS and at != _OWN}
     for entry in entries:
         for file in [entry.get("sdist") or {}, *(entry.get("wheels") or [])]:
-            at = str(file.get("url") or file.get("path") or "")
-            known = _HOST.match(at) if _is_of(str(entry["name"]), at) else None
-            found |= {known[0] if known else at} - {""}
+            for at in [str(file[key]) for key in ("url", "path") if key in file]:
+                known = _HOST.match(at) if _is_of(str(entry["name"]), at) else None
+                found.add(known[0] if known else at)
     return found
 
 
@@ -89,7 +89,8 @@ def _entries(sources: Any) -> list[Any]:
 def _is_of(name: str, url: str) -> bool:
     """Whether an address names a file of this package: an index has those of strangers too."""
     file = unquote(re.split("[?#]", url)[0].rpartition("/")[2])
-    return any(_plain(file[: found.start()]) == _plain(name) for found in re.finditer(r"-(?=v?\d)", file))
+    whose = file.partition("-") if file.endswith(".whl") else file.rpartition("-")
+    return _plain(whose[0]) == _plain(name)
 
 
 def _plain(name: str) -> str:

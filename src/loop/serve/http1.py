@@ -10,13 +10,16 @@ answered: uvicorn's parser takes what follows its head for the other protocol's,
 
 import asyncio
 import json
+import socket
 from typing import Any
 
+import uvicorn
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 CONNECTIONS = 512  # of one process
+ACCEPTED = 16  # new ones in a turn of the event loop: libuv lets one in for each socket that it listens on
 HELD = 32 * 2**20  # bytes of bodies, of unread answers and of waiting requests that they hold together
 LARGE = 64 * 2**10  # bytes of a connection that are never too much
 WAITING = 4 * 2**10  # bytes that a request costs while it waits for another
@@ -29,6 +32,14 @@ HEAD_SECONDS = 10.0  # in which a head must have come
 ANSWER_SECONDS = 60.0  # in which an answer must be taken, or the next part of a long one
 STEP, FIRST = 512, 4  # bytes read at once, and how often of what has just come
 TURN_SECONDS = 0.003  # in which what waits is read on, of all connections, before anything else has its turn
+
+
+class Listener(uvicorn.Server):
+    """uvicorn's server that lets several in at a turn: else who comes waits a turn for each before."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, several times on each socket."""
+        await super().startup(sockets and [one.dup() for one in sockets for _ in range(ACCEPTED)])
 
 
 class Http1(HttpToolsProtocol):

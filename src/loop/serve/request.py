@@ -184,7 +184,7 @@ class Contract:
         """Hold decisions against the window: one of 1900 would have labels of all times looked for."""
         wrong = np.flatnonzero((at < self._ends[0]) | (at >= self._ends[1]))[:PROBLEMS_MAX]
         if len(wrong):
-            expected = f"from {window.since:{ISO}} until {window.until:{ISO}} (serve.decided_at)"
+            expected = in_words(window)
             names = [DECIDED_AT if len(rows) == 1 else f"[{row}].{DECIDED_AT}" for row in wrong]
             found = (_short(rows[row][DECIDED_AT]) for row in wrong)
             raise RefusedError(*(Problem(*one, expected) for one in zip(names, found, strict=True)))
@@ -222,6 +222,11 @@ class Contract:
         if kind == "missing":
             return Problem(field, "nothing", self._expected[name])
         return Problem(field, _short(item["input"]), self._expected[name])
+
+
+def in_words(decided: Window) -> str:
+    """When a request may have been decided."""
+    return f"from {decided.since:{ISO}} until {decided.until:{ISO}} (serve.decided_at)"
 
 
 def _is_list(body: bytes) -> bool:

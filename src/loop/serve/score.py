@@ -26,15 +26,19 @@ from loop.data.features import DECIDED_AT
 from loop.serve import loaded_model, online, request_file
 from loop.serve.online import MISSING, STALE
 from loop.serve.predict import Predictions, Predictor
+from loop.serve.request import in_words
 from loop.serve.request_file import KINDS, RequestFile
 from loop.serve.store import open_store
 from loop.settings import serve_settings
+from loop.settings.params import Window
 from problem import schema, source
 
 NUMBER = pandera.Column("float64", nullable=True)  # a feature
 
 
-def score(predictor: Predictor, requests: RequestFile, threshold: float | None) -> Iterator[pa.Table]:
+def score(
+    predictor: Predictor, requests: RequestFile, threshold: float | None, decided: Window
+) -> Iterator[pa.Table]:
     """Tables of key, decided_at, score, decision, model version and views missing or stale, in order."""
     asked = values.columns(schema.REQUEST)
     features = predictor.features.names
@@ -42,6 +46,12 @@ def score(predictor: Predictor, requests: RequestFile, threshold: float | None) 
     relaxed = pandera.DataFrameSchema(asked, checks=schema.REQUEST.checks).update_columns(
         {name: {"dtype": None} for name in asked}  # which the values have kept already
     )
+    within = pandera.Check(
+        lambda at: at.between(decided.since, decided.until, "left"),
+        name=in_words(decided),
+        description="look at the clock of what made it, or widen serve.decided_at in params.yaml",
+    )
+    relaxed = relaxed.update_column(DECIDED_AT, checks=[*asked[DECIDED_AT].checks, within])
     for columns in requests.batches(asked | (dict.fromkeys(features, NUMBER) if own else {}), relaxed):
         try:
             found = predictor.predict(columns, given=own)
@@ -72,7 +82,7 @@ def main(source_path: Path, target: Path, zone: str | None = None, delimiter: st
     predictor = Predictor(model, online.Features(open_store(place.features)))
     rows, started = 0, time.perf_counter()
     with replacing(target) as draft, _writer(draft, target.suffix) as write:
-        for table in score(predictor, requests, params.threshold):
+        for table in score(predictor, requests, params.threshold, params.decided_at):
             write(table)
             rows += len(table)
             _progress(rows, requests.rows, time.perf_counter() - started)

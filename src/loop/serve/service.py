@@ -57,13 +57,15 @@ class Fronted(bentoml.Service):  # type: ignore[misc]
         """The application that a worker runs."""
         end_with(os.getppid())  # a worker, with BentoML's own process
 
+        import uvicorn
         from uvicorn.config import HTTP_PROTOCOLS
 
         from loop.serve.app import Front
-        from loop.serve.http1 import Http1
+        from loop.serve.http1 import Http1, Listener
 
         Http1.body_max = serve_settings.params().body_kb_max * 1024
         HTTP_PROTOCOLS["auto"] = f"{Http1.__module__}:{Http1.__name__}"  # BentoML lets nobody name one
+        uvicorn.Server = Listener  # type: ignore[misc] # nor a server
         return Front(super().to_asgi(is_main), running)
 
 
