@@ -1,6 +1,7 @@
 """init: a file of data becomes a problem of one's own, in place of the example, as one commit."""
 
 import json
+import os
 import shutil
 import sys
 from difflib import get_close_matches
@@ -83,16 +84,16 @@ def _write(data: Path, place: Path, texts: dict[str, str], found: Guess, called:
         copy(source, place)
     template_parts.remove(root)
     for name, text in texts.items():
-        files.write_text(root / name, text)
-    files.write_text(root / README, problem_files.readme(found, called))
+        files.write_text(root / name, text.rstrip("\n") + "\n")
+    files.write_text(root / README, problem_files.readme(found, called).rstrip("\n") + "\n")
     files.write_json(root / BEGUN, {"problem": called.table})
     template_parts.unlock(root)
     template_parts.stages(root, place.as_posix())
-    ruff = Path(sys.executable).parent / "ruff"
-    if ruff.is_file():
+    places = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    if ruff := shutil.which("ruff", path=places):
         written = [name for name in texts if name.endswith(".py")]
-        program.run([str(ruff), "check", "--quiet", "--fix", "--select", "I", *written], seconds=60)
-        program.run([str(ruff), "format", "--quiet", *written], seconds=60)
+        program.run([ruff, "check", "--quiet", "--fix", "--select", "I", *written], seconds=60)
+        program.run([ruff, "format", "--quiet", *written], seconds=60)
     git("add", "--all")
     try:
         git("commit", "--quiet", "--message", f"Begin {called.title}, from {data.name}")
