@@ -152,8 +152,11 @@ def test_a_listing_of_the_cache_that_is_not_what_it_is_named_is_dropped_and_made
     assert md5_of(stored(change, true).read_bytes()) == true.removesuffix(".dir")
 
 
-def test_a_forged_entry_of_the_run_cache_brings_nothing_into_a_review(change):
+@pytest.mark.parametrize("remote", [False, True], ids=["no remote", "a remote"])
+def test_a_forged_entry_of_the_run_cache_brings_nothing_into_a_review(change, tmp_path, remote):
     """It says that the stage once made other rows of what it reads: true objects, a true lock."""
+    if remote:  # without one DVC asks its run cache in vain, where it is to pull
+        change.run("dvc", "remote", "add", "--local", "--default", "r", str(tmp_path / "remote"))
     true = made(change, "examples", "data/examples")
     change.set_param("examples.rows_min", 11)
     change.commit()
