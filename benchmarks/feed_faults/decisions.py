@@ -1,8 +1,9 @@
-"""`python -m benchmarks.feed_faults.decisions [COUNT]`: what is advised on faulted histories, by the whole monitor.
+"""`python -m benchmarks.feed_faults.decisions [COUNT]`: what the whole monitor advises on faulted histories.
 
 Faults of the held-out half, in an order drawn by chance, on problems that have a model: the example and the
 second problem. `loop monitor` is run on each 14 and 28 days after its first day, and on the same day without
-it. Wrong is "retrain", and "nothing". Needs the results of `loop run`. The first COUNT of each problem are
+it. Wrong is "retrain", and "nothing". A fault that changes no row (the hours lost of a table without such
+hours) counts as none. Needs the results of `loop run`. The first COUNT of each problem are
 run that benchmarks/feed_faults.json does not hold yet; the table goes to standard output.
 """
 
@@ -75,13 +76,13 @@ def drawn(problem: str) -> list[Case]:
 
 def _second(path: Path) -> Path:
     sys.path[:0] = [str(ROOT / "tests")]
-    from conftest import Warm
     from support.small_problem import small
+    from support.warm import Warm
 
     warm = Warm()
     os.environ["WARM_BIN"] = str(warm.bin)
     try:
-        return small(path).path
+        return Path(small(path).path)
     finally:
         warm.stop()
 
@@ -129,24 +130,33 @@ def answer(problem: str, known: int, count: int) -> None:
             after = whole[target.time] >= first  # noqa: B023 - asked before the next case
             if after.any():
                 own = kind.plant(whole, after, target, kind.sizes[size])  # noqa: B023
+                changed[0] |= not own.equals(whole)  # noqa: B023
                 kept = own[target.time] >= found[target.table][target.time].min()  # noqa: B023
                 found[target.table] = own[kept].reset_index(drop=True)  # noqa: B023
             return found
 
-        said = {}
+        said: dict[str, str] = {}
+        changed = [False]
         for days in AFTER:
             now = first + days * DAY
             if f"{now}" not in without:
-                source.tables = usual
+                source.tables = usual  # type: ignore[assignment]
                 without[f"{now}"] = monitor.find([], now).decision
-            source.tables = faulted
+            source.tables = faulted  # type: ignore[assignment]
             try:
                 found = monitor.find([], now)
                 said[f"{days}"], reason = found.decision, found.reason
             except LoopError as error:  # of the fault, since the history without it gave none
                 said[f"{days}"], reason = "error", str(error)
             said[f"{days} without"] = without[f"{now}"]
-        case = {"kind": kind.name, "size": size, "table": target.table, "first": day, **said}
+        case = {
+            "kind": kind.name,
+            "size": size,
+            "table": target.table,
+            "first": day,
+            "changed": changed[0],
+            **said,
+        }
         print("case", json.dumps({**case, "reason": reason[:200]}), flush=True)
 
 
@@ -159,7 +169,7 @@ def table(found: dict[str, Any]) -> str:
     ]
     for name, one in found.items():
         for sizes, word in (((0,), "small"), ((1,), "middle"), ((2,), "gross"), ((0, 1, 2), "all")):
-            cases = [case for case in one.get("decisions", []) if case["size"] in sizes]
+            cases = [case for case in one.get("decisions", []) if case["changed"] and case["size"] in sizes]
             if not cases:
                 continue
             last = Counter(case[f"{AFTER[-1]}"] for case in cases)

@@ -99,9 +99,7 @@ def _alarms(finding: Finding, room: int) -> list[str]:
         for one in alarms(finding)
     ]
     rows += [
-        f"accepted: {one.summary} ({one.accepted})"
-        for one in finding.changes
-        if one.accepted is not None
+        f"accepted: {one.summary} ({one.accepted})" for one in finding.changes if one.accepted is not None
     ]
     if finding.signals and not rows:
         rows = [f"none of {len(finding.signals)} signals"]
