@@ -57,6 +57,13 @@ def test_new_training_rows_are_asked_from_the_end_of_what_judged_the_champion(as
     assert "weather.temperature of station north, since 2024-06-10" in check.finding
 
 
+def test_the_line_of_the_check_names_the_first_changes_and_counts_the_others(asked):
+    found = feed_check.changes(CHAMPION, CANDIDATE, {}) * 5
+    finding = feed_check.check(found).finding
+    assert finding.endswith("; and 2 more changes")
+    assert len(finding) < 500  # what a line of the comment holds
+
+
 def test_a_change_of_code_alone_asks_nothing(asked):
     assert feed_check.changes(CHAMPION, CHAMPION, {}) == []
     assert asked == []

@@ -117,7 +117,7 @@ def _case(
         series=snapshot.series if snapshot else [],
         constant=snapshot.constant if snapshot else [],
         breached=snapshot.breached if snapshot else [],
-        changes=[one.summary for one in changed if one.accepted is None],
+        changes=[f"{one.place}, since {one.since}: {one.what}" for one in changed if one.accepted is None],
         changed=next((one.since for one in changed if one.accepted is None), None),
         attempts=[one.day for one in earlier],
         trained=champion.windows.as_of,

@@ -3,6 +3,7 @@
 from typing import Any
 
 from loop.base import files
+from loop.base.counted import counted
 from loop.data import feed_changes
 from loop.data.feed_changes import Change, matches
 from loop.review.verdict import Check, FeedChange
@@ -10,6 +11,7 @@ from loop.settings.params import Windows
 from loop.settings.paths import VALID
 from problem import source
 
+NAMED = 3  # in the line of the check; the section has all with what they were and are
 REASON = "a fault of a feed looks like a changed world, and a model that trains on it learns it"
 
 
@@ -30,13 +32,15 @@ def changes(champion: Windows, own: Windows, base: Any) -> list[FeedChange]:
 
 def check(found: list[FeedChange]) -> Check:
     """Inconclusive while nobody has explained a change."""
-    open_ones = [one.summary for one in found if one.accepted is None]
+    open_ones = [f"{one.place}, since {one.since}" for one in found if one.accepted is None]
+    more = f"; and {counted(len(open_ones) - NAMED, 'more change')}" if open_ones[NAMED:] else ""
     return Check(
         name="feed_changes",
         result="inconclusive" if open_ones else "pass",
         figure=float(len(open_ones)),
         limit=0.0,
-        finding="; ".join(open_ones) or "no change of the feed on new training rows is unexplained",
+        finding="; ".join(open_ones[:NAMED]) + more
+        or "no change of the feed on new training rows is unexplained",
         reason=REASON,
     )
 

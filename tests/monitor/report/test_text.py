@@ -127,6 +127,22 @@ def test_a_change_of_the_feed_says_place_day_was_and_is_everywhere():
         assert "the partner left" in words
 
 
+def test_a_long_change_is_told_whole_and_what_does_not_fit_is_counted():
+    was, now = ("a value of its own, " * 5 + end for end in ("the old end", "the new end"))
+    finding = findings.suspected_feed_fault()
+    one = finding.changes[0].model_copy(
+        update={"before": was, "after": now, "summary": f"weather.temperature_f: was {was}, is {now}"}
+    )
+    for changes in ([one], [one] * 9):
+        long = finding.model_copy(update={"changes": changes})
+        for text in (report.terminal(long), report.markdown(long)):
+            words = " ".join(re.sub(r"[|`]", " ", text).split())
+            assert was in words
+            assert now in words
+            assert "…" not in words
+    assert "more" in report.terminal(long)
+
+
 def test_where_the_loss_rose_is_named_with_the_loss_then_and_now():
     finding = findings.loss()
     for text in (report.terminal(finding), report.markdown(finding), page(finding)):

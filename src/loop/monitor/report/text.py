@@ -72,10 +72,10 @@ def markdown(finding: Finding, files: str = "") -> str:
     return fitted(text, LONGEST, f"_Cut here, because it would be too long; `{HTML_REPORT}` has all of it._")
 
 
-def _wrapped(name: str, text: str, most: int) -> list[str]:
-    """A named text in at most so many lines of the terminal; none where there is nothing to say."""
+def _wrapped(name: str, text: str, most: int | None = None) -> list[str]:
+    """A named text in lines of the terminal, at most so many; none where there is nothing to say."""
     room = WIDE - 11
-    lines = wrap(plain(text), room, max_lines=most, placeholder=" …") if text else []
+    lines = wrap(plain(text, LONGEST), room, max_lines=most, placeholder=" …") if text else []
     return [f"  {name if place == 0 else '':<8} {line}" for place, line in enumerate(lines)]
 
 
@@ -86,7 +86,7 @@ def _alarms(finding: Finding, room: int) -> list[str]:
         f"broken by {counted(one.rows, 'row')}"
         for one in finding.breaches
     ]
-    rows += [plain(one.summary, 300) for one in finding.changes if one.accepted is None]
+    rows += [one.summary for one in finding.changes if one.accepted is None]
     rows += [
         ", ".join(
             [
@@ -99,15 +99,13 @@ def _alarms(finding: Finding, room: int) -> list[str]:
         for one in alarms(finding)
     ]
     rows += [
-        f"accepted: {plain(one.summary, 200)} ({plain(one.accepted, 100)})"
-        for one in finding.changes
-        if one.accepted is not None
+        f"accepted: {one.summary} ({one.accepted})" for one in finding.changes if one.accepted is not None
     ]
     if finding.signals and not rows:
         rows = [f"none of {len(finding.signals)} signals"]
     lines: list[str] = []
     for place, row in enumerate(rows):
-        more = _wrapped("" if lines else "alarms", row, 3)
+        more = _wrapped("" if lines else "alarms", row)
         if len(lines) + len(more) + (place < len(rows) - 1) > room:
             return [*lines, *_wrapped("" if lines else "alarms", f"and {len(rows) - place} more", 1)]
         lines += more
