@@ -17,8 +17,8 @@ def test_a_retrain_on_either_day_counts_as_wrong_and_nothing_on_the_last():
     said = [("retrain", "nothing"), ("nothing", "suspected feed fault"), ("nothing", "nothing")]
     cases = [{"size": 2, "changed": True, "14": first, "28": last} for first, last in said]
     cases.append({"size": 2, "changed": False, "14": "retrain", "28": "nothing"})  # no row is another
-    last = decisions.table({"flights": {"decisions": cases}, "rides": {}}).splitlines()[-1]
+    last = decisions.table({"stops": {"decisions": cases}, "rides": {}}).splitlines()[-1]
     cells = [cell.strip() for cell in last.strip("|").split("|")]
-    assert cells[:4] == ["flights", "all", "3", "1"]
+    assert cells[:4] == ["stops", "all", "3", "1"]
     assert cells[5] == "2"
     assert cells[7] == "suspected feed fault 1"
