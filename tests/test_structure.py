@@ -172,7 +172,7 @@ def test_the_closure_of_a_module_finds_lazy_imports_and_templates(tmp_path):
     src = tmp_path / "src"
     (src / "c").mkdir(parents=True)
     (src / "a.py").write_text("def f():\n    import b\n    return 'page.j2'\n")
-    (src / "b.py").write_text("from c import d\nif TYPE_CHECKING:\n    import e\n")
+    (src / "b.py").write_text("from c import d\nEND = '.j2'\nif TYPE_CHECKING:\n    import e\n")
     (src / "c/__init__.py").write_text('"""C."""\n')
     for name in ("c/d.py", "e.py"):
         (src / name).write_text("")

@@ -54,7 +54,7 @@ def _named(text: str) -> tuple[list[str], set[str]]:
     except SyntaxError:
         return [], set()
     texts = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
-    return imports(tree), {one for one in texts if one.endswith(".j2")}
+    return imports(tree), {one for one in texts if one.removesuffix(".j2") not in ("", one)}
 
 
 def _run(tree: ast.AST) -> Iterator[ast.AST]:
