@@ -41,6 +41,16 @@ def test_a_name_that_code_cannot_use_gets_one_that_it_can(tmp_path):
     }  # fmt: skip
 
 
+def test_the_index_that_pandas_writes_first_is_the_row(tmp_path):
+    pd.DataFrame({"row": [7, 8], "b": [1, 2]}).to_csv(tmp_path / "some.csv")
+    found = data_file.read(tmp_path / "some.csv")
+    assert found.frame.to_dict("records") == [
+        {"row": "0", "row_": "7", "b": "1"},
+        {"row": "1", "row_": "8", "b": "2"},
+    ]
+    assert found.names == {"row": "Unnamed: 0", "row_": "row"}
+
+
 def test_a_folder_of_parts_is_one_table_and_parts_that_differ_are_not(tmp_path):
     for month in ("2024-01", "2024-02"):
         written(tmp_path, ROWS, f"{month}.csv")

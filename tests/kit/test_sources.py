@@ -67,6 +67,19 @@ def test_parquet_keeps_its_own_types_whatever_wrote_it(tmp_path, monkeypatch):
     assert rows["row"].tolist() == [0, 1]
 
 
+def test_parts_of_a_folder_are_one_table_with_their_index_and_without_marks_of_their_writer(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "some").mkdir()
+    for at in (2, 1):
+        frame = pd.DataFrame({"n": [at]}, index=pd.Index([f"id{at}"], name="id"))
+        frame.to_parquet(tmp_path / f"some/{at}.pq")
+    (tmp_path / "some/_SUCCESS").touch()
+    rows = Files("some/*", {"id": "text", "n": "whole"}).read()
+    assert rows.to_dict("records") == [{"id": "id1", "n": 1}, {"id": "id2", "n": 2}]
+
+
 @pytest.mark.parametrize(
     ("kinds", "said"),
     [

@@ -7,7 +7,7 @@ import codecs
 import csv
 import keyword
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +15,14 @@ import pandas as pd
 import pyarrow as pa
 
 from loop.base.errors import LoopError, first_line
-from loop.kit.sources import MISSING
+from loop.kit.sources import MISSING, PARQUET
 
-CSV, PARQUET = (".csv", ".tsv", ".txt"), (".parquet", ".pq")
+CSV = (".csv", ".tsv", ".txt")
 SIGNS = (",", ";", "\t", "|")
 COLUMNS_MAX = 500
 HEAD = 2**16  # characters in which the sign between columns shows
-TAKEN = {"decided_at", "label", "label_known_at", "score", "model_version", "request_id"}  # by the machinery
+ROW, UNNAMED = "row", "Unnamed: 0"  # the index that pandas and R write first, and what pandas calls it
+TAKEN = {ROW, "decided_at", "label", "label_known_at", "score", "model_version", "request_id"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def _parts(path: Path) -> list[Path]:
 def _parquet(path: Path, parts: list[Path]) -> DataFile:
     frames = [pd.read_parquet(part) for part in parts]
     frames = [frame.reset_index() if frame.index.name else frame for frame in frames]
-    names = _named(path, map(str, frames[0].columns))
+    names = _named(path, [str(name).strip() for name in frames[0].columns])
     for part, frame in zip(parts, frames, strict=True):
         _alike(part, list(map(str, frame.columns)), list(names.values()))
     whole = pd.concat(frames, ignore_index=True)
@@ -146,30 +147,26 @@ def _alike(part: Path, names: list[str], wanted: list[str]) -> None:
         raise LoopError(f"{part} has other columns than the first part: {odd}", "the same columns", "fix it")
 
 
-def _named(path: Path, header: Iterable[str]) -> dict[str, str]:
+def _named(path: Path, header: Sequence[str]) -> dict[str, str]:
     """The file's columns by a name that code can use. Raises LoopError for what names none."""
-    header_names = list(header)
-    names = list(header_names)
+    names = list(header)
     if len(names) > COLUMNS_MAX:
         raise LoopError(
             f"{path} has {len(names):,} columns", f"at most {COLUMNS_MAX}", "keep those that may matter"
         )
-    if names and not names[0]:
-        names[0] = "row"  # the index that pandas and R write first
-    if empty := [str(at + 1) for at, name in enumerate(names) if not name.strip()]:
-        raise LoopError(f"{path}: column {', '.join(empty)} has no name", "a name for each column", "add it")
-    first_unnamed = bool(header_names) and not header_names[0]
     found: dict[str, str] = {}
+    if names and not names[0]:
+        found[ROW], names = UNNAMED, names[1:]
+    if empty := [str(at) for at, name in enumerate(header, 1) if at > 1 and not name]:
+        raise LoopError(f"{path}: column {', '.join(empty)} has no name", "a name for each column", "add it")
     for name in names:
-        plain = re.sub(r"\W+", "_", name.strip()).strip("_").lower() or "column"
+        plain = re.sub(r"\W+", "_", name).strip("_").lower() or "column"
         plain = f"column_{plain}" if plain[0].isdigit() else plain
         plain = f"{plain}_" if keyword.iskeyword(plain) or plain in TAKEN else plain
         if plain in found:
             twice = f"`{found[plain]}` and `{name}`" if found[plain] != name else f"`{name}` twice"
             raise LoopError(f"{path} has the columns {twice}", "each column once", "rename or drop one")
         found[plain] = name
-    if first_unnamed:
-        found["row"] = "Unnamed: 0"  # as pandas reads it
     return found
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from loop.base.errors import LoopError, UsageError
 from loop.init import column_kinds
 from loop.init.column_kinds import Column
-from loop.init.data_file import DataFile
+from loop.init.data_file import ROW, DataFile
 from loop.kit.models import Task
 from loop.kit.sources import typed
 
@@ -307,7 +307,7 @@ def _key(
     ]
     alone = [one for one in usable if one.distinct == len(one.values)]
     if named := [
-        one for one in alone if one.kind == "text" or column_kinds.CODE.search(one.name) or one.name == "row"
+        one for one in alone if one.kind == "text" or column_kinds.CODE.search(one.name) or one.name == ROW
     ]:
         said.append(Said(f"key: {named[0].name}", "it has a different value in each row", "sure", "--key"))
         return (named[0].name,)
@@ -333,18 +333,8 @@ def _left_out(
     for one in found.values():
         if one.name in fixed:
             continue
-        if one.name in named:
-            left[one.name] = "as you said"
-        elif one.distinct < 2 and not one.missing:
-            left[one.name] = "always the same"
-        elif one.personal:
-            left[one.name] = "it looks personal: what is not needed is not kept"
-        elif one.kind == "instant":
-            left[one.name] = "another time: a model would need what it is relative to"
-        elif one.prose:
-            left[one.name] = "free text"
-        elif one.kind in ("text", "whole") and one.distinct == len(one.values) and len(one.values) > FEW_ROWS:
-            left[one.name] = "another value in each row: it names the row"
+        if reason := "as you said" if one.name in named else _useless(one):
+            left[one.name] = reason
         if one.odd:
             suspected.append(f"{one.name}: nearly all are numbers, but not {', '.join(map(repr, one.odd))}")
     if time is not None and (holes := _holes(time)):
@@ -354,6 +344,22 @@ def _left_out(
     if missing := int(label.values.isna().sum()):
         suspected.append(f"{label.name}: {missing:,} rows have no label; they are scored, and train nothing")
     return left, suspected
+
+
+def _useless(one: Column) -> str:
+    """Why a model cannot use a column, or must not; nothing where it can."""
+    if one.distinct < 2 and not one.missing:
+        return "always the same"
+    if one.name == ROW:
+        return "the number of the row"
+    if one.personal:
+        return "it looks personal: what is not needed is not kept"
+    if one.kind == "instant":
+        return "another time: a model would need what it is relative to"
+    if one.prose:
+        return "free text"
+    each = one.kind in ("text", "whole") and one.distinct == len(one.values) and len(one.values) > FEW_ROWS
+    return "another value in each row: it names the row" if each else ""
 
 
 FEW_ROWS = 50  # up to which a number may differ in each row by itself

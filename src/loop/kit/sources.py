@@ -15,6 +15,7 @@ import pandas as pd
 
 Kind = Literal["number", "whole", "text", "flag", "instant"]
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
+PARQUET = (".parquet", ".pq")
 TRUE, FALSE = ("true", "yes", "y", "t", "1", "1.0"), ("false", "no", "n", "f", "0", "0.0")
 DECIDED_AT, KNOWN_AT = "decided_at", "label_known_at"
 AT_ONCE = pd.Timedelta(seconds=1)  # after which a label is known that is known at once
@@ -47,10 +48,10 @@ class Files:
 
     def read(self) -> pd.DataFrame:
         """All rows: float64, int64, str, bool and datetime64[us, UTC]. Raises SourceError."""
-        paths = sorted(glob(self.pattern))
+        paths = sorted(path for path in map(Path, glob(self.pattern)) if path.name[0] not in "._")
         if not paths:
             raise SourceError(f"there is no file at {self.pattern}")
-        whole = pd.concat([self._one(Path(path)) for path in paths], ignore_index=True)
+        whole = pd.concat([self._one(path) for path in paths], ignore_index=True)
         made = {
             name: self._typed(name, kind, whole[name])
             for name, kind in self.columns.items()
@@ -62,8 +63,9 @@ class Files:
 
     def _one(self, path: Path) -> pd.DataFrame:
         inside = {self.names.get(name, name): name for name in self.columns if name != self.row}
-        if path.suffix == ".parquet":
+        if path.suffix.lower() in PARQUET:
             frame = pd.read_parquet(path)
+            frame = frame.reset_index() if frame.index.name else frame
         else:
             frame = pd.read_csv(
                 path, sep=self.delimiter, encoding=self.encoding, dtype="str", keep_default_na=False
