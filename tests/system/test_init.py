@@ -12,6 +12,7 @@ from conftest import Repo, copy, copy_sources
 
 WORDS = re.compile(r"flight|carrier|airport|airline", re.IGNORECASE)  # of the example that leaves
 TESTS = ["tests/contract", "tests/problem"]
+DOCS = "docs"  # a path that this file named would be one that it is reached by
 
 
 def sales(rows: int = 4000) -> pd.DataFrame:
@@ -66,9 +67,12 @@ def test_it_is_one_commit_and_nothing_that_speaks_of_the_example_is_left(shop):
     assert not [name for name in listed if WORDS.search(name)]
     texts = {name: (shop.path / name).read_text(errors="replace") for name in listed}
     assert not [name for name, text in texts.items() if WORDS.search(text)]
-    assert {"README.md", "src/problem/source.py", "tests/contract/test_problem.py", "docs/review.md"} <= set(
-        listed
-    )
+    assert {
+        "README.md",
+        "src/problem/source.py",
+        "tests/contract/test_problem.py",
+        f"{DOCS}/review.md",
+    } <= set(listed)
     assert not [name for name in listed if name.startswith(("benchmarks/", "tests/system/"))]
 
 
