@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from loop.kit.types import Metric
 from loop.monitor.signals import performance
 from loop.monitor.signals.performance import daily, loss_metric
 from problem import metrics
-from problem.metrics import Metric
 from support.monitor_case import settings
 
 SINCE, BASELINE, UNTIL = "2013-01-01", "2013-06-01", "2013-07-27"
