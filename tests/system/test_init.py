@@ -151,6 +151,8 @@ def test_work_that_is_not_committed_is_not_touched(bare_copy, tmp_path):
 def test_rows_without_a_time_are_held_out_by_their_key(bare_copy, tmp_path):
     frame = load_breast_cancer(as_frame=True).frame.rename(columns={"target": "benign"})
     frame.to_parquet(tmp_path / "cells.parquet")
+    bare_copy.git("config", "user.name", "ann")
+    bare_copy.git("config", "user.email", "ann@cells.example")
     bare_copy.run("loop", "init", str(tmp_path / "cells.parquet"), "--label", "benign")
     bare_copy.run("loop", "run")
     assert json.loads(bare_copy.text("reports/metrics.json"))["roc_auc"]["value"] > 0.95
