@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loop.kit.metrics import log_loss
 from loop.stats import bootstrap, paired
 from loop.stats.paired import Gain
 from problem import metrics
@@ -57,7 +58,7 @@ def test_a_gain_is_the_difference_turned_so_that_above_zero_is_better(name):
 
 def test_the_interval_is_that_of_each_replicate_computed_on_resampled_rows():
     label, scores, codes = world(4, shift=0.5)
-    losses = [metrics.log_loss(label, score) for score in scores]
+    losses = [log_loss(label, score) for score in scores]
     drawn = []
     for times in WEIGHT.astype(int):
         rows = np.concatenate([np.flatnonzero(codes == day) for day in np.repeat(np.arange(DAYS), times)])
@@ -95,7 +96,7 @@ def test_the_gain_within_each_cluster_is_that_of_its_rows_alone():
     label, scores, codes = world(7, shift=0.5)
     found = paired.by_cluster(metrics.METRICS["log_loss"], label, scores, codes, DAYS)
     here = codes == 4
-    one, two = (metrics.log_loss(label[here], score[here]).mean() for score in scores)
+    one, two = (log_loss(label[here], score[here]).mean() for score in scores)
     assert found[4] == pytest.approx(one - two)
 
 
