@@ -105,7 +105,7 @@ def _out_of_fold(model: Champion, train: pd.DataFrame, planned: list[Fault], set
     fitted = train.drop(columns=["score", "decision"], errors="ignore")
     for number in sorted(block.unique()):
         asked = pd.concat([one[fitted.columns][block == number] for one in rows.values()], ignore_index=True)
-        scores = model.refit(fitted[block != number], asked).to_numpy(np.float64)
+        scores = model.refit(fitted[block != number], asked)
         found.loc[block == number] = scores.reshape(len(rows), -1).T
     return found
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loop.data import change_words
+from loop.data import change_words, score_columns
 from loop.data.day_hashes import dated
 from loop.data.features import DECIDED_AT
 from loop.settings.monitor_settings import Accepted
@@ -113,6 +113,8 @@ def tables(
     texts = [name for name in requests if not pd.api.types.is_numeric_dtype(requests[name])]
     kept = rows[[*dict.fromkeys([*texts, DECIDED_AT]), "label", "label_known_at"]]
     of_labels = ("label", "label_known_at")
+    if score_columns.CLASSES:  # shares of classes: their places have no mean
+        kept = kept.assign(label=kept["label"].map(dict(enumerate(score_columns.CLASSES))))
     return [*found, Table("labels", kept, DECIDED_AT, source.KEY, of_labels, ("",), of_labels)]
 
 

@@ -171,7 +171,8 @@ class Requests:
     The files' column `decided_at` says when a row was decided. Without one, rows are spread over a hundred
     days from 2000 on by the hash of their key: windows then draw rows at random, always the same ones, and
     nothing can be said of time. The files' column `label_known_at` says when the label became known; without
-    one it is so long `after` the decision. `positive` is the text of a label that counts as 1.
+    one it is so long `after` the decision. `positive` is the text of a label that counts as 1; of
+    several `classes`, a label is the place of its text among them.
     """
 
     table: str
@@ -180,6 +181,7 @@ class Requests:
     label: str
     after: pd.Timedelta = AT_ONCE
     positive: str | None = None
+    classes: Sequence[str] = ()
 
     def tables(
         self, since: pd.Timestamp, until: pd.Timestamp, as_of: pd.Timestamp
@@ -204,8 +206,11 @@ class Requests:
         """One row per request whose label was known at `as_of`: key, label, label_known_at (UTC)."""
         rows = tables[self.table]
         rows = rows[rows[KNOWN_AT] <= as_of]
-        values = rows[self.label]
-        label: Any = values if self.positive is None else (values == self.positive).astype("int64")
+        label: Any = rows[self.label]
+        if self.positive is not None:
+            label = (label == self.positive).astype("int64")
+        elif self.classes:
+            label = pd.Categorical(label, list(self.classes)).codes.astype("int64")
         return rows[[*self.key, KNOWN_AT]].assign(label=label)[[*self.key, "label", KNOWN_AT]]
 
 
