@@ -27,8 +27,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from loop.repo.closure import imports
-from support.closure import closure, packages, relocked
+from loop.repo.closure import imports, reached
+from support.closure import packages, relocked
 from support.states import clone, stored  # noqa: F401 - fixtures for every room
 from support.warm import Warm
 
@@ -84,7 +84,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     base = config.getoption("--touched-by")
     if base is None or not collection_path.name.startswith("test_"):
         return None
-    return True if not _touched(collection_path, base) else None
+    told = getattr(config, "workerinput", None)
+    touched = str(collection_path) in told["touched"] if told else _touched(collection_path, base)
+    return None if touched else True
+
+
+def pytest_configure_node(node: Any) -> None:
+    """Workers are told which files a change reaches: each would parse the whole tree."""
+    base = node.config.getoption("--touched-by")
+    node.workerinput["touched"] = [] if base is None else _all_touched(base)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -128,6 +136,11 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = pytest.ExitCode.OK  # the change reaches none
 
 
+@cache
+def _all_touched(base: str) -> list[str]:
+    return [str(path) for path in (ROOT / "tests").rglob("test_*.py") if _touched(path, base)]
+
+
 def _touched(test: Path, base: str) -> bool:
     changed = _changed(base)
     name = test.relative_to(ROOT).as_posix()
@@ -147,8 +160,17 @@ def _touched(test: Path, base: str) -> bool:
     ):
         return True
     modules = [name for name in found if name not in COMMAND_LINE]
-    paths = {path for module in modules for path in closure(module, ROOT)}
-    return bool(paths & changed or _relocked(base) & packages([test, *(ROOT / one for one in paths)]))
+    paths = reached(modules, _text)
+    if paths & changed:
+        return True
+    new = _relocked(base)
+    return bool(new and new & packages([test, *(ROOT / one for one in paths)]))
+
+
+@cache
+def _text(path: str) -> str | None:
+    """A file of the tree, which is read once for all tests that reach it."""
+    return (ROOT / path).read_text(encoding="utf-8") if (ROOT / path).is_file() else None
 
 
 @cache
