@@ -149,10 +149,9 @@ def _touched(test: Path, base: str) -> bool:
     if name.startswith("tests/contract/") and "params.yaml" in changed:
         return True
     text = test.read_text(encoding="utf-8")
-    if any(path in text for path in changed if path and not path.endswith(".py")):
-        return True
+    named = any(path in text for path in changed if path and not path.endswith(".py"))
     helpers = [ROOT / path for path in changed if path.startswith("tests/") and "/test_" not in path]
-    if any(helper.parent in test.parents for helper in helpers):
+    if named or any(helper.parent in test.parents for helper in helpers):
         return True
     found = imports(ast.parse(text))
     if COMMAND_LINE & set(found) and any(
@@ -284,6 +283,20 @@ def commands_in(folder: Path) -> list[str]:
 
 def copy_sources(target: Path) -> Repo:
     """The files that git has or would take, as one commit of a repository of its own."""
+    shutil.copytree(sources(), target, symlinks=True, dirs_exist_ok=True)
+    repo = Repo(target)
+    repo.git("update-index", "-q", "--refresh")
+    return repo
+
+
+def sources() -> Path:
+    """The repository that `copy_sources` copies, made once for all workers; nothing changes it."""
+    home = Path(os.environ["WARM_BIN"], f"sources{str(ROOT).replace('/', '+')}")
+    home.mkdir(exist_ok=True)
+    return _once(home, _make_sources)
+
+
+def _make_sources(target: Path) -> None:
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True
     ).stdout.decode()
@@ -294,7 +307,8 @@ def copy_sources(target: Path) -> Repo:
     repo = Repo(target)
     repo.git("init", "--quiet", "--initial-branch=main")
     repo.commit()
-    return repo
+    repo.git("repack", "-adq")
+    repo.git("prune-packed", "--quiet")
 
 
 def copy(repo: Repo, target: Path) -> Repo:
@@ -308,12 +322,17 @@ def shared(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], ob
     base = factory.getbasetemp()
     home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
     home.mkdir(exist_ok=True)
+    return Repo(_once(home, make))
+
+
+def _once(home: Path, make: Callable[[Path], object]) -> Path:
+    """What the first process to ask makes in a folder."""
     with (home / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (home / "done").exists():
             make(home / "repo")
             (home / "done").touch()
-    return Repo(home / "repo")
+    return home / "repo"
 
 
 @pytest.fixture(scope="session")
