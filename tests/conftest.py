@@ -20,7 +20,8 @@ from typing import Any
 
 # No core is idle: threads of one worker would wait for another's.
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each process would compile the repository's code anew
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each process would compile all code anew
+sys.dont_write_bytecode = False
 
 import hypothesis
 import pandas as pd
