@@ -21,7 +21,6 @@ from typing import Any
 # No core is idle: threads of one worker would wait for another's.
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each process would compile all code anew
-sys.dont_write_bytecode = False
 
 import hypothesis
 import pandas as pd
@@ -33,6 +32,7 @@ from support.closure import packages, relocked
 from support.states import clone, stored  # noqa: F401 - fixtures for every room
 from support.warm import Warm
 
+sys.dont_write_bytecode = False  # whatever the shell said: each worker would compile the tests anew
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and all below
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # so does `nohup`: what the tests start shall not
     signal.signal(signal.SIGHUP, lambda *_: None)
