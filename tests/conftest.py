@@ -105,9 +105,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in whole]
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """For `-n auto`: one more than cores, since containers, servers and refused pushes are waited for."""
-    return (os.cpu_count() or 1) + 1
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """For `-n auto`: one more than cores where containers, servers and refused pushes are waited for."""
+    return (os.cpu_count() or 1) + (not config.getoption("--fast"))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
