@@ -82,12 +82,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     if config.getoption("--fast") and collection_path in SLOW:
         return True
-    base = config.getoption("--touched-by")
-    if base is None or not collection_path.name.startswith("test_"):
+    base, tests = config.getoption("--touched-by"), ROOT / "tests"
+    folder = tests in collection_path.parents and collection_path.is_dir()
+    if base is None or not (folder or collection_path.name.startswith("test_")):
         return None
     told = getattr(config, "workerinput", None)
-    touched = str(collection_path) in told["touched"] if told else _touched(collection_path, base)
-    return None if touched else True
+    touched = told["touched"] if told else _all_touched(base)
+    here = str(collection_path) + folder * os.sep  # fixtures of a folder that holds none need not be imported
+    return None if any(path.startswith(here) for path in touched) else True
 
 
 def pytest_configure_node(node: Any) -> None:
