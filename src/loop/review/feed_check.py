@@ -46,8 +46,7 @@ def check(found: list[FeedChange]) -> Check:
         result="inconclusive" if open_ones else "pass",
         figure=float(len(open_ones)),
         limit=0.0,
-        finding="; ".join(open_ones[:NAMED]) + more
-        or "no change of the feed on new rows is unexplained",
+        finding="; ".join(open_ones[:NAMED]) + more or "no change of the feed on new rows is unexplained",
         reason=REASON,
     )
 
