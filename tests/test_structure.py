@@ -141,7 +141,7 @@ def test_statistics_touch_no_file_no_tracker_and_no_clock(path):
 
 @pytest.mark.parametrize("path", [p for p in MODULES if p.name == "__init__.py"], ids=named)
 def test_a_package_runs_nothing_when_imported(path):
-    """Stages do not list __init__.py: it holds a docstring, and functions that a person calls in a notebook."""
+    """Stages do not list __init__.py: a docstring, and functions that a person calls."""
     tree = ast.parse(path.read_text())
     assert ast.get_docstring(tree)
     run = [node for node in tree.body[1:] if not isinstance(node, ast.FunctionDef)]
