@@ -32,7 +32,7 @@ from loop.init.guess import Guess, Said
 from loop.kit.sources import typed
 
 STEPS = "problem.steps"
-KNOWN = ("sklearn.", "numpy.dtype", "functools.partial", f"{STEPS}.")  # how types that may be in a file begin
+KNOWN = ("sklearn.", "numpy.dtype", "functools.partial")  # how types that a file may hold begin
 ROWS = 5000  # that it is tried on
 
 
@@ -76,7 +76,12 @@ def _of_file(path: Path) -> Any:
         types = skops.io.get_untrusted_types(file=path)
     except Exception as error:  # whatever skops stumbles over
         raise _unreadable(path, error) from None
-    _refuse_types(types, str(path))
+    if strange := sorted(name for name in types if not name.startswith(KNOWN)):
+        raise LoopError(
+            f"{path} holds types that are not scikit-learn's: {', '.join(strange)}",
+            "a Pipeline of scikit-learn's parts, or one of a module of yours",
+            "name it as module:name: classes and functions of the module come along as code",
+        )
     try:
         return skops.io.load(path, trusted=types)
     except Exception as error:
@@ -89,15 +94,6 @@ def _unreadable(path: Path, error: Exception) -> LoopError:
         "a file that skops wrote, by a scikit-learn like that of uv.lock",
         "write it anew by `skops.io.dump`, or name the pipeline as module:name",
     )
-
-
-def _refuse_types(types: list[str], of: str) -> None:
-    if strange := sorted(name for name in types if not name.startswith(KNOWN)):
-        raise LoopError(
-            f"{of} holds types that are not scikit-learn's: {', '.join(strange)}",
-            "a Pipeline of scikit-learn's parts, or one of a module of yours",
-            "name it as module:name: classes and functions of the module come along as code",
-        )
 
 
 def _of_module(module: str, name: str) -> Any:
@@ -145,7 +141,7 @@ def onto(found: Guess, model: Pipeline, given: str) -> tuple[Guess, Taken]:
     whole = model if _names_columns(model) else _wrapped(model, read)
     expression = code.of(whole, params)
     steps = own_steps.source(code.own) if code.own else None
-    taken = Taken(tuple(sorted(code.imports)), expression, params, steps, (), given)
+    taken = Taken(tuple(sorted(code.imports)), expression, params, steps, (), Path(given).name)
     names = ", ".join(name for name, _ in model.steps)
     tuned = f"; {', '.join(params)} in params.yaml" if params else ""
     said = Said(f"model: {Path(given).name}", f"steps {names}{tuned}", "sure", "--model")
@@ -273,7 +269,6 @@ def _tried(found: Guess, taken: Taken) -> list[str]:
                 "parts that skops can write: no pickle is used",
                 "look at what the step keeps of its fit",
             ) from None
-    _refuse_types(types, "the fitted pipeline")
     return sorted(types)
 
 
