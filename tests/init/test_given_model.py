@@ -268,6 +268,16 @@ def test_a_class_that_needs_another_file_is_refused(home):
         taken(given_model.load("needs:model"))
 
 
+def test_what_a_pipeline_warns_of_is_said(home):
+    Path("old.py").write_text(
+        MODULE.replace("return np.", "import warnings; warnings.warn('it is old'); return np.")
+    )
+    with pytest.warns(UserWarning, match="it is old"):
+        model = given_model.load("old:model")
+    found, _ = taken(model)
+    assert [one for one in found.suspected if "UserWarning: it is old" in one]
+
+
 def line(*columns: str, last: object = None, step: object = "passthrough") -> Pipeline:
     return Pipeline(
         [("columns", ColumnTransformer([("all", step, list(columns))])), ("line", last or Ridge())]

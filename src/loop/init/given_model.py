@@ -145,7 +145,10 @@ def onto(found: Guess, model: Pipeline, given: str) -> tuple[Guess, Taken]:
     names = ", ".join(name for name, _ in model.steps)
     tuned = f"; {', '.join(params)} in params.yaml" if params else ""
     said = Said(f"model: {Path(given).name}", f"steps {names}{tuned}", "sure", "--model")
-    return replace(found, guesses=(*found.guesses, said)), replace(taken, trusted=tuple(_tried(found, taken)))
+    types, warned = _tried(found, taken)
+    notes = tuple(f"the pipeline warns: {text}" for text in warned)
+    found = replace(found, guesses=(*found.guesses, said), suspected=(*found.suspected, *notes))
+    return found, replace(taken, trusted=tuple(types))
 
 
 def _hold_task(found: Guess, model: Pipeline) -> None:
@@ -235,15 +238,15 @@ def _as_read(one: Column, values: pd.Series) -> Column:
     return one
 
 
-def _tried(found: Guess, taken: Taken) -> list[str]:
-    """The types that its file will hold, once the code was fitted on some rows. Raises LoopError."""
+def _tried(found: Guess, taken: Taken) -> tuple[list[str], list[str]]:
+    """The types that its file will hold, and what it warns of, once fitted on some rows. Raises LoopError."""
     label = truth(found)
     rows = label.dropna().index
     rows = rows[:: max(1, len(rows) // ROWS)]
     frame = pd.DataFrame({name: found.columns[name].values for name in (*found.inputs, *_keys(found))})
     frame = frame.assign(decided_at=decided_at(found)).loc[rows]
-    with _steps(taken.steps), threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _steps(taken.steps), threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         try:
             scope: dict[str, Any] = {}
             lines = "\n".join(taken.imports)
@@ -269,7 +272,12 @@ def _tried(found: Guess, taken: Taken) -> list[str]:
                 "parts that skops can write: no pickle is used",
                 "look at what the step keeps of its fit",
             ) from None
-    return sorted(types)
+    warned = dict.fromkeys(
+        f"{one.category.__name__}: {str(one.message).splitlines()[0]}"
+        + ("; the tests take it for an error" if issubclass(one.category, DeprecationWarning) else "")
+        for one in caught
+    )
+    return sorted(types), list(warned)
 
 
 def _keys(found: Guess) -> tuple[str, ...]:
