@@ -58,13 +58,13 @@ def test_a_rebuild_that_fails_says_why(tmp_path, monkeypatch):
 def lacking(root: Path, error: Exception) -> artifacts.Stored:
     """Stored outputs of which none can be had."""
 
-    def get_file(path: str, target: str) -> None:
+    def get(path: str, target: str, recursive: bool) -> None:
         if not Path(target).is_dir():
             Path(target).write_text("half of it")
         raise error
 
     stored = object.__new__(artifacts.Stored)
-    stored.root, stored._files = root, SimpleNamespace(get_file=get_file)
+    stored.root, stored._files = root, SimpleNamespace(get=get, isdir=lambda path: not Path(path).suffix)
     return stored
 
 

@@ -44,6 +44,10 @@ def init(
     positive: Annotated[str | None, typer.Option(help="The label's value that is to be told.")] = None,
     zone: Annotated[str | None, typer.Option(help="Where times without a zone are at home.")] = None,
     leave_out: Annotated[str | None, typer.Option(help="Columns not to use, with commas.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="A scikit-learn Pipeline that there is: FILE.skops, or module:name."),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="What people call it; the file's name by default.")] = None,
     force: Annotated[
         bool, typer.Option("--force", help="In spite of uncommitted work, or of a problem that is there.")
@@ -74,7 +78,7 @@ def init(
         leave_out=tuple(filter(None, (leave_out or "").split(","))),
         name=name,
     )
-    begin.main(data, options, force=force, dry_run=dry_run)
+    begin.main(data, options, model=model, force=force, dry_run=dry_run)
 
 
 @commands.command()

@@ -13,7 +13,7 @@ import pandas as pd
 
 from loop.base import files, program
 from loop.base.errors import LoopError, UsageError
-from loop.init import data_file, problem_files, template_parts
+from loop.init import data_file, given_model, problem_files, template_parts
 from loop.init.guess import Guess, Options, guess
 from loop.kit.models import Task
 from loop.repo.git import git
@@ -23,14 +23,17 @@ LARGE = 50e6  # bytes from which on a file does not belong in git
 README = "README.md"
 
 
-def main(data: Path, options: Options, *, force: bool, dry_run: bool) -> None:
+def main(data: Path, options: Options, *, model: str | None, force: bool, dry_run: bool) -> None:
     """Look at the data, say what they are taken for, write the problem and commit it."""
     if not (PARAMS.is_file() and PIPELINE.is_file()):
         raise LoopError(f"{PARAMS} or {PIPELINE} is missing", "the root of a repository", "change to it")
-    found = guess(data_file.read(data), options)
+    pipeline = given_model.load(model) if model else None
+    found, given = guess(data_file.read(data), options), None
+    if model and pipeline is not None:
+        found, given = given_model.onto(found, pipeline, model)
     called = problem_files.names(found, options.name)
     place, pattern = _place(data)
-    texts = problem_files.write(found, called, pattern)
+    texts = problem_files.write(found, called, pattern, given)
     print(_said(found, called, len(found.data.frame)))
     if dry_run:
         print("\nnothing is written: --dry-run")
@@ -88,7 +91,7 @@ def _write(data: Path, place: Path, texts: dict[str, str], found: Guess, called:
     files.write_text(root / README, problem_files.readme(found, called).rstrip("\n") + "\n")
     files.write_json(root / BEGUN, {"problem": called.table})
     template_parts.unlock(root)
-    template_parts.stages(root, place.as_posix())
+    template_parts.stages(root, place.as_posix(), steps=template_parts.STEPS in texts)
     places = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     if ruff := shutil.which("ruff", path=places):
         written = [name for name in texts if name.endswith(".py")]

@@ -1,6 +1,6 @@
 """The five files, params.yaml and the tests of a problem, as text: what was guessed, for people to edit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,10 @@ from loop.base.template import fill
 from loop.init import cautious, of_task
 from loop.init.cautious import Numbers, bounds, decided_at, listed, truth
 from loop.init.column_kinds import FEW, Column
+from loop.init.given_model import Taken
 from loop.init.guess import Guess, unit
 from loop.init.of_task import two
+from loop.init.template_parts import STEPS
 
 FOLDER = Path("data/source")
 STRONG = 0.5  # rank correlation with the label from which on a direction is expected
@@ -37,10 +39,11 @@ def names(found: Guess, given: str | None) -> Names:
     return Names(table, words[0].upper() + words[1:])
 
 
-def write(found: Guess, called: Names, pattern: str) -> dict[str, str]:
-    """The text of each file by its path; `pattern` is where the data lie."""
+def write(found: Guess, called: Names, pattern: str, given: Taken | None = None) -> dict[str, str]:
+    """The text of each file by its path; `pattern` is where the data lie, `given` a model that there is."""
     n = cautious.numbers(found)
     task = of_task.of(found, n)
+    n = replace(n, model=given.params) if given else n
     shared = {
         "task": task,
         "classes": list(found.classes),
@@ -55,7 +58,7 @@ def write(found: Guess, called: Names, pattern: str) -> dict[str, str]:
         "src/problem/schema.py": fill("loop.init", "schema.py.j2", **shared, **_schema(found, n)),
         "src/problem/features.py": fill("loop.init", "features.py.j2"),
         "src/problem/metrics.py": fill("loop.init", "metrics.py.j2", **shared, **_metrics(found, n)),
-        "src/problem/model.py": fill("loop.init", "model.py.j2", **shared, **_model(found, n)),
+        **_model_files(found, n, given, shared),
         "params.yaml": fill("loop.init", "params.yaml.j2", **shared, **_params(found, n, called)),
         "tests/problem/test_bad_data.py": fill("loop.init", "test_bad_data.py.j2", **shared, **_tests(found)),
     }
@@ -277,6 +280,21 @@ def _golden(found: Guess, n: Numbers) -> list[tuple[str, str]]:
 def _key(found: Guess, at: int) -> str:
     values = [at] if found.row else [_plain(found.columns[name].values.iloc[at]) for name in found.key]
     return f"({', '.join(map(repr, values))},)" if len(values) == 1 else f"({', '.join(map(repr, values))})"
+
+
+def _model_files(found: Guess, n: Numbers, given: Taken | None, shared: dict[str, Any]) -> dict[str, str]:
+    """The model, and the steps of one's own where a given one has such."""
+    if given is None:
+        return {"src/problem/model.py": fill("loop.init", "model.py.j2", **shared, **_model(found, n))}
+    scorer = {"binary": "probability", "regression": "expected"}.get(found.task)
+    model = fill(
+        "loop.init",
+        "given_model.py.j2",
+        given=given,
+        scorer=scorer,
+        classes=list(found.classes),
+    )
+    return {"src/problem/model.py": model, **({STEPS: given.steps} if given.steps else {})}
 
 
 def _model(found: Guess, n: Numbers) -> dict[str, Any]:

@@ -20,6 +20,7 @@ OWN = (
 )
 KEPT_TESTS = {"contract", "problem", "conftest.py", "support"}  # of any problem
 KEPT_SUPPORT = {"closure.py", "states.py", "warm"}
+STEPS = "src/problem/steps.py"
 LINK = re.compile(r"!?\[([^\]]*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
 
@@ -76,10 +77,13 @@ def unlock(root: Path) -> None:
         files.write_text(lock, re.sub(rf'(?m)^ *\{{ name = "{name}"[^\n]*\n', "", text))
 
 
-def stages(root: Path, source: str) -> None:
-    """Let the first stage of dvc.yaml depend on the files that the source reads."""
+def stages(root: Path, source: str, *, steps: bool) -> None:
+    """Let stages of dvc.yaml depend on the files that the source reads, and on steps of one's own."""
     path = root / "dvc.yaml"
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    lines = [line for line in lines if not line.startswith("      - data/source/")]
+    own, model = f"      - {STEPS}\n", "      - src/problem/model.py\n"
+    lines = [line for line in lines if not line.startswith("      - data/source/") and line != own]
+    if steps:
+        lines = [one for line in lines for one in ((line, own) if line == model else (line,))]
     lines.insert(lines.index("    deps:\n") + 1, f"      - {source}\n")
     files.write_text(path, "".join(lines))

@@ -28,14 +28,17 @@ class Stored:
         self._files = DVCFileSystem(str(here) if here else None, rev=commit)
 
     def bring(self, path: Path) -> bool:
-        """Bring an output to its place below `root`, if it can be had whole; else no file lies there."""
-        target = self.root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
+        """Bring a file or a folder to its place below `root`, if it can be had whole; else no file is."""
+        target, name = self.root / path, path.as_posix()
         try:
-            self._files.get_file(path.as_posix(), str(target))
-            lock = Commit(self._commit, self._here).yaml(PIPELINE_LOCK)  # a cache says itself what it holds
-            if dvc_lock.named(lock)[path.as_posix()] == files.md5(target):
-                return True
+            with files.replacing(target) as draft:
+                self._files.get(name, str(draft), recursive=self._files.isdir(name))
+                lock = Commit(self._commit, self._here).yaml(
+                    PIPELINE_LOCK
+                )  # a cache says itself what it holds
+                if dvc_lock.named(lock)[name] != files.md5(draft):
+                    raise ValueError(name)  # a cache says itself what it holds
+            return True
         except Exception:  # noqa: S110 - DVC's parts have errors of their own; it cannot be had
             pass
         if target.is_file():
