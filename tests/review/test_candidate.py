@@ -54,10 +54,7 @@ def behaviours(*figures: float):
     limit = SimpleNamespace(limit=0.0, reason="why")
     policy = SimpleNamespace(behaviour=SimpleNamespace(invariance=limit, direction=limit))
     scored = SimpleNamespace(holdout=pd.DataFrame({"a": [0.0, 0.0]}), score=lambda f: f["a"].to_numpy())
-    moves = [
-        Behaviour(str(by), "not lower", lambda frame, by=by: frame.assign(a=by))
-        for by in figures
-    ]
+    moves = [Behaviour(str(by), "not lower", lambda frame, by=by: frame.assign(a=by)) for by in figures]
     return policy, scored, moves
 
 
