@@ -20,18 +20,19 @@ from typing import Any
 
 # No core is idle: threads of one worker would wait for another's.
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each process would compile the repository's code anew
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each process would compile all code anew
 
 import hypothesis
 import pandas as pd
 import pytest
 import yaml
 
-from loop.repo.closure import imports
-from support.closure import closure, packages, relocked
+from loop.repo.closure import imports, reached
+from support.closure import packages, relocked
 from support.states import clone, stored  # noqa: F401 - fixtures for every room
 from support.warm import Warm
 
+sys.dont_write_bytecode = False  # whatever the shell said: each worker would compile the tests anew
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and all below
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # so does `nohup`: what the tests start shall not
     signal.signal(signal.SIGHUP, lambda *_: None)
@@ -81,10 +82,20 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     if config.getoption("--fast") and collection_path in SLOW:
         return True
-    base = config.getoption("--touched-by")
-    if base is None or not collection_path.name.startswith("test_"):
+    base, tests = config.getoption("--touched-by"), ROOT / "tests"
+    folder = tests in collection_path.parents and collection_path.is_dir()
+    if base is None or not (folder or collection_path.name.startswith("test_")):
         return None
-    return True if not _touched(collection_path, base) else None
+    told = getattr(config, "workerinput", None)
+    touched = told["touched"] if told else _all_touched(base)
+    here = str(collection_path) + folder * os.sep  # fixtures of a folder that holds none need not be imported
+    return None if any(path.startswith(here) for path in touched) else True
+
+
+def pytest_configure_node(node: Any) -> None:
+    """Workers are told which files a change reaches: each would parse the whole tree."""
+    base = node.config.getoption("--touched-by")
+    node.workerinput["touched"] = [] if base is None else _all_touched(base)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -96,9 +107,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in whole]
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """For `-n auto`: one more than cores, since containers, servers and refused pushes are waited for."""
-    return (os.cpu_count() or 1) + 1
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """For `-n auto`: one more than cores where containers, servers and refused pushes are waited for."""
+    return (os.cpu_count() or 1) + (not config.getoption("--fast"))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
@@ -128,6 +139,11 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = pytest.ExitCode.OK  # the change reaches none
 
 
+@cache
+def _all_touched(base: str) -> list[str]:
+    return [str(path) for path in (ROOT / "tests").rglob("test_*.py") if _touched(path, base)]
+
+
 def _touched(test: Path, base: str) -> bool:
     changed = _changed(base)
     name = test.relative_to(ROOT).as_posix()
@@ -136,10 +152,9 @@ def _touched(test: Path, base: str) -> bool:
     if name.startswith("tests/contract/") and "params.yaml" in changed:
         return True
     text = test.read_text(encoding="utf-8")
-    if any(path in text for path in changed if path and not path.endswith(".py")):
-        return True
+    named = any(path in text for path in changed if path and not path.endswith(".py"))
     helpers = [ROOT / path for path in changed if path.startswith("tests/") and "/test_" not in path]
-    if any(helper.parent in test.parents for helper in helpers):
+    if named or any(helper.parent in test.parents for helper in helpers):
         return True
     found = imports(ast.parse(text))
     if COMMAND_LINE & set(found) and any(
@@ -147,8 +162,17 @@ def _touched(test: Path, base: str) -> bool:
     ):
         return True
     modules = [name for name in found if name not in COMMAND_LINE]
-    paths = {path for module in modules for path in closure(module, ROOT)}
-    return bool(paths & changed or _relocked(base) & packages([test, *(ROOT / one for one in paths)]))
+    paths = reached(modules, _text)
+    if paths & changed:
+        return True
+    new = _relocked(base)
+    return bool(new and new & packages([test, *(ROOT / one for one in paths)]))
+
+
+@cache
+def _text(path: str) -> str | None:
+    """A file of the tree, which is read once for all tests that reach it."""
+    return (ROOT / path).read_text(encoding="utf-8") if (ROOT / path).is_file() else None
 
 
 @cache
@@ -262,6 +286,20 @@ def commands_in(folder: Path) -> list[str]:
 
 def copy_sources(target: Path) -> Repo:
     """The files that git has or would take, as one commit of a repository of its own."""
+    shutil.copytree(sources(), target, symlinks=True, dirs_exist_ok=True)
+    repo = Repo(target)
+    repo.git("update-index", "-q", "--refresh")
+    return repo
+
+
+def sources() -> Path:
+    """The repository that `copy_sources` copies, made once for all workers; nothing changes it."""
+    home = Path(os.environ["WARM_BIN"], f"sources{str(ROOT).replace('/', '+')}")
+    home.mkdir(exist_ok=True)
+    return _once(home, _make_sources)
+
+
+def _make_sources(target: Path) -> None:
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True
     ).stdout.decode()
@@ -272,7 +310,8 @@ def copy_sources(target: Path) -> Repo:
     repo = Repo(target)
     repo.git("init", "--quiet", "--initial-branch=main")
     repo.commit()
-    return repo
+    repo.git("repack", "-adq")
+    repo.git("prune-packed", "--quiet")
 
 
 def copy(repo: Repo, target: Path) -> Repo:
@@ -286,12 +325,17 @@ def shared(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], ob
     base = factory.getbasetemp()
     home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
     home.mkdir(exist_ok=True)
+    return Repo(_once(home, make))
+
+
+def _once(home: Path, make: Callable[[Path], object]) -> Path:
+    """What the first process to ask makes in a folder."""
     with (home / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (home / "done").exists():
             make(home / "repo")
             (home / "done").touch()
-    return Repo(home / "repo")
+    return home / "repo"
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from benchmarks.monitor.faults import Fault, columns, faults
@@ -105,7 +104,7 @@ def _out_of_fold(model: Champion, train: pd.DataFrame, planned: list[Fault], set
     fitted = train.drop(columns=["score", "decision"], errors="ignore")
     for number in sorted(block.unique()):
         asked = pd.concat([one[fitted.columns][block == number] for one in rows.values()], ignore_index=True)
-        scores = model.refit(fitted[block != number], asked).to_numpy(np.float64)
+        scores = model.refit(fitted[block != number], asked)
         found.loc[block == number] = scores.reshape(len(rows), -1).T
     return found
 

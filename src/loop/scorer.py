@@ -2,7 +2,8 @@
 
 The contract between commits: whatever runs this module reads only what it writes, so a champion
 is scored by its own code in its own environment. One JSON object a line, in and out:
-{"score": EXAMPLES, "to": PREDICTIONS} writes key, decided_at and score of each example;
+{"score": EXAMPLES, "to": PREDICTIONS} writes key, decided_at and score of each example
+(with classes, `scores` too);
 {"fit": ROWS, "on": EXAMPLES, "to": PREDICTIONS} does the same by a model fitted on ROWS instead, which is
 then forgotten; {"time": EXAMPLES, "rows": N} gives the seconds of each of N single predictions.
 Of version 2: {"look": EXAMPLES, "seed": N} gives what the estimator looks at, with the importance of each,
@@ -19,7 +20,7 @@ import pandas as pd
 
 from loop.base import files
 from loop.base.errors import guard
-from loop.data import features
+from loop.data import features, score_columns
 from loop.model import estimator_inputs, lineage, model_file
 from loop.settings import params
 from loop.settings.paths import MODEL
@@ -32,7 +33,8 @@ VERSION = 2  # of the questions that are understood
 def score(model: Any, examples: pd.DataFrame) -> pd.DataFrame:
     """The predictions for the examples, one row each: key, decided_at, score."""
     keys = examples[[*source.KEY, features.DECIDED_AT]]
-    return keys.assign(score=problem_model.score(model, features.known(examples)))
+    found = score_columns.columns(problem_model.score(model, features.known(examples)), examples.index)
+    return pd.concat([keys, found], axis="columns")
 
 
 def refit(rows: pd.DataFrame) -> Any:

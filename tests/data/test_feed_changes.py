@@ -9,6 +9,7 @@ import pytest
 
 from loop.data import change_words, feed_changes
 from loop.data.feed_changes import Change, Table
+from loop.settings.monitor_settings import Accepted
 from loop.stats.daily import Measure
 from support.readings import PAST, SINCE, UNTIL, readings
 
@@ -17,9 +18,18 @@ HOUR = pd.Timedelta(hours=1)
 Fault = Callable[[pd.DataFrame, pd.Series], pd.DataFrame]
 
 
-def found(rows: pd.DataFrame, late: set[str] | None = None, late_days: int = 0) -> list[Change]:
+def found(
+    rows: pd.DataFrame, late: set[str] | None = None, late_days: int = 0, accepted: tuple[str, ...] = ()
+) -> list[Change]:
     table = Table("weather", rows, "at", ["station", "at"], late=late or set())
-    return feed_changes.find([table], SINCE, PAST, UNTIL, late_days)
+    by = [Accepted(change=one, since=f"{FAULT:%Y-%m-%d}", reason="is right") for one in accepted]
+    return feed_changes.find([table], SINCE, PAST, UNTIL, late_days, by)
+
+
+def unexplained(rows: pd.DataFrame, *accepted: str) -> list[str]:
+    """Places that changed on the day of the fault, less those accepted."""
+    told = [one for one in found(rows, accepted=accepted) if one.since == f"{FAULT:%Y-%m-%d}"]
+    return [one.place for one in told if one.accepted is None]
 
 
 def of(station: str, rows: pd.DataFrame, after: pd.Series) -> pd.Series:
@@ -95,6 +105,54 @@ def test_two_faults_at_once_are_both_named():
     named = " ".join(name for one in found(both) for name in (one.place, *one.others))
     assert "humidity" in named
     assert "wind" in named
+
+
+def test_what_a_person_accepted_explains_no_other_column_of_that_day():
+    rows = readings()
+    after = rows["at"] >= FAULT
+    both = FAULTS["missing at one station"][0](FAULTS["knots for miles"][0](rows, after), after)
+    told = found(both)[0]
+    places = [told.place, *(f"weather.{name}" for name in told.others)]
+    assert unexplained(both, *places) == []
+    for left in places:
+        open_ones = unexplained(both, *(place for place in places if place != left))
+        assert len(open_ones) == 1
+        assert open_ones[0].startswith(left.partition(" of ")[0])
+
+
+def test_what_was_accepted_of_one_group_explains_no_other_group():
+    rows = readings()
+    rows = rows.assign(station=rows["station"] + (rows["at"].dt.hour % 2).astype("str"))
+    after = rows["at"] >= FAULT
+    west, both = (
+        rows.assign(humidity=rows["humidity"].mask(after & rows["station"].isin(stations)))
+        for stations in (["west0"], ["west0", "east1"])
+    )
+    named = ["weather.humidity of station west0", "weather.temperature"]
+    assert unexplained(west, *named) == []
+    assert unexplained(both, *named) == ["weather.humidity of station east1"]
+    assert unexplained(both, "weather.humidity", "weather.temperature") == []
+
+
+def test_labels_that_changed_beside_what_was_accepted_are_told():
+    rows = readings()
+    after = rows["at"] >= FAULT
+    broken = FAULTS["knots for miles"][0](rows, after)
+    labels = rows[["at", "station"]].assign(label=rows["sky"].eq("rain") * 1.0)
+    labels.loc[of("west", rows, after), "label"] = 1.0
+
+    def told(*accepted: Accepted) -> list[str]:
+        tables = [
+            Table("weather", broken, "at", ["station", "at"]),
+            Table("labels", labels, "at", ["station", "at"], ["label"], outcomes=["label"]),
+        ]
+        found = feed_changes.find(tables, SINCE, PAST, UNTIL, accepted=accepted)
+        return [one.place for one in found if one.accepted is None]
+
+    assert told() == ["weather.wind"]
+    assert told(Accepted(change="weather.wind", since="2024-05-03", reason="in knots from now on")) == [
+        "labels.label of station west"
+    ]
 
 
 def test_a_fault_that_heals_itself_is_named_all_the_same():

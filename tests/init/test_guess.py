@@ -36,13 +36,36 @@ def test_a_label_of_two_values_is_binary_and_the_one_that_says_yes_counts():
     assert other.positive == "no"
 
 
-def test_a_label_of_numbers_is_a_regression_and_one_of_many_names_asks_which_is_to_be_told():
+def test_a_label_of_numbers_is_a_regression_and_one_of_several_names_has_classes():
     found = guess(data(target=NOISE), Options())
     assert (found.task, found.positive) == ("regression", None)
     kinds = data(target=RNG.choice(["a", "b", "c"], 400))
-    with pytest.raises(LoopError, match="--positive VALUE"):
-        guess(kinds, Options())
+    several = guess(kinds, Options())
+    assert (several.task, several.classes, several.positive) == ("multiclass", ("a", "b", "c"), None)
     assert guess(kinds, Options(positive="b")).task == "binary"
+    with pytest.raises(LoopError, match="--positive VALUE"):
+        guess(kinds, Options(task="binary"))
+
+
+def test_whole_numbers_are_classes_where_their_column_is_called_so_or_the_caller_says_it():
+    places = RNG.choice([0, 1, 2, 10], 400)
+    whole = np.where(places == 10, 3, places)
+    assert guess(data(target=whole), Options()).classes == ("0", "1", "2", "3")
+    assert guess(data(target=places), Options()).task == "regression"  # with a gap
+    assert guess(data(target=places), Options(task="multiclass")).classes == ("0", "1", "2", "10")
+    assert guess(data(rooms=whole), Options(label="rooms")).task == "regression"
+    with pytest.raises(LoopError, match="at most 100 classes"):
+        guess(data(target=[f"n{row % 150}" for row in range(400)]), Options())
+
+
+def test_a_column_of_which_each_value_has_one_class_gives_the_label_away_and_a_rare_class_does_not():
+    classes = RNG.choice(["a", "b", "c"], 400)
+    code = pd.Series(classes).map({"a": "x1", "b": "x2", "c": "x3"})
+    found = guess(data(target=classes, code=code, other=RNG.choice(["p", "q"], 400)), Options())
+    assert "gives target away" in found.left_out["code"]
+    assert "other" in found.inputs
+    rare = ["rare", "other", *["usual"] * 398]
+    assert "other" in guess(data(target=rare, other=RNG.choice(["p", "q"], 400)), Options()).inputs
 
 
 def test_a_label_is_named_by_the_caller_where_no_column_is_called_one():

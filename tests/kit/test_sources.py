@@ -57,7 +57,7 @@ def test_parquet_keeps_its_own_types_whatever_wrote_it(tmp_path, monkeypatch):
         {
             "kind": pd.Categorical(["x", "y"]),
             "code": [7.0, 8.0],
-            "at": pd.to_datetime(["2024-05-01", "2024-05-02"]).astype("datetime64[ns]"),
+            "made": pd.to_datetime(["2024-05-01", "2024-05-02"]).astype("datetime64[ns]"),
         }
     )
     frame.to_parquet("some.parquet")
@@ -117,7 +117,7 @@ ROWS = pd.DataFrame(
         "no": [3, 1, 2, 4],
         "price": ["1,5", "2,0", None, "4,0"],
         "open": [1, 0, 1, 0],
-        "at": pd.to_datetime(
+        "made": pd.to_datetime(
             ["2024-03-01 00:30", "2024-01-01 00:00", "2024-02-01 00:00", "2024-04-01 00:00"]
         ),
     }
@@ -145,7 +145,7 @@ def database(request, tmp_path, monkeypatch):
 
 
 def query(database: str, table: str = "early") -> Query:
-    return Query(database, table, KINDS, names={"decided_at": "at"}, decimal=",", zone="Europe/Berlin")
+    return Query(database, table, KINDS, names={"decided_at": "made"}, decimal=",", zone="Europe/Berlin")
 
 
 def test_a_view_of_a_database_is_read_as_a_file_is(database):
@@ -184,8 +184,8 @@ def test_only_rows_about_the_window_are_fetched_where_the_time_is_one(tmp_path, 
     [
         ("nothing", "there is no such table or view"),
         ("SELECT x FROM nothing", "nothing"),
-        ("SELECT no FROM sales", "it has no column price, open, at, but no"),
-        ("SELECT no, 'a' AS price, open, at FROM sales", "column price of .* is not all number"),
+        ("SELECT no FROM sales", "it has no column price, open, made, but no"),
+        ("SELECT no, 'a' AS price, open, made FROM sales", "column price of .* is not all number"),
     ],
 )
 def test_what_a_database_does_not_have_is_said(database, table, said):

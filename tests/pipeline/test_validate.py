@@ -1,12 +1,14 @@
 """What changed within the rows is a warning of `validate` until a person has explained it."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 import yaml
 
 from conftest import ROOT
+from loop.data import feed_changes
 from loop.data.feed_changes import Change
 from loop.pipeline import validate
 from loop.settings.paths import RAW, VALIDATION
@@ -14,6 +16,11 @@ from loop.settings.paths import RAW, VALIDATION
 MOVED = Change("readings", "warmth", "", "2013-03-04", "the level", "a mean of 4", "a mean of 9", 2.0, ())
 ROWS = pd.DataFrame({"value": [1.0]})
 EXPLAINED = {"change": "readings.warmth", "since": "2013-03-04", "reason": "a new sensor"}
+
+
+def find(*_, accepted):
+    by = feed_changes.explained(MOVED, accepted)
+    return [replace(MOVED, accepted=by and by.reason)]
 
 
 @pytest.fixture
@@ -30,7 +37,7 @@ def validated(tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(validate, "validate", lambda *_, **__: ({"t": ROWS}, report, []))
         monkeypatch.setattr(validate.day_hashes, "of", lambda _: {})
         monkeypatch.setattr(validate.feed_changes, "tables", lambda *_: [])
-        monkeypatch.setattr(validate.feed_changes, "find", lambda *_: [MOVED])
+        monkeypatch.setattr(validate.feed_changes, "find", find)
         validate.main()
         return json.loads((tmp_path / VALIDATION).read_text()), "".join(capsys.readouterr())
 

@@ -9,6 +9,7 @@ import pytest
 from conftest import ROOT, Repo
 from loop.repo import default_branch, remote
 from loop.repo.git import git
+from loop.settings.paths import BEGUN
 
 
 @pytest.fixture
@@ -30,6 +31,15 @@ def clone(tmp_path, monkeypatch):
 
 def test_a_clone_knows_it_by_the_head_of_origin(clone):
     assert (default_branch.name(), remote.main_ref()) == ("trunk", "refs/remotes/origin/trunk")
+
+
+def test_a_main_from_before_the_problem_began_is_not_its_own(clone):
+    (clone.path / BEGUN).write_text("{}")
+    clone.commit()
+    assert remote.main_ref() == "refs/heads/trunk"
+    clone.git("switch", "--quiet", "--create", "work")
+    clone.git("branch", "--quiet", "--delete", "--force", "trunk")
+    assert remote.main_ref() is None
 
 
 def test_fetching_brings_what_origin_has_there(clone, tmp_path):

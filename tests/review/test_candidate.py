@@ -8,6 +8,7 @@ import pytest
 
 from loop.base.errors import LoopError
 from loop.data.features import known
+from loop.kit.types import Behaviour
 from loop.review import behaviour_checks, candidate, champion
 from loop.review.base import Base
 from problem import metrics
@@ -53,10 +54,7 @@ def behaviours(*figures: float):
     limit = SimpleNamespace(limit=0.0, reason="why")
     policy = SimpleNamespace(behaviour=SimpleNamespace(invariance=limit, direction=limit))
     scored = SimpleNamespace(holdout=pd.DataFrame({"a": [0.0, 0.0]}), score=lambda f: f["a"].to_numpy())
-    moves = [
-        SimpleNamespace(title=str(by), expects="not lower", change=lambda f, by=by: f.assign(a=by))
-        for by in figures
-    ]
+    moves = [Behaviour(str(by), "not lower", lambda frame, by=by: frame.assign(a=by)) for by in figures]
     return policy, scored, moves
 
 

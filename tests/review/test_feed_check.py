@@ -1,8 +1,11 @@
 """A change of the feed among new training rows is a check, until the base branch says that it is right."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
+from loop.data import feed_changes
 from loop.data.feed_changes import Change
 from loop.review import feed_check
 from loop.settings import params
@@ -39,9 +42,10 @@ def asked(monkeypatch) -> list[tuple]:
     """The questions to `feed_changes.find`, which finds one change."""
     questions: list[tuple] = []
 
-    def find(_tables, *span):
+    def find(_tables, *span, accepted):
         questions.append(span)
-        return [CHANGE]
+        by = feed_changes.explained(CHANGE, accepted)
+        return [replace(CHANGE, accepted=by and by.reason)]
 
     monkeypatch.setattr(feed_check.files, "read_table", lambda _: pd.DataFrame())
     monkeypatch.setattr(feed_check.feed_changes, "tables", lambda *_: [])
@@ -49,9 +53,9 @@ def asked(monkeypatch) -> list[tuple]:
     return questions
 
 
-def test_new_training_rows_are_asked_from_the_end_of_what_judged_the_champion(asked):
+def test_new_rows_that_train_or_judge_are_asked_from_the_end_of_what_judged_the_champion(asked):
     found = feed_check.changes(CHAMPION, CANDIDATE, {})
-    assert asked == [(CANDIDATE.since, CHAMPION.holdout.until, CANDIDATE.train.until)]
+    assert asked == [(CANDIDATE.since, CHAMPION.holdout.until, CANDIDATE.holdout.until)]
     check = feed_check.check(found)
     assert (check.result, check.figure) == ("inconclusive", 1.0)
     assert "weather.temperature of station north, since 2024-06-10" in check.finding

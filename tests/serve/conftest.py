@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Repo
+from conftest import Repo, shared
 from loop.serve import loaded_model, materialize
 from loop.serve.server import Server
 from loop.settings import serve_settings
@@ -25,9 +25,15 @@ def place(finished: Repo, tmp_path_factory: pytest.TempPathFactory) -> serve_set
 
 
 @pytest.fixture(scope="session")
-def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where machine code is kept."""
-    return tmp_path_factory.mktemp("compiled")
+def libraries(finished: Repo, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the machine code of its model is, compiled once for all workers."""
+
+    def make(path: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(finished.path)
+            loaded_model.load(folder=path)
+
+    return shared(tmp_path_factory, "compiled", make).path
 
 
 @pytest.fixture(scope="session")

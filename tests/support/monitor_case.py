@@ -61,9 +61,9 @@ class Model:
     windows: Windows = field(default_factory=windows)
     fits: list[pd.DataFrame] = field(default_factory=list)
 
-    def score(self, rows: pd.DataFrame) -> pd.Series:
-        return self.scored(rows)
+    def score(self, rows: pd.DataFrame) -> np.ndarray:
+        return self.scored(rows).to_numpy(np.float64)
 
-    def refit(self, fit: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
+    def refit(self, fit: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
         self.fits.append(fit)
-        return self.fitted(fit, rows)
+        return self.fitted(fit, rows).to_numpy(np.float64)

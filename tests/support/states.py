@@ -1,8 +1,8 @@
 """Versions, states and a repository with a remote, as small as they can be."""
 
 import hashlib
+import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -109,7 +109,7 @@ def released(*versions: Version) -> None:
 @pytest.fixture
 def stored(clone: Path) -> Version:
     """A version that the commit of a clone with DVC has, whose model and reference rows are in the cache."""
-    dvc = str(Path(sys.executable).with_name("dvc"))
+    dvc = str(Path(os.environ["WARM_BIN"], "dvc"))
     subprocess.run([dvc, "init", "--quiet"], check=True)
     (clone / "models").mkdir()
     for name in ("model.skops", "reference.json"):

@@ -36,6 +36,20 @@ def small_copy(small_home, tmp_path) -> Repo:
 
 
 @pytest.fixture(scope="session")
+def small_changed(small_home, tmp_path_factory) -> Repo:
+    """A branch of the small problem on which a param of the model changed and the pipeline has run."""
+
+    def make(path: Path) -> None:
+        repo = copy(small_home, path)
+        repo.git("switch", "--quiet", "--create", "change")
+        repo.edit("params.yaml", "alpha: 10.0", "alpha: 11.0")
+        repo.run("loop", "run")
+        repo.commit()
+
+    return shared(tmp_path_factory, "small-changed", make)
+
+
+@pytest.fixture(scope="session")
 def changed(finished, tmp_path_factory) -> Repo:
     """A branch on which a param of the model changed and the pipeline has run."""
 

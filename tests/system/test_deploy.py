@@ -10,22 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, Repo, commands_in
+from conftest import ROOT, Repo, commands_in, copy
 from loop.production import branch, rollout_policy, transitions
 from loop.production.state import State
-from problem import schema
 from support.backends import free_port
 from support.states import NOW
 
 ROLLBACK = 60.0  # seconds
-CALLERS, PAUSE = 3, 0.01
-BODY = json.dumps(schema.REQUEST_EXAMPLES[0])
+CALLERS, PAUSE = 3, 0.05
+EXAMPLE = "import json; from problem import schema; print(json.dumps(schema.REQUEST_EXAMPLES[0]))"
 
 
 class Load:
     """Callers that keep their connections and ask all the while: what each got, and what went wrong."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, body: str) -> None:
+        self._body = body
         self.answers: list[tuple[str, str, str, float]] = []  # id, version by the proxy, by the model, when
         self.failed: list[str] = []
         self._end = threading.Event()
@@ -45,7 +45,7 @@ class Load:
                 "X-Request-Id": name,
             }
             try:
-                connection.request("POST", "/predict", BODY, headers)
+                connection.request("POST", "/predict", self._body, headers)
                 answer = connection.getresponse()
                 output = json.loads(answer.read())
                 by = answer.getheader("X-Model-Version")
@@ -62,16 +62,15 @@ class Load:
 
 
 @pytest.fixture(scope="module")
-def host(finished: Repo, changed: Repo, tmp_path_factory) -> Repo:
+def host(small_home: Repo, small_changed: Repo, tmp_path_factory) -> Repo:
     """A clone that knows both versions, and has both models in its cache."""
     if not shutil.which("nginx"):
         pytest.skip("no nginx: on Debian, apt install nginx-light")
     path = tmp_path_factory.mktemp("host") / "repo"
-    shutil.copytree(finished.path, path, symlinks=True)
-    repo = Repo(path)
-    repo.run("cp", "--recursive", "--no-clobber", str(changed.path / ".dvc/cache"), ".dvc")
+    repo = copy(small_home, path)
+    repo.run("cp", "--recursive", "--no-clobber", str(small_changed.path / ".dvc/cache"), ".dvc")
     repo.commit()
-    repo.git("fetch", "--quiet", str(changed.path), "change:change")
+    repo.git("fetch", "--quiet", str(small_changed.path), "change:change")
     return repo
 
 
@@ -95,6 +94,7 @@ def test_a_model_takes_over_and_is_taken_back_while_requests_flow(host, monkeypa
     for name in ("GIT_COMMITTER_EMAIL", "GIT_AUTHOR_EMAIL"):
         monkeypatch.setenv(name, "t@t")
     rules, port = rollout_policy.read(), free_port()
+    body = host.run("python", "-c", EXAMPLE).stdout
     search = f"{ROOT / '.tools/bin'}{os.pathsep}{host.environment()['PATH']}"
 
     def deploy(*options: str) -> str:
@@ -104,7 +104,7 @@ def test_a_model_takes_over_and_is_taken_back_while_requests_flow(host, monkeypa
     try:
         host.run("loop", "release", "record", PATH=search)
         deploy()
-        load = Load(port)
+        load = Load(port, body)
         propose_and_merge(host)
         host.run("loop", "release", "record", PATH=search)
         first, second = (branch.fetch().version(number) for number in (1, 2))

@@ -24,7 +24,7 @@ from threading import Thread
 import pandas as pd
 import pytest
 
-from conftest import BIN, ROOT, Repo, copy
+from conftest import BIN, PATIENCE, ROOT, Repo, copy
 from problem import schema
 
 NEEDS = {
@@ -361,17 +361,22 @@ def built(engine, bases, repo, local, registry) -> str:
 
 
 @pytest.fixture(scope="module")
-def cut_off(engine, repo, built, registry) -> Iterator[Future[subprocess.CompletedProcess[str]]]:
-    """A push whose way is cut after 20 MB: Docker tries again for a minute, and other tests run meanwhile."""
+def failing(engine, repo, built, registry) -> Iterator[dict[str, Future[subprocess.CompletedProcess[str]]]]:
+    """Pushes to nobody, and one that is cut after 20 MB: Docker tries each for a minute, other tests run."""
     dying = Dying(registry.port, after=20_000_000)
-    tag = f"127.0.0.1:{dying.port}/team/half:1"
+    tags = {"half": f"127.0.0.1:{dying.port}/team/half:1", "down": "127.0.0.1:9/team/product:down"}
     with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(push, engine, repo, tag, engine.folder / "output of half")
+        yield {name: pool.submit(push, engine, repo, tag, output(engine, name)) for name, tag in tags.items()}
     dying.cut()
 
 
+def output(engine: Engine, name: str) -> Path:
+    """The outputs of the step of a failing push."""
+    return engine.folder / f"output of {name}"
+
+
 @pytest.fixture(scope="module")
-def pushed(engine, built, cut_off) -> str:
+def pushed(engine, built, failing) -> str:
     """The image by its digest, as the outputs of the workflow's step name it."""
     report = dict(line.split("=", 1) for line in (engine.folder / "output").read_text().splitlines())
     assert sorted(report) == ["digest", "name"]
@@ -522,20 +527,20 @@ def test_the_registry_holds_what_the_digest_names_and_it_is_what_was_built(engin
     engine.docker("pull", pushed)
 
 
-def refused(done: subprocess.CompletedProcess[str], output: Path) -> str:
+def refused(engine: Engine, name: str, push: Future[subprocess.CompletedProcess[str]]) -> str:
     """What a push that failed said; no digest is told, to people or to later steps."""
+    done = push.result(PATIENCE)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "sha256:" not in done.stdout
-    assert not output.exists()
+    assert not output(engine, name).exists()
     return done.stderr
 
 
-def test_a_registry_that_does_not_answer_is_reported_and_no_digest_is_given(engine, repo, built, tmp_path):
-    done = push(engine, repo, "127.0.0.1:9/team/product:down", tmp_path / "output")
-    assert "connection refused" in refused(done, tmp_path / "output")
+def test_a_registry_that_does_not_answer_is_reported_and_no_digest_is_given(engine, failing):
+    assert "connection refused" in refused(engine, "down", failing["down"])
 
 
-def test_a_push_that_is_cut_off_is_reported_and_nothing_points_to_what_arrived(engine, registry, cut_off):
-    assert "docker push failed" in refused(cut_off.result(200), engine.folder / "output of half")
+def test_a_push_that_is_cut_off_is_reported_and_nothing_points_to_what_arrived(engine, registry, failing):
+    assert "docker push failed" in refused(engine, "half", failing["half"])
     assert registry.get("/v2/team/half/manifests/1")[0] == 404
     assert registry.get("/v2/team/half/tags/list")[0] == 404

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -21,17 +20,9 @@ from loop.review.verdict import Verdict
 
 
 @pytest.fixture(scope="session")
-def changed(small_home, tmp_path_factory) -> Repo:
-    """A branch of it on which a param of the model changed and the pipeline has run."""
-
-    def make(path: Path) -> None:
-        repo = copy(small_home, path)
-        repo.git("switch", "--quiet", "--create", "change")
-        repo.edit("params.yaml", "alpha: 10.0", "alpha: 11.0")
-        repo.run("loop", "run")
-        repo.commit()
-
-    return shared(tmp_path_factory, "small-changed", make)
+def changed(small_changed) -> Repo:
+    """Here all is of the small problem."""
+    return small_changed
 
 
 @pytest.fixture(scope="session")

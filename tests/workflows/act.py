@@ -11,7 +11,9 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,24 +59,12 @@ class Runner:
     def __init__(self, double: Double, folder: Path) -> None:
         self.double, self.folder, self.caches = double, folder, folder / "caches"
         self.program = shutil.which("act") or str(tool("ACT"))
-        self.venv = folder / "venv"
         folder.mkdir(parents=True, exist_ok=True)
         bundle = os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
         known = Path(bundle).read_text() if Path(bundle).is_file() else ""
         self.certificates = folder / "certificates.pem"
         self.certificates.write_text(known + (double.folder / "cert.pem").read_text())
-        subprocess.run(
-            [UV, "sync", "--locked", "--quiet"],
-            cwd=ROOT,
-            env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(self.venv)},
-            check=True,
-        )
-        # Modules that are compiled already: packages are links to the same files.
-        inside = sysconfig.get_path("purelib").removeprefix(sys.prefix).lstrip("/")
-        subprocess.run(
-            ["cp", "-aln", f"{sysconfig.get_path('purelib')}/.", str(self.venv / inside)], check=False
-        )
-        warm(self.venv)
+        self.venv = _environment()
 
     def review(self, number: int, *jobs: str) -> int:
         """review.yml for a pull request as it is now, all jobs or those named; the run's number."""
@@ -180,6 +170,23 @@ class Runner:
         )
         shutil.rmtree(place)
         return Done(done.returncode, done.stdout + done.stderr)
+
+
+@cache
+def _environment() -> Path:
+    """The locked environment that a runner has: one for all runs of this process."""
+    venv = Path(tempfile.mkdtemp(dir=os.environ["WARM_BIN"]), "venv")
+    subprocess.run(
+        [UV, "sync", "--locked", "--quiet"],
+        cwd=ROOT,
+        env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(venv)},
+        check=True,
+    )
+    # Modules that are compiled already: packages are links to the same files.
+    inside = sysconfig.get_path("purelib").removeprefix(sys.prefix).lstrip("/")
+    subprocess.run(["cp", "-aln", f"{sysconfig.get_path('purelib')}/.", str(venv / inside)], check=False)
+    warm(venv)
+    return venv
 
 
 def double_cert(double: Double) -> Path:

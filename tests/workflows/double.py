@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from conftest import sources
 from workflows.settings import Settings
 
 BOT = "github-actions[bot]"
@@ -76,6 +77,9 @@ class Double:
         if not path.exists():
             path.mkdir(parents=True)
             git(path, "init", "--quiet", "--bare", f"--initial-branch={self.main}")
+            (path / "objects/info/alternates").write_text(
+                f"{sources()}/.git/objects\n"
+            )  # it need not get them
             git(path, "config", "http.receivepack", "true")
             git(path, "config", "uploadpack.allowAnySHA1InWant", "true")
         return path
@@ -329,7 +333,7 @@ def serve(folder: Path) -> Iterator[Double]:
     context.load_cert_chain(cert, key)
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     double.url = f"https://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield double

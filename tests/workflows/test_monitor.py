@@ -1,7 +1,10 @@
 """`monitor.yml`, executed on a small problem whose world moves for good: what each week leads to."""
 
 import io
+import os
+import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 import yaml
@@ -116,6 +119,7 @@ def test_what_it_made_is_in_the_cache_of_the_clone_whose_working_tree_stays(worl
         return Verdict(schema_version=2, verdict="better", sentence="as it is")
 
     monkeypatch.setattr(challenger, "_review", reviewed)
+    monkeypatch.setattr(sys, "executable", str(Path(os.environ["WARM_BIN"], "python")))
     monkeypatch.chdir(repo.path)
     assert retrain.main(None, proposed=False) == 0
     assert (repo.git("status", "--porcelain"), repo.git("rev-parse", "HEAD")) == before

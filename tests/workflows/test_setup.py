@@ -30,14 +30,13 @@ def loop(github: Double, *arguments: str, given=None) -> subprocess.CompletedPro
     github.tokens[token] = ADMIN if given is None else given
     host = github.url.removeprefix("https://")
     env = {
-        **Repo(Path.cwd()).environment(),
         "GH_HOST": host,
         "GH_REPO": f"{host}/{NAME}",
         "GH_ENTERPRISE_TOKEN": token,
         "GH_CONFIG_DIR": str(github.folder / "gh"),
         "SSL_CERT_FILE": str(github.folder / "cert.pem"),
     }
-    done = subprocess.run([BIN / "loop", *arguments], env=env, capture_output=True, text=True, check=False)
+    done = Repo(Path.cwd()).run("loop", *arguments, check=False, **env)
     assert token not in done.stdout + done.stderr
     return done
 

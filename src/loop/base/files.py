@@ -54,8 +54,8 @@ def write_json(path: Path, value: Any) -> None:
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return None if pd.isna(value) else value.isoformat()
-    if isinstance(value, np.generic):
-        return value.item()
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 

@@ -42,7 +42,7 @@ def init(
         str | None, typer.Option(help="How long after the decision the label is known, as '30 days'.")
     ] = None,
     key: Annotated[str | None, typer.Option(help="The columns that name a request, with commas.")] = None,
-    task: Annotated[str | None, typer.Option(help="binary or regression.")] = None,
+    task: Annotated[str | None, typer.Option(help="binary, multiclass or regression.")] = None,
     positive: Annotated[str | None, typer.Option(help="The label's value that is to be told.")] = None,
     zone: Annotated[str | None, typer.Option(help="Where times without a zone are at home.")] = None,
     leave_out: Annotated[str | None, typer.Option(help="Columns not to use, with commas.")] = None,

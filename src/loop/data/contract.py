@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 from pandera.engines import pandas_engine
@@ -125,6 +126,8 @@ def _keys(frame: pd.DataFrame, schema: pa.DataFrameSchema, rows: Any) -> tuple[s
 
 
 def _some(values: pd.Series) -> tuple[str, ...]:
+    if values.dtype == object and any(isinstance(value, np.ndarray) for value in values):
+        values = values.map(str)  # what cannot be told apart by a hash
     return tuple(shown(value, 40) for value in values.drop_duplicates().iloc[:EXAMPLES])
 
 

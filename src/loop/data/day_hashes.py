@@ -42,11 +42,16 @@ def dated(name: str, frame: pd.DataFrame) -> str | None:
 
 
 def differ(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Rewritten]:
-    """What reads differently now, the days of `before` alone; tables and columns of one side are left out."""
+    """What reads differently now, the days of `before` alone; tables and columns of one side are left out.
+
+    Of a day that has other rows no column is asked.
+    """
     for table in before.keys() & now.keys():
         old, new = (_days(side[table]) for side in (before, now))
+        other = {day for day, value in old[ROWS].items() if new[ROWS].get(day) != value}
         for column in old.keys() & new.keys():
             days = [day for day, value in old[column].items() if new[column].get(day) != value]
+            days = [day for day in days if column == ROWS or day not in other]
             if days:
                 yield Rewritten(table, column, min(days), len(days))
 

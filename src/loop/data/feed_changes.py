@@ -1,13 +1,13 @@
 """What changed in a feed from one day to the next: change points of its tables, by column, group and day."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from loop.data import change_words
+from loop.data import change_words, score_columns
 from loop.data.day_hashes import dated
 from loop.data.features import DECIDED_AT
 from loop.settings.monitor_settings import Accepted
@@ -22,7 +22,6 @@ APART = 1.5  # times the step of all rows that one group must have made to be na
 LEAST = 0.1  # weight of a relation whose column looks as ever
 PLAIN = 3  # a change of what is there counts so much more than one of how it is
 SHOWN = 60  # days before and after a change that are drawn
-OTHERS = 4  # columns that are named beside the first
 DAY = pd.Timedelta(days=1)
 ALONE = 0.8  # of a change of what is there, from which on one value of a column makes it
 BESIDE = 4  # times more than all others together it must have moved
@@ -38,7 +37,7 @@ class Change:
     """A change of a table on the day `since`, in its clearest measure; `others` changed with it.
 
     `column` and `group` ("origin JFK") are empty where it is in all of them. A `size` of 1 is at its limit.
-    `days` and `values` are that measure's, around it, to be drawn.
+    `days` and `values` are that measure's, around it, to be drawn. `accepted` is why a person let it stand.
     """
 
     table: str
@@ -52,6 +51,7 @@ class Change:
     others: tuple[str, ...]
     days: tuple[str, ...] = ()
     values: tuple[float, ...] = ()
+    accepted: str | None = None
 
     @property
     def place(self) -> str:
@@ -113,6 +113,8 @@ def tables(
     texts = [name for name in requests if not pd.api.types.is_numeric_dtype(requests[name])]
     kept = rows[[*dict.fromkeys([*texts, DECIDED_AT]), "label", "label_known_at"]]
     of_labels = ("label", "label_known_at")
+    if score_columns.CLASSES:  # shares of classes: their places have no mean
+        kept = kept.assign(label=kept["label"].map(dict(enumerate(score_columns.CLASSES))))
     return [*found, Table("labels", kept, DECIDED_AT, source.KEY, of_labels, ("",), of_labels)]
 
 
@@ -122,37 +124,31 @@ def find(
     past: pd.Timestamp | None,
     until: pd.Timestamp,
     late_days: int = 0,
+    accepted: Sequence[Accepted] = (),
 ) -> list[Change]:
     """What changed from `past` on in the whole days of [since, until), in UTC; oldest first.
 
     Without `past` every day is asked, all of them say what is usual, and only what is far beyond its limit is
     told. Of what is late the newest `late_days` are left out. A change of a table that is made of others
-    (`columns`) is told only where these have none of about that day.
+    (`columns`) is told only where these have none of about that day that is not `accepted`.
     """
     days = np.arange(_day(since), _day(until))
     found: list[Change] = []
     for table in sorted(tables, key=lambda one: one.columns is not None):
         before = len(days) if past is None else int(np.searchsorted(days, _day(past)))
-        own = _of_table(table, days, before, None if past is None else before, late_days)
+        own = _of_table(table, days, before, None if past is None else before, late_days, accepted)
         if table.columns is not None:
-            own = [one for one in own if not any(_near(one.since, other.since) for other in found)]
+            causes = [one.since for one in found if one.accepted is None]
+            own = [one for one in own if not any(_near(one.since, day) for day in causes)]
         found += own
     least = FAR if past is None else 1.0
     return sorted((one for one in found if one.size >= least), key=lambda one: (one.since, -one.size))
 
 
-def matches(change: str, since: str, place: str, day: str) -> bool:
-    """Whether somebody who names a `change` and its day means the one of this place and day.
-
-    A column's name stands for all its groups.
-    """
-    return _near(since, day) and change in (place, place.partition(" of ")[0])
-
-
-def accepted(change: Change, by: Sequence[Accepted]) -> str | None:
-    """Why a person let a change stand, if one did."""
-    meant = [one for one in by if matches(one.change, one.since, change.place, change.since)]
-    return meant[0].reason if meant else None
+def explained(change: Change, by: Sequence[Accepted]) -> Accepted | None:
+    """Where a person named this place and about this day; a column's name stands for all its groups."""
+    names = (change.place, change.place.partition(" of ")[0])
+    return next((one for one in by if one.change in names and _near(one.since, change.since)), None)
 
 
 def late(then: pd.DataFrame, now: pd.DataFrame, time: str) -> set[str]:
@@ -164,7 +160,14 @@ def late(then: pd.DataFrame, now: pd.DataFrame, time: str) -> set[str]:
     return filled if len(then) >= len(now) else {"", *map(str, then)}
 
 
-def _of_table(table: Table, days: np.ndarray, past: int, first: int | None, late_days: int) -> list[Change]:
+def _of_table(
+    table: Table,
+    days: np.ndarray,
+    past: int,
+    first: int | None,
+    late_days: int,
+    accepted: Sequence[Accepted],
+) -> list[Change]:
     if not past:
         return []
     apart = {*table.late, *table.outcomes}
@@ -179,12 +182,47 @@ def _of_table(table: Table, days: np.ndarray, past: int, first: int | None, late
     points = [one for one in points if not _of_the_world(one, table, found, sizes)]
     if table.columns is not None:
         points = [one for one in points if one.measure.column in table.columns]
-    changes = []
+    changes: list[Change] = []
     while points:
         together = [one for one in points if _near(one.day, points[0].day)]
         points = [one for one in points if one not in together]
-        changes.append(_told(_lead(together, found, sizes), together, table, found))
+        changes += _changes(together, table, found, sizes, accepted)
     return changes
+
+
+def _changes(
+    points: list[ChangePoint], table: Table, found: Daily, sizes: Sizes, accepted: Sequence[Accepted]
+) -> Iterator[Change]:
+    """What changed at one time, as one change; what a person accepted of it is that place alone."""
+    while points:
+        lead = _lead(points, found, sizes)
+        change = _told(lead, points, table, found)
+        by = explained(change, accepted)
+        if by is None:
+            yield change
+            return
+        alone = change.group if by.change == change.place else ""
+        own = [one for one in points if one.measure.column == lead.measure.column]
+        own = [one for one in own if not alone or not _parted(one, found, sizes, alone)]
+        points = [one for one in points if one not in own]
+        yield replace(_told(lead, own, table, found), accepted=by.reason)
+
+
+def _parted(point: ChangePoint, found: Daily, sizes: Sizes, group: str) -> bool:
+    """Whether a group other than this one moved by itself, and not as all rows did."""
+    own = point.measure
+    if not own.group or " ".join(own.group) == group:
+        return False
+    return abs(point.step) > APART * _step_of_all(point, found, sizes)
+
+
+def _step_of_all(point: ChangePoint, found: Daily, sizes: Sizes) -> float:
+    """How far all rows moved by a group's measure on its day; 0 where they have none."""
+    whole = replace(point.measure, group=())
+    day = int(np.searchsorted(found.days, np.datetime64(point.day)))
+    return next(
+        (abs(sizes.step[day, place]) for place, one in enumerate(found.measures) if one == whole), 0.0
+    )
 
 
 def _of_the_world(point: ChangePoint, table: Table, found: Daily, sizes: Sizes) -> bool:
@@ -194,9 +232,7 @@ def _of_the_world(point: ChangePoint, table: Table, found: Daily, sizes: Sizes) 
         return False
     day = int(np.searchsorted(found.days, np.datetime64(point.day)))
     if own.group:  # a group is told where it parts from all others
-        whole = replace(own, group=())
-        steps = [abs(sizes.step[day, place]) for place, one in enumerate(found.measures) if one == whole]
-        return bool(steps) and abs(point.step) <= APART * steps[0]
+        return abs(point.step) <= APART * _step_of_all(point, found, sizes)
     if own.name == "change between readings":
         return point.step > 0  # the first one after
     if not own.name.startswith(HOW):
@@ -268,8 +304,8 @@ def _told(lead: ChangePoint, points: list[ChangePoint], table: Table, found: Dai
         change_words.said(alone, rows, days, table.time, table.key)
         for rows, days in ((old, BEFORE), (new, lead.width))
     )
-    names = [one.measure.column for one in points if not one.measure.name.startswith("relation")]
-    others = dict.fromkeys(name for name in names if name not in ("", own.column))
+    names = [one.measure.column or table.name for one in points]
+    others = dict.fromkeys(name for name in names if name != (own.column or table.name))
     near = abs(found.days - np.datetime64(lead.day)) <= np.timedelta64(SHOWN, "D")
     series = found.values[near, found.measures.index(own)]
     return Change(
@@ -281,7 +317,7 @@ def _told(lead: ChangePoint, points: list[ChangePoint], table: Table, found: Dai
         before,
         after,
         round(lead.size, 2),
-        tuple(others)[:OTHERS],
+        tuple(others),
         tuple(map(str, found.days[near])),
         tuple(series.tolist()),
     )

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from loop.base.counted import counted
 from loop.base.errors import LoopError, first_line
-from loop.data import personal, raw
+from loop.data import personal, raw, score_columns
 from loop.data.features import DECIDED_AT
 from loop.data.personal import Personal
 from loop.settings import serve_settings
@@ -31,7 +31,8 @@ TYPES = {
     "role": "str",
     "entity": "str",
     "score": "float64",
-    "decision": "object",  # True, False, or None where there is no threshold
+    **dict.fromkeys(score_columns.NAMES[1:], "object"),  # with classes the scores of all
+    "decision": "object",  # True, False, or None where there is no threshold; with classes the likeliest
     "latency_ms": "float64",
 }
 AGAIN = "`loop collect` writes it; take the broken file away, or bring it back from a copy"

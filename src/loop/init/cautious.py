@@ -119,6 +119,9 @@ def truth(found: Guess) -> pd.Series:
     values = found.label.values
     if found.task == "regression":
         return values.astype("float64")
+    if found.classes:
+        codes = values.map({name: place for place, name in enumerate(found.classes)}, na_action="ignore")
+        return codes.astype("float64")
     one = values.map(_shown, na_action="ignore") == found.positive
     return one.astype("float64").where(values.notna())
 
@@ -145,6 +148,9 @@ def _cluster(decided: pd.Series) -> tuple[str, int]:
 
 def _guessing(found: Guess, train: pd.Series) -> tuple[float, float]:
     """The loss of a model that only knows the mean, and the spread of the label."""
+    if found.classes:
+        shares = train.value_counts(normalize=True).to_numpy()
+        return float(-(shares * np.log(shares)).sum()), float(np.sqrt((shares * (1 - shares)).mean()))
     if found.task == "binary":
         share = min(max(float(train.mean()), 1e-3), 1 - 1e-3)
         loss = -(share * np.log(share) + (1 - share) * np.log(1 - share))
@@ -156,8 +162,8 @@ def _model(found: Guess, train: pd.Series) -> dict[str, float]:
     if len(train) < SMALL:
         return {"alpha": 1.0}
     made: dict[str, float] = {
-        "learning_rate": 0.05,
-        "trees": TREES_MAX,
+        "learning_rate": 0.05 if len(found.classes) <= 5 else 0.1,
+        "trees": max(20, TREES_MAX // max(1, len(found.classes) // 2)),
         "leaves": 15,
         "rows_per_leaf": max(20, min(100, len(train) // 100)),
         "l2": 1.0,
@@ -174,11 +180,11 @@ def _trees(found: Guess, train: pd.Series, made: dict[str, float]) -> int:
         values = found.columns[name].values.loc[some]
         columns[name] = pd.factorize(values)[0] if found.columns[name].kind == "text" else values
     if not columns:
-        return TREES_MAX // 3
-    kind = HistGradientBoostingClassifier if found.task == "binary" else HistGradientBoostingRegressor
+        return int(made["trees"]) // 3
+    kind = HistGradientBoostingRegressor if found.task == "regression" else HistGradientBoostingClassifier
     trial = kind(
         learning_rate=made["learning_rate"],
-        max_iter=TREES_MAX,
+        max_iter=int(made["trees"]),
         max_leaf_nodes=int(made["leaves"]),
         min_samples_leaf=int(made["rows_per_leaf"]),
         l2_regularization=made["l2"],

@@ -3,7 +3,7 @@
 An option of the command takes the place of a guess. What is left out says why; nothing is asked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import combinations
@@ -23,7 +23,9 @@ LABELS = ("label", "target", "y", "outcome", "class", "churn", "churned", "defau
 TIMES = ("decided_at", "timestamp", "datetime", "time", "date", "created_at", "created", "day", "hour", "at")
 YES = ("yes", "true", "1", "1.0", "y", "t", "positive", "pos", "bad", "churned", "default", "fraud", "won")
 Sure = Literal["sure", "likely", "unsure"]
-CLASSES_MAX = 20  # different whole numbers up to which a label may be classes
+CLASSES_MAX = 100
+CLASS_NAMES = ("class", "label", "target", "category", "species", "type", "kind")
+FEW_NUMBERS = 20  # different whole numbers up to which a label may be classes
 NUMBERS_MAX = 60  # of which pairs are summed, to see whether two of them are the label
 SAMPLE = 20_000
 
@@ -63,6 +65,7 @@ class Guess:
     label: Column
     task: Task
     positive: str | None
+    classes: tuple[str, ...]
     time: Column | None
     known: str | None
     after: pd.Timedelta
@@ -83,6 +86,10 @@ def guess(data: DataFile, options: Options) -> Guess:
     said: list[Said] = []
     label = _label(data, found, options, said)
     task, positive = _task(label, options, said)
+    classes: tuple[str, ...] = ()
+    if task == "multiclass":
+        label = Column(label.name, "text", typed("text", data.frame[label.name]))
+        classes = _in_order(label.values.dropna().unique())
     time = _time(found, label, options, said)
     if time is not None:
         _zone(time, options, said)
@@ -101,8 +108,8 @@ def guess(data: DataFile, options: Options) -> Guess:
             "look at what is left out, and name the label with --label",
         )
     return Guess(
-        data, found, label, task, positive, time, known, after, key or ("row",), not key, zone, tuple(inputs),
-        left_out, tuple(said), tuple(suspected),
+        data, found, label, task, positive, classes, time, known, after, key or ("row",), not key, zone,
+        tuple(inputs), left_out, tuple(said), tuple(suspected),
     )  # fmt: skip
 
 
@@ -147,7 +154,7 @@ def _task(label: Column, options: Options, said: list[Said]) -> tuple[Task, str 
     if label.kind == "instant" or label.prose:
         raise LoopError(
             f"the label {label.name} is {'a time' if label.kind == 'instant' else 'free text'}",
-            "a number, or one of two values",
+            "a number, or one of some values",
             "make a number of it (such as days until then), or name another with --label",
         )
     numbers = label.kind in ("number", "whole")
@@ -164,19 +171,43 @@ def _task(label: Column, options: Options, said: list[Said]) -> tuple[Task, str 
             Said("task: binary", reason, "sure" if positive.lower() in YES else "likely", "--positive")
         )
         return "binary", positive
-    if not numbers or options.task == "binary":
+    classes = options.task == "multiclass" or not numbers or _named_by_numbers(label)
+    if options.task == "binary" or (options.task == "regression" and not numbers):
         some = ", ".join(_shown(value) for value in values.unique()[:5])
         raise LoopError(
-            f"the label {label.name} has {label.distinct} values that are no numbers ({some})"
-            if not numbers
-            else f"the label {label.name} has {label.distinct} values",
-            "a number, or one of two values",
-            "say with --positive VALUE which one is to be told from all others",
+            f"the label {label.name} has {label.distinct} values ({some})",
+            "two values" if options.task == "binary" else "numbers",
+            "say with --positive VALUE which one is to be told from all others, or --task multiclass",
         )
-    few = label.kind == "whole" and label.distinct <= CLASSES_MAX
+    if classes and options.task != "regression":
+        if label.distinct > CLASSES_MAX:
+            raise LoopError(
+                f"the label {label.name} has {label.distinct:,} different values",
+                f"at most {CLASSES_MAX} classes",
+                "put rare ones together, or say with --positive VALUE which one is to be told",
+            )
+        reason = f"{label.name} is one of {label.distinct} classes"
+        said.append(Said("task: multiclass", reason, "likely" if numbers else "sure", "--task"))
+        return "multiclass", None
+    few = label.kind == "whole" and label.distinct <= FEW_NUMBERS
     reason = f"{label.name} is a number with {label.distinct:,} different values"
-    said.append(Said("task: regression", reason, "unsure" if few else "sure", "--positive"))
+    said.append(Said("task: regression", reason, "unsure" if few else "sure", "--task"))
     return "regression", None
+
+
+def _named_by_numbers(label: Column) -> bool:
+    """Whether whole numbers are names of classes: few, without a gap, of a column that is called so."""
+    values = label.values.dropna()
+    without_gap = bool(label.kind == "whole" and values.max() - values.min() == label.distinct - 1)
+    return without_gap and label.distinct <= FEW_NUMBERS and label.name.strip("_").lower() in CLASS_NAMES
+
+
+def _in_order(values: Iterable[str]) -> tuple[str, ...]:
+    """Classes in the order of numbers, where they are numbers, else of texts."""
+    try:
+        return tuple(sorted(values, key=float))
+    except ValueError:
+        return tuple(sorted(values))
 
 
 def _positive(values: pd.Series) -> str:
@@ -311,9 +342,18 @@ def _key(
     ]:
         said.append(Said(f"key: {named[0].name}", "it has a different value in each row", "sure", "--key"))
         return (named[0].name,)
-    reason = "no column has a different value in each row"
+    if counted := [one for one in alone if one.kind == "whole" and _counts(one)]:
+        reason = "it counts the rows: a different whole number in each"
+        said.append(Said(f"key: {counted[0].name}", reason, "likely", "--key"))
+        return (counted[0].name,)
+    reason = "no column is called a key and has a different value in each row"
     said.append(Said("key: the number of the row", reason, "likely", "--key"))
     return ()
+
+
+def _counts(one: Column) -> bool:
+    """Whether whole numbers are all of a stretch, or nearly."""
+    return bool(one.values.max() - one.values.min() < 1.1 * len(one.values))
 
 
 def _left_out(
@@ -383,6 +423,8 @@ def _give_away(
     truth = label.values[rows]
     if task == "binary":
         truth = (truth.map(_shown) == positive).astype("float64")
+    if task == "multiclass":
+        truth = pd.Series(pd.factorize(truth)[0], truth.index)
     truth = truth.astype("float64").head(SAMPLE)
     given: dict[str, str] = {}
     numbers: dict[str, np.ndarray] = {}
@@ -393,9 +435,12 @@ def _give_away(
             numbers[name] = values.to_numpy(np.float64, na_value=np.nan)
             if _tells(numbers[name], truth.to_numpy(), task):
                 given[name] = f"it gives {label.name} away: alone it tells nearly every row"
-        elif one.distinct <= column_kinds.FEW and task == "binary":
-            means = truth.groupby(values.fillna("").to_numpy()).transform("mean")
-            if ((means < 0.001) | (means > 0.999)).mean() > 0.999:
+        elif one.distinct <= column_kinds.FEW and task != "regression":
+            usual = truth.groupby(values.fillna("").to_numpy()).transform(lambda one: one.mode().iloc[0])
+            wrong, without = (
+                int(np.not_equal(truth, guessed).sum()) for guessed in (usual, truth.mode().iloc[0])
+            )
+            if wrong <= min(0.001 * len(truth), 0.01 * without):
                 given[name] = f"it gives {label.name} away: each of its values has one label"
     if task == "regression":
         for (first, left), (second, right) in combinations(list(numbers.items())[:NUMBERS_MAX], 2):
@@ -413,6 +458,9 @@ def _tells(values: np.ndarray, truth: np.ndarray, task: Task) -> bool:
     if task == "regression":
         of_truth = pd.Series(truth[known]).rank().to_numpy()
         return bool(abs(np.corrcoef(ranks, of_truth)[0, 1]) > 0.999)
+    if task == "multiclass":  # in the order of values, a class is one run of rows
+        changes = int((np.diff(truth[known][np.argsort(ranks, kind="stable")]) != 0).sum())
+        return bool(changes < len(np.unique(truth)) + 0.001 * known.sum())
     ones = truth[known] == 1
     pairs = ones.sum() * (~ones).sum()
     won = ranks[ones].sum() - ones.sum() * (ones.sum() + 1) / 2

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from loop.base.template import fill
-from loop.init import cautious
+from loop.init import cautious, of_task
 from loop.init.cautious import Numbers, bounds, decided_at, listed, truth
 from loop.init.column_kinds import FEW, Column
 from loop.init.given_model import Taken
 from loop.init.guess import Guess, unit
+from loop.init.of_task import two
 from loop.init.template_parts import STEPS
 
 FOLDER = Path("data/source")
@@ -41,8 +42,11 @@ def names(found: Guess, given: str | None) -> Names:
 def write(found: Guess, called: Names, place: Path | None, given: Taken | None = None) -> dict[str, str]:
     """The text of each file by its path; `place` is where files lie, `given` a model that there is."""
     n = cautious.numbers(found)
+    task = of_task.of(found, n)
     n = replace(n, model=given.params) if given else n
     shared = {
+        "task": task,
+        "classes": list(found.classes),
         "table": called.table,
         "label": found.label.name,
         "time": found.time.name if found.time else None,
@@ -53,8 +57,8 @@ def write(found: Guess, called: Names, place: Path | None, given: Taken | None =
         "src/problem/source.py": fill("loop.init", "source.py.j2", **shared, **_source(found, place)),
         "src/problem/schema.py": fill("loop.init", "schema.py.j2", **shared, **_schema(found, n)),
         "src/problem/features.py": fill("loop.init", "features.py.j2"),
-        "src/problem/metrics.py": fill("loop.init", "metrics.py.j2", **_metrics(found, n)),
-        **_model_files(found, n, given),
+        "src/problem/metrics.py": fill("loop.init", "metrics.py.j2", **shared, **_metrics(found, n)),
+        **_model_files(found, n, given, shared),
         "params.yaml": fill("loop.init", "params.yaml.j2", **shared, **_params(found, n, called)),
         "tests/problem/test_bad_data.py": fill("loop.init", "test_bad_data.py.j2", **shared, **_tests(found)),
     }
@@ -62,12 +66,11 @@ def write(found: Guess, called: Names, place: Path | None, given: Taken | None =
 
 def readme(found: Guess, called: Names) -> str:
     """The first page of the repository, of this problem alone."""
-    what = f"how likely it is that {found.label.name} is {found.positive}"
     return fill(
         "loop.init",
         "readme.md.j2",
         title=called.title,
-        what=what if found.task == "binary" else f"what {found.label.name} is to be expected",
+        what=of_task.of(found, cautious.numbers(found)).what,
         file=found.data.path.name,
         time=found.time.name if found.time else None,
         inputs=len(found.inputs),
@@ -135,24 +138,8 @@ def _schema(found: Guess, n: Numbers) -> dict[str, Any]:
     for name in (*found.key, *found.inputs):
         if name not in request:
             request[name] = _contract(found.columns[name], name in found.key)
-    if found.task == "binary":
-        score, label = "contracts.probability()", "contracts.yes_or_no()"
-        raw_label = f"contracts.category({found.label.listed!r}, nullable=True)"
-        if not listed(found.label):
-            raw_label = "contracts.text(nullable=True)"
-    else:
-        low, high = bounds(found.label)
-        span = high - low
-        score = f"contracts.number({low - span:g}, {high + span:g})"
-        label, raw_label = (
-            f"contracts.number({low:g}, {high:g})",
-            f"contracts.number({low:g}, {high:g}, nullable=True)",
-        )
     return {
         "request": request,
-        "score": score,
-        "label_column": label,
-        "raw_label": raw_label,
         "example": _example(found),
         "final_after_days": n.final_after_days,
     }
@@ -221,18 +208,12 @@ def _by_time(found: Guess) -> dict[str, str]:
 
 
 def _metrics(found: Guess, n: Numbers) -> dict[str, Any]:
-    binary = found.task == "binary"
-    what = f"{found.label.name} = {found.positive}" if binary else found.label.name
     cuts = _cuts(found)
     time = _by_time(found)
+    by_class = {found.label.name: "groups.classes(CLASSES)"} if found.classes else {}
     subgroups = dict(list(cuts.items())[:3]) or time or _ROWS_BY_NUMBER
     return {
-        "metrics": "BINARY" if binary else "REGRESSION",
-        "primary": "log_loss" if binary else "mae",
-        "slice_metrics": '("log_loss", "roc_auc", "calibration_bias")' if binary else '("mae", "bias")',
-        "score_words": f"probability of {what}" if binary else f"expected {what}",
-        "label_words": f"share of {what}" if binary else f"mean {what}",
-        "slices": {**cuts, **time} or _ROWS_BY_NUMBER,
+        "slices": {**by_class, **cuts, **time} or _ROWS_BY_NUMBER,
         "subgroups": subgroups,
         "behaviours": _behaviours(found),
         "golden": _golden(found, n),
@@ -263,6 +244,8 @@ def _behaviours(found: Guess) -> list[str]:
 
 def direction(found: Guess) -> tuple[Column, float] | None:
     """The number that goes with the label most, and how much, where that is much."""
+    if found.classes:
+        return None
     label = truth(found)
     best: tuple[Column, float] | None = None
     for name in found.inputs:
@@ -300,17 +283,17 @@ def _key(found: Guess, at: int) -> str:
     return f"({', '.join(map(repr, values))},)" if len(values) == 1 else f"({', '.join(map(repr, values))})"
 
 
-def _model_files(found: Guess, n: Numbers, given: Taken | None) -> dict[str, str]:
+def _model_files(found: Guess, n: Numbers, given: Taken | None, shared: dict[str, Any]) -> dict[str, str]:
     """The model, and the steps of one's own where a given one has such."""
     if given is None:
-        return {"src/problem/model.py": fill("loop.init", "model.py.j2", **_model(found, n))}
+        return {"src/problem/model.py": fill("loop.init", "model.py.j2", **shared, **_model(found, n))}
     scorer = {"binary": "probability", "regression": "expected"}.get(found.task)
     model = fill(
         "loop.init",
         "given_model.py.j2",
         given=given,
         scorer=scorer,
-        classes=list(getattr(found, "classes", ())),
+        classes=list(found.classes),
     )
     return {"src/problem/model.py": model, **({STEPS: given.steps} if given.steps else {})}
 
@@ -318,20 +301,17 @@ def _model_files(found: Guess, n: Numbers, given: Taken | None) -> dict[str, str
 def _model(found: Guess, n: Numbers) -> dict[str, Any]:
     inputs = [found.columns[name] for name in found.inputs]
     texts = [one for one in inputs if one.kind == "text"]
-    task = "probability" if found.task == "binary" else "expected"
-    what = f"{found.label.name} = {found.positive}" if found.task == "binary" else found.label.name
     return {
         "params": "Linear" if n.linear else "Boosted",
         "builder": "linear" if n.linear else "boosted",
-        "scorer": task,
+        "scorer": {"binary": "probability", "regression": "expected"}.get(found.task),
         "categories": [one.name for one in texts],
         "flags": [one.name for one in inputs if one.kind == "flag"],
         "numbers": [one.name for one in inputs if one.kind in ("number", "whole")],
         "trusted": "LINEAR_TRUSTED" if n.linear else "BOOSTED_TRUSTED",
         "parts": _parts(found, n),
         "many": not n.linear and any(one.distinct > 250 for one in texts),
-        "score_words": f"probability of {what}" if task == "probability" else f"expected {what}",
-        "task": found.task,
+        "kind": found.task,
         "zone": found.zone,
     }
 
@@ -352,26 +332,14 @@ def _parts(found: Guess, n: Numbers) -> str:
 
 
 def _params(found: Guess, n: Numbers, called: Names) -> dict[str, Any]:
-    binary = found.task == "binary"
     strongest = direction(found)
-    guards = (
-        [
-            ("roc_auc", 0.02, "an order that is worse helps nobody; not calibrated"),
-            ("calibration_bias", 0.03, "no drift to one side; not calibrated"),
-            ("calibration_error", 0.03, "scores are read as probabilities; not calibrated"),
-        ]
-        if binary
-        else [("bias", _two(0.05 * n.spread), "no drift to one side; not calibrated")]
-    )
     reasons = {
         "day": "rows of one day resemble each other: days are resampled",
         "hour": "rows of one hour resemble each other: hours are resampled",
         "part": "of a hundred parts, by the hash of the key: nothing says which rows resemble each other",
     }
-    what = f"{found.label.name} is {found.positive}" if binary else f"{found.label.name}"
     return {
         "n": n,
-        "task": found.task,
         "since": f"{n.since:{ISO}}",
         "split": f"{n.split:{ISO}}",
         "until": f"{n.until:{ISO}}",
@@ -381,27 +349,16 @@ def _params(found: Guess, n: Numbers, called: Names) -> dict[str, Any]:
         "cluster_reason": reasons[n.cluster],
         "slice_rows_min": max(20, min(100, n.holdout_rows // 20)),
         "holdout_rows_min": max(10, n.holdout_rows // 2),
-        "primary": "log_loss" if binary else "mae",
-        "guards": guards,
-        "slice_margin": _two(5 * n.margin),
-        "minimum": _two(n.guess_loss * 1.02),
-        "golden_limit": 0.33 if binary else _two(n.spread),
+        "slice_margin": two(5 * n.margin),
+        "minimum": two(n.guess_loss * 1.02),
         "golden_min": 3,
         "direction": f"{strongest[0].name} and the label have a rank correlation of {strongest[1]:+.2f}"
         if strongest
         else "",
-        "bias": "calibration_bias" if binary else "bias",
         "fairness_rows": max(30, n.holdout_rows // 20),
-        "fairness_limit": _two(0.5 * n.spread),
-        "jump_metric": "roc_auc" if binary else "mae",
-        "jump_limit": 0.15 if binary else _two(0.4 * n.guess_loss),
+        "fairness_limit": two(0.5 * n.spread),
         "name": called.title,
-        "use": f"Say how likely it is that {what}." if binary else f"Say what {what} is to be expected.",
     }
-
-
-def _two(value: float) -> float:
-    return float(f"{value:.2g}")
 
 
 def _tests(found: Guess) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
@@ -115,6 +116,11 @@ def probability() -> pa.Column:
     return pa.Column("float64", within(0, 1))
 
 
+def class_of(classes: Sequence[str]) -> pa.Column:
+    """A label that is the place of its class among all, from 0."""
+    return pa.Column("int64", pa.Check.isin(list(range(len(classes)))))
+
+
 def yes_or_no() -> pa.Column:
     """A label of 0 or 1."""
     return pa.Column("int64", pa.Check.isin([0, 1]))
@@ -134,15 +140,19 @@ def derived(
     *,
     score: pa.Column,
     label: pa.Column,
+    classes: Sequence[str] = (),
     checks: Sequence[pa.Check] = (),
 ) -> Contracts:
     """The contracts that follow from what a caller sends, the views, and what score and label are.
 
+    With `classes`, `score` is that of the likeliest, and `scores` are those of all, which sum to 1.
     `checks` hold whole requests; they must work on plain arrays by name too, as a server has no frame.
     """
     decided = {"decided_at": instant(about="instant of the decision, of which features are read")}
     whole = {**request, **decided}
     of_key, scored = {name: whole[name] for name in key}, {"score": score}
+    if classes:
+        scored["scores"] = pa.Column(object, _one_for_each(len(classes)))
     outcome = {"label": label, "label_known_at": instant()}
     return Contracts(
         table({**request, **decided}, key, checks),
@@ -150,6 +160,14 @@ def derived(
         table({**of_key, **decided, **scored}, key),
         table({**of_key, **decided, **scored, **outcome}, key, [_LATER]),
     )
+
+
+def _one_for_each(classes: int) -> pa.Check:
+    def shares(found: Any) -> bool:
+        of = np.asarray(found, np.float64)
+        return of.shape == (classes,) and bool((of >= 0).all() and abs(of.sum() - 1) < 1e-6)
+
+    return pa.Check(shares, element_wise=True, name=f"{classes} probabilities that sum to 1")
 
 
 _LATER = pa.Check(

@@ -22,6 +22,11 @@ def column(name: str) -> By:
     return lambda examples: examples[name].astype("str").fillna("missing")
 
 
+def classes(names: Sequence[str]) -> By:
+    """By the true class of a label that is the place of its class among `names`."""
+    return lambda examples: examples["label"].astype("int64").map(dict(enumerate(names)))
+
+
 def ranges(name: str, edges: Sequence[float], labels: Sequence[str]) -> By:
     """By ranges of a number: (edge, next edge], one label each; what lies outside is "missing"."""
     return lambda examples: (

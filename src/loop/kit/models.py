@@ -4,7 +4,7 @@ Row transforms live inside the Pipeline. A category that training did not see, a
 missing, are values like others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-Task = Literal["binary", "regression"]
+Task = Literal["binary", "multiclass", "regression"]
 Step = tuple[str, Any, list[str]]  # name, transformer, the columns that it reads
 # What a model file may hold besides plain scikit-learn: loading it refuses all else.
 BOOSTED_TRUSTED = [
@@ -76,7 +76,7 @@ def boosted(
     columns = ColumnTransformer(
         [*first, *steps, ("number", "passthrough", list(numbers))], verbose_feature_names_out=False
     )
-    kind = HistGradientBoostingClassifier if task == "binary" else HistGradientBoostingRegressor
+    kind = HistGradientBoostingRegressor if task == "regression" else HistGradientBoostingClassifier
     booster = kind(
         learning_rate=params.learning_rate,
         max_iter=params.trees,
@@ -123,6 +123,18 @@ def _flags(names: Sequence[str]) -> list[Step]:
 def probability(model: Pipeline, examples: pd.DataFrame) -> np.ndarray:
     """The probability of label 1, one per row."""
     return np.asarray(model.predict_proba(examples)[:, 1])
+
+
+def probabilities(classes: Sequence[str]) -> Callable[[Any, pd.DataFrame], np.ndarray]:
+    """A function that gives the probability of each class, (rows, classes); 0 of one not seen in training."""
+
+    def score(model: Any, examples: pd.DataFrame) -> np.ndarray:
+        found = np.asarray(model.predict_proba(examples))
+        whole = np.zeros((len(found), len(classes)))
+        whole[:, np.asarray(model.classes_, np.int64)] = found
+        return whole
+
+    return score
 
 
 def expected(model: Pipeline, examples: pd.DataFrame) -> np.ndarray:

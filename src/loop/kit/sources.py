@@ -115,7 +115,7 @@ class Query:
             engine = ibis.connect(_readable(url))
             *place, name = self.table.split(".")
             if re.match(r"\s*(select|with)\b", self.table, re.IGNORECASE):
-                place, name = [], "loop_query"
+                place, name = ["temp"] if url.startswith("sqlite") else [], "loop_query"
                 engine.raw_sql(f"CREATE TEMPORARY VIEW {name} AS {self.table.rstrip().rstrip(';')}")
             rows = engine.table(name, database=tuple(place) or None)
             if lost := [name for name in wanted or () if name not in rows.columns]:
@@ -255,9 +255,9 @@ class Requests:
 
     Its `files`, or a query, hold them. The column `decided_at` says when a row was decided. Without one, rows
     are spread over a hundred days from 2000 on by the hash of their key: windows then draw rows at random,
-    always the same ones, and
-    nothing can be said of time. The column `label_known_at` says when the label became known; without
-    one it is so long `after` the decision. `positive` is the text of a label that counts as 1.
+    always the same ones, and nothing can be said of time. The column `label_known_at` says when the label
+    became known; without one it is so long `after` the decision. `positive` is the text of a label that is 1;
+    of several `classes`, a label is the place of its text among them.
     """
 
     table: str
@@ -266,6 +266,7 @@ class Requests:
     label: str
     after: pd.Timedelta = AT_ONCE
     positive: str | None = None
+    classes: Sequence[str] = ()
 
     def tables(
         self, since: pd.Timestamp, until: pd.Timestamp, as_of: pd.Timestamp
@@ -290,8 +291,11 @@ class Requests:
         """One row per request whose label was known at `as_of`: key, label, label_known_at (UTC)."""
         rows = tables[self.table]
         rows = rows[rows[KNOWN_AT] <= as_of]
-        values = rows[self.label]
-        label: Any = values if self.positive is None else (values == self.positive).astype("int64")
+        label: Any = rows[self.label]
+        if self.positive is not None:
+            label = (label == self.positive).astype("int64")
+        elif self.classes:
+            label = pd.Categorical(label, list(self.classes)).codes.astype("int64")
         return rows[[*self.key, KNOWN_AT]].assign(label=label)[[*self.key, "label", KNOWN_AT]]
 
 

@@ -63,9 +63,10 @@ class Rule:
 class Metric:
     """A mean of rows, or a built-in; `better` says which way is better (zero: nearer to zero).
 
-    `rows(label, score)` gives one number or one row of numbers per example, and `value` turns their means,
-    shape (..., k), into the metric: any weighting of days then costs one product of matrices. "roc_auc" is
-    built in, because it compares pairs of rows.
+    `rows(label, score)` gives one number or one row of numbers per example; with classes a label is the place
+    of its class, and scores are (rows, classes). `value` turns their means, shape (..., k), into the metric:
+    any weighting of days then costs one product of matrices. "roc_auc" is built in, because it compares
+    pairs of rows; it is not for classes.
     """
 
     title: str
@@ -77,16 +78,23 @@ class Metric:
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What becomes of the scores when `change` is done to the examples, all else kept."""
+    """What becomes of the scores when `change` is done to the examples, all else kept.
+
+    With classes, `of` names the one whose score is to be not lower or not higher.
+    """
 
     title: str
     expects: Literal["the same", "not lower", "not higher"]
     change: Callable[[pd.DataFrame], pd.DataFrame]
+    of: str | None = None
 
 
 @dataclass(frozen=True)
 class BusinessMetric:
-    """What decisions cost, as a mean of rows: `rows(label, score, decision)` gives one number per row."""
+    """What decisions cost, as a mean of rows: `rows(label, score, decision)` gives one number per row.
+
+    With classes a decision is the place of the likeliest one.
+    """
 
     title: str
     better: Literal["higher", "lower"]

@@ -44,7 +44,7 @@ def of(model: Any, golden: pd.DataFrame, train: pd.DataFrame, seed: int) -> dict
     return {
         "golden": len(golden),
         "columns": {str(name): [_plain(value) for value in rows[name]] for name in rows},
-        "scores": [float(score) for score in problem_model.score(model, rows)],
+        "scores": np.asarray(problem_model.score(model, rows), np.float64).tolist(),
     }
 
 

@@ -36,7 +36,7 @@ def gain(
     found = paired.gain(
         metrics.METRICS[metrics.PRIMARY],
         judged["label"].to_numpy(np.float64),
-        (scores[0].to_numpy(np.float64), scores[1].to_numpy(np.float64)),
+        scores,
         codes,
         bootstrap.weights(len(names), resampling.replicates, resampling.seed),
         settings.retrain.confidence,

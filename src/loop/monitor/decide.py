@@ -19,7 +19,7 @@ NEXT: dict[Decision, str] = {
     "alert": "decide now whether to go back: `loop rollback`, or take the feature's feed up with its owner",
     "broken feed": "fix the feed at its source; do not retrain on it",
     "suspected feed fault": "ask the owner of the feed what changed that day; "
-    "if it is right, accept it in a pull request (monitor.accepted)",
+    "if it is right, accept each column that is named, in a pull request (monitor.accepted)",
     "no data": "find out why nothing comes: the source, or the prediction log",
 }
 

@@ -8,7 +8,7 @@ import pandas as pd
 from pydantic import field_validator
 
 from loop.base import files
-from loop.data import contract, features
+from loop.data import contract, features, score_columns
 from loop.kit import groups
 from loop.model import lineage, model_file, reference_rows, tracking
 from loop.pipeline import evaluation_curves, evaluation_figures, evaluation_report, model_card
@@ -58,9 +58,9 @@ class Evaluation:
 
 def predict(model: Any, examples: pd.DataFrame) -> pd.DataFrame:
     """The predictions for the examples: key, decided_at, score. Breaks on a score out of contract."""
+    scores = score_columns.columns(problem_model.score(model, features.known(examples)), examples.index)
     keys = examples[[*source.KEY, features.DECIDED_AT]]
-    predictions = keys.assign(score=problem_model.score(model, features.known(examples)))
-    return contract.require(predictions, schema.PREDICTION, "predictions")
+    return contract.require(pd.concat([keys, scores], axis="columns"), schema.PREDICTION, "predictions")
 
 
 def evaluate(examples: pd.DataFrame, predictions: pd.DataFrame, settings: Params) -> Evaluation:
@@ -71,17 +71,19 @@ def evaluate(examples: pd.DataFrame, predictions: pd.DataFrame, settings: Params
     codes, names = pd.factorize(features.clusters(examples, settings.cluster), sort=True)
     weight = bootstrap.weights(len(names), settings.replicates, settings.seed)
     judged = outcomes.assign(cluster=names[codes], code=codes)
+    event, shown = score_columns.event(judged["label"].to_numpy(np.float64), score_columns.array(judged))
+    drawn = judged[["cluster", "code"]].assign(label=event, score=shown)
     return Evaluation(
         metrics={name: _estimate(name, judged, weight, settings) for name in metrics.METRICS},
         slices=_slices(examples, judged, weight, settings),
-        calibration=evaluation_curves.calibration(judged, weight, settings.confidence),
-        clusters=evaluation_curves.by_cluster(judged),
-        scores=evaluation_curves.histogram(judged["score"], judged["label"]),
+        calibration=evaluation_curves.calibration(drawn, weight, settings.confidence),
+        clusters=evaluation_curves.by_cluster(drawn),
+        scores=evaluation_curves.histogram(drawn["score"], drawn["label"]),
     )
 
 
 def _estimate(name: str, judged: pd.DataFrame, weight: bootstrap.Floats, settings: Params) -> Estimate:
-    label, score = (judged[column].to_numpy(np.float64) for column in ("label", "score"))
+    label, score = judged["label"].to_numpy(np.float64), score_columns.array(judged)
     codes = judged["code"].to_numpy(np.int64)
     of = bootstrap.statistic(metrics.METRICS[name], label, score, codes, weight.shape[1])
     return bootstrap.estimate(of, codes, weight, settings.confidence)
@@ -116,7 +118,8 @@ def golden_scores(model: Any, found: pd.DataFrame) -> list[dict[str, Any]]:
     """Why, key and the score that this model gives each golden request, to the bit."""
     if found.empty:
         return []
-    scored = found[["why", *source.KEY]].assign(score=problem_model.score(model, features.known(found)))
+    scores = score_columns.columns(problem_model.score(model, features.known(found)), found.index)
+    scored = pd.concat([found[["why", *source.KEY]], scores], axis="columns")
     return [{str(name): value for name, value in row.items()} for row in scored.to_dict("records")]
 
 

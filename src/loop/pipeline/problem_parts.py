@@ -85,13 +85,39 @@ def check() -> None:
         )
 
 
+def _classes(file: str, module: Any) -> Iterator[tuple[str, str]]:
+    """What goes wrong only where a label is one of several classes."""
+    from problem import source
+
+    classes = getattr(source, "CLASSES", None)
+    if classes is None:
+        return
+    if file == "source" and not (
+        isinstance(classes, list | tuple)
+        and all(isinstance(one, str) for one in classes)
+        and len(set(classes)) == len(classes) > 1
+    ):
+        yield f"has `CLASSES` as {classes!r}", "`CLASSES`: two names or more, each once"
+    if file == "metrics":
+        pairs = [name for name, one in module.METRICS.items() if one.builtin == "roc_auc"]
+        if pairs:
+            yield f"has the metric {', '.join(pairs)}", "metrics of classes (loop.kit.metrics, MULTICLASS)"
+        for one in module.BEHAVIOURS:
+            if one.expects != "the same" and one.of not in classes:
+                yield f"has a behaviour of {one.of!r}, {one.title!r}", f"`of`: one of {', '.join(classes)}"
+
+
 def _wrong(file: str, module: Any) -> Iterator[tuple[str, str]]:
     """What was found and expected, of each part that is not as it should be."""
+    wrong = False
     for name, (holds, words) in PARTS[file].items():
         if not hasattr(module, name):
+            wrong = True
             yield f"lacks `{name}`", f"`{name}`: {words}"
         elif not holds(found := getattr(module, name)):
+            wrong = True
             yield f"has `{name}` as {type(found).__name__}", f"`{name}`: {words}"
+    yield from _classes(file, module) if not wrong else ()
     if file == "metrics":
         business = getattr(module, "BUSINESS", None)
         if business is not None and not isinstance(business, BusinessMetric):

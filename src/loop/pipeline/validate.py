@@ -28,9 +28,9 @@ def main() -> None:
     span = {"since": windows.since, "until": windows.holdout.until, "as_of": windows.as_of}
     valid, report, breaches = validate(tables, limits, **span)
     found = [] if breaches else feed_changes.tables(valid, windows.as_of)
-    changes = feed_changes.find(found, windows.since, None, windows.holdout.until)
     own = [one for one in monitor_settings.read().accepted if _within(one.since, windows)]
-    unexplained = [one for one in changes if feed_changes.accepted(one, own) is None]
+    changes = feed_changes.find(found, windows.since, None, windows.holdout.until, accepted=own)
+    unexplained = [one for one in changes if one.accepted is None]
     report["changes"] = [one.as_json() for one in unexplained]
     report["accepted"] = [one.model_dump() for one in own]
     report["days"] = {} if breaches else day_hashes.of(valid)

@@ -18,6 +18,7 @@ import pandas as pd
 from loop.base import files
 from loop.base.errors import LoopError
 from loop.data.features import DECIDED_AT
+from loop.kit.types import Array
 from loop.monitor.inputs import champion_model as champions
 from loop.monitor.inputs import feed
 from loop.monitor.inputs.champion_model import Champion
@@ -159,7 +160,9 @@ def _losses(
         lived = rows[rows[DECIDED_AT] >= start].reset_index(drop=True)
         scores = {"frozen": champion.score(lived)}
         days, scores["monthly"] = _monthly(champion, rows, lived, weeks, setup)
-    scores["loop"] = pd.concat(_served(place, lived, weeks)).reindex(lived.index)
+        scores["loop"] = np.empty_like(scores["frozen"])
+    for rows_of, served in _served(place, lived, weeks):
+        scores["loop"][rows_of] = served
     metric = metrics.METRICS[metrics.PRIMARY]
     of_rows = metric.rows
     if of_rows is None:
@@ -167,13 +170,13 @@ def _losses(
             f"{metric.title} is no mean of rows", "a primary metric that is one", "choose another"
         )
     label = lived["label"].to_numpy(np.float64)
-    losses = {name: of_rows(label, scores[name].to_numpy(np.float64)) for name in LIVES}
+    losses = {name: of_rows(label, scores[name]) for name in LIVES}
     return days, lived[[DECIDED_AT]].assign(**losses)
 
 
 def _monthly(
     champion: Champion, rows: pd.DataFrame, lived: pd.DataFrame, weeks: list[Week], setup: Settings
-) -> tuple[list[str], pd.Series]:
+) -> tuple[list[str], Array]:
     """The blind one: at the first run of each month that day's retrain, whatever it is worth."""
     scores, days = champion.score(lived), []
     done_months: set[str] = set()
@@ -193,22 +196,22 @@ def _monthly(
             & (decided < moved.train.until)
             & (rows["label_known_at"] <= moved.train.until)
         ]
-        later = lived[DECIDED_AT] >= now
+        later = (lived[DECIDED_AT] >= now).to_numpy()
         scores[later] = champion.refit(train, lived[later])
         days.append(week.now)
     return days, scores
 
 
-def _served(place: Scratch, lived: pd.DataFrame, weeks: list[Week]) -> Iterator[pd.Series]:
-    """The scores of what served: each champion's on the rows between its merge and the next one's."""
+def _served(place: Scratch, lived: pd.DataFrame, weeks: list[Week]) -> Iterator[tuple[Array, Array]]:
+    """What served: each champion's scores, and a mask of their rows, from its merge to the next one's."""
     before = [None, *(week.commit for week in weeks)]
     changes = [week for was, week in zip(before, weeks, strict=False) if week.commit != was]
     starts = [pd.Timestamp(week.now, tz="UTC") for week in changes]
     ends = [*starts[1:], lived[DECIDED_AT].max() + DAY]
     for week, start, end in zip(changes, starts, ends, strict=True):
-        part = lived[(lived[DECIDED_AT] >= start) & (lived[DECIDED_AT] < end)]
+        inside = ((lived[DECIDED_AT] >= start) & (lived[DECIDED_AT] < end)).to_numpy()
         with _at(place, week.commit) as champion:
-            yield champion.score(part)
+            yield inside, champion.score(lived[inside])
 
 
 def _at(place: Scratch, commit: str) -> AbstractContextManager[Champion]:

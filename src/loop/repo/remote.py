@@ -12,6 +12,7 @@ from loop.base.errors import LoopError
 from loop.base.program import Done
 from loop.repo import default_branch
 from loop.repo.git import SETTINGS, git
+from loop.settings.paths import BEGUN
 
 BOT = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")
 TIMEOUT = 120  # seconds, of one call of git to a remote
@@ -36,11 +37,22 @@ def fetch_default() -> Done:
 
 
 def main_ref() -> str | None:
-    """The main that counts: origin's, or this clone's own where there is none."""
+    """The main that counts: origin's, or this clone's own where there is none.
+
+    A main from before this problem began, such as the template's, is none of its own.
+    """
     here = default_branch.at_origin()
     refs = (here, f"refs/heads/{default_branch.short(here)}")
     known = git("for-each-ref", "--format=%(refname)", *refs).split()
-    return next((ref for ref in refs if ref in known), None)
+    there = [ref for ref in refs if ref in known]
+    if _begun("HEAD"):
+        there = [ref for ref in there if _begun(ref)]
+    return there[0] if there else None
+
+
+def _begun(commit: str) -> bool:
+    """Whether a commit holds a problem in place of the example."""
+    return bool(git("ls-tree", "--name-only", commit, "--", str(BEGUN)))
 
 
 def fetch(what: str) -> None:

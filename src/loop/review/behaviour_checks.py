@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from loop.data import score_columns
 from loop.kit import groups
 from loop.review import leak
 from loop.review.candidate import Candidate
@@ -32,6 +33,7 @@ def _behaviour(policy: Policy, candidate: Candidate) -> Iterator[Check]:
             name, figure = "invariance", float(np.abs(moved).max())
             finding = f"{behaviour.title}: one score moves by {figure:.4g}"
         else:
+            moved = moved[:, score_columns.CLASSES.index(behaviour.of)] if behaviour.of else moved
             name, figure = "direction", float(moved.mean() * (-1 if behaviour.expects == "not lower" else 1))
             mean = f"the mean score moves by {moved.mean():+.4f}"
             finding = f"{behaviour.title}: {mean}, expected {behaviour.expects}"

@@ -11,7 +11,7 @@ import pandas as pd
 
 from loop.base import files, program
 from loop.base.errors import LoopError
-from loop.data import features
+from loop.data import features, score_columns
 from loop.model import lineage, model_file
 from loop.repo import dvc_lock, dvc_yaml
 from loop.settings import params
@@ -35,7 +35,7 @@ class Candidate:
     windows: params.Windows
 
     def score(self, examples: pd.DataFrame) -> Any:
-        """The score of each example, one per row."""
+        """The score of each example: (rows,), or (rows, classes)."""
         return problem_model.score(self.model, features.known(examples))
 
 
@@ -76,7 +76,7 @@ def take() -> Candidate:
 
 def _agree(candidate: Candidate) -> None:
     """Raise LoopError when the predictions are not the model's own: the report would speak of another."""
-    stored, fresh = candidate.predictions["score"].to_numpy(), candidate.score(candidate.holdout)
+    stored, fresh = score_columns.array(candidate.predictions), candidate.score(candidate.holdout)
     if len(stored) != len(fresh) or not np.allclose(stored, fresh, rtol=0, atol=1e-9):
         raise LoopError(
             f"{PREDICTIONS} are not what {MODEL} predicts for {HOLDOUT}",

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from loop.data import score_columns
 from loop.review.candidate import Candidate
 from loop.review.compare import Rows, Slice
 from loop.review.verdict import Check, held
@@ -82,18 +83,21 @@ def _golden(policy: Policy, candidate: Candidate, against: Comparison) -> Check:
         finding = f"{len(rows)} golden requests are in the data, at least {policy.golden.rows_min}"
         return held("golden", float("nan"), limit, finding)
     scores = candidate.score(rows)
-    shifts = np.abs(scores - rows["score"].to_numpy())
-    at = int(shifts.argmax())
+    before = score_columns.array(rows)
+    of = min(before.shape[-1], scores.shape[-1])  # of classes that both know
+    shifts = np.abs(scores[..., :of] - before[..., :of]).reshape(len(rows), -1)
+    at, which = np.unravel_index(shifts.argmax(), shifts.shape)
+    was, became = (found.reshape(len(rows), -1)[at, which] for found in (before, scores))
     finding = (
-        f"{rows['why'].iloc[at]}: {rows['score'].iloc[at]:.4g} became {scores[at]:.4g}, "
+        f"{rows['why'].iloc[at]}: {was:.4g} became {became:.4g}, "
         f"most of {len(rows)}; {'an unchanged' if same else 'a new'} model may move by {limit.limit:g}"
     )
-    return held("golden", float(shifts[at]), limit, finding)
+    return held("golden", float(shifts[at, which]), limit, finding)
 
 
 def _expected(golden: list[dict[str, Any]], known: pd.DataFrame) -> pd.DataFrame:
     """The champion's golden requests, their key of the types in `known`: JSON has no instants."""
-    found = pd.DataFrame(golden, columns=["why", *source.KEY, "score"])
+    found = pd.DataFrame(golden, columns=["why", *source.KEY, *score_columns.NAMES])
     try:
         return found.astype({name: known[name].dtype for name in source.KEY})
     except (ValueError, TypeError):

@@ -8,7 +8,7 @@ import pandas as pd
 
 from loop.base.counted import counted
 from loop.base.errors import LoopError
-from loop.data import contract, features
+from loop.data import contract, features, score_columns
 from loop.kit import groups
 from loop.settings import params
 from loop.settings.review_policy import Policy
@@ -21,7 +21,7 @@ from problem import metrics, schema, source
 class Rows:
     """The rows that both are judged on: the candidate's examples, both scores, and resampling weights.
 
-    scores: (champion, candidate), each (rows,). codes: the number of each row's cluster.
+    scores: (champion, candidate), each (rows,) or (rows, classes). codes: the number of each row's cluster.
     weight: (replicates, clusters). share: of all rows that either model has, how many both have.
     """
 
@@ -59,7 +59,9 @@ def scored(examples: pd.DataFrame, predictions: pd.DataFrame, whose: str) -> pd.
             "a score within PREDICTION of src/problem/schema.py for each row",
             "look at `score` in src/problem/model.py",
         )
-    rows = examples.merge(predictions[[*source.KEY, "score"]], on=source.KEY, how="left", validate="1:1")
+    rows = examples.merge(
+        predictions[[*source.KEY, *score_columns.NAMES]], on=source.KEY, how="left", validate="1:1"
+    )
     if len(predictions) != len(examples) or rows["score"].isna().any():
         raise LoopError(
             f"the {whose}'s predictions are of other rows than asked: {len(predictions):,} predictions, "
@@ -77,7 +79,7 @@ def align(candidate: pd.DataFrame, champion: pd.DataFrame, settings: params.Resa
     trained on them. Raises LoopError when label or time of the same row differ, or no row is left.
     """
     told = [column for column in ("label", features.DECIDED_AT) if column not in source.KEY]
-    theirs = champion[[*source.KEY, *told, "score"]]
+    theirs = champion[[*source.KEY, *told, *score_columns.NAMES]]
     since = champion[features.DECIDED_AT].min() if len(champion) else None
     mine = candidate[candidate[features.DECIDED_AT] >= since] if since is not None else candidate.iloc[:0]
     both = mine.merge(theirs, on=source.KEY, how="inner", suffixes=("", "_of_champion"), validate="1:1")
@@ -95,9 +97,26 @@ def align(candidate: pd.DataFrame, champion: pd.DataFrame, settings: params.Resa
                 "a change of the target, or of its time, cannot be compared: let a person decide",
             )
     share = len(both) / (len(mine) + len(champion) - len(both))
-    scores = (_floats(both["score_of_champion"]), _floats(both["score"]))
-    examples = both.drop(columns=["score", *(f"{column}_of_champion" for column in ["score", *told])])
-    return rows(examples, scores, settings, share)
+    names = {f"{name}_of_champion": name for name in score_columns.NAMES}
+    champions, own = both[[*names]].rename(columns=names), both[score_columns.NAMES]
+    scores = _of_as_many_classes(score_columns.array(champions), score_columns.array(own))
+    drop = [*score_columns.NAMES, *names, *(f"{column}_of_champion" for column in told)]
+    return rows(both.drop(columns=drop), scores, settings, share)
+
+
+def _of_as_many_classes(champion: Floats, candidate: Floats) -> tuple[Floats, Floats]:
+    """Both scores; classes that are new at the end of CLASSES have none by the champion.
+
+    Raises LoopError for classes that are fewer than the champion's.
+    """
+    new = candidate.shape[-1] - champion.shape[-1] if candidate.ndim > 1 else 0
+    if new < 0:
+        raise LoopError(
+            f"the base has {counted(champion.shape[-1], 'class')}, this change {candidate.shape[-1]}",
+            "the base's CLASSES of src/problem/source.py, and new ones behind them",
+            "a change of the target cannot be compared: let a person decide",
+        )
+    return (np.pad(champion, ((0, 0), (0, new))) if new else champion), candidate
 
 
 def rows(

@@ -6,6 +6,7 @@ import numpy as np
 
 from loop.base import files
 from loop.base.errors import LoopError
+from loop.data import score_columns
 from loop.review.base import Base
 from loop.review.compare import Rows
 from loop.review.compare import Slice as Compared
@@ -94,9 +95,10 @@ def table(policy: Policy, gains: dict[str, paired.Gain]) -> list[Metric]:
 
 def calibration(rows: Rows) -> Calibration | None:
     """Both models by tenths of the rows; none where there are too few, or where a score is a class."""
-    if len(rows.label) < TENTHS or any(np.isin(scores, rows.label).all() for scores in rows.scores):
+    drawn = [score_columns.event(rows.label, scores) for scores in rows.scores]
+    if len(rows.label) < TENTHS or any(np.isin(scores, label).all() for label, scores in drawn):
         return None
-    champion, candidate = (_tenths(scores, rows.label) for scores in rows.scores)
+    champion, candidate = (_tenths(scores, label) for label, scores in drawn)
     return Calibration(champion=champion, candidate=candidate)
 
 

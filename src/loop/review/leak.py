@@ -1,5 +1,6 @@
 """Signs of a leak: a feature that alone nearly tells the label, and what training and holdout share."""
 
+from collections.abc import Mapping
 from itertools import combinations
 
 import numpy as np
@@ -7,12 +8,13 @@ import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 from scipy.stats import rankdata
 
-from loop.data import features
+from loop.data import features, score_columns
 from loop.stats.bootstrap import Floats
 from problem import source
 
 ROWS = 5000  # of each side are looked at, evenly spread
 BINS = 20
+CLASSES_MAX = 10
 NOT_FEATURES = {features.DECIDED_AT, "label", "label_known_at"}
 
 
@@ -22,9 +24,27 @@ def strongest(train: pd.DataFrame, holdout: pd.DataFrame) -> tuple[str, float]:
     The share of pairs of rows in the right order (for two classes the ROC AUC, else half of one
     plus Spearman's rank correlation), the better of both directions. A feature is also tried
     as the mean label that its bin or category, missing included, had in training: so a category
-    or a mere absence that tells the label counts.
+    or a mere absence that tells the label counts. With classes each of the most frequent is set against the
+    rest, and a feature has the mean of these, weighted by rows.
     """
     train, holdout = _some(train), _some(holdout)
+    if not score_columns.CLASSES:
+        return _best(_orders(train, holdout))
+    frequent = holdout["label"].value_counts(normalize=True)[:CLASSES_MAX]
+    found: dict[str, float] = {}
+    for place, share in frequent.items():
+        of_class = [rows.assign(label=(rows["label"] == place).astype("int64")) for rows in (train, holdout)]
+        for name, order in _orders(*of_class).items():
+            found[name] = found.get(name, 0.0) + order * float(share) / float(frequent.sum())
+    return _best(found)
+
+
+def _best(orders: Mapping[str, float]) -> tuple[str, float]:
+    return max(orders.items(), key=lambda item: item[1], default=("no feature", 0.5))
+
+
+def _orders(train: pd.DataFrame, holdout: pd.DataFrame) -> dict[str, float]:
+    """How well each feature, sum and difference puts the holdout's labels in order."""
     label = holdout["label"].to_numpy(np.float64)
     names = [str(name) for name in holdout if name not in NOT_FEATURES and name in train]
     numbers = {name: _numbers(holdout[name]) for name in names if _is_number(holdout[name])}
@@ -35,10 +55,9 @@ def strongest(train: pd.DataFrame, holdout: pd.DataFrame) -> tuple[str, float]:
         tried[f"{one} + {two}"] = numbers[one] + numbers[two]
         tried[f"{one} - {two}"] = numbers[one] - numbers[two]
     if not tried:
-        return "no feature", 0.5
+        return {}
     order = ordered(label, np.column_stack(list(tried.values())))
-    best = int(np.argmax(order))
-    return list(tried)[best], float(order[best])
+    return dict(zip(tried, order.tolist(), strict=True))
 
 
 def ordered(label: Floats, values: Floats) -> Floats:

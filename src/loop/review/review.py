@@ -9,10 +9,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from loop.base import exit_codes, files
 from loop.base.errors import LoopError, UsageError, debugging, mistake
+from loop.data import score_columns
 from loop.repo.worktree import Checkout, checkout
 from loop.review import candidate as candidates
 from loop.review import champion as champions
@@ -125,7 +124,7 @@ def _judge(base: Base, found: Changes, first: list[Check]) -> Review:
     notes += [*served_note, *conclusion.behind(base)]
     case = _Case(base, rival, found, first, policy, settings, notes, candidate)
     if base.text(PIPELINE_LOCK) is None:
-        score = mine["score"].to_numpy(np.float64)
+        score = score_columns.array(mine)
         return _decide(case, compare.rows(candidate.holdout, (score, score), settings))
     with checkout(rival.commit, Path.cwd()) as home:
         champion = champions.bring(rival, home, candidate.windows)

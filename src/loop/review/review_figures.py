@@ -5,6 +5,7 @@ import io
 import numpy as np
 
 from loop.base.plotting import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
+from loop.data import score_columns
 from loop.review.compare import Rows, Slice
 from loop.review.verdict import Calibration, Metric, Tenth, Verdict
 from loop.stats import paired
@@ -107,7 +108,7 @@ def _curve(tenths: list[Tenth]) -> tuple[list[float], list[float]]:
 
 def _scores(rows: Rows) -> str:
     svg = io.StringIO()
-    champion, candidate = rows.scores
+    champion, candidate = map(score_columns.top, rows.scores)
     with canvas(5.2, 4.2, svg) as (_, axes):
         low, high = min(champion.min(), candidate.min()), max(champion.max(), candidate.max())
         edges = np.linspace(low, high + 1e-9, 41).tolist()

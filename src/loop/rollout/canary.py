@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+from loop.data import score_columns
 from loop.data.prediction_log import REQUEST
 from loop.production.rollout_policy import Limits, Needed
 from loop.production.state import Challenger, Champion
@@ -69,21 +70,23 @@ def _outcomes(rows: pd.DataFrame, limits: Limits) -> list[tuple[str, Loss, float
     )  # fmt: skip
     metric = next(plain, None)
     if metric is not None and metric.rows is not None:
-        found.append((metric.title, _turned(metric.rows, metric.better, "label", "score"), limits.loss_max))
+        found.append((metric.title, _turned(metric.rows, metric.better), limits.loss_max))
     business = getattr(metrics, "BUSINESS", None)
     if business is not None and (rows.empty or rows["decision"].notna().any()):
-        loss = _turned(business.rows, business.better, "label", "score", "decision")
+        loss = _turned(business.rows, business.better, decides=True)
         found.append((business.title, loss, limits.cost_max))
     return found
 
 
-def _turned(rows: Callable[..., np.ndarray], better: str, *names: str) -> Loss:
-    """The figure of each row, turned so that less is better."""
+def _turned(rows: Callable[..., np.ndarray], better: str, *, decides: bool = False) -> Loss:
+    """The figure of each row, of its decision too where it `decides`, turned so that less is better."""
     sign = -1.0 if better == "higher" else 1.0
 
     def loss(frame: pd.DataFrame) -> np.ndarray:
-        kinds = {"decision": bool}
-        columns = [frame[name].to_numpy(kinds.get(name, np.float64)) for name in names]
+        scores = score_columns.array(frame)
+        columns = [frame["label"].to_numpy(np.float64), scores]
+        if decides:
+            columns += [scores.argmax(axis=1) if scores.ndim > 1 else frame["decision"].to_numpy(bool)]
         return np.asarray(sign * np.asarray(rows(*columns), np.float64))
 
     return loss

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from loop.data import score_columns
 from loop.data.prediction_log import REQUEST
 from loop.production.rollout_policy import Limits, Needed
 from loop.production.state import Challenger, Champion
@@ -32,7 +33,7 @@ def compare(
     settled = ours[ours["at"] <= log["at"].max() - SETTLE] if len(log) else ours
     answered = settled[REQUEST].merge(theirs[REQUEST], how="left", indicator=True)["_merge"] == "both"
     unanswered = 1 - answered.to_numpy(np.float64)
-    shift = (both["score_theirs"] - both["score"]).to_numpy(np.float64)
+    of, shift = _shift(both)
 
     def check(title: str, part: np.ndarray, at: pd.Series, limit: float) -> Check:
         value, low, high = _by_day(part, at)
@@ -40,7 +41,7 @@ def compare(
         return Check(title, value, low, high, limit, status if _enough(len(part), needs) else "not enough")
 
     checks = [
-        check("score, challenger less champion", shift, both["at"], limits.score_shift_max),
+        check(f"score{of}, challenger less champion", shift, both["at"], limits.score_shift_max),
         *[
             check("requests decided otherwise", part, both["at"], limits.disagreement_max)
             for part in _decided_otherwise(both)
@@ -84,8 +85,19 @@ def _decided_otherwise(both: pd.DataFrame) -> list[np.ndarray]:
     taken, theirs = both["decision"].notna(), both["decision_theirs"].notna()
     if len(both) and not (taken | theirs).any():
         return []
-    differ = both["decision"].astype(bool) != both["decision_theirs"].astype(bool)
+    differ = both["decision"] != both["decision_theirs"]
     return [np.where(taken & theirs, differ, taken != theirs).astype(np.float64)]
+
+
+def _shift(both: pd.DataFrame) -> tuple[str, np.ndarray]:
+    """The challenger's score less the champion's; with classes, of that one whose mean moved most."""
+    names = {f"{name}_theirs": name for name in score_columns.NAMES}
+    theirs, ours = both[[*names]].rename(columns=names), both[score_columns.NAMES]
+    shift = score_columns.array(theirs) - score_columns.array(ours)
+    if shift.ndim == 1:
+        return "", shift
+    most = int(np.abs(shift.mean(axis=0)).argmax()) if len(shift) else 0
+    return f" of {score_columns.CLASSES[most]}", shift[:, most]
 
 
 def _by_day(part: np.ndarray, at: pd.Series) -> tuple[float, float, float]:

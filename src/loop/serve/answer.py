@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from loop.data import score_columns
 from loop.serve.explain import Explanation
 from loop.serve.predict import Predictions, said_of
 
@@ -23,15 +24,25 @@ class Answers:
         """The answer to one request, or to a list of them; ids are of plain characters."""
         more = list(map(_explained, explained)) or [""] * len(ids)
         rows = [
-            f'{{"request_id":"{name}","score":{score!r},"decision":{decision},'
+            f'{{"request_id":"{name}",{score},"decision":{decision},'
             f'"model_version":{self._version},{note}{known}}}'
             for name, score, decision, note, known in zip(
-                ids, found.scores.tolist(), self._decisions(found), self._of(found), more, strict=True
+                ids, self._scores(found), self._decisions(found), self._of(found), more, strict=True
             )
         ]
         return ("[" + ",".join(rows) + "]" if many else rows[0]).encode()
 
+    def _scores(self, found: Predictions) -> list[str]:
+        top = [f'"score":{score!r}' for score in score_columns.top(found.scores).tolist()]
+        if found.scores.ndim == 1:
+            return top
+        pattern = ",".join(f"{name}:%r" for name in map(_quoted, score_columns.CLASSES))
+        rows = found.scores.tolist()
+        return [f'{one},"scores":{{{pattern % tuple(row)}}}' for one, row in zip(top, rows, strict=True)]
+
     def _decisions(self, found: Predictions) -> list[str]:
+        if found.scores.ndim > 1:
+            return list(map(json.dumps, score_columns.likeliest(found.scores)))
         if self._threshold is None:
             return ["null"] * len(found.scores)
         return [YES_NO[yes] for yes in (found.scores >= self._threshold).tolist()]
@@ -47,6 +58,11 @@ class Answers:
             if key not in self._notes:
                 self._notes[key] = json.dumps(said_of(found, row, self._views))[1:-1]
         return [self._notes[key] for key in keys]
+
+
+def _quoted(name: str) -> str:
+    """A name as JSON, within a pattern of `%`."""
+    return json.dumps(name).replace("%", "%%")
 
 
 def _explained(explanation: Explanation) -> str:

@@ -27,6 +27,7 @@ import pyarrow.compute as pc
 from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.base.files import replacing, write_text
+from loop.data import score_columns
 from loop.data.features import DECIDED_AT
 from loop.serve.log_writer import DONE, OPEN, SEGMENTS, row_id
 from loop.settings import serve_settings
@@ -49,7 +50,8 @@ RECORD = pa.schema(
         ("request", pa.string()),
         ("features", pa.map_(pa.string(), pa.float64())),
         ("score", pa.float64()),
-        ("decision", pa.bool_()),
+        *([("scores", pa.list_(pa.float64()))] if score_columns.CLASSES else []),
+        ("decision", pa.string() if score_columns.CLASSES else pa.bool_()),
         ("latency_ms", pa.float64()),
     ]
 )
@@ -127,12 +129,18 @@ def _records(found: dict[str, Any], head: dict[str, Any]) -> list[dict[str, Any]
             "entity": json.dumps({name: request[name] for name in source.KEY if name in request}),
             "request": json.dumps(request, ensure_ascii=False).encode().decode(),  # refuses half characters
             "features": [pair for pair in zip(names, values, strict=True) if not math.isnan(pair[1])],
-            "score": score,
-            "decision": None if threshold is None else score >= threshold,
+            **_scored(score, threshold),
             "latency_ms": found["latency_ms"],
         }
         for row, (request, values, score) in enumerate(zip(requests, features, found["scores"], strict=True))
     ]
+
+
+def _scored(score: Any, threshold: float | None) -> dict[str, Any]:
+    if not isinstance(score, list):
+        return {"score": score, "decision": None if threshold is None else score >= threshold}
+    most = max(score)
+    return {"score": most, "scores": score, "decision": score_columns.CLASSES[score.index(most)]}
 
 
 def _merge_by_day(folder: Path, table: pa.Table) -> set[str]:

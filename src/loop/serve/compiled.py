@@ -35,7 +35,8 @@ class Compiled:
         self._width = max((place.stop for place in transformer.output_indices_.values()), default=0)
         self._trees = trees
         self.engine = engine
-        self.after = _After(trees)
+        self.after = _After(trees, pipeline[-1])
+        self.classes_ = self.after.classes_
 
     def matrix(self, columns: Columns) -> Array:
         """What the trees see: shape (rows, features)."""
@@ -56,8 +57,9 @@ class Compiled:
 class _After:
     """The Pipeline's last step, on a ready matrix."""
 
-    def __init__(self, trees: Callable[[Array], Array]) -> None:
+    def __init__(self, trees: Callable[[Array], Array], estimator: Any) -> None:
         self._trees = trees
+        self.classes_ = getattr(estimator, "classes_", None)
 
     def predict_proba(self, matrix: Array) -> Array:
         """The probability of each class: shape (rows, classes)."""

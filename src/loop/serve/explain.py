@@ -41,7 +41,10 @@ class Explainer:
         self._names = model.names or [f"feature {at}" for at in range(width)]
 
     def explain(self, columns: Columns, row: int) -> Explanation:
-        """What each feature adds to the score of a row of `columns`; those that add nothing are left out."""
+        """What each feature adds to the score of a row of `columns`; those that add nothing are left out.
+
+        With classes the score is that of the likeliest.
+        """
         asked = self._model.matrix({name: values[row : row + 1] for name, values in columns.items()})[0]
         width = len(asked)
         steps = np.empty((len(self._orders), width + 1, width))
@@ -49,7 +52,10 @@ class Explainer:
             steps[at] = self._background[start]
             for done, feature in enumerate(order, 1):
                 steps[at, done:, feature] = asked[feature]
-        scores = self._model.scores_of(steps.reshape(-1, width)).reshape(len(self._orders), width + 1)
+        found = self._model.scores_of(steps.reshape(-1, width))
+        if found.ndim > 1:  # the likeliest class of the request, which ends each order
+            found = found[:, found[width].argmax()]
+        scores = found.reshape(len(self._orders), width + 1)
         moved = np.diff(scores, axis=1)
         added = np.zeros(width)
         for order, shifts in zip(self._orders, moved, strict=True):

@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from loop.base.template import fill
+from loop.data import score_columns
 from loop.serve.request import Contract
 from loop.settings import yaml_file
 from problem import metrics, schema
@@ -17,6 +18,7 @@ def document(contract: Contract, about: dict[str, Any], secured: bool) -> dict[s
         "openapi.yaml.j2",
         about=about,
         score=metrics.SCORE,
+        classes=list(score_columns.CLASSES),
         one=contract.one.json_schema(),
         rows_max=contract.rows_max,
         explained_max=contract.explained_max,

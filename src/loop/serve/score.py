@@ -20,7 +20,7 @@ from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.base.files import replacing
 from loop.data import columns as arrays
-from loop.data import values
+from loop.data import score_columns, values
 from loop.data.columns import Array, Columns
 from loop.data.features import DECIDED_AT
 from loop.serve import loaded_model, online, request_file
@@ -96,11 +96,18 @@ def _result(columns: Columns, found: Predictions, predictor: Predictor, threshol
     kept = arrays.to_frame({name: columns[name] for name in [*source.KEY, DECIDED_AT]})
     table = pa.Table.from_pandas(kept, preserve_index=False).replace_schema_metadata()
     decision: Any = (
-        pa.nulls(len(kept), pa.bool_()) if threshold is None else pa.array(found.scores >= threshold)
+        pa.array(score_columns.likeliest(found.scores))
+        if score_columns.CLASSES
+        else pa.nulls(len(kept), pa.bool_())
+        if threshold is None
+        else pa.array(found.scores >= threshold)
     )
     version = pa.DictionaryArray.from_arrays(np.zeros(len(kept), np.int32), [predictor.model.version])
     more = {
-        "score": pa.array(found.scores),
+        "score": pa.array(score_columns.top(found.scores)),
+        **{
+            f"score of {name}": pa.array(found.scores[:, at]) for at, name in enumerate(score_columns.CLASSES)
+        },
         "decision": decision,
         "model_version": version.cast(pa.string()),
         "missing": _named(found.states == MISSING, predictor.views),

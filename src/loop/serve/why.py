@@ -21,7 +21,7 @@ from loop.base.files import write_json
 from loop.base.markup import plain
 from loop.base.template import fill
 from loop.data import columns as arrays
-from loop.data import personal
+from loop.data import personal, score_columns
 from loop.data.columns import Columns
 from loop.data.features import DECIDED_AT
 from loop.model import lineage
@@ -78,7 +78,7 @@ def explain(record: dict[str, Any]) -> dict[str, Any]:
     found = Explainer(model).explain(columns, 0)
     matrix = dict(zip(model.names, model.matrix(columns)[0].tolist(), strict=False))
     return {
-        "score": float(model.scores(columns)[0]),
+        "score": float(score_columns.top(model.scores(columns))[0]),
         "threshold": serve_settings.params().threshold,
         "base": found.base,
         "contributions": found.contributions,

@@ -52,7 +52,8 @@ def gain(
     found = float(losses[0] - losses[1])
     replicates = drawn[0] - drawn[1]
     if metric.value or metric.better == "zero":  # resampling inflates what is not a mean: undo its shift
-        replicates = replicates + found - np.nanmean(replicates)
+        defined = replicates[np.isfinite(replicates)]
+        replicates = replicates + found - (defined.mean() if len(defined) else 0.0)
     clusters = len(np.unique(codes))
     low, high = bootstrap.interval(replicates, clusters, confidence)
     return Gain(values[0], values[1], found, low, high, _p_value(found, replicates, clusters), len(codes))

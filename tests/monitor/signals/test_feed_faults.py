@@ -84,9 +84,15 @@ def test_a_fault_is_told_until_it_is_accepted_by_place_and_day(feed):
     assert (one.place, one.since, one.accepted) == ("readings.temperature", FAULT, None)
     assert len(one.days) == len(one.values)
     right = {"change": "readings.temperature", "since": FAULT, "reason": "new sensors"}
-    assert [each.accepted for each in changes([right])] == ["new sensors"]
-    assert [each.accepted for each in changes([right | {"change": "readings.humidity"}])] == [None]
-    assert [each.accepted for each in changes([right | {"since": "2024-05-10"}])] == [None]
+    with_it = right | {"change": "readings.humidity"}
+    assert one.others == ["humidity"]
+    assert [(each.place, each.accepted) for each in changes([right])] == [
+        ("readings.humidity", None),  # was told with it, and is not explained
+        ("readings.temperature", "new sensors"),
+    ]
+    assert {each.accepted for each in changes([right, with_it])} == {"new sensors"}
+    assert [each.accepted for each in changes([with_it])] == [None]
+    assert [each.accepted for each in changes([right | {"since": "2024-05-10"}, with_it])] == [None]
 
 
 def test_days_that_trained_the_champion_and_read_differently_now_are_named(feed):
@@ -97,6 +103,24 @@ def test_days_that_trained_the_champion_and_read_differently_now_are_named(feed)
     assert one.after == "others on 7 days"
     week_ago = {"change": "readings.humidity", "since": "2024-02-05", "reason": "the owner mended the week"}
     assert [each.accepted for each in changes([week_ago])] == ["the owner mended the week"]
+
+
+def test_of_history_that_is_rewritten_one_column_that_is_accepted_explains_no_other(feed):
+    week = (feed.rows["at"] >= "2024-02-05") & (feed.rows["at"] < "2024-02-12")
+    feed.rows.loc[week, ["humidity", "temperature"]] += 1
+    (one,) = changes()
+    last = one.others[0]
+    told = {"change": one.place, "since": "2024-02-05", "reason": "the owner mended it"}
+    left, accepted = changes([told])
+    assert (left.place, left.accepted) == (f"readings.{last}", None)
+    assert (accepted.place, accepted.accepted) == (one.place, "the owner mended it")
+
+
+def test_of_days_that_lost_rows_the_rows_are_named_and_not_each_column(feed):
+    week = (feed.rows["at"] >= "2024-02-05") & (feed.rows["at"] < "2024-02-12")
+    feed.rows = feed.rows[~week | (feed.rows["station"] != "west")]
+    (one,) = changes()
+    assert (one.place, one.after, one.others) == ("readings", "others on 7 days", [])
 
 
 def test_where_another_code_reads_the_feed_history_is_not_compared(feed, monkeypatch):

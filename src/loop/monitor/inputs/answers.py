@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from loop.base.errors import LoopError
-from loop.data import columns, personal, prediction_log
+from loop.data import columns, personal, prediction_log, score_columns
 from loop.data.features import DECIDED_AT
 from loop.monitor.inputs.champion_model import Champion
 from problem import schema, source
@@ -54,7 +54,9 @@ def of_log(
         return Answers(pd.DataFrame(), late=len(all_of))
     rows = _requests(ours)
     looked_up = pd.DataFrame([dict(one or []) for one in ours["features"]]).astype("float64")
-    rows = pd.concat([rows, looked_up, ours[["score", "decision"]].reset_index(drop=True)], axis="columns")
+    rows = pd.concat(
+        [rows, looked_up, ours[[*score_columns.NAMES, "decision"]].reset_index(drop=True)], axis="columns"
+    )
     rows = prediction_log.recognised(rows, known)
     once = rows.drop_duplicates(source.KEY, ignore_index=True)
     return Answers(once, ours["at"].min(), len(rows) - len(once), len(all_of) - len(ours))
@@ -62,12 +64,17 @@ def of_log(
 
 def in_batch(champion: Champion, examples: pd.DataFrame, threshold: float | None) -> pd.DataFrame:
     """The same for every request of the feed, as the champion scores it now."""
-    rows = examples.assign(score=champion.score(examples) if len(examples) else pd.Series(dtype="float64"))
-    return with_decision(rows, threshold)
+    scores = champion.score(examples) if len(examples) else score_columns.nothing()
+    return with_decision(examples.join(score_columns.columns(scores, examples.index)), threshold)
 
 
 def with_decision(rows: pd.DataFrame, threshold: float | None) -> pd.DataFrame:
-    """The rows with the decision of their score, as text; without one where there is no threshold."""
+    """The rows with the decision of their score, as text: with classes the likeliest, else by the threshold.
+
+    Without a decision where there is neither.
+    """
+    if score_columns.CLASSES:
+        return rows.assign(decision=score_columns.likeliest(score_columns.array(rows)))
     if threshold is None:
         return rows.drop(columns="decision", errors="ignore")
     return rows.assign(decision=(rows["score"] >= threshold).map({True: "yes", False: "no"}))

@@ -6,12 +6,15 @@ Made once for each champion, and kept in monitor/.
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from loop.base import files
 from loop.base.counted import counted
 from loop.base.errors import LoopError
+from loop.data import score_columns
 from loop.data.features import DECIDED_AT
+from loop.kit.types import Array
 from loop.monitor.inputs.champion_model import Champion
 from loop.monitor.schema import FOLDER
 from problem import source
@@ -20,8 +23,8 @@ BLOCKS_MAX = 12  # fits that a baseline costs at most
 SAME_MAX = 0.5  # share of scores that a model fitted on other rows may have in common with the champion
 
 
-def scores(champion: Champion, train: pd.DataFrame, window_days: int) -> pd.Series:
-    """A score of each training row (labelled examples), by models that were not trained on it.
+def scores(champion: Champion, train: pd.DataFrame, window_days: int) -> Array:
+    """The scores of each training row (labelled examples), by models that were not trained on it.
 
     Raises LoopError when what was kept are the champion's scores of its own training rows.
     """
@@ -29,20 +32,22 @@ def scores(champion: Champion, train: pd.DataFrame, window_days: int) -> pd.Seri
     folds = _kept(path, train)
     if folds is None:
         folds = out_of_fold(champion, train, window_days)
-        files.write_table(path, train[[*source.KEY, DECIDED_AT]].assign(score=folds))
+        made = score_columns.columns(folds, train.index)
+        files.write_table(path, train[[*source.KEY, DECIDED_AT]].join(made))
     else:
         refuse_in_sample(train, folds, champion)
     return folds
 
 
-def out_of_fold(champion: Champion, train: pd.DataFrame, window_days: int) -> pd.Series:
+def out_of_fold(champion: Champion, train: pd.DataFrame, window_days: int) -> Array:
     """Scores of training rows, each block of days by a model that was fitted on the other blocks."""
     block = blocks(train, window_days)
-    parts = [
-        champion.refit(train[block != number], train[block == number]) for number in sorted(block.unique())
-    ]
-    scores: pd.Series = pd.concat(parts).reindex(train.index)
-    return scores
+    order, parts = [], []
+    for number in sorted(block.unique()):
+        inside = (block == number).to_numpy()
+        order.append(np.flatnonzero(inside))
+        parts.append(champion.refit(train[~inside], train[inside]))
+    return np.concatenate(parts)[np.argsort(np.concatenate(order))]
 
 
 def blocks(train: pd.DataFrame, window_days: int) -> pd.Series:
@@ -61,10 +66,10 @@ def blocks(train: pd.DataFrame, window_days: int) -> pd.Series:
     return block
 
 
-def refuse_in_sample(train: pd.DataFrame, folds: pd.Series, champion: Champion) -> None:
+def refuse_in_sample(train: pd.DataFrame, folds: Array, champion: Champion) -> None:
     """Raise LoopError when a baseline's scores are those of a model that saw these rows."""
     step = max(1, len(train) // 2000)
-    own, kept = champion.score(train.iloc[::step]).to_numpy(), folds.iloc[::step].to_numpy()
+    own, kept = (score_columns.top(one) for one in (champion.score(train.iloc[::step]), folds[::step]))
     same, by_chance = float((own == kept).mean()), float((own == kept[::-1]).mean())  # of coarse scores many
     if same > by_chance + SAME_MAX:
         raise LoopError(
@@ -74,15 +79,15 @@ def refuse_in_sample(train: pd.DataFrame, folds: pd.Series, champion: Champion) 
         )
 
 
-def _kept(path: Path, train: pd.DataFrame) -> pd.Series | None:
+def _kept(path: Path, train: pd.DataFrame) -> Array | None:
     """The baseline as it was kept, where it is of these very rows."""
     if not path.is_file():
         return None
     try:
-        kept = files.read_table(path)[[*source.KEY, "score"]]
+        kept = files.read_table(path)[[*source.KEY, *score_columns.NAMES]]
         rows = train[[*source.KEY]].merge(kept, on=source.KEY, how="left", validate="1:1")
     except (LoopError, KeyError, ValueError, pd.errors.MergeError):
         return None  # half a file, or another's: made again
     if len(kept) != len(train) or rows["score"].isna().any():
         return None
-    return rows["score"].set_axis(train.index)
+    return score_columns.array(rows)

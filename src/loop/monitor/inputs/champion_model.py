@@ -10,6 +10,8 @@ import pandas as pd
 
 from loop.base import files
 from loop.base.errors import LoopError
+from loop.data import score_columns
+from loop.kit.types import Array
 from loop.model import artifacts
 from loop.model.artifacts import Stored
 from loop.production import state
@@ -34,12 +36,12 @@ class Champion:
     home: Checkout
     scorer: Scorer
 
-    def score(self, examples: pd.DataFrame) -> pd.Series:
-        """The model's score of each example, by the code of its commit."""
+    def score(self, examples: pd.DataFrame) -> Array:
+        """The model's scores of the examples, (rows,) or (rows, classes), by the code of its commit."""
         return self._ask(examples, {"score": "asked"})
 
-    def refit(self, rows: pd.DataFrame, examples: pd.DataFrame) -> pd.Series:
-        """The scores of another model, by the same code and params, fitted on `rows` with their labels."""
+    def refit(self, rows: pd.DataFrame, examples: pd.DataFrame) -> Array:
+        """The same of another model, by the same code and params, fitted on `rows` with their labels."""
         files.write_table(self.home.path.parent / "fit.parquet", rows)
         return self._ask(examples, {"fit": str(self.home.path.parent / "fit.parquet"), "on": "asked"})
 
@@ -64,13 +66,12 @@ class Champion:
         self.scorer.ask(make=str(asked), columns=columns, to=str(to))
         return files.read_table(to).set_axis(examples.index)
 
-    def _ask(self, examples: pd.DataFrame, question: dict[str, str]) -> pd.Series:
+    def _ask(self, examples: pd.DataFrame, question: dict[str, str]) -> Array:
         asked, to = (self.home.path.parent / name for name in ("asked.parquet", "scores.parquet"))
         files.write_table(asked, examples.reset_index(drop=True))
         paths = {key: str(asked) if value == "asked" else value for key, value in question.items()}
         self.scorer.ask(**paths, to=str(to))
-        scores = files.read_table(to, ["score"])["score"]
-        return scores.set_axis(examples.index)
+        return score_columns.array(files.read_table(to, score_columns.NAMES))
 
 
 def which() -> tuple[str, str]:

@@ -40,8 +40,8 @@ def permutation(
     chosen = np.sort(rng.choice(len(examples), min(ROWS, len(examples)), replace=False))
     rows = examples.iloc[chosen].reset_index(drop=True)
     shuffled = [rows.assign(**{name: rows[name].iloc[rng.permutation(len(rows))].array}) for name in features]
-    scores = champion.score(pd.concat([rows, *shuffled], ignore_index=True)).to_numpy()
-    table = scores.reshape(len(features) + 1, len(rows))
+    scores = champion.score(pd.concat([rows, *shuffled], ignore_index=True))
+    table = scores.reshape(len(features) + 1, -1)
     shifts = np.abs(table[1:] - table[0]).mean(axis=1)
     total = shifts.sum()
     return dict(zip(features, (shifts / total if total else shifts).tolist(), strict=True))

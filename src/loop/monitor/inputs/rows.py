@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from loop.base.counted import counted
-from loop.data import personal, prediction_log
+from loop.data import personal, prediction_log, score_columns
 from loop.data.features import DECIDED_AT
 from loop.monitor.inputs import answers, baseline, labels
 from loop.monitor.inputs.champion_model import Champion
@@ -37,7 +37,7 @@ def scored(
     notes += [f"{counted(log.again, 'prediction')} asked for again: the first counts"] if log.again else []
     notes += [f"{log.late:,} answers came long after they were due: left out"] if log.late else []
     folds = baseline.scores(champion, train, setup.window_days)
-    known = answers.with_decision(train.assign(score=folds), threshold)
+    known = answers.with_decision(train.join(score_columns.columns(folds, train.index)), threshold)
     batch = answers.in_batch(champion, later, threshold)
     answered = answers.with_decision(answered, threshold) if len(answered) else answered
     others = fed.labels.merge(train[source.KEY], on=source.KEY, how="left", indicator="of")

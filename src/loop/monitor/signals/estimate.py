@@ -8,6 +8,7 @@ score comes to mean another share: only labels tell that.
 import numpy as np
 import pandas as pd
 
+from loop.data import score_columns
 from loop.data.features import DECIDED_AT
 from loop.monitor.signals.performance import CONFIDENCE, Windowed, loss_metric
 from loop.monitor.signals.series import Floats, Series
@@ -23,14 +24,11 @@ NOTE = (
 
 
 def possible(baseline: pd.DataFrame) -> bool:
-    """Whether scores are probabilities of a label that is 0 or 1, and the loss is a mean of rows."""
-    score, label = baseline["score"], baseline["label"].dropna()
+    """Whether scores are probabilities of what is so or not, and the loss is a mean of rows."""
+    labelled = baseline[baseline["label"].notna()]
+    label, score = score_columns.event(labelled["label"].to_numpy(np.float64), score_columns.array(labelled))
     return bool(
-        len(label)
-        and loss_metric().rows
-        and label.isin([0, 1]).all()
-        and score.between(0, 1).all()
-        and label.nunique() == 2
+        loss_metric().rows and set(np.unique(label)) == {0.0, 1.0} and score.min() >= 0 and score.max() <= 1
     )
 
 
@@ -39,7 +37,8 @@ class Estimate:
 
     Confidence-based performance estimation (NannyML's CBPE) with logistic recalibration (Platt 1999); the
     interval resamples days of the baseline and of the window, and so holds both errors. `rows` tell the
-    mean score within each of the baseline's bins.
+    mean score within each of the baseline's bins. With classes, what is so or not is that the likeliest is
+    the true one, and the loss of either is the baseline's mean in that bin.
     """
 
     def __init__(self, baseline: pd.DataFrame, rows: pd.DataFrame, seed: int) -> None:
@@ -60,13 +59,30 @@ class Estimate:
     def _learn(self, labelled: pd.DataFrame) -> Floats:
         """The loss to expect in each bin, then that by each resample of days: (1 + replicates, bins)."""
         known = _by_day(labelled, self._edges, None)
-        positive = _by_day(labelled, self._edges, labelled["label"].to_numpy(np.float64))
+        label, scores = labelled["label"].to_numpy(np.float64), score_columns.array(labelled)
+        positive = _by_day(labelled, self._edges, score_columns.event(label, scores)[0])
         weights = np.vstack([np.ones(len(known)), bootstrap.weights(len(known), REPLICATES, self._seed)])
         share = np.array([self._share(weight @ known, weight @ positive) for weight in weights])
-        of_rows = loss_metric().rows
-        ones, zeros = np.ones(len(self._score)), np.zeros(len(self._score))
-        yes, no = (of_rows(ones, self._score), of_rows(zeros, self._score)) if of_rows else (ones, ones)
+        yes, no = self._losses(label, scores)
         return np.asarray(share * yes + (1 - share) * no)
+
+    def _losses(self, label: Floats, scores: Floats) -> tuple[Floats, Floats]:
+        """The loss in each bin of what is so, and of what is not."""
+        of_rows = loss_metric().rows
+        if of_rows is None:
+            return np.ones(len(self._score)), np.ones(len(self._score))
+        if scores.ndim == 1:
+            ones, zeros = np.ones(len(self._score)), np.zeros(len(self._score))
+            return of_rows(ones, self._score), of_rows(zeros, self._score)
+        loss, event = of_rows(label, scores), score_columns.event(label, scores)[0]
+        place = np.searchsorted(self._edges, score_columns.top(scores))
+        return self._mean(place, loss, event == 1), self._mean(place, loss, event == 0)
+
+    def _mean(self, place: np.ndarray, loss: Floats, rows: np.ndarray) -> Floats:
+        """The mean loss of some rows in each bin; that of all of them where a bin has none."""
+        count, total = (np.bincount(place[rows], part, len(self._score)) for part in (None, loss[rows]))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(count > 0, total / count, loss[rows].mean())
 
     def _window(self, counts: Floats, expected: Floats, seed: int) -> tuple[float, float, float]:
         counts = counts[counts.sum(axis=1) > 0]

@@ -1,6 +1,7 @@
 """What changed in the feed since the champion's training, and which of it a person has explained."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from loop.monitor.inputs.feed import CODE
 from loop.monitor.schema import FeedChange
 from loop.repo.commit import Commit
 from loop.repo.git import git
-from loop.settings.monitor_settings import Settings
+from loop.settings.monitor_settings import Accepted, Settings
 from loop.settings.paths import VALIDATION
 from problem import source
 
@@ -33,12 +34,12 @@ def changes(champion: Champion, now: pd.Timestamp, setup: Settings) -> list[Feed
     wait = int(np.ceil(setup.wait_days)) + 1
     then = _valid(past - wait * DAY, past, past)
     tables = feed_changes.tables(_valid(own.since, until, now), now, then)
-    found = feed_changes.find(tables, own.since, past, until, wait)
-    told = [_part(one, feed_changes.accepted(one, setup.accepted)) for one in [*found, *_rewritten(champion)]]
+    found = feed_changes.find(tables, own.since, past, until, wait, setup.accepted)
+    told = [_part(one) for one in [*found, *_rewritten(champion, setup.accepted)]]
     return sorted(told, key=lambda one: (one.accepted is not None, one.since))
 
 
-def _rewritten(champion: Champion) -> list[Change]:
+def _rewritten(champion: Champion, accepted: Sequence[Accepted]) -> list[Change]:
     """Tables that read differently now on days that the champion knows; none where other code reads them."""
     if git("diff", "--name-only", champion.commit, "--", *CODE):
         return []
@@ -51,23 +52,35 @@ def _rewritten(champion: Champion) -> list[Change]:
     found: dict[str, list[day_hashes.Rewritten]] = {}
     for one in day_hashes.differ(before, now):
         found.setdefault(one.table, []).append(one)
-    return [_change(table, its) for table, its in found.items()]
+    return [one for its in found.values() for one in _changes(its, accepted)]
 
 
-def _change(table: str, found: list[day_hashes.Rewritten]) -> Change:
-    """One change of a table: its rows, if these are others, else the column with most such days."""
-    most = max(found, key=lambda one: (one.column == day_hashes.ROWS, one.days))
+def _changes(found: list[day_hashes.Rewritten], accepted: Sequence[Accepted]) -> Iterator[Change]:
+    """One change of a table; what a person accepted of it is that column alone."""
+    found = sorted(found, key=lambda one: (one.column == day_hashes.ROWS, one.days))
+    while found:
+        change = _change(found)
+        by = feed_changes.explained(change, accepted)
+        if by is None:
+            yield change
+            return
+        yield replace(_change([found.pop()]), accepted=by.reason)
+
+
+def _change(found: list[day_hashes.Rewritten]) -> Change:
+    """Told by the last: its rows, if these are others, else the column with most such days."""
+    most = found[-1]
     column = "" if most.column == day_hashes.ROWS else most.column
     return Change(
-        table=table,
+        table=most.table,
         column=column,
         group="",
-        since=min(one.since for one in found),
+        since=most.since,
         what="days that trained the model read differently now",
         before="as it was trained",
-        after=f"others on {counted(max(one.days for one in found), 'day')}",
+        after=f"others on {counted(most.days, 'day')}",
         size=float("inf"),
-        others=tuple(sorted(one.column for one in found if one.column not in (column, day_hashes.ROWS)))[:4],
+        others=tuple(sorted(one.column for one in found[:-1])),
     )
 
 
@@ -76,7 +89,7 @@ def _valid(since: pd.Timestamp, until: pd.Timestamp, as_of: pd.Timestamp) -> Map
     return {name: raw.repair(name, frame)[0] for name, frame in tables.items()}
 
 
-def _part(change: Change, reason: str | None) -> FeedChange:
+def _part(change: Change) -> FeedChange:
     return FeedChange(
         place=change.place,
         since=change.since,
@@ -86,7 +99,7 @@ def _part(change: Change, reason: str | None) -> FeedChange:
         others=list(change.others),
         size=min(change.size, MOST),
         summary=change.summary,
-        accepted=reason,
+        accepted=change.accepted,
         days=list(change.days),
         values=[None if not np.isfinite(value) else files.rounded(value) for value in change.values],
     )

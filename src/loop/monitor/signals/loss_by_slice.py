@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtr
 
 from loop.base import files
+from loop.data import score_columns
 from loop.data.features import DECIDED_AT
 from loop.monitor.inputs.windows import Days, inside, past_ends
 from loop.monitor.schema import SliceLoss
@@ -42,7 +43,7 @@ def rose(matured: pd.DataFrame, features: list[str], when: Days, setup: Settings
     if of_rows is None or not within.any():
         return []
     rows, place = matured[within], (day[within] - days[0]).astype(np.int64)
-    loss = np.asarray(of_rows(*(rows[name].to_numpy(np.float64) for name in ("label", "score"))), np.float64)
+    loss = np.asarray(of_rows(rows["label"].to_numpy(np.float64), score_columns.array(rows)), np.float64)
     baseline = days < np.datetime64(when.baseline)
     newest = inside(days, when.ends[-1:], setup.window_days)[0] & ~baseline
     past = inside(days, past_ends(when, setup), setup.window_days)

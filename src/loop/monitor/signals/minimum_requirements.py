@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from loop.data import score_columns
 from loop.data.features import DECIDED_AT
 from loop.settings import params
 from loop.settings.monitor_settings import Settings
@@ -23,7 +24,7 @@ def breached(matured: pd.DataFrame, settings: Settings) -> list[str]:
     policy = params.section("review", Policy)
     codes, names = pd.factorize(matured[DECIDED_AT].dt.floor("D"))
     weight = bootstrap.weights(len(names), resampling.replicates, resampling.seed)
-    label, score = (matured[name].to_numpy(np.float64) for name in ("label", "score"))
+    label, score = matured["label"].to_numpy(np.float64), score_columns.array(matured)
     texts = []
     for name, minimum in policy.minimum_requirements.items():
         metric = metrics.METRICS[name]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from loop.data import score_columns
 from loop.data.features import DECIDED_AT
 from loop.kit.types import Metric
 from loop.monitor.inputs import windows
@@ -72,10 +73,11 @@ def daily(matured: pd.DataFrame, since: str, until: str) -> Daily:
     day = matured[DECIDED_AT].dt.tz_localize(None).to_numpy("datetime64[D]")
     inside = (day >= days[0]) & (day < np.datetime64(until, "D")) if len(days) else np.zeros(len(day), bool)
     place = (day[inside] - days[0]).astype(int) if len(days) else np.zeros(0, int)
-    label, score = (matured[name].to_numpy(np.float64)[inside] for name in ("label", "score"))
+    label, score = matured["label"].to_numpy(np.float64)[inside], score_columns.array(matured)[inside]
     of_rows = loss_metric().rows
     loss = of_rows(label, score) if of_rows else np.full(len(label), np.nan)
-    parts = (np.ones(len(label)), loss, score - label, label)
+    event, shown = score_columns.event(label, score)
+    parts = (np.ones(len(label)), loss, shown - event, event)
     sums = [np.bincount(place, part, len(days)).astype(np.float64) for part in parts]
     return Daily(days, *sums)
 
