@@ -57,7 +57,7 @@ def test_parquet_keeps_its_own_types_whatever_wrote_it(tmp_path, monkeypatch):
         {
             "kind": pd.Categorical(["x", "y"]),
             "code": [7.0, 8.0],
-            "made": pd.to_datetime(["2024-05-01", "2024-05-02"]).astype("datetime64[ns]"),
+            "at": pd.to_datetime(["2024-05-01", "2024-05-02"]).astype("datetime64[ns]"),
         }
     )
     frame.to_parquet("some.parquet")
