@@ -68,6 +68,7 @@ def init(
     """
     from loop.init import begin
     from loop.init.guess import Options
+    from loop.settings import time_zone
 
     options = Options(
         label=label,
@@ -77,7 +78,7 @@ def init(
         key=tuple(filter(None, (key or "").split(","))),
         task=begin.task(task) if task else None,
         positive=positive,
-        zone=begin.zone(zone) if zone else None,
+        zone=time_zone.of_option(zone).key if zone else None,
         leave_out=tuple(filter(None, (leave_out or "").split(","))),
         name=name,
     )

@@ -4,10 +4,8 @@ import json
 import os
 import shutil
 import sys
-from difflib import get_close_matches
 from pathlib import Path
 from typing import cast, get_args
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import pandas as pd
 
@@ -148,14 +146,3 @@ def task(text: str) -> Task:
     if text not in get_args(Task):
         raise UsageError(f"--task {text}", " or ".join(get_args(Task)), "name one, or leave it out")
     return cast(Task, text)
-
-
-def zone(text: str) -> str:
-    """A time zone by its name. Raises UsageError."""
-    try:
-        ZoneInfo(text)
-    except (ValueError, OSError, ZoneInfoNotFoundError):
-        near = get_close_matches(text, available_timezones(), n=1, cutoff=0.4)
-        todo = f"did you mean `{near[0]}`?" if near else "see the list of tz database time zones"
-        raise UsageError(f"--zone {text!r} is no time zone", "a name such as Europe/London", todo) from None
-    return text
