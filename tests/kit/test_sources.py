@@ -1,11 +1,14 @@
 """Files are read as they are declared, and nothing is in a table that was not known yet."""
 
+import sqlite3
+
+import duckdb
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.kit.sources import Files, Requests, SourceError, spread, typed
+from loop.kit.sources import Files, Query, Requests, SourceError, spread, typed
 
 CSV = "when;id;amount;fine;paid\n31.12.2023 23:30;a;1,5;yes;ja\n01.01.2024 00:30;b;;no;nein\n"
 
@@ -107,3 +110,108 @@ def test_rows_without_a_time_are_spread_by_their_key_alone(keys):
 def test_a_local_hour_that_comes_twice_means_its_first_pass():
     found = typed("instant", pd.Series(["2024-10-27 02:30"]), zone="Europe/Berlin")
     assert f"{found[0]:%H:%M}" == "00:30"
+
+
+ROWS = pd.DataFrame(
+    {
+        "no": [3, 1, 2, 4],
+        "price": ["1,5", "2,0", None, "4,0"],
+        "open": [1, 0, 1, 0],
+        "made": pd.to_datetime(
+            ["2024-03-01 00:30", "2024-01-01 00:00", "2024-02-01 00:00", "2024-04-01 00:00"]
+        ),
+    }
+)
+KINDS = {"no": "whole", "price": "number", "open": "flag", "decided_at": "instant"}
+
+
+@pytest.fixture(params=["sqlite", "duckdb"])
+def database(request, tmp_path, monkeypatch):
+    """The address of a database with a table `sales` and a view of what was sold until March."""
+    monkeypatch.chdir(tmp_path)
+    view = "CREATE VIEW early AS SELECT * FROM sales WHERE no < 4"
+    if request.param == "sqlite":
+        engine = sqlite3.connect("shop.db")
+        ROWS.to_sql("sales", engine, index=False)
+        engine.execute(view)
+        engine.commit()
+    else:
+        engine = duckdb.connect("shop.db")
+        engine.register("rows", ROWS)
+        engine.execute("CREATE TABLE sales AS SELECT * FROM rows")
+        engine.execute(view)
+    engine.close()
+    return f"{request.param}://shop.db"
+
+
+def query(database: str, table: str = "early") -> Query:
+    return Query(database, table, KINDS, names={"decided_at": "made"}, decimal=",", zone="Europe/Berlin")
+
+
+def test_a_view_of_a_database_is_read_as_a_file_is(database):
+    rows = query(database).read()
+    assert [str(dtype) for dtype in rows.dtypes] == ["int64", "float64", "bool", "datetime64[us, UTC]"]
+    assert rows["price"].fillna(-1).tolist() == [1.5, 2, -1]
+    assert rows["open"].tolist() == [True, False, True]
+    assert f"{rows['decided_at'][0]:%Y-%m-%d %H:%M}" == "2024-02-29 23:30"
+
+
+def test_a_select_is_read_too_and_nothing_is_written_to_the_database(database, tmp_path):
+    before = (tmp_path / "shop.db").read_bytes()
+    assert query(database, "SELECT * FROM sales WHERE no > 2;").read()["no"].tolist() == [3, 4]
+    assert (tmp_path / "shop.db").read_bytes() == before
+
+
+def test_requests_of_a_database_are_those_of_the_window_in_the_order_of_their_time(database):
+    source = Requests("sales", query(database, "sales"), ["no"], "price", after=pd.Timedelta(days=1))
+    since, until = pd.Timestamp("2024-01-15", tz="UTC"), pd.Timestamp("2024-03-15", tz="UTC")
+    (found,) = source.tables(since, until, pd.Timestamp("2024-02-29 23:45", tz="UTC")).values()
+    assert found["no"].tolist() == [2, 3]
+    assert found["price"].isna().all()  # of the first it was never known, of the other not yet
+
+
+def test_only_rows_about_the_window_are_fetched_where_the_time_is_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with duckdb.connect("shop.db") as engine:
+        engine.register("rows", ROWS)
+        engine.execute("CREATE TABLE sales AS SELECT * FROM rows")
+    since, until = pd.Timestamp("2024-02-02", tz="UTC"), pd.Timestamp("2024-02-29", tz="UTC")
+    assert query("duckdb://shop.db", "sales").read(since, until)["no"].tolist() == [3, 2]
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("nothing", "there is no such table or view"),
+        ("SELECT x FROM nothing", "nothing"),
+        ("SELECT no FROM sales", "it has no column price, open, made, but no"),
+        ("SELECT no, 'a' AS price, open, made FROM sales", "column price of .* is not all number"),
+    ],
+)
+def test_what_a_database_does_not_have_is_said(database, table, said):
+    with pytest.raises(SourceError, match=said):
+        query(database, table).read()
+
+
+def test_a_database_that_is_not_there_is_not_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for address in ("sqlite://none.db", "duckdb://none.db"):
+        with pytest.raises(SourceError, match=r"there is no file none\.db"):
+            query(address).read()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_secret_comes_from_the_environment_and_is_in_no_message(database, monkeypatch):
+    monkeypatch.setenv("SHOP", database)
+    assert len(query("${SHOP}").read()) == 3
+    for address in ("postgres://ann:geheim@127.0.0.1:1/shop", "odd://ann:geheim@host/shop"):
+        monkeypatch.setenv("SHOP", address)
+        with pytest.raises(SourceError, match="cannot be read") as refused:
+            query("${SHOP}").read()
+        assert "geheim" not in str(refused.value)
+        with pytest.raises(SourceError, match="cannot be read") as refused:
+            query(address).read()
+        assert "geheim" not in str(refused.value)
+    monkeypatch.delenv("SHOP")
+    with pytest.raises(SourceError, match="needs SHOP, which the environment does not have"):
+        query("${SHOP}").read()

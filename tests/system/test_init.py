@@ -2,7 +2,9 @@
 
 import json
 import re
+import sqlite3
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -156,5 +158,62 @@ def test_rows_without_a_time_are_held_out_by_their_key(bare_copy, tmp_path):
     bare_copy.run("loop", "init", str(tmp_path / "cells.parquet"), "--label", "benign")
     bare_copy.run("loop", "run")
     assert json.loads(bare_copy.text("reports/metrics.json"))["roc_auc"]["value"] > 0.95
-    card = bare_copy.text("models/card.md")
-    assert "Drift, and leaks over time, cannot be told" in card
+    unknown = "leaks over time, cannot be told"
+    assert unknown in bare_copy.text("models/card.md")
+    assert unknown in bare_copy.text("reports/evaluation.html")
+    bare_copy.run("loop", "review", check=False)
+    assert unknown in bare_copy.text("review/report.md")
+    assert unknown in bare_copy.text("review/report.html")
+
+
+MODEL = '''"""A notebook as a script."""
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+
+class Logs(TransformerMixin, BaseEstimator):
+    """Logarithms of numbers from zero on."""
+
+    def fit(self, x, y=None):
+        return self
+
+    def transform(self, x):
+        return np.log1p(x)
+
+
+numbers = make_pipeline(Logs(), StandardScaler())
+columns = ColumnTransformer([("numbers", numbers, ["mean area", "mean texture", "worst concavity"])])
+model = Pipeline([("columns", columns), ("line", LogisticRegression(C=0.5))])
+'''
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
+def test_a_view_of_a_database_and_a_pipeline_of_a_notebook_become_a_problem(bare_copy, tmp_path, kind):
+    frame = load_breast_cancer(as_frame=True).frame.rename(columns={"target": "benign"})
+    frame.insert(0, "case no", [f"c{number:03}" for number in range(len(frame))])
+    view = "CREATE VIEW known AS SELECT * FROM cells WHERE benign IS NOT NULL"
+    file = tmp_path / "clinic.db"
+    with sqlite3.connect(file) if kind == "sqlite" else duckdb.connect(file) as engine:
+        if kind == "sqlite":
+            frame.to_sql("cells", engine, index=False)
+        else:
+            engine.register("frame", frame)
+            engine.execute("CREATE TABLE cells AS SELECT * FROM frame")
+        engine.execute(view)
+    (tmp_path / "mine.py").write_text(MODEL)
+    bare_copy.git("config", "user.name", "ann")
+    bare_copy.git("config", "user.email", "ann@cells.example")
+    options = ("--table", "known", "--label", "benign", "--model", f"{tmp_path / 'mine.py'}:model")
+    bare_copy.run("loop", "init", f"{kind}://{file}", *options)
+    assert "Query(" in bare_copy.text("src/problem/source.py")
+    assert "Logs()" in bare_copy.text("src/problem/model.py")
+    assert "C: 0.5" in bare_copy.text("params.yaml")
+    bare_copy.run("loop", "run")
+    assert json.loads(bare_copy.text("reports/metrics.json"))["roc_auc"]["value"] > 0.95
+    script = "import loop; now = loop.open(); print(len(now.predictions), now.model[0], list(now.tables))"
+    assert "Logs" in bare_copy.run("python", "-c", script).stdout
+    assert bare_copy.run("ruff", "check", "src/problem", check=False).returncode == 0

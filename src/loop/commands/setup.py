@@ -1,6 +1,5 @@
 """What a repository and a machine need besides files."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,7 +29,10 @@ def github(
 
 @commands.command()
 def init(
-    data: Annotated[Path, typer.Argument(help="A CSV, a Parquet file, or a folder of such parts.")],
+    data: Annotated[
+        str,
+        typer.Argument(help="A CSV, a Parquet file, a folder of such parts, or the address of a database."),
+    ],
     label: Annotated[str | None, typer.Option(help="The column that is to be predicted.")] = None,
     time: Annotated[
         str | None, typer.Option(help="When a row is decided: a column of times or years, or `none`.")
@@ -44,6 +46,7 @@ def init(
     positive: Annotated[str | None, typer.Option(help="The label's value that is to be told.")] = None,
     zone: Annotated[str | None, typer.Option(help="Where times without a zone are at home.")] = None,
     leave_out: Annotated[str | None, typer.Option(help="Columns not to use, with commas.")] = None,
+    table: Annotated[str | None, typer.Option(help="The table or view of the database, or a SELECT.")] = None,
     model: Annotated[
         str | None,
         typer.Option(help="A scikit-learn Pipeline that there is: FILE.skops, or module:name."),
@@ -65,6 +68,7 @@ def init(
     """
     from loop.init import begin
     from loop.init.guess import Options
+    from loop.settings import time_zone
 
     options = Options(
         label=label,
@@ -74,11 +78,11 @@ def init(
         key=tuple(filter(None, (key or "").split(","))),
         task=begin.task(task) if task else None,
         positive=positive,
-        zone=begin.zone(zone) if zone else None,
+        zone=time_zone.of_option(zone).key if zone else None,
         leave_out=tuple(filter(None, (leave_out or "").split(","))),
         name=name,
     )
-    begin.main(data, options, model=model, force=force, dry_run=dry_run)
+    begin.main(data, options, table=table, model=model, force=force, dry_run=dry_run)
 
 
 @commands.command()

@@ -4,16 +4,14 @@ import json
 import os
 import shutil
 import sys
-from difflib import get_close_matches
 from pathlib import Path
 from typing import cast, get_args
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import pandas as pd
 
 from loop.base import files, program
 from loop.base.errors import LoopError, UsageError
-from loop.init import data_file, given_model, problem_files, template_parts
+from loop.init import data_file, given_model, problem_files, query_data, template_parts
 from loop.init.guess import Guess, Options, guess
 from loop.kit.models import Task
 from loop.repo.git import git
@@ -23,17 +21,27 @@ LARGE = 50e6  # bytes from which on a file does not belong in git
 README = "README.md"
 
 
-def main(data: Path, options: Options, *, model: str | None, force: bool, dry_run: bool) -> None:
+def main(
+    data: str, options: Options, *, table: str | None, model: str | None, force: bool, dry_run: bool
+) -> None:
     """Look at the data, say what they are taken for, write the problem and commit it."""
     if not (PARAMS.is_file() and PIPELINE.is_file()):
         raise LoopError(f"{PARAMS} or {PIPELINE} is missing", "the root of a repository", "change to it")
     pipeline = given_model.load(model) if model else None
-    found, given = guess(data_file.read(data), options), None
+    of_query = query_data.is_address(data)
+    read = query_data.read(data, table) if of_query else data_file.read(Path(data))
+    found, given = guess(read, options), None
+    if of_query and found.row:
+        raise UsageError(
+            f"no column of {read.path} has a different value in each row",
+            "a key: rows of a database have no order",
+            "name the columns that tell a row with --key",
+        )
     if model and pipeline is not None:
         found, given = given_model.onto(found, pipeline, model)
     called = problem_files.names(found, options.name)
-    place, pattern = _place(data)
-    texts = problem_files.write(found, called, pattern, given)
+    place = None if of_query else problem_files.FOLDER / Path(data).name
+    texts = problem_files.write(found, called, place, given)
     print(_said(found, called, len(found.data.frame)))
     if dry_run:
         print("\nnothing is written: --dry-run")
@@ -47,20 +55,13 @@ def main(data: Path, options: Options, *, model: str | None, force: bool, dry_ru
             "a clean one: what is the template's own is removed, and all is one commit",
             "commit or stash them, or say --force",
         )
-    if found.data.path.is_file() and data.stat().st_size > LARGE:
-        size = data.stat().st_size / 1e6
+    if place and Path(data).is_file() and Path(data).stat().st_size > LARGE:
+        size = Path(data).stat().st_size / 1e6
         print(f"note: git will carry the {size:.0f} MB of {data}: a DVC remote or a query would be lighter")
-    _write(data, place, texts, found, called)
+    if place:
+        _copy(Path(data).resolve(), place)
+    _write(place, texts, found, called)
     print(f"\nwritten, and committed: {git('log', '-1', '--format=%h %s')}\nnext: make run")
-
-
-def _place(data: Path) -> tuple[Path, str]:
-    """Where the data go, and the pattern that reads them."""
-    folder = problem_files.FOLDER
-    place = folder / data.name
-    if data.is_dir():
-        return place, f"{place.as_posix()}/*"
-    return place, place.as_posix()
 
 
 def _again(texts: dict[str, str], called: problem_files.Names) -> None:
@@ -76,22 +77,25 @@ def _again(texts: dict[str, str], called: problem_files.Names) -> None:
     )
 
 
-def _write(data: Path, place: Path, texts: dict[str, str], found: Guess, called: problem_files.Names) -> None:
-    root = Path.cwd()
-    source = data.resolve()
+def _copy(source: Path, place: Path) -> None:
+    """Bring the file, or the folder, to its place in the repository."""
     if source != place.resolve():
         place.parent.mkdir(parents=True, exist_ok=True)
         if place.is_dir():
             shutil.rmtree(place)
         copy = shutil.copytree if source.is_dir() else shutil.copyfile
         copy(source, place)
+
+
+def _write(place: Path | None, texts: dict[str, str], found: Guess, called: problem_files.Names) -> None:
+    root = Path.cwd()
     template_parts.remove(root)
     for name, text in texts.items():
         files.write_text(root / name, text.rstrip("\n") + "\n")
     files.write_text(root / README, problem_files.readme(found, called).rstrip("\n") + "\n")
     files.write_json(root / BEGUN, {"problem": called.table})
     template_parts.unlock(root)
-    template_parts.stages(root, place.as_posix(), steps=template_parts.STEPS in texts)
+    template_parts.stages(root, place, steps=template_parts.STEPS in texts)
     places = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     if ruff := shutil.which("ruff", path=places):
         written = [name for name in texts if name.endswith(".py")]
@@ -99,7 +103,7 @@ def _write(data: Path, place: Path, texts: dict[str, str], found: Guess, called:
         program.run([ruff, "format", "--quiet", *written], seconds=60)
     git("add", "--all")
     try:
-        git("commit", "--quiet", "--message", f"Begin {called.title}, from {data.name}")
+        git("commit", "--quiet", "--message", f"Begin {called.title}, from {found.data.path.name}")
     except LoopError as error:
         raise LoopError(
             f"the problem is written, and the commit failed: {error.found}",
@@ -142,14 +146,3 @@ def task(text: str) -> Task:
     if text not in get_args(Task):
         raise UsageError(f"--task {text}", " or ".join(get_args(Task)), "name one, or leave it out")
     return cast(Task, text)
-
-
-def zone(text: str) -> str:
-    """A time zone by its name. Raises UsageError."""
-    try:
-        ZoneInfo(text)
-    except (ValueError, OSError, ZoneInfoNotFoundError):
-        near = get_close_matches(text, available_timezones(), n=1, cutoff=0.4)
-        todo = f"did you mean `{near[0]}`?" if near else "see the list of tz database time zones"
-        raise UsageError(f"--zone {text!r} is no time zone", "a name such as Europe/London", todo) from None
-    return text

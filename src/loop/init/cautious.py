@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from loop.init import column_kinds
 from loop.init.column_kinds import Column
-from loop.init.guess import Guess, _shown
+from loop.init.guess import Guess, _shown, unit
 from loop.kit.sources import spread
 
 DAY = pd.Timedelta(days=1)
@@ -72,6 +72,7 @@ def numbers(found: Guess) -> Numbers:
     cluster, clusters = _cluster(decided[decided >= split])
     loss, spread = _guessing(found, train)
     span = max(1, (until - since).days)
+    window, step = _monitored(found, span)
     return Numbers(
         since=since,
         split=split,
@@ -97,10 +98,18 @@ def numbers(found: Guess) -> Numbers:
         spread=spread,
         mean=float(train.mean()),
         final_after_days=round(_days(known - decided, label) + 1, 2),
-        window_days=min(28, max(7, span // 8)),
-        step_days=min(7, max(1, span // 30)),
-        monitor_rows=max(50, int(len(decided) / span * min(28, max(7, span // 8)) / 3)),
+        window_days=window,
+        step_days=step,
+        monitor_rows=max(50, int(len(decided) / span * window / 3)),
     )
+
+
+def _monitored(found: Guess, span: int) -> tuple[int, int]:
+    """Days of a monitoring run, and of a step: whole units of the data, so that none is empty."""
+    window, step = min(28, max(7, span // 8)), min(7, max(1, span // 30))
+    days = unit(found.time).days if found.time else 1
+    whole = 366 if days == 365 else max(1, days)
+    return -(-window // whole) * whole, -(-step // whole) * whole
 
 
 def decided_at(found: Guess) -> pd.Series:

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from loop.base.errors import LoopError, first_line
-from loop.kit.sources import MISSING, PARQUET
+from loop.kit.sources import MISSING, PARQUET, Query
 
 CSV = (".csv", ".tsv", ".txt")
 SIGNS = (",", ";", "\t", "|")
@@ -38,6 +38,7 @@ class DataFile:
     delimiter: str = ","
     encoding: str = "utf-8-sig"
     texts: bool = True  # a CSV, whose values are all texts
+    query: Query | None = None  # of a database; then there is no file
 
 
 def read(path: Path) -> DataFile:
@@ -73,7 +74,7 @@ def _parts(path: Path) -> list[Path]:
 def _parquet(path: Path, parts: list[Path]) -> DataFile:
     frames = [pd.read_parquet(part) for part in parts]
     frames = [frame.reset_index() if frame.index.name else frame for frame in frames]
-    names = _named(path, [str(name).strip() for name in frames[0].columns])
+    names = named(path, [str(name).strip() for name in frames[0].columns])
     for part, frame in zip(parts, frames, strict=True):
         _alike(part, list(map(str, frame.columns)), list(names.values()))
     whole = pd.concat(frames, ignore_index=True)
@@ -87,7 +88,7 @@ def _csv(path: Path, parts: list[Path]) -> DataFile:
     first = _header(parts[0], encoding, sign)
     if not first:
         raise LoopError(f"{parts[0]} holds no row", "rows, one per request", "look at the file")
-    names = _named(path, first)
+    names = named(path, first)
     frames = []
     for part in parts:
         _alike(part, _header(part, encoding, sign), first)
@@ -147,7 +148,7 @@ def _alike(part: Path, names: list[str], wanted: list[str]) -> None:
         raise LoopError(f"{part} has other columns than the first part: {odd}", "the same columns", "fix it")
 
 
-def _named(path: Path, header: Sequence[str]) -> dict[str, str]:
+def named(path: Path, header: Sequence[str]) -> dict[str, str]:
     """The file's columns by a name that code can use. Raises LoopError for what names none."""
     names = list(header)
     if len(names) > COLUMNS_MAX:

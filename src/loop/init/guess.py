@@ -299,14 +299,14 @@ def unit(time: Column) -> pd.Timedelta:
     at = np.unique(time.values.to_numpy("datetime64[s]"))
     gaps = np.diff(at) / np.timedelta64(1, "h")
     step = float(np.median(gaps)) if len(gaps) else 24.0
-    for hours in (1, 24, 7 * 24, 30 * 24, 92 * 24):
+    for hours in (1, 24, 7 * 24, 31 * 24, 92 * 24):
         if step <= hours:
             return pd.Timedelta(hours=hours)
     return pd.Timedelta(days=365)
 
 
 def _word(step: pd.Timedelta) -> str:
-    words = {1: "a day", 7: "a week", 30: "a month", 92: "a quarter", 365: "a year"}
+    words = {1: "a day", 7: "a week", 31: "a month", 92: "a quarter", 365: "a year"}
     return words.get(step.days, "an hour")
 
 

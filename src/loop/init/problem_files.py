@@ -39,8 +39,8 @@ def names(found: Guess, given: str | None) -> Names:
     return Names(table, words[0].upper() + words[1:])
 
 
-def write(found: Guess, called: Names, pattern: str, given: Taken | None = None) -> dict[str, str]:
-    """The text of each file by its path; `pattern` is where the data lie, `given` a model that there is."""
+def write(found: Guess, called: Names, place: Path | None, given: Taken | None = None) -> dict[str, str]:
+    """The text of each file by its path; `place` is where files lie, `given` a model that there is."""
     n = cautious.numbers(found)
     task = of_task.of(found, n)
     n = replace(n, model=given.params) if given else n
@@ -54,7 +54,7 @@ def write(found: Guess, called: Names, pattern: str, given: Taken | None = None)
     about = f"YOURS: {called.title}, in five small files. Imports `loop.kit` and nothing else of `loop`."
     return {
         "src/problem/__init__.py": f'"""{about}"""\n',
-        "src/problem/source.py": fill("loop.init", "source.py.j2", **shared, **_source(found, pattern)),
+        "src/problem/source.py": fill("loop.init", "source.py.j2", **shared, **_source(found, place)),
         "src/problem/schema.py": fill("loop.init", "schema.py.j2", **shared, **_schema(found, n)),
         "src/problem/features.py": fill("loop.init", "features.py.j2"),
         "src/problem/metrics.py": fill("loop.init", "metrics.py.j2", **shared, **_metrics(found, n)),
@@ -77,7 +77,7 @@ def readme(found: Guess, called: Names) -> str:
     )
 
 
-def _source(found: Guess, pattern: str) -> dict[str, Any]:
+def _source(found: Guess, place: Path | None) -> dict[str, Any]:
     kinds: dict[str, str] = {"row": "whole"} if found.row else {}
     kinds |= {
         name: found.columns[name].kind
@@ -110,7 +110,8 @@ def _source(found: Guess, pattern: str) -> dict[str, Any]:
     seconds = found.after.total_seconds()
     return {
         "file": found.data.path.name,
-        "pattern": pattern,
+        "pattern": f"{place}/*" if place and found.data.path.is_dir() else str(place),
+        "query": found.data.query,
         "kinds": kinds,
         "dialect": {name: value for name, value in dialect.items() if value},
         "key": list(found.key),

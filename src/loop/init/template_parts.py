@@ -77,7 +77,7 @@ def unlock(root: Path) -> None:
         files.write_text(lock, re.sub(rf'(?m)^ *\{{ name = "{name}"[^\n]*\n', "", text))
 
 
-def stages(root: Path, source: str, *, steps: bool) -> None:
+def stages(root: Path, source: Path | None, *, steps: bool) -> None:
     """Let stages of dvc.yaml depend on the files that the source reads, and on steps of one's own."""
     path = root / "dvc.yaml"
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -85,5 +85,6 @@ def stages(root: Path, source: str, *, steps: bool) -> None:
     lines = [line for line in lines if not line.startswith("      - data/source/") and line != own]
     if steps:
         lines = [one for line in lines for one in ((line, own) if line == model else (line,))]
-    lines.insert(lines.index("    deps:\n") + 1, f"      - {source}\n")
+    if source:
+        lines.insert(lines.index("    deps:\n") + 1, f"      - {source.as_posix()}\n")
     files.write_text(path, "".join(lines))

@@ -1,14 +1,17 @@
-"""Sources that are ready to use: rows in CSV or Parquet files, as they were known at an instant.
+"""Sources that are ready to use: rows in CSV or Parquet files or of a database, as known at an instant.
 
 A row is a request, decided at its time. Its label is known later: at an instant that a column holds, or so
 long after the decision. What was not known by then is missing in the raw table, as it was that day.
 """
 
+import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from glob import glob
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
@@ -20,6 +23,8 @@ TRUE, FALSE = ("true", "yes", "y", "t", "1", "1.0"), ("false", "no", "n", "f", "
 DECIDED_AT, KNOWN_AT = "decided_at", "label_known_at"
 AT_ONCE = pd.Timedelta(seconds=1)  # after which a label is known that is known at once
 EPOCH = pd.Timestamp("2000-01-01", tz="UTC")  # of rows that have no time
+DAYS = pd.Timedelta(days=2)  # that an unknown clock may be off
+FILE_DATABASES = ("duckdb", "sqlite")
 PARTS = 100  # days over which they are spread by the hash of their key
 
 
@@ -52,14 +57,9 @@ class Files:
         if not paths:
             raise SourceError(f"there is no file at {self.pattern}")
         whole = pd.concat([self._one(path) for path in paths], ignore_index=True)
-        made = {
-            name: self._typed(name, kind, whole[name])
-            for name, kind in self.columns.items()
-            if name != self.row
-        }
         if self.row:
-            made[self.row] = pd.Series(np.arange(len(whole)), dtype="int64")
-        return pd.DataFrame({name: made[name] for name in self.columns})
+            whole[self.row] = np.arange(len(whole))
+        return _declared(self, whole, self.pattern)
 
     def _one(self, path: Path) -> pd.DataFrame:
         inside = {self.names.get(name, name): name for name in self.columns if name != self.row}
@@ -75,12 +75,97 @@ class Files:
             raise SourceError(f"{path} has no column {', '.join(lost)}; it has {', '.join(frame.columns)}")
         return frame[list(inside)].rename(columns=inside)
 
-    def _typed(self, name: str, kind: Kind, values: pd.Series) -> pd.Series:
+
+@dataclass(frozen=True)
+class Query:
+    """A table, a view or a SELECT of a database, read through Ibis.
+
+    `url` says where: duckdb://FILE, sqlite://FILE, postgres://USER@HOST/NAME. `${NAME}` in it is a variable
+    of the environment, which is where a password belongs. The rest is as in `Files`. Rows have no order of
+    their own: they need a key. Where `decided_at` is a time there, only rows of the windows are fetched.
+    """
+
+    url: str
+    table: str
+    columns: Mapping[str, Kind]
+    names: Mapping[str, str] = field(default_factory=dict)
+    decimal: str = "."
+    dates: Mapping[str, str] = field(default_factory=dict)
+    zone: str = "UTC"
+
+    def read(self, since: pd.Timestamp | None = None, until: pd.Timestamp | None = None) -> pd.DataFrame:
+        """All rows, or those decided within two days of [since, until): as in `Files`. Raises SourceError."""
+        inside = {self.names.get(name, name): name for name in self.columns}
+        frame = self.fetch(list(inside), self.names.get(DECIDED_AT, DECIDED_AT), since, until)
+        return _declared(self, frame.rename(columns=inside), self.table)
+
+    def fetch(
+        self,
+        wanted: Sequence[str] | None = None,
+        time: str = "",
+        since: pd.Timestamp | None = None,
+        until: pd.Timestamp | None = None,
+    ) -> pd.DataFrame:
+        """Rows as the database has them, of the wanted columns. Raises SourceError without a secret in it."""
+        import ibis
+        import ibis.expr.types as ir
+
+        url, secrets = _filled(self.url)
         try:
-            form = self.dates.get(name, "ISO8601")
-            return typed(kind, values, decimal=self.decimal, dates=form, zone=self.zone)
+            engine = ibis.connect(_readable(url))
+            *place, name = self.table.split(".")
+            if re.match(r"\s*(select|with)\b", self.table, re.IGNORECASE):
+                place, name = ["temp"] if url.startswith("sqlite") else [], "loop_query"
+                engine.raw_sql(f"CREATE TEMPORARY VIEW {name} AS {self.table.rstrip().rstrip(';')}")
+            rows = engine.table(name, database=tuple(place) or None)
+            if lost := [name for name in wanted or () if name not in rows.columns]:
+                raise SourceError(f"it has no column {', '.join(lost)}, but {', '.join(rows.columns)}")
+            is_time = time in rows.columns and isinstance(rows[time], ir.TimestampValue | ir.DateValue)
+            if is_time and since is not None and until is not None:
+                low, high = (ibis.literal(at.tz_localize(None)) for at in (since - DAYS, until + DAYS))
+                rows = rows.filter(rows[time].between(low, high))
+            found: pd.DataFrame = (rows.select(*wanted) if wanted else rows).to_pandas()
+            engine.disconnect()
+        except Exception as error:  # each database has errors of its own
+            said = (str(error).strip() or type(error).__name__).splitlines()[0]
+            said = "there is no such table or view" if type(error).__name__ == "TableNotFound" else said
+            text = f"{self.table} of {self.url} cannot be read: {said}"
+            for secret in secrets:
+                text = text.replace(secret, "…")
+            raise SourceError(text) from None
+        return found
+
+
+def _filled(url: str) -> tuple[str, list[str]]:
+    """The address with its variables filled in, and what these hold. Raises SourceError for one not set."""
+    names = re.findall(r"\$\{(\w+)\}", url)
+    if lost := [name for name in names if not os.environ.get(name)]:
+        raise SourceError(f"{url} needs {', '.join(lost)}, which the environment does not have: export it")
+    values = {name: os.environ[name] for name in names}
+    parts = {part for value in (*values.values(), url) for part in (value, urlsplit(value).password) if part}
+    return re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], url), sorted(
+        parts - {url}, key=len, reverse=True
+    )
+
+
+def _readable(url: str) -> str:
+    """The address, of a file that must be there and is not written to."""
+    scheme, _, place = url.partition("://")
+    if scheme in FILE_DATABASES and not Path(place).is_file():
+        raise SourceError(f"there is no file {place}")
+    return f"{url}?read_only=True" if scheme == "duckdb" else url
+
+
+def _declared(of: "Files | Query", frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    """The columns of a frame as they are declared. Raises SourceError for values that are of another kind."""
+    made = {}
+    for name, kind in of.columns.items():
+        try:
+            form = of.dates.get(name, "ISO8601")
+            made[name] = typed(kind, frame[name], decimal=of.decimal, dates=form, zone=of.zone)
         except (ValueError, TypeError, OverflowError) as error:
-            raise SourceError(f"column {name} of {self.pattern} is not all {kind}: {error}") from None
+            raise SourceError(f"column {name} of {where} is not all {kind}: {error}") from None
+    return pd.DataFrame(made)
 
 
 def typed(
@@ -168,15 +253,15 @@ def _at_home(values: pd.Series, zone: str) -> pd.Series:
 class Requests:
     """One table whose rows are requests: when each was decided, and when its label became known.
 
-    The files' column `decided_at` says when a row was decided. Without one, rows are spread over a hundred
-    days from 2000 on by the hash of their key: windows then draw rows at random, always the same ones, and
-    nothing can be said of time. The files' column `label_known_at` says when the label became known; without
-    one it is so long `after` the decision. `positive` is the text of a label that counts as 1; of
-    several `classes`, a label is the place of its text among them.
+    Its `files`, or a query, hold them. The column `decided_at` says when a row was decided. Without one, rows
+    are spread over a hundred days from 2000 on by the hash of their key: windows then draw rows at random,
+    always the same ones, and nothing can be said of time. The column `label_known_at` says when the label
+    became known; without one it is so long `after` the decision. `positive` is the text of a label that is 1;
+    of several `classes`, a label is the place of its text among them.
     """
 
     table: str
-    files: Files
+    files: Files | Query
     key: Sequence[str]
     label: str
     after: pd.Timedelta = AT_ONCE
@@ -187,7 +272,7 @@ class Requests:
         self, since: pd.Timestamp, until: pd.Timestamp, as_of: pd.Timestamp
     ) -> dict[str, pd.DataFrame]:
         """The rows decided in [since, until) UTC, with the labels known at `as_of`."""
-        rows = self.files.read()
+        rows = self.files.read(since, until) if isinstance(self.files, Query) else self.files.read()
         if DECIDED_AT not in rows:
             rows[DECIDED_AT] = spread(rows[list(self.key)])
         if KNOWN_AT not in rows:

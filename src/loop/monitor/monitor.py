@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from loop.base import exit_codes, files
-from loop.data import contract
+from loop.data import contract, without_time
 from loop.data.features import DECIDED_AT
 from loop.monitor import decide, notify
 from loop.monitor import snapshot as snapshots
@@ -143,7 +143,7 @@ def _figures(snapshot: Snapshot, setup: Settings, notes: list[str]) -> dict[str,
         "curves": snapshot.curves,
         "slices": snapshot.slices,
         "cusum": snapshot.performance.cusum,
-        "notes": [*notes, *snapshot.notes, *([estimate.NOTE] if expects else [])],
+        "notes": [*without_time.notes(), *notes, *snapshot.notes, *([estimate.NOTE] if expects else [])],
     }
 
 

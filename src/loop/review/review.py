@@ -11,7 +11,7 @@ from pathlib import Path
 
 from loop.base import exit_codes, files
 from loop.base.errors import LoopError, UsageError, debugging, mistake
-from loop.data import score_columns
+from loop.data import score_columns, without_time
 from loop.repo.worktree import Checkout, checkout
 from loop.review import candidate as candidates
 from loop.review import champion as champions
@@ -121,7 +121,7 @@ def _judge(base: Base, found: Changes, first: list[Check]) -> Review:
     candidate = candidates.take()
     mine = compare.scored(candidate.holdout, candidate.predictions, "candidate")
     rival, served_note = which_champion.champion(base)
-    notes += [*served_note, *conclusion.behind(base)]
+    notes += [*served_note, *conclusion.behind(base), *without_time.notes()]
     case = _Case(base, rival, found, first, policy, settings, notes, candidate)
     if base.text(PIPELINE_LOCK) is None:
         score = score_columns.array(mine)

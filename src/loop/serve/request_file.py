@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import ZoneInfo
 
 import pandera.pandas as pandera
 import pyarrow as pa
@@ -26,6 +26,7 @@ from loop.data import contract
 from loop.data.columns import Columns
 from loop.data.contract import Breach, ContractError, quoted
 from loop.serve import file_values
+from loop.settings import time_zone
 
 ROWS, BLOCK = 2**16, 2**23  # of one batch: rows of Parquet, bytes of a CSV
 KINDS = (".parquet", ".csv")
@@ -97,7 +98,7 @@ def _broken(
 
 def read(path: Path, zone: str | None = None, delimiter: str | None = None) -> RequestFile:
     """The file, or a folder of parts as Spark writes it. Raises LoopError for what cannot be one."""
-    home, sign = _zone(zone) if zone else None, _sign(delimiter) if delimiter else None
+    home, sign = time_zone.of_option(zone) if zone else None, _sign(delimiter) if delimiter else None
     files = _files(path)
     kind = files[0].suffix
     if kind not in KINDS or any(file.suffix != kind for file in files):
@@ -113,15 +114,6 @@ def read(path: Path, zone: str | None = None, delimiter: str | None = None) -> R
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise _unreadable(file, error) from None
     return RequestFile(path, parts, home)
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, ZoneInfoNotFoundError):
-        near = get_close_matches(name, available_timezones(), n=1, cutoff=0.4)
-        hint = f"did you mean `{near[0]}`?" if near else "see the list of tz database time zones"
-        raise UsageError(f"--zone {name!r} is no time zone", "a name such as Europe/London", hint) from None
 
 
 def _sign(given: str) -> str:

@@ -1,0 +1,9 @@
+"""What pages say of a problem whose rows have no time of their own."""
+
+from problem import source
+
+
+def notes() -> list[str]:
+    """What cannot be told where no table has a time; nothing where one has."""
+    said = "rows have no time of their own: drift, and leaks over time, cannot be told from them"
+    return [] if any(source.TIME.values()) else [said]
