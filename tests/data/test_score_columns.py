@@ -95,7 +95,7 @@ def test_the_log_keeps_all_scores_and_the_likeliest_as_the_decision():
 
 
 def test_a_shadow_is_compared_by_the_class_whose_mean_moved_most():
-    ours, theirs = score_columns.columns(SCORES), score_columns.columns(SCORES + [[0.0, 0.1, -0.1]])
+    ours, theirs = score_columns.columns(SCORES), score_columns.columns(np.add(SCORES, [[0.0, 0.1, -0.1]]))
     both = ours.join(theirs.add_suffix("_theirs"))
     of, shift = shadow._shift(both)
     assert of == " of b"
