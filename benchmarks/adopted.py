@@ -19,10 +19,9 @@ from typing import Any
 import pandas as pd
 from sklearn import datasets
 
+from benchmarks import scratch
 from benchmarks.timing import Row
 
-ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT / "tests")]
 GOAL = 180  # seconds
 PACKAGES = {"islp": "0.6.0", "river": "0.26.1"}
 WORSE = {"trees": 2, "alpha": 1e6}  # of boosted trees, of a line
@@ -122,8 +121,8 @@ SETS = (
 
 def measure(runs: int, only: frozenset[str] = frozenset()) -> list[Row]:
     """Wall time of each set, and what its review said of the worse change."""
-    with tempfile.TemporaryDirectory() as folder:
-        files = _download(Path(folder))
+    with scratch.place() as folder:
+        files = _download(folder)
         rows = []
         for one in SETS:
             if only and one.file not in only:
