@@ -243,6 +243,72 @@ def test_a_day_of_the_calendar_is_no_change(day):
     assert feed_changes.find([table], SINCE + shift, PAST + shift, UNTIL + shift) == []
 
 
+def of_a_shop(zone: str, opens: int) -> pd.DataFrame:
+    """Two sales an hour in four hours of a day by the clock of a zone, until May."""
+    days = pd.date_range(SINCE, UNTIL, freq="D", inclusive="left", unit="us").tz_convert(None)
+    at = pd.DatetimeIndex([day + (opens + place / 2) * HOUR for day in days for place in range(8)])
+    number = np.arange(len(at))
+    return pd.DataFrame(
+        {"at": at.tz_localize(zone).tz_convert("UTC"), "sale": number.astype("str"), "price": number % 7}
+    )
+
+
+def shop_changes(rows: pd.DataFrame, past: pd.Timestamp | None) -> list[Change]:
+    return feed_changes.find([Table("sales", rows, "at", ["sale"])], SINCE, past, UNTIL)
+
+
+@pytest.mark.parametrize(
+    ("zone", "opens"),
+    [
+        ("America/New_York", 9),
+        ("Europe/Berlin", 9),
+        ("America/Santiago", 9),
+        ("Australia/Sydney", 14),
+        ("UTC", 9),
+    ],
+)
+def test_clocks_that_are_put_on_or_back_change_no_feed_at_the_door_or_later(zone, opens):
+    rows = of_a_shop(zone, opens)
+    assert shop_changes(rows, None) == []
+    assert shop_changes(rows, pd.Timestamp("2024-03-08", tz="UTC")) == []
+
+
+def test_a_clock_that_is_an_hour_off_is_told_after_clocks_were_put_on():
+    rows = of_a_shop("America/New_York", 9)
+    slow = rows.assign(at=rows["at"].mask(rows["at"] >= FAULT, rows["at"] - HOUR))
+    (told,) = shop_changes(slow, PAST)
+    assert (told.place, told.what, told.since) == ("sales.at", "the time of day", "2024-05-03")
+    assert (told.before, told.after) == ("a median of 14.75", "a median of 13.75")
+
+
+def test_a_default_in_a_few_rows_is_told_by_its_value():
+    rows = readings()
+    some = (rows["at"] >= FAULT) & (np.random.default_rng(1).random(len(rows)) < 0.04)
+    changes = found(rows.assign(temperature=rows["temperature"].mask(some, -99.0)))
+    told = max(changes, key=lambda one: one.size)
+    assert (told.place, told.since) == ("weather.temperature", "2024-05-03")
+    assert "-99 in 0%" in told.before
+    assert "-99 in 5.1%" in told.after
+
+
+@pytest.mark.parametrize("group", ["east", "north", "west"])
+def test_labels_of_one_group_that_turned_round_among_the_training_rows_are_told_by_that_group(group):
+    """Many destinations belong to one station: the station is what turned."""
+    rows = readings()
+    late = (np.random.default_rng(7).random(len(rows)) < 0.2) * 1.0
+    turned = of(group, rows, rows["at"] >= pd.Timestamp("2024-04-10", tz="UTC"))
+    labels = rows[["at", "station"]].assign(
+        to=rows["station"] + (rows["at"].dt.hour % 2).astype("str"),
+        label=np.where(turned, 1 - late, late),
+    )
+    table = Table("labels", labels, "at", ["station", "at"], ["label"], outcomes=["label"])
+    told = max(feed_changes.find([table], SINCE, None, UNTIL), key=lambda one: one.size)
+    assert told.place == f"labels.label of station {group}"
+    assert abs(pd.Timestamp(told.since, tz="UTC") - pd.Timestamp("2024-04-10", tz="UTC")) <= pd.Timedelta(
+        days=2
+    )
+
+
 def test_a_holiday_like_one_before_is_no_change():
     rows = readings()
     day = rows["at"].dt.strftime("%Y-%m-%d")

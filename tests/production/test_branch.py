@@ -173,6 +173,20 @@ def test_a_state_that_was_edited_into_what_cannot_serve_is_refused_with_its_plac
     assert str(STATE) in str(error.value)
 
 
+def test_an_instant_of_the_future_is_refused_in_a_commit_that_says_to_be_of_the_future_too(
+    clone, monkeypatch
+):
+    released(version(1))
+    git("switch", "--quiet", "production")
+    (clone / STATE).write_text((clone / STATE).read_text().replace("since: '2026", "since: '2090"))
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2090-12-31T00:00:00+00:00")
+    git("commit", "--quiet", "-am", "by hand")
+    git("push", "--quiet", "origin", "production")
+    with pytest.raises(LoopError, match="names 2090-.*, which is after"):
+        branch.fetch()
+    assert log.transitions(production.ref())[-1].problem is not None
+
+
 def test_a_remote_of_another_name_is_reported_and_nothing_seems_to_serve(clone):
     released(version(1))
     git("remote", "rename", "origin", "upstream")

@@ -22,6 +22,7 @@ from loop.data.features import DECIDED_AT
 from loop.serve import online
 from loop.serve.online import FRESH, MISSING, STALE, Features
 from loop.serve.store import TIMEOUT, RedisStore, SqliteStore, open_store
+from support.bounded import bounded
 
 REDIS = shutil.which("redis-server")
 NOON = np.datetime64("2013-06-03T12:00", "us")
@@ -219,9 +220,14 @@ def test_a_file_that_never_answers_makes_all_missing(tmp_path, how, monkeypatch)
                 "CREATE VIEW online AS WITH RECURSIVE n(key, value) AS"
                 " (SELECT 'a', 1 UNION ALL SELECT 'a', value + 1 FROM n) SELECT * FROM n"
             )
-    found = Features(store, VIEWS).of(asked(("x", 7)))
-    assert found.failed
-    assert found.states.tolist() == [[MISSING, MISSING]]
+
+    def answered() -> tuple[bool, list[list[int]]]:
+        found = Features(store, VIEWS).of(asked(("x", 7)))
+        return found.failed, found.states.tolist()
+
+    failed, states = bounded(answered)
+    assert failed
+    assert states == [[MISSING, MISSING]]
 
 
 def test_another_definition_sees_nothing_of_it(tmp_path):

@@ -10,9 +10,12 @@ from loop.base.counted import counted
 from loop.data.contract import shown
 from loop.stats.arrays import Floats
 from loop.stats.daily import Measure
+from loop.stats.day_clock import begin
 from loop.stats.day_rows import content, number
 
 FEW = 10  # different numbers, of which the mean says more than the median
+NEW = 0.01  # of the rows, from which on a value that came is named
+SELDOM = 0.1  # of that share: how often it came before at most
 WORDS = {  # the start of a measure's name: what changed
     "rows": "the number of rows",
     "repeated rows": "rows that repeat another",
@@ -55,6 +58,18 @@ def said(measure: Measure, rows: pd.DataFrame, days: int, time: str, key: Sequen
     return _of_column(measure, own, days, time)
 
 
+def with_new_value(before: str, after: str, was: pd.Series, comes: pd.Series) -> tuple[str, str]:
+    """The words of a column of numbers, and of the value that came in place of others, if there is one."""
+    old, new = (column.value_counts(normalize=True) for column in (was, comes))
+    more = (new - old.reindex(new.index, fill_value=0.0)).sort_values()
+    if more.empty or more.iloc[-1] < NEW or (share := old.get(more.index[-1], 0.0)) > SELDOM * more.iloc[-1]:
+        return before, after
+    value = f"{float(more.index[-1]):.4g}"
+    if f"{value} in" in after:
+        return before, after
+    return f"{before}, {value} in {_share(share)}", f"{after}, {value} in {_share(new[more.index[-1]])}"
+
+
 def _of_column(measure: Measure, rows: pd.DataFrame, days: int, time: str) -> str:
     name = measure.column.removesuffix(" (length)")
     if measure.name == "missing":
@@ -67,6 +82,11 @@ def _of_column(measure: Measure, rows: pd.DataFrame, days: int, time: str) -> st
     if measure.name.endswith(("(sin)", "(cos)")):
         hours = pd.Series(values).groupby(rows[time].dt.hour.to_numpy()).mean().dropna()
         return f"highest at {hours.idxmax():02d}:00 UTC" if len(hours) else "nothing"
+    if name == time:
+        start = begin(values)
+        return (
+            f"a median of {(np.median((values - start) % 24) + start) % 24:.4g}" if len(values) else "nothing"
+        )
     values = values[~np.isnan(values)]
     return _of_numbers(measure.name, days)(values) if len(values) else "nothing"
 

@@ -141,8 +141,7 @@ def find(
             causes = [one.since for one in found if one.accepted is None]
             own = [one for one in own if not any(_near(one.since, day) for day in causes)]
         found += own
-    least = FAR if past is None else 1.0
-    return sorted((one for one in found if one.size >= least), key=lambda one: (one.since, -one.size))
+    return sorted(found, key=lambda one: (one.since, -one.size))
 
 
 def explained(change: Change, by: Sequence[Accepted]) -> Accepted | None:
@@ -178,7 +177,9 @@ def _of_table(
         ]
         found.values[-late_days:, unripe] = np.nan
     sizes = change_points.sizes(found, first)
-    points = change_points.points(found, sizes)
+    least = FAR if first is None else 1.0
+    points = change_points.points(found, sizes, looking_back=first is None)
+    points = [one for one in points if one.size >= least]
     points = [one for one in points if not _of_the_world(one, table, found, sizes)]
     if table.columns is not None:
         points = [one for one in points if one.measure.column in table.columns]
@@ -248,7 +249,7 @@ def _lead(points: list[ChangePoint], found: Daily, sizes: Sizes) -> ChangePoint:
     """The change that says most: rows or values that come or go before those that look different.
 
     Of columns that no longer fit each other it is the one that also looks different by itself; of groups of
-    one measure the one that moved most.
+    one measure the one that moved most, for so many rows.
     """
 
     def weight(one: ChangePoint) -> float:
@@ -288,8 +289,13 @@ def _lead(points: list[ChangePoint], found: Daily, sizes: Sizes) -> ChangePoint:
         and abs(one.step) > APART * whole.get((one.measure.column, one.measure.name), 0.0)
     ]
     name = best.measure.name if best.measure.group else next((one.measure.name for one in groups), "")
+    rows = dict(zip(found.measures, found.rows, strict=True))
     return max(
-        (one for one in groups if one.measure.name == name), key=lambda one: abs(one.step), default=best
+        (one for one in groups if one.measure.name == name),
+        key=lambda one: (
+            abs(one.step) * np.sqrt(rows[one.measure])
+        ),  # of groups within groups the one that is whole
+        default=best,
     )
 
 
@@ -304,6 +310,8 @@ def _told(lead: ChangePoint, points: list[ChangePoint], table: Table, found: Dai
         change_words.said(alone, rows, days, table.time, table.key)
         for rows, days in ((old, BEFORE), (new, lead.width))
     )
+    if own.column in old and pd.api.types.is_numeric_dtype(old[own.column]):
+        before, after = change_words.with_new_value(before, after, old[own.column], new[own.column])
     names = [one.measure.column or table.name for one in points]
     others = dict.fromkeys(name for name in names if name != (own.column or table.name))
     near = abs(found.days - np.datetime64(lead.day)) <= np.timedelta64(SHOWN, "D")

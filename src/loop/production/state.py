@@ -242,13 +242,17 @@ def _parsed(commit: str, path: Path, name: str, model: type[P]) -> P:
 
 
 def timely(state: State, at: pd.Timestamp) -> None:
-    """Raise LoopError for a state that names an instant after that of its own commit."""
+    """Raise LoopError for a state that names an instant after that of its own commit, or of now.
+
+    Whoever edits by hand also says when a commit was made.
+    """
+    at = min(at, pd.Timestamp.now("UTC"))
     named = [one.at for one in state.refused]
     for model in state.models:
         named += [model.since] if isinstance(model, Champion) else [stage.since for stage in model.stages]
     if later := [f"{one:%Y-%m-%dT%H:%MZ}" for one in named if one > at + AHEAD]:
         raise LoopError(
-            f"{STATE} on {BRANCH} names {later[0]}, which is after its commit",
+            f"{STATE} on {BRANCH} names {later[0]}, which is after its commit, or still to come",
             "instants of the past",
             _fix(STATE),
         )

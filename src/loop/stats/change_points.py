@@ -29,7 +29,7 @@ FLOORS = {  # the least step that concerns anybody, by a measure's name: of shar
     "share of multiples": 0.1,
     "share of rows": 0.5,
     "distinct values": 0.3,
-    "one value": 0.2,
+    "one value": 0.025,
     "change between readings": 0.5,
     "low end": 0.5,
     "high end": 0.5,
@@ -39,6 +39,7 @@ FLOORS = {  # the least step that concerns anybody, by a measure's name: of shar
     "daily shape": 0.17,  # the same
 }
 SHARES = ("repeated rows", "missing", "unseen values", "share of multiples", "one value")
+NEARLY, PEAK = 0.6, 3  # of the largest step; days around a peak that are below it
 CHANCE = 5  # standard deviations of a share of so many rows
 ROWS = 7  # below which a share says nothing
 
@@ -120,19 +121,33 @@ def _shifted(values: Floats, days: int) -> Floats:
     return np.concatenate([np.zeros((min(days, len(values)), values.shape[1])), values[:-days]])
 
 
-def points(daily: Daily, found: Sizes) -> list[ChangePoint]:
-    """The steps beyond their limits: of each measure the largest within four weeks; largest first."""
+def points(daily: Daily, found: Sizes, *, looking_back: bool = False) -> list[ChangePoint]:
+    """The steps beyond their limits: of each measure the largest within four weeks; largest first.
+
+    `looking_back` from the end of all days, the day of a group's is the first on which a step nearly as large
+    begins: a group is set beside the others, and how far they lie apart is another on each day.
+    """
     chosen = []
     for place in np.flatnonzero(found.size.max(axis=0, initial=0) > 1):
         left = found.size[:, place].copy()
         while left.max() > 1:
-            day = int(left.argmax())
+            last = int(left.argmax())
+            day = _first(left, last) if looking_back and daily.measures[place].group else last
             width, step = int(found.width[day, place]), float(found.step[day, place])
             chosen.append(
                 ChangePoint(daily.measures[place], str(daily.days[day]), width, float(left[day]), step)
             )
-            left[max(day - BEFORE, 0) : day + BEFORE] = 0
+            left[max(day - BEFORE, 0) : last + BEFORE] = 0
     return sorted(chosen, key=lambda one: -one.size)
+
+
+def _first(size: Floats, largest: int) -> int:
+    """The first peak of the four weeks before the largest that nearly equals it, and is beyond its limit."""
+    for day in range(max(largest - BEFORE, 0), largest):
+        around = size[max(day - PEAK, 0) : day + PEAK + 1]
+        if size[day] == around.max() and size[day] > max(NEARLY * size[largest], 1):
+            return day
+    return largest
 
 
 def _floors(daily: Daily, width: int) -> Floats:

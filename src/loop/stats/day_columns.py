@@ -1,6 +1,6 @@
 """What each column says day by day, by itself: what is missing, new or too frequent, its digits and ends."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loop.stats import binning
+from loop.stats import binning, day_clock
 from loop.stats.arrays import Floats
 from loop.stats.day_rows import DayRows, content, number
 
@@ -47,8 +47,9 @@ def split(of: DayRows) -> tuple[dict[str, Floats], dict[str, pd.Series]]:
         column = of.rows[name]
         values = number(of.rows, name, of.time)
         if values is not None:
-            hours = values[: of.known] if name == of.time else ()
-            if (name not in of.key and name != of.time) or np.any(hours):
+            if name == of.time and np.any(values[: of.known]):
+                numbers[name] = (of.hours - day_clock.begin(of.hours[: of.known])) % 24
+            elif name not in (*of.key, of.time):
                 numbers[name] = values
             continue
         words = column.astype("str").where(column.notna())
@@ -122,9 +123,11 @@ def of_numbers(of: DayRows, name: str, values: Floats, bins: binning.Bins) -> Se
     if (unseen := _unseen(values, known)) is not None:
         yield name, "unseen values", (), of.by_day(unseen) / there
     of_days = [values[start:end][~missing[start:end]] for start, end in pairwise(of.ends)]
-    often = [np.unique(own, return_counts=True)[1] for own in of_days]
-    yield name, "distinct values", (), np.log(np.array([len(own) for own in often]) + 0.5)
-    yield name, "one value", (), np.array([own.max(initial=0) for own in often]) / there
+    often = [np.unique(own, return_counts=True) for own in of_days]
+    yield name, "distinct values", (), np.log(np.array([len(own) for own, _ in often]) + 0.5)
+    before = _shares(known)
+    more = [np.max(rows / max(rows.sum(), 1) - before(own), initial=0) for own, rows in often]
+    yield name, "one value", (), np.where(np.isfinite(there), more, np.nan)
 
 
 def of_readings(of: DayRows, numbers: Mapping[str, Floats], grouped: Groups) -> Series:
@@ -152,6 +155,19 @@ def of_readings(of: DayRows, numbers: Mapping[str, Floats], grouped: Groups) -> 
                 )
                 yield name, "change between readings", value, np.log(total / usual / of.enough(count) + STILL)
         return
+
+
+def _shares(known: Floats) -> Callable[[Floats], Floats]:
+    """How often each of some numbers came in the past."""
+    values, rows = np.unique(known, return_counts=True)
+
+    def share(of: Floats) -> Floats:
+        if not len(values):
+            return np.zeros(len(of))
+        place = np.minimum(np.searchsorted(values, of), len(values) - 1)
+        return np.asarray(np.where(values[place] == of, rows[place] / len(known), 0.0))
+
+    return share
 
 
 def _new(of: DayRows, column: pd.Series) -> float:

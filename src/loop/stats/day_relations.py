@@ -74,8 +74,7 @@ def _moments(
 def _clock(of: DayRows, numbers: Mapping[str, Scores]) -> Iterator[Floats]:
     """Sine and cosine of the hour of the day, where the table's time has one."""
     if of.time in numbers:
-        at = of.rows[of.time]
-        angle = ((at - at.dt.floor("D")) / np.timedelta64(24, "h")).to_numpy() * 2 * np.pi
+        angle = of.hours / 24 * 2 * np.pi
         yield from (np.sin(angle), np.cos(angle))
 
 

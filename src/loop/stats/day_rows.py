@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from loop.stats import day_clock
 from loop.stats.arrays import Floats
 
 SOME = 3  # rows of a day below which it has no level, where a day has more
@@ -16,8 +17,9 @@ SOME = 3  # rows of a day below which it has no level, where a day has more
 class DayRows:
     """`rows` in order of the `day` (rows,) that each belongs to, counted from the first of `days`.
 
-    `ends` (days + 1,) are the places where days begin; `known` rows are of the `past` first days. `key` names
-    rows, `time` is their column of instants; columns `apart` tell nothing of the others.
+    `ends` (days + 1,) are the places where days begin; `known` rows are of the `past` first days. `hours`
+    (rows,) are of the day, by the clock that the rows keep to. `key` names rows, `time` is their column of
+    instants; columns `apart` tell nothing of the others.
     """
 
     name: str
@@ -30,6 +32,7 @@ class DayRows:
     count: Floats
     ends: NDArray[np.int64]
     past: int
+    hours: Floats
 
     @property
     def known(self) -> int:
@@ -63,21 +66,26 @@ def in_order(
     day = place[order]
     count = np.bincount(day, minlength=len(days)).astype(np.float64)
     ends = np.concatenate([[0], np.cumsum(count).astype(int)])
-    return DayRows(
-        name, rows.iloc[order].reset_index(drop=True), time, key, apart, days, day, count, ends, past
-    )
+    rows = rows.iloc[order].reset_index(drop=True)
+    hours = day_clock.hours(_of_the_day(rows[time]), day, days)
+    return DayRows(name, rows, time, key, apart, days, day, count, ends, past, hours)
 
 
 def number(rows: pd.DataFrame, name: str, time: str) -> Floats | None:
     """A column as numbers, if it is such: an instant in hours after the row's, `time` in hours of the day."""
     column, at = rows[name], rows[time]
+    if name == time:
+        return _of_the_day(at)
     if pd.api.types.is_datetime64_any_dtype(column):
-        of = at.dt.floor("D") if name == time else at
         column = column if column.dt.tz is not None else column.dt.tz_localize("UTC")
-        return np.asarray((column - of).dt.total_seconds() / 3600, np.float64)
+        return np.asarray((column - at).dt.total_seconds() / 3600, np.float64)
     if pd.api.types.is_numeric_dtype(column):
         return np.asarray(column.to_numpy(np.float64, na_value=np.nan))
     return None
+
+
+def _of_the_day(at: pd.Series) -> Floats:
+    return np.asarray((at - at.dt.floor("D")).dt.total_seconds() / 3600, np.float64)
 
 
 def content(rows: pd.DataFrame, key: Sequence[str], time: str) -> NDArray[np.uint64]:
