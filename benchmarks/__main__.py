@@ -22,6 +22,7 @@ NAMES = [
     "updates",
     "proxy",
     "drift",
+    "adopted",
 ]
 PACKAGES = ["dvc", "mlflow", "scikit-learn", "pandas", "numpy", "duckdb", "ibis-framework", "pandera"]
 RESULTS = Path(__file__).with_name("results.md")

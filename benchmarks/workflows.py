@@ -4,15 +4,12 @@ Against a GitHub of the tests' own on loopback. Nothing is there but the commit:
 """
 
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
+from benchmarks import scratch
 from benchmarks.timing import Row
 
-ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT / "tests")]
 CHANGES = {
     "docs only": ("docs/data.md", "", "\nMore.\n", 15),
     "review policy": ("params.yaml", "limit: 0.68", "limit: 0.69", 20),
@@ -24,15 +21,14 @@ CHANGES = {
 
 def measure(runs: int) -> list[Row]:
     """Wall time of the review job for each kind of change."""
-    from conftest import copy_sources
-    from workflows.act import ACT, Runner
-    from workflows.conftest import Change
-    from workflows.double import git, serve
+    with scratch.place() as place:
+        from conftest import copy_sources
+        from workflows.act import ACT, Runner
+        from workflows.conftest import Change
+        from workflows.double import git, serve
 
-    if ACT is None:
-        sys.exit("error: no act: `make test` builds it, with Go")
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
+        if ACT is None:
+            sys.exit("error: no act: `make test` builds it, with Go")
         home = copy_sources(place / "home")
         home.run("loop", "run")
         home.commit()

@@ -29,7 +29,7 @@ import yaml
 
 from loop.repo.closure import imports, reached
 from support.closure import packages, relocked
-from support.states import clone, stored  # noqa: F401 - fixtures for every room
+from support.states import clone, stored, two_files  # noqa: F401 - fixtures for every room
 from support.warm import Warm
 
 sys.dont_write_bytecode = False  # whatever the shell said: each worker would compile the tests anew

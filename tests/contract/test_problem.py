@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 
 from loop.base import files
-from loop.data import contract
+from loop.data import contract, score_columns
 from loop.data import raw as facts
 from loop.data.features import DECIDED_AT, change_log, clusters, join
+from loop.data.score_columns import CLASSES
 from loop.kit import groups
 from loop.model import model_file
 from loop.pipeline import evaluate, train
@@ -30,6 +31,8 @@ Tables = dict[str, pd.DataFrame]
 ROWS = 2000  # enough to fit a model to and to compare, whatever the size of the problem
 FEATURES = [name for view in VIEWS for name in (*view.features, *([view.age] if view.age else []))]
 LABEL = ["label", "label_known_at"]
+POLICY = params.section("review", Policy)
+DECIDING = {POLICY.primary.metric, *POLICY.guards, *POLICY.minimum_requirements, POLICY.leak.jump.metric}
 
 
 def repaired(tables: Tables) -> Tables:
@@ -123,7 +126,8 @@ def scores(fitted, sample) -> np.ndarray:
 def outcomes(sample, scores) -> pd.DataFrame:
     """Label and score of each example, with the number of its cluster."""
     cluster = clusters(sample, params.section("evaluate", evaluate.Params).cluster)
-    return pd.DataFrame({"label": sample["label"], "score": scores, "code": pd.factorize(cluster)[0]})
+    found = score_columns.columns(scores, sample.index)
+    return found.assign(label=sample["label"], code=pd.factorize(cluster)[0])
 
 
 # The source
@@ -299,8 +303,8 @@ def test_training_and_scoring_leave_their_input_alone(sample, settings):
     same(rows, sample)
 
 
-def test_a_score_is_one_finite_number_per_row(scores, sample):
-    assert scores.shape == (len(sample),)
+def test_a_score_is_one_finite_number_per_row_or_per_class(scores, sample):
+    assert scores.shape == ((len(sample), len(CLASSES)) if CLASSES else (len(sample),))
     assert scores.dtype == np.float64
     assert np.isfinite(scores).all()
 
@@ -342,7 +346,7 @@ def test_the_model_comes_back_from_its_file_as_it_was(fitted, sample, scores, tm
 
 def figures(name: str, outcomes: pd.DataFrame) -> np.ndarray:
     """A metric of the outcomes for three replicates that weigh every cluster the same."""
-    label, score = (outcomes[column].to_numpy(np.float64) for column in ("label", "score"))
+    label, score = outcomes["label"].to_numpy(np.float64), score_columns.array(outcomes)
     codes = outcomes["code"].to_numpy(np.int64)
     clusters = int(codes.max()) + 1
     of = bootstrap.statistic(metrics.METRICS[name], label, score, codes, clusters)
@@ -362,8 +366,11 @@ def test_reports_have_words_for_score_label_and_metrics():
 
 @pytest.mark.parametrize("name", metrics.METRICS)
 def test_a_metric_is_one_finite_number_per_replicate(name, outcomes):
+    """A metric that decides nothing may be undefined: the precision of a class that no row is called."""
     found = figures(name, outcomes)
     assert found.shape == (3,)
+    if name not in DECIDING and np.isnan(found).all():
+        return
     assert np.isfinite(found).all()
     assert found == pytest.approx(found[0], rel=1e-9, abs=1e-12)
 
@@ -371,22 +378,27 @@ def test_a_metric_is_one_finite_number_per_replicate(name, outcomes):
 @pytest.mark.parametrize("name", metrics.METRICS)
 def test_a_metric_does_not_depend_on_the_order_of_rows(name, outcomes):
     shuffled = outcomes.sample(frac=1, random_state=0)
-    assert figures(name, shuffled) == pytest.approx(figures(name, outcomes), rel=1e-9, abs=1e-12)
+    expected = pytest.approx(figures(name, outcomes), rel=1e-9, abs=1e-12, nan_ok=True)
+    assert figures(name, shuffled) == expected
 
 
 @pytest.mark.parametrize("name", [n for n, metric in metrics.METRICS.items() if metric.rows])
 def test_a_metric_leaves_labels_and_scores_alone(name, outcomes):
-    label, score = (outcomes[column].to_numpy(np.float64, copy=True) for column in ("label", "score"))
+    label, score = outcomes["label"].to_numpy(np.float64, copy=True), score_columns.array(outcomes).copy()
     metrics.METRICS[name].rows(label, score)
     np.testing.assert_array_equal(label, outcomes["label"])
-    np.testing.assert_array_equal(score, outcomes["score"])
+    np.testing.assert_array_equal(score, score_columns.array(outcomes))
 
 
 @pytest.mark.parametrize("name", metrics.METRICS)
 def test_no_score_is_better_than_the_label_itself(name, outcomes):
     """Else the metric points the wrong way, and a gate would let the worse model in."""
     found = figures(name, outcomes)[0]
-    perfect = figures(name, outcomes.assign(score=outcomes["label"]))[0]
+    of_class = np.eye(len(CLASSES))[outcomes["label"].to_numpy(np.int64)] if CLASSES else None
+    own = outcomes["label"].to_numpy(np.float64) if of_class is None else of_class
+    perfect = figures(name, outcomes[["label", "code"]].join(score_columns.columns(own, outcomes.index)))[0]
+    if np.isnan(found):
+        return
     no_worse = {"lower": perfect <= found, "higher": perfect >= found, "zero": abs(perfect) <= abs(found)}
     assert no_worse[metrics.METRICS[name].better]
 
@@ -398,7 +410,7 @@ def test_a_business_metric_if_there_is_one_prices_each_decision_and_none_is_bett
     business = getattr(metrics, "BUSINESS", None)
     if business is None:
         return
-    label, score = (outcomes[column].to_numpy(np.float64, copy=True) for column in ("label", "score"))
+    label, score = outcomes["label"].to_numpy(np.float64, copy=True), score_columns.array(outcomes)
     found = {name: business.rows(label, score, decided) for name, decided in _decisions(label).items()}
     assert {rows.shape for rows in found.values()} == {label.shape}
     assert all(np.isfinite(rows).all() for rows in found.values())
@@ -412,6 +424,9 @@ def test_a_business_metric_if_there_is_one_prices_each_decision_and_none_is_bett
 
 
 def _decisions(label: np.ndarray) -> dict[str, np.ndarray]:
+    if CLASSES:
+        places = {"right": label, "wrong": (label + 1) % len(CLASSES), "always": 0 * label}
+        return {name: place.astype(np.int64) for name, place in places.items()}
     right = label > label.mean()
     return {"right": right, "wrong": ~right, "always": np.ones_like(right), "never": np.zeros_like(right)}
 

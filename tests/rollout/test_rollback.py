@@ -1,14 +1,16 @@
 """`loop rollback`: one commit that makes an earlier champion serve, or nothing at all."""
 
 import hashlib
+import os
 import subprocess
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
 import yaml
 
-from conftest import BIN, ROOT
+from conftest import ROOT
 from loop.base.errors import LoopError
 from loop.base.program import Done
 from loop.history import registry as mlflow
@@ -18,7 +20,7 @@ from loop.rollout import available, rollback
 from production.test_branch import git
 from support.states import NOW, STAGED, at, policy, version
 
-DVC = str(BIN / "dvc")
+DVC = str(Path(os.environ["WARM_BIN"], "dvc"))
 LATER = at("2026-01-06T03:00")
 
 

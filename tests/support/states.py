@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -106,17 +107,26 @@ def released(*versions: Version) -> None:
         )
 
 
-@pytest.fixture
-def stored(clone: Path) -> Version:
-    """A version that the commit of a clone with DVC has, whose model and reference rows are in the cache."""
+@pytest.fixture(scope="session")
+def two_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What DVC makes of a repository with a model and reference rows, and its cache; made once."""
+    made = tmp_path_factory.mktemp("two") / "repo"
+    (made / "models").mkdir(parents=True)
     dvc = str(Path(os.environ["WARM_BIN"], "dvc"))
-    subprocess.run([dvc, "init", "--quiet"], check=True)
-    (clone / "models").mkdir()
+    run = lambda *command: subprocess.run(command, cwd=made, check=True, capture_output=True)  # noqa: E731
+    run("git", "init", "--quiet")
+    run(dvc, "init", "--quiet")
     for name in ("model.skops", "reference.json"):
-        made = ["-o", f"models/{name}", f"echo {name} > models/{name}"]
-        added = [dvc, "stage", "add", "--quiet", "--run", "-n", name[:5], *made]
-        subprocess.run(added, check=True, capture_output=True)
-    (clone / "models/lineage.json").write_text("{}")
+        stage = ("-n", name[:5], "-o", f"models/{name}", f"echo {name} > models/{name}")
+        run(dvc, "stage", "add", "--quiet", "--run", *stage)
+    (made / "models/lineage.json").write_text("{}")
+    return made
+
+
+@pytest.fixture
+def stored(clone: Path, two_files: Path) -> Version:
+    """A version that the commit of a clone with DVC has, whose model and reference rows are in the cache."""
+    shutil.copytree(two_files, clone, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".git"))
     subprocess.run(["git", "add", "--all"], check=True)
     subprocess.run(["git", "commit", "--quiet", "-m", "a model"], check=True)
     commit = subprocess.check_output(["git", "rev-parse", "HEAD"], text=True).strip()

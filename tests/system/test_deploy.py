@@ -93,6 +93,9 @@ def test_a_model_takes_over_and_is_taken_back_while_requests_flow(host, monkeypa
         monkeypatch.setenv(name, "t")
     for name in ("GIT_COMMITTER_EMAIL", "GIT_AUTHOR_EMAIL"):
         monkeypatch.setenv(name, "t@t")
+    key = host.path.parent / "key"  # its patients are hashed in the prediction log
+    key.write_text("1f" * 32)
+    monkeypatch.setenv("LOOP_PERSONAL_KEY_FILE", str(key))
     rules, port = rollout_policy.read(), free_port()
     body = host.run("python", "-c", EXAMPLE).stdout
     search = f"{ROOT / '.tools/bin'}{os.pathsep}{host.environment()['PATH']}"
