@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from loop.init import data_file, problem_files
-from loop.init.guess import Options, guess
+from loop.init.guess import guess
+from loop.init.guessed import Options
 
 
 def written(times: list[str] | None, time: str) -> dict[str, str]:

@@ -21,7 +21,8 @@ from sklearn.svm import LinearSVC
 
 from loop.base.errors import LoopError, UsageError
 from loop.init import data_file, given_model
-from loop.init.guess import Options, guess
+from loop.init.guess import guess
+from loop.init.guessed import Options
 
 ROWS = 300
 

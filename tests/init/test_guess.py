@@ -8,7 +8,8 @@ import pytest
 
 from loop.base.errors import LoopError, UsageError
 from loop.init.data_file import DataFile
-from loop.init.guess import Options, guess
+from loop.init.guess import guess
+from loop.init.guessed import Options
 
 HOURS = pd.date_range("2024-01-01", periods=400, freq="h")
 RNG = np.random.default_rng(1)

@@ -8,7 +8,8 @@ import pytest
 
 from loop.base.errors import LoopError, UsageError
 from loop.init import problem_files, query_data
-from loop.init.guess import Options, guess
+from loop.init.guess import guess
+from loop.init.guessed import Options
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def init(
     Example: loop init rides.csv --label bikers --time hour
     """
     from loop.init import begin
-    from loop.init.guess import Options
+    from loop.init.guessed import Options
     from loop.settings import time_zone
 
     options = Options(

@@ -12,7 +12,8 @@ import pandas as pd
 from loop.base import files, program
 from loop.base.errors import LoopError, UsageError
 from loop.init import data_file, given_model, problem_files, query_data, template_parts
-from loop.init.guess import Guess, Options, guess
+from loop.init.guess import guess
+from loop.init.guessed import Guess, Options
 from loop.kit.models import Task
 from loop.repo.git import git
 from loop.settings.paths import BEGUN, PARAMS, PIPELINE

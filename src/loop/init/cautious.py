@@ -13,7 +13,9 @@ from threadpoolctl import threadpool_limits
 
 from loop.init import column_kinds
 from loop.init.column_kinds import Column
-from loop.init.guess import Guess, _shown, unit
+from loop.init.guessed import Guess
+from loop.init.which_label import shown
+from loop.init.which_time import unit
 from loop.kit.sources import spread
 
 DAY = pd.Timedelta(days=1)
@@ -131,7 +133,7 @@ def truth(found: Guess) -> pd.Series:
     if found.classes:
         codes = values.map({name: place for place, name in enumerate(found.classes)}, na_action="ignore")
         return codes.astype("float64")
-    one = values.map(_shown, na_action="ignore") == found.positive
+    one = values.map(shown, na_action="ignore") == found.positive
     return one.astype("float64").where(values.notna())
 
 

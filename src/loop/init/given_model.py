@@ -28,7 +28,7 @@ from loop.init import estimator_code, own_steps
 from loop.init.cautious import decided_at, truth
 from loop.init.column_kinds import Column
 from loop.init.estimator_code import Code
-from loop.init.guess import Guess, Said
+from loop.init.guessed import Guess, Said
 from loop.kit.sources import typed
 
 STEPS = "problem.steps"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from loop.init.cautious import Numbers, bounds, listed
-from loop.init.guess import Guess
+from loop.init.guessed import Guess
 
 SHOWN_MAX = 5  # classes up to which each has metrics of its own
 

@@ -10,6 +10,9 @@ from typing import Any
 
 from loop.base.errors import LoopError
 
+AS_IT_CAME = """# Written as it came: take these two lines out to have it checked.
+# ruff: noqa
+# mypy: ignore-errors"""
 INSTALLED = tuple({Path(place).resolve() for place in sysconfig.get_paths().values()})
 
 
@@ -51,7 +54,7 @@ def source(roots: Iterable[Any]) -> str:
     lines = text.splitlines()
     parts = ["\n".join(lines[_first(node) - 1 : node.end_lineno]) for node in kept]
     about = f'"""Steps of the Pipeline that are this problem\'s own, from {path.name}."""'
-    return "\n\n\n".join([about, *parts])
+    return "\n\n\n".join([f"{about}\n\n{AS_IT_CAME}", *parts])
 
 
 def _needed(tree: ast.Module, wanted: set[str]) -> list[ast.stmt]:

@@ -12,9 +12,10 @@ from loop.init import cautious, of_task
 from loop.init.cautious import Numbers, bounds, decided_at, listed, truth
 from loop.init.column_kinds import FEW, Column
 from loop.init.given_model import Taken
-from loop.init.guess import Guess, unit
+from loop.init.guessed import Guess
 from loop.init.of_task import two
 from loop.init.template_parts import STEPS
+from loop.init.which_time import unit
 
 FOLDER = Path("data/source")
 STRONG = 0.5  # rank correlation with the label from which on a direction is expected

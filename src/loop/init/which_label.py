@@ -1,0 +1,126 @@
+"""Which column is the label, and what of it is predicted: one of two, a class or a number."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from loop.base.errors import LoopError, UsageError
+from loop.init.column_kinds import Column
+from loop.init.data_file import DataFile
+from loop.init.guessed import Options, Said, column
+from loop.kit.models import Task
+from loop.kit.sources import typed
+
+LABELS = ("label", "target", "y", "outcome", "class", "churn", "churned", "default", "fraud", "clicked")
+YES = ("yes", "true", "1", "1.0", "y", "t", "positive", "pos", "bad", "churned", "default", "fraud", "won")
+CLASSES_MAX = 100
+CLASS_NAMES = ("class", "label", "target", "category", "species", "type", "kind")
+FEW_NUMBERS = 20  # different whole numbers up to which a label may be classes
+
+
+def label(data: DataFile, found: dict[str, Column], options: Options, said: list[Said]) -> Column:
+    """The column that is predicted. Raises LoopError where it is always the same, else UsageError."""
+    if options.label:
+        label = column(found, options.label, "--label")
+    else:
+        named = [name for name in LABELS if name in found or f"{name}_" in found]
+        names = [name if name in found else f"{name}_" for name in named]
+        if not names:
+            raise UsageError(
+                f"no column of {data.path} is called a label ({', '.join(list(found)[:20])})",
+                "the column that is to be predicted",
+                "name it with --label",
+            )
+        label = found[names[0]]
+        said.append(Said(f"label: {label.name}", "its name", "likely", "--label"))
+    if label.distinct == 2 or options.positive is not None:  # its values are names, whatever they look like
+        label = Column(label.name, "text", typed("text", data.frame[label.name]))
+    known = label.values.dropna()
+    if label.distinct < 2:
+        raise LoopError(
+            f"{data.path}: the label {label.name} is always {known.iloc[0]}" if len(known) else "no label",
+            "at least two different values",
+            "take data in which both happen, or name another with --label",
+        )
+    return label
+
+
+def task(label: Column, options: Options, said: list[Said]) -> tuple[Task, str | None]:
+    """What is predicted of it, and the value that counts as 1. Raises LoopError, UsageError."""
+    values = label.values.dropna()
+    if label.kind == "instant" or label.prose:
+        raise LoopError(
+            f"the label {label.name} is {'a time' if label.kind == 'instant' else 'free text'}",
+            "a number, or one of some values",
+            "make a number of it (such as days until then), or name another with --label",
+        )
+    numbers = label.kind in ("number", "whole")
+    if options.positive is not None:
+        if options.positive not in {shown(value) for value in values.unique()}:
+            some = ", ".join(sorted({shown(value) for value in values.unique()})[:10])
+            raise UsageError(f"--positive {options.positive}: no such value", f"one of {some}", "name one")
+        said.append(Said("task: binary", f"{label.name} is {options.positive} or not", "sure", "--task"))
+        return "binary", options.positive
+    if label.distinct == 2 and options.task != "regression":
+        positive = _positive(values)
+        reason = f"{label.name} has two values; {positive} counts as 1"
+        said.append(
+            Said("task: binary", reason, "sure" if positive.lower() in YES else "likely", "--positive")
+        )
+        return "binary", positive
+    classes = options.task == "multiclass" or not numbers or _named_by_numbers(label)
+    if options.task == "binary" or (options.task == "regression" and not numbers):
+        some = ", ".join(shown(value) for value in values.unique()[:5])
+        raise LoopError(
+            f"the label {label.name} has {label.distinct} values ({some})",
+            "two values" if options.task == "binary" else "numbers",
+            "say with --positive VALUE which one is to be told from all others, or --task multiclass",
+        )
+    if classes and options.task != "regression":
+        if label.distinct > CLASSES_MAX:
+            raise LoopError(
+                f"the label {label.name} has {label.distinct:,} different values",
+                f"at most {CLASSES_MAX} classes",
+                "put rare ones together, or say with --positive VALUE which one is to be told",
+            )
+        reason = f"{label.name} is one of {label.distinct} classes"
+        said.append(Said("task: multiclass", reason, "likely" if numbers else "sure", "--task"))
+        return "multiclass", None
+    few = label.kind == "whole" and label.distinct <= FEW_NUMBERS
+    reason = f"{label.name} is a number with {label.distinct:,} different values"
+    said.append(Said("task: regression", reason, "unsure" if few else "sure", "--task"))
+    return "regression", None
+
+
+def _named_by_numbers(label: Column) -> bool:
+    """Whether whole numbers are names of classes: few, without a gap, of a column that is called so."""
+    values = label.values.dropna()
+    without_gap = bool(label.kind == "whole" and values.max() - values.min() == label.distinct - 1)
+    return without_gap and label.distinct <= FEW_NUMBERS and label.name.strip("_").lower() in CLASS_NAMES
+
+
+def in_order(values: Iterable[str]) -> tuple[str, ...]:
+    """Classes in the order of numbers, where they are numbers, else of texts."""
+    try:
+        return tuple(sorted(values, key=float))
+    except ValueError:
+        return tuple(sorted(values))
+
+
+def _positive(values: pd.Series) -> str:
+    """Which of two values counts as 1: one that says yes, else the larger number, else the rarer."""
+    two = sorted(map(shown, values.unique()))
+    yes = [value for value in two if value.lower() in YES]
+    if len(yes) == 1:
+        return yes[0]
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return shown(values.max())
+    return str(values.map(shown).value_counts().index[-1])
+
+
+def shown(value: object) -> str:
+    """A value as the source will have it as text."""
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
