@@ -182,7 +182,7 @@ def test_an_instant_of_the_future_is_refused_in_a_commit_that_says_to_be_of_the_
     monkeypatch.setenv("GIT_COMMITTER_DATE", "2090-12-31T00:00:00+00:00")
     git("commit", "--quiet", "-am", "by hand")
     git("push", "--quiet", "origin", "production")
-    with pytest.raises(LoopError, match="names 2090-.*, which is after"):
+    with pytest.raises(LoopError, match=r"names 2090-.*, which is after"):
         branch.fetch()
     assert log.transitions(production.ref())[-1].problem is not None
 

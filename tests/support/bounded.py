@@ -1,4 +1,4 @@
-"""A limit for a test whose subject might never answer: without it, a broken guard hangs where it should be red."""
+"""A limit for a test whose subject might never answer: a broken guard is red then, and does not hang."""
 
 from collections.abc import Callable
 from multiprocessing import get_context

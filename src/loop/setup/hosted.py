@@ -1,7 +1,9 @@
 """What decides on GitHub whether the workflows run, and is not ours to change unasked: for `loop doctor`."""
 
+import re
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from loop.base.errors import LoopError
@@ -9,6 +11,7 @@ from loop.setup.gh import ask
 from loop.setup.need import Need, written
 
 _REPO = "repos/{owner}/{repo}"
+_USES = re.compile(r"^\s*(?:- )?uses:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
 SCHEDULED = ("monitor.yml", "reproduce.yml")
 
 
@@ -43,7 +46,23 @@ def _may_run() -> bool:
     if not found.get("enabled") or found.get("allowed_actions") != "selected":
         return bool(found.get("enabled")) and found.get("allowed_actions") != "local_only"
     chosen = ask(f"{_REPO}/actions/permissions/selected-actions") or {}
-    return bool(chosen.get("github_owned_allowed")) or "actions/*" in chosen.get("patterns_allowed", [])
+    patterns = list(chosen.get("patterns_allowed") or [])
+    patterns += ["actions/*", "github/*"] if chosen.get("github_owned_allowed") else []
+    blocked = [one[1:] for one in patterns if one.startswith("!")]
+    return all(_matches(one, patterns) and not _matches(one, blocked) for one in _used())
+
+
+def _used() -> set[str]:
+    """The actions that our workflows use, each with its ref; those of this repository need no leave."""
+    files = [path for end in ("yml", "yaml") for path in Path(".github").rglob(f"*.{end}")]
+    found = {name for path in files for name in _USES.findall(path.read_text(encoding="utf-8"))}
+    return {name for name in found if not name.startswith("./")}
+
+
+def _matches(action: str, patterns: list[str]) -> bool:
+    """GitHub's patterns: `*` is any text, and case is all one."""
+    wanted = (re.escape(one).replace(r"\*", ".*") for one in patterns)
+    return any(re.fullmatch(one, action, re.IGNORECASE) for one in wanted)
 
 
 def _active(name: str) -> bool:

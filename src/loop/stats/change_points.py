@@ -23,7 +23,8 @@ FACTOR, OF_A_GROUP = 2.5, 4.0  # times the largest step so far: set by hand
 FLOORS = {  # the least step that concerns anybody, by a measure's name: of shares, logs, normal scores
     "rows": 0.15,
     "repeated rows": 0.05,
-    "time of day": 0.4,  # more than a clock change moves it
+    "time of day: level": 0.25,  # a clock that is an hour off
+    "time of day": 0.4,
     "missing": 0.1,
     "unseen values": 0.05,
     "share of multiples": 0.1,
@@ -36,7 +37,7 @@ FLOORS = {  # the least step that concerns anybody, by a measure's name: of shar
     "level": 0.2,
     "spread": 0.2,
     "relation": 0.15,
-    "daily shape": 0.17,  # the same
+    "daily shape": 0.17,  # more than a clock change moves it
 }
 SHARES = ("repeated rows", "missing", "unseen values", "share of multiples", "one value")
 NEARLY, PEAK = 0.6, 3  # of the largest step; days around a peak that are below it
