@@ -1,4 +1,4 @@
-"""A limit for a test whose subject might never answer: a broken guard is red then, and does not hang."""
+"""A limit for a test whose subject might never answer: without it, a broken guard hangs instead of red."""
 
 from collections.abc import Callable
 from multiprocessing import get_context
