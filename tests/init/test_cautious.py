@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop.init import data_file, problem_files
+from loop.base.errors import LoopError
+from loop.init import cautious, data_file, problem_files
 from loop.init.guess import guess
 from loop.init.guessed import Options
 
@@ -47,3 +48,32 @@ def test_rows_without_a_time_are_one_file_and_the_source_says_that_they_have_non
     monkeypatch.chdir(tmp_path)
     source = written(None, "none")["src/problem/source.py"]
     assert 'TIME = {"wages": None}' in source
+
+
+def numbers_of(tmp_path, **columns) -> cautious.Numbers:
+    pd.DataFrame(columns).to_csv(tmp_path / "some.csv", index=False)
+    return cautious.numbers(guess(data_file.read(tmp_path / "some.csv"), Options(label="y")))
+
+
+def test_a_class_of_one_row_does_not_stop_the_count_of_trees(tmp_path):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=900).round(3)
+    kinds = np.where(x + rng.normal(size=900) > 0, "a", "b").astype(object)
+    kinds[7] = "once"
+    assert numbers_of(tmp_path, x=x, y=kinds).model["trees"] >= 20
+
+
+def test_rows_that_leave_nothing_to_learn_or_to_judge_are_refused(tmp_path):
+    x = np.random.default_rng(1).normal(size=100).round(3)
+    at = pd.date_range("2024-01-01", periods=100, freq="D")
+    late = np.where(np.arange(100) < 95, "no", "yes")
+    with pytest.raises(LoopError, match="of 1 different labels"):
+        numbers_of(tmp_path, x=x, at=at, y=late)
+
+
+@pytest.mark.parametrize(("name", "cluster"), [("x", "day"), ("day", "week")])
+def test_days_are_not_taken_for_a_column_that_is_called_so(tmp_path, name, cluster):
+    rng = np.random.default_rng(1)
+    at = pd.date_range("2023-01-01", periods=600, freq="D").strftime("%Y-%m-%dT%H:%MZ")
+    values = {name: rng.normal(size=600).round(3), "at": at, "y": rng.choice(["no", "yes"], 600)}
+    assert numbers_of(tmp_path, **values).cluster == cluster

@@ -102,3 +102,30 @@ def test_what_is_no_table_is_refused_by_its_name(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(LoopError, match="holds nothing"):
         data_file.read(tmp_path / "empty")
+
+
+def test_names_of_the_machinery_and_signs_that_python_refuses_are_replaced(tmp_path):
+    found = data_file.read(written(tmp_path, "scores,decision,self,Fläche m²,half ½\n1,2,3,4,5\n"))
+    names = found.frame.columns.tolist()
+    assert names == ["scores_", "decision_", "self_", "fläche_m2", "half_1_2"]
+    assert all(map(str.isidentifier, names))
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.MultiIndex.from_product([["a"], [1, 2]], names=["k", "n"]),
+        pd.Index(["a", "b"]),
+        pd.Index([1, 2], name="x"),
+    ],
+    ids=["of several levels", "of texts without a name", "called as a column"],
+)
+def test_an_index_that_is_no_column_is_refused_with_the_way_out(tmp_path, index):
+    pd.DataFrame({"x": [1, 2]}, index=index).to_parquet(tmp_path / "some.parquet")
+    with pytest.raises(LoopError, match=r"has an index(.|\n)*reset_index"):
+        data_file.read(tmp_path / "some.parquet")
+
+
+def test_an_index_of_numbers_without_a_name_says_nothing(tmp_path):
+    pd.DataFrame({" x ": [1, 2]}, index=[5, 9]).to_parquet(tmp_path / "some.parquet")
+    assert data_file.read(tmp_path / "some.parquet").frame.to_dict("list") == {"x": [1, 2]}

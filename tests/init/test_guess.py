@@ -174,3 +174,76 @@ def test_a_hole_in_the_time_and_rows_that_are_there_twice_are_said():
     times = [*HOURS[:399], HOURS[-1] + pd.Timedelta(days=90)]
     found = guess(data(target=NOISE, at=times), Options())
     assert any("no row between" in one for one in found.suspected)
+
+
+def test_lists_and_records_are_left_out_and_are_no_label():
+    frame = pd.DataFrame({"x": X, "churned": YES, "tags": [[1, 2]] * 400})
+    found = guess(DataFile(Path("some.parquet"), frame, {}), Options())
+    assert "lists" in found.left_out["tags"]
+    with pytest.raises(LoopError, match="the label tags: it holds lists"):
+        guess(DataFile(Path("some.parquet"), frame, {}), Options(label="tags"))
+
+
+@pytest.mark.parametrize("form", ["%Y", "%Y%m", "%Y%m%d", "%Y.0", "%Y%m.0"])
+def test_years_months_and_days_that_are_written_as_numbers_may_be_the_time(form):
+    months = pd.date_range("1949-01-01", periods=400, freq="MS")
+    found = guess(data(churned=YES, when=months.strftime(form)), Options(time="when"))
+    assert found.time.dates == form
+    assert found.time.values.iloc[-1].year == months[-1].year
+
+
+def test_seconds_since_1970_are_no_time_and_said():
+    seconds = 1_704_067_200 + 3600 * np.arange(400)
+    found = guess(data(churned=YES, ts=seconds), Options())
+    assert any("seconds since 1970" in one for one in found.suspected)
+    with pytest.raises(UsageError, match="seconds since 1970"):
+        guess(data(churned=YES, ts=seconds), Options(time="ts"))
+
+
+def test_times_of_which_some_name_no_zone_are_said():
+    at = [f"{one:%Y-%m-%dT%H:%M}{'Z' if row % 2 else ''}" for row, one in enumerate(HOURS)]
+    found = guess(data(churned=YES, at=at), Options())
+    assert any(one.startswith("at: 200 rows name no zone") for one in found.suspected)
+
+
+def test_a_time_that_stands_for_never_is_refused():
+    with pytest.raises(LoopError, match="at goes on until 9999"):
+        guess(data(churned=YES, at=[*HOURS[1:].astype("str"), "9999-12-31"]), Options())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (Options(time="at", key=("at", "shop")), "at is part of the key and the time of decision"),
+        (Options(time="at", known="at"), "in 400 rows it is not after at"),
+        (Options(leave_out=("churned",)), "churned is the label and left out"),
+    ],
+)
+def test_a_column_has_one_part(options, said):
+    shops = np.arange(400) % 4
+    with pytest.raises(UsageError, match=said):
+        guess(data(churned=YES, at=HOURS, shop=shops), options)
+
+
+def test_a_label_may_be_named_as_the_file_has_it():
+    frame = pd.DataFrame({"x": X, "class_": YES})
+    assert (
+        guess(DataFile(Path("some.csv"), frame, {"class_": "class"}), Options(label="class")).label.name
+        == "class_"
+    )
+
+
+def test_one_number_written_in_two_ways_is_no_name_of_a_class():
+    with pytest.raises(LoopError, match=r"writes one number in several ways \(0, 1, 1\.0\)"):
+        guess(data(target=RNG.choice(["1", "1.0", "0"], 400)), Options())
+
+
+def test_classes_by_number_may_be_unknown_in_some_rows():
+    places = pd.Series(RNG.choice(["0", "1", "2"], 400)).mask(X > 1)
+    frame = pd.DataFrame({"x": X, "target": places})
+    assert guess(DataFile(Path("some.csv"), frame, {}), Options()).classes == ("0", "1", "2")
+
+
+def test_two_numbers_may_be_predicted_as_numbers():
+    found = guess(data(target=np.where(X > 0, 1, 0), z=NOISE), Options(task="regression"))
+    assert found.task == "regression"

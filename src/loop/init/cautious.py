@@ -11,6 +11,7 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
+from loop.base.errors import LoopError
 from loop.init import column_kinds
 from loop.init.column_kinds import Column
 from loop.init.guessed import Guess
@@ -22,7 +23,6 @@ DAY = pd.Timedelta(days=1)
 HOLDOUT = 0.2  # of the time, at the end
 TREES_MAX, ROWS_MAX = 300, 50_000  # of the trial that says how many trees
 SMALL = 500  # rows below which a line says more than trees
-CLUSTERS = ("day", "hour", "part")
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,13 @@ def numbers(found: Guess) -> Numbers:
     label = truth(found)
     as_of = max(until, known[label.notna()].max().ceil("D")) + DAY
     holdout, train = label[decided >= split].dropna(), label[decided < split].dropna()
+    if train.nunique() < 2 or holdout.empty:
+        raise LoopError(
+            f"{found.data.path}: {len(train):,} rows until {split:%Y-%m-%d} train, of {train.nunique()} "
+            f"different labels; {len(holdout):,} later ones judge",
+            "two different labels or more to learn from, and rows to judge by",
+            "take more rows; or name another time with --time, or none",
+        )
     per_day = (
         decided.dt.floor("D")
         .value_counts()
@@ -71,7 +78,7 @@ def numbers(found: Guess) -> Numbers:
     )
     dense = found.time is not None and bool((per_day > 0).mean() > 0.95) and len(per_day) > 1
     least = int(per_day.quantile(0.02) // 2) if dense else 0
-    cluster, clusters = _cluster(decided[decided >= split])
+    cluster, clusters = _cluster(decided[decided >= split], {*found.inputs, *found.key})
     loss, spread = _guessing(found, train)
     span = max(1, (until - since).days)
     window, step = _monitored(found, span)
@@ -149,12 +156,18 @@ def _split(decided: pd.Series, since: pd.Timestamp, until: pd.Timestamp) -> pd.T
     return found if since < found else since + (until - since) / 2
 
 
-def _cluster(decided: pd.Series) -> tuple[str, int]:
-    """What makes rows alike: their day, where there are days enough, else their hour, else nothing known."""
+def _cluster(decided: pd.Series, columns: set[str]) -> tuple[str, int]:
+    """What makes rows alike: their day, where there are days enough, else their hour, else nothing known.
+
+    A column that is called as a unit of time would be taken for it: days are weeks then.
+    """
     days, hours = decided.dt.floor("D").nunique(), decided.dt.floor("h").nunique()
-    if days >= 10:
-        return "day", int(days)
-    return ("hour", int(hours)) if hours >= 20 and days > 1 else ("part", min(100, len(decided)))
+    unit = next((one for one in ("day", "week") if one not in columns), "")
+    count = days if unit == "day" else decided.dt.strftime("%G-W%V").nunique()
+    if unit and count >= 10:
+        return unit, int(count)
+    by_hour = "hour" not in columns and hours >= 20 and days > 1
+    return ("hour", int(hours)) if by_hour else ("part", min(100, len(decided)))
 
 
 def _guessing(found: Guess, train: pd.Series) -> tuple[float, float]:
@@ -185,10 +198,12 @@ def _model(found: Guess, train: pd.Series) -> dict[str, float]:
 
 def _trees(found: Guess, train: pd.Series, made: dict[str, float]) -> int:
     """How many trees help rows that were not learnt from: a fifth of the training rows says when to stop."""
-    some = train.index[:: max(1, len(train) // ROWS_MAX)]
+    label = train.iloc[:: max(1, len(train) // ROWS_MAX)]
+    if found.task != "regression":  # a class of one row cannot be on both sides
+        label = label[label.map(label.value_counts()) > 1]
     columns = {}
     for name in found.inputs:
-        values = found.columns[name].values.loc[some]
+        values = found.columns[name].values.loc[label.index]
         columns[name] = pd.factorize(values)[0] if found.columns[name].kind == "text" else values
     if not columns:
         return int(made["trees"]) // 3
@@ -206,7 +221,7 @@ def _trees(found: Guess, train: pd.Series, made: dict[str, float]) -> int:
         random_state=1,
     )
     with threadpool_limits(1):  # the same number of trees on any number of cores
-        trial.fit(pd.DataFrame(columns).to_numpy(np.float64, na_value=np.nan), train.loc[some])
+        trial.fit(pd.DataFrame(columns).to_numpy(np.float64, na_value=np.nan), label)
     return max(20, int(trial.n_iter_ * 0.9) // 10 * 10)
 
 

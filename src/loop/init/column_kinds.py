@@ -9,13 +9,16 @@ import pandas as pd
 
 from loop.kit.sources import FALSE, TRUE, Kind, typed
 
-DATES = ("ISO8601", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%Y%m%d")
+DATES = ("ISO8601", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y")
 CLOCKS = ("", " %H:%M", " %H:%M:%S")
 PERSONAL = re.compile(
     r"(^|_)(e?mail|phone|mobile|tel|(first|last|sur|full)_?name|name|street|address|iban|ssn|passport|birth|dob|ip)(_|$)"
 )
 MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 CODE = re.compile(r"(^|_)(id|code|zip|postcode|plz|type|class|category|group|no|nr)(_|$)")
+COMPACT = r"(19|20)\d{6}"  # a day as 20240131
+NESTED = {"ndarray": "lists", "list": "lists", "tuple": "lists", "dict": "records", "bytes": "bytes"}
+EXACT = 2**53  # from which on a number loses digits
 FEW, LONG = 60, 40  # values that are listed one by one; characters from which on a text is prose
 
 
@@ -30,6 +33,8 @@ class Column:
     dates: str = "ISO8601"
     zoned: bool = False  # whether its instants name their zone
     odd: tuple[str, ...] = ()  # values that are not of the kind of nearly all others
+    bare: int = 0  # how many of its instants name no zone, where others do
+    unusable: str = ""  # why nothing can be made of its values
 
     @property
     def distinct(self) -> int:
@@ -71,7 +76,12 @@ def every(frame: pd.DataFrame, zone: str) -> dict[str, Column]:
 def of(name: str, values: pd.Series, zone: str) -> Column:
     """What a column holds."""
     if isinstance(values.dtype, pd.CategoricalDtype):
-        values = values.astype(values.cat.categories.dtype)
+        of = values.cat.categories.dtype
+        if values.isna().any() and not pd.api.types.is_string_dtype(of) and of.kind in "iub":
+            return _unusable(
+                name, values, "it holds categories of whole numbers, some missing: write numbers"
+            )
+        values = values.astype(of)
     if not (pd.api.types.is_string_dtype(values.dtype) or values.dtype == object):
         return _stored(name, values, zone)
     plain = values.dropna()
@@ -82,25 +92,47 @@ def of(name: str, values: pd.Series, zone: str) -> Column:
 
 def _stored(name: str, values: pd.Series, zone: str) -> Column:
     """A column that the file stores as numbers, truths or instants."""
+    if _days(values.dropna().astype("str")) and pd.api.types.is_integer_dtype(values.dtype):
+        return Column(name, "instant", typed("instant", values, dates="%Y%m%d", zone=zone), dates="%Y%m%d")
     if pd.api.types.is_bool_dtype(values.dtype):
         kind: Kind = "text" if values.isna().any() else "flag"
     elif pd.api.types.is_datetime64_any_dtype(values.dtype):
         zoned = isinstance(values.dtype, pd.DatetimeTZDtype)
         return Column(name, "instant", typed("instant", values, zone=zone), zoned=zoned)
     elif pd.api.types.is_integer_dtype(values.dtype) and not values.isna().any():
-        kind = "text" if _is_code(name, values) else "whole"
+        large = bool((values >= EXACT).any() or (values <= -EXACT).any())
+        kind = "text" if large or _is_code(name, values) else "whole"
+    elif not pd.api.types.is_numeric_dtype(values.dtype):
+        return _unusable(name, values, f"its type is {values.dtype}: write it as numbers, texts or times")
+    elif np.isinf(values.dropna().astype("float64")).any():
+        return _unusable(name, values, "it holds infinite numbers: make them missing")
     else:
         kind = "number"
     return Column(name, kind, typed(kind, values, zone=zone))
 
 
+def _unusable(name: str, values: pd.Series, reason: str) -> Column:
+    return Column(name, "text", values.astype("str").mask(values.isna()), unusable=reason)
+
+
+def _days(plain: pd.Series) -> bool:
+    """Whether texts are days, each written as 20240131."""
+    if not len(plain) or not plain.str.fullmatch(COMPACT).all():
+        return False
+    return bool(pd.to_datetime(plain, format="%Y%m%d", errors="coerce").notna().all())
+
+
 def _objects(name: str, values: pd.Series, zone: str) -> Column:
-    """A column of Python's own values: decimals and days are read, lists and the like are texts."""
+    """A column of Python's own values: decimals, days and clocks are read, lists and the like are not."""
     first = type(values.dropna().iloc[0]).__name__
     if first == "Decimal":
         return Column(name, "number", values.astype("float64"))
     if first in ("date", "datetime", "Timestamp"):
         return Column(name, "instant", typed("instant", pd.to_datetime(values), zone=zone))
+    if first in NESTED:
+        return _unusable(
+            name, values, f"it holds {NESTED[first]}: bring it into columns of numbers, texts or times"
+        )
     return Column(name, "text", values.astype("str").mask(values.isna()))
 
 
@@ -110,6 +142,8 @@ def _read(name: str, values: pd.Series, plain: pd.Series, zone: str) -> Iterator
     truths = lower.isin([*TRUE, *FALSE]).all() and not lower.isin(("0", "1")).all()
     if truths and not values.isna().any() and lower.nunique() == 2:
         yield Column(name, "flag", typed("flag", values))
+    if _days(plain):
+        yield Column(name, "instant", typed("instant", values, dates="%Y%m%d", zone=zone), dates="%Y%m%d")
     for decimal in (".", ","):
         numbers = pd.to_numeric(plain.str.replace(decimal, "."), errors="coerce")
         if decimal == "," and plain.str.contains(r"\.").any():
@@ -122,15 +156,18 @@ def _read(name: str, values: pd.Series, plain: pd.Series, zone: str) -> Iterator
             yield Column(name, "text", values, odd=odd)
     for dates in _formats(plain):
         instants = typed("instant", values, dates=dates, zone=zone)
-        zoned = bool(plain.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True).any())
-        yield Column(name, "instant", instants, dates=dates, zoned=zoned)
+        zoned = plain.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True)
+        bare = int((~zoned).sum()) if zoned.any() else 0
+        yield Column(name, "instant", instants, dates=dates, zoned=bool(zoned.any()), bare=bare)
     yield Column(name, "text", values.astype("str").mask(values.isna()))
 
 
 def _number(name: str, values: pd.Series, decimal: str) -> Column:
     numbers = typed("number", values, decimal=decimal)
-    if numbers.notna().all() and (numbers % 1 == 0).all() and numbers.abs().max() < 2**53:
+    if numbers.notna().all() and (numbers % 1 == 0).all():
         written = values.str.fullmatch(r"[+-]?\d+").all()
+        if written and numbers.abs().max() >= EXACT:
+            return Column(name, "text", values)
         if written and (_is_code(name, numbers) or values.str.fullmatch(r"0\d+").any()):
             return Column(name, "text", values)
         if written:
@@ -147,7 +184,7 @@ def _formats(plain: pd.Series) -> Iterator[str]:
     """The ways to read all texts as dates, the likeliest first."""
     if not plain.str.fullmatch(r".*\d.*[-./T]?.*\d.*").all() or not (plain.str.len() >= 6).all():
         return
-    if plain.str.fullmatch(r"[+-]?\d+(\.\d*)?").all() and not plain.str.fullmatch(r"(19|20)\d{6}").all():
+    if plain.str.fullmatch(r"[+-]?\d+(\.\d*)?").all():
         return
     for day in DATES:
         for clock in CLOCKS if day != "ISO8601" else ("",):

@@ -7,12 +7,14 @@ import codecs
 import csv
 import keyword
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from loop.base.errors import LoopError, first_line
 from loop.kit.sources import MISSING, PARQUET, Query
@@ -22,7 +24,10 @@ SIGNS = (",", ";", "\t", "|")
 COLUMNS_MAX = 500
 HEAD = 2**16  # characters in which the sign between columns shows
 ROW, UNNAMED = "row", "Unnamed: 0"  # the index that pandas and R write first, and what pandas calls it
-TAKEN = {ROW, "decided_at", "label", "label_known_at", "score", "model_version", "request_id"}
+TAKEN = {  # names of columns that the machinery puts beside a problem's, and of a method's first argument
+    ROW, "decided_at", "label", "label_known_at", "score", "scores", "decision", "model_version",
+    "request_id", "cluster", "code", "part", "why", "of", "self",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -72,14 +77,31 @@ def _parts(path: Path) -> list[Path]:
 
 
 def _parquet(path: Path, parts: list[Path]) -> DataFile:
-    frames = [pd.read_parquet(part) for part in parts]
-    frames = [frame.reset_index() if frame.index.name else frame for frame in frames]
-    names = named(path, [str(name).strip() for name in frames[0].columns])
+    frames = [_part(part) for part in parts]
+    first = list(frames[0].columns)
+    if "" in first:
+        raise LoopError(f"{path}: column {first.index('') + 1} has no name", "a name for each", "add it")
+    names = named(path, first)
     for part, frame in zip(parts, frames, strict=True):
-        _alike(part, list(map(str, frame.columns)), list(names.values()))
+        _alike(part, list(frame.columns), first)
     whole = pd.concat(frames, ignore_index=True)
     whole.columns = pd.Index(list(names))
     return DataFile(path, whole, _renamed(names), texts=False)
+
+
+def _part(path: Path) -> pd.DataFrame:
+    """One Parquet file, with an index that has a name as a column. Raises LoopError for another index."""
+    named(path, pq.read_schema(path).names)  # names that are there twice cannot be read
+    frame = pd.read_parquet(path)
+    index = frame.index
+    if index.nlevels > 1 or index.name in frame or not (index.name or index.inferred_type == "integer"):
+        raise LoopError(
+            f"{path} has an index that is no column of one name ({', '.join(map(str, index.names))})",
+            "columns alone",
+            "in pandas, write it again after `frame.reset_index()`",
+        )
+    frame = frame.reset_index() if index.name else frame
+    return frame.rename(columns=lambda name: str(name).strip())
 
 
 def _csv(path: Path, parts: list[Path]) -> DataFile:
@@ -161,14 +183,21 @@ def named(path: Path, header: Sequence[str]) -> dict[str, str]:
     if empty := [str(at) for at, name in enumerate(header, 1) if at > 1 and not name]:
         raise LoopError(f"{path}: column {', '.join(empty)} has no name", "a name for each column", "add it")
     for name in names:
-        plain = re.sub(r"\W+", "_", name).strip("_").lower() or "column"
-        plain = f"column_{plain}" if plain[0].isdigit() else plain
-        plain = f"{plain}_" if keyword.iskeyword(plain) or plain in TAKEN else plain
+        plain = in_code(name)
         if plain in found:
             twice = f"`{found[plain]}` and `{name}`" if found[plain] != name else f"`{name}` twice"
             raise LoopError(f"{path} has the columns {twice}", "each column once", "rename or drop one")
         found[plain] = name
     return found
+
+
+def in_code(name: str) -> str:
+    """The name that code has for a column of the file."""
+    normal = unicodedata.normalize("NFKC", name)  # as Python reads names: m² is m2
+    plain = re.sub(r"\W+", "_", normal).strip("_").lower()
+    plain = "".join(sign if f"_{sign}".isidentifier() else "_" for sign in plain).strip("_") or "column"
+    plain = plain if plain.isidentifier() else f"column_{plain}"
+    return f"{plain}_" if keyword.iskeyword(plain) or plain in TAKEN else plain
 
 
 def _renamed(names: dict[str, str]) -> dict[str, str]:

@@ -3,12 +3,13 @@
 An option of the command takes the place of a guess. What is left out says why; nothing is asked.
 """
 
+import pandas as pd
+
 from loop.base.errors import LoopError, UsageError
 from loop.init import column_kinds, left_out, which_label, which_time
 from loop.init.column_kinds import Column
 from loop.init.data_file import ROW, DataFile
 from loop.init.guessed import Guess, Options, Said, column
-from loop.kit.sources import typed
 
 
 def guess(data: DataFile, options: Options) -> Guess:
@@ -20,13 +21,14 @@ def guess(data: DataFile, options: Options) -> Guess:
     task, positive = which_label.task(label, options, said)
     classes: tuple[str, ...] = ()
     if task == "multiclass":
-        label = Column(label.name, "text", typed("text", data.frame[label.name]))
+        label = which_label.as_names(label, data)
         classes = which_label.in_order(label.values.dropna().unique())
-    time = which_time.time(found, label, options, said)
+    time = which_time.time(data, found, label, options, said)
     if time is not None:
         which_time.zone(time, options, said)
     known, after = which_time.known(found, time, label, options, said)
     key = _key(data, found, time, label, options, said)
+    _one_part_each(label, time, known, key, options, found)
     left, suspected = left_out.unusable(data, found, label, time, known, key, options)
     fixed = {label.name, *([time.name] if time else []), *([known] if known else []), *key}
     inputs = [name for name in found if name not in fixed and name not in left]
@@ -56,7 +58,7 @@ def _key(
     """The columns that name a request; none where only the number of the row does."""
     if options.key:
         names = tuple(column(found, name, "--key").name for name in options.key)
-        if twice := int(data.frame.duplicated(list(names)).sum()):
+        if twice := int(pd.DataFrame({name: found[name].values for name in names}).duplicated().sum()):
             raise UsageError(
                 f"--key {','.join(names)}: {twice:,} rows have the key of an earlier one",
                 "each key once",
@@ -69,7 +71,7 @@ def _key(
         if one.kind in ("text", "whole")
         and not one.missing
         and one is not label
-        and not (one.personal or one.prose)
+        and not (one.personal or one.prose or one.unusable)
     ]
     alone = [one for one in usable if one.distinct == len(one.values)]
     if named := [
@@ -84,6 +86,30 @@ def _key(
     reason = "no column is called a key and has a different value in each row"
     said.append(Said("key: the number of the row", reason, "likely", "--key"))
     return ()
+
+
+def _one_part_each(
+    label: Column,
+    time: Column | None,
+    known: str | None,
+    key: tuple[str, ...],
+    options: Options,
+    found: dict[str, Column],
+) -> None:
+    """Raises UsageError for a column that is to be two of label, time, key and what is left out."""
+    parts = [(label.name, "the label"), *((name, "part of the key") for name in key)]
+    parts += [(time.name, "the time of decision")] if time else []
+    parts += [(known, "when the label is known")] if known else []
+    parts += [(column(found, name, "--leave-out").name, "left out") for name in options.leave_out]
+    of: dict[str, str] = {}
+    for name, part in parts:
+        if name in of:
+            raise UsageError(
+                f"{name} is {of[name]} and {part}",
+                "one part for each column",
+                "name another, or leave an option out (without --key the number of the row is the key)",
+            )
+        of[name] = part
 
 
 def _counts(one: Column) -> bool:

@@ -34,13 +34,17 @@ def unusable(
     for one in found.values():
         if one.name in fixed:
             continue
-        if reason := "as you said" if one.name in named else _useless(one):
+        if reason := "as you said" if one.name in named else one.unusable or _useless(one):
             left[one.name] = reason
         if one.odd:
             suspected.append(f"{one.name}: nearly all are numbers, but not {', '.join(map(repr, one.odd))}")
+        if form := which_time.since_1970(one):
+            suspected.append(f"{one.name}: it looks like {form} since 1970; to use it, write it as times")
+    if time is not None and time.bare:
+        suspected.append(f"{time.name}: {time.bare:,} rows name no zone, others do; they are taken as UTC")
     if time is not None and (holes := which_time.holes(time)):
         suspected.append(holes)
-    if twice := int(data.frame.duplicated().sum()):
+    if twice := int(pd.DataFrame({one.name: one.values for one in found.values()}).duplicated().sum()):
         suspected.append(f"{twice:,} rows are the same as an earlier one in every column")
     if missing := int(label.values.isna().sum()):
         suspected.append(f"{label.name}: {missing:,} rows have no label; they are scored, and train nothing")

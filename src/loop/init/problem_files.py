@@ -336,6 +336,7 @@ def _params(found: Guess, n: Numbers, called: Names) -> dict[str, Any]:
     strongest = direction(found)
     reasons = {
         "day": "rows of one day resemble each other: days are resampled",
+        "week": "rows of one week resemble each other: weeks are resampled; a column is called `day`",
         "hour": "rows of one hour resemble each other: hours are resampled",
         "part": "of a hundred parts, by the hash of the key: nothing says which rows resemble each other",
     }

@@ -34,8 +34,11 @@ def label(data: DataFile, found: dict[str, Column], options: Options, said: list
             )
         label = found[names[0]]
         said.append(Said(f"label: {label.name}", "its name", "likely", "--label"))
-    if label.distinct == 2 or options.positive is not None:  # its values are names, whatever they look like
-        label = Column(label.name, "text", typed("text", data.frame[label.name]))
+    if label.unusable:
+        raise LoopError(f"the label {label.name}: {label.unusable}", "one value a row", "write it so")
+    two = label.distinct == 2 and options.task != "regression"
+    if two or options.positive is not None:  # its values are names, whatever they look like
+        label = as_names(label, data)
     known = label.values.dropna()
     if label.distinct < 2:
         raise LoopError(
@@ -44,6 +47,18 @@ def label(data: DataFile, found: dict[str, Column], options: Options, said: list
             "take data in which both happen, or name another with --label",
         )
     return label
+
+
+def as_names(label: Column, data: DataFile) -> Column:
+    """A label whose values are names. Raises LoopError where one number is written in two ways."""
+    texts = Column(label.name, "text", typed("text", data.frame[label.name]))
+    if label.kind in ("number", "whole") and texts.distinct > label.distinct:
+        raise LoopError(
+            f"the label {label.name} writes one number in several ways ({', '.join(texts.listed[:5])})",
+            "each value written in one way",
+            "write them alike",
+        )
+    return texts
 
 
 def task(label: Column, options: Options, said: list[Said]) -> tuple[Task, str | None]:
@@ -87,7 +102,7 @@ def task(label: Column, options: Options, said: list[Said]) -> tuple[Task, str |
         reason = f"{label.name} is one of {label.distinct} classes"
         said.append(Said("task: multiclass", reason, "likely" if numbers else "sure", "--task"))
         return "multiclass", None
-    few = label.kind == "whole" and label.distinct <= FEW_NUMBERS
+    few = _whole(label) and label.distinct <= FEW_NUMBERS
     reason = f"{label.name} is a number with {label.distinct:,} different values"
     said.append(Said("task: regression", reason, "unsure" if few else "sure", "--task"))
     return "regression", None
@@ -96,8 +111,13 @@ def task(label: Column, options: Options, said: list[Said]) -> tuple[Task, str |
 def _named_by_numbers(label: Column) -> bool:
     """Whether whole numbers are names of classes: few, without a gap, of a column that is called so."""
     values = label.values.dropna()
-    without_gap = bool(label.kind == "whole" and values.max() - values.min() == label.distinct - 1)
+    without_gap = bool(_whole(label) and values.max() - values.min() == label.distinct - 1)
     return without_gap and label.distinct <= FEW_NUMBERS and label.name.strip("_").lower() in CLASS_NAMES
+
+
+def _whole(label: Column) -> bool:
+    """Whether a label is whole numbers, where it is known."""
+    return label.kind in ("number", "whole") and bool((label.values.dropna() % 1 == 0).all())
 
 
 def in_order(values: Iterable[str]) -> tuple[str, ...]:

@@ -3,26 +3,33 @@
 import numpy as np
 import pandas as pd
 
-from loop.base.errors import UsageError
+from loop.base.errors import LoopError, UsageError
 from loop.init.column_kinds import Column
+from loop.init.data_file import DataFile
 from loop.init.guessed import Options, Said, column
 from loop.kit.sources import typed
 
 TIMES = ("decided_at", "timestamp", "datetime", "time", "date", "created_at", "created", "day", "hour", "at")
+NUMBERED = ("%Y", "%Y%m", "%Y.0", "%Y%m.0", "%Y%m%d.0")  # times that are written as numbers
+SINCE_1970 = {"seconds": 1e9, "milliseconds": 1e12, "microseconds": 1e15, "nanoseconds": 1e18}  # in 2001
+LAST = 2099  # the last year that a server takes a decision of
 
 
-def time(found: dict[str, Column], label: Column, options: Options, said: list[Said]) -> Column | None:
+def time(
+    data: DataFile, found: dict[str, Column], label: Column, options: Options, said: list[Said]
+) -> Column | None:
     """The column that says when a row was decided, as instants; None where none does. Raises UsageError."""
     if options.time == "none":
         return None
     if options.time:
         given = column(found, options.time, "--time")
-        time = given if given.kind == "instant" else _years(given)
+        time = given if given.kind == "instant" else _numbered(given, data.frame[given.name], options)
         if time is None:
             some = ", ".join(map(str, given.values.dropna().unique()[:3]))
             raise UsageError(
                 f"--time {options.time}: not all of its values are times of one form ({some})",
-                "days, instants or years",
+                "days, instants, months or years",
+                f"{'they look like ' + form + ' since 1970: ' if (form := since_1970(given)) else ''}"
                 "bring them into one form, such as 2024-05-31T12:00Z; or say --time none",
             )
         if time.values.isna().any():
@@ -31,7 +38,7 @@ def time(found: dict[str, Column], label: Column, options: Options, said: list[S
                 "a time for each row",
                 "drop those rows, or name another column",
             )
-        return time
+        return _of_these_days(time)
     times = [one for one in found.values() if one.kind == "instant" and not one.missing and one is not label]
     if not times:
         reason = "no column holds times: rows are held out by the hash of their key"
@@ -41,16 +48,37 @@ def time(found: dict[str, Column], label: Column, options: Options, said: list[S
     best = min(times, key=lambda one: (one.values.astype("int64").mean(), rank.get(one.name, 99)))
     reason = "the earliest of the times" if len(times) > 1 else "the only column with a time in each row"
     said.append(Said(f"time of decision: {best.name}", reason, "likely", "--time"))
-    return best
+    return _of_these_days(best)
 
 
-def _years(given: Column) -> Column | None:
-    """Whole numbers that are years, as instants."""
-    numbers = given.values
-    if given.kind != "whole" or not numbers.between(1900, 2100).all():
-        return None
-    years = numbers.astype("str")
-    return Column(given.name, "instant", typed("instant", years, dates="%Y"), dates="%Y")
+def _of_these_days(time: Column) -> Column:
+    """A time as it is. Raises LoopError where it goes on beyond what a server takes."""
+    if time.values.dt.year.max() > LAST:
+        raise LoopError(
+            f"{time.name} goes on until {time.values.dt.year.max()}",
+            f"times until {LAST}",
+            "make what stands for `never` missing, or name another column",
+        )
+    return time
+
+
+def _numbered(given: Column, values: pd.Series, options: Options) -> Column | None:
+    """Years or months that are written as numbers, as instants."""
+    for dates in NUMBERED if given.kind in ("whole", "number") else ():
+        try:
+            at = typed("instant", values, dates=dates, zone=options.zone or "UTC")
+        except ValueError:
+            continue
+        if at.dropna().dt.year.between(1000, LAST + 1).all():
+            return Column(given.name, "instant", at, dates=dates)
+    return None
+
+
+def since_1970(one: Column) -> str:
+    """What a column counts since 1970, if its numbers look so; else nothing."""
+    if one.kind not in ("whole", "number"):
+        return ""
+    return next((f for f, of in SINCE_1970.items() if one.values.dropna().between(of, 2.1 * of).all()), "")
 
 
 def zone(time: Column, options: Options, said: list[Said]) -> None:
@@ -67,7 +95,13 @@ def known(
         known = column(found, options.known, "--known")
         if known.kind != "instant" or time is None:
             raise UsageError(f"--known {options.known} is no time", "a column of instants", "name another")
-        return known.name, pd.Timedelta(0)
+        if early := int((known.values <= time.values).sum()):
+            raise UsageError(
+                f"--known {options.known}: in {early:,} rows it is not after {time.name}",
+                "labels that come after the decision",
+                "name another column, or say with --label-after how long a label takes",
+            )
+        return _of_these_days(known).name, pd.Timedelta(0)
     if options.after is not None:
         return None, options.after
     if time is None:
