@@ -47,7 +47,8 @@ def unusable(
     if twice := int(pd.DataFrame({one.name: one.values for one in found.values()}).duplicated().sum()):
         suspected.append(f"{twice:,} rows are the same as an earlier one in every column")
     if missing := int(label.values.isna().sum()):
-        suspected.append(f"{label.name}: {missing:,} rows have no label; they are scored, and train nothing")
+        none = f"{label.name}: {missing:,} rows have no label (nothing, or such as NA and None)"
+        suspected.append(f"{none}; they are scored, and train nothing")
     return left, suspected
 
 
