@@ -149,5 +149,6 @@ def _engine(package: str, *, html: bool) -> Environment:
         keep_trailing_newline=True,
     )
     engine.globals["section"] = ready(SECTION)
-    engine.filters.update(figure=figure, interval=interval, code=code, fenced=fenced, plain=plain, spans=spans)
+    engine.filters.update(figure=figure, interval=interval, code=code, fenced=fenced)
+    engine.filters.update(plain=plain, spans=spans)
     return engine
