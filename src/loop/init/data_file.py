@@ -161,14 +161,19 @@ def named(path: Path, header: Sequence[str]) -> dict[str, str]:
     if empty := [str(at) for at, name in enumerate(header, 1) if at > 1 and not name]:
         raise LoopError(f"{path}: column {', '.join(empty)} has no name", "a name for each column", "add it")
     for name in names:
-        plain = re.sub(r"\W+", "_", name).strip("_").lower() or "column"
-        plain = f"column_{plain}" if plain[0].isdigit() else plain
-        plain = f"{plain}_" if keyword.iskeyword(plain) or plain in TAKEN else plain
+        plain = in_code(name)
         if plain in found:
             twice = f"`{found[plain]}` and `{name}`" if found[plain] != name else f"`{name}` twice"
             raise LoopError(f"{path} has the columns {twice}", "each column once", "rename or drop one")
         found[plain] = name
     return found
+
+
+def in_code(name: str) -> str:
+    """The name of a column in code, from that in a file."""
+    plain = re.sub(r"\W+", "_", name).strip("_").lower() or "column"
+    plain = f"column_{plain}" if plain[0].isdigit() else plain
+    return f"{plain}_" if keyword.iskeyword(plain) or plain in TAKEN else plain
 
 
 def _renamed(names: dict[str, str]) -> dict[str, str]:

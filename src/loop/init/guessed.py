@@ -9,7 +9,7 @@ import pandas as pd
 
 from loop.base.errors import UsageError
 from loop.init.column_kinds import Column
-from loop.init.data_file import DataFile
+from loop.init.data_file import DataFile, in_code
 from loop.kit.models import Task
 
 Sure = Literal["sure", "likely", "unsure"]
@@ -66,7 +66,7 @@ class Guess:
 
 def column(found: dict[str, Column], name: str, option: str) -> Column:
     """The column that an option names, by the name in the file or in code. Raises UsageError."""
-    plain = name if name in found else name.strip().lower().replace(" ", "_").replace(".", "_")
+    plain = name if name in found else in_code(name)
     if plain not in found:
         near = get_close_matches(plain, found, n=1)
         todo = f"did you mean `{near[0]}`?" if near else f"the columns are {', '.join(list(found)[:20])}"
