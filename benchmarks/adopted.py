@@ -78,7 +78,7 @@ SETS = (
         "smarket.csv",
         _shipped("islp", "ISLP/data/Smarket.csv"),
         ("--label", "Direction"),
-        "nothing to learn; `Today` tells",
+        "nothing to learn but `Today`, which tells",
     ),
     Set(
         "flow.csv",
@@ -129,7 +129,7 @@ def measure(runs: int, only: frozenset[str] = frozenset()) -> list[Row]:
                 continue
             found = [_adopt(one, files) for _ in range(runs)]
             verdicts = ", ".join(sorted({verdict for _, verdict in found}))
-            note = f"{one.trap}; a worse model is called {verdicts}"
+            note = f"{one.trap}; with next to no model: {verdicts}"
             rows.append(Row(one.file, [seconds for seconds, _ in found], goal=GOAL, note=note))
             print(f"{one.file}: {found}", flush=True)
         return rows

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from loop.base.errors import LoopError, UsageError
+from loop.init import data_file
 from loop.init.data_file import DataFile
 from loop.init.guess import guess
 from loop.init.guessed import Options
@@ -67,6 +68,14 @@ def test_a_column_of_which_each_value_has_one_class_gives_the_label_away_and_a_r
     assert "other" in found.inputs
     rare = ["rare", "other", *["usual"] * 398]
     assert "other" in guess(data(target=rare, other=RNG.choice(["p", "q"], 400)), Options()).inputs
+
+
+@pytest.mark.parametrize("name", ["Water flow [l/s]", "score", "class", "2nd try", "Größe (m²)"])
+def test_an_option_names_a_column_as_the_file_does(name):
+    plain = data_file.in_code(name)
+    frame = pd.DataFrame({"x": X.astype("str"), plain: NOISE.astype("str")})
+    found = guess(DataFile(Path("some.csv"), frame, {plain: name}), Options(label=name))
+    assert found.label.name == plain
 
 
 def test_a_label_is_named_by_the_caller_where_no_column_is_called_one():
@@ -223,14 +232,6 @@ def test_a_column_has_one_part(options, said):
     shops = np.arange(400) % 4
     with pytest.raises(UsageError, match=said):
         guess(data(churned=YES, at=HOURS, shop=shops), options)
-
-
-def test_a_label_may_be_named_as_the_file_has_it():
-    frame = pd.DataFrame({"x": X, "class_": YES})
-    assert (
-        guess(DataFile(Path("some.csv"), frame, {"class_": "class"}), Options(label="class")).label.name
-        == "class_"
-    )
 
 
 def test_one_number_written_in_two_ways_is_no_name_of_a_class():

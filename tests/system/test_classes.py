@@ -96,6 +96,8 @@ def test_it_is_monitored_and_what_matters_adds_up(desk, tmp_path):
     assert found["decision"] in {"nothing", "warning"}
     assert found["matured"]["rows"] > 0
     assert sum(one["importance"] for one in found["features"]) == pytest.approx(1, abs=0.01)
+    assert found["curves"][-1]["label_mean"] == pytest.approx(found["curves"][-1]["score_mean"], abs=0.15)
+    assert found["curves"][-1]["decision_share"] is None
     assert found["curves"][-1]["estimate"] == pytest.approx(found["curves"][-1]["loss"], abs=0.15)
 
 

@@ -121,6 +121,11 @@ def figure(value: float | None, form: str = ".4f") -> Markup:
     return ready(format(0.0 if abs(value) < 0.00005 else value, form))  # no "-0.0000"
 
 
+def interval(low: float | None, high: float | None) -> Markup:
+    """An interval for people, or a dash where the rows do not define it."""
+    return figure(None) if low is None or high is None else ready(f"{figure(low)} to {figure(high)}")
+
+
 def _in_lines(value: Any) -> Any:
     """A text of a page without unseen signs; its lines stay. What is made already is left as it is."""
     return _UNSEEN_IN_LINES.sub(" ", value) if type(value) is str else value
@@ -144,5 +149,6 @@ def _engine(package: str, *, html: bool) -> Environment:
         keep_trailing_newline=True,
     )
     engine.globals["section"] = ready(SECTION)
-    engine.filters.update(figure=figure, code=code, fenced=fenced, plain=plain, spans=spans)
+    engine.filters.update(figure=figure, interval=interval, code=code, fenced=fenced)
+    engine.filters.update(plain=plain, spans=spans)
     return engine

@@ -16,6 +16,7 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
+from loop.kit.types import View
 from problem import source
 
 DECIDED_AT = "decided_at"
@@ -24,7 +25,7 @@ PART = "part"
 UNITS = {"hour": "%Y-%m-%d %H", "day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m", "year": "%Y"}
 
 
-def join(requests: pd.DataFrame, tables: Mapping[str, pd.DataFrame], views: Iterable[Any]) -> pd.DataFrame:
+def join(requests: pd.DataFrame, tables: Mapping[str, pd.DataFrame], views: Iterable[View]) -> pd.DataFrame:
     """`requests` with the features (numbers) of all views as of `decided_at` (UTC).
 
     Grain: one row per request. A missing or stale entity gives nulls; an empty frame gives an
@@ -59,7 +60,7 @@ def clusters(examples: pd.DataFrame, name: str) -> pd.Series:
     return found
 
 
-def change_log(view: Any, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def change_log(view: View, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """A view as it is: entity, `known_at` (UTC, without a zone) and features, one row per change."""
     with _engine(tables) as (engine, stored):
         log: pd.DataFrame = engine.to_pyarrow(view.expression(stored)).to_pandas()
@@ -85,7 +86,7 @@ def _load(engine: Any, name: str, frame: pd.DataFrame) -> ir.Table:
     return engine.table(name)
 
 
-def _as_of(rows: ir.Table, log: ir.Table, view: Any) -> ir.Table:
+def _as_of(rows: ir.Table, log: ir.Table, view: View) -> ir.Table:
     """Row number and the view's features, in the order of rows."""
     asked = rows.select("row_number", DECIDED_AT, *view.entity)
     joined = asked.asof_join(

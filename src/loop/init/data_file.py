@@ -192,7 +192,7 @@ def named(path: Path, header: Sequence[str]) -> dict[str, str]:
 
 
 def in_code(name: str) -> str:
-    """The name that code has for a column of the file."""
+    """The name of a column in code, from that in a file."""
     normal = unicodedata.normalize("NFKC", name)  # as Python reads names: m² is m2
     plain = re.sub(r"\W+", "_", normal).strip("_").lower()
     plain = "".join(sign if f"_{sign}".isidentifier() else "_" for sign in plain).strip("_") or "column"

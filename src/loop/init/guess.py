@@ -83,7 +83,7 @@ def _key(
         reason = "it counts the rows: a different whole number in each"
         said.append(Said(f"key: {counted[0].name}", reason, "likely", "--key"))
         return (counted[0].name,)
-    reason = "no column is called a key and has a different value in each row"
+    reason = "no column that could be a key has another value in each row"
     said.append(Said("key: the number of the row", reason, "likely", "--key"))
     return ()
 

@@ -1,7 +1,6 @@
 """Champion and candidate on the same rows: aligned, then compared metric by metric, slice by slice."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +9,7 @@ from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.data import contract, features, score_columns
 from loop.kit import groups
+from loop.kit.types import Metric
 from loop.settings import params
 from loop.settings.review_policy import Policy
 from loop.stats import bootstrap, paired
@@ -182,7 +182,9 @@ def value(name: str, found: Rows, at: np.ndarray | None = None) -> float:
     return float(of(np.ones((1, clusters)))[0])
 
 
-def _gain(metric: Any, found: Rows, settings: params.Resampling, at: np.ndarray | None = None) -> paired.Gain:
+def _gain(
+    metric: Metric, found: Rows, settings: params.Resampling, at: np.ndarray | None = None
+) -> paired.Gain:
     where = slice(None) if at is None else at
     champion, candidate = found.scores
     return paired.gain(

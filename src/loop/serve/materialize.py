@@ -1,7 +1,6 @@
 """materialize: the newest row of each feature view and entity, as known at an instant, into the store."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ from loop.base.errors import LoopError
 from loop.data import raw
 from loop.data.contract import ContractError
 from loop.data.features import change_log
+from loop.kit.types import View
 from loop.serve import online
 from loop.serve.store import LONGEST, Store, definition, open_store
 from loop.settings import params, serve_settings
@@ -19,7 +19,7 @@ from problem import source
 from problem.features import VIEWS
 
 
-def newest(view: Any, tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp) -> pd.DataFrame:
+def newest(view: View, tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp) -> pd.DataFrame:
     """The last row of each entity known at `as_of` (UTC): entity, known_at, features; none past its time.
 
     Of a view that looks ahead, also the rows of instants to come, in the order of time.
@@ -34,7 +34,7 @@ def newest(view: Any, tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp) -
     return found
 
 
-def rows(view: Any, frame: pd.DataFrame) -> Iterator[tuple[str, bytes]]:
+def rows(view: View, frame: pd.DataFrame) -> Iterator[tuple[str, bytes]]:
     """Key and value of each row of a view, in the order of the frame."""
     entities = zip(*(frame[name].tolist() for name in view.entity), strict=True)
     known_at = frame["known_at"].to_numpy("datetime64[us]").astype(np.int64).tolist()
@@ -43,7 +43,7 @@ def rows(view: Any, frame: pd.DataFrame) -> Iterator[tuple[str, bytes]]:
         yield online.row(view, entity, at, of_entity)
 
 
-def kept(view: Any, frame: pd.DataFrame) -> list[tuple[str, bytes]]:
+def kept(view: View, frame: pd.DataFrame) -> list[tuple[str, bytes]]:
     """What the store keeps of a view: one value per entity, of all its rows where the view looks ahead.
 
     Raises LoopError where these are more than are read.
@@ -61,7 +61,7 @@ def kept(view: Any, frame: pd.DataFrame) -> list[tuple[str, bytes]]:
 
 
 def materialize(
-    tables: Mapping[str, pd.DataFrame], store: Store, as_of: pd.Timestamp, views: Sequence[Any] = VIEWS
+    tables: Mapping[str, pd.DataFrame], store: Store, as_of: pd.Timestamp, views: Sequence[View] = VIEWS
 ) -> dict[str, int]:
     """Replace what the store holds by the newest rows as of an instant; how many of each view."""
     found = {view.name: kept(view, newest(view, tables, as_of)) for view in views}

@@ -18,6 +18,7 @@ import pandas as pd
 from loop.data import columns as arrays
 from loop.data.columns import Array, Columns
 from loop.data.features import DECIDED_AT
+from loop.kit.types import View
 from loop.serve.store import Store
 from problem.features import VIEWS
 
@@ -42,7 +43,7 @@ class Found:
 class _Read:
     """How rows of a view are read: its record in the store, that of no row, and its time to live."""
 
-    def __init__(self, view: Any) -> None:
+    def __init__(self, view: View) -> None:
         self.nothing = [math.nan] * len(view.features)
         self.blank = _pack(NEVER, self.nothing)
         self.record = struct.Struct(f"<q{len(view.features)}d")
@@ -51,7 +52,7 @@ class _Read:
         self.ahead = view.ahead
 
 
-def names(views: Sequence[Any] = VIEWS) -> list[str]:
+def names(views: Sequence[View] = VIEWS) -> list[str]:
     """The columns of features, then those of ages."""
     return [name for view in views for name in view.features] + [view.age for view in views if view.age]
 
@@ -59,7 +60,7 @@ def names(views: Sequence[Any] = VIEWS) -> list[str]:
 class Features:
     """The features of requests as of their decisions, from a store, never an error."""
 
-    def __init__(self, store: Store, views: Sequence[Any] = VIEWS) -> None:
+    def __init__(self, store: Store, views: Sequence[View] = VIEWS) -> None:
         self.views = views
         self._store = store
         self._rest_until = 0.0
@@ -190,7 +191,7 @@ class Features:
         LOG.warning("online features cannot be read, and are served as missing: %s", error)
 
 
-def row(view: Any, entity: Iterable[Any], known_at: int, values: Sequence[float]) -> tuple[str, bytes]:
+def row(view: View, entity: Iterable[Any], known_at: int, values: Sequence[float]) -> tuple[str, bytes]:
     """What a store keeps of an entity: key, and since when (microseconds since 1970, UTC) with features."""
     return _key(view.name, entity), _pack(known_at, values)
 
@@ -203,7 +204,7 @@ def _key(view: str, entity: Iterable[Any]) -> str:
     return "\x1f".join([view, *map(str, entity)])
 
 
-def _keys(views: Sequence[Any], requests: Columns) -> list[str]:
+def _keys(views: Sequence[View], requests: Columns) -> list[str]:
     """The key of each request in the first view, then in the second, and so on."""
     needed = {name for view in views for name in view.entity}
     texts = {name: list(map(str, requests[name].tolist())) for name in needed}

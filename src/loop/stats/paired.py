@@ -6,11 +6,12 @@ Both models see the same resampled clusters, so what a day does to both cancels 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from scipy.stats import t
 
+from loop.kit.types import Metric
 from loop.stats import bootstrap
 from loop.stats.bootstrap import Codes, Floats
 
@@ -35,7 +36,12 @@ class Gain:
 
 
 def gain(
-    metric: Any, label: Floats, scores: tuple[Floats, Floats], codes: Codes, weight: Floats, confidence: float
+    metric: Metric,
+    label: Floats,
+    scores: tuple[Floats, Floats],
+    codes: Codes,
+    weight: Floats,
+    confidence: float,
 ) -> Gain:
     """The gain of the second of `scores` over the first, both (rows,), with its interval.
 
@@ -60,7 +66,7 @@ def gain(
 
 
 def by_cluster(
-    metric: Any, label: Floats, scores: tuple[Floats, Floats], codes: Codes, clusters: int
+    metric: Metric, label: Floats, scores: tuple[Floats, Floats], codes: Codes, clusters: int
 ) -> Floats:
     """The gain of the second of `scores` within each cluster alone: (clusters,), NaN where undefined."""
     each = np.eye(clusters)

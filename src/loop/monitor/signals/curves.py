@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from loop.data import score_columns
 from loop.monitor.inputs.windows import Days, inside, past_ends, window
 from loop.monitor.schema import Point
 from loop.monitor.signals import performance
@@ -15,6 +16,7 @@ def curves(
 ) -> list[Point]:
     """A point per past window of the baseline, then one per run."""
     found = []
+    decides = "decision" in rows and not score_columns.CLASSES  # of classes no share is the one
     past = past_ends(when, setup)
     for is_past, ends, runs in ((True, past, past), (False, when.ends, when.runs)):
         within = inside(daily.days, ends, setup.window_days)
@@ -23,7 +25,9 @@ def curves(
         )
         guess = None if expected is None else expected[0 if is_past else 1]
         for place, (end, upto) in enumerate(zip(ends, runs, strict=True)):
-            newest = window(rows, upto, setup)
+            newest, judged = window(rows, upto, setup), window(rows, end, setup)
+            scores = score_columns.array(judged)
+            labels = pd.Series(score_columns.event(judged["label"].to_numpy(), scores)[0])
             found.append(
                 Point(
                     until=upto,
@@ -33,8 +37,8 @@ def curves(
                     **_three("bias", bias, place),
                     **_three("estimate", guess, place),
                     score_mean=_mean(newest["score"]),
-                    decision_share=_mean(newest["decision"] == "yes") if "decision" in newest else None,
-                    label_mean=_mean(window(rows, end, setup)["label"].dropna()),
+                    decision_share=_mean(newest["decision"] == "yes") if decides else None,
+                    label_mean=_mean(labels[labels.notna()]),
                 )
             )
     return found
