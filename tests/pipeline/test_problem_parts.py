@@ -3,6 +3,9 @@
 import pytest
 
 from loop.base.errors import LoopError
+from loop.kit import contracts
+from loop.kit.metrics import BINARY, MULTICLASS
+from loop.kit.types import Behaviour
 from loop.pipeline import problem_parts
 from problem import features, metrics, model, schema, source
 
@@ -33,3 +36,31 @@ def test_all_that_is_wrong_is_said_at_once(monkeypatch):
     monkeypatch.setattr(metrics, "BUSINESS", "cheap", raising=False)
     with pytest.raises(LoopError, match=r"lacks `SLICES`; .*has `BUSINESS` as str"):
         problem_parts.check()
+
+
+@pytest.mark.parametrize("name", sorted(problem_parts.TAKEN - {"label"}))
+def test_a_request_has_no_column_of_a_name_that_is_put_beside_it(name, monkeypatch):
+    monkeypatch.setattr(schema, "REQUEST", schema.REQUEST.add_columns({name: contracts.number(0, 1)}))
+    with pytest.raises(LoopError, match=f"has a column `{name}` in REQUEST"):
+        problem_parts.check()
+
+
+@pytest.mark.parametrize("classes", [(), ("a",), ("a", "a"), (1, 2), "ab"])
+def test_classes_are_two_names_or_more(classes, monkeypatch):
+    monkeypatch.setattr(source, "CLASSES", classes, raising=False)
+    monkeypatch.setattr(metrics, "METRICS", MULTICLASS)
+    monkeypatch.setattr(metrics, "BEHAVIOURS", ())
+    with pytest.raises(LoopError, match="has `CLASSES` as"):
+        problem_parts.check()
+
+
+def test_of_classes_a_metric_of_pairs_is_refused_and_a_direction_names_its_class(monkeypatch):
+    monkeypatch.setattr(source, "CLASSES", ("a", "b", "c"), raising=False)
+    monkeypatch.setattr(metrics, "METRICS", MULTICLASS | {"auc": BINARY["roc_auc"]})
+    monkeypatch.setattr(metrics, "BEHAVIOURS", (Behaviour("more", "not lower", lambda rows: rows),))
+    with pytest.raises(LoopError, match=r"has the metric auc; .*has a behaviour of None, 'more'"):
+        problem_parts.check()
+    right = (Behaviour("more", "not lower", lambda rows: rows, of="b"),)
+    monkeypatch.setattr(metrics, "METRICS", MULTICLASS)
+    monkeypatch.setattr(metrics, "BEHAVIOURS", right)
+    problem_parts.check()

@@ -74,6 +74,9 @@ PARTS: dict[str, dict[str, tuple[Holds, str]]] = {
 }
 
 
+TAKEN = {"score", "scores", "decision", "label", "label_known_at"}  # what is put beside a request
+
+
 def check() -> None:
     """Raise LoopError for what src/problem lacks or has of a wrong type, file by file."""
     wrong = [(file, said) for file in PARTS for said in _wrong(file, import_module(f"problem.{file}"))]
@@ -118,6 +121,8 @@ def _wrong(file: str, module: Any) -> Iterator[tuple[str, str]]:
             wrong = True
             yield f"has `{name}` as {type(found).__name__}", f"`{name}`: {words}"
     yield from _classes(file, module) if not wrong else ()
+    if file == "schema" and not wrong and (taken := sorted(TAKEN & set(module.REQUEST.columns))):
+        yield f"has a column `{taken[0]}` in REQUEST", f"names other than {', '.join(sorted(TAKEN))}"
     if file == "metrics":
         business = getattr(module, "BUSINESS", None)
         if business is not None and not isinstance(business, BusinessMetric):
