@@ -201,12 +201,20 @@ def test_years_months_and_days_that_are_written_as_numbers_may_be_the_time(form)
     assert found.time.values.iloc[-1].year == months[-1].year
 
 
-def test_seconds_since_1970_are_no_time_and_said():
-    seconds = 1_704_067_200 + 3600 * np.arange(400)
-    found = guess(data(churned=YES, ts=seconds), Options())
-    assert any("seconds since 1970" in one for one in found.suspected)
-    with pytest.raises(UsageError, match="seconds since 1970"):
-        guess(data(churned=YES, ts=seconds), Options(time="ts"))
+@pytest.mark.parametrize(
+    ("unit", "per_second"), [("seconds", 1), ("milliseconds", 1000), ("nanoseconds", 10**9)]
+)
+def test_counts_since_1970_are_times_where_their_column_is_called_so_or_the_caller_says_it(unit, per_second):
+    counts = (HOURS - pd.Timestamp("1970-01-01")) // pd.Timedelta(seconds=1) * per_second
+    named = guess(data(churned=YES, timestamp=counts), Options())
+    assert (named.time.name, named.time.dates) == ("timestamp", f"{unit} since 1970")
+    assert named.time.values.tolist() == HOURS.tz_localize("UTC").tolist()
+    assert named.time.zoned
+    other = data(churned=YES, sent=counts)
+    found = guess(other, Options())
+    assert found.time is None
+    assert any(f"{unit} since 1970" in one for one in found.suspected)
+    assert guess(other, Options(time="sent")).time.dates == f"{unit} since 1970"
 
 
 def test_times_of_which_some_name_no_zone_are_said():

@@ -215,3 +215,12 @@ def test_a_secret_comes_from_the_environment_and_is_in_no_message(database, monk
     monkeypatch.delenv("SHOP")
     with pytest.raises(SourceError, match="needs SHOP, which the environment does not have"):
         query("${SHOP}").read()
+
+
+def test_counts_since_1970_are_instants_in_utc():
+    at = pd.to_datetime(["2024-03-01T12:00:00.25Z", "2031-01-01T00:00Z"], format="ISO8601")
+    for unit, per_second in {"seconds": 1, "milliseconds": 1000, "microseconds": 10**6}.items():
+        counts = pd.Series(at.as_unit("us").astype("int64") / 10**6 * per_second)
+        found = typed("instant", counts, dates=f"{unit} since 1970")
+        assert found.tolist() == at.tolist()
+        assert typed("instant", counts.map("{:f}".format), dates=f"{unit} since 1970").tolist() == at.tolist()

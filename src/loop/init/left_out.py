@@ -39,7 +39,7 @@ def unusable(
         if one.odd:
             suspected.append(f"{one.name}: nearly all are numbers, but not {', '.join(map(repr, one.odd))}")
         if form := which_time.since_1970(one):
-            suspected.append(f"{one.name}: it looks like {form} since 1970; to use it, write it as times")
+            suspected.append(f"{one.name}: it looks like {form} since 1970, and is taken for a number")
     if time is not None and time.bare:
         suspected.append(f"{time.name}: {time.bare:,} rows name no zone, others do; they are taken as UTC")
     if time is not None and (holes := which_time.holes(time)):

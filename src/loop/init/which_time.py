@@ -7,11 +7,11 @@ from loop.base.errors import LoopError, UsageError
 from loop.init.column_kinds import Column
 from loop.init.data_file import DataFile
 from loop.init.guessed import Options, Said, column
-from loop.kit.sources import typed
+from loop.kit.sources import SINCE_1970, typed
 
 TIMES = ("decided_at", "timestamp", "datetime", "time", "date", "created_at", "created", "day", "hour", "at")
 NUMBERED = ("%Y", "%Y%m", "%Y.0", "%Y%m.0", "%Y%m%d.0")  # times that are written as numbers
-SINCE_1970 = {"seconds": 1e9, "milliseconds": 1e12, "microseconds": 1e15, "nanoseconds": 1e18}  # in 2001
+IN_2001 = {"seconds": 1e9, "milliseconds": 1e12, "microseconds": 1e15, "nanoseconds": 1e18}  # since 1970
 LAST = 2099  # the last year that a server takes a decision of
 
 
@@ -29,7 +29,6 @@ def time(
             raise UsageError(
                 f"--time {options.time}: not all of its values are times of one form ({some})",
                 "days, instants, months or years",
-                f"{'they look like ' + form + ' since 1970: ' if (form := since_1970(given)) else ''}"
                 "bring them into one form, such as 2024-05-31T12:00Z; or say --time none",
             )
         if time.values.isna().any():
@@ -40,6 +39,9 @@ def time(
             )
         return _of_these_days(time)
     times = [one for one in found.values() if one.kind == "instant" and not one.missing and one is not label]
+    if not times:
+        named = [one for one in found.values() if one.name in TIMES and one is not label and since_1970(one)]
+        times = [made for one in named if (made := _numbered(one, data.frame[one.name], options))]
     if not times:
         reason = "no column holds times: rows are held out by the hash of their key"
         said.append(Said("time: none", reason, "likely", "--time"))
@@ -63,7 +65,10 @@ def _of_these_days(time: Column) -> Column:
 
 
 def _numbered(given: Column, values: pd.Series, options: Options) -> Column | None:
-    """Years or months that are written as numbers, as instants."""
+    """Years, months, or counts since 1970 that are written as numbers, as instants."""
+    if form := since_1970(given):
+        dates = f"{form}{SINCE_1970}"
+        return Column(given.name, "instant", typed("instant", values, dates=dates), dates=dates, zoned=True)
     for dates in NUMBERED if given.kind in ("whole", "number") else ():
         try:
             at = typed("instant", values, dates=dates, zone=options.zone or "UTC")
@@ -76,9 +81,12 @@ def _numbered(given: Column, values: pd.Series, options: Options) -> Column | No
 
 def since_1970(one: Column) -> str:
     """What a column counts since 1970, if its numbers look so; else nothing."""
-    if one.kind not in ("whole", "number"):
+    values = one.values.dropna()
+    if one.kind == "text" and values.str.fullmatch(r"\d{19}").all():  # more digits than a number keeps
+        values = values.astype("float64")
+    elif one.kind not in ("whole", "number"):
         return ""
-    return next((f for f, of in SINCE_1970.items() if one.values.dropna().between(of, 2.1 * of).all()), "")
+    return next((form for form, of in IN_2001.items() if values.between(of, 2.1 * of).all()), "")
 
 
 def zone(time: Column, options: Options, said: list[Said]) -> None:

@@ -20,6 +20,8 @@ Kind = Literal["number", "whole", "text", "flag", "instant"]
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
 PARQUET = (".parquet", ".pq")
 TRUE, FALSE = ("true", "yes", "y", "t", "1", "1.0"), ("false", "no", "n", "f", "0", "0.0")
+SINCE_1970 = " since 1970"  # of counted times, behind the name of a unit
+MICROSECONDS = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1, "nanoseconds": 1e-3}
 DECIDED_AT, KNOWN_AT = "decided_at", "label_known_at"
 AT_ONCE = pd.Timedelta(seconds=1)  # after which a label is known that is known at once
 EPOCH = pd.Timestamp("2000-01-01", tz="UTC")  # of rows that have no time
@@ -38,7 +40,8 @@ class Files:
 
     `columns` gives the kind of each column by its name here, `names` its name in the files where it differs.
     `row` names a column that is the number of the row. The rest says how texts are read: `dates` gives the
-    format (of strptime) of each column that is not ISO 8601, `zone` where times without one are at home.
+    format of each column that is not ISO 8601 (of strptime, or "seconds since 1970"), `zone` where times
+    without one are at home.
     """
 
     pattern: str
@@ -228,7 +231,10 @@ def _flags(values: pd.Series) -> pd.Series:
 
 
 def _instants(values: pd.Series, dates: str, zone: str) -> pd.Series:
-    if isinstance(values.dtype, pd.DatetimeTZDtype):
+    if dates.endswith(SINCE_1970):
+        counts = _numbers(values, ".") * MICROSECONDS[dates.removesuffix(SINCE_1970)]
+        found = pd.to_datetime(counts.round().astype("Int64"), unit="us", utc=True)
+    elif isinstance(values.dtype, pd.DatetimeTZDtype):
         found = values.dt.tz_convert("UTC")
     elif pd.api.types.is_datetime64_dtype(values.dtype):
         found = _at_home(values, zone)
