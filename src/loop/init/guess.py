@@ -71,6 +71,7 @@ def _key(
         if one.kind in ("text", "whole")
         and not one.missing
         and one is not label
+        and not (time and one.name == time.name)
         and not (one.personal or one.prose or one.unusable)
     ]
     alone = [one for one in usable if one.distinct == len(one.values)]
