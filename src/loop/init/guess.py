@@ -72,6 +72,7 @@ def _key(
         and not one.missing
         and one is not label
         and not (time and one.name == time.name)
+        and not which_time.since_1970(one)
         and not (one.personal or one.prose or one.unusable)
     ]
     alone = [one for one in usable if one.distinct == len(one.values)]
