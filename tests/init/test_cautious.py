@@ -77,3 +77,12 @@ def test_days_are_not_taken_for_a_column_that_is_called_so(tmp_path, name, clust
     at = pd.date_range("2023-01-01", periods=600, freq="D").strftime("%Y-%m-%dT%H:%MZ")
     values = {name: rng.normal(size=600).round(3), "at": at, "y": rng.choice(["no", "yes"], 600)}
     assert numbers_of(tmp_path, **values).cluster == cluster
+
+
+def test_training_on_yearly_data_ends_where_a_year_begins(tmp_path):
+    rng = np.random.default_rng(1)
+    years, values = np.repeat(np.arange(2003, 2010), 60), rng.normal(size=(2, 420))
+    pd.DataFrame({"year": years, "x": values[0], "y": values[1]}).to_csv(tmp_path / "some.csv", index=False)
+    found = cautious.numbers(guess(data_file.read(tmp_path / "some.csv"), Options(label="y", time="year")))
+    assert (found.split.month, found.split.day) == (1, 1)
+    assert found.train_rows > found.holdout_rows > 0

@@ -60,6 +60,8 @@ def numbers(found: Guess) -> Numbers:
     since = decided.min().floor("D")
     until = (decided.max() + pd.Timedelta(microseconds=1)).ceil("D")
     split = _split(decided, since, until)
+    if found.time and unit(found.time) > 7 * DAY:  # as a person would: where a month or a year begins
+        split = decided[decided >= split].min().floor("D")
     known = found.columns[found.known].values if found.known else decided + found.after
     label = truth(found)
     as_of = max(until, known[label.notna()].max().ceil("D")) + DAY
