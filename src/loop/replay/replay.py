@@ -178,7 +178,7 @@ def _monthly(
     champion: Champion, rows: pd.DataFrame, lived: pd.DataFrame, weeks: list[Week], setup: Settings
 ) -> tuple[list[str], Array]:
     """The blind one: at the first run of each month that day's retrain, whatever it is worth."""
-    scores, days = champion.score(lived), []
+    scores, days = champion.score(lived).copy(), []
     done_months: set[str] = set()
     for week in weeks:
         now = pd.Timestamp(week.now, tz="UTC")
