@@ -5,7 +5,7 @@ import pytest
 from loop.base.errors import LoopError
 from loop.kit import contracts
 from loop.kit.metrics import BINARY, MULTICLASS
-from loop.kit.types import Behaviour
+from loop.kit.types import Behaviour, Metric
 from loop.pipeline import problem_parts
 from problem import features, metrics, model, schema, source
 
@@ -64,3 +64,9 @@ def test_of_classes_a_metric_of_pairs_is_refused_and_a_direction_names_its_class
     monkeypatch.setattr(metrics, "METRICS", MULTICLASS)
     monkeypatch.setattr(metrics, "BEHAVIOURS", right)
     problem_parts.check()
+
+
+def test_a_metric_that_says_nothing_of_rows_is_refused(monkeypatch):
+    monkeypatch.setattr(metrics, "METRICS", dict(metrics.METRICS) | {"empty": Metric("empty", "lower")})
+    with pytest.raises(LoopError, match="has the metric empty"):
+        problem_parts.check()

@@ -8,6 +8,10 @@ from loop.init.guessed import Guess
 SHOWN_MAX = 5  # classes up to which each has metrics of its own
 
 Guard = tuple[str, float, str]  # metric, margin, reason
+OF_PROBABILITIES: tuple[Guard, ...] = (
+    ("calibration_bias", 0.03, "no drift to one side; not calibrated"),
+    ("calibration_error", 0.03, "scores are read as probabilities; not calibrated"),
+)
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,7 @@ def _binary(found: Guess, n: Numbers) -> OfTask:
         raw_label=_category(found),
         guards=(
             ("roc_auc", 0.02, "an order that is worse helps nobody; not calibrated"),
-            ("calibration_bias", 0.03, "no drift to one side; not calibrated"),
-            ("calibration_error", 0.03, "scores are read as probabilities; not calibrated"),
+            *OF_PROBABILITIES,
         ),
         bias="calibration_bias",
         golden_limit=0.33,
@@ -88,8 +91,7 @@ def _multiclass(found: Guess, n: Numbers) -> OfTask:
         raw_label="contracts.category(CLASSES, nullable=True)",
         guards=(
             ("mean_recall", 0.03, "a class that is found less is lost; not calibrated"),
-            ("calibration_bias", 0.03, "no drift to one side; not calibrated"),
-            ("calibration_error", 0.03, "scores are read as probabilities; not calibrated"),
+            *OF_PROBABILITIES,
         ),
         bias="calibration_bias",
         golden_limit=0.33,

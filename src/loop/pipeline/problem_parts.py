@@ -124,6 +124,10 @@ def _wrong(file: str, module: Any) -> Iterator[tuple[str, str]]:
     if file == "schema" and not wrong and (taken := sorted(TAKEN & set(module.REQUEST.columns))):
         yield f"has a column `{taken[0]}` in REQUEST", f"names other than {', '.join(sorted(TAKEN))}"
     if file == "metrics":
+        if not wrong:
+            for name, one in module.METRICS.items():
+                if (one.rows is None) == (one.builtin is None):
+                    yield f"has the metric {name}", "`rows`, or else a built-in (loop.kit.types.Metric)"
         business = getattr(module, "BUSINESS", None)
         if business is not None and not isinstance(business, BusinessMetric):
             yield f"has `BUSINESS` as {type(business).__name__}", "`BUSINESS`: a BusinessMetric, or none"
