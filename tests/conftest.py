@@ -43,7 +43,7 @@ hypothesis.settings.register_profile("loop", deadline=None)  # a machine may be 
 hypothesis.settings.load_profile("loop")
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
-PATIENCE = 3600  # seconds: what hangs ends as a failure, what is slow does not
+PATIENCE = 1500  # seconds: what hangs ends as a failure, what is slow does not
 WHOLE = {  # fixtures of whole pipelines, of the small problem's too, and of a browser
     *("finished", "working_copy", "bare_copy", "small_home", "github", "town", "world", "lived", "adopted"),
     "browser",
