@@ -95,6 +95,7 @@ def _write(place: Path | None, texts: dict[str, str], found: Guess, called: prob
         files.write_text(root / name, text.rstrip("\n") + "\n")
     files.write_text(root / README, problem_files.readme(found, called).rstrip("\n") + "\n")
     files.write_json(root / BEGUN, {"problem": called.table})
+    template_parts.one_part(root)
     template_parts.unlock(root)
     template_parts.stages(root, place, steps=template_parts.STEPS in texts)
     places = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
