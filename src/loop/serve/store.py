@@ -141,7 +141,8 @@ class SqliteStore:
             self._reader.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MADE_MAX)
             self._reader.set_progress_handler(lambda: time.monotonic() > self._until, STEPS)
             self._until = time.monotonic() + READ_MAX
-            if list(self._reader.execute("SELECT sql FROM sqlite_schema WHERE name = 'online'")) != [(TABLE,)]:
+            made = self._reader.execute("SELECT sql FROM sqlite_master WHERE name = 'online'").fetchone()
+            if made != (TABLE,):
                 self.close()
                 raise OSError(f"{self.path} holds another table than ours: run `loop materialize`")
             self._version, self._kept = version, {}
