@@ -10,6 +10,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 
 from conftest import Repo, copy, copy_sources
+from loop.repo import machinery
 
 WORDS = re.compile(r"flight|carrier|airport|airline", re.IGNORECASE)  # of the example that leaves
 TESTS = ["tests/contract", "tests/problem"]
@@ -75,6 +76,8 @@ def test_it_is_one_commit_and_nothing_that_speaks_of_the_example_is_left(shop):
         f"{DOCS}/review.md",
     } <= set(listed)
     assert not [name for name in listed if name.startswith(("benchmarks/", "tests/system/"))]
+    assert machinery.recorded(shop.path)["machinery"]
+    assert machinery.edited(shop.path) == []
     assert "part: [1/1]\n" in shop.text(".github/workflows/checks.yml"), "its tests are few"
 
 
