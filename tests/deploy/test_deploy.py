@@ -176,7 +176,7 @@ def test_where_it_listens_is_remembered(host, capsys):
 def test_a_challenger_that_cannot_be_started_leaves_the_champion_alone(host, fault, capsys, monkeypatch):
     host.release(1)
     host.deploy()
-    monkeypatch.setattr(servers, "READY", 3.0)
+    monkeypatch.setattr(servers, "READY", 15.0)
     champion = host.servers()[1, "champion"]
     Path("data/online/filled").unlink()
     host.release(2, **{fault: ""})
@@ -233,7 +233,7 @@ def test_a_server_that_died_is_started_again_and_one_that_took_its_id_is_not_tou
 
 
 def test_a_server_that_hangs_is_replaced(host, monkeypatch):
-    monkeypatch.setattr(servers, "PATIENCE", 0.5)
+    monkeypatch.setattr(servers, "PATIENCE", 5.0)
     monkeypatch.setattr(servers, "STOP", 0.5)
     host.release(1)
     host.deploy()
@@ -246,11 +246,11 @@ def test_a_server_that_hangs_is_replaced(host, monkeypatch):
 
 
 def test_a_champion_that_a_killed_deploy_left_unready_takes_over_from_nobody(host, monkeypatch):
-    monkeypatch.setattr(servers, "PATIENCE", 0.5)
+    monkeypatch.setattr(servers, "PATIENCE", 5.0)
     host.release(1)
     hangs = audit_site.commit(2, hangs="")
     host.deploy()
-    monkeypatch.setattr(servers, "READY", 2.0)
+    monkeypatch.setattr(servers, "READY", 15.0)
     host.release_at_once(hangs)
     Servers(deploy.FOLDER).start(branch.fetch().state.champion, "champion", containers=False)
     with pytest.raises(LoopError, match="is not ready"):

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def staged(*stages, timeout_ms=1000):
+def staged(*stages, timeout_ms=20_000):
     return policy(*stages).model_copy(update={"timeout_ms": timeout_ms})
 
 
@@ -62,7 +62,7 @@ def serve(backends, proxy):
     """Has a champion 1 and a challenger 2 at a stage (None: nobody) behind the proxy; its client."""
     port = free_port()
 
-    def started(stage=None, timeout_ms=1000, number=2):
+    def started(stage=None, timeout_ms=20_000, number=2):
         stages = staged(*filter(None, [stage]), timeout_ms=timeout_ms)
         state = serving(1)
         ports = {(1, "champion"): backends("champion").port}
