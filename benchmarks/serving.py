@@ -8,6 +8,7 @@ scores are those of the Pipeline within 1e-6. p99 is as wrk says it.
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -37,6 +38,7 @@ SIZES = (1, 100)  # rows of a request
 BODIES = {1: 200, 100: 10}  # different ones, sent in turn
 DECIDED_AT = pd.Timestamp("2013-06-03T00:30Z")  # half an hour after windows.as_of: features are fresh
 SAME = 1e-6
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT[0-9:]+Z")
 READY = 90.0  # seconds that a server may take to start
 LIFE = "900"  # seconds after which a server ends, whatever becomes of us
 
@@ -89,6 +91,14 @@ def measure(runs: int) -> list[Row]:
 
 
 # What is served
+
+
+def _without_zone(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with its times in UTC as MLflow takes them."""
+    return {
+        name: value.removesuffix("Z") if isinstance(value, str) and INSTANT.fullmatch(value) else value
+        for name, value in row.items()
+    }
 
 
 def _prepare(place: Path) -> str:
@@ -153,7 +163,7 @@ def _servers(mlflow_model: str) -> list[Server]:
         Server(
             "peer: mlflow models serve",
             lambda port: [*mlflow, "--port", str(port), "--workers", "1"],
-            lambda rows: {"dataframe_records": rows},
+            lambda rows: {"dataframe_records": [_without_zone(row) for row in rows]},
             lambda found: [pair[1] for pair in found["predictions"]],
             path="/invocations",
         ),

@@ -24,6 +24,8 @@ STEERING += [
     ".venv/lib/a.json",
     ".tools/bin/uv",
     "a-1.dist-info/entry_points.txt",
+    ".bentoignore",
+    ".python-versions",
 ]
 
 
@@ -69,6 +71,8 @@ JUDGING = [
     "makefile",
     ".tools/bin/uv",
     "pytest.ini",
+    "pytest.toml",
+    ".pytest.toml",
 ]
 
 

@@ -11,17 +11,25 @@ _FOLDERS = {  # folder -> ends of names in it that are only read
     "data": {*_TEXTS, ".json", ".csv", ".parquet"},
 }
 _FILES = {"params.yaml", "dvc.lock", "LICENSE"}
-_STEERING = {  # what DVC, git, make and pytest obey in whatever folder it lies
+_STEERING = {  # what DVC, git, make, pytest and BentoML obey in whatever folder it lies
     *(".dvcignore", "dvc.yaml", "dvc.lock", ".gitattributes", ".gitmodules", ".lfsconfig"),
-    *("GNUmakefile", "makefile", "conftest.py", ".env"),
+    *("GNUmakefile", "makefile", "conftest.py", ".env", ".bentoignore"),
 }
-_LOADED = {"sitecustomize.py", "usercustomize.py", "pyvenv.cfg", ".python-version", "uv.toml"}
+_LOADED = {
+    "sitecustomize.py",
+    "usercustomize.py",
+    "pyvenv.cfg",
+    ".python-version",
+    ".python-versions",
+    "uv.toml",
+}
 _ENDS = {".pth", ".so", ".pyc"}
 _ENVIRONMENT = {".venv", ".tools"}
 _NAMED = _STEERING | _LOADED | _ENDS | {".dvc", ".py"}  # kinds of what steers
 _MACHINERY = {  # where what makes, judges or builds lies
     *("src", ".github", ".ci", "deploy", "Makefile", "dvc.yaml", "uv.lock", "pyproject.toml"),
-    *("requirements-uv.txt", "bentofile.yaml", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg"),
+    *("requirements-uv.txt", "bentofile.yaml", "setup.cfg", "tox.ini"),
+    *("pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml"),
     *("ruff.toml", ".ruff.toml", "mypy.ini", ".mypy.ini"),
 }
 
