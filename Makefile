@@ -66,6 +66,7 @@ audit: setup  ## known vulnerabilities of the locked packages
 ui: setup  ## look at the runs in MLflow, on http://127.0.0.1:5000
 	@case "$${MLFLOW_TRACKING_URI:-}" in \
 	  [Hh][Tt][Tt][Pp]*) echo "the runs are on the server: $$MLFLOW_TRACKING_URI" | sed -E 's#//.*@#//…@#; s#\?.*##' ;; \
+	  [Dd]atabricks*|[Uu][Cc]:*|arn:*) echo "the runs are on the server that MLFLOW_TRACKING_URI names: look at them there" ;; \
 	  *) exec $(RUN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port 5000 ;; \
 	esac
 
