@@ -6,6 +6,7 @@ changed; and the contract suite when params changed. Tests of whole pipelines ar
 as by `pytest --fast`.
 """
 
+import argparse
 import ast
 import fcntl
 import os
@@ -69,6 +70,7 @@ EVERYTHING = {"pyproject.toml", "tests/conftest.py", "tests/support/closure.py"}
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--touched-by", metavar="BASE", help="only tests that the change from BASE reaches")
     parser.addoption("--fast", action="store_true", help="without whole pipelines, workflows and browsers")
+    parser.addoption("--part", metavar="I/N", type=part, help="one of N parts, each of whole files")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -100,11 +102,29 @@ def pytest_configure_node(node: Any) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: [not item.nodeid.startswith(place) for place in FIRST])
+    if chosen := config.getoption("--part"):
+        deal(config, items, *chosen)
     if config.getoption("--touched-by") is None and not config.getoption("--fast"):
         return
     whole = [item for item in items if WHOLE & set(item.fixturenames)]
     config.hook.pytest_deselected(items=whole)
     items[:] = [item for item in items if item not in whole]
+
+
+def part(text: str) -> tuple[int, int]:
+    """The parts "1/3", "2/3" and "3/3"."""
+    number, _, of = text.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no part such as 1/3, 2/3 or 3/3")
+    return int(number), int(of)
+
+
+def deal(config: pytest.Config, items: list[Any], number: int, of: int) -> None:
+    """Keep the tests of every `of`-th file: the files that take longest are dealt first, one to each part."""
+    places = {file: place for place, file in enumerate(dict.fromkeys(item.path for item in items))}
+    others = [item for item in items if places[item.path] % of != number - 1]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if places[item.path] % of == number - 1]
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -135,8 +155,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Any:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and session.config.getoption("--touched-by"):
-        session.exitstatus = pytest.ExitCode.OK  # the change reaches none
+    few = any(session.config.getoption(name) for name in ("--touched-by", "--part"))
+    if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and few:
+        session.exitstatus = pytest.ExitCode.OK  # the change reaches none, or there are more parts than files
 
 
 @cache

@@ -163,8 +163,7 @@ def test_make_passes_nothing_on_that_is_of_another_environment(tmp_path):
     assert not [line for line in lines if line.startswith((*list(strange)[1:],))]
 
 
-@pytest.mark.parametrize("option", ["target", "prefix", "root", "user"])
-def test_a_persons_pip_conf_sends_uv_to_no_other_place(tmp_path, option):
+def test_a_persons_pip_conf_sends_uv_to_no_other_place(tmp_path):
     with zipfile.ZipFile(wheel := tmp_path / "uv-1-py3-none-any.whl", "w") as parts:
         parts.writestr("uv-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: uv\nVersion: 1\n")
         parts.writestr(
@@ -174,8 +173,8 @@ def test_a_persons_pip_conf_sends_uv_to_no_other_place(tmp_path, option):
         parts.writestr("uv-1.dist-info/RECORD", "")
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     (tmp_path / "requirements-uv.txt").write_text(f"uv @ {wheel.as_uri()} --hash=sha256:{digest}\n")
-    said = "true" if option == "user" else tmp_path / "elsewhere"
-    (tmp_path / "pip.conf").write_text(f"[global]\n{option} = {said}\n")
+    places = "".join(f"{option} = {tmp_path}/elsewhere\n" for option in ("target", "prefix", "root"))
+    (tmp_path / "pip.conf").write_text(f"[global]\nuser = true\n{places}")
     command = ["make", "-f", str(ROOT / "Makefile"), ".tools/bin/uv"]
     set_up = os.environ | {"PIP_CONFIG_FILE": str(tmp_path / "pip.conf")}
     subprocess.run(command, cwd=tmp_path, env=set_up, check=True)

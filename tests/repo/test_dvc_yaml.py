@@ -2,6 +2,7 @@
 
 import pytest
 
+from loop.base.errors import LoopError
 from loop.repo import dvc_yaml
 
 TRAIN = {
@@ -37,3 +38,19 @@ def test_what_is_no_pipeline_has_no_stages(pipeline):
 def test_a_stage_that_only_runs_reads_and_writes_nothing():
     (stage,) = dvc_yaml.stages({"stages": {"a": {"cmd": "true", "deps": None}}})
     assert (stage.deps, stage.outs, stage.frozen) == ([], {}, False)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"deps": ["${raw}"]},
+        {"wdir": "docs"},
+        {"foreach": ["a", "b"], "do": {"cmd": "true"}},
+        {"matrix": {"n": [1, 2]}, "outs": ["data/${item.n}"]},
+        {"params": [{"${file}": ["k"]}]},
+    ],
+)
+def test_a_stage_whose_files_have_other_names_than_it_says_is_refused(more):
+    """What reads the file by its text would look for changes, and hold hashes, of other files than DVC."""
+    with pytest.raises(LoopError, match="stage train is a template, or runs in another folder"):
+        dvc_yaml.stages({"vars": ["docs/x.json"], "stages": {"train": TRAIN | more}})

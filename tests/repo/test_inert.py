@@ -86,7 +86,11 @@ def test_of_too_many_of_a_kind_those_that_were_there_before_come_first():
 
 
 @pytest.mark.parametrize(
-    "filling", ["a/{}/dvc.yaml", "src/loop/a{}.py", "{}.pth", "a{}.py", ".github/{}.yml", "{}/conftest.py"]
+    "filling",
+    [
+        *("a/{}/dvc.yaml", "src/loop/a{}.py", "{}.pth", "a{}.py", ".github/{}.yml", "{}/conftest.py"),
+        *("x.dist-info/a.{}", "{0}.egg-info/b.{0}", "{}.so/__init__.py"),
+    ],
 )
 def test_no_kind_of_code_hides_another_and_thousands_are_counted(filling):
     found = shown([*(filling.format(number) for number in range(3000)), *JUDGING])

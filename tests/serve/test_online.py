@@ -204,22 +204,27 @@ def test_a_row_of_before_all_time_is_stale(tmp_path, rows_asked):
     assert found.states.tolist() == [[STALE]] * rows_asked
 
 
-@pytest.mark.parametrize("how", ["a pipe", "a view that counts", "a view that makes a huge row"])
+ENDLESS = {
+    "a pipe": "",
+    "a view that counts": "CREATE VIEW online AS WITH RECURSIVE n(key, value) AS"
+    " (SELECT 'a', 1 UNION ALL SELECT 'a', value + 1 FROM n) SELECT * FROM n",
+    "a view that makes a huge row": "CREATE VIEW online AS SELECT"
+    f" '{online.row(PLACE, ('x',), 0, [])[0]}' AS key, hex(zeroblob(50000000)) AS value",
+    "a view whose one step has no end": "CREATE VIEW online AS SELECT"
+    f" '{online.row(PLACE, ('x',), 0, [])[0]}' AS key,"
+    " instr(hex(zeroblob(30000000)), hex(zeroblob(500000)) || 1) AS value",
+}
+
+
+@pytest.mark.parametrize("how", ENDLESS)
 def test_a_file_that_never_answers_makes_all_missing(tmp_path, how, monkeypatch):
     monkeypatch.setattr("loop.serve.store.READ_MAX", 0.05)
     store = SqliteStore(tmp_path, "one")
     if how == "a pipe":
         os.mkfifo(store.path)
-    elif how == "a view that makes a huge row":
-        key = online.row(PLACE, ("x",), 0, [])[0]
-        with sqlite3.connect(store.path) as writer:
-            writer.execute(f"CREATE VIEW online AS SELECT '{key}' AS key, hex(zeroblob(50000000)) AS value")
     else:
         with sqlite3.connect(store.path) as writer:
-            writer.execute(
-                "CREATE VIEW online AS WITH RECURSIVE n(key, value) AS"
-                " (SELECT 'a', 1 UNION ALL SELECT 'a', value + 1 FROM n) SELECT * FROM n"
-            )
+            writer.executescript(ENDLESS[how])
 
     def answered() -> tuple[bool, list[list[int]]]:
         found = Features(store, VIEWS).of(asked(("x", 7)))

@@ -335,7 +335,7 @@ def test_a_shallow_clone_learns_how_to_be_deepened(changed, tmp_path):
     assert "git fetch --unshallow" in output
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
 def test_a_review_that_is_ended_leaves_nothing_behind(change, tmp_path, sign):
     temporary = tmp_path / "tmp"
     temporary.mkdir()

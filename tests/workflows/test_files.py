@@ -1,11 +1,16 @@
 """The workflow files: whose actions they use, which branches they name, and how CML comes to a runner."""
 
+import argparse
 import re
 import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import yaml
 
+import conftest
 from conftest import ROOT
 
 FILES = sorted([*ROOT.glob(".github/workflows/*.yml"), *ROOT.glob(".github/actions/*/action.yml")])
@@ -67,6 +72,26 @@ def test_what_a_merge_queue_asks_for_is_run_there():
 def test_the_job_of_the_next_image_has_time_for_every_test_too():
     jobs = yaml.safe_load((ROOT / ".github/workflows/checks.yml").read_text())["jobs"]
     assert jobs["next"]["timeout-minutes"] > jobs["test"]["timeout-minutes"], "it runs the pipeline besides"
+
+
+def test_the_parts_of_checks_yml_are_all_tests_and_each_test_is_in_one():
+    jobs = yaml.safe_load((ROOT / ".github/workflows/checks.yml").read_text())["jobs"]
+    parts = jobs["test"]["strategy"]["matrix"]["part"]
+    assert parts == [f"{number}/{len(parts)}" for number in range(1, len(parts) + 1)]
+    tests = [SimpleNamespace(path=Path(f"tests/test_{place % 7}.py"), place=place) for place in range(40)]
+    found = []
+    for text in parts:
+        kept = list(tests)
+        conftest.deal(SimpleNamespace(hook=Mock()), kept, *conftest.part(text))
+        found.append({test.place for test in kept})
+    assert all(found)
+    assert sorted(place for one in found for place in one) == list(range(40))
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "one/3", "1/0", "-1/3"])
+def test_what_is_no_part_is_refused(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="is no part such as 1/3"):
+        conftest.part(text)
 
 
 def test_no_link_leads_out_of_what_a_review_takes_along(tmp_path):

@@ -41,7 +41,7 @@ _SIGNS = (
 )
 _UNSEEN = re.compile(f"[\u0000-\u001f{_SIGNS}]+")
 _UNSEEN_IN_LINES = re.compile(f"[\u0000-\u0008\u000b-\u001f{_SIGNS}]+")
-_CODE = re.compile("`([^`]*[^`\\s][^`]*)`")
+_CODE = re.compile("`(\\s*[^`\\s][^`]*)`")
 _START = re.compile(r"^([#+=-]|\d+[.)](?=\s|$))")
 _LINKS = re.compile(r"(@|#(?=\w)|:(?=[^\s\d])|\bwww(?=\.)|\bGH(?=-\d))", re.IGNORECASE)
 

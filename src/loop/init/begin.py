@@ -1,6 +1,5 @@
 """init: a file of data becomes a problem of one's own, in place of the example, as one commit."""
 
-import json
 import os
 import shutil
 import sys
@@ -15,6 +14,7 @@ from loop.init import data_file, given_model, problem_files, query_data, templat
 from loop.init.guess import guess
 from loop.init.guessed import Guess, Options
 from loop.kit.models import Task
+from loop.repo import machinery
 from loop.repo.git import git
 from loop.settings.paths import BEGUN, PARAMS, PIPELINE
 
@@ -67,7 +67,7 @@ def main(
 
 def _again(texts: dict[str, str], called: problem_files.Names) -> None:
     """A second run changes nothing. Raises LoopError where it would write something else."""
-    own = json.loads(BEGUN.read_text(encoding="utf-8")).get("problem")
+    own = machinery.recorded(Path.cwd())["problem"]
     if own == called.table:
         print(f"\nthis repository holds {called.title} already: nothing is changed (--force writes it anew)")
         return
@@ -94,9 +94,10 @@ def _write(place: Path | None, texts: dict[str, str], found: Guess, called: prob
     for name, text in texts.items():
         files.write_text(root / name, text.rstrip("\n") + "\n")
     files.write_text(root / README, problem_files.readme(found, called).rstrip("\n") + "\n")
-    files.write_json(root / BEGUN, {"problem": called.table})
+    template_parts.one_part(root)
     template_parts.unlock(root)
     template_parts.stages(root, place, steps=template_parts.STEPS in texts)
+    machinery.record(root, called.table)
     places = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     if ruff := shutil.which("ruff", path=places):
         written = [name for name in texts if name.endswith(".py")]

@@ -33,9 +33,7 @@ class Stored:
         try:
             with files.replacing(target) as draft:
                 self._files.get(name, str(draft), recursive=self._files.isdir(name))
-                lock = Commit(self._commit, self._here).yaml(
-                    PIPELINE_LOCK
-                )  # a cache says itself what it holds
+                lock = Commit(self._commit, self._here).yaml(PIPELINE_LOCK)
                 if dvc_lock.named(lock)[name] != files.md5(draft):
                     raise ValueError(name)  # a cache says itself what it holds
             return True

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from loop.base.errors import LoopError
+from loop.production.state import STAGE_NAME
 from loop.repo import default_branch
 from loop.repo.commit import Commit
 from loop.repo.git import git
@@ -28,7 +29,7 @@ class Needed(Section):
 class Step(Section):
     """A stage: `weight` percent of the requests get the challenger's answer; `mirror` copies all to it."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    name: str = Field(pattern=STAGE_NAME)
     weight: int = Field(ge=0, le=99)
     mirror: bool = False
     needs: Needed

@@ -22,6 +22,7 @@ BRANCH = "production"
 STATE, VERSIONS = Path("rollout.yaml"), Path("versions")
 REFS = (f"refs/remotes/origin/{BRANCH}", f"refs/heads/{BRANCH}")  # of a clone, or the only one
 RECORD = re.compile(rf"{VERSIONS}/([1-9][0-9]{{0,8}})\.yaml")
+STAGE_NAME = r"^[a-z][a-z0-9-]*$"
 AHEAD = timedelta(days=1)  # clocks differ by less
 
 
@@ -39,7 +40,7 @@ def _hex(length: int) -> Any:
 
 
 def _by_digest(image: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][\w./:-]*@sha256:[0-9a-f]{64}", image, re.ASCII):
+    if not re.fullmatch(r"[a-z0-9]\w*(([./:]|-+)\w+)*@sha256:[0-9a-f]{64}", image, re.ASCII):
         raise ValueError(f"is {image[:120]!r}, not an image by its digest, NAME@sha256:…")
     return image
 
@@ -75,8 +76,8 @@ class Version(Section):
 class Stage(Section):
     """A stage of a rollout that a challenger has entered: its share of the requests, in percent."""
 
-    name: str
-    weight: int = Field(ge=0, le=100)
+    name: str = Field(pattern=STAGE_NAME)
+    weight: int = Field(ge=0, le=99)
     mirror: bool
     since: Instant
 

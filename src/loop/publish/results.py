@@ -65,10 +65,8 @@ def _check_stage(found: Any, asked: Any, stage: Stage, stages: dict[str, Any], h
     name = stage.name
     if not isinstance(found, dict) or not isinstance(asked, dict) or not found.keys() <= _STAGE:
         raise _wrong(f"stage {name} has keys that DVC does not write")
-    if "wdir" in asked or len(found.get("deps") or []) > MOST:
-        raise _wrong(f"stage {name} has a wdir, or more than {MOST} dependencies, which is not checked")
-    if "${" in str(asked):
-        raise _wrong(f"stage {name} of {PIPELINE} is a template, which cannot be checked")
+    if len(found.get("deps") or []) > MOST:
+        raise _wrong(f"stage {name} has more than {MOST} dependencies, which is not checked")
     if found.get("cmd") != asked.get("cmd"):
         raise _wrong(f"stage {name} has another command than {PIPELINE}")
     deps, outs = (_entries(name, found.get(kind)) for kind in ("deps", "outs"))

@@ -45,12 +45,43 @@ def hold_inputs(read: Iterable[str]) -> None:
     made = outs(load(PIPELINE_LOCK)) if PIPELINE_LOCK.is_file() else {}
     for path in read:
         for place in (path, *map(str, Path(path).parents)):
-            added = Path(f"{place}.dvc")
-            if added.is_file():
-                (one,) = load(added)["outs"]
-                hold({place: one["md5"]} if "md5" in one else {}, added)
+            if md5 := added(place):
+                hold({place: md5}, Path(f"{place}.dvc"))
             elif place in made:
                 hold({place: made[place]})
+
+
+def hold_added(lock: dict[str, Any]) -> None:
+    """Raise LoopError where a .dvc file names other data than the stages of a lock have read.
+
+    A run follows data that were added anew; what is judged must have been made of them.
+    """
+    for path, md5 in named(lock).items():
+        if (now := added(path)) and now != md5:
+            raise LoopError(
+                f"{path}.dvc names {now[:12]}, and {PIPELINE_LOCK} was made of {md5[:12]}",
+                "results of the data as they are named",
+                "`loop run`, then again",
+            )
+
+
+def added(path: str) -> str | None:
+    """The hash by which a .dvc file names what lies beside it; None where there is no such file.
+
+    Raises LoopError for a file that names another path, several, or no hash: it would hold nothing.
+    """
+    file = Path(f"{path}.dvc")
+    if not file.is_file():
+        return None
+    found = load(file)
+    match found.get("outs"):
+        case [{"path": name, "md5": str(md5)}] if name == file.stem and "wdir" not in found:
+            return md5
+    raise LoopError(
+        f"{file} does not name {path} by its hash",
+        f"one output, `path: {file.stem}` with its `md5`, as DVC writes it",
+        f"`dvc add {path}`",
+    )
 
 
 def hold(wanted: Mapping[str, Any], by: Path = PIPELINE_LOCK) -> None:
@@ -60,8 +91,8 @@ def hold(wanted: Mapping[str, Any], by: Path = PIPELINE_LOCK) -> None:
             raise LoopError(
                 f"{path} has the hash {found[:12]}, and {by} names {str(md5)[:12]}",
                 "to read exactly what is named, whatever a cache or an ignore file says",
-                f"`rm -r {path} && chmod -R u+w .dvc/cache`, then `loop run`: DVC drops what is not as it is "
-                "named, and brings it or makes it again",
+                f"`rm -r {path} && chmod -R u+w $(dvc cache dir)`, then `loop run`: DVC drops what is not as "
+                "it is named, and brings it or makes it again",
             )
 
 

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loop.base.errors import LoopError
 from loop.settings.paths import PIPELINE
 from loop.settings.yaml_file import load
 
 _OUTS = ("outs", "metrics", "plots")
+_OTHER = {"foreach", "matrix", "wdir"}  # by which files have other names than a stage says
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,19 @@ class Stage:
 
 
 def stages(pipeline: Any) -> list[Stage]:
-    """The stages of a dvc.yaml as read; none of what is no pipeline."""
-    found = pipeline.get("stages") if isinstance(pipeline, dict) else None
-    return [_stage(str(name), spec) for name, spec in (found or {}).items()]
+    """The stages of a dvc.yaml as read; none of what is no pipeline.
+
+    Raises LoopError for a stage that DVC fills in or runs elsewhere: it has other files than it names.
+    """
+    found = (pipeline.get("stages") if isinstance(pipeline, dict) else None) or {}
+    for name, spec in found.items():
+        if not isinstance(spec, dict) or _OTHER.intersection(spec) or "${" in str(spec):
+            raise LoopError(
+                f"{PIPELINE}: stage {name} is a template, or runs in another folder",
+                f"files by their names, and none of {', '.join(sorted(_OTHER))} or ${{…}}",
+                "write each stage out",
+            )
+    return [_stage(str(name), spec) for name, spec in found.items()]
 
 
 def of(home: Path = Path()) -> list[Stage]:

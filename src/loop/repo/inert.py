@@ -18,6 +18,7 @@ _STEERING = {  # what DVC, git, make and pytest obey in whatever folder it lies
 _LOADED = {"sitecustomize.py", "usercustomize.py", "pyvenv.cfg", ".python-version", "uv.toml"}
 _ENDS = {".pth", ".so", ".pyc"}
 _ENVIRONMENT = {".venv", ".tools"}
+_NAMED = _STEERING | _LOADED | _ENDS | {".dvc", ".py"}  # kinds of what steers
 _MACHINERY = {  # where what makes, judges or builds lies
     *("src", ".github", ".ci", "deploy", "Makefile", "dvc.yaml", "uv.lock", "pyproject.toml"),
     *("requirements-uv.txt", "bentofile.yaml", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg"),
@@ -76,11 +77,12 @@ def shown(paths: Iterable[str], known: Callable[[str], bool] = bool) -> list[str
 
 
 def _kind(path: str) -> tuple[int, str]:
-    """A rank, and one of a few names."""
+    """A rank, and one of a few names, whatever names somebody gives to files."""
     place = PurePosixPath(path)
     if steers(path):
         folders = (_ENVIRONMENT | {".dvc"}).intersection(place.parts)
-        return 0, min(folders, default=place.name if place.name in _STEERING | _LOADED else place.suffix)
+        name = place.name if place.name in _STEERING | _LOADED else place.suffix
+        return 0, min(folders, default=name if name in _NAMED else "packages' own files")
     if _top(path) in _MACHINERY:
         two = "/".join(place.parts[:2])
         return 1, two if two in ("src/loop", "src/problem", ".github/workflows") else _top(path)

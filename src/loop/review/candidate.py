@@ -59,7 +59,9 @@ def take() -> Candidate:
     """
     _up_to_date()
     made = lineage.load()
-    dvc_lock.hold(dvc_lock.named(load(PIPELINE_LOCK)))
+    lock = load(PIPELINE_LOCK)
+    dvc_lock.hold(dvc_lock.named(lock))
+    dvc_lock.hold_added(lock)
     dvc_lock.hold(made["data"], LINEAGE)
     found = Candidate(
         model=model_file.read(MODEL, made["model"]["sha256"], problem_model.TRUSTED),

@@ -25,6 +25,7 @@ AT_ONCE = 500  # keys of one query
 KEPT_MAX = 100_000  # rows of a file that a process remembers
 TIMEOUT, ANSWER_MAX = 0.1, 0.3  # seconds that a store on the network may be silent, and take for an answer
 READ_MAX, STEPS = 1.0, 100_000  # seconds that a read of a file may take; after how many steps that is asked
+TABLE = "CREATE TABLE online (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID"  # a view could take for ever
 LONGEST, MADE_MAX = 2**16, 2**26  # bytes of a row that are read; of what one step may make
 
 
@@ -113,7 +114,7 @@ class SqliteStore:
             writer = sqlite3.connect(draft)
             try:
                 writer.execute("PRAGMA journal_mode = OFF")  # a draft that fails is dropped whole
-                writer.execute("CREATE TABLE online (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID")
+                writer.execute(TABLE)
                 writer.executemany("INSERT INTO online VALUES (?, ?)", rows)
                 writer.execute("INSERT INTO online VALUES ('', ?)", (as_of.encode(),))
                 writer.commit()
@@ -139,6 +140,11 @@ class SqliteStore:
             self._reader.text_factory = lambda text: text.decode(errors="replace")
             self._reader.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MADE_MAX)
             self._reader.set_progress_handler(lambda: time.monotonic() > self._until, STEPS)
+            self._until = time.monotonic() + READ_MAX
+            made = self._reader.execute("SELECT sql FROM sqlite_master WHERE name = 'online'").fetchone()
+            if made != (TABLE,):
+                self.close()
+                raise OSError(f"{self.path} holds another table than ours: run `loop materialize`")
             self._version, self._kept = version, {}
         return self._reader
 

@@ -7,26 +7,32 @@ from pathlib import Path
 
 from loop.base import program
 from loop.base.errors import LoopError
+from loop.repo import machinery
 from loop.repo.git import git
 from loop.settings import renamed
-from loop.settings.paths import PARAMS
+from loop.settings.paths import BEGUN, PARAMS
 from loop.settings.yaml_file import load
 from loop.setup.need import Need, written
 
 TIMEOUT = 300  # seconds
+SHOWN = 5  # files that are named
 
 
 def needs() -> list[Need]:
     """Every need of this machine."""
+    own = BEGUN.is_file()
+    edited = machinery.edited(Path.cwd()) if own else []
+    shown = ", ".join(edited[:SHOWN]) + (f" and {len(edited) - SHOWN} more" if edited[SHOWN:] else "")
     checks: dict[str, Callable[[], bool]] = {
         "environment": _locked,
         "names": lambda: not renamed.keys(load(PARAMS)) and not renamed.of_problem(),
         "results": lambda: _dvc("status", "--json").strip() in ("", "{}"),
         "remote": lambda: bool(_dvc("remote", "list").strip()),
         "browser": lambda: shutil.which("chromedriver") is not None,
+        "machinery": lambda: not edited,
         "act": lambda: shutil.which("go") is not None or shutil.which("act") is not None,
     }
-    return written("machine.yaml.j2", checks)
+    return written("machine.yaml.j2", checks, own=own, edited=shown)
 
 
 def at_root() -> None:
