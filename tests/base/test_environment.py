@@ -209,6 +209,14 @@ def test_make_ui_starts_nothing_for_a_server_without_an_address(server):
     assert done.stdout == "the runs are on the server that MLFLOW_TRACKING_URI names: look at them there\n"
 
 
+def test_make_ui_says_in_one_message_that_a_database_cannot_be_asked():
+    command = ["make", "-s", "-o", "setup", "ui"]
+    asked = os.environ | {"MLFLOW_TRACKING_URI": "nosuch://me:word@127.0.0.1:9/runs"}
+    done = subprocess.run(command, cwd=ROOT, env=asked, capture_output=True, text=True, check=False)
+    assert done.stderr.startswith("error: MLflow at nosuch://…@127.0.0.1:9/runs does not answer")
+    assert not {"Traceback", "word"} & set(done.stderr.split())
+
+
 SETTINGS = {
     "diff.orderFile": "order",
     "diff.relative": "true",
