@@ -66,7 +66,10 @@ audit: setup  ## known vulnerabilities of the locked packages
 ui: setup  ## look at the runs in MLflow, on http://127.0.0.1:5000
 	@case "$${MLFLOW_TRACKING_URI:-}" in \
 	  [Hh][Tt][Tt][Pp]*) echo "the runs are on the server: $$MLFLOW_TRACKING_URI" | sed -E 's#//.*@#//…@#; s#\?.*##' ;; \
-	  *) exec $(RUN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port 5000 ;; \
+	  [Dd]atabricks*|[Uu][Cc]:*|arn:*) echo "the runs are on the server that MLFLOW_TRACKING_URI names: look at them there" ;; \
+	  *) test -z "$${MLFLOW_TRACKING_URI:-}" || \
+	       $(RUN)/python -c 'from loop.base.errors import guard; from loop.model import tracking; guard(tracking.connect)' || exit; \
+	     exec $(RUN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port 5000 ;; \
 	esac
 
 docs: setup $(if $(PICTURES),$(MERMAID))  ## write the pages that are made from the code; with PICTURES=1 the README's pictures too

@@ -199,6 +199,24 @@ def test_make_ui_says_where_the_runs_are_and_no_part_of_a_password(server, shown
     assert done.stdout == f"the runs are on the server: {shown}\n"
 
 
+@pytest.mark.parametrize(
+    "server", ["databricks", "databricks://team", "databricks-uc", "uc:https://me:word@a"]
+)
+def test_make_ui_starts_nothing_for_a_server_without_an_address(server):
+    command = ["make", "-s", "-o", "setup", "ui"]
+    asked = os.environ | {"MLFLOW_TRACKING_URI": server}
+    done = subprocess.run(command, cwd=ROOT, env=asked, capture_output=True, text=True, check=True)
+    assert done.stdout == "the runs are on the server that MLFLOW_TRACKING_URI names: look at them there\n"
+
+
+def test_make_ui_says_in_one_message_that_a_database_cannot_be_asked():
+    command = ["make", "-s", "-o", "setup", "ui"]
+    asked = os.environ | {"MLFLOW_TRACKING_URI": "nosuch://me:word@127.0.0.1:9/runs"}
+    done = subprocess.run(command, cwd=ROOT, env=asked, capture_output=True, text=True, check=False)
+    assert done.stderr.startswith("error: MLflow at nosuch://…@127.0.0.1:9/runs does not answer")
+    assert not {"Traceback", "word"} & set(done.stderr.split())
+
+
 SETTINGS = {
     "diff.orderFile": "order",
     "diff.relative": "true",
@@ -216,6 +234,11 @@ SETTINGS = {
     "trailer.separators": "=",
     "clone.defaultRemoteName": "other",
     "push.followTags": "true",
+    "color.grep": "always",
+    "commit.gpgSign": "true",
+    "commit.cleanup": "strip",
+    "push.gpgSign": "true",
+    "push.pushOption": "ci.skip",
 }
 
 
@@ -253,12 +276,14 @@ def test_a_persons_settings_of_git_change_no_output(place):
         ["status", "--porcelain"],
         ["diff", "--name-only", "HEAD"],
         ["diff", "--numstat", "HEAD"],
+        ["grep", "--files-with-matches", "2", "HEAD", "--", "a"],
     )
     before = [git(*question, cwd=place) for question in questions]
     assert all(before)
     with_settings(place)
     assert [git(*question, cwd=place) for question in questions] == before
-    git("commit", "-qam", "Größe", cwd=place)
+    git("commit", "-qam", "Größe\n\n#1 is why", cwd=place)
+    assert git("log", "-1", "--format=%b", cwd=place) == "#1 is why"
     assert before[0] == git(*questions[0], cwd=place) == "Größe Größe"
 
 

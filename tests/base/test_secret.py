@@ -27,12 +27,21 @@ def test_a_password_that_should_have_been_escaped_is_hidden(secret):
     assert hidden(f"postgresql://user:{secret}@host/runs") == "postgresql://…@host/runs"
 
 
-@pytest.mark.parametrize("name", ["token", "access_token", "sig", "X-Amz-Signature", "password", "api_key"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("token", "access_token", "private_token", "X-Amz-Security-Token", "sig", "X-Amz-Signature"),
+        *("X-Goog-Signature", "X-Amz-Credential", "password", "sslpassword", "passwd", "pwd"),
+        *("client_secret", "secret", "api_key", "apikey", "AWSAccessKeyId"),
+    ],
+)
 def test_a_secret_of_a_query_is_hidden(name):
     assert hidden(f"https://host/a?x=1&{name}=s3cret&y=2") == f"https://host/a?x=1&{name}=…&y=2"
 
 
-@pytest.mark.parametrize("text", ["https://host/a?x=1", "mail a@b.example", "http://host:5000/a@b", "a: b@c"])
+@pytest.mark.parametrize(
+    "text", ["https://host/a?x=1&design=2&keys=3", "mail a@b.example", "http://host:5000/a@b", "a: b@c"]
+)
 def test_what_is_no_login_stays(text):
     assert hidden(text) == text
 

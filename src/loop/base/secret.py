@@ -5,10 +5,11 @@ import re
 from typing import Any
 
 _LOGIN = re.compile(  # also of a password that holds a slash, which no address may, and is not a port
-    r"([A-Za-z][A-Za-z0-9+.-]*://)(?:[^/\s'\"<>]*|[^/:@\s'\"<>]*:(?!\d+/)[^\s'\"<>]*)@"
+    r"([A-Za-z][A-Za-z0-9+.-]{0,30}://)(?:[^/\s'\"<>]*|[^/:@\s'\"<>]*:(?!\d+/)[^\s'\"<>]*)@"
 )
-_QUERY = re.compile(
-    r"([?&](?:access_?token|token|sig|signature|x-amz-signature|password|api_?key)=)[^&\s'\"<>]+",
+_QUERY = re.compile(  # `sslpassword`, `X-Amz-Security-Token` and `client_secret` are secrets too
+    r"([?&;](?:sig|[\w.-]{0,40}(?:token|secret|passw(?:or)?d|pwd|passphrase|signature|credential|(?:api|access)[_-]?key)"
+    r"(?:id)?)=)[^&;\s'\"<>]+",
     re.IGNORECASE,
 )
 
