@@ -247,6 +247,7 @@ class Repo:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
         return clean | {
             "PYTHONPATH": str(self.path / "src"),
+            "PYTEST_DEBUG_TEMPROOT": os.environ["WARM_BIN"],  # pytest removes what earlier runs left
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         }
 
