@@ -9,7 +9,7 @@ from loop.setup import machine
 from loop.setup.need import State, examine
 
 FILES = {
-    "pyproject.toml": '[project]\nname = "loop"\nversion = "1.2.0"\n',
+    "pyproject.toml": '[project]\nname = "loop"\n[tool.loop]\nversion = "1.2.0"\n',
     "Makefile": "run:\n",
     "src/loop/one.py": "ONE = 1\n",
     "src/loop/two.py": "TWO = 2\n",
@@ -38,8 +38,8 @@ def need():
 
 def test_a_copy_knows_its_problem_its_version_and_the_files_of_its_machinery(copy):
     found = machinery.recorded(copy)
-    assert (found["problem"], found["version"]) == ("own", "1.2.0")
-    assert set(found["machinery"]) == {"Makefile", "src/loop/one.py", "src/loop/two.py"}
+    assert (found.problem, found.version) == ("own", "1.2.0")
+    assert set(found.machinery) == {"Makefile", "src/loop/one.py", "src/loop/two.py"}
 
 
 def test_a_problem_of_ones_own_is_no_edit_of_the_machinery(copy):

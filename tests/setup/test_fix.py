@@ -6,7 +6,7 @@ import yaml
 from conftest import ROOT
 from loop.base.errors import LoopError
 from loop.settings import renamed
-from loop.setup import fix
+from loop.setup import fix, migrations
 
 OLD = """\
 # A comment above.
@@ -63,7 +63,7 @@ def place(tmp_path, monkeypatch):
 
 
 def test_names_change_and_comments_and_layout_stay(place, capsys):
-    fix.main()
+    migrations.main()
     assert (place / "params.yaml").read_text() == NEW
     metrics = (place / "src/problem/metrics.py").read_text()
     assert metrics == METRICS.replace("def cohorts", "def subgroups").replace("(cohorts,)", "(subgroups,)")
@@ -77,10 +77,10 @@ def test_names_change_and_comments_and_layout_stay(place, capsys):
 
 
 def test_a_second_time_changes_nothing(place, capsys):
-    fix.main()
+    migrations.main()
     before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
     capsys.readouterr()
-    fix.main()
+    migrations.main()
     assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
     assert capsys.readouterr().out == "nothing has an old name\n"
 
@@ -105,7 +105,7 @@ UNSAFE = {
 def test_params_that_cannot_be_edited_safely_stay_and_the_error_says_what_to_write(place, text):
     (place / "params.yaml").write_text(text)
     with pytest.raises(LoopError, match=r"params\.yaml cannot be replaced") as caught:
-        fix.main()
+        migrations.main()
     assert "by hand: `" in caught.value.todo
     assert (place / "params.yaml").read_text() == text
 
@@ -120,12 +120,12 @@ TAKEN = {
 def test_a_module_that_cannot_be_edited_safely_stays(place, text):
     (place / "src/problem/metrics.py").write_text(text)
     with pytest.raises(LoopError, match=r"metrics\.py cannot be replaced") as caught:
-        fix.main()
+        migrations.main()
     assert "`cohorts` is `subgroups` now" in caught.value.todo
     assert (place / "src/problem/metrics.py").read_text() == text
 
 
 def test_a_tree_without_params_has_nothing_to_rename(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    fix.main()
+    migrations.main()
     assert capsys.readouterr().out == "nothing has an old name\n"

@@ -76,7 +76,7 @@ def test_it_is_one_commit_and_nothing_that_speaks_of_the_example_is_left(shop):
         f"{DOCS}/review.md",
     } <= set(listed)
     assert not [name for name in listed if name.startswith(("benchmarks/", "tests/system/"))]
-    assert machinery.recorded(shop.path)["machinery"]
+    assert machinery.recorded(shop.path).machinery
     assert machinery.edited(shop.path) == []
     assert "part: [1/1]\n" in shop.text(".github/workflows/checks.yml"), "its tests are few"
 

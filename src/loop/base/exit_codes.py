@@ -12,6 +12,7 @@ MONITOR = {
     "loss": 4,
     "no data": 5,
 }
+UPDATE = {"done": 0, "no later version": 0, "conflicts": 6}
 
 
 def text(table: dict[str, int]) -> str:
@@ -24,4 +25,7 @@ def _either(names: list[str]) -> str:
     return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-HELP = f"Exit codes: {text(GENERAL)}. For review: {text(REVIEW)}. For monitor: {text(MONITOR)}."
+_OF = {"review": REVIEW, "monitor": MONITOR, "update": UPDATE}
+HELP = f"Exit codes: {text(GENERAL)}." + "".join(
+    f" For {name}: {text(table)}." for name, table in _OF.items()
+)

@@ -52,6 +52,9 @@ def init(
         typer.Option(help="A scikit-learn Pipeline that there is: FILE.skops, or module:name."),
     ] = None,
     name: Annotated[str | None, typer.Option(help="What people call it; the file's name by default.")] = None,
+    template: Annotated[
+        str | None, typer.Option(help="Where the template lives, for `loop update`; by default as it says.")
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="In spite of uncommitted work, or of a problem that is there.")
     ] = False,
@@ -82,7 +85,7 @@ def init(
         leave_out=tuple(filter(None, (leave_out or "").split(","))),
         name=name,
     )
-    begin.main(data, options, table=table, model=model, force=force, dry_run=dry_run)
+    begin.main(data, options, table=table, model=model, template=template, force=force, dry_run=dry_run)
 
 
 @commands.command()
@@ -100,3 +103,47 @@ def doctor(
     from loop.setup import doctor as examination
 
     raise typer.Exit(examination.main(rename=fix))
+
+
+@commands.command()
+def update(
+    to: Annotated[str | None, typer.Option(help="The version, such as 1.2.0; the newest by default.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", help="The template's address, a path or a bundle; as recorded by default."),
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="This file alone, as a fix that is urgent; may repeat.")
+    ] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option(help="Leave this file as it is here, whatever is new; may repeat.")
+    ] = None,
+    take: Annotated[
+        list[str] | None, typer.Option(help="Take this file from the template, over edits; may repeat.")
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Say what would change, write nothing.")] = False,
+    out: Annotated[
+        str | None, typer.Option(help="In a workflow: leave it in this folder, and write no branch.")
+    ] = None,
+    offer: Annotated[
+        str | None, typer.Option("--open", help="In a workflow: open the pull request of such a folder.")
+    ] = None,
+) -> None:
+    """Bring a later version of the template, as a branch with one commit, for the review to judge.
+
+    Files of the machinery are merged three ways. Your problem, params and data are touched by named
+    migrations of their formats alone. Nothing is written before all of it can be.
+
+    Exit codes: 0 done or no later version, 1 refused, 2 an option is wrong, 6 conflicts, each named.
+
+    Example: loop update --to 1.2.0
+    """
+    from pathlib import Path
+
+    from loop.update import open_update
+    from loop.update import update as updating
+
+    if offer is not None:
+        raise typer.Exit(open_update.main(Path(offer)))
+    wanted = updating.Wanted(to, source, only or (), keep or (), take or ())
+    raise typer.Exit(updating.main(wanted, check=check, out=Path(out) if out else None))

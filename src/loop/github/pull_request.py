@@ -21,6 +21,7 @@ from loop.repo import default_branch, remote
 from loop.repo.git import git
 
 TRACKING = "refs/remotes/origin"
+FORBIDDEN = "not permitted to create"  # GitHub's words where Actions may open none
 
 
 @dataclass(frozen=True)

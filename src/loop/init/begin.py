@@ -10,11 +10,12 @@ import pandas as pd
 
 from loop.base import files, program
 from loop.base.errors import LoopError, UsageError
+from loop.base.secret import hidden
 from loop.init import data_file, given_model, problem_files, query_data, template_parts
 from loop.init.guess import guess
 from loop.init.guessed import Guess, Options
 from loop.kit.models import Task
-from loop.repo import machinery
+from loop.repo import machinery, remote
 from loop.repo.git import git
 from loop.settings.paths import BEGUN, PARAMS, PIPELINE
 
@@ -23,7 +24,14 @@ README = "README.md"
 
 
 def main(
-    data: str, options: Options, *, table: str | None, model: str | None, force: bool, dry_run: bool
+    data: str,
+    options: Options,
+    *,
+    table: str | None,
+    model: str | None,
+    template: str | None,
+    force: bool,
+    dry_run: bool,
 ) -> None:
     """Look at the data, say what they are taken for, write the problem and commit it."""
     if not (PARAMS.is_file() and PIPELINE.is_file()):
@@ -56,18 +64,19 @@ def main(
             "a clean one: what is the template's own is removed, and all is one commit",
             "commit or stash them, or say --force",
         )
+    home = _template(template)
     if place and Path(data).is_file() and Path(data).stat().st_size > LARGE:
         size = Path(data).stat().st_size / 1e6
         print(f"note: git will carry the {size:.0f} MB of {data}: a DVC remote or a query would be lighter")
     if place:
         _copy(Path(data).resolve(), place)
-    _write(place, texts, found, called)
+    _write(place, texts, found, called, home)
     print(f"\nwritten, and committed: {git('log', '-1', '--format=%h %s')}\nnext: make run")
 
 
 def _again(texts: dict[str, str], called: problem_files.Names) -> None:
     """A second run changes nothing. Raises LoopError where it would write something else."""
-    own = machinery.recorded(Path.cwd())["problem"]
+    own = machinery.recorded(Path.cwd()).problem
     if own == called.table:
         print(f"\nthis repository holds {called.title} already: nothing is changed (--force writes it anew)")
         return
@@ -76,6 +85,25 @@ def _again(texts: dict[str, str], called: problem_files.Names) -> None:
         "the template as it comes, with its example",
         "use the template anew, or say --force to write this problem in its place",
     )
+
+
+def _template(given: str | None) -> str | None:
+    """Where later versions come from: as said, as the template says, or origin with a tag of this version.
+
+    Raises UsageError for an address that holds a password.
+    """
+    if given and hidden(given) != given:
+        raise UsageError(
+            "the address of --template holds a password",
+            f"one without: {BEGUN} keeps it",
+            "let git ask a credential helper",
+        )
+    here = Path.cwd()
+    if known := given or machinery.address(here):
+        return known
+    tagged = git("tag", "--list", f"v{machinery.version(here)}") and remote.remote()
+    origin = git("config", "remote.origin.url") if tagged else ""
+    return origin if origin and hidden(origin) == origin else None
 
 
 def _copy(source: Path, place: Path) -> None:
@@ -88,16 +116,15 @@ def _copy(source: Path, place: Path) -> None:
         copy(source, place)
 
 
-def _write(place: Path | None, texts: dict[str, str], found: Guess, called: problem_files.Names) -> None:
+def _write(
+    place: Path | None, texts: dict[str, str], found: Guess, called: problem_files.Names, template: str | None
+) -> None:
     root = Path.cwd()
-    template_parts.remove(root)
+    template_parts.adopt(root, place, steps=template_parts.STEPS in texts)
     for name, text in texts.items():
         files.write_text(root / name, text.rstrip("\n") + "\n")
     files.write_text(root / README, problem_files.readme(found, called).rstrip("\n") + "\n")
-    template_parts.one_part(root)
-    template_parts.unlock(root)
-    template_parts.stages(root, place, steps=template_parts.STEPS in texts)
-    machinery.record(root, called.table)
+    machinery.record(root, called.table, template)
     places = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     if ruff := shutil.which("ruff", path=places):
         written = [name for name in texts if name.endswith(".py")]

@@ -1,7 +1,12 @@
-"""What is the template's own and leaves with its example: data, results, tests of the machinery, pages."""
+"""What is the template's own and leaves with its example: data, results, tests of the machinery, pages.
+
+`python -m loop.init.template_parts [SOURCE [STEPS]]` leaves of a checkout of the template what a copy holds
+of it: `loop update` compares versions so. It needs no package but those that every version has.
+"""
 
 import re
 import shutil
+import sys
 from pathlib import Path
 
 from loop.base import files
@@ -22,6 +27,20 @@ KEPT_TESTS = {"contract", "problem", "conftest.py", "support"}  # of any problem
 KEPT_SUPPORT = {"closure.py", "states.py", "warm"}
 STEPS = "src/problem/steps.py"
 LINK = re.compile(r"!?\[([^\]]*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
+
+
+def adopt(root: Path, source: Path | None, *, steps: bool) -> None:
+    """Leave what a copy holds whose source reads the files at `source`, with or without steps of its own."""
+    remove(root)
+    one_part(root)
+    unlock(root)
+    stages(root, source, steps=steps)
+
+
+def source_of(text: str) -> tuple[str, bool]:
+    """Of the dvc.yaml of a copy: the path that its source reads, if one, and whether it has own steps."""
+    found = re.search(r"^      - (data/source/.*)$", text, re.MULTILINE)
+    return (found[1] if found else "", f"      - {STEPS}\n" in text)
 
 
 def remove(root: Path) -> None:
@@ -95,3 +114,8 @@ def stages(root: Path, source: Path | None, *, steps: bool) -> None:
     if source:
         lines.insert(lines.index("    deps:\n") + 1, f"      - {source.as_posix()}\n")
     files.write_text(path, "".join(lines))
+
+
+if __name__ == "__main__":
+    _source, _steps = [*sys.argv[1:], "", ""][:2]
+    adopt(Path.cwd(), Path(_source) if _source else None, steps=bool(_steps))

@@ -1,7 +1,8 @@
-"""The machinery of a copy, which nobody there edits: its version, and the hashes of its files."""
+"""The machinery of a copy, which nobody there edits: whence it comes, its version, the hashes of its files."""
 
 import json
 import tomllib
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,41 +17,78 @@ PARTS = (
 )
 
 
-def record(root: Path, problem: str) -> None:
-    """Write which problem the copy holds, and which machinery: the version, and sha256 by path."""
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    files.write_json(
-        root / BEGUN, {"problem": problem, "version": project["version"], "machinery": _hashes(root)}
-    )
+@dataclass(frozen=True)
+class Record:
+    """Which problem a copy holds, the template's address and version, and sha256 of its machinery by path.
 
-
-def recorded(root: Path) -> dict[str, Any]:
-    """What `record` wrote, the machinery empty for a copy that began before it was recorded.
-
-    Raises LoopError for a file that is not of that form.
+    `taken` says which files came from another version, alone. Nothing but the problem is known of a copy that
+    began before the rest was recorded.
     """
+
+    problem: str
+    version: str | None = None
+    template: str | None = None
+    taken: dict[str, str] = field(default_factory=dict)
+    machinery: dict[str, str] = field(default_factory=dict)
+
+
+def record(root: Path, problem: str, template: str | None = None) -> None:
+    """Write which problem the copy in `root` holds, and which machinery."""
+    write(root, Record(problem, version(root), template, {}, hashes(root)))
+
+
+def write(root: Path, found: Record) -> None:
+    """Write a record; what is not known is left out."""
+    known = {name: value for name, value in asdict(found).items() if value or name == "machinery"}
+    files.write_json(root / BEGUN, known)
+
+
+def recorded(root: Path) -> Record:
+    """What was written. Raises LoopError for a file that is not of that form."""
     try:
-        found = json.loads((root / BEGUN).read_text(encoding="utf-8"))
-        own, came = found["problem"], found.get("machinery", {})
-    except (ValueError, KeyError, TypeError, AttributeError):
-        own, came = None, None
-    if not isinstance(own, str) or not isinstance(came, dict):
+        values = json.loads((root / BEGUN).read_text(encoding="utf-8"))
+        found = Record(**{name: values[name] for name in Record.__annotations__ if name in values})
+    except (ValueError, TypeError):
+        found = None
+    if found is None or not _well_formed(found):
         raise LoopError(
             f"{BEGUN} is not what `loop init` wrote",
             "the name of the problem, and the hashes of the machinery's files",
             f"`git log -- {BEGUN}`, and `git checkout COMMIT -- {BEGUN}` of the newest good one",
         )
-    return {"problem": own, "version": found.get("version"), "machinery": came}
+    return found
 
 
 def edited(root: Path) -> list[str]:
     """Paths of the machinery that are not as they came: changed, gone or new."""
-    came = recorded(root)["machinery"]
-    now = _hashes(root) if came else {}
+    came = recorded(root).machinery
+    now = hashes(root) if came else {}
     return sorted(path for path in {*came, *now} if came.get(path) != now.get(path))
 
 
-def _hashes(root: Path) -> dict[str, str]:
+def version(root: Path) -> str:
+    """The template's version: not the package's, which uv.lock holds, on which every stage depends."""
+    return str(_project(root)["tool"]["loop"]["version"])
+
+
+def address(root: Path) -> str | None:
+    """Where the template says that it lives."""
+    found = _project(root)["project"].get("urls", {}).get("Template")
+    return str(found) if found else None
+
+
+def hashes(root: Path) -> dict[str, str]:
+    """The files of the machinery in a checkout: sha256 by path."""
     listed = git("ls-files", "-co", "--exclude-standard", "-z", "--", *PARTS, cwd=root).split("\0")
     paths = sorted({name for name in listed if name and (root / name).is_file()})
     return {name: files.digest(root / name, "sha256") for name in paths}
+
+
+def _project(root: Path) -> dict[str, Any]:
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def _well_formed(found: Record) -> bool:
+    texts = (found.problem, found.version or "", found.template or "")
+    tables = (found.taken, found.machinery)
+    return all(isinstance(one, str) for one in texts) and all(isinstance(one, dict) for one in tables)

@@ -8,6 +8,8 @@ score   a line in and a line out, see loop.scorer
 feed    SINCE UNTIL NOW FOLDER: examples.parquet and labels.parquet, see loop.monitor.inputs.feed
 why     RECORD ANSWER: a prediction explained, see loop.serve.why
 rerun   the pipeline to its end, from cache, from remote, or made again
+adopt   SOURCE STEPS: of the template, what a copy holds of it, see loop.init.template_parts
+migrate formats of files of a copy, in the current folder, see loop.setup.migrations
 loop    the command line: `run`, `review`, `materialize`
 serve   the model server, which takes --host and --port
 """

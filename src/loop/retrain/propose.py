@@ -18,7 +18,7 @@ from loop.base.warning import warn
 from loop.github import comment, commit_status, issue, pull_request, workflow_output
 from loop.github.client import GitHub
 from loop.github.commit_status import Gate
-from loop.github.pull_request import Change
+from loop.github.pull_request import FORBIDDEN, Change
 from loop.monitor.inputs import past_retrains
 from loop.monitor.inputs.past_retrains import LABEL, PREFIX
 from loop.monitor.report import text as report
@@ -31,7 +31,6 @@ from loop.settings.params import Windows, parse
 from loop.settings.paths import PARAMS
 
 LONGEST = 60_000  # bytes; GitHub refuses a body of more than 65,536 signs, and CML gets it as one argument
-FORBIDDEN = "not permitted to create"  # GitHub's words where the setting is off
 MAY_NOT = "A retrain is ready, and Actions may not open its pull request"
 
 

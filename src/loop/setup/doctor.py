@@ -1,7 +1,7 @@
 """`loop doctor`: what is missing, on this machine and on GitHub, with the command that fixes each."""
 
 from loop.base.errors import LoopError
-from loop.setup import fix, gh, hosted, machine, repository
+from loop.setup import gh, hosted, machine, migrations, repository
 from loop.setup.need import Found, Need, State, examine
 
 APPLY = "loop setup github --apply"
@@ -11,7 +11,7 @@ def main(*, rename: bool = False) -> int:
     """Print how each need stands; 1 if one is missing that is not optional. `rename` old names first."""
     machine.at_root()
     if rename:
-        fix.main()
+        migrations.main()
     print("on this machine")
     found = [_report(need, need.fix) for need in machine.needs()]
     try:

@@ -1,4 +1,4 @@
-"""`loop doctor --fix`: old names become today's in params.yaml and src/problem, and not another sign changes.
+"""Old names become today's in params.yaml and src/problem, and not another sign changes.
 
 A file that cannot be edited so is left as it is, and the error says what to write by hand.
 """
@@ -17,12 +17,20 @@ from loop.settings import renamed, yaml_file
 from loop.settings.paths import PARAMS
 
 
-def main() -> None:
-    """Rename what has an old name, and print each. Raises LoopError for a file that cannot be edited."""
-    pairs = _params() if PARAMS.is_file() else []
-    for name, table in renamed.of_problem().items():
-        pairs += _module(renamed.FOLDER / name, table)
-    print("\n".join(pairs) if pairs else "nothing has an old name")
+def params() -> list[str]:
+    """Rename what has an old name in params.yaml, and say it. Raises LoopError where it cannot be edited."""
+    if not PARAMS.is_file():
+        return []
+    text = PARAMS.read_bytes().decode()
+    old = renamed.keys(yaml_file.mapping(text.encode(), PARAMS))
+    _replace(PARAMS, text, edit(text))
+    return [f"{PARAMS}: {'.'.join(path)} -> {'.'.join((*path[:-1], new))}" for path, new in old.items()]
+
+
+def problem() -> list[str]:
+    """Rename what has an old name in src/problem, and say it. Raises LoopError where it cannot be edited."""
+    found = renamed.of_problem().items()
+    return [pair for name, table in found for pair in _module(renamed.FOLDER / name, table)]
 
 
 def edit(text: str) -> str:
@@ -57,13 +65,6 @@ def edit_module(text: str, table: dict[str, str], path: Path) -> str:
     if taken or ast.dump(ast.parse(changed)) != _expected(text, short):
         raise _by_hand(path, table)
     return changed
-
-
-def _params() -> list[str]:
-    text = PARAMS.read_bytes().decode()
-    old = renamed.keys(yaml_file.mapping(text.encode(), PARAMS))
-    _replace(PARAMS, text, edit(text))
-    return [f"{PARAMS}: {'.'.join(path)} -> {'.'.join((*path[:-1], new))}" for path, new in old.items()]
 
 
 def _module(path: Path, table: dict[str, str]) -> list[str]:

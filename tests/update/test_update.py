@@ -1,0 +1,454 @@
+"""An update of a tiny copy of a tiny template, in good and in bad moments."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from loop.base.errors import LoopError, UsageError
+from loop.repo import machinery
+from loop.repo.git import git
+from loop.update import update
+from loop.update.update import ConflictError, Wanted
+
+PROTOCOL = "src/loop/repo/protocol.json"
+MIGRATE = """
+import json, pathlib
+path = pathlib.Path("params.yaml")
+text = path.read_text()
+path.write_text(text.replace("{old}:", "{new}:"))
+done = ["params.yaml: {old} -> {new}"] if "{old}:" in text else []
+print(json.dumps({{"done": done, "todo": []}}))
+"""
+ADOPT = ["-c", "import os, shutil; shutil.rmtree('benchmarks'); os.remove('CHANGELOG.md')"]
+FIRST = {
+    "pyproject.toml": '[project]\nname = "loop"\n[tool.loop]\nversion = "1.0.0"\n',
+    "dvc.yaml": "stages: {}\n",
+    "Makefile": "".join(f"task{number}:\n" for number in range(30)),
+    "CHANGELOG.md": "# Changelog\n\n## Unreleased\n\n## 1.0.0\n\n- It began.\n",
+    "README.md": "the template's\n",
+    "params.yaml": "the: template's\n",
+    "benchmarks/speed.py": "",
+    "src/loop/one.py": "ONE = 1\n",
+    "src/loop/two.py": "TWO = 2\n",
+    "src/loop/three.py": "THREE = 3\n",
+    ".github/workflows/checks.yml": "on: push\n",
+    "docs/review.md": "A page.\n",
+}
+
+
+class Home:
+    """A repository of literal files."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir()
+        self.git("init", "--quiet", "--initial-branch=main")
+
+    def git(self, *arguments: str) -> str:
+        return git("-c", "user.name=t", "-c", "user.email=t@t", *arguments, cwd=self.path)
+
+    def commit(self, changes: dict[str, str | None]) -> str:
+        for name, text in changes.items():
+            path = self.path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink() if text is None else path.write_text(text)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "-m", "change")
+        return self.git("rev-parse", "HEAD")
+
+
+class Template(Home):
+    """A template with versions, each with migrations of its own."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.version("1.0.0", FIRST)
+
+    def version(self, number: str, changes: dict[str, str | None], renames: tuple[str, str] = ("", "")):
+        old, new = renames if all(renames) else ("nothing", "nothing else")
+        entries = {"adopt": ADOPT, "migrate": ["-c", MIGRATE.format(old=old, new=new)]}
+        own = {
+            PROTOCOL: json.dumps({"version": 2, "entries": entries}),
+            "pyproject.toml": FIRST["pyproject.toml"].replace("1.0.0", number),
+        }
+        self.commit({**own, **changes})
+        self.git("tag", "--force", "-a", f"v{number}", "-m", number)
+
+
+class Copy(Home):
+    """A copy of the template's first version, with a problem of its own."""
+
+    def __init__(self, path: Path, template: Template) -> None:
+        super().__init__(path)
+        self.git("config", "user.name", "ann")
+        self.git("config", "user.email", "ann@own.example")
+        skip = shutil.ignore_patterns(".git")
+        shutil.copytree(template.path, path, dirs_exist_ok=True, ignore=skip)
+        own = {
+            "README.md": "ours\n",
+            "params.yaml": "old: 1  # a comment\n",
+            "src/problem/source.py": "OWN = 1\n",
+            "docs/ours.md": "A page of ours.\n",
+            **{name: None for name in ("benchmarks/speed.py", "CHANGELOG.md")},
+        }
+        self.commit(own)
+        machinery.record(path, "own", str(template.path))
+        self.commit({})
+
+    def text(self, name: str, at: str = "update/1.1.0") -> str:
+        return self.git("show", f"{at}:{name}")
+
+    def state(self) -> tuple[str, ...]:
+        """Refs, what is staged, what differs, and settings: whatever a person may have lost."""
+        status = self.git("status", "--porcelain", "--ignored")
+        return self.git("for-each-ref"), status, self.git("rev-parse", "HEAD"), self.git("config", "--list")
+
+    def changed(self, branch: str = "update/1.1.0") -> set[str]:
+        return set(self.git("diff", "--name-only", "main", branch).split())
+
+
+@pytest.fixture
+def template(tmp_path) -> Template:
+    return Template(tmp_path / "template")
+
+
+@pytest.fixture
+def copy(tmp_path, template, monkeypatch) -> Copy:
+    made = Copy(tmp_path / "copy", template)
+    monkeypatch.chdir(made.path)
+    return made
+
+
+def run(to=None, *, check=False, out=None, **wanted) -> int:
+    return update.main(Wanted(to, **wanted), check=check, out=out)
+
+
+NEXT = {
+    "src/loop/one.py": "ONE = 11\n",
+    "src/loop/two.py": None,
+    "src/loop/new.py": "NEW = 1\n",
+    "README.md": "the template's other\n",
+    "benchmarks/more.py": "",
+    "CHANGELOG.md": "# Changelog\n\n## Unreleased\n\n- Not yet.\n\n## 1.1.0\n\n- One is eleven.\n\n## 1.0.0\n\n- It began.\n",
+}
+
+
+def test_an_untouched_copy_becomes_the_later_version_in_one_commit_on_a_branch(template, copy, capsys):
+    template.version("1.1.0", NEXT)
+    before = copy.state()
+    assert run() == 0
+    assert copy.git("rev-parse", "update/1.1.0^") == copy.git("rev-parse", "main")
+    assert copy.text("src/loop/one.py") == "ONE = 11"
+    assert copy.changed() == {
+        *("src/loop/one.py", "src/loop/two.py", "src/loop/new.py"),
+        *("loop-version.json", "pyproject.toml"),
+    }
+    printed = capsys.readouterr().out
+    assert "One is eleven" in printed
+    assert "It began" not in printed
+    assert "Not yet" not in printed
+    assert "git push origin update/1.1.0 && gh pr create" in " && ".join(printed.split("\n        "))
+    copy.git("branch", "-D", "update/1.1.0")
+    assert copy.state() == before, "no tag, no remote, no setting is left"
+
+
+def test_after_the_update_the_copy_is_of_that_version_and_has_no_edit(template, copy):
+    template.version("1.1.0", NEXT)
+    run()
+    copy.git("switch", "--quiet", "update/1.1.0")
+    assert machinery.recorded(copy.path).version == "1.1.0"
+    assert machinery.edited(copy.path) == []
+    assert run() == 0, "nothing is left to do"
+
+
+def test_an_edit_is_merged_with_the_templates_and_stays_an_edit(template, copy, capsys):
+    lines = FIRST["Makefile"]
+    copy.commit({"Makefile": lines.replace("task1:", "task1: mine"), "docs/review.md": "Our page.\n"})
+    template.version("1.1.0", {"Makefile": lines.replace("task20:", "task20: theirs")})
+    run()
+    assert {"task1: mine", "task20: theirs"} <= set(copy.text("Makefile").split("\n"))
+    assert copy.text("docs/review.md") == "Our page."
+    printed = capsys.readouterr().out
+    assert "merged: read these: 1 (`Makefile`)" in printed
+    assert "left so: 1 (`docs/review.md`)" in printed
+    copy.git("switch", "--quiet", "update/1.1.0")
+    assert machinery.edited(copy.path) == ["Makefile"]
+
+
+def test_an_edit_follows_a_file_that_the_template_moved(template, copy):
+    lines = "".join(f"A{number} = {number}\n" for number in range(30))
+    template.version("1.1.0", {"src/loop/one.py": lines})
+    run()
+    copy.git("merge", "--quiet", "update/1.1.0")
+    copy.commit({"src/loop/one.py": lines.replace("A3 = 3", "A3 = 33")})
+    template.version("1.2.0", {"src/loop/one.py": None, "src/loop/deep/one.py": lines})
+    run()
+    assert "A3 = 33" in copy.text("src/loop/deep/one.py", "update/1.2.0")
+
+
+CONFLICTS = [
+    ("src/loop/one.py", "ONE = 5\n", "ONE = 11\n", "edited here and by the template"),
+    (".github/workflows/checks.yml", "on: pull_request\n", "on: [push]\n", "edited here and by the template"),
+    ("src/loop/two.py", "TWO = 5\n", None, "edited here, and removed by the template"),
+    ("src/loop/one.py", None, "ONE = 11\n", "removed here, and changed by the template"),
+    ("src/loop/own.py", "OWN = 1\n", "OWN = 2\n", "a file here, and new in the template"),
+]
+
+
+@pytest.mark.parametrize(("path", "ours", "theirs", "why"), CONFLICTS)
+def test_a_conflict_is_named_with_its_way_out_and_nothing_is_written(template, copy, path, ours, theirs, why):
+    copy.commit({path: ours})
+    template.version("1.1.0", {path: theirs, "src/loop/three.py": "THREE = 33\n"})
+    before = copy.state()
+    with pytest.raises(ConflictError, match=f"{path}: {why}") as caught:
+        run()
+    assert caught.value.code == 6
+    assert copy.state() == before
+    there = {name: set(copy.git("ls-tree", "-r", "--name-only", "main").split()) for name in "m"}["m"]
+    run(keep=[path])
+    assert path not in copy.changed()
+    assert copy.text("src/loop/three.py") == "THREE = 33"
+    copy.git("branch", "-D", "update/1.1.0")
+    run(take=[path])
+    listed = copy.git("ls-tree", "-r", "--name-only", "update/1.1.0").split()
+    assert (path in listed) == (theirs is not None)
+    assert (path in there) == (ours is not None)
+    if theirs:
+        assert copy.text(path) == theirs.strip()
+
+
+def test_what_was_removed_here_stays_so_and_is_said(template, copy, capsys):
+    copy.commit({"docs/review.md": None})
+    template.version("1.1.0", {"src/loop/one.py": "ONE = 11\n"})
+    run()
+    assert "docs/review.md" not in copy.git("ls-tree", "-r", "--name-only", "update/1.1.0")
+    assert "removed here, and left so: 1 (`docs/review.md`)" in capsys.readouterr().out
+
+
+def test_modes_and_links_are_kept(template, copy):
+    tool, link = template.path / "tool.sh", template.path / "link"
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o755)
+    link.symlink_to("Makefile")
+    template.version("1.1.0", {})
+    run()
+    modes = copy.git("ls-tree", "update/1.1.0", "tool.sh", "link").split()
+    assert [modes[0], modes[4]] == ["120000", "100755"]
+
+
+def test_two_versions_at_once_go_through_the_migrations_of_each(template, copy, capsys):
+    template.version("1.1.0", NEXT, renames=("old", "newer"))
+    template.version("1.2.0", {"src/loop/one.py": "ONE = 12\n"}, renames=("newer", "newest"))
+    run()
+    assert copy.text("params.yaml", "update/1.2.0") == "newest: 1  # a comment"
+    printed = capsys.readouterr().out
+    assert printed.index("`params.yaml: old -> newer`") < printed.index("`params.yaml: newer -> newest`")
+    assert copy.text("src/loop/one.py", "update/1.2.0") == "ONE = 12"
+
+
+def test_a_version_may_be_named_and_the_next_update_goes_on_from_it(template, copy):
+    template.version("1.1.0", NEXT, renames=("old", "newer"))
+    template.version("1.2.0", {"src/loop/one.py": "ONE = 12\n"})
+    run("1.1.0")
+    assert copy.text("params.yaml") == "newer: 1  # a comment"
+    copy.git("merge", "--quiet", "update/1.1.0")
+    run()
+    assert copy.changed("update/1.2.0") == {
+        *("src/loop/one.py", "loop-version.json", "pyproject.toml", PROTOCOL)
+    }
+
+
+def test_a_fix_may_be_taken_alone_and_the_next_update_knows_it(template, copy):
+    template.version("1.1.0", NEXT)
+    template.version("1.2.0", {"src/loop/one.py": "ONE = 12\n"})
+    run("1.1.0", only=["src/loop/one.py"])
+    assert copy.changed("update/1.1.0-in-part") == {"src/loop/one.py", "loop-version.json"}
+    copy.git("merge", "--quiet", "update/1.1.0-in-part")
+    record = machinery.recorded(copy.path)
+    assert (record.version, record.taken) == ("1.0.0", {"src/loop/one.py": "1.1.0"})
+    assert machinery.edited(copy.path) == []
+    run()
+    assert copy.text("src/loop/one.py", "update/1.2.0") == "ONE = 12"
+    assert json.loads(copy.text("loop-version.json", "update/1.2.0")).get("taken") is None
+
+
+def test_check_says_what_would_change_and_writes_nothing(template, copy, capsys):
+    template.version("1.1.0", NEXT)
+    before = copy.state()
+    assert run(check=True) == 0
+    assert "src/loop/new.py" in capsys.readouterr().out
+    assert copy.state() == before
+
+
+def test_history_of_the_template_that_was_merged_by_hand_is_no_conflict(template, copy):
+    template.version("1.1.0", NEXT)
+    options = (
+        "--quiet",
+        "--no-tags",
+        "--no-rebase",
+        "--no-edit",
+        "--allow-unrelated-histories",
+        "-X",
+        "theirs",
+    )
+    copy.git("pull", *options, str(template.path), "v1.1.0")
+    run()
+    assert copy.changed() == {"loop-version.json", "src/loop/two.py"}, "a merge of strangers removes nothing"
+    assert json.loads(copy.text("loop-version.json"))["version"] == "1.1.0"
+
+
+@pytest.mark.parametrize("kind", ["path", "relative", "file", "bundle"])
+def test_a_path_an_address_and_a_bundle_will_do(template, copy, kind):
+    template.version("1.1.0", NEXT)
+    bundle = copy.path.parent / "template.bundle"
+    template.git("bundle", "create", "--quiet", str(bundle), "--tags")
+    places = {
+        "path": str(template.path),
+        "relative": "../template",
+        "file": f"file://{template.path}",
+        "bundle": str(bundle),
+    }
+    run(source=places[kind])
+    assert copy.text("src/loop/one.py") == "ONE = 11"
+    kept = json.loads(copy.text("loop-version.json"))["template"]
+    assert kept == (places["file"] if kind == "file" else str(template.path)), (
+        "a place that lasts is recorded"
+    )
+
+
+def refused(match: str, **wanted) -> str:
+    with pytest.raises(LoopError, match=match) as caught:
+        run(**wanted)
+    return str(caught.value)
+
+
+def test_work_that_is_not_committed_is_refused(template, copy):
+    (copy.path / "Makefile").write_text("mine\n")
+    refused("not committed")
+    copy.git("checkout", "--quiet", "Makefile")
+    (copy.path / "notes.txt").write_text("mine\n")
+    template.version("1.1.0", NEXT)
+    assert run() == 0, "what git does not know is in nobody's way"
+
+
+def test_a_template_that_is_gone_or_without_versions_is_one_message(copy, tmp_path):
+    where = "--from names another address, a path or a bundle"
+    assert where in refused("does not answer", source="https://localhost:1/gone.git")
+    assert where in refused("does not answer", source=str(tmp_path / "nowhere"))
+    empty = Home(tmp_path / "empty")
+    empty.commit({"a": "a"})
+    refused("has no version", source=str(empty.path))
+    empty.git("tag", "v2.0.0")
+    refused("has no tag v1.0.0.*", source=str(empty.path))
+
+
+def test_a_password_in_an_address_is_neither_shown_nor_kept(template, copy):
+    said = refused("does not answer", source="https://ann:hush@localhost:1/gone.git")
+    assert "hush" not in said
+
+
+@pytest.mark.parametrize("source", ["--upload-pack=touch pwned", "ext::sh -c touch% pwned"])
+def test_an_address_runs_nothing(copy, source):
+    with pytest.raises(UsageError):
+        run(source=source)
+    assert not (copy.path / "pwned").exists()
+
+
+def test_a_tag_that_was_moved_is_refused_with_both_hashes(template, copy):
+    template.version("1.0.0", {"src/loop/one.py": "EVIL = 1\n"})
+    template.version("1.1.0", NEXT)
+    said = refused(r"v1\.0\.0 of the template was moved: src/loop/one\.py")
+    assert machinery.recorded(copy.path).machinery["src/loop/one.py"][:12] in said
+    assert not copy.git("branch", "--list", "update/*")
+
+
+def test_a_renamed_problem_is_refused(template, copy):
+    copy.git("mv", "src/problem", "src/rides")
+    copy.commit({})
+    refused("there is no src/problem")
+
+
+@pytest.mark.parametrize("to", ["1.1", "newest", "1.0.0.0", "../1.0.0", "1.9.0", "0.9.0"])
+def test_a_version_that_is_none_or_not_there_or_earlier_is_wrong_usage(template, copy, to):
+    template.version("0.9.0", {})
+    with pytest.raises(UsageError):
+        run(to)
+
+
+def test_the_template_itself_and_a_copy_that_knows_too_little_are_refused(template, copy, monkeypatch):
+    record = json.loads((copy.path / "loop-version.json").read_text())
+    copy.commit({"loop-version.json": json.dumps({**record, "template": None})})
+    assert "loop update --from" in refused("names no template")
+    copy.commit({"loop-version.json": json.dumps({"problem": "own"})})
+    refused("does not say which version")
+    monkeypatch.chdir(template.path)
+    refused("this is the template itself")
+
+
+def test_a_version_that_is_there_already_is_not_made_twice(template, copy):
+    template.version("1.1.0", NEXT)
+    run()
+    refused("update/1.1.0 is there already")
+
+
+def test_a_version_whose_own_code_fails_leaves_all_as_it_was(template, copy):
+    template.version("1.1.0", NEXT)
+    broken = {"version": 2, "entries": {"adopt": ADOPT, "migrate": ["-c", "raise SystemExit('broken')"]}}
+    template.version("1.2.0", {PROTOCOL: json.dumps(broken)})
+    before = copy.state()
+    refused("broken")
+    assert copy.state() == before
+
+
+def test_a_change_of_workflows_says_before_the_push_who_may(template, copy, capsys):
+    template.version("1.1.0", {".github/workflows/checks.yml": "on: [push]\n"})
+    run()
+    assert "gh auth refresh --scopes workflow" in capsys.readouterr().out
+
+
+def test_a_package_of_ones_own_stays_and_the_lock_is_made_anew(template, copy, monkeypatch, tmp_path, capsys):
+    uv = tmp_path / "bin/uv"
+    uv.parent.mkdir()
+    uv.write_text("#!/bin/sh\ngrep mine pyproject.toml > uv.lock\n")
+    uv.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{uv.parent}{os.pathsep}{os.environ['PATH']}")
+    lines = "".join(f"dep{number}\n" for number in range(20))
+    project = FIRST["pyproject.toml"]
+    template.version("1.1.0", {"uv.lock": "theirs 1\n", "pyproject.toml": project + lines})
+    run()
+    copy.git("merge", "--quiet", "update/1.1.0")
+    copy.commit({"pyproject.toml": project + lines.replace("dep3\n", "dep3\nmine\n"), "uv.lock": "mine 1\n"})
+    newer = {"uv.lock": "theirs 2\n", "pyproject.toml": project + lines.replace("dep15\n", "")}
+    template.version("1.2.0", newer)
+    run()
+    assert copy.text("uv.lock", "update/1.2.0") == "mine"
+    uv.write_text("#!/bin/sh\necho offline >&2\nexit 1\n")
+    copy.git("branch", "-D", "update/1.2.0")
+    capsys.readouterr()
+    run()
+    assert copy.text("uv.lock", "update/1.2.0") == "theirs 2"
+    assert "`uv lock` puts your packages in" in capsys.readouterr().out
+
+
+def test_a_kill_at_any_moment_leaves_the_copy_as_it_was(template, copy, monkeypatch):
+    template.version("1.1.0", NEXT)
+    before, calls = copy.state(), []
+    real = subprocess.Popen
+    for stop in (3, 9, 15, 21, 27, 33):
+
+        def killed(*arguments, stop=stop, **more):
+            calls.append(arguments)
+            if len(calls) == stop:
+                raise KeyboardInterrupt
+            return real(*arguments, **more)
+
+        calls.clear()
+        with monkeypatch.context() as patched:
+            patched.setattr("loop.base.program.subprocess.Popen", killed)
+            with pytest.raises(KeyboardInterrupt):
+                run()
+        assert copy.state() == before
