@@ -21,7 +21,7 @@ def of(base, ours, theirs) -> Sides:
 def merged(sides: Sides):
     """What git makes of one file; None for a conflict."""
     base, ours, theirs = (side.get("x") for side in (sides.base, sides.ours, sides.theirs))
-    if ours == theirs or base == theirs:
+    if theirs in (base, ours):
         return sides.ours
     return sides.theirs if base == ours else None
 

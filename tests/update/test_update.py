@@ -93,7 +93,8 @@ class Copy(Home):
             "params.yaml": "old: 1  # a comment\n",
             "src/problem/source.py": "OWN = 1\n",
             "docs/ours.md": "A page of ours.\n",
-            **{name: None for name in ("benchmarks/speed.py", "CHANGELOG.md")},
+            "benchmarks/speed.py": None,
+            "CHANGELOG.md": None,
         }
         self.commit(own)
         machinery.record(path, "own", str(template.path))
@@ -133,7 +134,7 @@ NEXT = {
     "src/loop/new.py": "NEW = 1\n",
     "README.md": "the template's other\n",
     "benchmarks/more.py": "",
-    "CHANGELOG.md": "# Changelog\n\n## Unreleased\n\n- Not yet.\n\n## 1.1.0\n\n- One is eleven.\n\n## 1.0.0\n\n- It began.\n",
+    "CHANGELOG.md": "## Unreleased\n\n- Not yet.\n\n## 1.1.0\n\n- Eleven.\n\n## 1.0.0\n\n- It began.\n",
 }
 
 
@@ -148,7 +149,7 @@ def test_an_untouched_copy_becomes_the_later_version_in_one_commit_on_a_branch(t
         *("loop-version.json", "pyproject.toml"),
     }
     printed = capsys.readouterr().out
-    assert "One is eleven" in printed
+    assert "Eleven" in printed
     assert "It began" not in printed
     assert "Not yet" not in printed
     assert "git push origin update/1.1.0 && gh pr create" in " && ".join(printed.split("\n        "))
@@ -190,35 +191,41 @@ def test_an_edit_follows_a_file_that_the_template_moved(template, copy):
     assert "A3 = 33" in copy.text("src/loop/deep/one.py", "update/1.2.0")
 
 
-CONFLICTS = [
-    ("src/loop/one.py", "ONE = 5\n", "ONE = 11\n", "edited here and by the template"),
-    (".github/workflows/checks.yml", "on: pull_request\n", "on: [push]\n", "edited here and by the template"),
-    ("src/loop/two.py", "TWO = 5\n", None, "edited here, and removed by the template"),
-    ("src/loop/one.py", None, "ONE = 11\n", "removed here, and changed by the template"),
-    ("src/loop/own.py", "OWN = 1\n", "OWN = 2\n", "a file here, and new in the template"),
-]
+CONFLICTS = {
+    "src/loop/one.py": ("ONE = 5\n", "ONE = 11\n", "edited here and by the template"),
+    ".github/workflows/checks.yml": ("on: [a]\n", "on: [b]\n", "edited here and by the template"),
+    "src/loop/two.py": ("TWO = 5\n", None, "edited here, and removed by the template"),
+    "docs/review.md": (None, "Another.\n", "removed here, and changed by the template"),
+    "src/loop/own.py": ("OWN = 1\n", "OWN = 2\n", "a file here, and new in the template"),
+}
 
 
-@pytest.mark.parametrize(("path", "ours", "theirs", "why"), CONFLICTS)
-def test_a_conflict_is_named_with_its_way_out_and_nothing_is_written(template, copy, path, ours, theirs, why):
-    copy.commit({path: ours})
-    template.version("1.1.0", {path: theirs, "src/loop/three.py": "THREE = 33\n"})
-    before = copy.state()
-    with pytest.raises(ConflictError, match=f"{path}: {why}") as caught:
+@pytest.fixture
+def apart(template, copy) -> Copy:
+    """A copy that cannot be merged with the next version."""
+    copy.commit({path: ours for path, (ours, _, _) in CONFLICTS.items()})
+    theirs = {path: their for path, (_, their, _) in CONFLICTS.items()}
+    template.version("1.1.0", {**theirs, "src/loop/three.py": "THREE = 33\n"})
+    return copy
+
+
+def test_conflicts_are_named_with_their_reasons_and_nothing_is_written(apart):
+    before = apart.state()
+    with pytest.raises(ConflictError) as caught:
         run()
     assert caught.value.code == 6
-    assert copy.state() == before
-    there = {name: set(copy.git("ls-tree", "-r", "--name-only", "main").split()) for name in "m"}["m"]
-    run(keep=[path])
-    assert path not in copy.changed()
-    assert copy.text("src/loop/three.py") == "THREE = 33"
-    copy.git("branch", "-D", "update/1.1.0")
-    run(take=[path])
-    listed = copy.git("ls-tree", "-r", "--name-only", "update/1.1.0").split()
-    assert (path in listed) == (theirs is not None)
-    assert (path in there) == (ours is not None)
-    if theirs:
-        assert copy.text(path) == theirs.strip()
+    assert caught.value.why == [f"{path}: {why}" for path, (_, _, why) in sorted(CONFLICTS.items())]
+    assert apart.state() == before
+
+
+def test_the_way_out_of_a_conflict_is_to_keep_or_to_take_a_file(apart):
+    keep = ["src/loop/one.py", "docs/review.md"]
+    run(keep=keep, take=[path for path in CONFLICTS if path not in keep])
+    assert not set(keep) & apart.changed()
+    assert apart.text("src/loop/three.py") == "THREE = 33"
+    assert apart.text("src/loop/own.py") == "OWN = 2"
+    assert apart.text(".github/workflows/checks.yml") == "on: [b]"
+    assert "src/loop/two.py" not in apart.git("ls-tree", "-r", "--name-only", "update/1.1.0")
 
 
 def test_what_was_removed_here_stays_so_and_is_said(template, copy, capsys):

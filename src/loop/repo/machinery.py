@@ -1,4 +1,4 @@
-"""The machinery of a copy, which nobody there edits: whence it comes, its version, the hashes of its files."""
+"""The machinery of a copy, which nobody there edits: its origin, its version, the hashes of its files."""
 
 import json
 import tomllib

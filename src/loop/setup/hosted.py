@@ -12,7 +12,7 @@ from loop.setup.need import Need, written
 
 _REPO = "repos/{owner}/{repo}"
 _USES = re.compile(r"^\s*(?:- )?uses:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
-SCHEDULED = ("monitor.yml", "reproduce.yml")
+SCHEDULED = ("monitor.yml", "reproduce.yml", "update.yml")
 
 
 def needs() -> list[Need]:

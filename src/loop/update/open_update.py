@@ -1,7 +1,7 @@
 """An update brought to GitHub, by the job that may: a pull request, or an issue for what a person must do.
 
 The job that made it ran code of the version that comes, and may write nothing. Of what it left, only the
-form is believed: one commit on top of the default branch, and a text. What a person closed is not opened again.
+form is believed: one commit on top of main, and a text. What a person closed is not opened again.
 """
 
 from pathlib import Path
@@ -76,16 +76,10 @@ def _read(folder: Path) -> Found:
 def _commit(folder: Path, branch: str) -> str:
     """The commit that was left. Raises LoopError where it is not one commit on top of what is here."""
     bundle = str((folder / BUNDLE).resolve())
-    git(
-        "fetch",
-        "--quiet",
-        "--no-tags",
-        "--no-write-fetch-head",
-        bundle,
-        f"+refs/heads/{branch}:refs/update/made",
-    )
-    commit = git("rev-parse", "refs/update/made")
-    git("update-ref", "-d", "refs/update/made")
+    ref = "refs/update/made"
+    git("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", bundle, f"+refs/heads/{branch}:{ref}")
+    commit = git("rev-parse", ref)
+    git("update-ref", "-d", ref)
     parents = git("rev-list", "--parents", "--max-count=1", commit).split()[1:]
     if len(parents) != 1 or not is_ancestor(parents[0], "HEAD"):
         raise LoopError(
@@ -104,9 +98,6 @@ def _ask(github: GitHub, found: Found, why: str) -> int:
 
 def _text(found: Found, why: str) -> str:
     lines = [f"loop update --to {found.version}", *message.pushing(found.branch)]
-    values = {
-        "why": why,
-        "commands": lines,
-        "text": ready(found.text) if not found.conflicts else fenced(found.text.split("\n")),
-    }
+    text = fenced(found.text.split("\n")) if found.conflicts else ready(found.text)
+    values = {"why": why, "commands": lines, "text": text}
     return render("loop.update", "open_update.md.j2", values).strip()

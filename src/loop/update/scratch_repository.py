@@ -1,4 +1,4 @@
-"""A repository of its own that borrows this clone's objects, and is gone in the end: trees, merges and commits."""
+"""A repository that borrows this clone's objects, for trees, merges and commits, and is gone in the end."""
 
 import tempfile
 from collections.abc import Iterator
@@ -76,7 +76,7 @@ class Scratch:
         return git(*arguments, cwd=self.place, text=text, env=env)
 
     def give(self, commit: str, branch: str) -> None:
-        """Bring a commit to this clone as a new branch: the one thing that is written, and whole or not at all."""
+        """Bring a commit to this clone as a new branch: all that is written, whole or not at all."""
         self.git("update-ref", f"refs/heads/{branch}", commit)
         ref = f"refs/heads/{branch}"
         git("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(self.place), f"{ref}:{ref}")

@@ -14,7 +14,7 @@ OWN = frozenset({"README.md", "params.yaml", "dvc.lock", "loop-version.json"})  
 
 @dataclass(frozen=True)
 class Sides:
-    """The template's files at the copy's version (`base`) and at the later one (`theirs`), and the copy's own."""
+    """The template's files at the copy's version (`base`) and at the later one (`theirs`), and the copy's."""
 
     base: Files
     ours: Files

@@ -1,8 +1,8 @@
 """`loop update`: a later version of the template, as a branch with one commit on top of this one.
 
-Each file of the machinery is merged three ways: the template's at this copy's version, the template's at the later
-one, and the copy's. Files that the template does not have are nobody's here but by named migrations of formats,
-which each version between does by its own code. Nothing is written until all of it can be; the working tree never is.
+Each file of the machinery is merged three ways: the template's at this copy's version, the template's at the
+later one, and the copy's. Other files are touched by named migrations of formats alone, which each version
+between does by its own code. Nothing is written until all of it can be; the working tree never is.
 """
 
 from collections.abc import Sequence
@@ -66,13 +66,12 @@ class ConflictError(LoopError):
         super().__init__(
             f"{counted(len(why), 'file')} cannot be merged" + "".join(f"\n    {one}" for one in why),
             "files that one side alone changed; nothing was written",
-            "for each, `--keep FILE` leaves yours, and `--take FILE` takes the template's, which you edit again on "
-            "the branch",
+            "for each, `--keep FILE` leaves yours, `--take FILE` takes the template's, to edit on the branch",
         )
 
 
 def main(wanted: Wanted, *, check: bool, out: Path | None) -> int:
-    """Make the update as a branch; with `check` only say what it would be; with `out` leave it for `--open`."""
+    """Make it as a branch; with `check` only say what it would be, with `out` leave it for `--open`."""
     machine.at_root()
     record = _record()
     with scratch() as place:
@@ -81,9 +80,7 @@ def main(wanted: Wanted, *, check: bool, out: Path | None) -> int:
         current = versions.parse(record.version or "")
         target = _target(known, current, wanted.to)
         if target is None:
-            print(
-                f"nothing to do: this copy has version {record.version}, and the template none that is later"
-            )
+            print(f"nothing to do: no version of the template is later than {record.version}, this copy's")
             return 0
         branch = f"update/{shown(target)}{'-in-part' if wanted.only else ''}"
         if not (check or out) and git("for-each-ref", f"refs/heads/{branch}"):

@@ -1,4 +1,4 @@
-"""The template's versions: the tags `vN.N.N` that an address has, and the files of one as a copy holds them."""
+"""The template's versions: the tags `vN.N.N` of an address, and the files of one as a copy holds them."""
 
 import json
 import re
@@ -125,6 +125,6 @@ def verify(record: Record, version: Version, folder: Path, paths: set[str]) -> N
         raise LoopError(
             f"the tag v{shown(version)} of the template was moved: {path}{more} has the hash "
             f"{(now.get(path) or 'of no file')[:12]}",
-            f"{(record.machinery.get(path) or 'no such file')[:12]}, which {BEGUN} holds since that version came",
+            f"{(record.machinery.get(path) or 'no such file')[:12]}, as {BEGUN} has it since it came",
             "ask who looks after the template; take no version from there until you know why",
         )
