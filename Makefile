@@ -24,7 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE  # each process would compile its libraries ane
 .PHONY: .python help run review serve image test test-fast lint audit setup ui docs bench clean cml
 
 help:  ## list the tasks
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
 
 run: setup  ## run the stages that are out of date, and say how good the model is
 	@$(RUN)/loop run
@@ -80,6 +80,8 @@ bench: setup  ## measure speed, beside peers
 
 clean:  ## remove the environment; data, models and caches stay
 	rm -rf .venv .tools
+
+-include .ci/template.mk
 
 .python:
 	@command -v "$(PYTHON)" >/dev/null || { printf 'error: %s\n  expected: %s\n  to do:    %s\n' \
