@@ -55,7 +55,7 @@ def test_what_was_changed_removed_or_added_is_named(copy):
     (copy / "src/loop/three.py").write_text("")
     assert machinery.edited(copy) == ["src/loop/one.py", "src/loop/three.py", "src/loop/two.py"]
     assert examine(need()).state == State.OPTIONAL
-    assert "by hand: src/loop/one.py, src/loop/three.py, src/loop/two.py" in need().why
+    assert "names a conflict: src/loop/one.py, src/loop/three.py, src/loop/two.py" in need().why
 
 
 def test_of_many_edited_files_a_few_are_named(copy):

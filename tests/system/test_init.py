@@ -7,6 +7,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from sklearn.datasets import load_breast_cancer
 
 from conftest import Repo, copy, copy_sources
@@ -128,6 +129,63 @@ def test_its_own_tests_and_those_of_any_problem_pass_and_lint_finds_nothing(shop
     checked = shop.run("ruff", "check", "src/problem", "tests/problem", check=False)
     assert checked.returncode == 0, checked.stdout
     assert shop.run("ruff", "format", "--check", "src/problem", "tests/problem", check=False).returncode == 0
+
+
+RENAMED = {
+    "src/loop/settings/monitor_settings.py": ("cool_down_days: int", "quiet_days: int"),
+    "src/loop/monitor/decide.py": ("retrain.cool_down_days", "retrain.quiet_days"),
+    "src/loop/settings/renamed.py": (
+        "KEYS = {",
+        'KEYS = {\n    ("monitor", "retrain", "cool_down_days"): "quiet_days",',
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def versions(shop, tmp_path_factory) -> Repo:
+    """The template that the shop came from, and two later versions: one renames a key, one edits a stage."""
+    made = Repo(tmp_path_factory.mktemp("versions") / "template")
+    shop.git("clone", "--quiet", ".", str(made.path))
+    made.git("checkout", "--quiet", "-B", "main", made.git("rev-list", "--max-parents=0", "HEAD"))
+    made.git("config", "user.name", "bob")
+    made.git("config", "user.email", "bob@template.example")
+    made.git("tag", "v0.1.0")
+    for file, (old, new) in RENAMED.items():
+        made.edit(file, old, new)
+    made.append("src/loop/pipeline/train.py", "# A later version.\n")
+    made.commit()
+    made.run("python", ".ci/release", "0.2.0")
+    made.append("Makefile", "# A still later version.\n")
+    made.edit("CHANGELOG.md", "## Unreleased\n", "## Unreleased\n\n- Another thing.\n")
+    made.commit()
+    made.run("python", ".ci/release", "0.3.0")
+    return made
+
+
+def test_later_versions_come_one_by_one_and_the_review_finds_the_same_model(shop, versions, tmp_path):
+    repo = copy(shop, tmp_path / "repo")
+    repo.edit("params.yaml", "cool_down_days: 28", "cool_down_days: 14  # ours")
+    repo.edit("Makefile", ".DEFAULT_GOAL := help", ".DEFAULT_GOAL := test  # ours")
+    repo.commit()
+    model = yaml.safe_load(repo.text("dvc.lock"))["stages"]["train"]["outs"]
+    champion = repo.git("rev-parse", "HEAD")
+    said = repo.run("loop", "update", "--from", str(versions.path), "--to", "0.2.0").stdout
+    assert "`params.yaml: monitor.retrain.cool_down_days -> monitor.retrain.quiet_days`" in said
+    repo.git("merge", "--quiet", "update/0.2.0")
+    assert "quiet_days: 14  # ours\n" in repo.text("params.yaml")
+    repo.run("loop", "update", "--from", str(versions.path))
+    repo.git("switch", "--quiet", "update/0.3.0")
+    assert ".DEFAULT_GOAL := test  # ours" in repo.text("Makefile")
+    assert repo.text("Makefile").endswith("# A still later version.\n")
+    assert machinery.edited(repo.path) == ["Makefile"]
+    changed = repo.git("diff", "--name-only", champion, "HEAD").split()
+    assert not [name for name in changed if name.startswith(("src/problem", "data", "tests/system"))]
+    repo.git("branch", "--force", "main", champion)
+    repo.run("loop", "run")
+    repo.commit()
+    assert yaml.safe_load(repo.text("dvc.lock"))["stages"]["train"]["outs"] == model
+    repo.run("loop", "review", "--against", "main", check=False)
+    assert json.loads(repo.text("review/verdict.json"))["verdict"] in {"no model change", "equivalent"}
 
 
 def test_a_second_run_changes_nothing_and_another_problem_needs_force(shop, tmp_path):

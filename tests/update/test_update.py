@@ -39,10 +39,11 @@ def test_an_untouched_copy_becomes_the_later_version_in_one_commit_on_a_branch(t
         *("src/loop/one.py", "src/loop/two.py", "src/loop/new.py"),
         *("loop-version.json", "pyproject.toml"),
     }
+    said = copy.git("log", "-1", "--format=%B", "update/1.1.0")
+    assert "Eleven" in said
+    assert "It began" not in said
+    assert "Not yet" not in said
     printed = capsys.readouterr().out
-    assert "Eleven" in printed
-    assert "It began" not in printed
-    assert "Not yet" not in printed
     assert "git push origin update/1.1.0 && gh pr create" in " && ".join(printed.split("\n        "))
     copy.git("branch", "-D", "update/1.1.0")
     assert copy.state() == before, "no tag, no remote, no setting is left"

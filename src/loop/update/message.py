@@ -10,6 +10,7 @@ from loop.update.three_way import Outcome
 from loop.update.versions import Version, parse
 
 NAMED = 40  # files of a kind, of which more are counted alone
+NEWS = "\n\n## What is new\n"
 LONGEST = 50_000  # signs, so that GitHub takes it with what is added
 _SECTION = re.compile(r"^(?=## )", re.MULTILINE)
 _HEAD = re.compile(r"## \[?v?(\d+\.\d+\.\d+)\b")
@@ -54,6 +55,11 @@ def _listed(paths: Sequence[str]) -> Markup:
     return ready(f" ({', '.join(map(code, paths))})" if len(paths) <= NAMED else "")
 
 
+def short(whole: str) -> str:
+    """A text without what is new, which may be long: for a terminal."""
+    return whole.partition(NEWS)[0]
+
+
 def changes(changelog: str, since: Version) -> str:
     """The sections of a changelog that are of later versions than one."""
     sections = [(_HEAD.match(part), part) for part in _SECTION.split(changelog)]
@@ -63,7 +69,7 @@ def changes(changelog: str, since: Version) -> str:
 def following(branch: str, *, workflows: bool) -> str:
     """What a person does next, as commands."""
     lines = [
-        f"branch  {branch}, one commit; the working tree is as it was",
+        f"branch  {branch}, one commit, whose message says what is new; the working tree is as it was",
         f"next    git switch {branch} && make run && make review",
         *(f"        {line}" for line in pushing(branch)),
     ]

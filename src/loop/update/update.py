@@ -97,7 +97,7 @@ def main(wanted: Wanted, *, check: bool, out: Path | None) -> int:
         commit = place.commit_of(f"{commit}^{{tree}}", git("rev-parse", "HEAD"), f"{title}\n\n{made.text}")
         if out is not None:
             return _leave(out, made, place, commit)
-        print(made.text)
+        print(message.short(made.text))
         if check:
             print("\nnothing is written: --check")
             return 0
