@@ -294,6 +294,17 @@ def test_a_version_that_is_there_already_is_not_made_twice(template, copy):
     refused("update/1.1.0 is there already")
 
 
+def test_a_version_that_speaks_a_newer_protocol_is_no_hindrance(template, copy):
+    entries = {"adopt": ADOPT, "migrate": ["-c", "print('{}')"]}
+    template.version("1.1.0", {**NEXT, PROTOCOL: json.dumps({"version": 99, "entries": entries})})
+    assert run() == 0
+
+
+def test_a_version_of_before_updates_is_one_message(template, copy):
+    template.version("1.1.0", {**NEXT, PROTOCOL: json.dumps({"version": 2, "entries": {}})})
+    refused("v1.1.0 of the template is from before")
+
+
 def test_a_version_whose_own_code_fails_leaves_all_as_it_was(template, copy):
     template.version("1.1.0", NEXT)
     broken = {"version": 2, "entries": {"adopt": ADOPT, "migrate": ["-c", "raise SystemExit('broken')"]}}

@@ -26,9 +26,11 @@ class Site:
         self.template, self.copy = template, copy
 
     def job(self, name: str) -> None:
-        """A fresh checkout of main, and a token of that job."""
+        """A fresh checkout of main, as deep as the workflow says, and a token of that job."""
         place = self.folder / f"job{self.double.next()}"
-        git(self.folder, "clone", "--quiet", str(self.double.repo()), str(place))
+        deep = JOBS[name]["steps"][0]["with"].get("fetch-depth", 1) == 0
+        depth = () if deep else ("--depth=1",)
+        git(self.folder, "clone", "--quiet", *depth, self.double.repo().as_uri(), str(place))
         git(place, "remote", "set-url", "origin", f"{self.double.url}/{NAME}.git")
         token = f"ghs_{self.double.next()}"
         self.double.tokens[token] = dict(JOBS[name]["permissions"])
@@ -98,6 +100,13 @@ def test_a_later_version_becomes_one_labelled_pull_request_that_says_which_click
     assert git(repo, "show", "update/1.1.0:src/loop/one.py") == "ONE = 11"
     assert site.double.held(pull["number"]), "its review starts by that click"
     assert not site.double.issues
+
+
+def test_in_the_template_itself_and_without_an_address_there_is_nothing_to_do(site, capsys):
+    site.copy.commit({"loop-version.json": None})
+    git(site.copy.path, "push", "--quiet", str(site.double.repo()), "main")
+    assert site.merge() == ""
+    assert "nothing to do" in capsys.readouterr().out
 
 
 def test_without_a_later_version_the_second_job_does_not_run(site):

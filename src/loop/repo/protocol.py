@@ -51,6 +51,14 @@ def of(root: Path) -> Protocol:
     return _read(root / FILE) if (root / FILE).is_file() else FIRST
 
 
+def lasting(root: Path, name: str) -> list[str] | None:
+    """The command of `adopt` or `migrate`, whose form no version changes; None for a checkout without it."""
+    try:
+        return [str(part) for part in json.loads((root / FILE).read_text(encoding="utf-8"))["entries"][name]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def own() -> Protocol:
     """The protocol of the code that runs."""
     return _read(Path(__file__).with_suffix(".json"))

@@ -37,6 +37,10 @@ class Outcome:
     kept: list[str]  # edited here, and left so
     gone: list[str]  # removed here, and left so
 
+    def changed(self) -> list[str]:
+        """What the update changes."""
+        return [*self.replaced, *self.merged, *self.added, *self.removed]
+
 
 def without_own(files: Files) -> Files:
     """The template's files, less those that a copy has of its own."""

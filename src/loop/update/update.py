@@ -73,6 +73,9 @@ class ConflictError(LoopError):
 def main(wanted: Wanted, *, check: bool, out: Path | None) -> int:
     """Make it as a branch; with `check` only say what it would be, with `out` leave it for `--open`."""
     machine.at_root()
+    if out is not None and not (BEGUN.is_file() and machinery.recorded(Path.cwd()).template):
+        print(f"nothing to do: {BEGUN} names no template")
+        return 0
     record = _record()
     with scratch() as place:
         template = Template(_address(wanted, record), place)
@@ -185,7 +188,7 @@ def _made(
         todo += said["todo"]
     todo += _relock(result) if relock else []
     machinery.write(result, _moved(record, target, folder, wanted))
-    workflows = any(path.startswith(WORKFLOWS) for path in (*became.replaced, *became.merged, *became.added))
+    workflows = any(path.startswith(WORKFLOWS) for path in became.changed())
     text = message.text(
         (record.version or "", shown(target)),
         wanted.only,

@@ -9,7 +9,7 @@ from typing import Any
 
 from loop.base import program
 from loop.base.errors import LoopError, UsageError
-from loop.repo import machinery, remote
+from loop.repo import machinery, protocol, remote
 from loop.repo.machinery import Record
 from loop.repo.worktree import Checkout
 from loop.settings.paths import BEGUN
@@ -96,20 +96,18 @@ class Template:
 
     def _entry(self, folder: Path, name: str, cwd: Path, *arguments: str) -> str:
         """What an entry point of a version says; it runs in the environment of this copy."""
-        home = Checkout(folder, Path(sys.executable), None)
-        try:
-            command = home.entry(name)
-        except KeyError:
+        command = protocol.lasting(folder, name)
+        if command is None:
             raise LoopError(
                 f"version {folder.name} of the template is from before `loop update`",
                 f"one that answers to `{name}`",
                 "bring it by hand, and let `loop init` of the newest version write loop-version.json",
-            ) from None
+            )
         return program.run(
-            [*command, *arguments],
+            [sys.executable, *command, *arguments],
             seconds=SECONDS,
             cwd=cwd,
-            env=home.environment(),
+            env=Checkout(folder, Path(sys.executable), None).environment(),
             name=f"`{name}` of version {folder.name}",
             todo="report it to who looks after the template",
         )
