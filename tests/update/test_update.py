@@ -9,7 +9,7 @@ import pytest
 from loop.base.errors import LoopError, UsageError
 from loop.repo import machinery
 from loop.update import update
-from loop.update.update import ConflictError, Wanted
+from loop.update.make_update import ConflictError, Wanted
 from support.template import ADOPT, FIRST, NEXT, PROTOCOL, Copy, Home, Template
 
 
@@ -311,6 +311,10 @@ def test_a_version_whose_own_code_fails_leaves_all_as_it_was(template, copy):
     template.version("1.2.0", {PROTOCOL: json.dumps(broken)})
     before = copy.state()
     refused("broken")
+    mute = {"version": 2, "entries": {"adopt": ADOPT, "migrate": ["-c", "print('done')"]}}
+    template.version("1.3.0", {PROTOCOL: json.dumps(mute)})
+    template.git("tag", "--delete", "v1.2.0")
+    refused("migrations of v1.3.0 answered 'done")
     assert copy.state() == before
 
 

@@ -9,7 +9,7 @@ import yaml
 from conftest import ROOT
 from loop.base.errors import LoopError
 from loop.update import open_update, update
-from loop.update.update import Wanted
+from loop.update.make_update import Wanted
 from support.template import NEXT, Copy, Template
 from workflows.act import CML
 from workflows.double import NAME, git, serve

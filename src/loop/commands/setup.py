@@ -142,8 +142,9 @@ def update(
 
     from loop.update import open_update
     from loop.update import update as updating
+    from loop.update.make_update import Wanted
 
     if offer is not None:
         raise typer.Exit(open_update.main(Path(offer)))
-    wanted = updating.Wanted(to, source, only or (), keep or (), take or ())
+    wanted = Wanted(to, source, only or (), keep or (), take or ())
     raise typer.Exit(updating.main(wanted, check=check, out=Path(out) if out else None))

@@ -17,7 +17,8 @@ from loop.github.pull_request import FORBIDDEN, Change
 from loop.repo.git import git, is_ancestor
 from loop.settings.plain_words import read_json
 from loop.update import message
-from loop.update.update import BUNDLE, MADE, WORKFLOWS
+from loop.update.make_update import WORKFLOWS
+from loop.update.update import BUNDLE, MADE
 
 LABEL = "dependencies"
 _WORKFLOWS = "it changes workflows, which a workflow's own token may not push"

@@ -5,43 +5,25 @@ later one, and the copy's. Other files are touched by named migrations of format
 between does by its own code. Nothing is written until all of it can be; the working tree never is.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from loop.base import environment, files, program
-from loop.base.counted import counted
+from loop.base import files
 from loop.base.errors import LoopError, UsageError
-from loop.base.secret import hidden
 from loop.github import workflow_output
-from loop.init import template_parts
 from loop.repo import machinery
 from loop.repo.git import git
 from loop.repo.machinery import Record
-from loop.repo.worktree import uv
-from loop.settings.paths import BEGUN, ENVIRONMENT_LOCK, PIPELINE
+from loop.settings.paths import BEGUN
 from loop.setup import machine
-from loop.update import message, three_way, versions
+from loop.update import make_update, message, versions
+from loop.update.make_update import ConflictError, Wanted
 from loop.update.scratch_repository import Scratch, scratch
-from loop.update.three_way import Sides
 from loop.update.versions import Template, Version, shown
 
-LOCK = str(ENVIRONMENT_LOCK)
 PROBLEM = Path("src/problem")
-WORKFLOWS = ".github/workflows/"
 MADE = "update.json"
 BUNDLE = "update.bundle"
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What the command line says; paths are files of the machinery."""
-
-    to: str | None = None
-    source: str | None = None
-    only: Sequence[str] = ()
-    keep: Sequence[str] = ()
-    take: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -54,20 +36,6 @@ class Made:
     text: str
     workflows: bool = False  # it changes files that not everybody may push
     conflicts: tuple[str, ...] = ()
-
-
-class ConflictError(LoopError):
-    """Files that both sides changed: nothing was written."""
-
-    code = 6
-
-    def __init__(self, why: Sequence[str]) -> None:
-        self.why = why
-        super().__init__(
-            f"{counted(len(why), 'file')} cannot be merged" + "".join(f"\n    {one}" for one in why),
-            "files that one side alone changed; nothing was written",
-            "for each, `--keep FILE` leaves yours, `--take FILE` takes the template's, to edit on the branch",
-        )
 
 
 def main(wanted: Wanted, *, check: bool, out: Path | None) -> int:
@@ -90,14 +58,14 @@ def main(wanted: Wanted, *, check: bool, out: Path | None) -> int:
             raise LoopError(f"the branch {branch} is there already", "none", f"`git branch -D {branch}`")
         title = f"Update {'files' if wanted.only else 'the machinery'} to version {shown(target)}"
         try:
-            made, commit = _made(template, record, target, known, wanted)
+            found = make_update.make(template, record, target, known, wanted)
         except ConflictError as conflict:
             if out is None:
                 raise
             stopped = Made(shown(target), branch, title, str(conflict), conflicts=tuple(conflict.why))
             return _leave(out, stopped, place, None)
-        made = replace(made, branch=branch, title=title)
-        commit = place.commit_of(f"{commit}^{{tree}}", git("rev-parse", "HEAD"), f"{title}\n\n{made.text}")
+        made = Made(shown(target), branch, title, found.text, found.workflows)
+        commit = place.commit_of(found.tree, git("rev-parse", "HEAD"), f"{title}\n\n{made.text}")
         if out is not None:
             return _leave(out, made, place, commit)
         print(message.short(made.text))
@@ -163,87 +131,6 @@ def _target(known: list[Version], current: Version, to: str | None) -> Version |
     if target < current:
         raise UsageError(f"--to {to}", f"a version later than {shown(current)}", "go back by `git revert`")
     return target if target > current else None
-
-
-def _made(
-    template: Template, record: Record, target: Version, known: list[Version], wanted: Wanted
-) -> tuple[Made, str]:
-    """The update, and a commit of its files. Raises ConflictError."""
-    place, current = template.scratch, versions.parse(record.version or "")
-    between = [one for one in known if current < one <= target]
-    sides, folder = _sides(template, record, target, between)
-    ours = sides.ours
-    sides = three_way.chosen(sides, wanted.only, wanted.keep, wanted.take)
-    relock = len({side.get(LOCK) for side in (sides.base, sides.ours, sides.theirs)}) == 3
-    sides = three_way.chosen(sides, (), (), [LOCK]) if relock else sides
-    tree, paths = place.merge(sides)
-    if tree is None:
-        raise ConflictError([f"{path}: {three_way.conflict(sides, path)}" for path in paths])
-    became = three_way.outcome(replace(sides, ours=ours), place.files(tree))
-    result = place.checkout(place.commit_of(tree, None, "merged"), "result")
-    done, todo = [], []
-    for version in [] if wanted.only else between:
-        said = template.migrated(version, result)
-        done += said["done"]
-        todo += said["todo"]
-    todo += _relock(result) if relock else []
-    machinery.write(result, _moved(record, target, folder, wanted))
-    workflows = any(path.startswith(WORKFLOWS) for path in became.changed())
-    text = message.text(
-        (record.version or "", shown(target)),
-        wanted.only,
-        became,
-        migrations=done,
-        todo=todo,
-        changes="" if wanted.only else message.changes(template.text(target, "CHANGELOG.md"), current),
-    )
-    return Made(shown(target), "", "", text, workflows), place.commit_of(
-        place.tree_of(result), None, "result"
-    )
-
-
-def _sides(template: Template, record: Record, target: Version, between: list[Version]) -> tuple[Sides, Path]:
-    """The three sides, and a checkout of the target. Raises LoopError for a tag that was moved."""
-    current = versions.parse(record.version or "")
-    taken = {path: versions.parse(one) for path, one in record.taken.items()}
-    needed = sorted({current, *between, *taken.values()})
-    template.fetch(needed)
-    source = template_parts.source_of(PIPELINE.read_text(encoding="utf-8"))
-    there = {one: template.adopted(one, source) for one in needed}
-    for version in {current, *taken.values()}:
-        paths = {path for path in record.machinery if taken.get(path, current) == version}
-        versions.verify(record, version, there[version][0], paths)
-    base, theirs = dict(there[current][1]), dict(there[target][1])
-    for path, version in taken.items():
-        three_way.put(base, path, there[version][1])
-        if version > target:
-            three_way.put(theirs, path, base)
-    return Sides(base, template.scratch.files(git("rev-parse", "HEAD")), theirs), there[target][0]
-
-
-def _relock(result: Path) -> list[str]:
-    """Lock the packages of a merged pyproject.toml; what is left to do where no index can be asked."""
-    env = environment.child(("UV_PROJECT", "UV_PYTHON", "VIRTUAL_ENV"))
-    done = program.ask([uv(Path.cwd()), "lock", "--quiet"], seconds=600, cwd=result, env=env)
-    if done.code == 0:
-        return []
-    return [f"{LOCK} is the template's: `uv lock` puts your packages in (it failed here: {done.gist(120)})"]
-
-
-def _moved(record: Record, target: Version, folder: Path, wanted: Wanted) -> Record:
-    """What the copy is of after the update: a path or a bundle is not where later versions come from."""
-    lasting = wanted.source and not Path(wanted.source).exists() and hidden(wanted.source) == wanted.source
-    template = wanted.source if lasting else record.template
-    now = machinery.hashes(folder)
-    if wanted.only:
-        here = {path: now.get(path) for path in wanted.only}
-        kept = {**record.machinery, **here}
-        taken = {**record.taken, **dict.fromkeys(wanted.only, shown(target))}
-        known = {path: hash_ for path, hash_ in kept.items() if hash_}
-        return replace(record, template=template, taken=taken, machinery=dict(sorted(known.items())))
-    later = {path: one for path, one in record.taken.items() if versions.parse(one) > target}
-    now |= {path: record.machinery[path] for path in later if path in record.machinery}
-    return Record(record.problem, shown(target), template, later, dict(sorted(now.items())))
 
 
 def _leave(out: Path, made: Made, place: Scratch, commit: str | None) -> int:

@@ -20,6 +20,7 @@ Version = tuple[int, int, int]
 _NUMBER = r"(0|[1-9]\d{0,5})"
 _VERSION = re.compile(rf"v?{_NUMBER}\.{_NUMBER}\.{_NUMBER}")
 _TAG = re.compile(rf"\trefs/tags/(v{_NUMBER}\.{_NUMBER}\.{_NUMBER})$", re.MULTILINE)
+REPORT = "report it to who looks after the template"
 SECONDS = 300.0  # of a version's own code: it edits a few files
 AWAY = "git fetch there by hand shows why; --from names another address, a path or a bundle"
 
@@ -83,10 +84,13 @@ class Template:
 
     def migrated(self, version: Version, root: Path) -> dict[str, list[str]]:
         """What a version's own migrations did to the files of a copy, and what they leave to a person."""
-        said: dict[str, Any] = json.loads(
-            self._entry(self.scratch.place.parent / f"v{shown(version)}", "migrate", root)
-        )
-        return {name: [str(one) for one in said.get(name, [])] for name in ("done", "todo")}
+        name = f"v{shown(version)}"
+        answer = self._entry(self.scratch.place.parent / name, "migrate", root)
+        try:
+            said: dict[str, Any] = json.loads(answer)
+            return {key: [str(one) for one in said.get(key, [])] for key in ("done", "todo")}
+        except (ValueError, AttributeError, TypeError):
+            raise LoopError(f"the migrations of {name} answered {answer[:80]!r}", "JSON", REPORT) from None
 
     def text(self, version: Version, file: str) -> str:
         """A file of a version as the template has it; nothing where it has none."""
@@ -109,7 +113,7 @@ class Template:
             cwd=cwd,
             env=Checkout(folder, Path(sys.executable), None).environment(),
             name=f"`{name}` of version {folder.name}",
-            todo="report it to who looks after the template",
+            todo=REPORT,
         )
 
 
