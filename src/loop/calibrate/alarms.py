@@ -97,7 +97,7 @@ def proposed(found: Found, rows: pd.DataFrame) -> list[Proposal]:
         return [Proposal("monitor.window_days", None, found.why)]
     one = found.chosen
     says = (
-        f"a loss of the margin is said after {one.days:.0f} days"
+        f"a loss of twice the margin is said after {one.days:.0f} days"
         if np.isfinite(one.days)
         else "no loss is said"
     )

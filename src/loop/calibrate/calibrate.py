@@ -86,8 +86,6 @@ def calibrate(
     text: str, models: int, report: Callable[[str], None], processes: int | None = None
 ) -> Calibration:
     """Everything that the data say of the numbers in `text`, the params.yaml of the working tree."""
-    if not source.TIME:
-        raise LoopError("src/problem/source.py has no TIME", "the time of each table", "see docs/adopt.md")
     before, values = _before(), yaml_file.parse(text)
     here = court()
     train, holdout = here.champion.train, here.champion.holdout
@@ -142,15 +140,14 @@ def _others(court: Court, measured: Measurements, chosen: list[Proposal]) -> lis
     policy, name = court.policy, court.policy.primary.metric
     pairs = [*measured.chosen, *measured.checked]
     luck = {
-        metric: float(np.nanquantile([abs(pair.gains[metric][0]) for pair in pairs], limits.USUAL))
+        metric: margins.usual([abs(pair.gains[metric][0]) for pair in pairs], limits.USUAL)
         for metric in pairs[0].gains
     }
     known = limits.knowledge(measured.windows, measured.guesses)
     jump = policy.leak.jump.metric
     lacks = limits.lacks(jump, measured.windows)
-    width = float(
-        np.nanmedian([(pair.gains[name][2] - pair.gains[name][1]) / 2 for pair in measured.checked])
-    )
+    halves = [(pair.gains[name][2] - pair.gains[name][1]) / 2 for pair in measured.checked]
+    width = margins.usual(halves, 0.5)
     held = measured.windows[2].rows
     model, rows = court.champion.model, court.champion.holdout
     ratios = []
@@ -261,14 +258,23 @@ def _before() -> dict[str, Any]:
 
 
 def _record(found: Calibration, before: dict[str, Any]) -> dict[str, Any]:
-    """What the next calibration compares with: the data, and the numbers that calibrations left.
+    """What the next calibration compares with: data, and the numbers that calibrations left; how they held.
 
     Of a number that a person changed since, the one before: so that it stays the person's.
     """
     numbers: dict[str, Value] = {
         one.key: one.value for one in found.numbers if one.became in ("set", "as it was")
     }
-    return {"data": found.data, "numbers": before.get("numbers", {}) | numbers}
+    held = {
+        "pairs": found.rates.pairs,
+        "verdicts": {name: files.rounded(share) for name, share in found.rates.verdicts.items()},
+        "margins_widened_by_the_same_pairs": found.widened,
+        "smallest_loss_caught": power.smallest(found.power[power.EVERYWHERE]),
+        "false_alarms_a_year": files.rounded(found.alarms.fresh),
+        "faults": len(found.controls),
+        "faults_not_refused": [one.fault for one in found.controls if not one.refused],
+    }
+    return {"data": found.data, "numbers": before.get("numbers", {}) | numbers, "held": held}
 
 
 def _moved(before: dict[str, Any], numbers: list[Number], data: dict[str, Any]) -> list[str]:

@@ -52,6 +52,8 @@ def _power(found: "Calibration") -> str:
             axes.plot(*zip(*known, strict=True), color=colour, marker=mark, linestyle=line, label=text)
         axes.axvline(found.margin, color=INK, linewidth=1, linestyle=":", label="the primary margin")
         axes.set(xlabel="planted loss in the primary metric", ylabel="share refused", xscale="log")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.xaxis.set_minor_formatter(lambda value, _: "")
         axes.set_ylim(-0.03, 1.03)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         axes.legend(loc="lower right")

@@ -44,13 +44,9 @@ def naive(train: pd.DataFrame, rows: int) -> Array:
 def knowledge(windows: Sequence[Window], guesses: Sequence[Window]) -> dict[str, float]:
     """By metric, how much better than a naive guess a model was on average; above zero is better."""
     return {
-        name: float(
-            np.nanmean(
-                [
-                    _loss(metric, value(name, guess.rows)) - _loss(metric, value(name, window.rows))
-                    for window, guess in zip(windows, guesses, strict=True)
-                ]
-            )
+        name: _mean(
+            _loss(metric, value(name, guess.rows)) - _loss(metric, value(name, window.rows))
+            for window, guess in zip(windows, guesses, strict=True)
         )
         for name, metric in metrics.METRICS.items()
     }
@@ -66,17 +62,23 @@ def minimum_requirements(
     found = []
     for name in policy.minimum_requirements:
         metric = metrics.METRICS[name]
+        key = f"review.minimum_requirements.{name}.limit"
         losses = [(_loss(metric, value(name, one.rows)), one.name) for one in windows]
+        losses = [(loss, where) for loss, where in losses if np.isfinite(loss)]
+        if not losses or not np.isfinite(luck[name]):
+            found.append(Proposal(key, None, f"{metric.title} is undefined in every past window"))
+            continue
         worst, where = max(losses)
         limit = worst + luck[name]
-        guessed = max(_loss(metric, value(name, one.rows)) for one in guesses)
+        guesses_of = [_loss(metric, value(name, one.rows)) for one in guesses]
+        guessed = max((loss for loss in guesses_of if np.isfinite(loss)), default=np.inf)
         why = f"the worst window ({where}) reached {_shown(metric, worst)}; luck moves it by {luck[name]:.2g}"
         if guessed > float(np.mean([loss for loss, _ in losses])):  # a guess may be well calibrated
             if limit > guessed:
                 why += f"; a naive guess reaches {_shown(metric, guessed)}"
             limit = min(limit, guessed)
         signed = down(-limit) if metric.better == "higher" else up(limit)
-        found.append(Proposal(f"review.minimum_requirements.{name}.limit", signed, why, explained=True))
+        found.append(Proposal(key, signed, why, explained=True))
     return found
 
 
@@ -142,7 +144,7 @@ def lacks(name: str, windows: Sequence[Window]) -> float:
     """How far a metric is from its best, on average; of one without a best, its own size."""
     metric = metrics.METRICS[name]
     figures = [value(name, one.rows) for one in windows]
-    return float(np.nanmean([1 - figure if metric.better == "higher" else abs(figure) for figure in figures]))
+    return _mean(1 - figure if metric.better == "higher" else abs(figure) for figure in figures)
 
 
 def size(megabytes: float) -> Proposal:
@@ -180,6 +182,12 @@ def holdout(width: float, margin: float, clusters: int, rows: int) -> list[Propo
 def _loss(metric: Metric, figure: float) -> float:
     """Turned so that less is better."""
     return {"higher": -figure, "lower": figure, "zero": abs(figure)}[metric.better]
+
+
+def _mean(values: Iterable[float]) -> float:
+    """Of those that are defined; NaN of none."""
+    known = [one for one in values if np.isfinite(one)]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def _shown(metric: Metric, loss: float) -> str:

@@ -42,10 +42,10 @@ def proposed(
     if not found:
         return [Proposal("review.primary.margin", None, "no two models could be compared: take more rows")]
     name = policy.primary.metric
-    wide = np.array([max(-pair.gains[name][1], pair.gains[name][2]) for pair in pairs])
-    primary = up(max(found["primary"], float(np.nanquantile(wide, CONCLUDES))))
+    wide = usual([max(-pair.gains[name][1], pair.gains[name][2]) for pair in pairs], CONCLUDES)
+    primary = up(max(found["primary"], wide))
     most = KNOWLEDGE * knowledge[name]
-    of = f"{len(pairs)} pairs of models trained alike on other draws of the training rows"
+    of = f"{len(pairs)} pairs of models that were trained alike"
     if not primary <= most:
         enough = int(np.ceil(clusters * (primary / most) ** 2)) if most > 0 else None
         would_do = (
@@ -59,20 +59,30 @@ def proposed(
         Proposal(
             "review.primary.margin",
             primary,
-            f"luck moves it by less in {CONCLUDES:.0%} and more of {of}",
+            f"luck moves it by less in {CONCLUDES:.0%} of {of}",
             explained=True,
         )
     ]
     for guard in policy.guards:
-        usual = float(np.nanquantile([abs(pair.gains[guard][0]) for pair in pairs], USUAL))
-        margin = up(max(found[f"guards.{guard}"], usual))
+        moved = usual([abs(pair.gains[guard][0]) for pair in pairs], USUAL)
+        key = f"review.guards.{guard}.margin"
+        if not np.isfinite(moved):
+            proposals.append(Proposal(key, None, "it is undefined on the rows that judge"))
+            continue
+        margin = up(max(found[f"guards.{guard}"], moved))
         why = f"luck moves it by less in {USUAL:.0%} of {of}"
-        proposals.append(Proposal(f"review.guards.{guard}.margin", margin, why, explained=True))
+        proposals.append(Proposal(key, margin, why, explained=True))
     if "slices" in found:
         lost = up(max(found["slices"], SLICES * primary))
         why = f"no slice lost more in {1 - CHOSEN:.0%} of {of}; at least twice the primary margin"
         proposals.append(Proposal("review.slices.margin", lost, why, explained=True))
     return proposals
+
+
+def usual(values: Sequence[float], share: float) -> float:
+    """The value that so many of those that are defined do not exceed; NaN of none."""
+    known = [one for one in values if np.isfinite(one)]
+    return float(np.quantile(known, share)) if known else float("nan")
 
 
 def rates(pairs: Sequence[Pair], policy: Policy, margins: Mapping[str, float]) -> Rates:
