@@ -32,7 +32,6 @@ from loop.calibrate.margins import Rates
 from loop.calibrate.measurements import Measurements
 from loop.calibrate.power import Point
 from loop.calibrate.proposal import Number, Proposal
-from loop.calibrate.workshop import Workshop
 from loop.model import estimator_inputs
 from loop.monitor.inputs import answers
 from loop.monitor.inputs.rows import model_columns
@@ -68,10 +67,10 @@ class Calibration:
     moved: list[str]
 
 
-def main(models: int, dry_run: bool, processes: int | None = None) -> int:
+def main(models: int, dry_run: bool) -> int:
     """Measure, print what changes, and write params.yaml, reports/calibration.md, its figures and record."""
     text = _text()
-    found = calibrate(text, models, lambda line: print(line, flush=True), processes)
+    found = calibrate(text, models, lambda line: print(line, flush=True))
     changed = _edited(text, found.numbers)
     print(calibration_page.terminal(found, changed != text, dry_run))
     if not dry_run:
@@ -82,28 +81,21 @@ def main(models: int, dry_run: bool, processes: int | None = None) -> int:
     return 0
 
 
-def calibrate(
-    text: str, models: int, report: Callable[[str], None], processes: int | None = None
-) -> Calibration:
+def calibrate(text: str, models: int, report: Callable[[str], None]) -> Calibration:
     """Everything that the data say of the numbers in `text`, the params.yaml of the working tree."""
     before, values = _before(), yaml_file.parse(text)
     here = court()
     train, holdout = here.champion.train, here.champion.holdout
     report(f"calibrate: {len(train):,} rows train, {len(holdout):,} judge")
-    measured = measurements.gather(here, models, report, processes)
-    proposals, rates, widened = _gate(here, measured)
+    measured = measurements.gather(here, models, report)
+    proposals, widened = _gate(here, measured)
     proposals += _others(here, measured, proposals)
     report("  the monitor on years of its own past")
     quiet = _monitor(here, measured, _margin(here, proposals))
     proposals += alarms.proposed(quiet, measured.past) + alarms.labels(measured.past)
     numbers = proposal.weigh(text, values, proposals, before.get("numbers", {}))
     after = _with_numbers(here, text, numbers)
-    shop = (
-        Workshop(measured.folder, report)
-        if processes is None
-        else Workshop(measured.folder, report, processes)
-    )
-    caught = power.curves(measured.folder, shop, after.policy, _margins(after.policy))
+    caught = power.curves(measured.shop, after.policy, _margins(after.policy))
     rates = margins.rates(measured.checked, after.policy, _margins(after.policy))
     report("  a candidate with each fault")
     windows = here.champion.windows
@@ -123,16 +115,15 @@ def calibrate(
     )
 
 
-def _gate(court: Court, measured: Measurements) -> tuple[list[Proposal], Rates, bool]:
-    """The margins, chosen within training and checked on the holdout; wider where they do not hold."""
+def _gate(court: Court, measured: Measurements) -> tuple[list[Proposal], bool]:
+    """The margins, chosen within training and checked on the holdout; and whether they had to be widened."""
     known = limits.knowledge(measured.windows, measured.guesses)
     found = margins.proposed(measured.chosen, court.policy, known, measured.judged_clusters)
     rates = margins.rates(measured.checked, court.policy, _margins(court.policy, found))
     if rates.verdicts["worse"] <= margins.WORSE:
-        return found, rates, False
+        return found, False
     every = [*measured.chosen, *measured.checked]
-    found = margins.proposed(every, court.policy, known, measured.judged_clusters)
-    return found, margins.rates(measured.checked, court.policy, _margins(court.policy, found)), True
+    return margins.proposed(every, court.policy, known, measured.judged_clusters), True
 
 
 def _others(court: Court, measured: Measurements, chosen: list[Proposal]) -> list[Proposal]:

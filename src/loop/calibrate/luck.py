@@ -56,8 +56,7 @@ class Trial:
     def scores(self, shop: Workshop, count: int, title: str) -> list[Array]:
         """The scores of every row that is asked about, by so many models."""
         names = [f"{kind}-{number:03d}.npy" for kind in KINDS for number in range(count // 2)]
-        here = Workshop(self.folder, shop.report, shop.processes)
-        return [np.load(path) for path in here.each(title, fit, names)]
+        return [np.load(path) for path in shop.within(self.folder).each(title, fit, names)]
 
     def pairs(self, shop: Workshop, models: int, count: int, title: str) -> list[Pair]:
         """So many comparisons among the models of a kind, each with one that stands near it in a ring."""
@@ -66,8 +65,8 @@ class Trial:
             (at % of, (at % of + 1 + at // of) % of) for at in range(min(count // 2, of * (of - 1) // 2))
         ]
         names = [f"{kind}-{one:03d}-{other:03d}.json" for kind in KINDS for one, other in places]
-        here = Workshop(self.folder, shop.report, shop.processes)
-        return [read(json.loads(path.read_text())) for path in here.each(title, compared, names)]
+        done = shop.within(self.folder).each(title, compared, names)
+        return [read(json.loads(path.read_text())) for path in done]
 
 
 def fit(folder: Path, name: str) -> None:

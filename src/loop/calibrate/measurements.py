@@ -39,7 +39,7 @@ class Measurements:
     on the holdout, which hold the numbers to their promise. `tables` are pairs of training and judged rows.
     """
 
-    folder: Path
+    shop: Workshop  # of the models that were judged on the holdout
     chosen: list[Pair]
     checked: list[Pair]
     windows: list[Window]
@@ -50,21 +50,18 @@ class Measurements:
     judged_clusters: int
 
 
-def gather(
-    court: Court, models: int, report: Callable[[str], None], processes: int | None = None
-) -> Measurements:
+def gather(court: Court, models: int, report: Callable[[str], None]) -> Measurements:
     """Measure all of it; what an earlier try has measured on the same data is taken as it is.
 
     Raises LoopError where the rows are too few to train on a part of them.
     """
-    folder = FOLDER / _key(court)
-    shop = Workshop(folder, report) if processes is None else Workshop(folder, report, processes)
+    shop = Workshop(FOLDER / _key(court), report)
     train, holdout = court.champion.train, court.champion.holdout
     early, late = _split(train, court)
     wanted = evaluate.golden(pd.concat([train, holdout], ignore_index=True))[[*train]]
     fewer = models // 2
-    inner = Trial.of(folder / "within training", early, late, holdout, wanted)
-    outer = Trial.of(folder / "on the holdout", train, holdout, wanted)
+    inner = Trial.of(shop.folder / "within training", early, late, holdout, wanted)
+    outer = Trial.of(shop.folder / "on the holdout", train, holdout, wanted)
     scores = inner.scores(shop, fewer, "models trained alike, within training")
     fresh = outer.scores(shop, models, "models trained alike, on the holdout")
     chosen = inner.pairs(shop, fewer, PAIRS // 2, "pairs of these")
@@ -80,18 +77,16 @@ def gather(
     ]
     trained = [early, early, train]
     for name, before, rows in _past(train):
-        place = Trial.of(folder / f"window {name}", before, rows)
-        found = np.load(
-            Workshop(place.folder, report, 1).each(f"window {name}", luck.fit_whole, ["whole.npy"])[0]
-        )
-        windows.append(_window(name, rows, found, court))
+        place = Trial.of(shop.folder / f"window {name}", before, rows)
+        (made,) = shop.each(f"window {name}", luck.fit_whole, [f"{place.folder.name}/whole.npy"])
+        windows.append(_window(name, rows, np.load(made), court))
         trained.append(before)
     guesses = [
         _window(one.name, one.rows.examples, naive(before, len(one.rows.examples)), court)
         for one, before in zip(windows, trained, strict=True)
     ]
     return Measurements(
-        folder=outer.folder,
+        shop=shop.within(outer.folder),
         chosen=chosen,
         checked=checked,
         windows=windows,

@@ -35,15 +35,12 @@ class Point:
     caught: float
 
 
-def curves(
-    folder: Path, shop: Workshop, policy: Policy, limits: Mapping[str, float]
-) -> dict[str, list[Point]]:
-    """Where the fault lies -> its sizes. `folder` holds the rows (asked.parquet) and champion's scores."""
+def curves(shop: Workshop, policy: Policy, limits: Mapping[str, float]) -> dict[str, list[Point]]:
+    """Where the fault lies -> its sizes. The shop's folder is a trial's, and holds the champion's scores."""
     found = {}
     for where in (EVERYWHERE, IN_SLICE) if metrics.SLICES else (EVERYWHERE,):
         names = [f"fault-{where}-{share}-{draw}.json" for share in SHARES for draw in range(DRAWS)]
-        here = Workshop(folder, shop.report, shop.processes)
-        told = [json.loads(path.read_text()) for path in here.each(f"faults in {where}", planted, names)]
+        told = [json.loads(path.read_text()) for path in shop.each(f"faults in {where}", planted, names)]
         found[where] = [
             _point(share, told[at * DRAWS : (at + 1) * DRAWS], policy, limits)
             for at, share in enumerate(SHARES)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 from time import monotonic
@@ -19,6 +19,10 @@ class Workshop:
     folder: Path
     report: Callable[[str], None]
     processes: int = field(default_factory=lambda: min(PROCESSES_MAX, os.cpu_count() or 1))
+
+    def within(self, folder: Path) -> "Workshop":
+        """The same for another folder."""
+        return replace(self, folder=folder)
 
     def each(self, title: str, work: Work, names: Sequence[str]) -> list[Path]:
         """The files of these names, in order; those that are not there yet are made."""
