@@ -21,6 +21,7 @@ import pandas as pd
 from loop.base import files
 from loop.base.errors import guard
 from loop.data import features, score_columns
+from loop.kit.types import Array
 from loop.model import estimator_inputs, lineage, model_file
 from loop.settings import params
 from loop.settings.paths import MODEL
@@ -32,9 +33,13 @@ VERSION = 2  # of the questions that are understood
 
 def score(model: Any, examples: pd.DataFrame) -> pd.DataFrame:
     """The predictions for the examples, one row each: key, decided_at, score."""
+    return predictions(examples, problem_model.score(model, features.known(examples)))
+
+
+def predictions(examples: pd.DataFrame, scores: Array) -> pd.DataFrame:
+    """Scores of the examples as a frame of predictions."""
     keys = examples[[*source.KEY, features.DECIDED_AT]]
-    found = score_columns.columns(problem_model.score(model, features.known(examples)), examples.index)
-    return pd.concat([keys, found], axis="columns")
+    return pd.concat([keys, score_columns.columns(scores, examples.index)], axis="columns")
 
 
 def refit(rows: pd.DataFrame) -> Any:

@@ -45,6 +45,26 @@ def review(
 
 
 @commands.command()
+def calibrate(
+    models: Annotated[
+        int, typer.Option(min=40, help="Models that are trained alike; fewer are quicker, and say less.")
+    ] = 60,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the numbers, and write nothing.")] = False,
+) -> None:
+    """Set the numbers of the gate and of the monitor by this data: an edit of params.yaml, and a page.
+
+    Needs the results of `loop run`. Comments stay; so does a number with "by hand" in the comment beside it.
+    Writes reports/calibration.md, its figures and reports/calibration.json. What was measured is kept in
+    calibration/, so that a run that was stopped goes on.
+
+    Example: loop calibrate
+    """
+    from loop.calibrate import calibrate as measuring
+
+    raise typer.Exit(measuring.main(models, dry_run))
+
+
+@commands.command()
 def publish(run: Annotated[int, typer.Argument(help="The number of a run of review.yml.")]) -> None:
     """Bring a review to its pull request: the comment, the status `gate`, and dvc.lock.
 

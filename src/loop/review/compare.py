@@ -152,6 +152,11 @@ def gains(found: Rows, settings: params.Resampling) -> dict[str, paired.Gain]:
     return {name: _gain(metric, found, settings) for name, metric in metrics.METRICS.items()}
 
 
+def gain_at(found: Rows, name: str, at: np.ndarray, settings: params.Resampling) -> paired.Gain:
+    """The gain in one metric on the rows at some places."""
+    return _gain(metrics.METRICS[name], found, settings, at)
+
+
 def slices(found: Rows, policy: Policy, settings: params.Resampling) -> list[Slice]:
     """The gain in the primary metric of each slice that has rows enough, p-values adjusted for all.
 

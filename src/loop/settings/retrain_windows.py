@@ -3,15 +3,11 @@
 The newest matured days judge, and everything before them trains. Times are UTC.
 """
 
-from typing import Any
-
 import pandas as pd
-import yaml
 
 from loop.base.errors import LoopError
-from loop.settings import monitor_settings, params, yaml_file
+from loop.settings import monitor_settings, params, params_text
 from loop.settings.params import Windows
-from loop.settings.paths import PARAMS
 
 MOVED = (("train", "from"), ("train", "until"), ("holdout", "from"), ("holdout", "until"), ("as_of",))
 
@@ -55,43 +51,14 @@ def edit(text: str, windows: Windows) -> str:
     Raises LoopError where the file is written in a way that cannot be edited so.
     """
     values_of = texts(windows)
-    try:
-        spans = {keys: _span(yaml.compose(text, yaml_file.Loader), ("windows", *keys)) for keys in values_of}
-        changed = text
-        for keys, (start, end) in sorted(spans.items(), key=lambda item: item[1], reverse=True):
-            changed = f'{changed[:start]}"{values_of[keys]}"{changed[end:]}'
-        if yaml_file.parse(changed) == _expected(yaml_file.parse(text), values_of):
-            return changed
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError):
-        pass
     values = "; ".join(f"{'.'.join(('windows', *keys))}: {value}" for keys, value in values_of.items())
-    raise LoopError(
-        f"the windows in {PARAMS} cannot be moved without changing more of it",
-        "five plain instants below `windows`, without anchors or aliases",
-        f"write them by hand, on a branch, and open its pull request: {values}",
+    return params_text.edit(
+        text,
+        {("windows", *keys): value for keys, value in values_of.items()},
+        f"write the windows by hand, on a branch, and open its pull request: {values}",
     )
 
 
 def _iso(instant: pd.Timestamp) -> str:
     seconds = ":%S" if instant.second else ""
     return instant.tz_convert("UTC").strftime(f"%Y-%m-%dT%H:%M{seconds}Z")
-
-
-def _span(node: yaml.Node | None, keys: tuple[str, ...]) -> tuple[int, int]:
-    """Where the plain value of dotted keys starts and ends in its text. Raises KeyError without one."""
-    for key in keys:
-        if not isinstance(node, yaml.MappingNode):
-            raise KeyError(key)
-        node = next((value for name, value in node.value if name.value == key), None)
-    if not isinstance(node, yaml.ScalarNode):
-        raise KeyError(keys)
-    return node.start_mark.index, node.end_mark.index
-
-
-def _expected(values: Any, values_of: dict[tuple[str, ...], str]) -> Any:
-    for (*above, last), value in values_of.items():
-        here = values["windows"]
-        for key in above:
-            here = here[key]
-        here[last] = value
-    return values

@@ -124,7 +124,7 @@ def drift(
     baseline = days.between("0001", until)
     within, rest = profile.past(baseline, settings.window_days, settings.step_days)
     windows = _windows(days, runs, settings.window_days)
-    independent = len(baseline.days) / settings.window_days
+    independent = _calendar_days(baseline) / settings.window_days
     whole = baseline.total()
     moved = {
         name: _moved(name, whole, windows, (rest, within), independent, settings.alpha) for name in days.bins
@@ -188,6 +188,12 @@ def simes(p: Floats) -> Floats:
     place = np.arange(1, len(p) + 1)[:, None]
     least = np.minimum((ranked * np.maximum(known, 1) / place).min(axis=0), 1)
     return np.where(known > 0, least, np.nan)
+
+
+def _calendar_days(profile: Profile) -> int:
+    """From its first day to its last: rows that come once a month have few days, and no fewer months."""
+    ends = np.array(profile.days, "datetime64[D]")
+    return int((ends.max() - ends.min()).astype(int)) + 1 if len(ends) else 0
 
 
 def _windows(days: Profile, ends: list[str], width: int) -> Profile:

@@ -1,0 +1,120 @@
+"""Margins from pairs of models that were trained alike: so wide that luck alone is seldom called worse."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from loop.calibrate.limits import USUAL
+from loop.calibrate.luck import Pair
+from loop.calibrate.proposal import Proposal
+from loop.calibrate.rounding import up
+from loop.settings.review_policy import Policy
+from loop.stats import paired
+from loop.stats.paired import Gain
+
+WORSE = 0.05  # share of equal retrains that may be called worse
+CHOSEN = 0.02  # the same among the pairs that margins are chosen by: fresh ones come out higher
+CONCLUDES = 0.8  # share of equal retrains whose primary metric is to be conclusive
+SLICES = 2.0  # times the primary margin, at least: a slice has fewer rows
+KNOWLEDGE = 0.5  # of what a model gains over a naive guess, at most
+PAIRS_MIN = 20
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Of so many pairs of models trained alike: shares of each verdict, and of each check's refusals."""
+
+    pairs: int
+    verdicts: dict[str, float]
+    failed: dict[str, float]
+
+
+def proposed(
+    pairs: Sequence[Pair], policy: Policy, knowledge: Mapping[str, float], clusters: int
+) -> list[Proposal]:
+    """The margins of primary metric, guards and slices.
+
+    `knowledge` is what a model gains over a naive guess in each metric; `clusters` are those that judged. A
+    primary margin beyond half of it would let a model that knows nothing pass: then nothing is proposed.
+    """
+    found = _least(pairs, [*pairs[0].needed]) if len(pairs) >= PAIRS_MIN else {}
+    if not found:
+        return [Proposal("review.primary.margin", None, "no two models could be compared: take more rows")]
+    name = policy.primary.metric
+    wide = usual([max(-pair.gains[name][1], pair.gains[name][2]) for pair in pairs], CONCLUDES)
+    primary = up(max(found["primary"], wide))
+    most = KNOWLEDGE * knowledge[name]
+    of = f"{len(pairs)} pairs of models that were trained alike"
+    if not primary <= most:
+        enough = int(np.ceil(clusters * (primary / most) ** 2)) if most > 0 else None
+        would_do = (
+            f"about {enough:,} clusters to judge by would do, not {clusters:,}"
+            if enough
+            else ("the model does no better than the naive guess: no number of rows helps it")
+        )
+        why = f"luck moves it by {primary:g}, over half of what the model knows ({2 * most:.3g}): {would_do}"
+        return [Proposal("review.primary.margin", None, why)]
+    proposals = [
+        Proposal(
+            "review.primary.margin",
+            primary,
+            f"luck moves it by less in {CONCLUDES:.0%} of {of}",
+            explained=True,
+        )
+    ]
+    for guard in policy.guards:
+        moved = usual([abs(pair.gains[guard][0]) for pair in pairs], USUAL)
+        key = f"review.guards.{guard}.margin"
+        if not np.isfinite(moved):
+            proposals.append(Proposal(key, None, "it is undefined on the rows that judge"))
+            continue
+        margin = up(max(found[f"guards.{guard}"], moved))
+        why = f"luck moves it by less in {USUAL:.0%} of {of}"
+        proposals.append(Proposal(key, margin, why, explained=True))
+    if "slices" in found:
+        lost = up(max(found["slices"], SLICES * primary))
+        why = f"no slice lost more in {1 - CHOSEN:.0%} of {of}; at least twice the primary margin"
+        proposals.append(Proposal("review.slices.margin", lost, why, explained=True))
+    return proposals
+
+
+def usual(values: Sequence[float], share: float) -> float:
+    """The value that so many of those that are defined do not exceed; NaN of none."""
+    known = [one for one in values if np.isfinite(one)]
+    return float(np.quantile(known, share)) if known else float("nan")
+
+
+def rates(pairs: Sequence[Pair], policy: Policy, margins: Mapping[str, float]) -> Rates:
+    """How pairs come out with these margins, by check: "primary", "guards.NAME" and "slices"."""
+    verdicts = dict.fromkeys(("better", "equivalent", "worse", "inconclusive"), 0)
+    failed = dict.fromkeys(margins, 0)
+    for pair in pairs:
+        gain, low, high = pair.gains[policy.primary.metric]
+        outcome = paired.verdict(Gain(0.0, 0.0, gain, low, high, 0.0, 0), margins["primary"])
+        refused = [
+            name for name in margins if name != "primary" and pair.needed.get(name, 0.0) > margins[name]
+        ]
+        refused += ["primary"] if outcome == "worse" else []
+        for name in refused:
+            failed[name] += 1
+        verdicts["worse" if refused else outcome] += 1
+    count = max(1, len(pairs))
+    return Rates(
+        len(pairs),
+        {name: hits / count for name, hits in verdicts.items()},
+        {name: hits / count for name, hits in failed.items()},
+    )
+
+
+def _least(pairs: Sequence[Pair], names: Sequence[str]) -> dict[str, float]:
+    """The smallest margins, of one level for all checks, by which at most CHOSEN of the pairs are refused."""
+    needed = np.array([[pair.needed.get(name, 0.0) for name in names] for pair in pairs])
+    ordered = np.sort(needed, axis=0)[::-1]
+    best = ordered[0]
+    for exceeded in range(1, len(pairs)):
+        level = ordered[exceeded]
+        if (needed > level).any(axis=1).mean() > CHOSEN:
+            break
+        best = level
+    return dict(zip(names, best.tolist(), strict=True))
