@@ -232,6 +232,8 @@ SETTINGS = {
     "diff.renames": "false",
     "diff.external": "false",
     "trailer.separators": "=",
+    "trailer.by.key": "Von",
+    "trailer.by.ifexists": "replace",
     "clone.defaultRemoteName": "other",
     "push.followTags": "true",
     "color.grep": "always",
@@ -271,8 +273,8 @@ def with_settings(place) -> None:
 def test_a_persons_settings_of_git_change_no_output(place):
     questions = (
         ["log", "-1", "--format=%an %s"],
+        ["log", "-1", "--format=%b"],
         ["log", "--diff-filter=A", "--format=%s", "--", "a"],
-        ["log", "-1", "--format=%(trailers:key=By,valueonly)"],
         ["status", "--porcelain"],
         ["diff", "--name-only", "HEAD"],
         ["diff", "--numstat", "HEAD"],
