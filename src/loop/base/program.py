@@ -93,18 +93,18 @@ def follow(
     An interrupt reaches it too; it is waited for, since it must drop its locks.
     """
     out, err = (None, None) if line is None else (PIPE, errors)
-    process = start(command, cwd=cwd, env=env, stdout=out, stderr=err)
-    try:
-        for found in process.stdout or ():
-            if line is not None:
-                line(found.decode(errors="replace"))
-        return process.wait(seconds)
-    except KeyboardInterrupt:
-        process.wait()
-        raise
-    except subprocess.TimeoutExpired:
-        _end(process)
-        raise _late(command, seconds) from None
+    with start(command, cwd=cwd, env=env, stdout=out, stderr=err) as process:
+        try:
+            for found in process.stdout or ():
+                if line is not None:
+                    line(found.decode(errors="replace"))
+            return process.wait(seconds)
+        except KeyboardInterrupt:
+            process.wait()
+            raise
+        except subprocess.TimeoutExpired:
+            _end(process)
+            raise _late(command, seconds) from None
 
 
 def start(  # noqa: PLR0913 - what a process is given, by keyword
