@@ -73,6 +73,12 @@ def test_the_command_line_writes_utf8_in_any_locale(tree, name, value):
     assert "THIS TREE, größe".encode() in loop(tree, "--help", **{name: value}).stdout
 
 
+def test_what_a_library_warns_of_ends_nothing(tree):
+    with (tree / "src/loop/base/exit_codes.py").open("a") as module:
+        module.write("import warnings\nwarnings.warn('old', DeprecationWarning)\n")
+    assert loop(tree, "--help", PYTHONWARNINGS="error").returncode == 0
+
+
 def test_a_stage_of_an_experiments_copy_runs_by_the_environment_of_its_repository(tree):
     copy = tree / ".dvc/tmp/exps/tmp1"
     (tree / ".venv/bin").mkdir(parents=True)
