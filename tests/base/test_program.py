@@ -1,6 +1,7 @@
 """Another program is run in one place: bounded in time, and its end is one error that says what to do."""
 
 import ast
+import os
 import signal
 import sys
 import time
@@ -65,7 +66,9 @@ def test_of_an_output_the_line_that_says_what_went_wrong_is_reported(output, sai
     assert program.gist(output) == said
 
 
-def test_a_program_that_is_not_there_is_one_message():
+def test_a_program_that_is_not_there_is_one_message_though_a_part_of_path_is_locked(tmp_path, monkeypatch):
+    (tmp_path / "locked").mkdir(mode=0)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'locked'}:{os.environ['PATH']}")
     with pytest.raises(LoopError, match="no-such-program is not installed"):
         program.ask(["no-such-program"], seconds=1)
 

@@ -1,6 +1,7 @@
 """A password in an address is shown nowhere: not in a message, not in a log, not in a traceback."""
 
 import logging
+import re
 
 import pytest
 from hypothesis import given
@@ -44,6 +45,24 @@ def test_a_secret_of_a_query_is_hidden(name):
 )
 def test_what_is_no_login_stays(text):
     assert hidden(text) == text
+
+
+ONE_WORD = re.compile(
+    r"([A-Za-z][A-Za-z0-9+.-]{0,30}://)(?:[^/\s'\"<>]*|[^/:@\s'\"<>]*:(?!\d+/)[^\s'\"<>]*)@"
+)  # the rule, written as one expression that searches the rest again for each address
+
+
+@given(st.lists(st.sampled_from(["a://", "u", ":", "@", "/", "1", "80/", " ", "'", "\n", "é"]), max_size=12))
+def test_a_login_is_what_one_plain_expression_says(parts):
+    text = "".join(parts)
+    assert hidden(text) == ONE_WORD.sub(r"\1…@", text)
+
+
+@pytest.mark.parametrize("part", ["a://", "a://b:c", "a://1:1/", "://", "a", "?secret", "@a://", "a:// "])
+@pytest.mark.parametrize("end", ["", "@", " @"])
+def test_a_text_without_end_takes_steps_by_its_length_alone(part, end):
+    """By its square, these would be 10^10 steps: minutes."""
+    assert hidden(part * 60_000 + end)
 
 
 def test_a_mistake_holds_none_in_any_of_its_parts():

@@ -78,7 +78,7 @@ def test_a_broken_file_of_runs_is_reported_before_the_training(working_copy):
     (working_copy.path / "mlflow.db").write_text("this is no database")
     done = working_copy.run("loop", "train", check=False)
     assert done.returncode == 1
-    assert "a broken mlflow.db: move it away" in done.stderr
+    assert "to do:    move a broken file away" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -107,6 +107,8 @@ def test_a_tracker_that_fails_after_the_training_is_a_warning(monkeypatch, capsy
         ("mysql+oursql://me:s3cret@host/runs", "start the server"),
         ("mysql://me:s3cret@host/runs", "`uv add` the package that has MySQLdb"),
         ("http://me:s3cret@[::1", "start the server"),
+        ("sqlite:////proc/none?password=s3cret", "move a broken file away, name a place that can be written"),
+        ("sqlite:////proc/none/runs.db?password=s3cret", "move a broken file away, name a place"),
     ],
 )
 def test_an_address_that_cannot_be_used_is_one_message_without_its_password(monkeypatch, address, todo):

@@ -54,14 +54,15 @@ def test_what_was_changed_removed_or_added_is_named(copy):
     (copy / "src/loop/two.py").unlink()
     (copy / "src/loop/three.py").write_text("")
     assert machinery.edited(copy) == ["src/loop/one.py", "src/loop/three.py", "src/loop/two.py"]
-    assert examine(need()).state == State.OPTIONAL
-    assert "names a conflict: src/loop/one.py, src/loop/three.py, src/loop/two.py" in need().why
+    found = examine(need())
+    assert found.state == State.OPTIONAL
+    assert found.reason == "edited: src/loop/one.py, src/loop/three.py, src/loop/two.py"
 
 
 def test_of_many_edited_files_a_few_are_named(copy):
     for number in range(7):
         (copy / f"src/loop/a{number}.py").write_text("")
-    assert need().why.endswith("src/loop/a4.py and 2 more")
+    assert examine(need()).reason.endswith("src/loop/a4.py and 2 more")
 
 
 def test_a_copy_that_began_before_hashes_were_recorded_has_nothing_to_compare(copy):
@@ -70,7 +71,9 @@ def test_a_copy_that_began_before_hashes_were_recorded_has_nothing_to_compare(co
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"problem": 1}', '{"problem": "a", "machinery": []}'])
-def test_a_record_that_is_none_is_one_message(copy, text):
+def test_a_record_that_is_none_is_one_message_and_hides_no_other_need(copy, text):
     (copy / "loop-version.json").write_text(text)
+    found = examine(need())
+    assert (found.state, found.todo.split(" --")[0]) == (State.UNKNOWN, "`git log")
     with pytest.raises(LoopError, match="is not what `loop init` wrote"):
         machinery.recorded(copy)

@@ -257,7 +257,7 @@ def test_a_line_by_which_excel_knows_the_separator_is_followed_and_is_no_header(
         (b"sep=;\nx,y\n1,a\n", "--delimiter ','"),
         ("x,y\n1,a\n".encode("utf-16"), "UTF-16"),
         ("x,y\n1,a\n".encode("utf-16-le"), "UTF-16"),
-        ("x,y\n1,a\n".encode("utf-32"), "UTF-16"),
+        ("x,y\n1,a\n".encode("utf-32"), "UTF-32"),
         ("x,y,año\n1,a,1\n".encode("latin-1"), "0xf1"),
         ("x,y\n1,ñ\n".encode("latin-1"), "0xf1"),
         (("x,y\n" + "1,a\n" * 50_000 + "1,ñ\n").encode("latin-1"), "iconv"),
@@ -336,7 +336,7 @@ def test_parts_that_differ_and_folders_of_nothing_are_refused(tmp_path):
     with pytest.raises(LoopError, match=r"b\.parquet lacks y"):
         read(tmp_path)
     FRAME.to_csv(tmp_path / "b.csv")
-    with pytest.raises(LoopError, match="neither Parquet nor CSV"):
+    with pytest.raises(LoopError, match=r"several kinds: \.csv, \.parquet"):
         read(tmp_path)
 
 

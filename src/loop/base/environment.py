@@ -46,7 +46,8 @@ def enter(*arguments: str) -> None:
     if home is None:
         return
     python = _python(home)
-    if _same(Path(sys.executable).parent, python.parent) and _own(home) and _utf8():
+    strict = "error" in os.environ.pop("PYTHONWARNINGS", "")  # then what a library warns of would end us
+    if _same(Path(sys.executable).parent, python.parent) and _own(home) and _utf8() and not strict:
         os.environ.pop(_TRIED, None)
         return
     if os.environ.get(_TRIED) == str(home):

@@ -4,6 +4,8 @@
 whose lines people watch, `start` for servers and helpers that outlive the call. None takes a shell.
 """
 
+import os
+import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -93,18 +95,18 @@ def follow(
     An interrupt reaches it too; it is waited for, since it must drop its locks.
     """
     out, err = (None, None) if line is None else (PIPE, errors)
-    process = start(command, cwd=cwd, env=env, stdout=out, stderr=err)
-    try:
-        for found in process.stdout or ():
-            if line is not None:
-                line(found.decode(errors="replace"))
-        return process.wait(seconds)
-    except KeyboardInterrupt:
-        process.wait()
-        raise
-    except subprocess.TimeoutExpired:
-        _end(process)
-        raise _late(command, seconds) from None
+    with start(command, cwd=cwd, env=env, stdout=out, stderr=err) as process:
+        try:
+            for found in process.stdout or ():
+                if line is not None:
+                    line(found.decode(errors="replace"))
+            return process.wait(seconds)
+        except KeyboardInterrupt:
+            process.wait()
+            raise
+        except subprocess.TimeoutExpired:
+            _end(process)
+            raise _late(command, seconds) from None
 
 
 def start(  # noqa: PLR0913 - what a process is given, by keyword
@@ -119,11 +121,12 @@ def start(  # noqa: PLR0913 - what a process is given, by keyword
     session: bool = False,
 ) -> Process:
     """A program that runs on; whoever starts it ends it. Raises LoopError where it cannot start."""
+    given = dict(environment.child() if env is None else env)
     try:
         return subprocess.Popen(
             list(command),
             cwd=cwd,
-            env=dict(environment.child() if env is None else env),
+            env=given,
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
@@ -131,7 +134,10 @@ def start(  # noqa: PLR0913 - what a process is given, by keyword
             start_new_session=session,
         )
     except OSError as error:
-        missing = isinstance(error, FileNotFoundError) and not (cwd and not cwd.is_dir())
+        nowhere = (
+            shutil.which(command[0], os.F_OK, given.get("PATH")) is None
+        )  # of PATH; a part may be locked
+        missing = nowhere and not (cwd and not cwd.is_dir())
         why = "is not installed" if missing else f"cannot start: {error.strerror or error}"
         raise LoopError(
             f"{command[0]} {why}", "a program on PATH that may be run", f"install {Path(command[0]).name}"

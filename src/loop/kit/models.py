@@ -60,10 +60,12 @@ def boosted(
     numbers: Sequence[str] = (),
     steps: Sequence[Step] = (),
     many: bool = False,
+    early_stopping: bool = False,
 ) -> Pipeline:
     """Histogram-based gradient boosting (Ke et al. 2017) on categories, then what steps make, then numbers.
 
-    With `many`, a column may have more than 255 categories: its rare ones are taken together.
+    With `many`, a column may have more than 255 categories: its rare ones are taken together. With
+    `early_stopping`, a random tenth of the rows does not train, and says when there are trees enough.
     """
     encoder = OrdinalEncoder(
         handle_unknown="use_encoded_value",
@@ -85,7 +87,7 @@ def boosted(
         l2_regularization=params.l2,
         max_features=params.features_per_split,
         categorical_features=list(range(len(categories))),
-        early_stopping=False,
+        early_stopping=early_stopping,
         random_state=seed,
     )
     return Pipeline([("columns", columns), ("booster", booster)])

@@ -7,8 +7,10 @@ the tree was dirty, duration, peak memory. A run is found again by the model's h
 import logging
 import os
 import resource
+import sqlite3
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # it prints the password too
 
+_FILE = "sqlite:///"
 INPUTS = ["src", "dvc.yaml", "params.yaml", "uv.lock"]  # what a dirty tree is about
 
 
@@ -52,12 +55,15 @@ def connect() -> Any:
         logging.getLogger(name).setLevel(logging.WARNING)
     name = os.environ["MLFLOW_EXPERIMENT_NAME"]
     try:
+        _openable(os.environ["MLFLOW_TRACKING_URI"])
         client = MlflowClient()
         experiment = client.get_experiment_by_name(name)
         return client, experiment.experiment_id if experiment else client.create_experiment(name)
     except _troubles() as error:
         uri, why = os.environ["MLFLOW_TRACKING_URI"], first_line(error, 120)
-        todo = "start the server, or unset MLFLOW_TRACKING_URI; a broken mlflow.db: move it away"
+        todo = "start the server, or unset MLFLOW_TRACKING_URI"
+        if uri.startswith(_FILE):
+            todo = "move a broken file away, name a place that can be written, or unset MLFLOW_TRACKING_URI"
         if "database is locked" in str(error):
             todo = "wait until the other run or `make ui` has ended, then run it again"
         if isinstance(error, ImportError):
@@ -66,12 +72,21 @@ def connect() -> Any:
         raise LoopError(f"MLflow at {uri} does not answer: {why}", expected, todo) from None
 
 
+def _openable(uri: str) -> None:
+    """Raise sqlite3.Error for a file of runs that cannot be opened: MLflow tries for minutes."""
+    place = uri.removeprefix(_FILE).partition("?")[0]
+    if uri.startswith(_FILE) and place:
+        Path(place).parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(place)) as database:
+            database.execute("PRAGMA schema_version")
+
+
 def _troubles() -> tuple[type[Exception], ...]:
     """What a tracker, its driver or its address fails by."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    return LoopError, MlflowException, SQLAlchemyError, ImportError, ValueError, OSError
+    return LoopError, MlflowException, SQLAlchemyError, sqlite3.Error, ImportError, ValueError, OSError
 
 
 def try_to_record(model_sha256: str, **what: Any) -> None:
@@ -144,7 +159,7 @@ def training_seconds(model_sha256: str) -> float | None:
     Only reads: no database and no experiment is made for the question.
     """
     uri = os.environ["MLFLOW_TRACKING_URI"]
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
+    if uri.startswith(_FILE) and not Path(uri.removeprefix(_FILE)).is_file():
         return None
     from mlflow import MlflowClient
 

@@ -14,12 +14,13 @@ from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.production import state as production
 from loop.production.state import EMPTY, STATE, VERSIONS, State, Version
+from loop.repo import remote
 from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.settings.params import parse
 
 BY_HAND = "by hand"
-FIELDS = ("%H", "%cI", "%an", "%s", "%b", "%(trailers:only,unfold)")
+FIELDS = ("%H", "%cI", "%an", "%s", "%b")
 
 
 @dataclass(frozen=True)
@@ -67,15 +68,14 @@ def transitions(ref: str | None) -> list[Transition]:
     meddled = _meddled(ref)
     found: list[Transition] = []
     before, there = EMPTY, set[int]()
-    for commit, at, author, subject, body, trailers in _log(ref, first[-1]):
+    for commit, at, author, subject, text in _log(ref, first[-1]):
         state, problem = _state(commit, at)
         numbers = _numbers(commit)
         kind, version = BY_HAND, None
         repairs = bool(found) and found[-1].state is None
         if state is not None and not repairs and commit not in meddled:
             kind, version = kind_of(before, state, numbers - there)
-        when, evidence = pd.Timestamp(at).tz_convert("UTC"), body.removesuffix(trailers).strip()
-        named = dict(line.split(": ", 1) for line in trailers.splitlines() if ": " in line)
+        when, (evidence, named) = pd.Timestamp(at).tz_convert("UTC"), remote.trailers(text)
         found.append(
             Transition(commit, when, author, subject, evidence, named, kind, version, state, problem)
         )

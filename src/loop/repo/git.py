@@ -35,7 +35,6 @@ _NEUTRAL = {  # what a person's own settings must not change in what git prints,
     "push.pushOption": "",
     "status.renames": "true",
     "status.showUntrackedFiles": "normal",
-    "trailer.separators": ":",
 }
 SETTINGS = tuple(part for name, value in _NEUTRAL.items() for part in ("-c", f"{name}={value}"))
 

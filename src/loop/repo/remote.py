@@ -15,6 +15,7 @@ from loop.repo.git import SETTINGS, git
 from loop.settings.paths import BEGUN
 
 BOT = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")
+_TRAILER = re.compile(r"([A-Za-z0-9-]+): ?(.*)")
 TIMEOUT = 120  # seconds, of one call of git to a remote
 
 
@@ -130,3 +131,14 @@ def message(subject: str, body: str = "", **trailers: Any) -> str:
     """A commit message: subject, body, and trailers by name, those that are None left out."""
     lines = [f"{name.replace('_', '-')}: {value}" for name, value in trailers.items() if value is not None]
     return "\n\n".join(filter(None, [subject, body.strip(), "\n".join(lines)]))
+
+
+def trailers(text: str) -> tuple[str, dict[str, str]]:
+    """The body that `message` was given and its trailers, of what follows the subject.
+
+    git's own words for them, `%(trailers)`, heed what a person's settings call a trailer.
+    """
+    body, _, last = text.strip().rpartition("\n\n")
+    lines = [_TRAILER.fullmatch(line) for line in re.sub(r"\n[ \t]+", " ", last).splitlines()]
+    named = [(line[1], line[2]) for line in lines if line]
+    return (body.strip(), dict(named)) if len(named) == len(lines) else (text.strip(), {})

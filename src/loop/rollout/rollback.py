@@ -106,8 +106,8 @@ def _once(there: Production, run: str | None) -> None:
     """Raise LoopError when this run has gone back already: run again, it would go further back."""
     if run is None or there.commit is None:
         return
-    trailers = git("log", "--format=%(trailers:key=Run,valueonly)", "-20", there.commit, "--", str(STATE))
-    if run in trailers.split():
+    texts = git("log", "--format=%b%x00", "-20", there.commit, "--", str(STATE)).split("\0")
+    if any(remote.trailers(text)[1].get("Run") == run for text in texts):
         raise LoopError(
             f"this run has gone back already: {run}",
             "a run that has changed nothing yet",

@@ -34,6 +34,12 @@ TAB = "\t"
 SEPARATORS = (",", ";", TAB, "|")
 PACKED = (b"\x1f\x8b", b"PK\x03\x04")  # how gzip and zip begin, and so a spreadsheet
 EXCELS = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=([!#-~\t ])"?\r?\n', re.IGNORECASE)  # a line above the header
+WIDE = {  # by the mark that a file begins with, the longer ones first
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
 HEAD = 2**16  # bytes of a CSV in which its encoding shows
 
 
@@ -101,7 +107,10 @@ def read(path: Path, zone: str | None = None, delimiter: str | None = None) -> R
     home, sign = time_zone.of_option(zone) if zone else None, _sign(delimiter) if delimiter else None
     files = _files(path)
     kind = files[0].suffix
-    if kind not in KINDS or any(file.suffix != kind for file in files):
+    if kinds := {file.suffix for file in files} - {kind}:
+        found = f"{path} holds files of several kinds: {', '.join(sorted(kinds | {kind}))}"
+        raise LoopError(found, "parts of one kind", "put those of another kind elsewhere")
+    if kind not in KINDS:
         raise LoopError(
             f"{path} is neither Parquet nor CSV", " or ".join(KINDS), "name the file by what it is"
         )
@@ -185,8 +194,9 @@ def _of_text(path: Path) -> bytes:
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError as error:
-        wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        found = "UTF-16" if wide else f"not UTF-8: it holds the byte {error.object[error.start]:#04x}"
+        if wide := next((name for mark, name in WIDE.items() if head.startswith(mark)), None):
+            raise _not_utf8(f"{path} is {wide}", path, wide) from None
+        found = f"not UTF-8: it holds the byte {error.object[error.start]:#04x}"
     else:
         if b"\0" not in head:
             return head
@@ -194,8 +204,9 @@ def _of_text(path: Path) -> bytes:
     raise _not_utf8(f"{path} is {found}", path)
 
 
-def _not_utf8(found: str, path: Path) -> LoopError:
-    todo = f"save it as UTF-8, or run `iconv -f ENCODING -t UTF-8 {path}` with the encoding that it has"
+def _not_utf8(found: str, path: Path, wide: str = "") -> LoopError:
+    todo = f"save it as UTF-8, or run `iconv -f {wide or 'ENCODING'} -t UTF-8 {path}`"
+    todo += "" if wide else " with the encoding that it has"
     return LoopError(found, "a CSV in UTF-8", todo)
 
 

@@ -30,7 +30,7 @@ def _report(need: Need, fix: str) -> Found:
     if found.reason:
         print(f"            {found.reason}")
     if found.state not in (State.MET, State.ABSENT):
-        print(f"            without: {need.why}\n            to do:   {fix}")
+        print(f"            without: {need.why}\n            to do:   {found.todo or fix}")
     return found
 
 

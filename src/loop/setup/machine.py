@@ -12,7 +12,7 @@ from loop.repo.git import git
 from loop.settings import renamed
 from loop.settings.paths import BEGUN, PARAMS
 from loop.settings.yaml_file import load
-from loop.setup.need import Need, written
+from loop.setup.need import LackError, Need, written
 
 TIMEOUT = 300  # seconds
 SHOWN = 5  # files that are named
@@ -20,25 +20,29 @@ SHOWN = 5  # files that are named
 
 def needs() -> list[Need]:
     """Every need of this machine."""
-    own = BEGUN.is_file()
-    edited = machinery.edited(Path.cwd()) if own else []
-    shown = ", ".join(edited[:SHOWN]) + (f" and {len(edited) - SHOWN} more" if edited[SHOWN:] else "")
     checks: dict[str, Callable[[], bool]] = {
         "environment": _locked,
         "names": lambda: not renamed.keys(load(PARAMS)) and not renamed.of_problem(),
         "results": lambda: _dvc("status", "--json").strip() in ("", "{}"),
         "remote": lambda: bool(_dvc("remote", "list").strip()),
         "browser": lambda: shutil.which("chromedriver") is not None,
-        "machinery": lambda: not edited,
+        "machinery": _machinery,
         "act": lambda: shutil.which("go") is not None or shutil.which("act") is not None,
     }
-    return written("machine.yaml.j2", checks, own=own, edited=shown)
+    return written("machine.yaml.j2", checks, own=BEGUN.is_file())
 
 
 def at_root() -> None:
     """Raise LoopError outside of the root of a clone."""
     if not Path("dvc.yaml").is_file() or Path(git("rev-parse", "--show-toplevel")) != Path.cwd():
         raise LoopError(f"{Path.cwd()} is not the root of a clone", "the folder with dvc.yaml", "cd there")
+
+
+def _machinery() -> bool:
+    if edited := machinery.edited(Path.cwd()):
+        more = f" and {len(edited) - SHOWN} more" if edited[SHOWN:] else ""
+        raise LackError(f"edited: {', '.join(edited[:SHOWN])}{more}", "files as they came", "bring them back")
+    return True
 
 
 def _locked() -> bool:

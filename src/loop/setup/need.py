@@ -21,6 +21,10 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
+class LackError(LoopError):
+    """What is missing, by name, where a need says more than no."""
+
+
 @dataclass(frozen=True)
 class Need:
     """One need; `met` checks it, and raises LoopError when it cannot."""
@@ -41,11 +45,12 @@ def written(template: str, checks: dict[str, Callable[[], bool]], **values: Any)
 
 @dataclass(frozen=True)
 class Found:
-    """A need as it was found, and what kept us from seeing it."""
+    """A need as it was found; what is missing, or kept us from seeing it, and the way out of that."""
 
     need: Need
     state: State
     reason: str = ""
+    todo: str = ""
 
 
 def examine(need: Need) -> Found:
@@ -55,6 +60,12 @@ def examine(need: Need) -> Found:
             return Found(need, State.MET)
     except PlanError:
         return Found(need, State.ABSENT, f"your plan has no such rule; instead {need.instead}")
+    except LackError as error:
+        return Found(need, _missing(need), error.found)
     except LoopError as error:
-        return Found(need, State.UNKNOWN, error.found)
-    return Found(need, State.OPTIONAL if need.optional else State.MISSING)
+        return Found(need, State.UNKNOWN, error.found, error.todo)
+    return Found(need, _missing(need))
+
+
+def _missing(need: Need) -> State:
+    return State.OPTIONAL if need.optional else State.MISSING
