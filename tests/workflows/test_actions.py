@@ -19,6 +19,7 @@ import yaml
 from conftest import ROOT, Repo
 from loop.monitor import schema
 from loop.publish import artifact
+from loop.update.update import MADE
 from workflows.actions.cache import cache
 from workflows.double import ALL, NAME, Double, git, serve
 from workflows.test_files import WORKFLOWS
@@ -343,10 +344,15 @@ def test_publish_finds_the_lock_where_the_review_ended_early(machine, tmp_path, 
     assert machine.held() == {artifact.LOCK, *review}
 
 
-def test_a_retrain_finds_the_finding_where_the_monitor_left_it(machine, tmp_path):
-    ((workflow, job, given),) = using("download-artifact")
-    finding = str(schema.FINDING)
-    assert FILES[workflow]["jobs"][job]["needs"] == "monitor"
-    machine.upload(tree(tmp_path / "work", finding), uploaded(workflow, given["name"]), given["name"])
+LEFT = {"monitor": str(schema.FINDING), "update": f"update/{MADE}"}  # workflow -> what a later job goes by
+
+
+@pytest.mark.parametrize(("workflow", "job", "given"), using("download-artifact"))
+def test_a_job_finds_what_the_one_before_left_where_it_looks_for_it(machine, tmp_path, workflow, job, given):
+    before = FILES[workflow]["jobs"][job]["needs"]
+    uploads = [one for name, key, one in using("upload-artifact") if (name, key) == (workflow, before)]
+    assert given["name"] in [one["name"] for one in uploads]
+    file = LEFT[workflow]
+    machine.upload(tree(tmp_path / "work", file), uploaded(workflow, given["name"]), given["name"])
     assert machine.download(tmp_path / "next", given["name"], to=given["path"]).returncode == 0
-    assert (tmp_path / "next" / finding).is_file()
+    assert (tmp_path / "next" / file).is_file()
