@@ -29,7 +29,7 @@ FIRST = {
     "src/loop/two.py": "TWO = 2\n",
     "src/loop/three.py": "THREE = 3\n",
     ".github/workflows/checks.yml": "on: push\n",
-    "docs/review.md": "A page.\n",
+    "docs/page.md": "A page.\n",
 }
 
 

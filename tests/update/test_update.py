@@ -60,14 +60,14 @@ def test_after_the_update_the_copy_is_of_that_version_and_has_no_edit(template, 
 
 def test_an_edit_is_merged_with_the_templates_and_stays_an_edit(template, copy, capsys):
     lines = FIRST["Makefile"]
-    copy.commit({"Makefile": lines.replace("task1:", "task1: mine"), "docs/review.md": "Our page.\n"})
+    copy.commit({"Makefile": lines.replace("task1:", "task1: mine"), "docs/page.md": "Our page.\n"})
     template.version("1.1.0", {"Makefile": lines.replace("task20:", "task20: theirs")})
     run()
     assert {"task1: mine", "task20: theirs"} <= set(copy.text("Makefile").split("\n"))
-    assert copy.text("docs/review.md") == "Our page."
+    assert copy.text("docs/page.md") == "Our page."
     printed = capsys.readouterr().out
     assert "merged: read these: 1 (`Makefile`)" in printed
-    assert "left so: 1 (`docs/review.md`)" in printed
+    assert "left so: 1 (`docs/page.md`)" in printed
     copy.git("switch", "--quiet", "update/1.1.0")
     assert machinery.edited(copy.path) == ["Makefile"]
 
@@ -87,7 +87,7 @@ CONFLICTS = {
     "src/loop/one.py": ("ONE = 5\n", "ONE = 11\n", "edited here and by the template"),
     ".github/workflows/checks.yml": ("on: [a]\n", "on: [b]\n", "edited here and by the template"),
     "src/loop/two.py": ("TWO = 5\n", None, "edited here, and removed by the template"),
-    "docs/review.md": (None, "Another.\n", "removed here, and changed by the template"),
+    "docs/page.md": (None, "Another.\n", "removed here, and changed by the template"),
     "src/loop/own.py": ("OWN = 1\n", "OWN = 2\n", "a file here, and new in the template"),
 }
 
@@ -111,7 +111,7 @@ def test_conflicts_are_named_with_their_reasons_and_nothing_is_written(apart):
 
 
 def test_the_way_out_of_a_conflict_is_to_keep_or_to_take_a_file(apart):
-    keep = ["src/loop/one.py", "docs/review.md"]
+    keep = ["src/loop/one.py", "docs/page.md"]
     run(keep=keep, take=[path for path in CONFLICTS if path not in keep])
     assert not set(keep) & apart.changed()
     assert apart.text("src/loop/three.py") == "THREE = 33"
@@ -121,11 +121,11 @@ def test_the_way_out_of_a_conflict_is_to_keep_or_to_take_a_file(apart):
 
 
 def test_what_was_removed_here_stays_so_and_is_said(template, copy, capsys):
-    copy.commit({"docs/review.md": None})
+    copy.commit({"docs/page.md": None})
     template.version("1.1.0", {"src/loop/one.py": "ONE = 11\n"})
     run()
-    assert "docs/review.md" not in copy.git("ls-tree", "-r", "--name-only", "update/1.1.0")
-    assert "removed here, and left so: 1 (`docs/review.md`)" in capsys.readouterr().out
+    assert "docs/page.md" not in copy.git("ls-tree", "-r", "--name-only", "update/1.1.0")
+    assert "removed here, and left so: 1 (`docs/page.md`)" in capsys.readouterr().out
 
 
 def test_modes_and_links_are_kept(template, copy):

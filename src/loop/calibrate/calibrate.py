@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from loop.base import files
@@ -27,7 +26,7 @@ from loop.calibrate import (
     proposal,
 )
 from loop.calibrate.controls import Control
-from loop.calibrate.court import Court, seconds
+from loop.calibrate.court import Court
 from loop.calibrate.margins import Rates
 from loop.calibrate.measurements import Measurements
 from loop.calibrate.power import Point
@@ -44,7 +43,6 @@ from loop.settings.review_policy import Policy
 from problem import source
 
 RECORD = Path("reports/calibration.json")
-REPEATS, BLOCKS = 5, 4  # of the latency of a model beside itself
 
 
 @dataclass(frozen=True)
@@ -140,18 +138,13 @@ def _others(court: Court, measured: Measurements, chosen: list[Proposal]) -> lis
     halves = [(pair.gains[name][2] - pair.gains[name][1]) / 2 for pair in measured.checked]
     width = margins.usual(halves, 0.5)
     held = measured.windows[2].rows
-    model, rows = court.champion.model, court.champion.holdout
-    ratios = []
-    for _ in range(REPEATS):
-        one, other = seconds([model, model], rows, BLOCKS)
-        ratios.append(max(np.median(one) / np.median(other), np.median(other) / np.median(one)))
     return [
         *limits.minimum_requirements(policy, measured.windows, measured.guesses, luck),
         *limits.fairness(policy, measured.windows),
         *limits.golden(measured.golden),
         *limits.leaks(measured.tables, known[jump], lacks),
         limits.size(court.champion.megabytes),
-        limits.latency(ratios, policy.latency.limit),
+        limits.latency(measured.slower, policy.latency.limit),
         *limits.holdout(width, _margin(court, chosen), held.weight.shape[1], len(held.label)),
     ]
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from loop.base import files
 from loop.base.errors import LoopError
+from loop.calibrate import court as courts
 from loop.calibrate import luck
 from loop.calibrate.court import Court
 from loop.calibrate.limits import Window, naive
@@ -28,6 +29,7 @@ from loop.settings.yaml_file import load
 FOLDER = Path("calibration")  # what was measured, which git does not keep
 PAIRS = 200  # of the check; half as many choose, among half as many models
 PAST = (0.4, 0.6, 0.8)  # of the training time: where past windows begin
+REPEATS, BLOCKS = 5, 4  # of the latency of a model beside itself
 ROWS_MIN, LABELS_MIN = 50, 2  # to train and to judge on
 
 
@@ -46,6 +48,7 @@ class Measurements:
     guesses: list[Window]
     golden: list[Array]
     tables: list[tuple[pd.DataFrame, pd.DataFrame]]
+    slower: list[float]  # how often a model was slower than itself, each time
     past: pd.DataFrame  # training rows with out-of-fold scores, then the holdout with the champion's
     judged_clusters: int
 
@@ -93,6 +96,7 @@ def gather(court: Court, models: int, report: Callable[[str], None]) -> Measurem
         guesses=guesses,
         golden=[one[len(one) - len(wanted) :] for one in fresh],
         tables=[(early, late), (train, holdout)],
+        slower=_slower(court, shop),
         past=_with_scores(court, shop, own),
         judged_clusters=windows[0].rows.weight.shape[1],
     )
@@ -161,6 +165,21 @@ def _with_scores(court: Court, shop: Workshop, own: Array) -> pd.DataFrame:
     folds = np.concatenate(scores)[np.argsort(np.concatenate(places))]
     rows = pd.concat([train, court.champion.holdout], ignore_index=True)
     return rows.join(score_columns.columns(np.concatenate([folds, own]), rows.index))
+
+
+def _slower(court: Court, shop: Workshop) -> list[float]:
+    """Ratios of the model's own median latency in one half of the blocks to that in the other."""
+
+    def measured(folder: Path, name: str) -> None:
+        model, ratios = court.champion.model, []
+        for _ in range(REPEATS):
+            one, other = map(np.median, courts.seconds([model, model], court.champion.holdout, BLOCKS))
+            ratios.append(float(max(one / other, other / one)))
+        files.write_json(folder / name, ratios)
+
+    (path,) = shop.each("latency of the model beside itself", measured, ["latency.json"])
+    found: list[float] = json.loads(path.read_text())
+    return found
 
 
 def _keep(path: Path, scores: Array) -> None:
