@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from loop.base import files
-from loop.calibrate.workshop import Workshop
+from loop.calibrate.workshop import Workshop, workshop
 
 
 class StoppedError(Exception):
@@ -18,7 +18,7 @@ def made(folder: Path, name: str) -> None:
 
 def test_each_piece_is_made_once_and_comes_back_in_order(tmp_path):
     told: list[str] = []
-    shop = Workshop(tmp_path, told.append, processes=1)
+    shop = Workshop(tmp_path, told.append)
     names = ["b", "a", "c"]
     assert [path.read_text() for path in shop.each("pieces", made, names)] == names
     assert told[-1] == "  pieces: 3 of 3"
@@ -34,7 +34,7 @@ def test_what_was_stopped_goes_on_from_there(tmp_path):
             raise StoppedError
         made(folder, name)
 
-    shop = Workshop(tmp_path, lambda _: None, processes=1)
+    shop = Workshop(tmp_path, lambda _: None)
     names = [str(number) for number in range(5)]
     with pytest.raises(StoppedError):
         shop.each("pieces", until_third, names)
@@ -43,10 +43,11 @@ def test_what_was_stopped_goes_on_from_there(tmp_path):
 
 
 def test_several_processes_make_the_same_and_a_fault_in_one_ends_all(tmp_path):
-    shop = Workshop(tmp_path, lambda _: None, processes=2)
-    assert [path.read_text() for path in shop.each("pieces", made, ["a", "b", "c"])] == ["a", "b", "c"]
-    with pytest.raises(TypeError):
-        shop.each("pieces", print_nothing, ["d", "e"])
+    with workshop(tmp_path, lambda _: None, processes=2) as shop:
+        assert [path.read_text() for path in shop.each("pieces", made, ["a", "b", "c"])] == ["a", "b", "c"]
+        assert [path.read_text() for path in shop.each("more", made, ["d", "e"])] == ["d", "e"]
+        with pytest.raises(TypeError):
+            shop.each("pieces", print_nothing, ["f", "g"])
 
 
 def print_nothing(folder: Path, name: str) -> None:

@@ -5,7 +5,6 @@ written before all is known. A number that a person set stays.
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from loop.calibrate.margins import Rates
 from loop.calibrate.measurements import Measurements
 from loop.calibrate.power import Point
 from loop.calibrate.proposal import Number, Proposal
+from loop.calibrate.workshop import Workshop, workshop
 from loop.model import estimator_inputs
 from loop.monitor.inputs import answers
 from loop.monitor.inputs.rows import model_columns
@@ -68,7 +68,8 @@ class Calibration:
 def main(models: int, dry_run: bool) -> int:
     """Measure, print what changes, and write params.yaml, reports/calibration.md, its figures and record."""
     text = _text()
-    found = calibrate(text, models, lambda line: print(line, flush=True))
+    with workshop(measurements.FOLDER, lambda line: print(line, flush=True)) as shop:
+        found = calibrate(text, models, shop)
     changed = _edited(text, found.numbers)
     print(calibration_page.terminal(found, changed != text, dry_run))
     if not dry_run:
@@ -79,23 +80,23 @@ def main(models: int, dry_run: bool) -> int:
     return 0
 
 
-def calibrate(text: str, models: int, report: Callable[[str], None]) -> Calibration:
+def calibrate(text: str, models: int, shop: Workshop) -> Calibration:
     """Everything that the data say of the numbers in `text`, the params.yaml of the working tree."""
     before, values = _before(), yaml_file.parse(text)
     here = court()
     train, holdout = here.champion.train, here.champion.holdout
-    report(f"calibrate: {len(train):,} rows train, {len(holdout):,} judge")
-    measured = measurements.gather(here, models, report)
+    shop.report(f"calibrate: {len(train):,} rows train, {len(holdout):,} judge")
+    measured = measurements.gather(here, models, shop)
     proposals, widened = _gate(here, measured)
     proposals += _others(here, measured, proposals)
-    report("  the monitor on years of its own past")
+    shop.report("  the monitor on years of its own past")
     quiet = _monitor(here, measured, _margin(here, proposals))
     proposals += alarms.proposed(quiet, measured.past) + alarms.labels(measured.past)
     numbers = proposal.weigh(text, values, proposals, before.get("numbers", {}))
     after = _with_numbers(here, text, numbers)
     caught = power.curves(measured.shop, after.policy, _margins(after.policy))
     rates = margins.rates(measured.checked, after.policy, _margins(after.policy))
-    report("  a candidate with each fault")
+    shop.report("  a candidate with each fault")
     windows = here.champion.windows
     tables = source.tables(windows.since, windows.holdout.until, windows.as_of)
     data = _data(here)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,12 +52,12 @@ class Measurements:
     judged_clusters: int
 
 
-def gather(court: Court, models: int, report: Callable[[str], None]) -> Measurements:
+def gather(court: Court, models: int, anywhere: Workshop) -> Measurements:
     """Measure all of it; what an earlier try has measured on the same data is taken as it is.
 
     Raises LoopError where the rows are too few to train on a part of them.
     """
-    shop = Workshop(FOLDER / _key(court), report)
+    shop = anywhere.within(FOLDER / _key(court))
     train, holdout = court.champion.train, court.champion.holdout
     early, late = _split(train, court)
     wanted = evaluate.golden(pd.concat([train, holdout], ignore_index=True))[[*train]]

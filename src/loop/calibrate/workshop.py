@@ -3,7 +3,8 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from time import monotonic
@@ -12,13 +13,13 @@ Work = Callable[[Path, str], None]  # makes the file of that name in the folder,
 PROCESSES_MAX = 4
 
 
-@dataclass
+@dataclass(frozen=True)
 class Workshop:
     """A folder of finished pieces; `report` gets a line now and then, with the time that is left."""
 
     folder: Path
     report: Callable[[str], None]
-    processes: int = field(default_factory=lambda: min(PROCESSES_MAX, os.cpu_count() or 1))
+    pool: ProcessPoolExecutor | None = None
 
     def within(self, folder: Path) -> "Workshop":
         """The same for another folder."""
@@ -42,20 +43,26 @@ class Workshop:
                 self.report(f"  {title}: {of - len(missing) + done} of {of}{_left(left)}")
 
     def _done(self, work: Work, missing: Sequence[str]) -> Iterator[None]:
-        """One step for each piece that is done."""
-        if self.processes == 1 or len(missing) == 1:
+        """One step for each piece that is done; a single one is done here."""
+        if self.pool is None or len(missing) == 1:
             for name in missing:
                 work(self.folder, name)
                 yield
             return
-        with ProcessPoolExecutor(self.processes, get_context("spawn")) as pool:
-            try:
-                for one in as_completed([pool.submit(work, self.folder, name) for name in missing]):
-                    one.result()
-                    yield
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        for one in as_completed([self.pool.submit(work, self.folder, name) for name in missing]):
+            one.result()
+            yield
+
+
+@contextmanager
+def workshop(folder: Path, report: Callable[[str], None], processes: int | None = None) -> Iterator[Workshop]:
+    """A workshop of several processes, as many as there are cores by default, which end with the block."""
+    count = min(PROCESSES_MAX, os.cpu_count() or 1) if processes is None else processes
+    pool = ProcessPoolExecutor(count, get_context("spawn"))  # a fork would share OpenMP's threads
+    try:
+        yield Workshop(folder, report, pool)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _left(seconds: float) -> str:

@@ -1,6 +1,7 @@
 """Concept: what the matured labels say of the model, window by window, with intervals by days."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,8 @@ REPLICATES = 1000
 CONFIDENCE = 0.95
 THIN = 0.25  # of the usual rows: a day with fewer is no day of the sum
 RUN_LENGTH = 730  # days between false alarms of the sum of daily losses, on average
+
+_weights = lru_cache(maxsize=8)(bootstrap.weights)  # windows of as many days are resampled alike
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def windowed(total: Floats, days: Daily, inside: np.ndarray, seed: int) -> Windo
         if not len(there):
             found.append((np.nan, np.nan, np.nan))
             continue
-        weight = bootstrap.weights(len(there), REPLICATES, seed)
+        weight = _weights(len(there), REPLICATES, seed)
         drawn = (weight @ total[there]) / (weight @ days.rows[there])
         low, high = bootstrap.interval(drawn, len(there), CONFIDENCE)
         found.append((total[there].sum() / days.rows[there].sum(), low, high))
