@@ -27,7 +27,7 @@ from loop.settings import params
 from problem import metrics, schema, source
 
 SHARED = 100  # rows that are in training and holdout
-NOISE = 0.3  # of the label's spread: what hides the label in a leaky column
+NOISE = 0.02  # of the label's spread: what hides the label in a leaky column
 PADDING = 1e6  # numbers of 8 bytes: what makes a model huge, in steps of 8 MB
 
 
@@ -129,7 +129,7 @@ def _faults(court: Court) -> Iterator[_Fault]:
         yield _Fault("an uncalibrated model", others, _off)
     yield _Fault("a model that says the contrary", ("golden",), _turned)
     if policy.behaviour.direction and any(one.expects != "the same" for one in metrics.BEHAVIOURS):
-        yield _Fault("a model that takes bad for good", ("behaviour.direction",), _turned)
+        yield _Fault("a model that takes bad for good", ("behaviour.direction",), _takes_bad_for_good)
     if policy.behaviour.invariance and any(one.expects == "the same" for one in metrics.BEHAVIOURS):
         yield _Fault("a model that minds what must not matter", ("behaviour.invariance",), _minds)
 
@@ -144,10 +144,11 @@ def _number_column(court: Court) -> str | None:
 
 
 def _leaky(court: Court, honest: Any) -> tuple[Candidate, None]:
+    """One that sees the label, hidden by little noise; the place of a class is no number to add to."""
     name, rng = _number_column(court) or "", np.random.default_rng(1)
-    spread = float(court.champion.train["label"].std())
+    noise = 0.0 if score_columns.CLASSES else NOISE * float(court.champion.train["label"].std())
     sides = [
-        frame.assign(**{name: frame["label"] + rng.normal(0, NOISE * spread, len(frame))})
+        frame.assign(**{name: frame["label"] + rng.normal(0, noise, len(frame))})
         for frame in (court.champion.train, court.champion.holdout)
     ]
     return court.candidate(court.fit(sides[0]), train=sides[0], holdout=sides[1]), None
@@ -190,13 +191,12 @@ def _unfair(court: Court, honest: Any) -> tuple[Candidate, None]:
     """One that errs to one side in the largest group of a cut, by more than a gap may be."""
     limit = court.policy.fairness.limit if court.policy.fairness else 0.0
     cut, name = _largest(metrics.SUBGROUPS, court.champion.holdout)
-    by = 3 * limit
+    by, off = 3 * limit, _uncalibrated(court)
 
     def change(score: Array, examples: pd.DataFrame) -> Array:
         here = (groups.cut(metrics.SUBGROUPS, examples)[cut] == name).to_numpy()
-        if score.ndim > 1:  # surer than it should be: towards the class that is likeliest
-            sure = np.eye(score.shape[1])[score.argmax(axis=1)]
-            return np.where(here[:, None], score + min(1.0, by) * (sure - score), score)
+        if score.ndim > 1:
+            return np.where(here[:, None], off(score, examples), score)
         return _within(court, score + np.where(here, by, 0.0))
 
     return court.candidate(honest, change), None
@@ -240,25 +240,59 @@ def _off(court: Court, honest: Any) -> tuple[Candidate, None]:
     return court.candidate(honest, _uncalibrated(court)), None
 
 
+def _takes_bad_for_good(court: Court, honest: Any) -> tuple[Candidate, None]:
+    """One whose score moves against what a behaviour expects, by the columns that it changes."""
+    one = next(one for one in metrics.BEHAVIOURS if one.expects != "the same")
+    before = court.champion.holdout
+    after = one.change(before)
+    columns = [name for name in before if not before[name].equals(after[name])]
+    step = float(court.champion.train["label"].std()) * (1 if one.expects == "not lower" else -1)
+
+    def change(score: Array, examples: pd.DataFrame) -> Array:
+        slope = sum(_slope(examples[name], before[name], after[name]) for name in columns)
+        if score.ndim == 1:
+            return _within(court, score - step * slope)
+        of = score_columns.CLASSES.index(str(one.of))
+        found = np.clip(score, 1e-6, 1)
+        found[:, of] *= np.exp(-np.sign(step) * np.clip(slope, -5, 5))
+        return np.asarray(found / found.sum(axis=1, keepdims=True))
+
+    return court.candidate(honest, change), None
+
+
+def _slope(values: pd.Series, before: pd.Series, after: pd.Series) -> Array:
+    """How far each value lies the way of a change, in standard deviations; of texts, whether it is there."""
+    if not pd.api.types.is_numeric_dtype(before) or pd.api.types.is_bool_dtype(before):
+        return (values.astype(str) == str(after.mode().iloc[0])).to_numpy(np.float64)
+    moved = np.sign(float((after.astype("float64") - before.astype("float64")).mean()))
+    spread = float(before.astype("float64").std()) or 1.0
+    far = (values.astype("float64") - float(before.mean())) / spread
+    return np.asarray(moved * far.fillna(0.0).to_numpy(np.float64))
+
+
 def _contrary(court: Court) -> Change:
-    """Scores turned round: what was likely is not, what was much is little."""
+    """What was likely is surely not, what was much is little: further than a golden request may move."""
     label = court.champion.train["label"].to_numpy(np.float64)
+    middle, by = label.mean(), max(2 * label.std(), 1.5 * court.policy.golden.limit)
 
     def change(score: Array, _: pd.DataFrame) -> Array:
         if score.ndim > 1:
-            turned = score.max(axis=1, keepdims=True) - score + 1e-3
-            return np.asarray(turned / turned.sum(axis=1, keepdims=True))
-        return _within(court, 1 - score if _binary(label) else 2 * label.mean() - score)
+            return np.asarray(0.98 * np.eye(score.shape[1])[score.argmin(axis=1)] + 0.02 / score.shape[1])
+        if _binary(label):
+            return np.asarray(np.where(score < middle, 0.99, 0.01))
+        return _within(court, np.where(score < middle, score + by, score - by))
 
     return change
 
 
 def _uncalibrated(court: Court) -> Change:
-    """Scores that are too high, or with classes too sure."""
+    """Scores that are too high; with classes too unsure, or too sure where they are unsure already."""
     label = court.champion.train["label"].to_numpy(np.float64)
 
     def change(score: Array, _: pd.DataFrame) -> Array:
         if score.ndim > 1:
+            if score.max(axis=1).mean() > 0.6:
+                return np.asarray(0.5 * score + 0.5 / score.shape[1])
             sharp = np.clip(score, 1e-9, 1) ** 4
             return np.asarray(sharp / sharp.sum(axis=1, keepdims=True))
         return _within(court, np.sqrt(np.clip(score, 0, 1)) if _binary(label) else score + label.std())
@@ -271,9 +305,10 @@ def _binary(label: Array) -> bool:
 
 
 def _within(court: Court, score: Array) -> Array:
-    """Probabilities stay such."""
+    """Probabilities stay such, numbers among the labels that there were: a score keeps its contract."""
     label = court.champion.train["label"].to_numpy(np.float64)
-    return np.asarray(np.clip(score, 0.001, 0.999) if _binary(label) else score)
+    low, high = (0.001, 0.999) if _binary(label) else (label.min(), label.max())
+    return np.asarray(np.clip(score, low, high))
 
 
 def _largest(ways: Any, examples: pd.DataFrame) -> tuple[str, str]:
