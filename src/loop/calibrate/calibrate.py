@@ -5,7 +5,7 @@ written before all is known. A number that a person set stays.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +183,7 @@ def court() -> Court:
 def _with_numbers(court: Court, text: str, numbers: list[Number]) -> Court:
     """The court by the numbers that count from now on."""
     values = yaml_file.parse(_edited(text, numbers))
-    return controls.with_policy(court, params.of_commit("review", values, Policy, PARAMS))
+    return replace(court, policy=params.of_commit("review", values, Policy, PARAMS))
 
 
 def _edited(text: str, numbers: list[Number]) -> str:

@@ -5,7 +5,7 @@ not have (subgroups, behaviours, a number among its columns) has no control.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -320,8 +320,3 @@ def _largest(ways: Any, examples: pd.DataFrame) -> tuple[str, str]:
     }
     small = {key: count for key, count in counts.items() if 2 * count <= len(examples)} or counts
     return max(small, key=lambda key: small[key])
-
-
-def with_policy(court: Court, policy: Any) -> Court:
-    """The same court by other rules."""
-    return replace(court, policy=policy)
