@@ -23,6 +23,7 @@ NAMES = [
     "proxy",
     "drift",
     "adopted",
+    "search",
 ]
 PACKAGES = ["dvc", "mlflow", "scikit-learn", "pandas", "numpy", "duckdb", "ibis-framework", "pandera"]
 RESULTS = Path(__file__).with_name("results.md")

@@ -75,7 +75,7 @@ def planted(folder: Path, name: str) -> None:
     champion = scores[at]
     both = compare.rows(rows, (champion, _dealt(champion, inside, float(share), rng)), resampling)
     pair = luck.judge(both, policy, resampling)
-    gain = compare.gain_at(both, policy.primary.metric, np.flatnonzero(inside), resampling).gain
+    gain = compare.gain_in(both, policy.primary.metric, resampling, np.flatnonzero(inside)).gain
     files.write_json(folder / name, {"pair": luck.plain(pair), "loss": -gain if np.isfinite(gain) else None})
 
 

@@ -65,6 +65,31 @@ def calibrate(
 
 
 @commands.command()
+def search(
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="How many, in place of search.trials of params.yaml.")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="After so many no trial begins, in place of search.minutes.")
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Trials at once; as many as cores, up to 4, by default.")
+    ] = None,
+) -> None:
+    """Look for better params within the training window, and leave a branch with the best.
+
+    `search` of params.yaml says which params may be what, and how long it may take. The holdout is not
+    touched. What was tried is kept in search/, so that a search that was stopped goes on. Writes
+    search/report.html.
+
+    Example: loop search --trials 30
+    """
+    from loop.search import search as searching
+
+    raise typer.Exit(searching.main(trials, minutes, processes))
+
+
+@commands.command()
 def publish(run: Annotated[int, typer.Argument(help="The number of a run of review.yml.")]) -> None:
     """Bring a review to its pull request: the comment, the status `gate`, and dvc.lock.
 

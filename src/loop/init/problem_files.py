@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from loop.base.template import fill
-from loop.init import cautious, of_task
+from loop.init import cautious, of_task, search_space
 from loop.init.cautious import Numbers, bounds, decided_at, listed, truth
 from loop.init.column_kinds import FEW, Column
 from loop.init.given_model import Taken
@@ -60,7 +60,13 @@ def write(found: Guess, called: Names, place: Path | None, given: Taken | None =
         "src/problem/features.py": fill("loop.init", "features.py.j2"),
         "src/problem/metrics.py": fill("loop.init", "metrics.py.j2", **shared, **_metrics(found, n)),
         **_model_files(found, n, given, shared),
-        "params.yaml": fill("loop.init", "params.yaml.j2", **shared, **_params(found, n, called)),
+        "params.yaml": fill(
+            "loop.init",
+            "params.yaml.j2",
+            space=search_space.around(n.model),
+            **shared,
+            **_params(found, n, called),
+        ),
         "tests/problem/test_bad_data.py": fill("loop.init", "test_bad_data.py.j2", **shared, **_tests(found)),
     }
 

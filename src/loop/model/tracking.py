@@ -59,7 +59,7 @@ def connect() -> Any:
         client = MlflowClient()
         experiment = client.get_experiment_by_name(name)
         return client, experiment.experiment_id if experiment else client.create_experiment(name)
-    except _troubles() as error:
+    except troubles() as error:
         uri, why = os.environ["MLFLOW_TRACKING_URI"], first_line(error, 120)
         todo = "start the server, or unset MLFLOW_TRACKING_URI"
         if uri.startswith(_FILE):
@@ -81,7 +81,7 @@ def _openable(uri: str) -> None:
             database.execute("PRAGMA schema_version")
 
 
-def _troubles() -> tuple[type[Exception], ...]:
+def troubles() -> tuple[type[Exception], ...]:
     """What a tracker, its driver or its address fails by."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -93,7 +93,7 @@ def try_to_record(model_sha256: str, **what: Any) -> None:
     """Record as `record` does; a tracker that fails is a warning, since the model is whole without it."""
     try:
         record(model_sha256, **what)
-    except _troubles() as error:
+    except troubles() as error:
         warn(f"MLflow has no record of model {model_sha256[:12]}, which is whole: {first_line(error)}")
 
 
@@ -167,6 +167,6 @@ def training_seconds(model_sha256: str) -> float | None:
         client = MlflowClient()
         experiment = client.get_experiment_by_name(os.environ["MLFLOW_EXPERIMENT_NAME"])
         found = find(client, experiment.experiment_id, model_sha256) if experiment else None
-    except _troubles():
+    except troubles():
         return None
     return found.data.metrics.get("train_seconds") if found else None

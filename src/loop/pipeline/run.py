@@ -28,8 +28,10 @@ MODELS = {  # section -> what parses it; slow to import, so only for what change
     "review": "loop.settings.review_policy:Policy",
     "serve": "loop.settings.serve_settings:Params",
     "monitor": "loop.settings.monitor_settings:Settings",
+    "search": "loop.settings.search_settings:Settings",
     "card": "loop.pipeline.model_card:Params",
 }
+MAY_LACK = {"search"}  # a copy that never searches
 CODE = Path("src")
 CHECKED = Path(".dvc/tmp/params-checked")  # what was accepted last, with the code that accepted it
 
@@ -47,7 +49,7 @@ def check_params() -> None:
     _problem()
     accepted = _accepted()
     for name, place in MODELS.items():
-        if name not in accepted or accepted[name] != values[name]:
+        if name in values and (name not in accepted or accepted[name] != values[name]):
             _parse(name, values[name], place)
     with suppress(OSError):  # a folder that cannot be written: then it is checked again
         CHECKED.parent.mkdir(parents=True, exist_ok=True)
@@ -84,10 +86,11 @@ def _all_there(values: dict[str, Any]) -> None:
                 f"the sections {', '.join(MODELS)}",
                 f"fix {PARAMS} and run again",
             )
-    if missing := [f"`{name}`" for name in MODELS if name not in values]:
+    needed = [name for name in MODELS if name not in MAY_LACK]
+    if missing := [f"`{name}`" for name in needed if name not in values]:
         raise LoopError(
             f"{PARAMS}: section {', '.join(missing)} is missing",
-            f"the sections {', '.join(MODELS)}",
+            f"the sections {', '.join(needed)}",
             f"add it in {PARAMS}, as it is on main",
         )
 

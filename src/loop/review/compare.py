@@ -152,8 +152,8 @@ def gains(found: Rows, settings: params.Resampling) -> dict[str, paired.Gain]:
     return {name: _gain(metric, found, settings) for name, metric in metrics.METRICS.items()}
 
 
-def gain_at(found: Rows, name: str, at: np.ndarray, settings: params.Resampling) -> paired.Gain:
-    """The gain in one metric on the rows at some places."""
+def gain_in(found: Rows, name: str, settings: params.Resampling, at: np.ndarray | None = None) -> paired.Gain:
+    """The gain in one metric, on all rows or on those at some places."""
     return _gain(metrics.METRICS[name], found, settings, at)
 
 

@@ -3,7 +3,7 @@
 import re
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -161,9 +161,11 @@ def _keys(model: type[BaseModel] | None) -> list[str]:
 def _at(model: type[BaseModel], parts: list[str]) -> type[BaseModel] | None:
     here: Any = model
     for part in parts:
-        fields = {field.alias or name: field for name, field in here.model_fields.items()}
-        here = fields[part].annotation if part in fields else None
+        if get_origin(here) is dict:  # of any keys, whose values are all of one kind
+            here = get_args(here)[1]
+            continue
         if not (isinstance(here, type) and issubclass(here, BaseModel)):
             return None
-    found: type[BaseModel] = here
-    return found
+        fields = {field.alias or name: field for name, field in here.model_fields.items()}
+        here = fields[part].annotation if part in fields else None
+    return here if isinstance(here, type) and issubclass(here, BaseModel) else None

@@ -62,7 +62,7 @@ def written(value: Value) -> str:
             return value
         return str(yaml.dump(value, default_style='"', width=float("inf"))).rstrip("\n")
     if isinstance(value, int):
-        return str(value)
+        return str(value).lower()  # true and false, too
     return np.format_float_positional(value, trim="0")
 
 

@@ -48,21 +48,26 @@ def gain(
     `codes` (rows,) numbers each row's cluster; `weight` is (replicates, clusters), from
     `bootstrap.weights`. `codes` may leave out clusters that `weight` has.
     """
-    one = np.ones((1, weight.shape[1]))
-    values, losses, drawn = [], [], []
-    for score in scores:
-        of = bootstrap.statistic(metric, label, score, codes, weight.shape[1])
-        values.append(float(of(one)[0]))
-        losses.append(_loss(metric.better, of(one))[0])
-        drawn.append(_loss(metric.better, of(weight)))
-    found = float(losses[0] - losses[1])
-    replicates = drawn[0] - drawn[1]
-    if metric.value or metric.better == "zero":  # resampling inflates what is not a mean: undo its shift
-        defined = replicates[np.isfinite(replicates)]
-        replicates = replicates + found - (defined.mean() if len(defined) else 0.0)
+    values, found, replicates = drawn(metric, label, scores, codes, weight)
     clusters = len(np.unique(codes))
     low, high = bootstrap.interval(replicates, clusters, confidence)
     return Gain(values[0], values[1], found, low, high, _p_value(found, replicates, clusters), len(codes))
+
+
+def drawn(
+    metric: Metric, label: Floats, scores: tuple[Floats, Floats], codes: Codes, weight: Floats
+) -> tuple[tuple[float, float], float, Floats]:
+    """The metric of both models, the gain of the second, and its bootstrap replicates (replicates,)."""
+    one = np.ones((1, weight.shape[1]))
+    of = [bootstrap.statistic(metric, label, score, codes, weight.shape[1]) for score in scores]
+    values = float(of[0](one)[0]), float(of[1](one)[0])
+    losses = [(loss(metric.better, each(one))[0], loss(metric.better, each(weight))) for each in of]
+    found = float(losses[0][0] - losses[1][0])
+    replicates = losses[0][1] - losses[1][1]
+    if metric.value or metric.better == "zero":  # resampling inflates what is not a mean: undo its shift
+        defined = replicates[np.isfinite(replicates)]
+        replicates = replicates + found - (defined.mean() if len(defined) else 0.0)
+    return values, found, replicates
 
 
 def by_cluster(
@@ -71,7 +76,7 @@ def by_cluster(
     """The gain of the second of `scores` within each cluster alone: (clusters,), NaN where undefined."""
     each = np.eye(clusters)
     losses = [
-        _loss(metric.better, bootstrap.statistic(metric, label, score, codes, clusters)(each))
+        loss(metric.better, bootstrap.statistic(metric, label, score, codes, clusters)(each))
         for score in scores
     ]
     return np.asarray(losses[0] - losses[1])
@@ -103,8 +108,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(value) for value in adjusted]
 
 
-def _loss(better: str, value: Floats) -> Floats:
-    """The metric turned so that less is better."""
+def loss(better: str, value: Floats) -> Floats:
+    """A metric turned so that less is better, whichever way it points."""
     return {"higher": -value, "lower": value, "zero": np.abs(value)}[better]
 
 
