@@ -45,11 +45,10 @@ def main(asked: list[str]) -> None:
     PAGE.write_text(re.sub(table, lambda _: _table(found), page), encoding="utf-8")
 
 
-def _calibrated(folder: Path, name: str, shipped: adopted.Files) -> dict[str, Any]:
+def problem(folder: Path, name: str, shipped: adopted.Files) -> Any:
+    """A scratch repository of one of the problems."""
     from conftest import copy_sources
 
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
     repo = copy_sources(folder / "repo")
     if name == "the second problem":
         shutil.rmtree(repo.path / "src/problem")
@@ -60,6 +59,13 @@ def _calibrated(folder: Path, name: str, shipped: adopted.Files) -> dict[str, An
         data, frame = folder / one.file, one.made(shipped)
         frame.to_parquet(data) if data.suffix == ".parquet" else frame.to_csv(data, index=False)
         adopted._said(repo, "init", str(data), *one.options)
+    return repo
+
+
+def _calibrated(folder: Path, name: str, shipped: adopted.Files) -> dict[str, Any]:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    repo = problem(folder, name, shipped)
     adopted._said(repo, "run")
     started = time.perf_counter()
     adopted._said(repo, "calibrate")

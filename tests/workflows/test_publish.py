@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 import requests
+import yaml
 from markdown_it import MarkdownIt
 
 from loop.base.errors import LoopError
 from loop.publish import publish
+from loop.review import holdout_looks
+from loop.settings import params
 from workflows.double import ALL, BOT, archive, git
 
 MARK = '![](https://cml.dev/watermark.png#abc123 "CML watermark review")'
@@ -759,3 +762,47 @@ def test_a_branch_of_a_fork_is_no_queue(at_main, queued):
     queued.bring()
     assert publish.main(queued.run) == 0
     assert queued.gates == []
+
+
+PRIMARY = {
+    "name": "log_loss", "title": "log loss", "role": "primary", "champion": 0.5, "candidate": 0.48,
+    "gain": 0.02, "low": 0.004, "high": 0.036, "margin": 0.015, "verdict": "better",
+}  # fmt: skip
+HOLDOUT = {"since": "2013-05-01", "until": "2013-06-01", "rows": 9, "clusters": 31, "cluster": "day"}
+
+
+def looked(reviewed, **more) -> dict[str, object]:
+    """A verdict's part on a look at the holdout, and on the metric that gained."""
+    lock = yaml.safe_load(reviewed.change.repo.text("dvc.lock"))
+    (model,) = (out["md5"] for out in lock["stages"]["train"]["outs"] if out["path"].endswith(".skops"))
+    look = {"number": 1, "model": model, "times": 1.0} | more
+    return {"look": look, "verdict": "better", "metrics": [PRIMARY], "holdout": HOLDOUT}
+
+
+def test_each_model_that_the_holdout_judged_is_counted_once(at_main, reviewed, github):
+    reviewed.bring(**looked(reviewed))
+    for _ in range(2):
+        assert publish.main(reviewed.run) == 0
+    assert reviewed.gates[0][0] == "success"
+    messages = git(at_main, "log", "--format=%B", "refs/remotes/origin/looks")
+    assert messages.count("Model: ") == 1
+    assert f"Pull: #{reviewed.number}" in messages
+
+
+def test_a_gain_that_many_looks_explain_passes_no_more(at_main, reviewed):
+    reviewed.bring(**looked(reviewed))
+    window = params.parse("windows", params.whole()["windows"], params.Windows).holdout
+    for number in range(9):
+        holdout_looks.publish(holdout_looks.Look(f"{number}" * 32, window))
+    assert publish.main(reviewed.run) == 0
+    ((state, why),) = reviewed.gates
+    assert state == "error"
+    assert "inconclusive as look 10" in why
+    assert "look 10 at these rows by now, and was 1" in reviewed.output[0]
+
+
+def test_a_look_of_another_model_than_the_lock_names_is_no_success(at_main, reviewed):
+    reviewed.bring(**looked(reviewed, model="0" * 32))
+    publish.main(reviewed.run)
+    assert reviewed.gates[0][0] == "error"
+    assert "another model" in reviewed.gates[0][1]

@@ -16,14 +16,14 @@ from loop.base.markup import plain, ready, render
 from loop.github import comment, commit_status
 from loop.github.client import GitHub
 from loop.github.commit_status import Gate
-from loop.publish import artifact, bring_back, head, pull, results
+from loop.publish import artifact, bring_back, head, looked, pull, results
 from loop.publish.artifact import Artifact
 from loop.publish.case import Case
 from loop.publish.head import Head
 from loop.publish.pull import NothingToDo, Run
 from loop.repo import default_branch
 from loop.repo.inert import inert, shown, steers
-from loop.review import review_report
+from loop.review import holdout_looks, review_report
 from loop.review.verdict import Verdict
 
 # What the review runs, but every team changes.
@@ -35,6 +35,7 @@ _SLOW = (
     "look at what the pull request adds to them",
 )
 _CHECKED = ("tests/", "docs/")  # run beside the review, or not at all
+PASSING = ("better", "equivalent")
 _WAITS = ("action_required", "skipped", "neutral")
 
 
@@ -124,7 +125,7 @@ def _publish(case: Case) -> None:
         case.notes.append(f"Steps of the run that failed: {_failed(case)}.")
         gate, text = Gate("error", error.found), "## No verdict: the review's results cannot be used"
     else:
-        gate = _gate(case, found)
+        gate = _counted(case, found, _gate(case, found))
         if case.run.queued:
             gate = _complete(case, found, gate)
         else:
@@ -186,6 +187,25 @@ def _gate(case: Case, found: Artifact) -> Gate:
     steps = _failed(case)
     case.notes.append(f"The verdict alone would pass, but the run did not end well. Failed: {steps}.")
     return Gate("failure", f"the run ended as {case.run.conclusion}; failed: {steps}")
+
+
+def _counted(case: Case, found: Artifact, gate: Gate) -> Gate:
+    """The gate, once the look at the holdout is on record: main's own count is the one that decides."""
+    look = found.verdict.look
+    if look is None:
+        return gate
+    try:
+        number = holdout_looks.publish(looked.at(case, found))
+    except LoopError as error:
+        case.errors.append(error)
+        return Gate("error", f"{error.found}. Run publish again")
+    outcome = looked.outcome(found.verdict, number)
+    if gate.state != "success" or outcome in PASSING:
+        return gate
+    case.notes.append(
+        f"This is look {number} at these rows by now, and was {look.number} when judged: others came between."
+    )
+    return Gate("error", f"{outcome} as look {number} at these rows: a person decides, or newer rows do")
 
 
 def _complete(case: Case, found: Artifact, gate: Gate) -> Gate:

@@ -23,12 +23,14 @@ from loop.monitor.inputs import past_retrains
 from loop.monitor.inputs.past_retrains import LABEL, PREFIX
 from loop.monitor.report import text as report
 from loop.monitor.schema import Finding
-from loop.repo import default_branch, remote
+from loop.repo import default_branch, dvc_lock, remote
 from loop.repo.commit import Commit
 from loop.retrain import challenger
 from loop.retrain.challenger import Challenger
+from loop.review import holdout_looks
+from loop.review.holdout_looks import Look
 from loop.settings.params import Windows, parse
-from loop.settings.paths import PARAMS
+from loop.settings.paths import MODEL, PARAMS, PIPELINE_LOCK
 
 LONGEST = 60_000  # bytes; GitHub refuses a body of more than 65,536 signs, and CML gets it as one argument
 MAY_NOT = "A retrain is ready, and Actions may not open its pull request"
@@ -138,7 +140,9 @@ def _supersede(github: GitHub, older: dict[str, Any], url: str) -> None:
 
 
 def _judge(github: GitHub, number: int, made: Challenger) -> None:
-    """The review's comment, then `gate`: there is no success without its evidence."""
+    """The look is counted, then the review's comment, then `gate`: no success without its evidence."""
+    lock = Commit(made.commit).yaml(PIPELINE_LOCK)
+    holdout_looks.publish(Look(dvc_lock.outs(lock)[str(MODEL)], made.windows.holdout, number))
     run = workflow_output.run_url() or ""
     text = f"`{commit_status.NAME}` is **success** for {made.commit[:12]} · [the run]({run})"
     comment.put(github, number, made.commit, f"{made.report.rstrip()}\n\n{text}\n")

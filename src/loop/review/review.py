@@ -6,7 +6,7 @@ being made ends in "inconclusive" with the reason, never in a silent pass.
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loop.base import exit_codes, files
@@ -21,6 +21,7 @@ from loop.review import (
     compare,
     conclusion,
     feed_check,
+    holdout_looks,
     review_html,
     review_report,
     which_champion,
@@ -31,10 +32,11 @@ from loop.review.candidate import Candidate
 from loop.review.champion import Champion
 from loop.review.champion_comparison import Comparison
 from loop.review.compare import Rows
-from loop.review.verdict import NO_CHANGES, Changes, Check, Verdict, conclude, decide
+from loop.review.verdict import NO_CHANGES, Changes, Check, Look, Verdict, conclude, decide
 from loop.settings import params, renamed
 from loop.settings.paths import GOLDEN, HOLDOUT, PARAMS, PIPELINE_LOCK, REVIEW
 from loop.settings.review_policy import Policy
+from loop.stats import spending
 
 BLOCKS, SINGLES = 11, 20  # latency: blocks of each model in turn, single predictions in each
 
@@ -131,8 +133,25 @@ def _judge(base: Base, found: Changes, first: list[Check]) -> Review:
         theirs = compare.scored(champion.examples, champion.predictions, "champion")
         rows = compare.align(mine, theirs, settings)
         comparison = _comparison(case, champion, rows, home)
+    look = _look(case, champion, rows)
     case.notes.extend(conclusion.older(champion.windows, candidate.windows))
-    return _decide(case, rows, champion, comparison)
+    if look:
+        name = policy.primary.metric
+        gains = comparison.gains | {name: spending.widened(comparison.gains[name], look.times)}
+        comparison = replace(comparison, gains=gains)
+    return _decide(case, rows, champion, comparison, look)
+
+
+def _look(case: _Case, champion: Champion, rows: Rows) -> Look | None:
+    """Which look at the holdout this is, remembered; none where the model is the champion's own."""
+    candidate = case.candidate
+    if candidate.md5 == champion.md5:
+        return None
+    this = holdout_looks.Look(candidate.md5, candidate.windows.holdout)
+    number = holdout_looks.number(this)
+    holdout_looks.keep(this)
+    times = spending.times(number, rows.weight.shape[1], case.settings.confidence)
+    return Look(number=number, model=candidate.md5, times=times)
 
 
 def _comparison(case: _Case, champion: Champion, rows: Rows, home: Checkout) -> Comparison:
@@ -150,7 +169,11 @@ def _comparison(case: _Case, champion: Champion, rows: Rows, home: Checkout) -> 
 
 
 def _decide(
-    case: _Case, rows: Rows, champion: Champion | None = None, comparison: Comparison | None = None
+    case: _Case,
+    rows: Rows,
+    champion: Champion | None = None,
+    comparison: Comparison | None = None,
+    look: Look | None = None,
 ) -> Review:
     """The verdict of all checks; without a champion, of those that need none."""
     own, params_of_base = case.candidate.windows, case.base.yaml(PARAMS)
@@ -167,6 +190,7 @@ def _decide(
         confidence=case.settings.confidence,
         champion=f"{case.rival.name}, {champion.md5[:12]}, {champion.how}" if champion else "none yet",
         holdout=conclusion.holdout(rows, f"{case.candidate.windows.holdout.until:%Y-%m-%d}", case.settings),
+        look=look,
         metrics=table,
         slices=conclusion.moved(comparison.slices, case.policy.slices.alpha) if comparison else [],
         slices_compared=len(comparison.slices) if comparison else 0,

@@ -119,6 +119,17 @@ class Holdout(Part):
     cluster: str
 
 
+class Look(Part):
+    """Which look at the holdout this was, for a model (md5) that is not the champion's.
+
+    times: how many times as wide as at the first look the interval of the deciding metric is.
+    """
+
+    number: int = Field(ge=1)
+    model: str
+    times: float = Field(ge=1)
+
+
 class Change(Part):
     """Something that changed: its name, what it was and what it is; null where there was or is none."""
 
@@ -168,6 +179,7 @@ class Verdict(Part):
     candidate: Commit
     champion: str
     holdout: Holdout | None
+    look: Look | None = None
     metrics: list[Metric]
     slices: list[Slice]
     slices_compared: int

@@ -18,6 +18,7 @@ from loop.setup.need import Need, written
 GATE = "gate"  # the commit status that publish.yml sets
 METHODS = ["merge", "squash"]  # each one commit that a release can trace to its pull request
 PRODUCTION = "production"
+LOOKS = "looks"  # how often each holdout was looked at: written by publish.yml and monitor.yml
 OWNERS = Path(".github/CODEOWNERS")
 PLACEHOLDER = "@your-organization/ml-owners"
 LABELS = {
@@ -46,11 +47,13 @@ def needs(reviewers: list[str]) -> list[Need]:
         "owners": lambda: OWNERS.is_file() and PLACEHOLDER not in OWNERS.read_text(encoding="utf-8"),
         "rules of main": lambda: _reviews(policy.approvals),
         "rules of production": lambda: _rules(PRODUCTION).keys() >= _KEPT,
+        "rules of looks": lambda: _rules(LOOKS).keys() >= _KEPT,
     }
     return written(
         "repository.yaml.j2",
         checks,
         production=PRODUCTION,
+        looks=LOOKS,
         gate=GATE,
         methods=METHODS,
         labels=LABELS,

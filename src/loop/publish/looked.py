@@ -1,0 +1,70 @@
+"""The look at the holdout that a review took, by what the branch itself says of its model and windows."""
+
+from pathlib import Path
+
+from loop.base.deadline import within
+from loop.base.errors import LoopError
+from loop.publish.artifact import LOCK, Artifact
+from loop.publish.case import Case
+from loop.repo import dvc_lock
+from loop.review.holdout_looks import Look
+from loop.review.verdict import Metric, Verdict
+from loop.settings import params, yaml_file
+from loop.settings.params import Windows
+from loop.settings.paths import MODEL, PARAMS
+from loop.stats import paired, spending
+from loop.stats.paired import Gain
+
+SECONDS = 60
+
+
+def at(case: Case, found: Artifact) -> Look:
+    """The model that the artifact's lock names, on the holdout of the head's own params.yaml.
+
+    Raises LoopError where the verdict speaks of another model, and for files that cannot be read.
+    """
+    try:
+        with within(SECONDS, _wrong("reading them takes too long")):
+            lock = _yaml(found.files.get(LOCK) or case.head.read(LOCK))
+            model = dvc_lock.outs(lock).get(str(MODEL), "")
+            values = _yaml(case.head.read(str(PARAMS)))
+            windows = params.of_commit("windows", values, Windows, Path(f"{PARAMS} of the pull request"))
+    except LoopError:
+        raise
+    except Exception as error:  # foreign text of whatever shape: it is only refused
+        raise _wrong(f"they cannot be read: {type(error).__name__}") from None
+    if found.verdict.look is None or found.verdict.look.model != model:
+        raise _wrong("the verdict is of another model")
+    return Look(model, windows.holdout, case.pull.number)
+
+
+def outcome(verdict: Verdict, number: int) -> str:
+    """The outcome of the deciding metric as look `number`; the verdict's own where that is none later."""
+    look, primary = verdict.look, next((one for one in verdict.metrics if one.role == "primary"), None)
+    if look is None or primary is None or number <= look.number:
+        return verdict.verdict
+    confidence, clusters = verdict.confidence or 0.95, verdict.holdout.clusters if verdict.holdout else 2
+    then, now = (spending.times(one, clusters, confidence) for one in (look.number, number))
+    return paired.verdict(spending.widened(_gain(primary), now / then), primary.margin or 0.0)
+
+
+def _gain(metric: Metric) -> Gain:
+    nan = float("nan")
+    champion, candidate, gain, low, high = (
+        nan if value is None else value
+        for value in (metric.champion, metric.candidate, metric.gain, metric.low, metric.high)
+    )
+    return Gain(champion, candidate, gain, low, high, p=nan, rows=0)
+
+
+def _yaml(text: bytes | None) -> dict[str, object]:
+    found = yaml_file.parse((text or b"").decode(errors="replace"))
+    return found if isinstance(found, dict) else {}
+
+
+def _wrong(why: str) -> LoopError:
+    return LoopError(
+        f"the look at the holdout cannot be counted by {LOCK} and {PARAMS}: {why}",
+        "the files that the review made its verdict of",
+        "run the review again",
+    )

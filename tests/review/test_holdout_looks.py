@@ -1,0 +1,97 @@
+"""Looks at a holdout are counted in git: by whom, how often, and what starts anew."""
+
+import subprocess
+
+import pandas as pd
+import pytest
+
+from loop.base.errors import LoopError
+from loop.repo.git import commit_of, git
+from loop.review import holdout_looks
+from loop.review.holdout_looks import OWN, REMOTE, Look
+from loop.settings.params import Window
+
+
+def window(since: str, days: int) -> Window:
+    start = pd.Timestamp(since, tz="UTC")
+    return Window.model_validate({"from": start, "until": start + pd.Timedelta(days=days)})
+
+
+MAY = window("2013-05-01", 31)
+
+
+def look(model: str, on: Window = MAY) -> Look:
+    return Look(model * 32, on)
+
+
+def test_each_other_model_is_another_look_and_the_same_one_again_is_none(clone):
+    numbers = []
+    for model in "abab":
+        numbers.append(holdout_looks.number(look(model)))
+        holdout_looks.keep(look(model))
+    assert numbers == [1, 2, 1, 2]
+    assert len(git("log", "--format=%s", OWN).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("other", "number"),
+    [
+        (window("2013-06-01", 30), 1),
+        (window("2013-05-20", 31), 1),
+        (window("2013-05-10", 31), 2),
+        (window("2013-05-02", 31), 2),
+        (window("2013-04-01", 90), 1),
+        (window("2013-05-10", 7), 2),
+    ],
+)
+def test_rows_that_are_mostly_fresh_begin_anew(clone, other, number):
+    holdout_looks.keep(look("a"))
+    assert holdout_looks.number(look("b", other)) == number
+
+
+def test_the_branch_at_origin_counts_for_all_and_is_written_once_for_each(clone):
+    assert [holdout_looks.publish(look(model)) for model in "aba"] == [1, 2, 1]
+    assert git("rev-list", "--count", REMOTE) == "2"
+    assert git("ls-remote", "origin", "refs/heads/looks").split()[0] == commit_of(REMOTE)
+    assert git("ls-tree", "-r", REMOTE) == ""
+    assert holdout_looks.number(look("c")) == 3
+
+
+def test_what_a_clone_reviewed_by_itself_counts_there_as_well(clone):
+    holdout_looks.publish(look("a"))
+    holdout_looks.keep(look("b"))
+    holdout_looks.keep(look("a"))
+    assert holdout_looks.number(look("c")) == 3
+
+
+def test_another_clone_that_came_first_is_counted_too(clone, tmp_path):
+    holdout_looks.publish(look("a"))
+    other = tmp_path / "other"
+    subprocess.run(["git", "clone", "-q", tmp_path / "origin.git", other], check=True)
+    git("fetch", "-q", "origin", "looks:refs/heads/looks", cwd=other)
+    git("-c", "user.name=o", "-c", "user.email=o@o", "commit", "-q", "--allow-empty", "-m", "x", cwd=other)
+    message = git("log", "-1", "--format=%B", "looks", cwd=other).replace("a" * 32, "d" * 32)
+    tree, parent = holdout_looks.EMPTY, git("rev-parse", "looks", cwd=other)
+    who = ("-c", "user.name=o", "-c", "user.email=o@o")
+    more = git(*who, "commit-tree", tree, "-p", parent, cwd=other, text=message)
+    git("push", "-q", "origin", f"{more}:refs/heads/looks", cwd=other)
+    assert holdout_looks.publish(look("b")) == 3
+
+
+def test_commits_that_are_no_looks_change_no_count(clone):
+    holdout_looks.publish(look("a"))
+    tip = commit_of(REMOTE)
+    assert tip
+    for text in ("hello", "Look\n\nModel: x\nSince: never\nUntil: 2013-06-01T00:00Z"):
+        tip = git("commit-tree", holdout_looks.EMPTY, "-p", tip, text=text)
+    git("push", "-q", "origin", f"{tip}:refs/heads/looks")
+    assert holdout_looks.publish(look("b")) == 2
+
+
+def test_an_origin_that_takes_none_is_an_error(clone, tmp_path):
+    hook = tmp_path / "origin.git/hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho protected >&2\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(LoopError, match="could not be counted"):
+        holdout_looks.publish(look("a"))
+    assert holdout_looks.number(look("a")) == 1
