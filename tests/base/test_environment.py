@@ -140,6 +140,23 @@ def test_caches_lie_elsewhere_where_home_takes_none(tmp_path, monkeypatch):
     assert Path(os.environ["BENTOML_HOME"]).is_relative_to(tmp_path)
 
 
+@pytest.mark.parametrize("kind", ["a file", "below a file", "another user's"])
+def test_a_folder_that_nobody_may_go_into_is_as_if_not_named(tmp_path, monkeypatch, kind):
+    """As after `su` and `sudo` that keep HOME and XDG_CONFIG_HOME: DVC ends by a traceback there."""
+    place = tmp_path / "there"
+    place.mkdir() if kind == "another user's" else place.touch()
+    may = os.access
+    monkeypatch.setattr("os.access", lambda path, how: may(path, how) and str(path) != str(place))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    names = ("HOME", "XDG_CONFIG_HOME", "DVC_GLOBAL_CONFIG_DIR", "MPLCONFIGDIR")
+    for name in names:
+        monkeypatch.setenv(name, str(place / ".config" if kind == "below a file" else place))
+    environment.enter()
+    assert Path(os.environ["HOME"]) == tmp_path / f"loop-{os.getuid()}"
+    assert not [name for name in names if os.environ.get(name, "").startswith(str(place))]
+
+
 @pytest.mark.parametrize("home", [None, "", "not/absolute"])
 def test_who_has_no_name_and_no_home_gets_them(tmp_path, monkeypatch, home):
     def unknown(_: int) -> None:
