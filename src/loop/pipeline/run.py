@@ -135,6 +135,17 @@ def _parse(name: str, value: Any, place: str) -> None:
     params.parse(name, value, getattr(import_module(module), model))
 
 
+def _in_git() -> None:
+    """Raise LoopError in a folder that was downloaded, not cloned: the records name commits."""
+    here = Path.cwd()
+    if not any((folder / ".git").exists() for folder in (here, *here.parents)):
+        raise LoopError(
+            f"{here} is in no git repository",
+            "a clone",
+            "`git clone` it; of a copy by hand `git init`, and commit all",
+        )
+
+
 def run(arguments: list[str]) -> int:
     """`dvc repro` with these arguments, then the summary; the exit code is DVC's, 1 on failure."""
     check_arguments(arguments)
@@ -142,6 +153,7 @@ def run(arguments: list[str]) -> int:
     if PIPELINE.is_file():
         load(PIPELINE)  # what DVC says of a slip has no to-do
     check_params()
+    _in_git()
     tools = str(Path(sys.executable).parent)  # so that a stage's `python` is this one
     path = os.pathsep.join([tools, os.environ.get("PATH", "")])
     command = [f"{tools}/dvc", "repro", *arguments]
