@@ -19,6 +19,10 @@ unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV
 # A pip.conf may say `user` too (and `target`, `prefix`, `root`: see below), and an environment of its own takes no packages of a user.
 export PIP_USER := 0
 unexport PYTHONDONTWRITEBYTECODE  # each process would compile its libraries anew: three times the work
+# Where HOME takes no cache (a service's user; after `su` that keeps another's HOME), uv has its own beside it.
+ifneq ($(shell d="$${UV_CACHE_DIR:-$${XDG_CACHE_HOME:-$$HOME/.cache}/uv}"; mkdir -p "$$d" 2>/dev/null && test -w "$$d" || echo no),)
+export UV_CACHE_DIR := $(CURDIR)/.tools/uv-cache
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: .python help run review serve image test test-fast lint audit setup ui docs bench clean cml

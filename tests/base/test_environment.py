@@ -140,6 +140,23 @@ def test_caches_lie_elsewhere_where_home_takes_none(tmp_path, monkeypatch):
     assert Path(os.environ["BENTOML_HOME"]).is_relative_to(tmp_path)
 
 
+@pytest.mark.parametrize("kind", ["a file", "below a file", "another user's"])
+def test_a_folder_that_nobody_may_go_into_is_as_if_not_named(tmp_path, monkeypatch, kind):
+    """As after `su` and `sudo` that keep HOME and XDG_CONFIG_HOME: DVC ends by a traceback there."""
+    place = tmp_path / "there"
+    place.mkdir() if kind == "another user's" else place.touch()
+    may = os.access
+    monkeypatch.setattr("os.access", lambda path, how: may(path, how) and str(path) != str(place))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    names = ("HOME", "XDG_CONFIG_HOME", "DVC_GLOBAL_CONFIG_DIR", "MPLCONFIGDIR")
+    for name in names:
+        monkeypatch.setenv(name, str(place / ".config" if kind == "below a file" else place))
+    environment.enter()
+    assert Path(os.environ["HOME"]) == tmp_path / f"loop-{os.getuid()}"
+    assert not [name for name in names if os.environ.get(name, "").startswith(str(place))]
+
+
 @pytest.mark.parametrize("home", [None, "", "not/absolute"])
 def test_who_has_no_name_and_no_home_gets_them(tmp_path, monkeypatch, home):
     def unknown(_: int) -> None:
@@ -159,12 +176,28 @@ def test_who_has_no_name_and_no_home_gets_them(tmp_path, monkeypatch, home):
     assert getpass.getuser() == f"user-{os.getuid()}"
 
 
-def test_make_passes_nothing_on_that_is_of_another_environment(tmp_path):
+def of_make(tmp_path: Path, **given: str) -> list[str]:
+    """The variables that a recipe gets."""
     (tmp_path / "show.mk").write_text(f"include {ROOT}/Makefile\nshow:\n\t@env\n")
-    strange = {"PIP_USER": "1", "PIP_TARGET": "/x", "VIRTUAL_ENV": "/x", "UV_PROJECT_ENVIRONMENT": "/x"}
     command = ["make", "-sf", str(tmp_path / "show.mk"), "show"]
-    shown = subprocess.run(command, env=os.environ | strange, capture_output=True, text=True, check=True)
-    lines = shown.stdout.split("\n")
+    shown = subprocess.run(command, env=os.environ | given, capture_output=True, text=True, check=True)
+    return shown.stdout.split("\n")
+
+
+@pytest.mark.parametrize("name", ["UV_CACHE_DIR", "XDG_CACHE_HOME", "HOME"])
+def test_make_gives_uv_a_cache_where_a_persons_folder_takes_none(tmp_path, monkeypatch, name):
+    for other in ("UV_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(other, "")
+    (tmp_path / "file").touch()
+    own = [one for one in of_make(tmp_path, **{name: str(tmp_path / "file/x")}) if one.startswith("UV_CACHE")]
+    assert own == [f"UV_CACHE_DIR={Path.cwd()}/.tools/uv-cache"]
+    kept = of_make(tmp_path, **{name: str(tmp_path / "good")})
+    assert f"UV_CACHE_DIR={Path.cwd()}/.tools/uv-cache" not in kept
+
+
+def test_make_passes_nothing_on_that_is_of_another_environment(tmp_path):
+    strange = {"PIP_USER": "1", "PIP_TARGET": "/x", "VIRTUAL_ENV": "/x", "UV_PROJECT_ENVIRONMENT": "/x"}
+    lines = of_make(tmp_path, **strange)
     assert "PIP_USER=0" in lines  # which a pip.conf with `user = true` gives way to
     assert not [line for line in lines if line.startswith((*list(strange)[1:],))]
 

@@ -140,3 +140,11 @@ def test_a_pipeline_with_nothing_to_do_starts_without_slow_libraries():
     code = "import sys, loop.cli, loop.pipeline.run; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not {"numpy", "pandas", "pydantic", "sklearn", "mlflow", "jinja2"} & set(loaded.split())
+
+
+def test_a_folder_that_was_downloaded_and_not_cloned_is_refused_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "check_params", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LoopError, match="is in no git repository") as refused:
+        run.run([])
+    assert "git init" in refused.value.todo

@@ -1,10 +1,13 @@
 """The tree held to what dvc.lock and .dvc files name, at the moment of reading."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 
 from loop.base import files
 from loop.base.errors import LoopError
+from loop.pipeline import run
 from loop.repo import dvc_lock
 
 
@@ -62,3 +65,30 @@ def test_a_run_follows_data_that_were_added_anew_and_a_review_asks_for_that_run(
     with pytest.raises(LoopError, match=r"data/raw.dvc names .*, and dvc.lock was made of"):
         dvc_lock.hold_added(before)
     dvc_lock.hold_added(lock(files.md5(raw / "data/raw")))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "stages: {}",
+        "schema: '1.0'\nstages: {}",
+        "schema: '2.0'\nstages: []",
+        "schema: '2.0'\nstages: {a: }",
+        "schema: '2.0'\nstages: {a: {cmd: x, outs: {b: c}}}",
+        "schema: '2.0'\nstages: {a: {cmd: x, deps: [{md5: b}]}}",
+        "schema: '2.0'\nstages: {a: {cmd: x, params: [b]}}",
+        "schema: '2.0'\nstages: {a: {cmd: x, params: {params.yaml: }}}",
+    ],
+)
+def test_a_lock_of_another_shape_is_refused_before_anything_runs(tmp_path, monkeypatch, text):
+    monkeypatch.chdir(tmp_path)
+    Path("dvc.lock").write_text(text)
+    with pytest.raises(LoopError, match="no lock that DVC wrote") as refused:
+        run.run([])
+    assert "git checkout dvc.lock" in refused.value.todo
+
+
+def test_without_a_lock_nothing_is_named_and_ours_is_read(tmp_path, monkeypatch):
+    assert dvc_lock.of_tree()["stages"]["train"]
+    monkeypatch.chdir(tmp_path)
+    assert dvc_lock.of_tree() == {}

@@ -147,6 +147,18 @@ def test_the_numbers_of_the_chart_stand_in_a_fold():
     assert "| 10 | 0.9000 | 0.9200 | 0.9000 | 0.9100 |" in fold[: fold.index("</details>")]
 
 
+def test_the_gains_are_a_line_and_a_picture_their_table_stands_in_a_fold_and_open_without_a_picture():
+    text = review_report.markdown(verdict())
+    open_, fold = text.split("<details><summary>Metrics: all", 1)
+    assert "decides: 0.4000 → 0.5000, gain -0.1000 (95% interval -0.1500 to -0.0500), margin 0.01." in open_
+    assert "| -0.1000 | -0.1500 to -0.0500 | **worse**, margin 0.01 |" in fold[: fold.index("</details>")]
+    assert "|--:|" not in open_
+    shown = [one.model_copy(update={"margin": None}) for one in verdict().metrics]
+    text = review_report.markdown(verdict(metrics=shown))
+    assert "```mermaid" not in text
+    assert "| -0.1000 | -0.1500 to -0.0500 | shown only |" in text.split("<details>")[0]
+
+
 def test_a_comment_without_room_has_no_half_figure():
     text = review_report.markdown(verdict("x" * 400, 3000, calibration=calibration(0.02, 0.01)))
     assert "The report is cut here" in text

@@ -298,6 +298,26 @@ def test_before_the_model_is_loaded_callers_are_asked_to_come_back():
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
 
 
+# Behind a proxy
+
+
+@pytest.mark.parametrize("path", ["", "/model", "/docs.json", "/readyz", "/metrics", "/predict"])
+def test_below_the_prefix_of_a_proxy_that_keeps_it_all_is_as_without(client, path):
+    keeps = Client(client.server)
+    keeps.app = Front(None, lambda: client.server, "/models/late")
+    ask = (lambda one, at: one.predict(EXAMPLE, at)) if path == "/predict" else (lambda one, at: one.get(at))
+    assert ask(keeps, f"/models/late{path or '/'}").status == ask(client, path or "/").status == 200
+    assert ask(keeps, path or "/").status == 200, "a probe of the machine's own knows no proxy"
+    assert ask(keeps, f"/models/latest{path}").status == 404
+
+
+def test_the_prefix_itself_leads_to_the_page_below_it_by_whatever_name_the_host_has(client):
+    keeps = Client(client.server)
+    keeps.app = Front(None, lambda: client.server, "/models/late")
+    answer = keeps.get("/models/late")
+    assert (answer.status, answer.headers["location"]) == (308, "late/")
+
+
 # The token
 
 TOKEN = "correct-horse-battery-staple"  # noqa: S105

@@ -1,6 +1,7 @@
 """A file's values are those of a request; what could mean two things is refused with the way out."""
 
 import json
+import os
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -120,6 +121,7 @@ TAKEN = {  # what a Parquet may hold a value as, the column, and the JSON that s
     "a number without a sign": (pa.array([2**63 - 1], pa.uint64()), "int64", str(2**63 - 1)),
     "a whole float": (pa.array([5.0], pa.float32()), "Int64", "5"),
     "a half float": (pa.array(np.array([0.5], np.float16)), "float64", "0.5"),
+    "a half float that is whole": (pa.array(np.array([198], np.float16)), "int64", "198"),
     "a whole number for a float": (pa.array([2**53 + 1]), "float64", str(2**53 + 1)),
     "a decimal": (pa.array([Decimal("1.25")]), "float64", "1.25"),
     "a whole decimal": (pa.array([Decimal("5.00")]), "int64", "5"),
@@ -241,6 +243,32 @@ def test_another_separator_is_refused_with_the_way_out_and_then_taken(tmp_path, 
     assert option in refused.value.todo
     for given_as in (option, delimiter):
         assert read(tmp_path / "x.csv", delimiter=given_as) == SAME
+
+
+@pytest.mark.parametrize("delimiter", ["é", "", ";;", '"', "\x01"])
+def test_what_separates_no_columns_is_refused_with_what_does(tmp_path, delimiter):
+    FRAME.to_csv(tmp_path / "x.csv", index=False)
+    with pytest.raises(UsageError, match="cannot separate columns") as refused:
+        read(tmp_path / "x.csv", delimiter=delimiter)
+    assert "one sign of ASCII" in refused.value.expected
+
+
+def test_a_file_is_known_by_what_it_is_however_its_name_is_written(tmp_path):
+    FRAME.to_csv(tmp_path / "x.CSV", index=False)
+    assert read(tmp_path / "x.CSV") == SAME
+    (tmp_path / "named.csv").write_bytes(b"PAR1\x15")
+    with pytest.raises(LoopError, match=r"named\.csv is Parquet"):
+        read(tmp_path / "named.csv")
+    (tmp_path / "x.csv.gz").write_bytes(b"\x1f\x8b")
+    with pytest.raises(LoopError) as refused:
+        read(tmp_path / "x.csv.gz")
+    assert refused.value.todo.startswith("unpack it first")
+
+
+def test_a_pipe_is_refused_before_anybody_waits_for_it(tmp_path):
+    os.mkfifo(tmp_path / "x.csv")
+    with pytest.raises(LoopError, match="no regular file"):
+        read(tmp_path / "x.csv")
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])

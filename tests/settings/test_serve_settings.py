@@ -34,6 +34,16 @@ def test_without_an_environment_it_is_a_champion_with_files_in_data():
     assert place.token is place.personal_key is place.commit is None
 
 
+def test_what_is_set_to_nothing_is_not_set():
+    names = ("FEATURES", "PREDICTIONS", "ROLE", "COMMIT", "PREFIX")
+    assert serve_settings.place({f"LOOP_{name}": "" for name in names}) == serve_settings.place({})
+
+
+def test_a_prefix_ends_without_a_slash():
+    assert serve_settings.place({"LOOP_PREFIX": "/models/late/"}).prefix == "/models/late"
+    assert serve_settings.place({"LOOP_PREFIX": "/"}).prefix == ""
+
+
 def test_a_secret_comes_from_a_file_before_the_environment(tmp_path):
     (tmp_path / "token").write_text(SECRET + "\n")
     given = {"LOOP_TOKEN_FILE": str(tmp_path / "token"), "LOOP_TOKEN": "x" * 20}
@@ -52,6 +62,8 @@ def test_a_secret_is_not_shown():
         ({"LOOP_TOKEN": ""}, "LOOP_TOKEN holds 0 characters"),
         ({"LOOP_TOKEN_FILE": "/nowhere"}, "LOOP_TOKEN_FILE names /nowhere"),
         ({"LOOP_ROLE": "boss"}, "LOOP_ROLE is 'boss'"),
+        ({"LOOP_PREFIX": "models"}, "LOOP_PREFIX is 'models'"),
+        ({"LOOP_PREFIX": "/a b"}, "LOOP_PREFIX is '/a b'"),
     ],
     ids=str,
 )

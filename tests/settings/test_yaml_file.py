@@ -1,6 +1,7 @@
 """A YAML file is a mapping, or an error that names file and line."""
 
 import math
+import re
 
 import pytest
 import yaml
@@ -29,6 +30,27 @@ def test_a_conflict_that_a_merge_left_is_called_one(tmp_path):
     with pytest.raises(LoopError, match="line 2: a merge left both sides of a conflict") as error:
         yaml_file.load(path)
     assert "make run" in error.value.todo
+    path.rename(tmp_path / "params.yaml")
+    with pytest.raises(LoopError, match="line 2: a merge left both sides of a conflict") as error:
+        yaml_file.load(tmp_path / "params.yaml")
+    assert error.value.todo.endswith("drop those of <<<, === and >>>"), "one side of it is no choice"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a:\n  b:\u00a00.05\n  c: 1\n", "line 2: the sign U+00A0"),
+        ("a: 1\n\u200bb: [\n", "line 2: the sign U+200B"),
+        ("a: x\0y\n", "line 1: the sign U+0000"),
+    ],
+)
+def test_a_sign_that_nobody_sees_is_named_where_it_breaks_a_line(tmp_path, text, found):
+    """As pasted from a web page: the line looks right."""
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(LoopError, match=re.escape(found)) as error:
+        yaml_file.load(path)
+    assert error.value.todo == "type it anew"
 
 
 def test_a_missing_file_says_where_to_run(tmp_path):

@@ -69,6 +69,14 @@ def test_what_a_merge_queue_asks_for_is_run_there():
     assert {name for name, on in events.items() if "merge_group" in on} == {"checks", "gate", "review"}
 
 
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
+def test_a_step_that_may_fail_may_hang_too(file):
+    """A download that never ends would take its job with it, and `gate` would stay pending."""
+    jobs = yaml.safe_load(file.read_text())["jobs"].values()
+    steps = [(step, job) for job in jobs for step in job["steps"] if step.get("continue-on-error")]
+    assert all(step.get("timeout-minutes", 999) * 2 <= job["timeout-minutes"] for step, job in steps)
+
+
 def test_the_job_of_the_next_image_has_time_for_every_test_too():
     jobs = yaml.safe_load((ROOT / ".github/workflows/checks.yml").read_text())["jobs"]
     assert jobs["next"]["timeout-minutes"] > jobs["test"]["timeout-minutes"], "it runs the pipeline besides"

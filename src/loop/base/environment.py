@@ -19,6 +19,10 @@ from typing import Sequence  # noqa: UP035 - an older Python starts a stage, and
 STAGE = Path("src/loop/stage.py")
 _EXPERIMENTS = "/.dvc/tmp/exps/"  # where `dvc exp` copies a tree without its environment
 _TRIED = "LOOP_TREE_TRIED"  # the tree by which this process replaced itself
+_FOLDERS = (  # what libraries open, and end by a traceback where it is a file or another user's
+    *("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR"),
+    *("DVC_SITE_CACHE_DIR", "MPLCONFIGDIR", "BENTOML_HOME"),
+)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PERSON = (  # variables of git that say who commits, whom to trust and how to reach a remote
     *("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"),
@@ -126,19 +130,30 @@ def _loopback_is_direct() -> None:
 def _person() -> None:
     """A name and a HOME for who has none, as the user of a container that is a number alone.
 
-    Where HOME cannot be written, what libraries keep there has folders elsewhere.
+    Where HOME cannot be written, what libraries keep there has folders elsewhere; a folder that a variable
+    names and nobody may go into, as after `su` or `sudo` that keep the environment, is as if not named.
     """
     try:
         pwd.getpwuid(os.getuid())
     except KeyError:
         os.environ.setdefault("USER", f"user-{os.getuid()}")
     home = os.path.expanduser("~")  # by HOME, else by that name
-    if os.path.isabs(home) and os.access(home, os.W_OK):
+    there = os.path.isabs(home) and os.path.isdir(home) and os.access(home, os.X_OK)
+    for name in _FOLDERS:
+        if not _may_be_a_folder(os.environ.get(name, "/")):
+            del os.environ[name]
+    if there and os.access(home, os.W_OK):
         os.environ["HOME"] = home
         return
     folder = Path(tempfile.gettempdir()) / f"loop-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid == os.getuid():
-        os.environ["HOME"] = home if os.path.isabs(home) else str(folder)
+        os.environ["HOME"] = home if there else str(folder)
         for name in ("BENTOML_HOME", "MPLCONFIGDIR", "XDG_CACHE_HOME", "UV_CACHE_DIR"):
             os.environ.setdefault(name, str(folder / name.lower()))
+
+
+def _may_be_a_folder(path: str) -> bool:
+    """Whether we may go into it, or into the nearest that exists above it; another user's we may not."""
+    nearest = next((one for one in (path, *map(str, Path(path).parents)) if os.path.lexists(one)), ".")
+    return os.path.isdir(nearest) and os.access(nearest, os.X_OK)

@@ -14,9 +14,9 @@ from typing import Any
 
 from loop.base import environment, program
 from loop.base.errors import LoopError, UsageError
-from loop.repo import dvc_yaml
+from loop.repo import dvc_lock, dvc_yaml
 from loop.settings.minimum import reaches
-from loop.settings.paths import CARD, CARD_JSON, ENVIRONMENT_LOCK, EVALUATION, PARAMS, PIPELINE, PIPELINE_LOCK
+from loop.settings.paths import CARD, CARD_JSON, ENVIRONMENT_LOCK, EVALUATION, PARAMS, PIPELINE
 from loop.settings.yaml_file import load
 
 MODELS = {  # section -> what parses it; slow to import, so only for what changed
@@ -119,9 +119,7 @@ def _lacks(values: Any, key: list[str]) -> bool:
 
 def _accepted() -> dict[str, Any]:
     """Section -> value, as the stages last took them; empty without a dvc.lock."""
-    if not PIPELINE_LOCK.is_file():
-        return {}
-    stages = load(PIPELINE_LOCK).get("stages", {})
+    stages = dvc_lock.of_tree().get("stages", {})
     return {
         name: value
         for stage in stages.values()
@@ -137,10 +135,25 @@ def _parse(name: str, value: Any, place: str) -> None:
     params.parse(name, value, getattr(import_module(module), model))
 
 
+def _in_git() -> None:
+    """Raise LoopError in a folder that was downloaded, not cloned: the records name commits."""
+    here = Path.cwd()
+    if not any((folder / ".git").exists() for folder in (here, *here.parents)):
+        raise LoopError(
+            f"{here} is in no git repository",
+            "a clone",
+            "`git clone` it; of a copy by hand `git init`, and commit all",
+        )
+
+
 def run(arguments: list[str]) -> int:
     """`dvc repro` with these arguments, then the summary; the exit code is DVC's, 1 on failure."""
     check_arguments(arguments)
+    dvc_lock.of_tree()
+    if PIPELINE.is_file():
+        load(PIPELINE)  # what DVC says of a slip has no to-do
     check_params()
+    _in_git()
     tools = str(Path(sys.executable).parent)  # so that a stage's `python` is this one
     path = os.pathsep.join([tools, os.environ.get("PATH", "")])
     command = [f"{tools}/dvc", "repro", *arguments]

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from loop.base import files
 from loop.base.errors import LoopError
 from loop.settings.paths import PIPELINE_LOCK
 from loop.settings.yaml_file import load
@@ -21,6 +20,34 @@ class Difference(NamedTuple):
     path: str
     theirs: str
     ours: str
+
+
+def of_tree() -> dict[str, Any]:
+    """The lock of this tree, nothing where there is none. Raises LoopError for one that DVC did not write."""
+    lock = load(PIPELINE_LOCK) if PIPELINE_LOCK.is_file() else {}
+    stages = lock.get("stages", {})
+    if lock and not (
+        lock.get("schema") == "2.0" and isinstance(stages, dict) and all(map(_one, stages.values()))
+    ):
+        raise LoopError(
+            f"{PIPELINE_LOCK} is no lock that DVC wrote",
+            "schema '2.0', and stages with paths and params",
+            f"`git checkout {PIPELINE_LOCK}` brings the committed one; `make run` makes it anew",
+        )
+    return lock
+
+
+def _one(stage: Any) -> bool:
+    """Whether a stage of a lock has its parts in the shape that DVC gives them."""
+    if not isinstance(stage, dict):
+        return False
+    files, params = [stage.get(kind, []) for kind in ("deps", "outs")], stage.get("params", {})
+    return (
+        all(isinstance(kind, list) for kind in files)
+        and all(isinstance(one, dict) and isinstance(one.get("path"), str) for kind in files for one in kind)
+        and isinstance(params, dict)
+        and all(isinstance(one, dict) for one in params.values())
+    )
 
 
 def outs(lock: dict[str, Any]) -> dict[str, str]:
@@ -42,7 +69,7 @@ def named(lock: dict[str, Any]) -> dict[str, str]:
 
 def hold_inputs(read: Iterable[str]) -> None:
     """Raise LoopError where data that a stage reads are not what dvc.lock, or a .dvc file, names."""
-    made = outs(load(PIPELINE_LOCK)) if PIPELINE_LOCK.is_file() else {}
+    made = outs(of_tree())
     for path in read:
         for place in (path, *map(str, Path(path).parents)):
             if md5 := added(place):
@@ -86,6 +113,8 @@ def added(path: str) -> str | None:
 
 def hold(wanted: Mapping[str, Any], by: Path = PIPELINE_LOCK) -> None:
     """Raise LoopError for the first of these paths that is there with another content than it is named."""
+    from loop.base import files  # with pandas, for which a run with nothing to do must not wait
+
     for path, md5 in wanted.items():
         if Path(path).exists() and (found := files.md5(Path(path))) != md5:
             raise LoopError(

@@ -53,8 +53,8 @@ class _StopError(Exception):
 class Front:
     """ASGI middleware around BentoML's application: answers /predict, /model and the pages itself."""
 
-    def __init__(self, inner: App, serving: "Callable[[], Server | None]") -> None:
-        self._inner, self._serving = inner, serving
+    def __init__(self, inner: App, serving: "Callable[[], Server | None]", prefix: str = "") -> None:
+        self._inner, self._serving, self._prefix = inner, serving, prefix
         self._turn = asyncio.Lock()
         self._long, self._owed = 0, 1  # what takes long and waits; turns of the event loop before the next
         self._until = 0.0  # when this turn of the event loop has no time for more
@@ -63,6 +63,8 @@ class Front:
         """Answer one request."""
         if scope["type"] != "http":
             return await self._inner(scope, receive, send)
+        if self._prefix and f"{scope['path']}/".startswith(f"{self._prefix}/"):  # of a proxy that keeps it
+            scope = {**scope, "path": scope["path"][len(self._prefix) :]}
         started = time.perf_counter()
         serving = self._serving()
         path, headers = scope["path"], dict(scope["headers"])
@@ -83,6 +85,9 @@ class Front:
                 return None
             if path.startswith(ASSETS):
                 return await self._inner(scope, receive, send)
+            if not path:  # what the page names is beside it: below the prefix, not beside the prefix
+                beside = self._prefix.rpartition("/")[2] + "/"
+                raise _StopError(308, "the page is below", headers=((b"location", beside.encode()),))
             if path not in ("/metrics", *serving.pages):
                 expected = ", ".join(["/predict", "/metrics", *HEALTH, *serving.pages])
                 raise _StopError(404, "not found", Problem("path", path[:100], expected))

@@ -107,6 +107,7 @@ def _numbers(column: pandera.Column, found: pa.Array) -> tuple[Array, Array]:
         low, high = values.integers(column)
         wrong = np.zeros(len(raw), bool)
         if raw.dtype.kind == "f":
+            raw = raw.astype(np.float64)  # a half reaches to 65,504
             wrong = ~((raw == np.trunc(raw)) & (np.abs(raw) <= values.EXACT))
             raw = np.where(wrong, 0, raw).astype(np.int64)
         wrong |= (raw < low) | (raw > high)

@@ -33,6 +33,9 @@ KINDS = (".parquet", ".csv")
 TAB = "\t"
 SEPARATORS = (",", ";", TAB, "|")
 PACKED = (b"\x1f\x8b", b"PK\x03\x04")  # how gzip and zip begin, and so a spreadsheet
+PARQUETS = b"PAR1"
+PACKS = (".gz", ".bz2", ".xz", ".zst", ".zip", ".xls", ".xlsx", ".ods")
+UNPACK = "unpack it first; of a spreadsheet save the sheet as CSV"
 EXCELS = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=([!#-~\t ])"?\r?\n', re.IGNORECASE)  # a line above the header
 WIDE = {  # by the mark that a file begins with, the longer ones first
     codecs.BOM_UTF32_LE: "UTF-32",
@@ -104,16 +107,16 @@ def _broken(
 
 def read(path: Path, zone: str | None = None, delimiter: str | None = None) -> RequestFile:
     """The file, or a folder of parts as Spark writes it. Raises LoopError for what cannot be one."""
-    home, sign = time_zone.of_option(zone) if zone else None, _sign(delimiter) if delimiter else None
+    home, sign = time_zone.of_option(zone) if zone else None, None if delimiter is None else _sign(delimiter)
     files = _files(path)
-    kind = files[0].suffix
-    if kinds := {file.suffix for file in files} - {kind}:
-        found = f"{path} holds files of several kinds: {', '.join(sorted(kinds | {kind}))}"
+    kinds = {file.suffix.lower() for file in files}
+    kind = files[0].suffix.lower()
+    if kinds - {kind}:
+        found = f"{path} holds files of several kinds: {', '.join(sorted(kinds))}"
         raise LoopError(found, "parts of one kind", "put those of another kind elsewhere")
     if kind not in KINDS:
-        raise LoopError(
-            f"{path} is neither Parquet nor CSV", " or ".join(KINDS), "name the file by what it is"
-        )
+        todo = "name the file by what it is" if kind not in PACKS else UNPACK
+        raise LoopError(f"{path} is neither Parquet nor CSV", " or ".join(KINDS), todo)
     parts = []
     for file in files:
         try:
@@ -127,13 +130,18 @@ def read(path: Path, zone: str | None = None, delimiter: str | None = None) -> R
 
 def _sign(given: str) -> str:
     found = {"tab": TAB, r"\t": TAB}.get(given, given)
-    if len(found) != 1 or not found.isascii() or found in '"\r\n':
-        raise UsageError(f"--delimiter {given!r} separates nothing", "one sign, or tab", "such as ';'")
+    if len(found) != 1 or not (found == TAB or " " <= found <= "~") or found == '"':
+        expected = "one sign of ASCII that is no quotation mark, or tab"
+        raise UsageError(
+            f"--delimiter {given!r} cannot separate columns", expected, "such as --delimiter ';'"
+        )
     return found
 
 
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
+        if path.exists() and not path.is_file():  # a pipe is read once, and may never be written
+            raise LoopError(f"{path} is no regular file", "a file of requests", "write it to a file first")
         return [path]
     found = sorted(one for one in path.iterdir() if not one.name.startswith(("_", ".")))
     if not found or any(one.is_dir() for one in found):
@@ -189,8 +197,9 @@ def _of_text(path: Path) -> bytes:
     with path.open("rb") as stream:
         head = stream.read(HEAD)
     if head.startswith(PACKED):
-        todo = "unpack it first; of a spreadsheet save the sheet as CSV"
-        raise LoopError(f"{path} is packed, by gzip or as a spreadsheet is", "a CSV in UTF-8", todo)
+        raise LoopError(f"{path} is packed, by gzip or as a spreadsheet is", "a CSV in UTF-8", UNPACK)
+    if head.startswith(PARQUETS):
+        raise LoopError(f"{path} is Parquet", "a CSV in UTF-8", "name it .parquet")
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError as error:

@@ -69,7 +69,7 @@ def score(
 def main(source_path: Path, target: Path, zone: str | None = None, delimiter: str | None = None) -> None:
     """Score a file into another; the target appears only when it is whole."""
     params, place = serve_settings.params(), serve_settings.place()
-    if target.suffix not in KINDS:
+    if target.suffix.lower() not in KINDS:
         raise LoopError(
             f"{target} is neither Parquet nor CSV", " or ".join(KINDS), "name the file by what it is"
         )
@@ -81,7 +81,7 @@ def main(source_path: Path, target: Path, zone: str | None = None, delimiter: st
     model = loaded_model.load(threads=0)
     predictor = Predictor(model, online.Features(open_store(place.features)))
     rows, started = 0, time.perf_counter()
-    with replacing(target) as draft, _writer(draft, target.suffix) as write:
+    with replacing(target) as draft, _writer(draft, target.suffix.lower()) as write:
         for table in score(predictor, requests, params.threshold, params.decided_at):
             write(table)
             rows += len(table)

@@ -66,7 +66,7 @@ class Fronted(bentoml.Service):  # type: ignore[misc]
         Http1.body_max = serve_settings.params().body_kb_max * 1024
         HTTP_PROTOCOLS["auto"] = f"{Http1.__module__}:{Http1.__name__}"  # BentoML lets nobody name one
         uvicorn.Server = Listener  # type: ignore[misc] # nor a server
-        return Front(super().to_asgi(is_main), running)
+        return Front(super().to_asgi(is_main), running, serve_settings.place().prefix)
 
 
 @bentoml.service(

@@ -6,9 +6,13 @@ LOOP_ROLE            champion, challenger or shadow: what the log says of each p
 LOOP_TOKEN_FILE      a file with the bearer token that callers must send (or LOOP_TOKEN, the token itself)
 LOOP_PERSONAL_KEY_FILE   a file with the key that hashes personal columns (or LOOP_PERSONAL_KEY)
 LOOP_COMMIT          the commit that is served; git is asked where it is not set
+LOOP_PREFIX          the path at which a proxy that keeps it in requests mounts the server: /models/late
+
+One that is set to nothing is not set, but a secret: that would be an open door.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +28,7 @@ FEATURES = "data/online"
 PREDICTIONS = "data/predictions"
 ROLES = ("champion", "challenger", "shadow")
 KEY_MIN = 16  # characters
+PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 DECIDED_AT = {"from": "2000-01-01T00:00Z", "until": "2100-01-01T00:00Z"}
 
 
@@ -63,6 +68,7 @@ class Place:
     token: bytes | None
     personal_key: bytes | None
     commit: str | None
+    prefix: str = ""
 
     def __repr__(self) -> str:
         return f"Place({self.features!r}, {str(self.predictions)!r}, {self.role!r})"
@@ -75,16 +81,22 @@ def params() -> Params:
 
 def place(environment: Mapping[str, str] = os.environ) -> Place:
     """The settings of the environment. Raises LoopError for those that cannot be used."""
-    role = environment.get("LOOP_ROLE", ROLES[0])
+    role = environment.get("LOOP_ROLE") or ROLES[0]
     if role not in ROLES:
         raise LoopError(f"LOOP_ROLE is {role!r}", f"one of {', '.join(ROLES)}", "set it, or unset it")
+    prefix = environment.get("LOOP_PREFIX", "").rstrip("/")
+    if not PREFIX.fullmatch(prefix):
+        raise LoopError(
+            f"LOOP_PREFIX is {prefix!r}", "a path such as /models/late", "set it to what the proxy mounts"
+        )
     return Place(
-        features=environment.get("LOOP_FEATURES", FEATURES),
-        predictions=Path(environment.get("LOOP_PREDICTIONS", PREDICTIONS)),
+        features=environment.get("LOOP_FEATURES") or FEATURES,
+        predictions=Path(environment.get("LOOP_PREDICTIONS") or PREDICTIONS),
         role=role,
         token=_secret("LOOP_TOKEN", environment),
         personal_key=_secret("LOOP_PERSONAL_KEY", environment),
         commit=environment.get("LOOP_COMMIT") or None,
+        prefix=prefix,
     )
 
 

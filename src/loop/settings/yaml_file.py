@@ -55,9 +55,13 @@ def mapping(text: bytes, path: Path) -> dict[str, Any]:
             raise LoopError(
                 f"{path}, line {line}: a merge left both sides of a conflict",
                 "one of them",
-                f"settle it; for what the pipeline writes `git checkout --ours {path}`, then `make run`",
+                f"`git checkout --ours {path}`, then `make run`, which makes the right one"
+                if path.suffix == ".lock"
+                else f"edit {path}: keep the lines that count, and drop those of <<<, === and >>>",
             ) from None
         mark = getattr(error, "problem_mark", None)
+        if unseen := _unseen(text.decode(), mark.line if mark else None):
+            raise LoopError(f"{path}, line {unseen}", "signs that are seen", "type it anew") from None
         where = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "not YAML"
         raise LoopError(f"{path}{where}: {problem}", "valid YAML", "fix that line") from None
@@ -65,6 +69,15 @@ def mapping(text: bytes, path: Path) -> dict[str, Any]:
         found = "is empty" if values is None else f"is not a mapping: {str(values)[:40]!r}"
         raise LoopError(f"{path} {found}", "sections, each with its keys", f"see {path} on main")
     return values
+
+
+def _unseen(text: str, at: int | None) -> str:
+    """A sign that nobody sees, and its line: that of an error or the one above; without one, any."""
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n")):
+        sign = next((one for one in line if not one.isprintable() and one not in "\t\r"), None)
+        if sign and (at is None or number in (at - 1, at)):
+            return f"{number + 1}: the sign U+{ord(sign):04X}, which looks like a space or like nothing"
+    return ""
 
 
 def parse(text: str | bytes) -> Any:
