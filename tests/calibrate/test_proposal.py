@@ -42,7 +42,13 @@ def test_a_number_marked_by_hand_stays_and_what_the_data_say_is_known():
 
 def test_a_number_that_a_person_changed_since_the_last_calibration_stays():
     (number,) = weighed(LATENCY, before={"review.latency.limit": 3.0})
-    assert (number.became, number.value) == ("by hand", 1.5)
+    assert (number.became, number.value) == ("changed", 1.5)
+
+
+def test_a_number_that_is_as_the_data_say_is_nobodys_though_the_record_is_of_before():
+    same = Proposal("review.latency.limit", 1.5, "not calibrated", explained=True)
+    (number,) = weighed(same, before={"review.latency.limit": 3.0})
+    assert number.became == "as it was", "a calibration that was killed before its record is no person"
 
 
 def test_a_number_of_the_last_calibration_follows_the_data():

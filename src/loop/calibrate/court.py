@@ -1,13 +1,13 @@
 """A champion and the rules of a review: any candidate can be judged in memory, as a review judges."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import pandas as pd
 
 from loop import scorer
-from loop.kit.types import Array
+from loop.calibrate.score_changes import Change
 from loop.pipeline import train as training
 from loop.review import checks, compare
 from loop.review.candidate import Candidate
@@ -16,7 +16,6 @@ from loop.review.verdict import Check
 from loop.settings import params
 from loop.settings.review_policy import Policy
 
-Change = Callable[[Array, pd.DataFrame], Array]  # of scores, for the examples that they are of
 SINGLES = 20
 
 

@@ -115,13 +115,17 @@ def golden(scores: Sequence[Array]) -> list[Proposal]:
     return [Proposal("review.golden.limit", up(SLACK * usual), why, explained=True)]
 
 
-def leaks(tables: Iterable[tuple[pd.DataFrame, pd.DataFrame]], known: float, left: float) -> list[Proposal]:
+def leaks(
+    tables: Iterable[tuple[pd.DataFrame, pd.DataFrame]], unseen: list[str], known: float, left: float
+) -> list[Proposal]:
     """What an honest feature does alone, and what one change may gain at once.
 
-    `tables` are pairs of training and judged rows; `known` and `left` are what the model gains over a naive
-    guess in the metric of the jump, and what it still lacks.
+    `tables` are pairs of training and judged rows, with the columns `unseen` that the model does not see;
+    `known` and `left` are what the model gains over a naive guess in the metric of the jump, and what it
+    still lacks.
     """
-    name, order = max((leak.strongest(*pair) for pair in tables), key=lambda one: one[1])
+    orders = (leak.strongest(train.drop(columns=unseen), judged) for train, judged in tables)
+    name, order = max(orders, key=lambda one: one[1])
     feature = min(0.995, up((1 + order) / 2, 3))
     jump = up(max(known / 2, left / 4))
     return [

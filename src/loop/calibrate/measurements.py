@@ -50,6 +50,7 @@ class Measurements:
     slower: list[float]  # how often a model was slower than itself, each time
     past: pd.DataFrame  # training rows with out-of-fold scores, then the holdout with the champion's
     judged_clusters: int
+    by_seed: bool  # whether the seed changes a score
 
 
 def gather(court: Court, models: int, anywhere: Workshop) -> Measurements:
@@ -98,6 +99,7 @@ def gather(court: Court, models: int, anywhere: Workshop) -> Measurements:
         slower=_slower(court, shop),
         past=_with_scores(court, shop, own),
         judged_clusters=windows[0].rows.weight.shape[1],
+        by_seed=luck.SEED in outer.kinds(),
     )
 
 
