@@ -51,7 +51,7 @@ def test_what_was_stopped_goes_on_from_there(tmp_path):
 def test_several_processes_make_the_same_and_a_fault_in_one_ends_all(tmp_path):
     with workshop(tmp_path, lambda _: None, processes=2) as shop:
         assert [path.read_text() for path in shop.each("pieces", made, ["a", "b", "c"])] == ["a", "b", "c"]
-        assert [path.read_text() for path in shop.each("more", made, ["d", "e"])] == ["d", "e"]
+        assert [path.read_text() for path in shop.each("more", threads, ["d", "e"])] == ["1", "1"]
         with pytest.raises(TypeError):
             shop.each("pieces", print_nothing, ["f", "g"])
 
@@ -83,6 +83,10 @@ def test_lines_say_what_is_left_of_any_steps():
     told: list[str] = []
     assert list(Workshop(Path(), told.append).follow("steps", iter("abc"), 3)) == ["a", "b", "c"]
     assert told == ["  steps: 3 of 3"]
+
+
+def threads(folder: Path, name: str) -> None:
+    files.write_text(folder / name, os.environ["OMP_NUM_THREADS"])
 
 
 def end_at_once(folder: Path, name: str) -> None:

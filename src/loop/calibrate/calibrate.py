@@ -6,8 +6,10 @@ written before all is known. A number that a person set stays.
 
 import json
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from loop.base import files
 from loop.base.errors import LoopError
@@ -65,7 +67,8 @@ class Calibration:
 def main(models: int, dry_run: bool) -> int:
     """Measure, print what changes, and write params.yaml, reports/calibration.md, its figures and record."""
     text = _text()
-    with workshop(measurements.FOLDER, lambda line: print(line, flush=True)) as shop:
+    print_now = partial(print, flush=True)
+    with threadpool_limits(1), workshop(measurements.FOLDER, print_now) as shop:
         found = calibrate(text, models, shop)
     changed = _edited(text, found.numbers)
     print(calibration_page.terminal(found, changed != text, dry_run))

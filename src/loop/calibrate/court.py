@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from loop import scorer
 from loop.calibrate.score_changes import Change
@@ -71,9 +72,13 @@ class Court:
 
 
 def seconds(models: Sequence[Any], examples: pd.DataFrame, blocks: int) -> tuple[list[float], ...]:
-    """How long single predictions take by each of the models, in turns: all meet the same noise."""
+    """How long single predictions take by each of the models, in turns: all meet the same noise.
+
+    In one thread, as servers and reviews predict: threads that wait for a busy core would be the noise.
+    """
     taken: tuple[list[float], ...] = tuple([] for _ in models)
-    for _ in range(blocks):
-        for model, found in zip(models, taken, strict=True):
-            found.extend(scorer.seconds(model, examples, SINGLES))
+    with threadpool_limits(1):
+        for _ in range(blocks):
+            for model, found in zip(models, taken, strict=True):
+                found.extend(scorer.seconds(model, examples, SINGLES))
     return taken

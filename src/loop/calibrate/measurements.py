@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -172,15 +172,14 @@ def _slower(court: Court, shop: Workshop) -> list[float]:
     """Ratios of the model's own median latency in one half of the blocks to that in the other."""
 
     def measured(folder: Path, name: str) -> None:
-        model, ratios = court.champion.model, []
-        for _ in range(REPEATS):
-            one, other = map(np.median, courts.seconds([model, model], court.champion.holdout, BLOCKS))
-            ratios.append(float(max(one / other, other / one)))
-        files.write_json(folder / name, ratios)
+        model = court.champion.model
+        one, other = map(np.median, courts.seconds([model, model], court.champion.holdout, BLOCKS))
+        files.write_json(folder / name, float(max(one / other, other / one)))
 
-    (path,) = shop.each("latency of the model beside itself", measured, ["latency.json"])
-    found: list[float] = json.loads(path.read_text())
-    return found
+    here = replace(shop, pool=None)  # one after the other: beside each other they would measure each other
+    names = [f"latency-{number}.json" for number in range(REPEATS)]
+    found = here.each("latency of the model beside itself", measured, names)
+    return [json.loads(path.read_text()) for path in found]
 
 
 def _keep(path: Path, scores: Array) -> None:

@@ -80,15 +80,16 @@ def workshop(folder: Path, report: Callable[[str], None], processes: int | None 
     """A workshop of several processes, as many as there are cores by default, which end with the block."""
     count = min(PROCESSES_MAX, os.cpu_count() or 1) if processes is None else processes
     context = get_context("spawn")  # a fork would share OpenMP's threads
-    pool = ProcessPoolExecutor(count, context, initializer=_end_with_parent)
+    pool = ProcessPoolExecutor(count, context, initializer=_begin)
     try:
         yield Workshop(folder, report, pool)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _end_with_parent() -> None:
-    """Let this process end with the one that started it, also where that one was killed."""
+def _begin() -> None:
+    """One thread, before any library counts the cores; and an end with the parent, if that is killed too."""
+    os.environ["OMP_NUM_THREADS"] = "1"
     parent = parent_process()
 
     def watch() -> None:
