@@ -39,7 +39,7 @@ def test_an_alarm_counts_by_level_and_hysteresis(setup):
 
 
 def test_false_alarms_are_counted_as_they_begin_and_by_the_year(setup):
-    weeks = [0.5] * alarms.RUNS
+    weeks = [0.5] * 52
     twice = [*weeks]
     twice[3:6] = [0.001] * 3
     twice[20] = 0.001

@@ -76,6 +76,22 @@ def test_a_model_that_knows_nothing_is_told_so(policy):
     assert "no better than the naive guess" in only.why
 
 
+@pytest.mark.parametrize(("much", "why"), [(1.0, "never moves"), (np.nan, "is undefined")])
+def test_a_metric_that_never_moves_or_is_undefined_gets_no_margin(policy, much, why):
+    still = [pair(policy, 0.0, 0.0) for _ in range(100)]
+    (only,) = margins.proposed(still, policy, known(policy, much), clusters=30)
+    assert only.value is None
+    assert why in only.why
+
+
+def test_a_guard_that_never_moves_keeps_its_margin(policy):
+    moving = [pair(policy, gain, 0.01) for gain in np.linspace(-0.02, 0.02, 100)]
+    found = of(margins.proposed(moving, policy, known(policy), clusters=30))
+    (name,) = policy.guards
+    assert found[f"guards.{name}"] is None
+    assert found["primary"] > 0
+
+
 def test_a_certain_loss_beyond_the_margin_counts_as_worse_and_is_named(policy):
     (name,) = policy.guards
     limits = {"primary": 0.02, f"guards.{name}": 0.02, "slices": 0.05}

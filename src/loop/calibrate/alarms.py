@@ -21,7 +21,8 @@ from loop.monitor.signals.series import confirmed
 from loop.settings.monitor_settings import Hysteresis, Settings
 from loop.stats import thresholds
 
-YEARS, RUNS, BLOCK = 20, 52, 7
+YEARS, BLOCK = 20, 7
+RUNS_MIN, RUNS_MAX = 12, 52  # of a year: where steps are months or years, it is longer
 ALPHAS = (0.05, 0.02, 0.01, 0.005, 0.002)
 HYSTERESIS = ((2, 3), (3, 4), (1, 1))
 WINDOWS = (1, 2, 4, 8)  # steps: what is tried must not depend on what was found, or it never rests
@@ -105,7 +106,7 @@ def proposed(found: Found, rows: pd.DataFrame) -> list[Proposal]:
         if np.isfinite(one.days)
         else "no loss is said"
     )
-    why = f"{one.alarms:.2g} false alarms in a year of weekly runs on drawn weeks of the past; {says}"
+    why = f"{one.alarms:.2g} false alarms in a year on drawn weeks of the past; {says}"
     return [
         Proposal("monitor.window_days", one.window_days, why),
         Proposal("monitor.alpha", one.alpha, why),
@@ -149,7 +150,8 @@ def _years(monitor: Monitor, span: int, loss: float, seed: int) -> list[Runs]:
     """Years of drawn weeks; with a loss, it begins when the first run's window does."""
     setup = monitor.settings
     first = setup.window_days + int(np.ceil(setup.wait_days))
-    after = [first + run * setup.step_days for run in range(RUNS)]
+    runs = min(RUNS_MAX, max(RUNS_MIN, 365 // setup.step_days))
+    after = [first + run * setup.step_days for run in range(runs)]
     days = len(monitor.baseline.profile.days)
     rng = np.random.default_rng([seed, setup.window_days])
     block = max(BLOCK, setup.step_days)
@@ -167,11 +169,12 @@ def _at(run: Runs, now: Settings) -> np.ndarray:
 
 def _alarms(years: Sequence[Runs], now: Settings) -> float:
     """False alarms in 365 days: runs that alarm after one that did not."""
-    found = 0
+    found = days = 0
     for year in years:
         at = _at(year, now)
         found += int(at[0]) + int((at[1:] & ~at[:-1]).sum())
-    return found / len(years) * 365 / (RUNS * now.step_days)
+        days += len(at) * now.step_days
+    return found * 365 / days
 
 
 def _until_said(years: Sequence[Runs], now: Settings, step: int) -> float:

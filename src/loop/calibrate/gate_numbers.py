@@ -1,6 +1,6 @@
 """The gate's numbers: margins, chosen on some pairs and held to their promise by others, and limits."""
 
-from loop.calibrate import limits, margins
+from loop.calibrate import knowledge, limits, margins
 from loop.calibrate.court import Court
 from loop.calibrate.measurements import Measurements
 from loop.calibrate.proposal import Proposal
@@ -10,7 +10,7 @@ from loop.settings.review_policy import Policy
 
 def chosen(court: Court, measured: Measurements) -> tuple[list[Proposal], bool]:
     """The margins, chosen within training and checked on the holdout; and whether they had to be widened."""
-    known = limits.knowledge(measured.windows, measured.guesses)
+    known = knowledge.knowledge(measured.windows, measured.guesses)
     found = margins.proposed(measured.chosen, court.policy, known, measured.judged_clusters)
     rates = margins.rates(measured.checked, court.policy, margins_of(court.policy, found))
     if rates.verdicts["worse"] <= margins.WORSE:
@@ -27,9 +27,9 @@ def others(court: Court, measured: Measurements, found: list[Proposal]) -> list[
         metric: margins.usual([abs(pair.gains[metric][0]) for pair in pairs], limits.USUAL)
         for metric in pairs[0].gains
     }
-    known = limits.knowledge(measured.windows, measured.guesses)
+    known = knowledge.knowledge(measured.windows, measured.guesses)
     jump = policy.leak.jump.metric
-    lacks = limits.lacks(jump, measured.windows)
+    lacks = knowledge.lacks(jump, measured.windows)
     unseen = leak.unseen(court.champion.score, court.champion.holdout)
     halves = [(pair.gains[name][2] - pair.gains[name][1]) / 2 for pair in measured.checked]
     width = margins.usual(halves, 0.5)

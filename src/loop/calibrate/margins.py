@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loop.calibrate.limits import USUAL
+from loop.calibrate.limits import UNDEFINED, UNMOVED, USUAL
 from loop.calibrate.luck import Pair
 from loop.calibrate.proposal import Proposal
 from loop.calibrate.rounding import up
@@ -44,6 +44,9 @@ def proposed(
     name = policy.primary.metric
     wide = usual([max(-pair.gains[name][1], pair.gains[name][2]) for pair in pairs], CONCLUDES)
     primary = up(max(found["primary"], wide))
+    if not primary or not np.isfinite(knowledge[name]):
+        why = UNMOVED if np.isfinite(knowledge[name]) else UNDEFINED
+        return [Proposal("review.primary.margin", None, why)]
     most = KNOWLEDGE * knowledge[name]
     of = f"{len(pairs)} pairs of models that were trained alike"
     if not primary <= most:
@@ -66,8 +69,8 @@ def proposed(
     for guard in policy.guards:
         moved = usual([abs(pair.gains[guard][0]) for pair in pairs], USUAL)
         key = f"review.guards.{guard}.margin"
-        if not np.isfinite(moved):
-            proposals.append(Proposal(key, None, "it is undefined on the rows that judge"))
+        if not moved or not np.isfinite(moved):
+            proposals.append(Proposal(key, None, UNDEFINED if moved else UNMOVED))
             continue
         margin = up(max(found[f"guards.{guard}"], moved))
         why = f"luck moves it by less in {USUAL:.0%} of {of}"

@@ -13,7 +13,7 @@ from loop.base.errors import LoopError
 from loop.calibrate import court as courts
 from loop.calibrate import luck
 from loop.calibrate.court import Court
-from loop.calibrate.limits import Window, naive
+from loop.calibrate.knowledge import Window, naive
 from loop.calibrate.luck import Pair, Trial
 from loop.calibrate.workshop import Workshop
 from loop.data import score_columns
