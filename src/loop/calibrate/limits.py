@@ -46,7 +46,12 @@ def minimum_requirements(
         guesses_of = [loss(metric, value(name, one.rows)) for one in guesses]
         guessed = max((loss for loss in guesses_of if np.isfinite(loss)), default=np.inf)
         why = f"the worst window ({where}) reached {_shown(metric, worst)}; luck moves it by {luck[name]:.2g}"
-        if guessed > float(np.mean([loss for loss, _ in losses])):  # a guess may be well calibrated
+        usual = float(np.mean([loss for loss, _ in losses]))
+        if name == policy.primary.metric and guessed <= usual:
+            why = f"past models reached {_shown(metric, usual)}, a naive guess {_shown(metric, guessed)}"
+            found.append(Proposal(key, None, f"{why}: more that tells the label would do, not more rows"))
+            continue
+        if guessed > usual:  # a guess may be well calibrated
             if limit > guessed:
                 why += f"; a naive guess reaches {_shown(metric, guessed)}"
             limit = min(limit, guessed)
