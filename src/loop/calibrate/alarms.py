@@ -104,7 +104,7 @@ def proposed(found: Found, rows: pd.DataFrame) -> list[Proposal]:
     says = (
         f"a loss of twice the margin is said after {one.days:.0f} days"
         if np.isfinite(one.days)
-        else "no loss is said"
+        else "no loss of twice the margin is said in the runs that were tried"
     )
     why = f"{one.alarms:.2g} false alarms in a year on drawn weeks of the past; {says}"
     return [
