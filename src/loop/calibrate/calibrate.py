@@ -12,7 +12,6 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from loop.base import files
-from loop.base.errors import LoopError
 from loop.calibrate import (
     alarms,
     calibration_page,
@@ -175,6 +174,6 @@ def _in_margins(measured: Measurements, policy: Policy) -> dict[str, list[float]
 
 
 def _text() -> str:
-    if not PARAMS.is_file():
-        raise LoopError(f"{PARAMS} is missing", "a file of params", "run from the repository's root")
-    return PARAMS.read_bytes().decode("utf-8")
+    """params.yaml, once it is known to be one. Raises LoopError that says what is wrong with it."""
+    yaml_file.load(PARAMS)
+    return PARAMS.read_bytes().decode()

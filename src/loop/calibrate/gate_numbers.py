@@ -16,7 +16,8 @@ def chosen(court: Court, measured: Measurements) -> tuple[list[Proposal], bool]:
     if rates.verdicts["worse"] <= margins.WORSE:
         return found, False
     every = [*measured.chosen, *measured.checked]
-    return margins.proposed(every, court.policy, known, measured.judged_clusters), True
+    wider = margins.proposed(every, court.policy, known, measured.judged_clusters)
+    return wider, margins_of(court.policy, wider) != margins_of(court.policy, found)
 
 
 def others(court: Court, measured: Measurements, found: list[Proposal]) -> list[Proposal]:
