@@ -39,7 +39,7 @@ def test_an_alarm_counts_by_level_and_hysteresis(setup):
 
 
 def test_false_alarms_are_counted_as_they_begin_and_by_the_year(setup):
-    weeks = [0.5] * alarms.RUNS
+    weeks = [0.5] * 52
     twice = [*weeks]
     twice[3:6] = [0.001] * 3
     twice[20] = 0.001
@@ -58,6 +58,23 @@ def test_windows_are_whole_steps_of_which_three_lie_in_the_past(setup):
     assert alarms._windows(200, setup) == [7, 14, 28, 56]
     assert alarms._windows(100, setup) == [7, 14, 28]
     assert alarms._windows(20, setup) == []
+
+
+@pytest.mark.parametrize("found", [7, 14, 56])
+def test_what_is_tried_next_time_does_not_depend_on_what_was_found(setup, found):
+    again = setup.model_copy(update={"window_days": found})
+    assert alarms._windows(200, again) == alarms._windows(200, setup)
+
+
+def test_a_window_needs_a_third_of_its_usual_rows():
+    at = pd.Timestamp("2020-01-01", tz="UTC") + pd.to_timedelta(np.arange(1000) // 10, unit="D")
+    rows = pd.DataFrame({DECIDED_AT: at})
+    assert (alarms.rows_min(rows, 30), alarms.rows_min(rows, 7)) == (100, 30)
+
+
+def test_rows_without_a_time_of_their_own_say_nothing_of_labels(monkeypatch):
+    monkeypatch.setattr("problem.source.TIME", {"rows": None})
+    assert alarms.labels(pd.DataFrame()) == []
 
 
 def test_a_label_is_final_a_day_after_the_latest():

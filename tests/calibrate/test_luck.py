@@ -35,6 +35,21 @@ def test_the_same_number_draws_the_same_days(rows):
     pd.testing.assert_frame_equal(one, other)
 
 
+def test_pairs_are_of_other_draws_alone_where_the_seed_changes_no_score(tmp_path):
+    trial = luck.Trial(tmp_path, 3)
+    for name, scores in (("seed-000", [1.0, 2.0]), ("seed-001", [1.0, 2.0])):
+        np.save(tmp_path / f"{name}.npy", scores)
+    asked = []
+    shop = SimpleNamespace(within=lambda _: shop, each=lambda _, work, names: asked.extend(names) or [])
+    trial.pairs(shop, models=60, count=200, title="")
+    assert len(asked) == len(set(asked)) == 200, "as many as of both kinds"
+    assert all(name.startswith("drawn-") for name in asked)
+    np.save(tmp_path / "seed-001.npy", [1.0, 2.5])
+    asked.clear()
+    trial.pairs(shop, models=60, count=200, title="")
+    assert [sum(name.startswith(kind) for name in asked) for kind in luck.KINDS] == [100, 100]
+
+
 def test_a_pair_comes_back_from_its_file_as_it_was():
     pair = luck.Pair({"log_loss": (0.1, -0.1, float("nan"))}, {"primary": 0.02})
     again = luck.read(luck.plain(pair))

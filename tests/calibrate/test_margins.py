@@ -64,16 +64,40 @@ def test_of_fresh_pairs_they_refuse_five_in_a_hundred_at_most(policy):
 
 def test_a_margin_beyond_half_of_what_the_model_knows_is_not_proposed(policy):
     pairs = luck(policy, np.random.default_rng(1), 100)
-    (only,) = margins.proposed(pairs, policy, known(policy, much=0.02), clusters=30)
+    only, *_ = margins.proposed(pairs, policy, known(policy, much=0.02), clusters=30)
     assert only.value is None
     assert "clusters to judge by would do, not 30" in only.why
 
 
+def test_guards_and_slices_have_margins_where_the_primary_metric_has_none(policy):
+    pairs = luck(policy, np.random.default_rng(1), 100)
+    primary, *others = margins.proposed(pairs, policy, known(policy, much=0.02), clusters=30)
+    assert primary.value is None
+    assert [one.key.split(".")[1] for one in others] == ["guards", "slices"]
+    assert others[1].value >= margins.SLICES * policy.primary.margin
+
+
 def test_a_model_that_knows_nothing_is_told_so(policy):
     pairs = luck(policy, np.random.default_rng(1), 100)
-    (only,) = margins.proposed(pairs, policy, known(policy, much=-0.01), clusters=30)
+    only, *_ = margins.proposed(pairs, policy, known(policy, much=-0.01), clusters=30)
     assert only.value is None
     assert "no better than the naive guess" in only.why
+
+
+@pytest.mark.parametrize(("much", "why"), [(1.0, "never moves"), (np.nan, "is undefined")])
+def test_a_metric_that_never_moves_or_is_undefined_gets_no_margin(policy, much, why):
+    still = [pair(policy, 0.0, 0.0) for _ in range(100)]
+    only, *_ = margins.proposed(still, policy, known(policy, much), clusters=30)
+    assert only.value is None
+    assert why in only.why
+
+
+def test_a_guard_that_never_moves_keeps_its_margin(policy):
+    moving = [pair(policy, gain, 0.01) for gain in np.linspace(-0.02, 0.02, 100)]
+    found = of(margins.proposed(moving, policy, known(policy), clusters=30))
+    (name,) = policy.guards
+    assert found[f"guards.{name}"] is None
+    assert found["primary"] > 0
 
 
 def test_a_certain_loss_beyond_the_margin_counts_as_worse_and_is_named(policy):

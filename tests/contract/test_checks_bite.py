@@ -5,11 +5,13 @@ look at the limit of that check in params.yaml: `loop calibrate` sets it by the 
 """
 
 import os
+from pathlib import Path
 
 import pytest
 
 from loop.calibrate import controls
 from loop.calibrate.court import Court
+from loop.calibrate.workshop import Workshop
 from loop.data import raw
 from loop.model import model_file
 from loop.pipeline import evaluate, train
@@ -62,6 +64,6 @@ def test_an_honest_candidate_is_refused_by_no_check(court):
 
 
 def test_every_planted_fault_is_refused_by_the_check_of_its_name(court, tables):
-    found = list(controls.every(court, tables))
+    found = controls.every(court, tables, Workshop(Path(), print))
     told = {one.fault: {name: check.finding for name, check in one.found.items()} for one in found}
     assert not {one.fault: told[one.fault] for one in found if not one.refused}

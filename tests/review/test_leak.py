@@ -89,3 +89,9 @@ def test_a_column_without_any_value_is_no_fault():
 def test_shared_entities_are_counted_by_rows_of_the_holdout():
     train, holdout = pd.DataFrame({"day": ["a", "b"]}), pd.DataFrame({"day": ["b", "b", "c", "d"]})
     assert leak.shared_entities(train, holdout, "day") == 0.5
+
+
+def test_a_column_of_the_key_that_no_score_minds_is_unseen(monkeypatch):
+    monkeypatch.setattr("problem.source.KEY", ["row", "entity"])
+    rows = pd.DataFrame({"row": range(50), "entity": list("ab") * 25, "x": 1.0})
+    assert leak.unseen(lambda frame: frame["entity"].eq("a") + frame["x"], rows) == ["row"]

@@ -54,7 +54,7 @@ def test_equal_models_are_seldom_called_worse_and_every_planted_fault_is_refused
     worse = re.search(r"called worse: ([\d.]+) % of (\d+) pairs", said)
     assert worse
     assert float(worse[1]) <= 5
-    assert int(worse[2]) == 200
+    assert int(worse[2]) == 190, "all of twenty models: the seed changes no score of a line"
     refused = re.search(r"refused by name: (\d+) of (\d+)", said)
     assert refused
     assert refused[1] == refused[2]

@@ -1,4 +1,4 @@
-"""A champion that code of before the protocol made is still scored, monitored, served and explained."""
+"""A champion that code of before the protocol made still scores, is monitored, serves and is gone back to."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import urllib.request
 
+import pandas as pd
 import pytest
 
 from conftest import ROOT, Repo, copy_sources
@@ -14,6 +15,7 @@ from loop.deploy.servers import Servers
 from loop.production import branch, transitions
 from loop.repo import protocol
 from loop.repo.git import git
+from loop.rollout import rollback
 from support.states import NOW, policy, version
 
 MADE = ["dvc.lock", "models", "reports", "src/problem"]
@@ -61,7 +63,7 @@ def champion(updated: Repo, monkeypatch):
     """The old model as the champion on `production`."""
     monkeypatch.chdir(updated.path)
     model = json.loads(updated.git("show", "main:models/lineage.json"))["model"]["sha256"]
-    one = version(1, commit=updated.git("rev-parse", "main"), model=model)
+    one = version(1, commit=updated.git("rev-parse", "main"), model=model, image=None)
     updated.git("update-ref", "-d", "refs/heads/production")
     change = branch.change(
         lambda now: (transitions.enter(now.state, one, policy(), NOW), "Release 1", one), lambda _: {}
@@ -83,6 +85,17 @@ def test_it_is_monitored_by_its_own_features(updated, champion):
     finding = json.loads(updated.text("monitor/finding.json"))
     assert finding["model"]["commit"] == champion.commit
     assert finding["matured"]["rows"] > 0
+
+
+def test_it_is_gone_back_to_from_a_version_of_the_new_code(updated, champion, capsys):
+    made = {"commit": updated.git("rev-parse", "update"), "image": None}
+    newer = version(2, model=json.loads(updated.text("models/lineage.json"))["model"]["sha256"], **made)
+    branch.change(
+        lambda now: (transitions.enter(now.state, newer, policy(), NOW), "Release 2", newer), lambda _: {}
+    )
+    found = rollback.back(None, "it hurts", NOW + pd.Timedelta(hours=1)).state.champion
+    assert (found.version, found.commit, found.model) == (1, champion.commit, champion.model)
+    assert "unknown" not in capsys.readouterr().out, "its files were looked for, and found"
 
 
 def test_it_is_served_and_its_answers_are_explained(updated, champion, tmp_path, monkeypatch):

@@ -13,16 +13,19 @@ import pandas as pd
 
 from loop.calibrate.past_days import Monitor, Runs, draw
 from loop.calibrate.proposal import Proposal
+from loop.calibrate.workshop import Workshop
+from loop.data import without_time
 from loop.data.features import DECIDED_AT
 from loop.monitor.inputs.windows import DAY
 from loop.monitor.signals.series import confirmed
 from loop.settings.monitor_settings import Hysteresis, Settings
 from loop.stats import thresholds
 
-YEARS, RUNS, BLOCK = 20, 52, 7
+YEARS, BLOCK = 20, 7
+RUNS_MIN, RUNS_MAX = 12, 52  # of a year: where steps are months or years, it is longer
 ALPHAS = (0.05, 0.02, 0.01, 0.005, 0.002)
 HYSTERESIS = ((2, 3), (3, 4), (1, 1))
-WINDOWS = (0.25, 0.5, 1.0, 2.0)  # times the window that is set
+WINDOWS = (1, 2, 4, 8)  # steps: what is tried must not depend on what was found, or it never rests
 A_YEAR = 0.5  # false alarms in a year, at most: fresh years come out higher
 
 
@@ -55,6 +58,7 @@ def find(
     setup: Settings,
     loss: float,
     seed: int,
+    shop: Workshop,
 ) -> Found:
     """Try every setting on years of drawn weeks; `rows` are the past with out-of-fold scores and labels.
 
@@ -69,8 +73,9 @@ def find(
         )
         return Found([], None, float("nan"), why)
     day, tried, made = f"{until:%Y-%m-%d}", [], {}
-    for width in windows:
-        made[width] = Monitor(rows, day, importance, _with(setup, width, max(ALPHAS), HYSTERESIS[0]))
+    for width in shop.follow("windows of the monitor, on years of its own past", windows, len(windows)):
+        of_width = setup.model_copy(update={"rows_min": rows_min(rows, width)})
+        made[width] = Monitor(rows, day, importance, _with(of_width, width, max(ALPHAS), HYSTERESIS[0]))
         quiet, worse = (_years(made[width], span, loss if hurt else 0.0, seed) for hurt in (False, True))
         for alpha, rule in product(ALPHAS, HYSTERESIS):
             now = _with(setup, width, alpha, rule)
@@ -99,26 +104,31 @@ def proposed(found: Found, rows: pd.DataFrame) -> list[Proposal]:
     says = (
         f"a loss of twice the margin is said after {one.days:.0f} days"
         if np.isfinite(one.days)
-        else "no loss is said"
+        else "no loss of twice the margin is said in the runs that were tried"
     )
-    why = f"{one.alarms:.2g} false alarms in a year of weekly runs on drawn weeks of the past; {says}"
-    of_days = rows[DECIDED_AT].dt.floor("D").value_counts()
-    in_window = float(
-        of_days.sum() / max(1, (of_days.index.max() - of_days.index.min()).days + 1) * one.window_days
-    )
+    why = f"{one.alarms:.2g} false alarms in a year on drawn weeks of the past; {says}"
     return [
         Proposal("monitor.window_days", one.window_days, why),
         Proposal("monitor.alpha", one.alpha, why),
         Proposal("monitor.hysteresis.runs", one.runs, why),
         Proposal("monitor.hysteresis.of", one.of, why),
         Proposal(
-            "monitor.rows_min", max(30, _round(in_window / 3)), "a third of what a window has on average"
+            "monitor.rows_min", rows_min(rows, one.window_days), "a third of what a window has on average"
         ),
     ]
 
 
+def rows_min(rows: pd.DataFrame, window_days: int) -> int:
+    """A third of what a window has on average, and 30 at least."""
+    days = rows[DECIDED_AT].dt.floor("D")
+    in_window = len(rows) / ((days.max() - days.min()).days + 1) * window_days
+    return max(30, int(float(f"{in_window / 3:.2g}")))
+
+
 def labels(rows: pd.DataFrame) -> list[Proposal]:
-    """When a label that has not come never will: a day after the latest."""
+    """When a label that has not come never will: a day after the latest. Nothing where rows have no time."""
+    if without_time.notes():
+        return []
     took = (rows["label_known_at"] - rows[DECIDED_AT]).max() / DAY
     days = float(np.ceil((took + 1) * 10) / 10)
     why = f"the latest label took {took:.1f} days"
@@ -126,9 +136,9 @@ def labels(rows: pd.DataFrame) -> list[Proposal]:
 
 
 def _windows(span: int, setup: Settings) -> list[int]:
-    """The windows that are tried, in days: whole steps, three of which lie in the past."""
-    wide = [round(setup.window_days * part / setup.step_days) * setup.step_days for part in WINDOWS]
-    return sorted({one for one in wide if one > 0 and one * thresholds.FEWEST <= span})
+    """The windows that are tried, in days, that which is set too: three of each lie in the past."""
+    wide = {setup.window_days, *(steps * setup.step_days for steps in WINDOWS)}
+    return sorted(one for one in wide if one * thresholds.FEWEST <= span)
 
 
 def _with(setup: Settings, window: int, alpha: float, rule: tuple[int, int]) -> Settings:
@@ -140,7 +150,8 @@ def _years(monitor: Monitor, span: int, loss: float, seed: int) -> list[Runs]:
     """Years of drawn weeks; with a loss, it begins when the first run's window does."""
     setup = monitor.settings
     first = setup.window_days + int(np.ceil(setup.wait_days))
-    after = [first + run * setup.step_days for run in range(RUNS)]
+    runs = min(RUNS_MAX, max(RUNS_MIN, 365 // setup.step_days))
+    after = [first + run * setup.step_days for run in range(runs)]
     days = len(monitor.baseline.profile.days)
     rng = np.random.default_rng([seed, setup.window_days])
     block = max(BLOCK, setup.step_days)
@@ -158,11 +169,12 @@ def _at(run: Runs, now: Settings) -> np.ndarray:
 
 def _alarms(years: Sequence[Runs], now: Settings) -> float:
     """False alarms in 365 days: runs that alarm after one that did not."""
-    found = 0
+    found = days = 0
     for year in years:
         at = _at(year, now)
         found += int(at[0]) + int((at[1:] & ~at[:-1]).sum())
-    return found / len(years) * 365 / (RUNS * now.step_days)
+        days += len(at) * now.step_days
+    return found * 365 / days
 
 
 def _until_said(years: Sequence[Runs], now: Settings, step: int) -> float:
@@ -190,7 +202,3 @@ def _chosen(tried: Sequence[Setting], setup: Settings) -> Setting | None:
         )
 
     return min(good, key=far)
-
-
-def _round(value: float) -> int:
-    return int(float(f"{value:.2g}"))

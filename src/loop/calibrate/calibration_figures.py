@@ -42,19 +42,27 @@ def _luck(found: "Calibration") -> str:
 
 
 def _power(found: "Calibration") -> str:
+    """Each check's curve, over the loss in margins of its own."""
     svg = io.StringIO()
     with canvas(9.6, 3.4, svg) as (_, axes):
         axes.axhline(power.CAUGHT, color=GREY, linestyle="--", linewidth=1, label="nine in ten")
-        styles = (("o", BLUE, "-"), ("s", ORANGE, "--"))
-        for (where, points), (mark, colour, line) in zip(found.power.items(), styles, strict=False):
-            known = sorted((one.loss, one.caught) for one in points if np.isfinite(one.loss) and one.loss > 0)
-            text = where if where == power.EVERYWHERE else f"{where} (loss within it)"
-            axes.plot(*zip(*known, strict=True), color=colour, marker=mark, linestyle=line, label=text)
-        axes.axvline(found.margin, color=INK, linewidth=1, linestyle=":", label="the primary margin")
-        axes.set(xlabel="planted loss in the primary metric", ylabel="share refused", xscale="log")
+        axes.axvline(1, color=INK, linewidth=1, linestyle=":", label="the margin")
+        drawn = [one for one in found.power[1:] if one.points and one.margin > 0]
+        for at, one in enumerate(drawn):
+            losses = [point.loss / one.margin for point in one.points]
+            axes.plot(
+                losses,
+                [point.caught for point in one.points],
+                color=(BLUE, ORANGE, INK)[at % 3],
+                linestyle=("-", "--", "-.", ":")[at // 3 % 4],
+                marker="osD^v"[at % 5],
+                label=one.check,
+            )
+        axes.set(xlabel="planted loss in the check's metric, in margins", ylabel="share refused")
+        axes.set_xscale("log")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.xaxis.set_minor_formatter(lambda value, _: "")
         axes.set_ylim(-0.03, 1.03)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-        axes.legend(loc="lower right")
-    return picture(svg, "share of planted losses that are refused, by size")
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return picture(svg, "share of planted losses that each check refuses, by size in margins")

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from loop.base import files
 from loop.base.markup import render
 from loop.base.template import fill
-from loop.calibrate import calibration_figures, margins, power
+from loop.calibrate import calibration_figures, margins
+from loop.calibrate.calibration_record import RECORD
 from loop.calibrate.proposal import MARK
+from problem import metrics
 
 if TYPE_CHECKING:
     from loop.calibrate.calibrate import Calibration
@@ -36,21 +36,20 @@ def terminal(found: "Calibration", changed: bool, dry_run: bool) -> str:
 
 
 def _values(found: "Calibration") -> dict[str, Any]:
-    slices = found.power.get(power.IN_SLICE, [])
     return {
         "data": found.data,
         "numbers": found.numbers,
         "width": max(len(one.key) for one in found.numbers),
         "rates": found.rates,
         "widened": found.widened,
+        "by_seed": found.by_seed,
         "goal": margins.WORSE,
-        "smallest": power.smallest(found.power[power.EVERYWHERE]),
-        "in_slice": power.smallest(slices),
-        "has_slices": bool(slices),
-        "largest": max((point.loss for point in slices if np.isfinite(point.loss)), default=0.0),
+        "power": found.power,
+        "titles": {name: metric.title for name, metric in metrics.METRICS.items()},
         "alarms": found.alarms,
         "controls": found.controls,
         "passed": [one for one in found.controls if not one.refused],
         "moved": found.moved,
         "mark": MARK,
+        "record": RECORD,
     }

@@ -1,13 +1,14 @@
 """A champion and the rules of a review: any candidate can be judged in memory, as a review judges."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from loop import scorer
-from loop.kit.types import Array
+from loop.calibrate.score_changes import Change
 from loop.pipeline import train as training
 from loop.review import checks, compare
 from loop.review.candidate import Candidate
@@ -16,7 +17,6 @@ from loop.review.verdict import Check
 from loop.settings import params
 from loop.settings.review_policy import Policy
 
-Change = Callable[[Array, pd.DataFrame], Array]  # of scores, for the examples that they are of
 SINGLES = 20
 
 
@@ -72,9 +72,13 @@ class Court:
 
 
 def seconds(models: Sequence[Any], examples: pd.DataFrame, blocks: int) -> tuple[list[float], ...]:
-    """How long single predictions take by each of the models, in turns: all meet the same noise."""
+    """How long single predictions take by each of the models, in turns: all meet the same noise.
+
+    In one thread, as servers and reviews predict: threads that wait for a busy core would be the noise.
+    """
     taken: tuple[list[float], ...] = tuple([] for _ in models)
-    for _ in range(blocks):
-        for model, found in zip(models, taken, strict=True):
-            found.extend(scorer.seconds(model, examples, SINGLES))
+    with threadpool_limits(1):
+        for _ in range(blocks):
+            for model, found in zip(models, taken, strict=True):
+                found.extend(scorer.seconds(model, examples, SINGLES))
     return taken

@@ -1,19 +1,18 @@
 """Limits of the gate from what honest models did: in past windows, by luck, and beside a naive guess."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
+from loop.calibrate.knowledge import Window, loss
 from loop.calibrate.proposal import Proposal
 from loop.calibrate.rounding import down, up
-from loop.data import score_columns
 from loop.kit import groups
 from loop.kit.types import Array, Metric
 from loop.review import leak
-from loop.review.compare import Rows, value
+from loop.review.compare import value
 from loop.settings.review_policy import Policy
 from problem import metrics
 
@@ -21,35 +20,9 @@ SLACK = 1.25  # of a figure that is a largest one already
 USUAL = 0.95  # of pairs of models that were trained alike
 CLUSTERS = 20  # fewer give intervals that are too short
 ROOM = 0.7  # of the first holdout, at most, is asked of later ones
+UNMOVED = "it never moves between models that were trained alike: nothing says how much is too much"
+UNDEFINED = "it is undefined on the rows that judge: rows with every class would do"
 SIZE, LATENCIES = 3.0, (1.5, 2.0, 3.0, 5.0)
-
-
-@dataclass(frozen=True)
-class Window:
-    """Rows of a past window with the scores of a model that had not seen them."""
-
-    name: str
-    rows: Rows
-
-
-def naive(train: pd.DataFrame, rows: int) -> Array:
-    """The scores of a guess that knows the labels' mean alone: (rows,), or with classes (rows, classes)."""
-    label = train["label"].to_numpy(np.float64)
-    if classes := len(score_columns.CLASSES):
-        shares = np.bincount(label.astype(np.int64), minlength=classes) / max(1, len(label))
-        return np.tile(shares, (rows, 1))
-    return np.full(rows, label.mean())
-
-
-def knowledge(windows: Sequence[Window], guesses: Sequence[Window]) -> dict[str, float]:
-    """By metric, how much better than a naive guess a model was on average; above zero is better."""
-    return {
-        name: _mean(
-            _loss(metric, value(name, guess.rows)) - _loss(metric, value(name, window.rows))
-            for window, guess in zip(windows, guesses, strict=True)
-        )
-        for name, metric in metrics.METRICS.items()
-    }
 
 
 def minimum_requirements(
@@ -63,17 +36,22 @@ def minimum_requirements(
     for name in policy.minimum_requirements:
         metric = metrics.METRICS[name]
         key = f"review.minimum_requirements.{name}.limit"
-        losses = [(_loss(metric, value(name, one.rows)), one.name) for one in windows]
+        losses = [(loss(metric, value(name, one.rows)), one.name) for one in windows]
         losses = [(loss, where) for loss, where in losses if np.isfinite(loss)]
         if not losses or not np.isfinite(luck[name]):
             found.append(Proposal(key, None, f"{metric.title} is undefined in every past window"))
             continue
         worst, where = max(losses)
         limit = worst + luck[name]
-        guesses_of = [_loss(metric, value(name, one.rows)) for one in guesses]
+        guesses_of = [loss(metric, value(name, one.rows)) for one in guesses]
         guessed = max((loss for loss in guesses_of if np.isfinite(loss)), default=np.inf)
         why = f"the worst window ({where}) reached {_shown(metric, worst)}; luck moves it by {luck[name]:.2g}"
-        if guessed > float(np.mean([loss for loss, _ in losses])):  # a guess may be well calibrated
+        usual = float(np.mean([loss for loss, _ in losses]))
+        if name == policy.primary.metric and guessed <= usual:
+            why = f"past models reached {_shown(metric, usual)}, a naive guess {_shown(metric, guessed)}"
+            found.append(Proposal(key, None, f"{why}: more that tells the label would do, not more rows"))
+            continue
+        if guessed > usual:  # a guess may be well calibrated
             if limit > guessed:
                 why += f"; a naive guess reaches {_shown(metric, guessed)}"
             limit = min(limit, guessed)
@@ -101,6 +79,12 @@ def fairness(policy: Policy, windows: Iterable[Window]) -> list[Proposal]:
     if not gaps:
         few = f"no window has two subgroups of {asked.rows_min} rows (review.fairness.rows_min)"
         return [Proposal("review.fairness.limit", None, few)]
+    if not max(gaps):
+        return [
+            Proposal(
+                "review.fairness.limit", None, "no honest model had a gap: nothing says how much is too much"
+            )
+        ]
     why = f"the largest gap of honest models was {max(gaps):.2g}"
     return [Proposal("review.fairness.limit", up(SLACK * max(gaps)), why, explained=True)]
 
@@ -111,40 +95,37 @@ def golden(scores: Sequence[Array]) -> list[Proposal]:
         return [Proposal("review.golden.limit", None, "no golden request is in the data")]
     moved = [float(np.abs(one - other).max()) for one, other in pairwise(scores)]
     usual = float(np.quantile(moved, USUAL))
+    if not usual:
+        return [Proposal("review.golden.limit", None, UNMOVED)]
     why = f"among models trained alike none moved by more than {usual:.2g} in {USUAL:.0%} of pairs"
     return [Proposal("review.golden.limit", up(SLACK * usual), why, explained=True)]
 
 
-def leaks(tables: Iterable[tuple[pd.DataFrame, pd.DataFrame]], known: float, left: float) -> list[Proposal]:
+def leaks(
+    tables: Iterable[tuple[pd.DataFrame, pd.DataFrame]], unseen: list[str], known: float, left: float
+) -> list[Proposal]:
     """What an honest feature does alone, and what one change may gain at once.
 
-    `tables` are pairs of training and judged rows; `known` and `left` are what the model gains over a naive
-    guess in the metric of the jump, and what it still lacks.
+    `tables` are pairs of training and judged rows, with the columns `unseen` that the model does not see;
+    `known` and `left` are what the model gains over a naive guess in the metric of the jump, and what it
+    still lacks.
     """
-    name, order = max((leak.strongest(*pair) for pair in tables), key=lambda one: one[1])
+    orders = (leak.strongest(train.drop(columns=unseen), judged) for train, judged in tables)
+    name, order = max(orders, key=lambda one: one[1])
     feature = min(0.995, up((1 + order) / 2, 3))
-    jump = up(max(known / 2, left / 4))
-    return [
+    found = [
         Proposal(
             "review.leak.feature.limit",
             feature,
             f"{name} is the best alone, with {order:.1%} of pairs in order; half of what is left to 100 %",
             explained=True,
-        ),
-        Proposal(
-            "review.leak.jump.limit",
-            jump,
-            f"half of what the model gains over a naive guess ({known:.2g}), or a quarter of what it lacks",
-            explained=True,
-        ),
+        )
     ]
-
-
-def lacks(name: str, windows: Sequence[Window]) -> float:
-    """How far a metric is from its best, on average; of one without a best, its own size."""
-    metric = metrics.METRICS[name]
-    figures = [value(name, one.rows) for one in windows]
-    return _mean(1 - figure if metric.better == "higher" else abs(figure) for figure in figures)
+    if not np.isfinite([known, left]).all():
+        return [*found, Proposal("review.leak.jump.limit", None, UNDEFINED)]
+    why = f"half of what the model gains over a naive guess ({known:.2g}), or a quarter of what it lacks"
+    jump = up(max(known / 2, left / 4))
+    return [*found, Proposal("review.leak.jump.limit", jump, why, explained=True)]
 
 
 def size(megabytes: float) -> Proposal:
@@ -167,6 +148,8 @@ def holdout(width: float, margin: float, clusters: int, rows: int) -> list[Propo
 
     `width` is half of a usual interval of the primary gain on so many clusters and rows.
     """
+    if not np.isfinite(width):
+        return [Proposal("review.holdout.clusters_min", None, UNDEFINED)]
     need = (width / margin) ** 2 if margin > 0 else 1.0
     least = max(2, int(np.ceil(min(ROOM, max(need, CLUSTERS / clusters)) * clusters)))
     why = f"intervals of {clusters:,} clusters are {2 * width:.2g} wide, and twice the margin is the most"
@@ -177,17 +160,6 @@ def holdout(width: float, margin: float, clusters: int, rows: int) -> list[Propo
         Proposal("review.holdout.clusters_min", least, why, explained=True),
         Proposal("review.holdout.rows_min", int(up(rows * least / clusters)), "the rows of so many clusters"),
     ]
-
-
-def _loss(metric: Metric, figure: float) -> float:
-    """Turned so that less is better."""
-    return {"higher": -figure, "lower": figure, "zero": abs(figure)}[metric.better]
-
-
-def _mean(values: Iterable[float]) -> float:
-    """Of those that are defined; NaN of none."""
-    known = [one for one in values if np.isfinite(one)]
-    return float(np.mean(known)) if known else float("nan")
 
 
 def _shown(metric: Metric, loss: float) -> str:

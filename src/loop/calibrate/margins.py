@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loop.calibrate.limits import USUAL
+from loop.calibrate.limits import UNDEFINED, UNMOVED, USUAL
 from loop.calibrate.luck import Pair
 from loop.calibrate.proposal import Proposal
 from loop.calibrate.rounding import up
@@ -35,48 +35,47 @@ def proposed(
 ) -> list[Proposal]:
     """The margins of primary metric, guards and slices.
 
-    `knowledge` is what a model gains over a naive guess in each metric; `clusters` are those that judged. A
-    primary margin beyond half of it would let a model that knows nothing pass: then nothing is proposed.
+    `knowledge` is what a model gains over a naive guess in each metric; `clusters` are those that judged.
     """
     found = _least(pairs, [*pairs[0].needed]) if len(pairs) >= PAIRS_MIN else {}
     if not found:
         return [Proposal("review.primary.margin", None, "no two models could be compared: take more rows")]
-    name = policy.primary.metric
+    name, of = policy.primary.metric, f"{len(pairs)} pairs of models that were trained alike"
     wide = usual([max(-pair.gains[name][1], pair.gains[name][2]) for pair in pairs], CONCLUDES)
-    primary = up(max(found["primary"], wide))
-    most = KNOWLEDGE * knowledge[name]
-    of = f"{len(pairs)} pairs of models that were trained alike"
-    if not primary <= most:
-        enough = int(np.ceil(clusters * (primary / most) ** 2)) if most > 0 else None
-        would_do = (
-            f"about {enough:,} clusters to judge by would do, not {clusters:,}"
-            if enough
-            else ("the model does no better than the naive guess: no number of rows helps it")
-        )
-        why = f"luck moves it by {primary:g}, over half of what the model knows ({2 * most:.3g}): {would_do}"
-        return [Proposal("review.primary.margin", None, why)]
-    proposals = [
-        Proposal(
-            "review.primary.margin",
-            primary,
-            f"luck moves it by less in {CONCLUDES:.0%} of {of}",
-            explained=True,
-        )
-    ]
+    primary = _primary(up(max(found["primary"], wide)), knowledge[name], clusters, of)
+    proposals = [primary]
     for guard in policy.guards:
         moved = usual([abs(pair.gains[guard][0]) for pair in pairs], USUAL)
         key = f"review.guards.{guard}.margin"
-        if not np.isfinite(moved):
-            proposals.append(Proposal(key, None, "it is undefined on the rows that judge"))
+        if not moved or not np.isfinite(moved):
+            proposals.append(Proposal(key, None, UNDEFINED if moved else UNMOVED))
             continue
         margin = up(max(found[f"guards.{guard}"], moved))
         why = f"luck moves it by less in {USUAL:.0%} of {of}"
         proposals.append(Proposal(key, margin, why, explained=True))
     if "slices" in found:
-        lost = up(max(found["slices"], SLICES * primary))
+        twice = SLICES * (policy.primary.margin if primary.value is None else primary.value)
         why = f"no slice lost more in {1 - CHOSEN:.0%} of {of}; at least twice the primary margin"
-        proposals.append(Proposal("review.slices.margin", lost, why, explained=True))
+        proposals.append(
+            Proposal("review.slices.margin", up(max(found["slices"], twice)), why, explained=True)
+        )
     return proposals
+
+
+def _primary(luck: float, known: float, clusters: int, of: str) -> Proposal:
+    """As wide as luck, unless that lets a model pass that knows half as much, or nothing."""
+    key, most = "review.primary.margin", KNOWLEDGE * known
+    if not luck or not np.isfinite(known):
+        return Proposal(key, None, UNMOVED if np.isfinite(known) else UNDEFINED)
+    if luck <= most:
+        return Proposal(key, luck, f"luck moves it by less in {CONCLUDES:.0%} of {of}", explained=True)
+    why = f"luck moves it by {luck:g}, over half of what the model knows ({known:.3g})"
+    if most <= 0:
+        return Proposal(
+            key, None, f"{why}: the model does no better than the naive guess: no number of rows helps it"
+        )
+    enough = int(np.ceil(clusters * (luck / most) ** 2))
+    return Proposal(key, None, f"{why}: about {enough:,} clusters to judge by would do, not {clusters:,}")
 
 
 def usual(values: Sequence[float], share: float) -> float:

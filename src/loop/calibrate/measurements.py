@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from loop.base.errors import LoopError
 from loop.calibrate import court as courts
 from loop.calibrate import luck
 from loop.calibrate.court import Court
-from loop.calibrate.limits import Window, naive
+from loop.calibrate.knowledge import Window, naive
 from loop.calibrate.luck import Pair, Trial
 from loop.calibrate.workshop import Workshop
 from loop.data import score_columns
@@ -50,6 +50,7 @@ class Measurements:
     slower: list[float]  # how often a model was slower than itself, each time
     past: pd.DataFrame  # training rows with out-of-fold scores, then the holdout with the champion's
     judged_clusters: int
+    by_seed: bool  # whether the seed changes a score
 
 
 def gather(court: Court, models: int, anywhere: Workshop) -> Measurements:
@@ -98,6 +99,7 @@ def gather(court: Court, models: int, anywhere: Workshop) -> Measurements:
         slower=_slower(court, shop),
         past=_with_scores(court, shop, own),
         judged_clusters=windows[0].rows.weight.shape[1],
+        by_seed=luck.SEED in outer.kinds(),
     )
 
 
@@ -170,15 +172,14 @@ def _slower(court: Court, shop: Workshop) -> list[float]:
     """Ratios of the model's own median latency in one half of the blocks to that in the other."""
 
     def measured(folder: Path, name: str) -> None:
-        model, ratios = court.champion.model, []
-        for _ in range(REPEATS):
-            one, other = map(np.median, courts.seconds([model, model], court.champion.holdout, BLOCKS))
-            ratios.append(float(max(one / other, other / one)))
-        files.write_json(folder / name, ratios)
+        model = court.champion.model
+        one, other = map(np.median, courts.seconds([model, model], court.champion.holdout, BLOCKS))
+        files.write_json(folder / name, float(max(one / other, other / one)))
 
-    (path,) = shop.each("latency of the model beside itself", measured, ["latency.json"])
-    found: list[float] = json.loads(path.read_text())
-    return found
+    here = replace(shop, pool=None)  # one after the other: beside each other they would measure each other
+    names = [f"latency-{number}.json" for number in range(REPEATS)]
+    found = here.each("latency of the model beside itself", measured, names)
+    return [json.loads(path.read_text()) for path in found]
 
 
 def _keep(path: Path, scores: Array) -> None:

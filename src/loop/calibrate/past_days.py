@@ -20,6 +20,7 @@ from loop.settings.monitor_settings import Settings
 from loop.stats.profile import Profile, profile
 
 Ints = NDArray[np.int64]
+WEEK = 7  # days
 TOGETHER = 20  # stretches in one table: limits are learnt once for all
 
 
@@ -144,8 +145,14 @@ class Monitor:
 
 
 def draw(rng: np.random.Generator, days: int, length: int, block: int) -> Ints:
-    """Places of `length` days among `days`, drawn in blocks that follow each other, wrapping round."""
-    starts = rng.integers(0, days, -(-length // block))
+    """Places of `length` days among `days`, drawn in blocks of whole weeks that follow each other.
+
+    Weekdays go on from block to block: else a window that holds a part of a block has other weekdays than
+    any of the past, and alarms for it. Blocks wrap round where the past is shorter than one.
+    """
+    block = -(-block // WEEK) * WEEK
+    possible = np.arange(rng.integers(0, WEEK), days - block + 1, WEEK)
+    starts = rng.choice(possible if len(possible) else np.zeros(1, np.int64), -(-length // block))
     return np.asarray(((starts[:, None] + np.arange(block)) % days).ravel()[:length])
 
 

@@ -1,7 +1,7 @@
-"""How small a loss the checks catch: faults of rising size in the champion's scores, on draws of days."""
+"""How small a loss each check catches: faults of rising size in the champion's scores, on draws of days."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from loop.base import files
-from loop.calibrate import luck, margins
-from loop.calibrate.luck import Pair
+from loop.calibrate import luck
+from loop.calibrate.score_changes import uncalibrated
 from loop.calibrate.workshop import Workshop
 from loop.data import features
 from loop.kit import groups
@@ -20,47 +20,106 @@ from loop.review import compare
 from loop.settings.review_policy import Policy
 from problem import metrics
 
-SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)  # of the rows, whose scores are dealt out anew among them
+SIZES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 DRAWS = 10
 CAUGHT = 0.9
-EVERYWHERE, IN_SLICE = "all rows", "one slice"
+ANY = "any"  # of the checks
+DEALT, IN_SLICE, TOO_HIGH = "dealt", "slice", "high"
+FAULTS = {  # by their name in files: what is planted, of a size between 0 and 1
+    DEALT: "scores of a share of the rows are dealt out anew among them",
+    IN_SLICE: "the same within a slice of about a tenth of the rows",
+    TOO_HIGH: "every score is moved a part of the way to one that is too high",
+}
 
 
 @dataclass(frozen=True)
 class Point:
-    """A planted fault: the mean loss in the primary metric where it lies, and the share that was refused."""
+    """A size of a fault: the mean loss in a check's metric, and the share of draws that the check refused."""
 
-    share: float
     loss: float
     caught: float
 
 
-def curves(shop: Workshop, policy: Policy, limits: Mapping[str, float]) -> dict[str, list[Point]]:
-    """Where the fault lies -> its sizes. The shop's folder is a trial's, and holds the champion's scores."""
-    found = {}
-    for where in (EVERYWHERE, IN_SLICE) if metrics.SLICES else (EVERYWHERE,):
-        names = [f"fault-{where}-{share}-{draw}.json" for share in SHARES for draw in range(DRAWS)]
-        told = [json.loads(path.read_text()) for path in shop.each(f"faults in {where}", planted, names)]
-        found[where] = [
-            _point(share, told[at * DRAWS : (at + 1) * DRAWS], policy, limits)
-            for at, share in enumerate(SHARES)
-        ]
+@dataclass(frozen=True)
+class Power:
+    """What a check catches of a fault: `smallest` is the loss from which on nine in ten are refused.
+
+    None where the largest that was tried is not. `at_margin` is the share refused of losses as large as the
+    margin, None where none was planted.
+    """
+
+    check: str
+    metric: str
+    fault: str
+    margin: float
+    points: list[Point]
+
+    @property
+    def smallest(self) -> float | None:
+        """The loss where the curve passes nine in ten for the last time, between two that were tried."""
+        known = [Point(0.0, 0.0), *self.points]
+        if known[-1].caught < CAUGHT:
+            return None
+        at = max(place for place, one in enumerate(known) if one.caught < CAUGHT)
+        below, above = known[at], known[at + 1]
+        part = (CAUGHT - below.caught) / (above.caught - below.caught)
+        return below.loss + part * (above.loss - below.loss)
+
+    @property
+    def at_margin(self) -> float | None:
+        """The curve at the margin."""
+        known = [Point(0.0, 0.0), *self.points]
+        if self.margin > known[-1].loss:
+            return None
+        return float(np.interp(self.margin, [one.loss for one in known], [one.caught for one in known]))
+
+
+Tried = dict[str, list[list[dict[str, Any]]]]  # fault -> size -> draws: the pair, and the loss where it lies
+
+
+def measure(shop: Workshop) -> Tried:
+    """Judge each fault of each size. The shop's folder is a trial's, and holds the champion's scores."""
+    found: Tried = {}
+    for fault, title in FAULTS.items():
+        if fault == IN_SLICE and not metrics.SLICES:
+            continue
+        names = [f"fault-{fault}-{size}-{draw}.json" for size in SIZES for draw in range(DRAWS)]
+        told = [json.loads(path.read_text()) for path in shop.each(f"faults: {title}", planted, names)]
+        found[fault] = [told[at * DRAWS : (at + 1) * DRAWS] for at in range(len(SIZES))]
     return found
 
 
-def smallest(points: Sequence[Point]) -> float | None:
-    """The smallest loss from which on nine in ten are caught; None where the largest fault is not."""
-    least = None
-    for point in sorted(points, key=lambda one: -one.share):
-        if point.caught < CAUGHT:
-            break
-        least = point.loss
-    return least
+def of(tried: Tried, policy: Policy, margins: Mapping[str, float]) -> list[Power]:
+    """The power of all checks together, then of each, by the fault that moves its metric most."""
+    primary = policy.primary.metric
+    found = [_power(tried, DEALT, ANY, primary, margins)]
+    found.append(_power(tried, DEALT, "primary", primary, margins))
+    for guard in policy.guards:
+        each = [_power(tried, fault, f"guards.{guard}", guard, margins) for fault in (DEALT, TOO_HIGH)]
+        found.append(max(each, key=lambda one: max((point.loss for point in one.points), default=0.0)))
+    if IN_SLICE in tried:
+        found.append(_power(tried, IN_SLICE, "slices", primary, margins))
+    return found
+
+
+def _power(tried: Tried, fault: str, check: str, metric: str, margins: Mapping[str, float]) -> Power:
+    points = []
+    for told in tried[fault]:
+        pairs = [luck.read(one["pair"]) for one in told]
+        losses = [-pair.gains[metric][0] for pair in pairs]
+        if check == "slices":
+            losses = [np.nan if one["loss"] is None else one["loss"] for one in told]
+        names = [*margins] if check == ANY else [check]
+        refused = [any(pair.needed.get(name, 0.0) > margins[name] for name in names) for pair in pairs]
+        if np.isfinite(losses).any() and np.nanmean(losses) > 0:
+            points.append(Point(float(np.nanmean(losses)), float(np.mean(refused))))
+    margin = margins["primary" if check == ANY else check]
+    return Power(check, metric, FAULTS[fault], margin, sorted(points, key=lambda one: one.loss))
 
 
 def planted(folder: Path, name: str) -> None:
     """Judge the champion's scores with a fault against themselves, on one draw of clusters."""
-    _, where, share, draw = Path(name).stem.split("-")
+    _, fault, size, draw = Path(name).stem.split("-")
     policy, resampling = luck.policy(), luck.resampling()
     judged, scores = luck.judged(folder), np.load(folder / "champion.npy")
     rng = np.random.default_rng([resampling.seed, int(draw)])
@@ -71,9 +130,14 @@ def planted(folder: Path, name: str) -> None:
     at = np.concatenate([places[one] for one in chosen])
     number = np.repeat(np.arange(len(chosen)), [len(places[one]) for one in chosen])
     rows = judged.iloc[at].reset_index(drop=True).assign(**{resampling.cluster: number.astype(str)})
-    inside = np.ones(len(rows), bool) if where == EVERYWHERE else _slice(rows)
+    inside = _slice(rows) if fault == IN_SLICE else np.ones(len(rows), bool)
     champion = scores[at]
-    both = compare.rows(rows, (champion, _dealt(champion, inside, float(share), rng)), resampling)
+    if fault == TOO_HIGH:
+        trained = luck.table(folder / "train.parquet")["label"].to_numpy(np.float64)
+        moved = champion + float(size) * (uncalibrated(trained)(champion, rows) - champion)
+    else:
+        moved = _dealt(champion, inside, float(size), rng)
+    both = compare.rows(rows, (champion, moved), resampling)
     pair = luck.judge(both, policy, resampling)
     gain = compare.gain_in(both, policy.primary.metric, resampling, np.flatnonzero(inside)).gain
     files.write_json(folder / name, {"pair": luck.plain(pair), "loss": -gain if np.isfinite(gain) else None})
@@ -96,10 +160,3 @@ def _slice(rows: pd.DataFrame) -> Array:
         for name in sorted(values.unique(), key=str)
     ]
     return min(parts, key=lambda part: abs(part.mean() - 0.1))
-
-
-def _point(share: float, told: list[dict[str, Any]], policy: Policy, limits: Mapping[str, float]) -> Point:
-    pairs: list[Pair] = [luck.read(one["pair"]) for one in told]
-    found = margins.rates(pairs, policy, limits)
-    losses = [one["loss"] for one in told if one["loss"] is not None]
-    return Point(share, float(np.mean(losses)) if losses else float("nan"), found.verdicts["worse"])

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from loop.settings import params_text
 from loop.settings.params_text import Keys, Value
 
+Became = Literal["set", "as it was", "by hand", "changed", "too few data"]
 MARK = "by hand"  # in a comment beside a number: a person set it, and it stays
 
 
@@ -36,7 +37,7 @@ class Number:
     old: Value
     found: int | float | None
     why: str
-    became: Literal["set", "as it was", "by hand", "too few data"]
+    became: Became
     keys: Keys
     explained: bool = False
 
@@ -58,20 +59,15 @@ def weigh(text: str, values: Any, found: Iterable[Proposal], before: Mapping[str
             old = old.get(key) if isinstance(old, dict) else None
         if not isinstance(old, int | float | str):
             continue  # a check that this policy does not have
-        by_hand = MARK in params_text.comment(text, one.keys) or before.get(one.key, old) != old
-        became = _became(one.value, old, by_hand)
+        became: Became = "as it was" if one.value == old else "set"
+        if one.value is None:
+            became = "too few data"
+        elif MARK in params_text.comment(text, one.keys):
+            became = "by hand"
+        elif one.value != old and before.get(one.key, old) != old:
+            became = "changed"
         numbers.append(Number(one.key, old, one.value, one.why, became, one.keys, one.explained))
     return numbers
-
-
-def _became(
-    found: int | float | None, old: Value, by_hand: bool
-) -> Literal["set", "as it was", "by hand", "too few data"]:
-    if found is None:
-        return "too few data"
-    if by_hand:
-        return "by hand"
-    return "as it was" if found == old else "set"
 
 
 def changes(numbers: Iterable[Number], values: Any) -> dict[Keys, Value]:

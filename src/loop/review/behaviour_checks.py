@@ -69,7 +69,8 @@ def _fairness(asked: Fairness, rows: Rows) -> Check:
 
 def _leaks(policy: Policy, candidate: Candidate) -> Iterator[Check]:
     asked, train, holdout = policy.leak, candidate.train, candidate.holdout
-    name, order = leak.strongest(train, holdout)
+    seen = train.columns.difference(leak.unseen(candidate.score, holdout), sort=False)
+    name, order = leak.strongest(train[seen], holdout)
     finding = f"{name} alone puts {order:.1%} of pairs in order, at most {asked.feature.limit:.0%}"
     yield held("leak.feature", order, asked.feature, finding)
     share = leak.shared_rows(train, holdout)

@@ -1,7 +1,8 @@
 """Signs of a leak: a feature that alone nearly tells the label, and what training and holdout share."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -78,6 +79,18 @@ def ordered(label: Floats, values: Floats) -> Floats:
         size = np.sqrt((centred**2).sum(axis=0) * (of_label**2).sum())
         found = (1 + np.divide(of_label @ centred, size, out=np.zeros_like(size), where=size > 0)) / 2
     return np.asarray(np.maximum(found, 1 - found))
+
+
+def unseen(score: Callable[[pd.DataFrame], Any], examples: pd.DataFrame) -> list[str]:
+    """The columns of the key that scores do not depend on: they name a row, and tell a model nothing."""
+    rows = _some(examples)
+    before = np.asarray(score(rows))
+
+    def moved(name: str) -> bool:
+        other = rows.assign(**{name: rows[name].iloc[::-1].set_axis(rows.index)})
+        return not np.array_equal(np.asarray(score(other)), before, equal_nan=True)
+
+    return [name for name in source.KEY if name in rows and not moved(name)]
 
 
 def shared_rows(train: pd.DataFrame, holdout: pd.DataFrame) -> float:
