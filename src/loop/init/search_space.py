@@ -43,5 +43,5 @@ def _plain(value: float) -> str:
     """A number as YAML reads it back, of the same type."""
     if isinstance(value, int):
         return str(value)
-    text = f"{value:.3g}" if abs(value) >= 1e-4 else f"{value:.12f}".rstrip("0")
+    text = f"{value:.3g}" if abs(value) >= 1e-4 or value == 0 else f"{value:.12f}".rstrip("0")
     return text if "." in text else f"{float(text):.1f}"
