@@ -10,7 +10,7 @@ from pydantic import field_validator
 from loop.base import files
 from loop.data import contract, features, score_columns
 from loop.kit import groups
-from loop.model import lineage, model_file, reference_rows, tracking
+from loop.model import lineage, model_file, reference_rows, run_entries, tracking
 from loop.pipeline import evaluation_curves, evaluation_figures, evaluation_report, model_card
 from loop.settings import params
 from loop.settings.paths import (
@@ -157,11 +157,14 @@ def main() -> None:
     files.write_text(CARD, model_card.markdown(card))
     drawn = evaluation_figures.draw(found, settings.confidence)
     files.write_text(EVALUATION, evaluation_report.html(card, drawn))
-    tracking.try_to_record(
-        made["model"]["sha256"],
-        metrics={name: e.value for name, e in found.metrics.items() if np.isfinite(e.value)},
-        artifacts={EVALUATION: "report", CARD: "report", METRICS: "report"},
+    held = run_entries.Input(HOLDOUT.stem, "evaluation", str(HOLDOUT), files.md5(HOLDOUT), len(examples))
+    entries = run_entries.Entries(
+        metrics={name: e.value for name, e in found.metrics.items() if np.isfinite(e.value)}
+        | run_entries.by_slice(files.records(found.slices)),
+        artifacts={EVALUATION: "report", CARD: "report", METRICS: "report", SLICES: "report"},
         texts={f"figures/{name}.svg": svg for name, svg in drawn.items()},
+        inputs=[held],
     )
+    tracking.try_to_record(made["model"]["sha256"], entries)
     first = found.metrics[metrics.PRIMARY]
     print(f"evaluate: {metrics.PRIMARY} {first.value:.4f} [{first.low:.4f}, {first.high:.4f}]")
