@@ -17,6 +17,7 @@ from loop.base.counted import counted
 from loop.base.errors import LoopError, first_line
 from loop.base.markup import plain
 from loop.base.warning import warn
+from loop.history import native_model as native
 from loop.model import run_entries, tracking
 from loop.production import branch
 from loop.production.state import Production, Version
@@ -108,6 +109,7 @@ def _sync(client: Any, production: Production) -> Synced:
             require(version.commit, f"version {number}")
     _ensure(client, name)
     right, newest = set(), max(there, default=0)
+    serving = {one.version for one in production.state.models}
     for number, version in sorted(production.versions.items()):
         tags = wanted(production, version)
         if number not in there:
@@ -117,6 +119,8 @@ def _sync(client: Any, production: Production) -> Synced:
                 right.add(number)
         elif _is(there[number], version):
             right.add(number)
+            if number in serving and native.put(client, there[number].run_id, version):
+                done.completed.append(number)
             if _tag(client, name, there[number], tags):
                 done.tagged.append(number)
         else:
@@ -173,6 +177,7 @@ def _ensure(client: Any, name: str) -> None:
 def _make(client: Any, done: Synced, version: Version, tags: dict[str, str]) -> bool:
     """Register a version under its own number; False, and nothing made, where MLflow gives another."""
     run = _run(client, version)
+    native.put(client, run, version)
     made = client.create_model_version(done.name, f"runs:/{run}/model", run_id=run, tags=tags)
     if int(made.version) == version.version:
         done.made.append(version.version)
