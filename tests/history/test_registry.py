@@ -135,6 +135,7 @@ def test_the_run_of_a_training_is_found_by_its_model(three, mlflow):
     known = tracking.record(f"{2:064x}", Entries(), start=True)
     registry.sync(branch.fetch())
     assert mlflow.get_model_version("loop", "2").run_id == known
+    assert mlflow.get_run(known).data.tags["verdict"] == "better"
 
 
 def test_a_second_time_changes_nothing(three, mlflow):

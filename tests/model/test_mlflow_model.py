@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import mlflow
@@ -43,18 +42,6 @@ def plainly(frame: pd.DataFrame) -> dict:
     """The columns as reference rows hold them."""
     texts = {name: [None if pd.isna(one) else one for one in frame[name].tolist()] for name in frame}
     return texts | {"at": [one.tz_localize(None).isoformat() for one in frame["at"]]}
-
-
-@pytest.fixture
-def own_code(monkeypatch):
-    """A process that has loaded no problem, and forgets the one it loads."""
-    for name in [name for name in sys.modules if name == "problem" or name.startswith("problem.")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.delitem(sys.modules, mlflow_model.LOADER, raising=False)
-    yield
-    for name in [name for name in sys.modules if name.startswith(("problem", mlflow_model.LOADER))]:
-        monkeypatch.delitem(sys.modules, name)
 
 
 def folder(tmp_path: Path, task: str, reference: dict | None = None):

@@ -219,26 +219,24 @@ def _point(client: Any, done: Synced, production: Production, right: set[int]) -
 def _run(client: Any, version: Version) -> str:
     """The run that trained the version's model, or one made of what git has of it."""
     experiment = client.get_experiment_by_name(os.environ["MLFLOW_EXPERIMENT_NAME"]).experiment_id
+    released = {"verdict": version.verdict, "pull_request": version.pull}
+    known = {key: str(value) for key, value in released.items() if value is not None}
     if found := tracking.find(client, experiment, version.model):
+        for key, value in known.items():
+            client.set_tag(found.info.run_id, key, value)
         return str(found.info.run_id)
     commit = Commit(version.commit)
     named = {"report/card.md": CARD, "report/metrics.json": METRICS, "model/lineage.json": LINEAGE}
     named |= {"report/slices.json": SLICES}
     texts = {name: commit.words(path) for name, path in named.items()}
-    tags: dict[str, Any] = {
-        "git_commit": version.commit,
-        "git_dirty": "false",
-        "made_from": "git",
-        "verdict": version.verdict,
-    }
-    tags |= {"pull_request": version.pull, "uv_lock_sha256": _sha256(commit.file(ENVIRONMENT_LOCK))}
-    tags |= {"dvc_lock_sha256": version.lock}
+    locks = {"dvc_lock_sha256": version.lock, "uv_lock_sha256": _sha256(commit.file(ENVIRONMENT_LOCK))}
+    tags = {"git_commit": version.commit, "git_dirty": "false", "made_from": "git", **known, **locks}
     own = _measured(version.model)
     entries = run_entries.Entries(
         params=tracking.flat(yaml_file.parse(commit.words(PARAMS) or "{}")),
         metrics={**own.metrics, **run_entries.figures(json.loads(commit.words(METRICS) or "{}"))}
         | run_entries.by_slice(json.loads(commit.words(SLICES) or "[]")),
-        tags={key: str(value) for key, value in tags.items() if value is not None},
+        tags=tags,
         texts={name: text for name, text in texts.items() if text},
         inputs=_inputs(commit, version),
         series=own.series,
@@ -274,5 +272,5 @@ def _measured(model_sha256: str) -> run_entries.Entries:
     return tracking.measured(client, found) if found else run_entries.Entries()
 
 
-def _sha256(content: bytes | None) -> str | None:
-    return None if content is None else hashlib.sha256(content).hexdigest()
+def _sha256(content: bytes | None) -> str:
+    return hashlib.sha256(content or b"").hexdigest()
