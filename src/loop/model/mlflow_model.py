@@ -116,11 +116,9 @@ def _plain(name: str) -> str:
 
 
 def _environment(folder: Path, needed: list[str]) -> None:
-    from mlflow.utils.environment import _PythonEnv
-
     files.write_text(folder / "requirements.txt", "\n".join(needed) + "\n")
     python = ".".join(map(str, sys.version_info[:3]))
-    _PythonEnv(python=python, dependencies=["-r requirements.txt"]).to_yaml(str(folder / PYTHON))
+    files.write_json(folder / PYTHON, {"python": python, "dependencies": ["-r requirements.txt"]})
 
 
 def _example(folder: Path, reference: dict[str, Any], types: dict[str, str]) -> None:

@@ -8,7 +8,7 @@ the registry, which looks for `model_sha256`, never builds on it.
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
@@ -84,14 +84,14 @@ def leave(folder: Path, model_sha256: str, verdict: str) -> bool:
     made = Run(
         schema_version=1,
         model_sha256=model_sha256,
-        git_commit=tags["git_commit"],
-        git_dirty=tags["git_dirty"] == "true",
+        git_commit=tags.get("git_commit", "none"),
+        git_dirty=tags.get("git_dirty") != "false",
         started=found.info.start_time,
         verdict=verdict,
         params=found.data.params,
         metrics=metrics,
         hashes={name: value for name, value in tags.items() if _HASHES.fullmatch(name)},
-        inputs=[_table(one) for one in found.inputs.dataset_inputs],
+        inputs=_tables(found.inputs.dataset_inputs),
         series={name: [(at, value) for at, value in points] for name, points in own.series.items()},
     )
     files.write_text(folder / NAME, made.model_dump_json(indent=1) + "\n")
@@ -103,16 +103,16 @@ def leave(folder: Path, model_sha256: str, verdict: str) -> bool:
     return True
 
 
-def _table(one: Any) -> Table:
-    tags = {tag.key: tag.value for tag in one.tags}
-    data = one.dataset
-    return Table(
-        name=data.name,
-        context=tags["mlflow.data.context"],
-        source=json.loads(data.source)["uri"],
-        md5=tags["dvc_md5"],
-        rows=json.loads(data.profile or "{}").get("num_rows"),
-    )
+def _tables(inputs: Iterable[Any]) -> list[Table]:
+    """The tables that a stage named; what else was logged says no hash of DVC's."""
+    found = []
+    for one in inputs:
+        tags, data = {tag.key: tag.value for tag in one.tags}, one.dataset
+        if "dvc_md5" in tags:
+            place, rows = json.loads(data.source)["uri"], json.loads(data.profile or "{}").get("num_rows")
+            context = tags["mlflow.data.context"]
+            found.append(Table(name=data.name, context=context, source=place, md5=tags["dvc_md5"], rows=rows))
+    return found
 
 
 def read(folder: Path) -> dict[str, bytes]:
