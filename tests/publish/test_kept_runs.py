@@ -9,6 +9,7 @@ import pytest
 
 from conftest import ROOT
 from loop.base.errors import LoopError
+from loop.github.commit_status import Gate
 from loop.publish import artifact, publish
 from model.test_run_file import SVG, content
 
@@ -19,15 +20,17 @@ def case() -> Any:
     return SimpleNamespace(run=run, pull=SimpleNamespace(number=7, own=True))
 
 
+GATE = Gate("failure", "no look at this holdout is left")
 FOUND: Any = SimpleNamespace(run=content(calibration=SVG), verdict=SimpleNamespace(verdict="equivalent"))
 
 
 def test_a_review_of_an_own_branch_leaves_a_run_with_its_verdict_and_pull_request(case, tracker, capsys):
-    publish._keep_run(case, FOUND)
-    publish._keep_run(case, FOUND)
+    publish._keep_run(case, FOUND, GATE)
+    publish._keep_run(case, FOUND, GATE)
     (run,) = tracker.search_runs([tracker.get_experiment_by_name("loop").experiment_id])
     tags = run.data.tags
     assert (tags["verdict"], tags["pull_request"], tags["review_of"]) == ("equivalent", "7", "d" * 40)
+    assert tags["gate"] == "failure", "a verdict that passes may have no look left"
     assert f"MLflow: run {run.info.run_id}" in capsys.readouterr().out
 
 
@@ -43,16 +46,16 @@ def test_what_may_not_or_cannot_be_logged_is_left(case, tracker, monkeypatch, wh
             found = SimpleNamespace(run={}, verdict=FOUND.verdict)
         case "no server":
             monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
-    publish._keep_run(case, found)
+    publish._keep_run(case, found, GATE)
     assert tracker.get_experiment_by_name("loop") is None
 
 
 def test_a_hostile_run_or_a_server_that_is_down_is_a_warning(case, tracker, monkeypatch, capsys):
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
-    publish._keep_run(case, SimpleNamespace(run={"run.json": b"{"}, verdict=FOUND.verdict))
+    publish._keep_run(case, SimpleNamespace(run={"run.json": b"{"}, verdict=FOUND.verdict), GATE)
     assert "warning: MLflow has no run of this review" in capsys.readouterr().out
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////proc/none/runs.db")
-    publish._keep_run(case, FOUND)
+    publish._keep_run(case, FOUND, GATE)
     assert "warning: MLflow has no run of this review" in capsys.readouterr().out
 
 

@@ -142,19 +142,20 @@ def _publish(case: Case) -> None:
         case.attempt(commit_status.put, case.github, sha, gate, case.run.url)
     print(f"#{case.pull.number} {case.run.sha[:12]}: {commit_status.NAME} is {gate.state}: {plain(gate.why)}")
     if kept:
-        _keep_run(case, kept)
+        _keep_run(case, kept, gate)
 
 
-def _keep_run(case: Case, found: Artifact) -> None:
+def _keep_run(case: Case, found: Artifact, gate: Gate) -> None:
     """The run of a review of an own branch, in MLflow where a server is set; what fails is a warning."""
     from loop.model import run_file, tracking
 
     if not found.run or case.run.queued or not case.pull.own or not tracking.server():
         return
     tags = {"pull_request": str(case.pull.number), "review_of": case.run.sha, "review": case.run.url}
+    tags["verdict"] = found.verdict.verdict
     try:
         with within(SECONDS, LoopError("MLflow takes too long", "a server that answers", "look at it")):
-            run, _ = run_file.take_in(found.run, {**tags, "verdict": found.verdict.verdict})
+            run, _ = run_file.take_in(found.run, {**tags, "gate": gate.state})
     except tracking.troubles() as error:
         warn(f"MLflow has no run of this review: {plain(first_line(error, 200))}")
     else:
