@@ -30,6 +30,7 @@ import yaml
 
 from loop.repo.closure import imports, reached
 from support.closure import packages, relocked
+from support.runs import empty_runs, own_code, tracker  # noqa: F401
 from support.states import clone, stored, two_files  # noqa: F401 - fixtures for every room
 from support.warm import Warm
 

@@ -82,6 +82,7 @@ def test_no_two_modules_of_the_machinery_share_a_name():
 UNNAMED = {
     "SHARED",  # the template that others extend, for the list of what a stage runs
     "BUSINESS",  # a problem may have none: asked for by getattr
+    "_load_pyfunc",  # called by MLflow, in whose model the module travels
     "of_frame",  # the way back from `to_frame`, for benchmarks and tests
 }
 

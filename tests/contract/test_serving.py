@@ -6,8 +6,10 @@ params.yaml in the current directory. When a statement fails, the problem is wha
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 
 from loop.data import columns, contract, features, raw, score_columns
 from loop.data.features import DECIDED_AT, change_log
-from loop.model import reference_rows
+from loop.model import mlflow_model, model_file, reference_rows
 from loop.pipeline import train
 from loop.pipeline.examples import examples
 from loop.serve import explain, loaded_model, materialize, online, predict
@@ -143,6 +145,27 @@ def test_a_compiled_model_scores_as_the_pipeline_does(model, pipeline, trained_o
     rows = features.known(trained_on)
     expected = problem_model.score(pipeline, rows)
     assert np.abs(model.scores(columns.of_frame(rows)) - expected).max() <= 1e-6
+
+
+def test_mlflow_loads_the_model_with_what_travels_and_scores_as_pipeline_and_server_do(
+    model, pipeline, trained_on, tmp_path, own_code
+):
+    known = reference_rows.of(pipeline, trained_on.head(3), trained_on, 1)
+    model_file.write(pipeline, tmp_path / "given.skops")
+    texts = {path.as_posix(): path.read_text(encoding="utf-8") for path in Path("src").rglob("*.py")}
+    lock = Path("uv.lock").read_text(encoding="utf-8")
+    parts = mlflow_model.Parts(
+        tmp_path / "given.skops", known, texts, lambda path: Path(path).read_bytes(), lock
+    )
+    mlflow_model.write(tmp_path / "model", parts)
+    loaded = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+    rows = trained_on.head(ROWS)
+    found = loaded.predict(rows)
+    assert np.array_equal(found, problem_model.score(pipeline, features.known(rows)))
+    assert np.abs(found - model.scores(columns.of_frame(features.known(rows)))).max() <= 1e-12
+    first = loaded.predict(loaded.input_example)
+    assert np.array_equal(first, np.array(known["scores"])[: len(first)])
+    assert list(mlflow.sklearn.load_model(str(tmp_path / "model")).named_steps) == list(pipeline.named_steps)
 
 
 def test_one_row_scores_as_it_does_among_many(model, trained_on):

@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 from loop.base.errors import LoopError
 from loop.history import registry
 from loop.model import tracking
+from loop.model.run_entries import Entries, add
 from loop.production import branch, transitions
 from support.states import NOW, STAGED, released, version
 
@@ -19,18 +20,10 @@ def git(*arguments: str) -> str:
     return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout.strip()
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory) -> Path:
-    """A database of MLflow with its tables, which take longer to make than all that a test asks of them."""
-    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
-
-
 @pytest.fixture
-def mlflow(clone, empty, monkeypatch):
+def mlflow(clone, empty_runs, monkeypatch):
     """A registry of its own beside the clone."""
-    shutil.copy(empty, clone.parent)
+    shutil.copy(empty_runs, clone.parent)
     return use(monkeypatch, clone.parent / "mlflow.db")
 
 
@@ -47,6 +40,9 @@ def merged(number: int) -> str:
     for name, text in {
         "params.yaml": f"train: {{trees: {number}}}\n",
         "reports/metrics.json": json.dumps({"loss": {"value": number / 10, "low": 0, "high": 1}, "rows": 9}),
+        "reports/slices.json": json.dumps(
+            [{"cut": "shop", "slice": "north/east", "metric": "loss", "rows": 9, "value": number / 10}]
+        ),
         "models/card.md": f"# Card {number}\n",
         "models/lineage.json": json.dumps({"model": {"sha256": f"{number:064x}"}}),
     }.items():
@@ -117,20 +113,29 @@ def test_a_run_that_nobody_has_is_made_of_what_git_has_of_it(three, mlflow):
     registry.sync(branch.fetch())
     seen, known = picture(mlflow), branch.fetch().versions
     assert seen["params"] == {number: {"train.trees": str(number)} for number in (1, 2, 3)}
-    assert seen["metrics"] == {number: {"loss": number / 10} for number in (1, 2, 3)}
+    names = ("loss", "slice/shop/north_east/loss")
+    assert seen["metrics"] == {number: dict.fromkeys(names, number / 10) for number in (1, 2, 3)}
     assert seen["commits"] == {number: one.commit for number, one in known.items()}
     run = mlflow.get_model_version("loop", "3").run_id
     assert {file.path for file in mlflow.list_artifacts(run, "report")} == {
         "report/card.md",
         "report/metrics.json",
+        "report/slices.json",
+    }
+    found = mlflow.get_run(run)
+    assert found.data.tags["verdict"] == "better"
+    assert found.data.metrics["slice/shop/north_east/loss"] == 0.3
+    assert {(one.dataset.name, one.dataset.digest) for one in found.inputs.dataset_inputs} == {
+        ("raw", "0" * 32)
     }
     assert "dvc pull" in mlflow.get_run(run).data.tags["model_file"]
 
 
 def test_the_run_of_a_training_is_found_by_its_model(three, mlflow):
-    known = tracking.record(f"{2:064x}", start=True)
+    known = tracking.record(f"{2:064x}", Entries(), start=True)
     registry.sync(branch.fetch())
     assert mlflow.get_model_version("loop", "2").run_id == known
+    assert mlflow.get_run(known).data.tags["verdict"] == "better"
 
 
 def test_a_second_time_changes_nothing(three, mlflow):
@@ -250,3 +255,29 @@ def test_a_registry_that_does_not_answer_says_so_in_time(three, monkeypatch):
 def test_a_production_without_a_version_makes_an_empty_model(clone, mlflow):
     assert str(registry.sync(branch.fetch())).endswith("nothing to do")
     assert mlflow.get_registered_model("loop").aliases == {}
+
+
+def test_a_run_that_was_only_taken_in_is_no_version_s_run(three, mlflow):
+    """It says itself which model it is of: whoever made it could name any."""
+    client, experiment = tracking.connect()
+    client.create_run(experiment, tags={"claimed_model_sha256": f"{2:064x}"})
+    registry.sync(branch.fetch())
+    run = mlflow.get_run(mlflow.get_model_version("loop", "2").run_id)
+    assert run.data.tags["made_from"] == "git"
+
+
+def test_what_this_checkout_measured_of_a_training_goes_with_it_to_the_server(three, mlflow, empty_runs):
+    """As in a release: the job trains with its own file of runs, then tells the server."""
+    shutil.copy(empty_runs, "mlflow.db")
+    client = MlflowClient("sqlite:///mlflow.db")
+    found = Entries(
+        metrics={"train_seconds": 7.0}, series={"process_cpu_percent": [(0.5, 90.0), (1.5, 99.0)]}
+    )
+    run = client.create_run(client.create_experiment("loop"), tags={"model_sha256": f"{2:064x}"}).info.run_id
+    add(client, run, found)
+    registry.sync(branch.fetch())
+    told = mlflow.get_run(mlflow.get_model_version("loop", "2").run_id)
+    assert told.data.metrics["train_seconds"] == 7.0
+    points = mlflow.get_metric_history(told.info.run_id, "system/process_cpu_percent")
+    assert [one.value for one in points] == [90.0, 99.0]
+    assert points[1].timestamp - points[0].timestamp == 1000

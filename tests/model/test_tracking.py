@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import ENDPOINT_NOT_FOUND
 
 from loop.base.errors import LoopError
 from loop.model import tracking
+from loop.model.run_entries import Entries, Input, by_slice
 
 
 def runs(repo):
@@ -34,8 +36,33 @@ def test_a_run_carries_params_hashes_commit_and_figures(finished):
     metrics = json.loads(finished.text("reports/metrics.json"))
     for name in set(metrics) - {"rows", "clusters"}:
         assert run.data.metrics[name] == pytest.approx(metrics[name]["value"], abs=1e-6)
+    for row in json.loads(finished.text("reports/slices.json")):
+        name = f"slice/{row['cut']}/{row['slice']}/{row['metric']}"
+        assert run.data.metrics.get(name) == row["value"], name
     assert 0 < run.data.metrics["train_seconds"] < 300
     assert 50 < run.data.metrics["peak_memory_mb"] < 2048
+
+
+def test_a_run_names_each_table_that_it_read_by_dvc_s_hash_and_its_load_over_time(finished):
+    client, found = runs(finished)
+    tables = {
+        one.dataset.name: (one.dataset, {tag.key: tag.value for tag in one.tags})
+        for one in found[0].inputs.dataset_inputs
+    }
+    made = json.loads(finished.text("models/lineage.json"))
+    data, tags = tables["train"]
+    assert (data.digest, json.loads(data.source)) == (
+        made["data"]["data/examples/train.parquet"],
+        {"uri": "data/examples/train.parquet"},
+    )
+    assert tags == {"mlflow.data.context": "training", "dvc_md5": data.digest}
+    assert tables["holdout"][1]["mlflow.data.context"] == "evaluation"
+    raw = {path.stem for path in (finished.path / "data/raw").iterdir()}
+    assert {name for name, (_, tags) in tables.items() if tags["mlflow.data.context"] == "raw"} == raw
+    for name in ("process_cpu_percent", "process_memory_megabytes"):
+        points = client.get_metric_history(found[0].info.run_id, f"system/{name}")
+        assert points
+        assert all(one.value >= 0 for one in points)
 
 
 def test_a_run_holds_the_model_its_lineage_the_report_and_the_figures(finished):
@@ -96,7 +123,7 @@ def test_a_tracker_that_fails_after_the_training_is_a_warning(monkeypatch, capsy
 
     monkeypatch.setattr(tracking, "connect", refuse)
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
-    tracking.try_to_record("ab" * 32, start=True)
+    tracking.try_to_record("ab" * 32, Entries(), start=True)
     assert "warning: MLflow has no record of model abababababab, which is whole" in capsys.readouterr().out
 
 
@@ -128,3 +155,64 @@ def test_a_database_that_another_run_holds_is_waited_for_and_not_moved_away(monk
     with pytest.raises(LoopError) as caught:
         tracking.connect()
     assert caught.value.todo.startswith("wait until the other run")
+
+
+def test_more_than_a_server_takes_at_once_goes_in_several_calls(tracker):
+    entries = Entries(
+        params={f"p{n}": "x" * 9000 for n in range(101)}, metrics={f"m{n}": n for n in range(1001)}
+    )
+    run = tracker.get_run(tracking.record("ab" * 32, entries, start=True))
+    assert (len(run.data.params), len(run.data.metrics)) == (101, 1001)
+    assert len(run.data.params["p0"]) == 6000
+
+
+def test_a_slice_of_any_name_is_a_metric_that_mlflow_takes(tracker):
+    names = ["a/b", "..", "", "50 %", "straße: 1.5", "x" * 300]
+    found = by_slice({"cut": "c", "slice": name, "metric": "m", "value": 1.0} for name in names)
+    assert list(found) == [f"slice/c/{part}/m" for part in ("a_b", "_", "50 _", "straße: 1.5", "x" * 80)]
+    assert by_slice([{"cut": "c", "slice": "s", "metric": "m", "value": None}]) == {}
+    tracking.record("ab" * 32, Entries(metrics=found), start=True)
+
+
+TABLE = Input("train", "training", "data/train.parquet", "0" * 32, 9)
+
+
+def test_a_server_without_datasets_gets_all_else_with_a_warning(tracker, monkeypatch, capsys):
+    def refuse(*_, **__):
+        raise MlflowException("no such endpoint", error_code=ENDPOINT_NOT_FOUND)
+
+    monkeypatch.setattr(MlflowClient, "log_inputs", refuse)
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    run = tracking.record(
+        "ab" * 32, Entries(metrics={"m": 1.0}, inputs=[TABLE], texts={"a.txt": "b"}), start=True
+    )
+    assert "warning: this MLflow server is too old for datasets" in capsys.readouterr().out
+    assert tracker.get_run(run).info.status == "FINISHED"
+    assert [one.path for one in tracker.list_artifacts(run)] == ["a.txt"]
+
+
+def test_a_server_that_dies_in_the_middle_is_a_warning_and_the_next_stage_goes_on(
+    tracker, monkeypatch, capsys
+):
+    with monkeypatch.context() as dying:
+        dying.setattr(
+            MlflowClient, "log_inputs", lambda *_, **__: (_ for _ in ()).throw(ConnectionError("gone"))
+        )
+        dying.delenv("GITHUB_ACTIONS", raising=False)
+        tracking.try_to_record("ab" * 32, Entries(metrics={"m": 1.0}, inputs=[TABLE]), start=True)
+    assert "which is whole: gone" in capsys.readouterr().out
+    run = tracking.record("ab" * 32, Entries(metrics={"n": 2.0}))
+    assert tracker.get_run(run).data.metrics == {"m": 1.0, "n": 2.0}
+
+
+def test_a_server_that_wants_a_login_says_which_variables_name_it(monkeypatch):
+    def unknown(*_):
+        raise MlflowException(
+            "API request failed with error code 401 != 200. Response body: 'You are not authenticated'"
+        )
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setattr(MlflowClient, "get_experiment_by_name", unknown)
+    with pytest.raises(LoopError) as caught:
+        tracking.connect()
+    assert caught.value.todo.startswith("set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD")

@@ -2,10 +2,15 @@
 
 import json
 
+import numpy as np
+import pandas as pd
 import pytest
 from jinja2 import UndefinedError
 
-from loop.pipeline import evaluation_report, model_card
+from loop.base.errors import LoopError
+from loop.kit import groups
+from loop.pipeline import card_groups, evaluation_report, model_card
+from loop.settings.params import parse
 
 HOSTILE = "<script>alert(1)</script> | [x](http://evil) `code` @team"
 
@@ -26,12 +31,22 @@ def hostile(card):
 
 def test_it_says_what_it_saw_how_good_it_is_and_where_it_ends(card):
     text = model_card.markdown(card)
-    for part in ("Intended use", "Out of scope", "How good it is", "Limits", "owner", "trained on"):
+    for part in (
+        *("Intended use", "Out of scope", "How good it is", "Fairness", "Where errors crowd", "Limits"),
+        *(
+            "Ethical considerations",
+            "owner",
+            "contact",
+            "trained on",
+            "Who is among the rows that trained it",
+        ),
+    ):
         assert part in text
     assert card["owner"] in text
     assert card["model"]["sha256"] in text
     assert all(limit in text for limit in card["limits"])
-    for row in card["slices"]:
+    for row in [*card["slices"], *card["subgroups"], *card["training"], *card["errors"]]:
+        row["slice"] = row.get("slice") or row["group"]
         assert f"| {row['slice']} | {row['rows']:,} |" in text
 
 
@@ -81,3 +96,66 @@ def test_the_page_asks_for_nothing_from_elsewhere(finished):
 
 def test_the_committed_card_is_the_one_of_the_run(finished, card):
     assert finished.text("models/card.md") == model_card.markdown(card)
+
+
+ABOUT = {"name": "n", "owner": "o", "intended_use": "u", "out_of_scope": ["x"], "limits": ["y"]}
+
+
+def test_a_team_s_own_keys_are_shown_under_their_own_title(card):
+    own = {"carbon_footprint": "0.1 kWh a training", "Reviewed by": ["ann", HOSTILE]}
+    about = parse("card", ABOUT | own, model_card.Params)
+    card["more"] = about.more()
+    text = model_card.markdown(card)
+    assert "## Carbon footprint\n\n- 0.1 kWh a training" in text
+    assert "## Reviewed by\n\n- ann" in text
+    assert "<script" not in text
+
+
+@pytest.mark.parametrize(
+    ("own", "found"),
+    [
+        ({"contacts": "x"}, "has the key `contacts`; did you mean `contact`?"),
+        ({"ethical_consideration": ["x"]}, "did you mean `ethical_considerations`?"),
+        ({"note": 3}, "card.note"),
+        ({"note": {"a": "b"}}, "card.note"),
+    ],
+)
+def test_a_typo_and_what_is_no_text_are_refused_by_key(own, found):
+    with pytest.raises(LoopError) as refused:
+        parse("card", ABOUT | own, model_card.Params)
+    assert found in refused.value.found
+
+
+def test_what_nobody_wrote_down_is_said_to_be_that(card):
+    about = parse("card", ABOUT, model_card.Params)
+    card |= about.model_dump()
+    text = model_card.markdown(card)
+    assert "| contact | the owner |" in text
+    assert "Nobody has written any down yet" in text
+
+
+def test_errors_are_said_to_crowd_where_they_do(monkeypatch):
+    """Twenty rows, of which the worst two are both of b: a fifth of the rows, all of the worst tenth."""
+    monkeypatch.setattr(card_groups.metrics, "SLICES", {"shop": groups.column("shop")})
+    monkeypatch.setattr(card_groups.metrics, "SUBGROUPS", {})
+    rows = pd.DataFrame({"shop": ["a"] * 16 + ["b"] * 4, "label": [0.0] * 20})
+    found = card_groups.errors(rows, np.array([0.1] * 16 + [0.9, 0.8, 0.1, 0.1]), rows_min=3)
+    assert found.to_dict("records") == [
+        {"cut": "shop", "group": "b", "rows": 4, "share": 0.2, "worst_share": 1.0, "times": 5.0}
+    ]
+    assert card_groups.errors(rows, np.array([0.1] * 16 + [0.9, 0.8, 0.1, 0.1]), rows_min=5).empty
+
+
+def test_the_error_with_classes_is_what_the_true_class_lacks():
+    score = np.array([[0.7, 0.2, 0.1], [0.5, 0.25, 0.25]])
+    assert card_groups.distance(np.array([0.0, 2.0]), score).tolist() == pytest.approx([0.3, 0.75])
+
+
+def test_who_trained_it_is_counted_beside_who_judges_it(monkeypatch):
+    monkeypatch.setattr(card_groups.metrics, "SUBGROUPS", {"shop": groups.column("shop")})
+    train = pd.DataFrame({"shop": ["a", "a", "a", "b"], "label": [1.0, 0.0, 1.0, 1.0]})
+    found = card_groups.training(train, pd.DataFrame({"shop": ["a", "c"], "label": [1.0, 1.0]}))
+    assert found.to_dict("records") == [
+        {"cut": "shop", "group": "a", "rows": 3, "share": 0.75, "holdout_share": 0.5, "mean_label": 2 / 3},
+        {"cut": "shop", "group": "b", "rows": 1, "share": 0.25, "holdout_share": 0.0, "mean_label": 1.0},
+    ]

@@ -26,12 +26,15 @@ def review(
     it is. Exit codes: 0 better, equivalent or no model change, 1 worse, 2 inconclusive.
 
     With --rerun nothing that the branch committed is trusted: results are made again, from the
-    lock of the merge base, and the check `rerun` says what differs.
+    lock of the merge base, and the check `rerun` says what differs. The run of the training is left
+    as review/run.json and review/figures, for `loop runs import`.
 
     Example: loop review --against main
     """
-    for name in ("verdict.json", "report.md", "report.html"):  # older ones are not this review's
+    for name in ("verdict.json", "report.md", "report.html", "run.json"):  # older ones are not this review's
         Path("review", name).unlink(missing_ok=True)
+    for figure in Path("review/figures").glob("*.svg"):
+        figure.unlink()
     against = against or default_branch.name()
     try:
         from loop.review import review as judge

@@ -1,5 +1,6 @@
 """What serves and served, where it comes from, and whether it comes out again."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,6 +8,8 @@ import typer
 commands = typer.Typer()
 registry = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="MLflow's registry, drawn from git.")
 commands.add_typer(registry, name="registry")
+runs = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Runs in MLflow.")
+commands.add_typer(runs, name="runs")
 
 
 @commands.command()
@@ -76,3 +79,19 @@ def sync() -> None:
     from loop.history import registry as registering
 
     registering.main()
+
+
+@runs.command("import")
+def take_in(
+    folder: Annotated[Path, typer.Argument(help="Where run.json lies, or the unpacked artifact `review`.")],
+) -> None:
+    """Log the run of a review to MLflow, from the files that it left; a second time changes nothing.
+
+    Exit codes: 0 logged, or there already; 1 the files are none of a run, or MLflow does not answer.
+
+    Example: gh run download 123456 --name review --dir run && loop runs import run
+    """
+    from loop.model import run_file
+
+    run, new = run_file.take_in(run_file.read(folder), {})
+    print(f"run {run} {'is logged' if new else 'is there already'}")

@@ -50,6 +50,12 @@ def kind(column: pa.Column) -> str:
     return {datetime: TIME, float: "float64", str: "object"}[found]
 
 
+def plain_type(column: pa.Column) -> str:
+    """`plain` by name, with room for null: an integer that may be missing is a float."""
+    found = plain(column)
+    return "float" if found is int and column.nullable else found.__name__
+
+
 def of_rows(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]) -> Columns:
     """Rows of plain values as columns; None is missing, times are texts as `instants` reads them."""
     return {name: array([row[name] for row in rows], kind) for name, kind in kinds.items()}

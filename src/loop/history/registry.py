@@ -5,28 +5,28 @@ another made in the registry is never touched; where it stands in the way, every
 up to date and then the error says what to do.
 """
 
+import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from loop.base.counted import counted
 from loop.base.errors import LoopError, first_line
 from loop.base.markup import plain
 from loop.base.warning import warn
-from loop.model import tracking
-from loop.model.artifacts import Stored
+from loop.history import native_model as native
+from loop.model import run_entries, tracking
 from loop.production import branch
 from loop.production.state import Production, Version
 from loop.repo.commit import Commit, require
 from loop.settings import yaml_file
-from loop.settings.paths import CARD, LINEAGE, METRICS, MODEL, PARAMS
+from loop.settings.paths import CARD, ENVIRONMENT_LOCK, LINEAGE, METRICS, PARAMS, SLICES
 
 DATA = "data "
-LOCAL = "sqlite:///mlflow.db"  # where nothing else is set
+FILE = Path(tracking.LOCAL).name  # of runs, where nothing else is set
 OURS = (
     *("commit", "model_sha256", "lock_sha256", "verdict", "pull_request", "author", "approver"),
     *("image", "released", "state", "refused_at", "refused_because"),
@@ -47,11 +47,14 @@ class Synced:
     made: list[int] = field(default_factory=list)
     tagged: list[int] = field(default_factory=list)
     moved: list[str] = field(default_factory=list)
+    completed: list[int] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         changes = [f"{len(self.made)} made", f"{len(self.tagged)} tagged anew", *self.moved]
-        done = ", ".join(changes) if self.made or self.tagged or self.moved else "nothing to do"
+        changes += [f"{counted(len(self.completed), 'model')} added"] * bool(self.completed)
+        changed = self.made or self.tagged or self.moved or self.completed
+        done = ", ".join(changes) if changed else "nothing to do"
         return f"registry: {counted(self.versions, 'version')} of {self.name} as git has them: {done}"
 
 
@@ -65,7 +68,7 @@ def follow(after: Production) -> None:
 
     A workflow without a server has none to tell: its own file of runs is gone when it ends.
     """
-    if os.environ.get("GITHUB_ACTIONS") and os.environ["MLFLOW_TRACKING_URI"] in ("", LOCAL):
+    if os.environ.get("GITHUB_ACTIONS") and not tracking.server():
         print("no MLflow server is set (MLFLOW_TRACKING_URI): git alone is the registry")
         return
     try:
@@ -106,6 +109,7 @@ def _sync(client: Any, production: Production) -> Synced:
             require(version.commit, f"version {number}")
     _ensure(client, name)
     right, newest = set(), max(there, default=0)
+    serving = {one.version for one in production.state.models}
     for number, version in sorted(production.versions.items()):
         tags = wanted(production, version)
         if number not in there:
@@ -115,6 +119,8 @@ def _sync(client: Any, production: Production) -> Synced:
                 right.add(number)
         elif _is(there[number], version):
             right.add(number)
+            if number in serving and native.put(client, there[number].run_id, version):
+                done.completed.append(number)
             if _tag(client, name, there[number], tags):
                 done.tagged.append(number)
         else:
@@ -171,6 +177,7 @@ def _ensure(client: Any, name: str) -> None:
 def _make(client: Any, done: Synced, version: Version, tags: dict[str, str]) -> bool:
     """Register a version under its own number; False, and nothing made, where MLflow gives another."""
     run = _run(client, version)
+    native.put(client, run, version)
     made = client.create_model_version(done.name, f"runs:/{run}/model", run_id=run, tags=tags)
     if int(made.version) == version.version:
         done.made.append(version.version)
@@ -212,29 +219,58 @@ def _point(client: Any, done: Synced, production: Production, right: set[int]) -
 def _run(client: Any, version: Version) -> str:
     """The run that trained the version's model, or one made of what git has of it."""
     experiment = client.get_experiment_by_name(os.environ["MLFLOW_EXPERIMENT_NAME"]).experiment_id
+    released = {"verdict": version.verdict, "pull_request": version.pull}
+    known = {key: str(value) for key, value in released.items() if value is not None}
     if found := tracking.find(client, experiment, version.model):
+        for key, value in known.items():
+            client.set_tag(found.info.run_id, key, value)
         return str(found.info.run_id)
-    params = yaml_file.parse(Commit(version.commit).words(PARAMS) or "{}")
-    metrics = json.loads(Commit(version.commit).words(METRICS) or "{}")
+    commit = Commit(version.commit)
     named = {"report/card.md": CARD, "report/metrics.json": METRICS, "model/lineage.json": LINEAGE}
-    texts = {name: Commit(version.commit).words(path) for name, path in named.items()}
-    with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder) / MODEL if Stored(version.commit, Path(folder)).bring(MODEL) else None
-        return tracking.record(
-            version.model,
-            start=True,
-            params=tracking.flat(params),
-            metrics={key: one["value"] for key, one in metrics.items() if _is_estimate(one)},
-            tags={
-                "git_commit": version.commit,
-                "git_dirty": "false",
-                "made_from": "git",
-                "model_file": "model/model.skops" if model else "not at hand: `dvc pull` at the commit",
-            },
-            artifacts={model: "model"} if model else {},
-            texts={name: text for name, text in texts.items() if text},
-        )
+    named |= {"report/slices.json": SLICES}
+    texts = {name: commit.words(path) for name, path in named.items()}
+    locks = {"dvc_lock_sha256": version.lock, "uv_lock_sha256": _sha256(commit.file(ENVIRONMENT_LOCK))}
+    tags = {"git_commit": version.commit, "git_dirty": "false", "made_from": "git", **known, **locks}
+    own = _measured(version.model)
+    entries = run_entries.Entries(
+        params=tracking.flat(yaml_file.parse(commit.words(PARAMS) or "{}")),
+        metrics={**own.metrics, **run_entries.figures(json.loads(commit.words(METRICS) or "{}"))}
+        | run_entries.by_slice(json.loads(commit.words(SLICES) or "[]")),
+        tags=tags,
+        texts={name: text for name, text in texts.items() if text},
+        inputs=_inputs(commit, version),
+        series=own.series,
+        started=own.started,
+    )
+    return tracking.record(version.model, entries, start=True)
 
 
-def _is_estimate(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("value"), int | float)
+def _inputs(commit: Commit, version: Version) -> list[run_entries.Input]:
+    """The table that trained, and every folder or file of data that the version's dvc.lock names."""
+    try:
+        trained = dict(commit.json(LINEAGE)["data"])
+    except (LoopError, KeyError, TypeError, ValueError):
+        trained = {}
+    tables = [("training", trained), ("pipeline", version.data)]
+    return [
+        run_entries.Input(PurePath(path).stem, context, path, str(md5))
+        for context, found in tables
+        for path, md5 in found.items()
+    ]
+
+
+def _measured(model_sha256: str) -> run_entries.Entries:
+    """What this checkout's own file of runs knows of a training, where runs go to another place."""
+    if not tracking.server() or not Path(FILE).is_file():
+        return run_entries.Entries()
+    try:
+        client, experiment = tracking.connect(tracking.LOCAL)
+        found = tracking.find(client, experiment, model_sha256)
+    except tracking.troubles() as error:
+        warn(f"{FILE} does not say how long the training took: {first_line(error, 200)}")
+        return run_entries.Entries()
+    return tracking.measured(client, found) if found else run_entries.Entries()
+
+
+def _sha256(content: bytes | None) -> str:
+    return hashlib.sha256(content or b"").hexdigest()

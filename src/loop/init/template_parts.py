@@ -24,7 +24,7 @@ OWN = (
     *("docs/start.md", "docs/decisions"),
 )
 KEPT_TESTS = {"contract", "problem", "conftest.py", "support"}  # of any problem
-KEPT_SUPPORT = {"closure.py", "states.py", "warm"}
+KEPT_SUPPORT = {"closure.py", "runs.py", "states.py", "warm"}
 STEPS = "src/problem/steps.py"
 LINK = re.compile(r"!?\[([^\]]*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 

@@ -43,6 +43,7 @@ def of(model: Any, golden: pd.DataFrame, train: pd.DataFrame, seed: int) -> dict
         rows[name] = _nobodys(model, rows, name, rng)
     return {
         "golden": len(golden),
+        "types": {str(name): columns.plain_type(schema.EXAMPLE.columns[name]) for name in rows},
         "columns": {str(name): [_plain(value) for value in rows[name]] for name in rows},
         "scores": np.asarray(problem_model.score(model, rows), np.float64).tolist(),
     }

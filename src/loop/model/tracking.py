@@ -6,26 +6,30 @@ the tree was dirty, duration, peak memory. A run is found again by the model's h
 
 import logging
 import os
+import re
 import resource
 import sqlite3
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from loop.base.errors import LoopError, first_line
 from loop.base.warning import warn
+from loop.model.run_entries import SYSTEM, Entries, add
 from loop.repo.git import git
 
 os.environ.setdefault("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
 os.environ.setdefault("MLFLOW_EXPERIMENT_NAME", "loop")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # it prints the password too
 
 _FILE = "sqlite:///"
+LOCAL = "sqlite:///mlflow.db"  # where nothing else is set
+MODEL_TAG = "model_sha256"
 INPUTS = ["src", "dvc.yaml", "params.yaml", "uv.lock"]  # what a dirty tree is about
 
 
@@ -44,8 +48,13 @@ def peak_memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-def connect() -> Any:
-    """A client of the tracking server and the id of our experiment, which is made if missing.
+def server() -> bool:
+    """Whether runs go elsewhere than into this checkout's own file."""
+    return os.environ["MLFLOW_TRACKING_URI"] not in ("", LOCAL)
+
+
+def connect(uri: str = "") -> Any:
+    """A client of the tracker (MLFLOW_TRACKING_URI) and the id of our experiment, which is made if missing.
 
     Raises LoopError when the server does not answer.
     """
@@ -53,17 +62,19 @@ def connect() -> Any:
 
     for name in ("alembic", "mlflow"):  # after the import, which sets them to talk
         logging.getLogger(name).setLevel(logging.WARNING)
-    name = os.environ["MLFLOW_EXPERIMENT_NAME"]
+    name, uri = os.environ["MLFLOW_EXPERIMENT_NAME"], uri or os.environ["MLFLOW_TRACKING_URI"]
     try:
-        _openable(os.environ["MLFLOW_TRACKING_URI"])
-        client = MlflowClient()
+        _openable(uri)
+        client = MlflowClient(uri)
         experiment = client.get_experiment_by_name(name)
         return client, experiment.experiment_id if experiment else client.create_experiment(name)
     except troubles() as error:
-        uri, why = os.environ["MLFLOW_TRACKING_URI"], first_line(error, 120)
+        why = first_line(error, 120)
         todo = "start the server, or unset MLFLOW_TRACKING_URI"
         if uri.startswith(_FILE):
             todo = "move a broken file away, name a place that can be written, or unset MLFLOW_TRACKING_URI"
+        if re.search(r"\b40[13]\b|[Uu]nauthorized|not authenticated", str(error)):
+            todo = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
         if "database is locked" in str(error):
             todo = "wait until the other run or `make ui` has ended, then run it again"
         if isinstance(error, ImportError):
@@ -89,57 +100,39 @@ def troubles() -> tuple[type[Exception], ...]:
     return LoopError, MlflowException, SQLAlchemyError, sqlite3.Error, ImportError, ValueError, OSError
 
 
-def try_to_record(model_sha256: str, **what: Any) -> None:
+def try_to_record(model_sha256: str, entries: Entries, *, start: bool = False) -> None:
     """Record as `record` does; a tracker that fails is a warning, since the model is whole without it."""
     try:
-        record(model_sha256, **what)
+        record(model_sha256, entries, start=start)
     except troubles() as error:
         warn(f"MLflow has no record of model {model_sha256[:12]}, which is whole: {first_line(error)}")
 
 
 def find(client: Any, experiment: str, model_sha256: str) -> Any:
     """The newest run of an experiment that has the model with this hash; None without one."""
-    found = client.search_runs([experiment], f"tags.model_sha256 = '{model_sha256}'", max_results=1)
+    found = client.search_runs([experiment], f"tags.{MODEL_TAG} = '{model_sha256}'", max_results=1)
     return found[0] if found else None
 
 
-def record(
-    model_sha256: str,
-    *,
-    params: dict[str, Any] | None = None,
-    metrics: dict[str, float] | None = None,
-    tags: dict[str, str] | None = None,
-    artifacts: dict[Path, str] | None = None,
-    texts: dict[str, str] | None = None,
-    start: bool = False,
-) -> str:
+def record(model_sha256: str, entries: Entries, *, start: bool = False) -> str:
     """Add to the run of the model with this hash, and return the run's id.
 
     A new run is made when `start` is set, or when none has this hash (a model from a cache or
-    from another machine). `artifacts` maps a file to the folder that it is logged under,
-    `texts` a name to its content.
+    from another machine).
     """
-    from mlflow.entities import Metric, Param, RunTag
-
     client, experiment = connect()
     found = None if start else find(client, experiment, model_sha256)
     if found:
-        run = found.info.run_id
+        run = str(found.info.run_id)
     else:
-        run = client.create_run(experiment, tags={"model_sha256": model_sha256, **git_state()}).info.run_id
-    now = int(time.time() * 1000)
-    client.log_batch(
-        run,
-        params=[Param(key, str(value)) for key, value in (params or {}).items()],
-        metrics=[Metric(key, value, now, 0) for key, value in (metrics or {}).items()],
-        tags=[RunTag(key, value) for key, value in (tags or {}).items()],
-    )
-    for path, folder in (artifacts or {}).items():
-        client.log_artifact(run, str(path), folder)
-    for name, text in (texts or {}).items():
-        client.log_text(run, text, name)
-    client.set_terminated(run)
-    return str(run)
+        run = new(client, experiment, entries, {MODEL_TAG: model_sha256, **git_state()})
+    add(client, run, entries)
+    return run
+
+
+def new(client: Any, experiment: str, entries: Entries, tags: dict[str, str]) -> str:
+    """The id of a run that is made."""
+    return str(client.create_run(experiment, start_time=entries.started, tags=tags).info.run_id)
 
 
 def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -170,3 +163,18 @@ def training_seconds(model_sha256: str) -> float | None:
     except troubles():
         return None
     return found.data.metrics.get("train_seconds") if found else None
+
+
+def measured(client: Any, run: Any) -> Entries:
+    """What a run says that no commit does: its start, seconds, memory, and load over time."""
+    start, metrics = run.info.start_time, run.data.metrics
+    series = {
+        name.removeprefix(SYSTEM): [
+            ((one.timestamp - start) / 1000, one.value)
+            for one in sorted(client.get_metric_history(run.info.run_id, name), key=lambda one: one.step)
+        ]
+        for name in metrics
+        if name.startswith(SYSTEM)
+    }
+    known = {name: metrics[name] for name in ("train_seconds", "peak_memory_mb") if name in metrics}
+    return Entries(metrics=known, series=series, started=start)

@@ -1,5 +1,6 @@
 """evaluate: the model on the holdout: metrics with intervals, slices, calibration, report, card."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,8 @@ from pydantic import field_validator
 from loop.base import files
 from loop.data import contract, features, score_columns
 from loop.kit import groups
-from loop.model import lineage, model_file, reference_rows, tracking
-from loop.pipeline import evaluation_curves, evaluation_figures, evaluation_report, model_card
+from loop.model import lineage, model_file, reference_rows, run_entries, tracking
+from loop.pipeline import card_groups, evaluation_curves, evaluation_figures, evaluation_report, model_card
 from loop.settings import params
 from loop.settings.paths import (
     CARD,
@@ -47,10 +48,12 @@ class Params(params.Resampling):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Metrics by name; slices (one row per slice and metric); curves to draw, one frame each."""
+    """Metrics by name; slices and subgroups (a row per group and metric); errors; curves to draw."""
 
     metrics: dict[str, Estimate]
     slices: pd.DataFrame
+    subgroups: pd.DataFrame
+    errors: pd.DataFrame
     calibration: pd.DataFrame
     clusters: pd.DataFrame
     scores: pd.DataFrame
@@ -75,7 +78,9 @@ def evaluate(examples: pd.DataFrame, predictions: pd.DataFrame, settings: Params
     drawn = judged[["cluster", "code"]].assign(label=event, score=shown)
     return Evaluation(
         metrics={name: _estimate(name, judged, weight, settings) for name in metrics.METRICS},
-        slices=_slices(examples, judged, weight, settings),
+        slices=_by_group(metrics.SLICES, examples, judged, weight, settings),
+        subgroups=_by_group(metrics.SUBGROUPS, examples, judged, weight, settings),
+        errors=card_groups.errors(examples, score_columns.array(judged), settings.slice_rows_min),
         calibration=evaluation_curves.calibration(drawn, weight, settings.confidence),
         clusters=evaluation_curves.by_cluster(drawn),
         scores=evaluation_curves.histogram(drawn["score"], drawn["label"]),
@@ -89,15 +94,19 @@ def _estimate(name: str, judged: pd.DataFrame, weight: bootstrap.Floats, setting
     return bootstrap.estimate(of, codes, weight, settings.confidence)
 
 
-def _slices(
-    examples: pd.DataFrame, judged: pd.DataFrame, weight: bootstrap.Floats, settings: Params
+def _by_group(
+    ways: Mapping[str, groups.By],
+    examples: pd.DataFrame,
+    judged: pd.DataFrame,
+    weight: bootstrap.Floats,
+    settings: Params,
 ) -> pd.DataFrame:
     """One row per slice and metric: cut, slice, metric, rows, value, low, high.
 
     A slice with fewer than `slice_rows_min` rows has its count and no figures.
     """
     rows = []
-    for cut, values in groups.cut(metrics.SLICES, examples).items():
+    for cut, values in groups.cut(ways, examples).items():
         for value, part in judged.groupby(values.to_numpy(), sort=True):
             enough = len(part) >= settings.slice_rows_min
             for name in metrics.SLICE_METRICS:
@@ -153,15 +162,19 @@ def main() -> None:
     for name in ("calibration", "clusters", "scores"):
         files.write_text(PLOTS / f"{name}.csv", getattr(found, name).to_csv(index=False, float_format="%.6f"))
     card = model_card.card(about, windows, made, found, settings)
+    card |= {"training": files.records(card_groups.training(train, examples))}
     files.write_json(CARD_JSON, card)
     files.write_text(CARD, model_card.markdown(card))
     drawn = evaluation_figures.draw(found, settings.confidence)
     files.write_text(EVALUATION, evaluation_report.html(card, drawn))
-    tracking.try_to_record(
-        made["model"]["sha256"],
-        metrics={name: e.value for name, e in found.metrics.items() if np.isfinite(e.value)},
-        artifacts={EVALUATION: "report", CARD: "report", METRICS: "report"},
+    held = run_entries.Input(HOLDOUT.stem, "evaluation", str(HOLDOUT), files.md5(HOLDOUT), len(examples))
+    entries = run_entries.Entries(
+        metrics={name: e.value for name, e in found.metrics.items() if np.isfinite(e.value)}
+        | run_entries.by_slice(files.records(found.slices)),
+        artifacts={EVALUATION: "report", CARD: "report", METRICS: "report", SLICES: "report"},
         texts={f"figures/{name}.svg": svg for name, svg in drawn.items()},
+        inputs=[held],
     )
+    tracking.try_to_record(made["model"]["sha256"], entries)
     first = found.metrics[metrics.PRIMARY]
     print(f"evaluate: {metrics.PRIMARY} {first.value:.4f} [{first.low:.4f}, {first.high:.4f}]")

@@ -1,7 +1,10 @@
 """The model card, from the run: what it is for, what it saw, how good it is, where it ends."""
 
 import json
+from difflib import get_close_matches
 from typing import Any
+
+from pydantic import ConfigDict, Field, model_validator
 
 from loop.base import files
 from loop.base.markup import render
@@ -12,13 +15,32 @@ from problem import metrics
 
 
 class Params(params.Section):
-    """`card` of params.yaml: what no run can know."""
+    """`card` of params.yaml: what no run can know. A team's own keys are texts or lists of texts."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, str | list[str]]
 
     name: str
     owner: str
     intended_use: str
     out_of_scope: list[str]
     limits: list[str]
+    contact: str = ""
+    ethical_considerations: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _no_typo(self) -> "Params":
+        for name in self.__pydantic_extra__:
+            if near := get_close_matches(name, type(self).model_fields, n=1, cutoff=0.8):
+                raise ValueError(f"has the key `{name}`; did you mean `{near[0]}`?", "a name of its own")
+        return self
+
+    def more(self) -> dict[str, list[str]]:
+        """A team's own keys, as titles, and the lines below each."""
+        return {
+            name.replace("_", " ").capitalize(): [words] if isinstance(words, str) else words
+            for name, words in self.__pydantic_extra__.items()
+        }
 
 
 def card(
@@ -31,7 +53,8 @@ def card(
         return {"from": f"{of.since:%Y-%m-%d %H:%MZ}", "until": f"{of.until:%Y-%m-%d %H:%MZ}"}
 
     return {
-        **about.model_dump(),
+        **about.model_dump(include=set(Params.model_fields)),
+        "more": about.more(),
         "approvals": load(POLICY)["approvals"],
         "model": made["model"],
         "environment": made["environment"],
@@ -57,6 +80,8 @@ def card(
             for name, estimate in found.metrics.items()
         },
         "slices": files.records(found.slices),
+        "subgroups": files.records(found.subgroups),
+        "errors": files.records(found.errors),
     }
 
 
@@ -67,7 +92,13 @@ def markdown(card: dict[str, Any]) -> str:
 
 def page(template: str, card: dict[str, Any]) -> str:
     """A template of the pipeline, filled with the card's values."""
-    shared = {"by_slice": by_slice(card["slices"]), "METRICS": metrics.METRICS, "primary": metrics.PRIMARY}
+    shared = {
+        "by_slice": by_slice(card["slices"]),
+        "by_subgroup": by_slice(card["subgroups"]),
+        "METRICS": metrics.METRICS,
+        "primary": metrics.PRIMARY,
+        "label": metrics.LABEL,
+    }
     return render("loop.pipeline", template, card | shared)
 
 

@@ -1,6 +1,6 @@
 """train: examples of the training window into a model file, and the lineage that names it."""
 
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 import pandas as pd
@@ -8,9 +8,9 @@ from pydantic import Field
 from threadpoolctl import threadpool_limits
 
 from loop.base import files
-from loop.model import lineage, model_file, tracking
+from loop.model import lineage, load_over_time, model_file, run_entries, tracking
 from loop.settings import params
-from loop.settings.paths import ENVIRONMENT_LOCK, LINEAGE, MODEL, PARAMS, TRAIN
+from loop.settings.paths import ENVIRONMENT_LOCK, LINEAGE, MODEL, PARAMS, RAW, TRAIN
 from loop.settings.yaml_file import load
 from problem import model as problem_model
 
@@ -37,8 +37,9 @@ def main() -> None:
     settings = params.section("train", Params)
     tracking.connect()  # a tracker that does not answer is found before the work, not after
     examples = files.read_table(TRAIN)
-    started = perf_counter()
-    model = train(examples, settings)
+    began, started = int(time() * 1000), perf_counter()
+    with load_over_time.watched() as cost:
+        model = train(examples, settings)
     seconds = perf_counter() - started
     model_file.write(model, MODEL)
     sha256 = files.digest(MODEL, "sha256")
@@ -51,9 +52,8 @@ def main() -> None:
     }
     files.write_json(LINEAGE, made)
     hashes = {f"data {path}": md5 for path, md5 in links["data"].items()}
-    tracking.try_to_record(
-        sha256,
-        start=True,
+    raw = sorted(RAW.iterdir()) if RAW.is_dir() else []
+    entries = run_entries.Entries(
         params=tracking.flat(everything),
         metrics={"train_seconds": seconds, "peak_memory_mb": tracking.peak_memory_mb()},
         tags={
@@ -62,5 +62,12 @@ def main() -> None:
             "rows": str(len(examples)),
         },
         artifacts={MODEL: "model", LINEAGE: "model"},
+        inputs=[
+            run_entries.Input(TRAIN.stem, "training", str(TRAIN), links["data"][str(TRAIN)], len(examples)),
+            *(run_entries.Input(one.stem, "raw", str(one), files.md5(one)) for one in raw),
+        ],
+        series=cost,
+        started=began,
     )
+    tracking.try_to_record(sha256, entries, start=True)
     print(f"train: {len(examples):,} rows in {seconds:.1f} s, model sha256 {sha256[:12]}")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from loop.base.errors import LoopError
 from loop.base.markup import plain
+from loop.model import run_file
 from loop.review.verdict import SCHEMA_VERSION, Verdict
 from loop.settings.plain_words import read_json
 
@@ -19,7 +20,8 @@ NAME = "review"
 LARGEST = 20_000_000  # bytes, of the archive and of what it unpacks to
 MEMBERS = 200
 VERDICT = "review/verdict.json"
-_PAGES = {VERDICT, "review/report.md", "review/report.html"}
+_RUN = f"review/{run_file.NAME}"
+_PAGES = {VERDICT, _RUN, "review/report.md", "review/report.html"}
 _PLACES = ("models/", "reports/")
 _KINDS = (".json", ".csv", ".md")
 LOCK = "dvc.lock"
@@ -27,11 +29,12 @@ LOCK = "dvc.lock"
 
 @dataclass(frozen=True)
 class Artifact:
-    """A verdict of the right schema, and the files of results by path; neither is true for that."""
+    """A verdict of the right schema, results by path, files of a run by name; none is true for that."""
 
     verdict: Verdict
     files: dict[str, bytes]
     sha256: str
+    run: dict[str, bytes]
 
 
 def read(archive: bytes) -> Artifact:
@@ -47,8 +50,14 @@ def read(archive: bytes) -> Artifact:
     verdict = read_json(
         Verdict, files.pop(VERDICT), lambda why: _refused(f"{VERDICT} is not of main's schema: {why}"), other
     )
-    results = {name: text for name, text in files.items() if name not in _PAGES}
-    return Artifact(verdict, results, hashlib.sha256(archive).hexdigest())
+    run = {name.removeprefix("review/"): text for name, text in files.items() if _of_run(name)}
+    results = {name: text for name, text in files.items() if result(name)}
+    return Artifact(verdict, results, hashlib.sha256(archive).hexdigest(), run)
+
+
+def _of_run(path: str) -> bool:
+    place, _, name = path.rpartition("/")
+    return path == _RUN or (place == f"review/{run_file.FIGURES}" and bool(run_file.FIGURE.fullmatch(name)))
 
 
 def result(path: str) -> bool:
@@ -85,7 +94,7 @@ def _expected(info: zipfile.ZipInfo, found: dict[str, bytes]) -> None:
         raise _refused(f"holds {info.filename}, compressed in an unusual way")
     if info.filename in found:
         raise _refused(f"holds {info.filename} twice")
-    if info.filename not in _PAGES and not result(info.filename):
+    if info.filename not in _PAGES and not result(info.filename) and not _of_run(info.filename):
         raise _refused(f"holds {info.filename}, which no review makes")
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from loop.base import exit_codes
 from loop.base.deadline import within
-from loop.base.errors import LoopError
+from loop.base.errors import LoopError, first_line
 from loop.base.markup import plain, ready, render
+from loop.base.warning import warn
 from loop.github import comment, commit_status
 from loop.github.client import GitHub
 from loop.github.commit_status import Gate
@@ -107,7 +108,7 @@ def _case(github: GitHub, run: Run) -> Case:
 def _publish(case: Case) -> None:
     """Results to the branch, then the comment, then the statuses."""
     moved = bring_back.moved(case.tip, case.run) if case.tip.sha != case.run.sha else None
-    ran = _code_that_ran(case)
+    ran, kept = _code_that_ran(case), None
     if case.run.conclusion == "cancelled":
         if moved:
             raise moved
@@ -130,6 +131,7 @@ def _publish(case: Case) -> None:
             gate = _complete(case, found, gate)
         else:
             bring_back.bring_back(case, found)
+        kept = found
     failures = len(case.errors)
     if not case.run.queued:  # the comment is of the head, and stays
         body = _body(case, text, gate, ran)
@@ -139,6 +141,25 @@ def _publish(case: Case) -> None:
     for sha in {case.run.sha: 0, case.pull.sha: 0}:
         case.attempt(commit_status.put, case.github, sha, gate, case.run.url)
     print(f"#{case.pull.number} {case.run.sha[:12]}: {commit_status.NAME} is {gate.state}: {plain(gate.why)}")
+    if kept:
+        _keep_run(case, kept, gate)
+
+
+def _keep_run(case: Case, found: Artifact, gate: Gate) -> None:
+    """The run of a review of an own branch, in MLflow where a server is set; what fails is a warning."""
+    from loop.model import run_file, tracking
+
+    if not found.run or case.run.queued or not case.pull.own or not tracking.server():
+        return
+    tags = {"pull_request": str(case.pull.number), "review_of": case.run.sha, "review": case.run.url}
+    tags["verdict"] = found.verdict.verdict
+    try:
+        with within(SECONDS, LoopError("MLflow takes too long", "a server that answers", "look at it")):
+            run, _ = run_file.take_in(found.run, {**tags, "gate": gate.state})
+    except tracking.troubles() as error:
+        warn(f"MLflow has no run of this review: {plain(first_line(error, 200))}")
+    else:
+        print(f"MLflow: run {run}")
 
 
 def _artifact(case: Case) -> Artifact:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loop.base import exit_codes, files
-from loop.base.errors import LoopError, UsageError, debugging, mistake
+from loop.base.errors import LoopError, UsageError, debugging, first_line, mistake
+from loop.base.warning import warn
 from loop.data import score_columns, without_time
 from loop.repo.worktree import Checkout, checkout
 from loop.review import candidate as candidates
@@ -58,8 +59,20 @@ def main(against: str, rerun: bool) -> int:
     files.write_text(REVIEW / "verdict.json", done.verdict.model_dump_json(indent=2) + "\n")
     files.write_text(REVIEW / "report.md", review_report.markdown(done.verdict))
     files.write_text(REVIEW / "report.html", review_html.report(done.verdict, done.rows, done.slices))
+    if rerun:
+        _leave_run(done.verdict)
     print(review_report.terminal(done.verdict))
     return exit_codes.REVIEW[done.verdict.verdict]
+
+
+def _leave_run(verdict: Verdict) -> None:
+    """The run of this training beside the report, for whoever may write to MLflow; none is no fault."""
+    from loop.model import lineage, run_file, tracking
+
+    try:
+        run_file.leave(REVIEW, lineage.load()["model"]["sha256"], verdict.verdict)
+    except tracking.troubles() as error:
+        warn(f"the run of this training is not kept: {first_line(error, 200)}")
 
 
 def review(against: str, rerun: bool = False) -> Review:

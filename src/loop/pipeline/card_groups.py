@@ -1,0 +1,55 @@
+"""What the model card says of groups of rows: who trained the model, and in which groups errors crowd."""
+
+import numpy as np
+import pandas as pd
+
+from loop.data import score_columns
+from loop.kit import groups
+from loop.kit.types import Array
+from problem import metrics
+
+WORST = 0.1  # of the rows, by error
+SHOWN = 8
+
+
+def training(train: pd.DataFrame, holdout: pd.DataFrame) -> pd.DataFrame:
+    """One row per subgroup: cut, group, rows (that trained), share, holdout_share, mean_label (of those).
+
+    With classes the mean label is undefined.
+    """
+    rows = []
+    held = groups.cut(metrics.SUBGROUPS, holdout)
+    labels = train["label"].to_numpy(np.float64)
+    for cut, values in groups.cut(metrics.SUBGROUPS, train).items():
+        there = held[cut].astype("str").value_counts(normalize=True)
+        for group, part in pd.Series(labels).groupby(values.astype("str").to_numpy(), sort=True):
+            mean = np.nan if score_columns.CLASSES else float(part.mean())
+            share = float(there.get(str(group), 0.0))
+            rows.append((cut, str(group), len(part), len(part) / len(train), share, mean))
+    return pd.DataFrame(rows, columns=["cut", "group", "rows", "share", "holdout_share", "mean_label"])
+
+
+def errors(examples: pd.DataFrame, score: Array, rows_min: int) -> pd.DataFrame:
+    """Declared groups in which the worst tenth of the rows crowds, the most crowded first, up to SHOWN.
+
+    cut, group, rows, share (of all rows), worst_share (of the worst tenth), times (one by the other). Groups
+    with fewer than `rows_min` rows are left out, and those that hold no more than their share.
+    """
+    error = distance(examples["label"].to_numpy(np.float64), score)
+    worst = np.zeros(len(error), dtype=bool)
+    worst[np.argsort(-error, kind="stable")[: max(1, int(WORST * len(error)))]] = True
+    rows = []
+    for cut, values in groups.cut({**metrics.SLICES, **metrics.SUBGROUPS}, examples).items():
+        for group, part in pd.Series(worst).groupby(values.astype("str").to_numpy(), sort=True):
+            share, crowd = len(part) / len(worst), float(part.sum() / worst.sum())
+            if len(part) >= rows_min and crowd > share:
+                rows.append((cut, str(group), len(part), share, crowd, crowd / share))
+    names = ["cut", "group", "rows", "share", "worst_share", "times"]
+    return pd.DataFrame(rows, columns=names).sort_values("times", ascending=False, kind="stable").head(SHOWN)
+
+
+def distance(label: Array, score: Array) -> Array:
+    """The error of each row: from score to label; with classes, what the true one's probability lacks."""
+    if score.ndim == 1:
+        return np.asarray(np.abs(label - score))
+    return np.asarray(1 - score[np.arange(len(score)), label.astype(np.int64)])
