@@ -3,14 +3,14 @@
 A tracker that fails is one warning, and is not asked again in this search: the journal has everything.
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from loop.base.errors import first_line
 from loop.base.warning import warn
-from loop.model import tracking
+from loop.model import run_entries, tracking
+from loop.model.run_entries import Entries
 from loop.search.study import Trial
 from loop.settings.search_settings import Settings
 from problem import metrics
@@ -41,16 +41,18 @@ class Runs:
             found = {"train_and_judge_seconds": trial.seconds}
             if trial.state == "complete":
                 found[metrics.PRIMARY] = _unturned(trial.loss)
-            self._write(run, dict(trial.values), found)
-            self._client.set_terminated(run, "FAILED" if trial.state == "failed" else "FINISHED")
+            run_entries.add(self._client, run, Entries(params=trial.values, metrics=found))
+            if trial.state == "failed":
+                self._client.set_terminated(run, "FAILED")
 
     def end(self, gain: float | None, page: str) -> None:
         """The search as it stands: the best gain, and the page."""
         with self._or_warned():
             if self._client is not None:
-                self._write(self._parent, {}, {} if gain is None else {"best_gain": gain})
-                self._client.log_text(self._parent, page, "search.html")
-                self._client.set_terminated(self._parent)
+                best = {} if gain is None else {"best_gain": gain}
+                run_entries.add(
+                    self._client, self._parent, Entries(metrics=best, texts={"search.html": page})
+                )
 
     def _begun(self) -> str | None:
         found = self._client.search_runs([self._experiment], f"tags.{SEARCH} = '{self._name}'", max_results=1)
@@ -59,7 +61,9 @@ class Runs:
     def _begin(self, settings: Settings) -> str:
         tags = {SEARCH: self._name, NAME: f"search {self._name}", **tracking.git_state()}
         run = str(self._client.create_run(self._experiment, tags=tags).info.run_id)
-        self._write(run, tracking.flat(settings.model_dump(exclude_none=True)), {})
+        asked = tracking.flat(settings.model_dump(exclude_none=True))
+        run_entries.add(self._client, run, Entries(params=asked))
+        self._client.update_run(run, "RUNNING")
         return run
 
     def _logged(self) -> set[int]:
@@ -73,16 +77,6 @@ class Runs:
             token = page.token
             if not token:
                 return found
-
-    def _write(self, run: str, values: dict[str, Any], found: dict[str, float]) -> None:
-        from mlflow.entities import Metric, Param
-
-        now = int(time.time() * 1000)
-        self._client.log_batch(
-            run,
-            params=[Param(key, str(value)) for key, value in values.items()],
-            metrics=[Metric(key, value, now, 0) for key, value in found.items()],
-        )
 
     @contextmanager
     def _or_warned(self) -> Iterator[None]:

@@ -17,10 +17,11 @@ from loop.stats.paired import Gain
 def tail(look: int, confidence: float) -> float:
     """The chance to err on one side that a look may take, counted from 1.
 
-    The first takes what a single one always has, (1 - confidence) / 2; all others together as much again.
+    The first takes what a single one always has, (1 - confidence) / 2; all others together half as much. The
+    quarter that is left is for intervals of few clusters, which err somewhat more often than they say.
     """
     single = (1 - confidence) / 2
-    return single if look <= 1 else single * 6 / np.pi**2 / (look - 1) ** 2
+    return single if look <= 1 else single * 3 / np.pi**2 / (look - 1) ** 2
 
 
 def times(look: int, clusters: int, confidence: float) -> float:
