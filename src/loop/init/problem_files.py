@@ -101,6 +101,7 @@ def _source(found: Guess, place: Path | None) -> dict[str, Any]:
     written = {name: found.data.names.get(one, one) for name, one in plain.items()}
     shown = [found.columns[one] for one in plain.values() if one in found.columns]
     forms = {name: found.columns[one].dates for name, one in plain.items() if one in found.columns}
+    numbers = {name: found.columns[one].form for name, one in plain.items() if one in found.columns}
     if found.time:
         forms["decided_at"] = found.time.dates
     dialect: dict[str, Any] = {
@@ -109,6 +110,7 @@ def _source(found: Guess, place: Path | None) -> dict[str, Any]:
         "decimal": "," if any(one.decimal == "," for one in shown) else None,
         "encoding": found.data.encoding if found.data.texts and found.data.encoding != "utf-8-sig" else None,
         "dates": {name: form for name, form in forms.items() if form != "ISO8601"},
+        "forms": {name: form for name, form in numbers.items() if form and kinds[name] == "number"},
         "zone": found.zone if found.time and not found.time.zoned and found.zone != "UTC" else None,
         "row": "row" if found.row else None,
     }
