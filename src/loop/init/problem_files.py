@@ -355,12 +355,12 @@ def _params(found: Guess, n: Numbers, called: Names) -> dict[str, Any]:
         "until": f"{n.until:{ISO}}",
         "as_of": f"{n.as_of:{ISO}}",
         "decided_from": f"{n.since - pd.Timedelta(days=366):{ISO}}",
-        "rows_min": max(20, min(1000, n.holdout_rows // 2)),
+        "rows_min": max(cautious.HOLDOUT_MIN, min(1000, n.holdout_rows // 2)),
         "cluster_reason": reasons[n.cluster],
         "slice_rows_min": max(20, min(100, n.holdout_rows // 20)),
-        "holdout_rows_min": max(10, n.holdout_rows // 2),
+        "holdout_rows_min": max(cautious.HOLDOUT_MIN, n.holdout_rows // 2),
         "slice_margin": two(5 * n.margin),
-        "minimum": two(n.guess_loss * 1.02),
+        "minimum": float(f"{n.naive_loss:.4g}"),
         "golden_min": 3,
         "direction": f"{strongest[0].name} and the label have a rank correlation of {strongest[1]:+.2f}"
         if strongest
