@@ -72,10 +72,10 @@ def numbers(found: Guess) -> Numbers:
     holdout, train = label[decided >= split].dropna(), label[known <= split].dropna()
     if train.nunique() < 2 or len(train) < TRAIN_MIN or len(holdout) < HOLDOUT_MIN:
         raise LoopError(
-            f"{found.data.path}: {len(train):,} rows until {split:%Y-%m-%d} train, of {train.nunique()} "
-            f"different labels; {len(holdout):,} later ones judge",
+            f"{found.data.path}: {len(train):,} rows whose label was known by {split:%Y-%m-%d} train, of "
+            f"{train.nunique()} different labels; {len(holdout):,} later ones judge",
             f"two different labels or more and {TRAIN_MIN} rows to learn from, {HOLDOUT_MIN} to judge by",
-            "take more rows; or name another time with --time, or none",
+            "take more rows; say with --label-after how soon labels are known; or name another --time, or none",
         )
     per_day = (
         decided.dt.floor("D")
