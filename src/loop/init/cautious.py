@@ -75,7 +75,7 @@ def numbers(found: Guess) -> Numbers:
             f"{found.data.path}: {len(train):,} rows whose label was known by {split:%Y-%m-%d} train, of "
             f"{train.nunique()} different labels; {len(holdout):,} later ones judge",
             f"two different labels or more and {TRAIN_MIN} rows to learn from, {HOLDOUT_MIN} to judge by",
-            "take more rows; say with --label-after how soon labels are known; or name another --time, or none",
+            "take more rows; say with --label-after how soon labels are known; or say --time none",
         )
     per_day = (
         decided.dt.floor("D")
