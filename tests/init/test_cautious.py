@@ -86,3 +86,47 @@ def test_training_on_yearly_data_ends_where_a_year_begins(tmp_path):
     found = cautious.numbers(guess(data_file.read(tmp_path / "some.csv"), Options(label="y", time="year")))
     assert (found.split.month, found.split.day) == (1, 1)
     assert found.train_rows > found.holdout_rows > 0
+
+
+def test_of_few_rows_enough_judge_and_the_pipeline_asks_for_no_more_than_there_are(tmp_path):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=50).round(3)
+    found = numbers_of(tmp_path, x=x, y=(x + rng.normal(size=50)).round(3))
+    assert found.holdout_rows >= 12
+    params = small(tmp_path, 50)["params.yaml"]
+    asked = int(params.split("examples:\n  rows_min: ")[1].split()[0])
+    assert asked <= min(found.holdout_rows, found.train_rows)
+    with pytest.raises(LoopError, match="20 rows to learn from"):
+        small(tmp_path, 16)
+
+
+def small(tmp_path, rows: int) -> dict[str, str]:
+    x = np.random.default_rng(1).normal(size=rows).round(3)
+    pd.DataFrame({"x": x, "y": (x * 2 + x**2).round(3)}).to_csv(tmp_path / "some.csv", index=False)
+    found = guess(data_file.read(tmp_path / "some.csv"), Options(label="y"))
+    return problem_files.write(found, problem_files.names(found, None), Path("data/source/some.csv"))
+
+
+def test_a_monitoring_run_of_one_row_a_day_has_rows_enough(tmp_path):
+    rng = np.random.default_rng(1)
+    at = pd.date_range("2022-01-01", periods=900, freq="D").strftime("%Y-%m-%dT%H:%MZ")
+    found = numbers_of(tmp_path, at=at, x=rng.normal(size=900).round(3), y=rng.normal(size=900).round(3))
+    assert found.monitor_rows <= found.window_days // 2
+
+
+def test_the_least_that_is_asked_is_what_one_guess_for_all_loses_on_the_rows_that_judge(tmp_path):
+    at = pd.date_range("2022-01-01", periods=500, freq="D").strftime("%Y-%m-%dT%H:%MZ")
+    calm = np.where(np.arange(500) < 400, 10.0, 1.0) * np.where(np.arange(500) % 2, 1, -1)
+    found = numbers_of(tmp_path, at=at, x=np.arange(500) % 7, y=calm)
+    assert found.naive_loss == pytest.approx(1.0)
+    assert found.guess_loss == pytest.approx(10.0)
+
+
+def test_a_label_that_goes_on_rising_is_said_and_a_model_must_beat_its_newest_values(tmp_path):
+    at = pd.date_range("2022-01-01", periods=500, freq="D").strftime("%Y-%m-%dT%H:%MZ")
+    columns = {"at": at, "x": np.arange(500) % 7, "y": np.arange(500)}
+    assert numbers_of(tmp_path, **columns).naive_loss == pytest.approx(90, abs=3), (
+        "400..499, of 320..399 before"
+    )
+    found = guess(data_file.read(tmp_path / "some.csv"), Options(label="y"))
+    assert any("y: it rises as time goes on (rank correlation +1.00)" in one for one in found.suspected)

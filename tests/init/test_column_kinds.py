@@ -66,3 +66,82 @@ def test_instants_without_a_zone_among_others_are_counted():
     found = of(["2024-01-01T00:00+02:00", "2024-01-01T00:00", "2024-01-01T01:00"])
     assert (found.zoned, found.bare) == (True, 2)
     assert of(["2024-01-01T00:00", "2024-01-01T01:00"]).bare == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "form", "last"),
+    [
+        (["$5", "-$1,200"], "$#,###", -1200),
+        (["USD 5", "USD 7.5"], "USD #.#", 7.5),
+        (["12 %", None, "3 %"], "# %", 3),
+        (["12,50 €", "1.234,56 €"], "#.###,# €", 1234.56),
+        (["999.00", "1,234.56"], "#,###.#", 1234.56),
+        (["900", "3,504"], "#,###", 3504),
+        (["7", "1 234"], "# ###", 1234),
+        (["4,7 m/s", "3,0 m/s"], "#,# m/s", 3),
+        (["12kg", "13kg"], "#kg", 13),
+    ],
+)
+def test_numbers_with_a_unit_or_signs_of_thousands_are_numbers(values, form, last):
+    found = of(values)
+    assert (found.kind, found.form, found.values.iloc[-1]) == ("number", form, last)
+
+
+@pytest.mark.parametrize(
+    "values", [["A12", "A13"], ["007", "012"], ["1.2.3", "1.3.4"], ["30-39", "40-49"], ["1st", "2nd"]]
+)
+def test_codes_and_ranges_are_no_numbers(values):
+    assert of(values).kind == "text"
+
+
+def test_a_few_words_among_numbers_with_a_unit_are_odd():
+    assert of([*(f"{at} %" for at in range(30)), "unknown"]).odd == ("unknown",)
+
+
+def test_a_comma_before_three_digits_is_of_thousands_unless_other_columns_have_it_before_decimals():
+    one = {"a": ["1,250", "2,125"]}
+    assert column_kinds.every(pd.DataFrame(one), "UTC")["a"].values.tolist() == [1250, 2125]
+    two = column_kinds.every(pd.DataFrame({**one, "b": ["1,5", "2,25"]}), "UTC")
+    assert two["a"].values.tolist() == [1.25, 2.125]
+    assert of(["0,123", "1,250"]).values.tolist() == [0.123, 1.25], "no thousand begins with a zero"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Jan 1 2000", "Feb 1 2000"),
+        ("Jan-1-2000", "Feb-1-2000"),
+        ("01-Jan-2000", "01-Feb-2000"),
+        ("1 January 2000", "1 February 2000"),
+        ("Jan 2000", "Feb 2000"),
+        ("01.01.00", "01.02.00"),
+        ("01/01/2000 12:00 AM", "02/01/2000 12:00 AM"),
+    ],
+)
+def test_dates_with_names_of_months_short_years_and_half_days_are_times(first, second):
+    found = of([first, second])
+    assert (found.kind, found.zoned) == ("instant", False)
+    assert found.values.iloc[0] == pd.Timestamp("2000-01-01", tz="UTC")
+
+
+def test_quarters_are_times():
+    assert of(["1974Q1", None, "1975-Q4"]).values.dropna().dt.strftime("%Y-%m").tolist() == [
+        "1974-01",
+        "1975-10",
+    ]
+
+
+def test_of_two_ways_to_read_dates_the_one_in_which_rows_go_on_is_taken_and_the_other_is_named():
+    months = [f"{month}/1/2020" for month in range(1, 13)]
+    found = of([*months, "1/1/2021"])
+    assert (found.dates, found.other_dates) == ("%d/%m/%Y", "%m/%d/%Y"), "both go on: the first"
+    turned = of(["3/2/2020", "4/1/2020", "5/1/2020"])
+    assert (turned.dates, turned.other_dates) == ("%m/%d/%Y", "%d/%m/%Y")
+    assert of(["3/2/2020", "13/2/2020"]).other_dates == ""
+
+
+def test_what_repeats_names_no_person_but_a_first_name_does():
+    regions = np.repeat(["north", "south"], 50)
+    assert not of(regions, "region_name").personal
+    assert of(regions, "first_name").personal
+    assert of([f"n{at}" for at in range(90)], "name").personal

@@ -129,3 +129,9 @@ def test_an_index_that_is_no_column_is_refused_with_the_way_out(tmp_path, index)
 def test_an_index_of_numbers_without_a_name_says_nothing(tmp_path):
     pd.DataFrame({" x ": [1, 2]}, index=[5, 9]).to_parquet(tmp_path / "some.parquet")
     assert data_file.read(tmp_path / "some.parquet").frame.to_dict("list") == {"x": [1, 2]}
+
+
+def test_blanks_between_columns_are_said(tmp_path):
+    (tmp_path / "some.txt").write_text("'OBS' 'GPA' 'GRADE'\n1 2.66 0\n2 2.89 1\n")
+    with pytest.raises(LoopError, match=r"one column alone: 'OBS' 'GPA' 'GRADE'"):
+        data_file.read(tmp_path / "some.txt")

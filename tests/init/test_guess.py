@@ -134,11 +134,39 @@ def test_years_may_be_the_time_when_they_are_named():
     assert guess(data(target=NOISE, year=years), Options(time="year")).after == pd.Timedelta(days=365)
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "hint"),
+    [
+        ("year", 2000 + np.arange(400) // 40, "--time year holds out the newest"),
+        ("period", [f"week {at}" for at in range(400)], "'week 0' is in no form"),
+        ("ordinal_date", 736389 + np.arange(400) // 2, "'736389' is in no form"),
+    ],
+)
+def test_what_is_called_a_time_and_taken_for_none_is_said(name, values, hint):
+    columns = data(**{"target": NOISE, name: values})
+    assert any(one.startswith(f"{name}: ") and hint in one for one in guess(columns, Options()).suspected)
+    assert not any(hint in one for one in guess(columns, Options(time="none")).suspected)
+
+
+def test_a_whole_number_that_differs_in_each_row_is_left_out_only_where_it_names_the_row():
+    large = RNG.permutation(10**6)[:400]
+    found = guess(data(target=NOISE, population=large, customer_id=large + 1), Options(key=("population",)))
+    assert "names the row" in found.left_out["customer_id"]
+    found = guess(data(target=NOISE, population=large), Options())
+    assert "population" in found.inputs
+    assert any(one.startswith("population: another value in each row") for one in found.suspected)
+
+
 def test_a_column_that_gives_the_label_away_is_left_out():
     one, two = RNG.integers(0, 50, 400), RNG.integers(0, 50, 400)
     found = guess(data(bikers=one + two, casual=one, registered=two), Options(label="bikers"))
     assert "bikers = casual + registered" in found.left_out["casual"]
     assert "casual" not in found.inputs
+    for name, made in (("-", one - two), ("*", one * two), ("/", one / (two + 1.0))):
+        parts = data(y=made, casual=one, registered=two + 1.0 if name == "/" else two)
+        assert f"y = casual {name} registered" in guess(parts, Options()).left_out["casual"]
+    near = guess(data(target=NOISE, after=NOISE + 0.1 * X), Options())
+    assert any(said.startswith("after: alone it tells target") for said in near.suspected)
     exponent = guess(data(target=NOISE, twice=NOISE * 2), Options())
     assert "away" in exponent.left_out["twice"]
     binary = guess(data(churned=YES, reason=np.where(YES == "yes", "left", "stayed")), Options())

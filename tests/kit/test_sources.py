@@ -99,6 +99,19 @@ def test_what_is_not_as_declared_is_an_error_that_names_file_and_column(shop, ki
         Files("none.csv", kinds).read()
 
 
+def test_numbers_are_read_in_the_form_that_is_declared_and_in_no_other(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "some.csv").write_text('price,share\n"$1,200.5",12 %\n-$7,\n')
+    kinds = {"price": "number", "share": "number"}
+    rows = Files("some.csv", kinds, forms={"price": "$#,###.#", "share": "# %"}).read()
+    assert rows["price"].tolist() == [1200.5, -7]
+    assert rows["share"].fillna(-1).tolist() == [12, -1]
+    with pytest.raises(SourceError, match=r"column share .*'12 %' is not written as '# kg'"):
+        Files("some.csv", {"share": "number"}, forms={"share": "# kg"}).read()
+    with pytest.raises(SourceError, match="'%' is no form such as"):
+        Files("some.csv", {"share": "number"}, forms={"share": "%"}).read()
+
+
 @given(st.lists(st.text(alphabet="abc", min_size=1), min_size=1, unique=True))
 def test_rows_without_a_time_are_spread_by_their_key_alone(keys):
     both = pd.DataFrame({"id": pd.Series(keys, dtype="str")})

@@ -16,12 +16,15 @@ from loop.init import column_kinds
 from loop.init.column_kinds import Column
 from loop.init.guessed import Guess
 from loop.init.which_label import shown
-from loop.init.which_time import unit
+from loop.init.which_time import gap, unit
 from loop.kit.sources import spread
 
 DAY = pd.Timedelta(days=1)
 HOLDOUT = 0.2  # of the time, at the end
 TREES_MAX, ROWS_MAX = 300, 50_000  # of the trial that says how many trees
+TRAIN_MIN, HOLDOUT_MIN = 20, 5  # rows below which nothing can be said of a model
+JUDGES = 20  # rows that judge, where there are enough: of few rows more than a fifth
+WINDOW_ROWS, WINDOWS_MIN = 60, 4  # that a monitoring run has, where time holds so many such windows
 SMALL = 500  # rows below which a line says more than trees
 
 
@@ -45,6 +48,7 @@ class Numbers:
     model: dict[str, float]
     linear: bool
     guess_loss: float
+    naive_loss: float
     margin: float
     spread: float
     mean: float
@@ -65,13 +69,13 @@ def numbers(found: Guess) -> Numbers:
     known = found.columns[found.known].values if found.known else decided + found.after
     label = truth(found)
     as_of = max(until, known[label.notna()].max().ceil("D")) + DAY
-    holdout, train = label[decided >= split].dropna(), label[decided < split].dropna()
-    if train.nunique() < 2 or holdout.empty:
+    holdout, train = label[decided >= split].dropna(), label[known <= split].dropna()
+    if train.nunique() < 2 or len(train) < TRAIN_MIN or len(holdout) < HOLDOUT_MIN:
         raise LoopError(
-            f"{found.data.path}: {len(train):,} rows until {split:%Y-%m-%d} train, of {train.nunique()} "
-            f"different labels; {len(holdout):,} later ones judge",
-            "two different labels or more to learn from, and rows to judge by",
-            "take more rows; or name another time with --time, or none",
+            f"{found.data.path}: {len(train):,} rows whose label was known by {split:%Y-%m-%d} train, of "
+            f"{train.nunique()} different labels; {len(holdout):,} later ones judge",
+            f"two different labels or more and {TRAIN_MIN} rows to learn from, {HOLDOUT_MIN} to judge by",
+            "take more rows; say with --label-after how soon labels are known; or say --time none",
         )
     per_day = (
         decided.dt.floor("D")
@@ -82,8 +86,9 @@ def numbers(found: Guess) -> Numbers:
     least = int(per_day.quantile(0.02) // 2) if dense else 0
     cluster, clusters = _cluster(decided[decided >= split], {*found.inputs, *found.key})
     loss, spread = _guessing(found, train)
+    naive = _naive(found, train, holdout, decided)
     span = max(1, (until - since).days)
-    window, step = _monitored(found, span)
+    window, step = _monitored(found, len(decided), span)
     return Numbers(
         since=since,
         split=split,
@@ -105,21 +110,23 @@ def numbers(found: Guess) -> Numbers:
         model=_model(found, train),
         linear=len(train) < SMALL,
         guess_loss=loss,
+        naive_loss=naive,
         margin=_round(0.02 * loss),
         spread=spread,
         mean=float(train.mean()),
         final_after_days=round(_days(known - decided, label) + 1, 2),
         window_days=window,
         step_days=step,
-        monitor_rows=max(50, int(len(decided) / span * window / 3)),
+        monitor_rows=max(20, int(len(decided) / span * window / 3)),
     )
 
 
-def _monitored(found: Guess, span: int) -> tuple[int, int]:
-    """Days of a monitoring run, and of a step: whole units of the data, so that none is empty."""
+def _monitored(found: Guess, rows: int, span: int) -> tuple[int, int]:
+    """Days of a monitoring run, and of a step: whole units of the data, and rows enough to say something."""
     window, step = min(28, max(7, span // 8)), min(7, max(1, span // 30))
+    window = max(window, min(-(-WINDOW_ROWS * span // rows), span // WINDOWS_MIN))
     days = unit(found.time).days if found.time else 1
-    whole = 366 if days == 365 else max(1, days)
+    whole = 366 * -(-gap(found.time) // (366 * DAY)) if found.time and days == 365 else max(1, days)
     return -(-window // whole) * whole, -(-step // whole) * whole
 
 
@@ -149,10 +156,12 @@ def truth(found: Guess) -> pd.Series:
 def _split(decided: pd.Series, since: pd.Timestamp, until: pd.Timestamp) -> pd.Timestamp:
     """Where training ends: after four fifths of the time, moved so that both sides have rows enough."""
     at = np.sort(decided.to_numpy("datetime64[us]"))
+    share = max(HOLDOUT, min(0.4, JUDGES / len(at)))
     late, early, fifth = (
-        pd.Timestamp(at[int(share * (len(at) - 1))], tz="UTC") for share in (0.6, 0.92, 0.8)
+        pd.Timestamp(at[int(place * (len(at) - 1))], tz="UTC")
+        for place in (0.6, 0.92 - share + HOLDOUT, 1 - share)
     )
-    ideal = since + (until - since) * (1 - HOLDOUT)
+    ideal = since + (until - since) * (1 - share)
     found = min(max(ideal, late), early).floor("D")
     found = found if since < found < until else fifth.floor("h")
     return found if since < found else since + (until - since) / 2
@@ -182,6 +191,18 @@ def _guessing(found: Guess, train: pd.Series) -> tuple[float, float]:
         loss = -(share * np.log(share) + (1 - share) * np.log(1 - share))
         return float(loss), float(np.sqrt(share * (1 - share)))
     return float((train - train.mean()).abs().mean()), float(train.std())
+
+
+def _naive(found: Guess, train: pd.Series, holdout: pd.Series, decided: pd.Series) -> float:
+    """What the holdout loses by a naive guess: one for all rows, from those that train or their newest."""
+    newest = train[decided[train.index].rank(pct=True) > 0.8]
+    known = [train, newest] if found.time and len(newest) >= TRAIN_MIN else [train]
+    if found.task == "regression":
+        guesses = [one for labels in known for one in (labels.mean(), labels.median())]
+        return float(min((holdout - one).abs().mean() for one in guesses))
+    kinds, at = max(2, len(found.classes)), holdout.astype("int64")
+    shares = [np.bincount(labels.astype("int64"), minlength=kinds) + 1.0 for labels in known]  # none is never
+    return float(min(-np.log((share / share.sum())[at]).mean() for share in shares))
 
 
 def _model(found: Guess, train: pd.Series) -> dict[str, float]:

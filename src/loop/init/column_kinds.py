@@ -7,15 +7,39 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from loop.kit.sources import FALSE, TRUE, Kind, typed
+from loop.kit.sources import FALSE, QUARTERS, TRUE, Kind, typed
 
-DATES = ("ISO8601", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y")
-CLOCKS = ("", " %H:%M", " %H:%M:%S")
-PERSONAL = re.compile(
-    r"(^|_)(e?mail|phone|mobile|tel|(first|last|sur|full)_?name|name|street|address|iban|ssn|passport|birth|dob|ip)(_|$)"
+DATES = (
+    *(
+        "ISO8601",
+        "%d.%m.%Y",
+        "%d/%m/%Y",
+        "%m/%d/%Y",
+        "%Y/%m/%d",
+        "%d-%m-%Y",
+        "%d.%m.%y",
+        "%d/%m/%y",
+        "%m/%d/%y",
+    ),
+    *("%b %d %Y", "%b %d, %Y", "%d %b %Y", "%b-%d-%Y", "%d-%b-%Y", "%d-%b-%y", "%b %Y", "%b-%Y"),
+    *("%B %d %Y", "%B %d, %Y", "%d %B %Y", "%B %Y"),
 )
+CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+OF_TIME = re.compile(
+    r"(^|_)(date|time|timestamp|datetime|day|month|year|quarter|week|period|datum|jahr|monat)(_|$)"
+)
+DATED = re.compile(r"(^|_)(date|timestamp|datetime|datum)(_|$)")
+PERSONAL = re.compile(
+    r"(^|_)(e?mail|phone|mobile|tel|(first|last|sur|full|user|customer)_?name|street|address|iban|ssn|passport|birth|dob|ip)(_|$)"
+)
+NAME = re.compile(r"(^|_)name(_|$)")
 MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 CODE = re.compile(r"(^|_)(id|code|zip|postcode|plz|type|class|category|group|no|nr)(_|$)")
+CURRENCY = "[$€£¥]|USD|EUR|GBP|CHF|JPY"
+NUMBER = re.compile(
+    rf"[+-]?((?:(?:{CURRENCY})\s?)?)[+-]?(\d[\d.,' ]*?)(\s?[^\d\s.,][^\d.,]{{0,11}})?"
+)  # with its unit
+ID = re.compile(r"id(_|$)|(^|_)(no|nr|num|number|code|key|index|row)(_|$)")
 COMPACT = r"(19|20)\d{6}"  # a day as 20240131
 NESTED = {"ndarray": "lists", "list": "lists", "tuple": "lists", "dict": "records", "bytes": "bytes"}
 EXACT = 2**53  # from which on a number loses digits
@@ -30,9 +54,11 @@ class Column:
     kind: Kind
     values: pd.Series = field(repr=False)
     decimal: str = "."
+    form: str = ""  # how numbers are written that are more than digits
     dates: str = "ISO8601"
     zoned: bool = False  # whether its instants name their zone
     odd: tuple[str, ...] = ()  # values that are not of the kind of nearly all others
+    other_dates: str = ""  # a second way to read its dates, which fits as well
     bare: int = 0  # how many of its instants name no zone, where others do
     unusable: str = ""  # why nothing can be made of its values
 
@@ -62,7 +88,8 @@ class Column:
     @property
     def personal(self) -> bool:
         """Whether it names a person, by its own name or by its values."""
-        if PERSONAL.search(self.name):
+        many = self.distinct > min(FEW, len(self.values) / 2)  # what repeats, as of a region, names no person
+        if PERSONAL.search(self.name) or (NAME.search(self.name) and many):
             return self.kind == "text"
         some = self.values.dropna().head(200) if self.kind == "text" else pd.Series([], dtype="str")
         return len(some) > 0 and bool(some.map(lambda text: bool(MAIL.fullmatch(text))).mean() > 0.5)
@@ -70,11 +97,16 @@ class Column:
 
 def every(frame: pd.DataFrame, zone: str) -> dict[str, Column]:
     """Each column of a frame, by name; those without any value are left out."""
-    return {str(name): of(str(name), frame[name], zone) for name in frame if frame[name].notna().any()}
+    known = [str(name) for name in frame if frame[name].notna().any()]
+    found = {name: of(name, frame[name], zone) for name in known}
+    if not any(one.decimal == "," for one in found.values()):
+        return found
+    unsure = [name for name, one in found.items() if one.form == "#,###"]  # 1,250 may be a thousand or one
+    return found | {name: of(name, frame[name], zone, commas=True) for name in unsure}
 
 
-def of(name: str, values: pd.Series, zone: str) -> Column:
-    """What a column holds."""
+def of(name: str, values: pd.Series, zone: str, *, commas: bool = False) -> Column:
+    """What a column holds; `commas` says that a comma alone stands before decimals."""
     if isinstance(values.dtype, pd.CategoricalDtype):
         of = values.cat.categories.dtype
         if values.isna().any() and not pd.api.types.is_string_dtype(of) and of.kind in "iub":
@@ -87,7 +119,7 @@ def of(name: str, values: pd.Series, zone: str) -> Column:
     plain = values.dropna()
     if not plain.map(lambda one: isinstance(one, str)).all():
         return _objects(name, values, zone)
-    return next(_read(name, values, plain.astype("str"), zone))
+    return next(_read(name, values, plain.astype("str"), zone, commas=commas))
 
 
 def _stored(name: str, values: pd.Series, zone: str) -> Column:
@@ -136,7 +168,7 @@ def _objects(name: str, values: pd.Series, zone: str) -> Column:
     return Column(name, "text", values.astype("str").mask(values.isna()))
 
 
-def _read(name: str, values: pd.Series, plain: pd.Series, zone: str) -> Iterator[Column]:
+def _read(name: str, values: pd.Series, plain: pd.Series, zone: str, *, commas: bool) -> Iterator[Column]:
     """What texts are, the first of these that all of them are; in the end, texts."""
     lower = plain.str.lower()
     truths = lower.isin([*TRUE, *FALSE]).all() and not lower.isin(("0", "1")).all()
@@ -144,9 +176,11 @@ def _read(name: str, values: pd.Series, plain: pd.Series, zone: str) -> Iterator
         yield Column(name, "flag", typed("flag", values))
     if _days(plain):
         yield Column(name, "instant", typed("instant", values, dates="%Y%m%d", zone=zone), dates="%Y%m%d")
+    if plain.str.fullmatch(r"\d{4}\W?Q[1-4]").all():
+        yield Column(name, "instant", typed("instant", values, dates=QUARTERS, zone=zone), dates=QUARTERS)
     for decimal in (".", ","):
         numbers = pd.to_numeric(plain.str.replace(decimal, "."), errors="coerce")
-        if decimal == "," and plain.str.contains(r"\.").any():
+        if decimal == "," and (plain.str.contains(r"\.").any() or (_grouped(plain, ",") and not commas)):
             continue
         good = numbers.notna() & np.isfinite(numbers)
         if good.all():
@@ -154,11 +188,21 @@ def _read(name: str, values: pd.Series, plain: pd.Series, zone: str) -> Iterator
         elif good.mean() >= 0.95 and not plain[~good].str.fullmatch(r"\d.*").any():
             odd = tuple(sorted(plain[~good].unique())[:3])
             yield Column(name, "text", values, odd=odd)
-    for dates in _formats(plain):
-        instants = typed("instant", values, dates=dates, zone=zone)
-        zoned = plain.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True)
+    numeric = plain.str.fullmatch(NUMBER)
+    if numeric.mean() >= 0.95 and (form := _form(plain[numeric], commas=commas)):
+        if numeric.all():
+            yield Column(name, "number", typed("number", values, form=form), form=form)
+        elif not plain[~numeric].str.match(r"\d").any():
+            yield Column(name, "text", values, odd=tuple(sorted(plain[~numeric].unique())[:3]))
+    if forms := list(_formats(plain)):
+        ways = {form: typed("instant", values, dates=form, zone=zone) for form in forms[:2]}
+        dates = next((form for form, at in ways.items() if at.dropna().is_monotonic_increasing), forms[0])
+        other = next((form for form, at in ways.items() if not at.equals(ways[dates])), "")
+        zoned = plain.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True) & (dates == "ISO8601")
         bare = int((~zoned).sum()) if zoned.any() else 0
-        yield Column(name, "instant", instants, dates=dates, zoned=bool(zoned.any()), bare=bare)
+        yield Column(
+            name, "instant", ways[dates], dates=dates, other_dates=other, zoned=bool(zoned.any()), bare=bare
+        )
     yield Column(name, "text", values.astype("str").mask(values.isna()))
 
 
@@ -173,6 +217,60 @@ def _number(name: str, values: pd.Series, decimal: str) -> Column:
         if written:
             return Column(name, "whole", numbers.astype("int64"))
     return Column(name, "number", numbers, decimal)
+
+
+def _form(plain: pd.Series, *, commas: bool) -> str:
+    """How numbers are written that are more than digits, as "$#,###.#" or "# %"; else nothing."""
+    parts = plain.str.extract(rf"^{NUMBER.pattern}$").fillna("")
+    if any(parts[at].nunique() > 1 for at in (0, 2)):
+        return ""
+    before, behind = parts[0].iloc[0], parts[2].iloc[0]
+    separated = _separated(parts[1], commas=commas)
+    form = "" if separated is None else f"{before}#{separated}{behind}"
+    try:
+        typed("number", plain, form=form)
+    except ValueError:
+        return ""
+    return "" if form == "#" else form
+
+
+def _separated(digits: pd.Series, *, commas: bool) -> str | None:
+    """The signs within numbers: of thousands, of decimals, both or none; None where they have no order."""
+    signs = sorted(set("".join(digits)) - set("0123456789"))
+    if digits.str.match(r"0\d").any() or len(signs) > 2:
+        return None
+    if len(signs) == 2:
+        last = [digits[digits.map(lambda one: set(signs) <= set(one))].str.rfind(sign) for sign in signs]
+        point = signs[int((last[1] > last[0]).all())]
+        return f"{signs[1 - signs.index(point)]}###{point}#"
+    if not signs:
+        return ""
+    (sign,) = signs
+    if (
+        _grouped(digits, sign)
+        and not (sign == "," and commas)
+        and (sign != "." or digits.str.count(r"\.").max() > 1)
+    ):
+        return f"{sign}###"
+    return f"{sign}#" if sign in ".," else None
+
+
+def _grouped(digits: pd.Series, sign: str) -> bool:
+    """Whether a sign stands before three digits wherever it does, as in 1,200: of thousands, it seems."""
+    cut = digits[digits.str.contains(sign, regex=False)]
+    return len(cut) > 0 and bool(
+        cut.str.fullmatch(rf"[+-]?[1-9]\d{{0,2}}(?:{re.escape(sign)}\d{{3}})+").all()
+    )
+
+
+def counts(one: Column) -> bool:
+    """Whether whole numbers are all of a stretch, or nearly."""
+    return bool(one.values.max() - one.values.min() < 1.1 * len(one.values))
+
+
+def named_id(one: Column) -> bool:
+    """Whether a column is called as what names a row."""
+    return bool(ID.search(one.name))
 
 
 def _is_code(name: str, values: pd.Series) -> bool:

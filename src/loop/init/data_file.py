@@ -110,6 +110,12 @@ def _csv(path: Path, parts: list[Path]) -> DataFile:
     first = _header(parts[0], encoding, sign)
     if not first:
         raise LoopError(f"{parts[0]} holds no row", "rows, one per request", "look at the file")
+    if len(first) == 1 and len(first[0].split()) > 1:
+        raise LoopError(
+            f"{parts[0]} has one column alone: {first[0]}",
+            "commas, semicolons, tabs or bars between columns",
+            "save it so, or rename the column if it is one",
+        )
     names = named(path, first)
     frames = []
     for part in parts:

@@ -32,7 +32,7 @@ def guess(data: DataFile, options: Options) -> Guess:
     left, suspected = left_out.unusable(data, found, label, time, known, key, options)
     fixed = {label.name, *([time.name] if time else []), *([known] if known else []), *key}
     inputs = [name for name in found if name not in fixed and name not in left]
-    for name, reason in left_out.give_away(found, label, task, positive, inputs).items():
+    for name, reason in left_out.give_away(found, label, task, positive, inputs, suspected).items():
         left[name] = reason
         inputs.remove(name)
     if not inputs and time is None:
@@ -81,7 +81,7 @@ def _key(
     ]:
         said.append(Said(f"key: {named[0].name}", "it has a different value in each row", "sure", "--key"))
         return (named[0].name,)
-    if counted := [one for one in alone if one.kind == "whole" and _counts(one)]:
+    if counted := [one for one in alone if one.kind == "whole" and column_kinds.counts(one)]:
         reason = "it counts the rows: a different whole number in each"
         said.append(Said(f"key: {counted[0].name}", reason, "likely", "--key"))
         return (counted[0].name,)
@@ -112,8 +112,3 @@ def _one_part_each(
                 "name another, or leave an option out (without --key the number of the row is the key)",
             )
         of[name] = part
-
-
-def _counts(one: Column) -> bool:
-    """Whether whole numbers are all of a stretch, or nearly."""
-    return bool(one.values.max() - one.values.min() < 1.1 * len(one.values))

@@ -15,6 +15,8 @@ from loop.kit.models import Task
 
 NUMBERS_MAX = 60  # of which pairs are summed, to see whether two of them are the label
 SAMPLE = 20_000
+TREND = 0.8  # rank correlation of label and time from which on rows to come are unlike those that train
+SURE, MUCH = 0.999, 0.97  # of what a column tells alone: it is the label; it may be
 
 
 def unusable(
@@ -32,24 +34,45 @@ def unusable(
     fixed = {label.name, known, *key, *([time.name] if time else [])}
     named = {column(found, name, "--leave-out").name for name in options.leave_out}
     for one in found.values():
-        if one.name in fixed:
-            continue
-        if reason := "as you said" if one.name in named else one.unusable or _useless(one):
+        reason = "as you said" if one.name in named else one.unusable or _useless(one)
+        if reason and one.name not in fixed:
             left[one.name] = reason
-        if one.odd:
-            suspected.append(f"{one.name}: nearly all are numbers, but not {', '.join(map(repr, one.odd))}")
-        if form := which_time.since_1970(one):
-            suspected.append(f"{one.name}: it looks like {form} since 1970, and is taken for a number")
+        suspected += [f"{one.name}: {odd}" for odd in _odd(one, data)]
+        if time is None and options.time is None and (hint := which_time.may_be(one, data)):
+            suspected.append(f"{one.name}: {hint}")
     if time is not None and time.bare:
         suspected.append(f"{time.name}: {time.bare:,} rows name no zone, others do; they are taken as UTC")
     if time is not None and (holes := which_time.holes(time)):
         suspected.append(holes)
+    if time is not None and label.kind in ("number", "whole") and label.distinct > 2:
+        both = pd.DataFrame({"at": time.values, "label": label.values}).dropna().rank()
+        if abs(goes := float(both["at"].corr(both["label"]))) > TREND:
+            way = "rises" if goes > 0 else "falls"
+            far = "a model knows no value beyond those that trained: predict the change since the one before"
+            suspected.append(f"{label.name}: it {way} as time goes on (rank correlation {goes:+.2f}); {far}")
     if twice := int(pd.DataFrame({one.name: one.values for one in found.values()}).duplicated().sum()):
-        suspected.append(f"{twice:,} rows are the same as an earlier one in every column")
+        rows = "1 row is" if twice == 1 else f"{twice:,} rows are"
+        judged = "" if time else "; where one trains and one judges, a model looks better than it is"
+        suspected.append(f"{rows} the same as an earlier one in every column{judged}")
     if missing := int(label.values.isna().sum()):
         none = f"{label.name}: {missing:,} rows have no label (nothing, or such as NA and None)"
         suspected.append(f"{none}; they are scored, and train nothing")
     return left, suspected
+
+
+def _odd(one: Column, data: DataFile) -> list[str]:
+    """How a column is read, where it might be read otherwise."""
+    odd = [f"nearly all are numbers, but not {', '.join(map(repr, one.odd))}"] if one.odd else []
+    if one.other_dates:
+        at = int(one.values.argmax())
+        read = f"{data.frame[one.name].iloc[at]!r} is {one.values.iloc[at]:%Y-%m-%d}"
+        odd.append(f"read as {one.dates}, {read}; {one.other_dates} would fit as well")
+    if one.form:
+        at = int(one.values.abs().argmax())
+        odd.append(f"a number: {data.frame[one.name].iloc[at]!r} is {one.values.iloc[at]:.15g}")
+    if form := which_time.since_1970(one):
+        odd.append(f"it looks like {form} since 1970, and is taken for a number")
+    return odd
 
 
 def _useless(one: Column) -> str:
@@ -62,19 +85,24 @@ def _useless(one: Column) -> str:
         return "it looks personal: what is not needed is not kept"
     if one.kind == "instant":
         return "another time: a model would need what it is relative to"
-    if one.prose:
-        return "free text"
-    each = one.kind in ("text", "whole") and one.distinct == len(one.values) and len(one.values) > FEW_ROWS
-    return "another value in each row: it names the row" if each else ""
+    each = one.distinct == len(one.values) > FEW_ROWS
+    named = one.kind == "whole" and (column_kinds.named_id(one) or column_kinds.counts(one))
+    names = each and (one.kind == "text" or named)
+    return "free text" if one.prose else "another value in each row: it names the row" if names else ""
 
 
 FEW_ROWS = 50  # up to which a number may differ in each row by itself
 
 
 def give_away(
-    found: dict[str, Column], label: Column, task: Task, positive: str | None, inputs: Sequence[str]
+    found: dict[str, Column],
+    label: Column,
+    task: Task,
+    positive: str | None,
+    inputs: Sequence[str],
+    suspected: list[str],
 ) -> dict[str, str]:
-    """Inputs that are the label in other words: alone, or two of them added up."""
+    """Inputs that are the label in other words: alone, or two of them; what nearly is one is suspected."""
     rows = label.values.notna()
     truth = label.values[rows]
     if task == "binary":
@@ -85,39 +113,82 @@ def give_away(
     given: dict[str, str] = {}
     numbers: dict[str, np.ndarray] = {}
     for name in inputs:
-        one = found[name]
-        values = one.values[rows].head(SAMPLE)
+        one, values = found[name], found[name].values[rows].head(SAMPLE)
         if one.kind in ("number", "whole", "flag"):
             numbers[name] = values.to_numpy(np.float64, na_value=np.nan)
-            if _tells(numbers[name], truth.to_numpy(), task):
-                given[name] = f"it gives {label.name} away: alone it tells nearly every row"
-        elif one.distinct <= column_kinds.FEW and task != "regression":
-            usual = truth.groupby(values.fillna("").to_numpy()).transform(lambda one: one.mode().iloc[0])
-            wrong, without = (
-                int(np.not_equal(truth, guessed).sum()) for guessed in (usual, truth.mode().iloc[0])
-            )
-            if wrong <= min(0.001 * len(truth), 0.01 * without):
-                given[name] = f"it gives {label.name} away: each of its values has one label"
+        elif one.distinct <= column_kinds.FEW and task != "regression" and _one_label_each(values, truth):
+            given[name] = f"it gives {label.name} away: each of its values has one label"
+    told = {name: _told(values, truth.to_numpy(), task) for name, values in numbers.items()}
+    alone = f"it gives {label.name} away: alone it tells nearly every row"
+    given |= {name: alone for name, share in told.items() if share > SURE}
     if task == "regression":
-        for (first, left), (second, right) in combinations(list(numbers.items())[:NUMBERS_MAX], 2):
-            if np.allclose(left + right, truth, rtol=1e-9, atol=1e-9, equal_nan=True):
-                reason = f"it gives {label.name} away: {label.name} = {first} + {second}"
-                given |= {first: reason, second: reason}
+        given |= _two_that_make(label, truth.to_numpy(), list(numbers.items())[:NUMBERS_MAX])
+    near = [name for name, share in told.items() if MUCH < share <= SURE and name not in given]
+    each = [
+        name
+        for name in told
+        if name not in (*given, *near)
+        and found[name].kind == "whole"
+        and found[name].distinct == len(found[name].values) > FEW_ROWS
+    ]
+    for names, words in (
+        (near, f"alone it tells {label.name} in most rows: is it known before the label?"),
+        (each, "another value in each row: leave it out if it only names the row"),
+    ):
+        if names:
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            suspected.append(f"{', '.join(names[:3])}{more}: {words}")
     return given
 
 
-def _tells(values: np.ndarray, truth: np.ndarray, task: Task) -> bool:
+def _one_label_each(values: pd.Series, truth: pd.Series) -> bool:
+    """Whether nearly all rows of one value have one label, and that says more than the usual label does."""
+    usual = truth.groupby(values.fillna("").to_numpy()).transform(lambda one: one.mode().iloc[0])
+    wrong, without = (int(np.not_equal(truth, guessed).sum()) for guessed in (usual, truth.mode().iloc[0]))
+    return wrong <= min(0.001 * len(truth), 0.01 * without)
+
+
+def _two_that_make(
+    label: Column, truth: np.ndarray, numbers: Sequence[tuple[str, np.ndarray]]
+) -> dict[str, str]:
+    """Pairs of columns of which the label is the sum, difference, product or ratio."""
+    given: dict[str, str] = {}
+    for first, second in combinations(numbers, 2):
+        if made := _made_of(first, second, truth):
+            reason = f"it gives {label.name} away: {label.name} = {made}"
+            given |= {first[0]: reason, second[0]: reason}
+    return given
+
+
+def _made_of(first: tuple[str, np.ndarray], second: tuple[str, np.ndarray], truth: np.ndarray) -> str:
+    """How two columns make the label, as a + b; nothing where they do not."""
+    for sign, way in (("+", np.add), ("*", np.multiply), ("-", np.subtract), ("/", np.divide)):
+        for (one, a), (other, b) in ((first, second), (second, first)):
+            with np.errstate(all="ignore"):
+                start = way(a[:FEW_ROWS], b[:FEW_ROWS])  # most pairs fail on the first rows
+                if _same(start, truth[:FEW_ROWS]) and _same(way(a, b), truth):
+                    return f"{one} {sign} {other}"
+    return ""
+
+
+def _same(made: np.ndarray, truth: np.ndarray) -> bool:
+    known = np.isfinite(made)
+    return bool(known.mean() > 0.9 and np.allclose(made[known], truth[known], rtol=1e-9, atol=1e-9))
+
+
+def _told(values: np.ndarray, truth: np.ndarray, task: Task) -> float:
+    """What a number tells of the label alone, from 0 to 1: pairs put in order, or a rank correlation."""
     known = np.isfinite(values)
     if known.mean() < 0.9 or len(np.unique(values[known])) < 2:
-        return False
+        return 0.0
     ranks = pd.Series(values[known]).rank().to_numpy()
     if task == "regression":
         of_truth = pd.Series(truth[known]).rank().to_numpy()
-        return bool(abs(np.corrcoef(ranks, of_truth)[0, 1]) > 0.999)
+        return float(abs(np.corrcoef(ranks, of_truth)[0, 1]))
     if task == "multiclass":  # in the order of values, a class is one run of rows
         changes = int((np.diff(truth[known][np.argsort(ranks, kind="stable")]) != 0).sum())
-        return bool(changes < len(np.unique(truth)) + 0.001 * known.sum())
+        return float(changes < len(np.unique(truth)) + 0.001 * known.sum())
     ones = truth[known] == 1
     pairs = ones.sum() * (~ones).sum()
     won = ranks[ones].sum() - ones.sum() * (ones.sum() + 1) / 2
-    return bool(pairs) and max(won / pairs, 1 - won / pairs) > 0.999
+    return float(max(won / pairs, 1 - won / pairs)) if pairs else 0.0

@@ -101,6 +101,7 @@ def _source(found: Guess, place: Path | None) -> dict[str, Any]:
     written = {name: found.data.names.get(one, one) for name, one in plain.items()}
     shown = [found.columns[one] for one in plain.values() if one in found.columns]
     forms = {name: found.columns[one].dates for name, one in plain.items() if one in found.columns}
+    numbers = {name: found.columns[one].form for name, one in plain.items() if one in found.columns}
     if found.time:
         forms["decided_at"] = found.time.dates
     dialect: dict[str, Any] = {
@@ -109,6 +110,7 @@ def _source(found: Guess, place: Path | None) -> dict[str, Any]:
         "decimal": "," if any(one.decimal == "," for one in shown) else None,
         "encoding": found.data.encoding if found.data.texts and found.data.encoding != "utf-8-sig" else None,
         "dates": {name: form for name, form in forms.items() if form != "ISO8601"},
+        "forms": {name: form for name, form in numbers.items() if form and kinds[name] == "number"},
         "zone": found.zone if found.time and not found.time.zoned and found.zone != "UTC" else None,
         "row": "row" if found.row else None,
     }
@@ -353,12 +355,12 @@ def _params(found: Guess, n: Numbers, called: Names) -> dict[str, Any]:
         "until": f"{n.until:{ISO}}",
         "as_of": f"{n.as_of:{ISO}}",
         "decided_from": f"{n.since - pd.Timedelta(days=366):{ISO}}",
-        "rows_min": max(20, min(1000, n.holdout_rows // 2)),
+        "rows_min": max(cautious.HOLDOUT_MIN, min(1000, n.holdout_rows // 2)),
         "cluster_reason": reasons[n.cluster],
         "slice_rows_min": max(20, min(100, n.holdout_rows // 20)),
-        "holdout_rows_min": max(10, n.holdout_rows // 2),
+        "holdout_rows_min": max(cautious.HOLDOUT_MIN, n.holdout_rows // 2),
         "slice_margin": two(5 * n.margin),
-        "minimum": two(n.guess_loss * 1.02),
+        "minimum": float(f"{n.naive_loss:.4g}"),
         "golden_min": 3,
         "direction": f"{strongest[0].name} and the label have a rank correlation of {strongest[1]:+.2f}"
         if strongest

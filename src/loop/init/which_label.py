@@ -13,7 +13,25 @@ from loop.kit.models import Task
 from loop.kit.sources import typed
 
 LABELS = ("label", "target", "y", "outcome", "class", "churn", "churned", "default", "fraud", "clicked")
-YES = ("yes", "true", "1", "1.0", "y", "t", "positive", "pos", "bad", "churned", "default", "fraud", "won")
+YES = (
+    "yes",
+    "true",
+    "1",
+    "1.0",
+    "y",
+    "t",
+    "positive",
+    "pos",
+    "bad",
+    "ja",
+    "j",
+    "oui",
+    "si",
+    "churned",
+    "default",
+    "fraud",
+    "won",
+)
 CLASSES_MAX = 100
 CLASS_NAMES = ("class", "label", "target", "category", "species", "type", "kind")
 FEW_NUMBERS = 20  # different whole numbers up to which a label may be classes

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from loop.base.errors import LoopError, UsageError
+from loop.init import column_kinds
 from loop.init.column_kinds import Column
 from loop.init.data_file import DataFile
 from loop.init.guessed import Options, Said, column
@@ -89,6 +90,19 @@ def since_1970(one: Column) -> str:
     return next((form for form, of in IN_2001.items() if values.between(of, 2.1 * of).all()), "")
 
 
+def may_be(one: Column, data: DataFile) -> str:
+    """What says that a column holds times, where it is not taken for one; nothing where nothing does."""
+    if not column_kinds.OF_TIME.search(one.name) or one.kind in ("instant", "flag") or one.missing:
+        return ""
+    if one.kind == "whole" and _numbered(one, data.frame[one.name], Options()) is not None:
+        return f"it may say when rows came: --time {one.name} holds out the newest ones, not any"
+    first = data.frame[one.name].iloc[0]
+    dated = one.kind == "text" and one.values.str.contains(r"\d").all()
+    if dated or (column_kinds.DATED.search(one.name) and one.kind == "whole"):
+        return f"it is called a time, and {first!r} is in no form of one: write it as 2024-05-31"
+    return ""
+
+
 def zone(time: Column, options: Options, said: list[Said]) -> None:
     """Say which zone is taken for times that name none."""
     if not time.zoned and options.zone is None:
@@ -121,11 +135,15 @@ def known(
     return None, step
 
 
+def gap(time: Column) -> pd.Timedelta:
+    """How far rows of different times are apart, in the middle."""
+    gaps = np.diff(np.unique(time.values.to_numpy("datetime64[s]")))
+    return pd.Timedelta(np.median(gaps)) if len(gaps) else pd.Timedelta(days=1)
+
+
 def unit(time: Column) -> pd.Timedelta:
     """How fine the times are: an hour, a day, or what lies between most."""
-    at = np.unique(time.values.to_numpy("datetime64[s]"))
-    gaps = np.diff(at) / np.timedelta64(1, "h")
-    step = float(np.median(gaps)) if len(gaps) else 24.0
+    step = gap(time) / pd.Timedelta(hours=1)
     for hours in (1, 24, 7 * 24, 31 * 24, 92 * 24):
         if step <= hours:
             return pd.Timedelta(hours=hours)

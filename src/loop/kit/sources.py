@@ -20,6 +20,7 @@ Kind = Literal["number", "whole", "text", "flag", "instant"]
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
 PARQUET = (".parquet", ".pq")
 TRUE, FALSE = ("true", "yes", "y", "t", "1", "1.0"), ("false", "no", "n", "f", "0", "0.0")
+QUARTERS = "quarters"  # of dates as 2024Q1
 SINCE_1970 = " since 1970"  # of counted times, behind the name of a unit
 MICROSECONDS = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1, "nanoseconds": 1e-3}
 DECIDED_AT, KNOWN_AT = "decided_at", "label_known_at"
@@ -28,6 +29,7 @@ EPOCH = pd.Timestamp("2000-01-01", tz="UTC")  # of rows that have no time
 DAYS = pd.Timedelta(days=2)  # that an unknown clock may be off
 FILE_DATABASES = ("duckdb", "sqlite")
 PARTS = 100  # days over which they are spread by the hash of their key
+FORM = re.compile(r"([^#]*)#(?:(\D)###)?(?:([.,])#)?([^#]*)")  # before, thousands, decimal sign, behind
 
 
 class SourceError(ValueError):
@@ -40,8 +42,9 @@ class Files:
 
     `columns` gives the kind of each column by its name here, `names` its name in the files where it differs.
     `row` names a column that is the number of the row. The rest says how texts are read: `dates` gives the
-    format of each column that is not ISO 8601 (of strptime, or "seconds since 1970"), `zone` where times
-    without one are at home.
+    format of each column that is not ISO 8601 (of strptime, "quarters" as 2024Q1, or "seconds since 1970"),
+    `zone` where times without one are at home, `forms` how numbers of a column are written that are more
+    than digits, such as "$#,###.#" or "# %".
     """
 
     pattern: str
@@ -53,6 +56,7 @@ class Files:
     dates: Mapping[str, str] = field(default_factory=dict)
     zone: str = "UTC"
     row: str | None = None
+    forms: Mapping[str, str] = field(default_factory=dict)
 
     def read(self) -> pd.DataFrame:
         """All rows: float64, int64, str, bool and datetime64[us, UTC]. Raises SourceError."""
@@ -95,6 +99,7 @@ class Query:
     decimal: str = "."
     dates: Mapping[str, str] = field(default_factory=dict)
     zone: str = "UTC"
+    forms: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, since: pd.Timestamp | None = None, until: pd.Timestamp | None = None) -> pd.DataFrame:
         """All rows, or those decided within two days of [since, until): as in `Files`. Raises SourceError."""
@@ -164,15 +169,21 @@ def _declared(of: "Files | Query", frame: pd.DataFrame, where: str) -> pd.DataFr
     made = {}
     for name, kind in of.columns.items():
         try:
-            form = of.dates.get(name, "ISO8601")
-            made[name] = typed(kind, frame[name], decimal=of.decimal, dates=form, zone=of.zone)
+            dates, form = of.dates.get(name, "ISO8601"), of.forms.get(name, "")
+            made[name] = typed(kind, frame[name], decimal=of.decimal, dates=dates, zone=of.zone, form=form)
         except (ValueError, TypeError, OverflowError) as error:
             raise SourceError(f"column {name} of {where} is not all {kind}: {error}") from None
     return pd.DataFrame(made)
 
 
 def typed(
-    kind: Kind, values: pd.Series, *, decimal: str = ".", dates: str = "ISO8601", zone: str = "UTC"
+    kind: Kind,
+    values: pd.Series,
+    *,
+    decimal: str = ".",
+    dates: str = "ISO8601",
+    zone: str = "UTC",
+    form: str = "",
 ) -> pd.Series:
     """Values, texts or of a file's own types, as a column of a kind. Raises ValueError where they are not."""
     if isinstance(values.dtype, pd.CategoricalDtype):
@@ -183,7 +194,7 @@ def typed(
         return _texts(values)
     if kind == "flag":
         return _flags(values)
-    numbers = _numbers(values, decimal)
+    numbers = _numbers(_digits(values, form) if form else values, decimal)
     if kind == "number":
         return numbers
     if numbers.isna().any() or (numbers % 1 != 0).any():
@@ -199,6 +210,22 @@ def _plain(values: pd.Series) -> pd.Series:
 
 def _is_text(values: pd.Series) -> bool:
     return pd.api.types.is_string_dtype(values.dtype) or values.dtype == object
+
+
+def _digits(values: pd.Series, form: str) -> pd.Series:
+    """Numbers as plain digits, of texts that are written in a form. Raises ValueError for one that is not."""
+    parts = FORM.fullmatch(form)
+    if parts is None:
+        raise ValueError(f"{form!r} is no form such as '$#,###.#' or '# %'")
+    before, thousands, sign, behind = (re.escape(part) for part in parts.groups(""))
+    whole = rf"\d{{1,3}}(?:{thousands}\d{{3}})*" if thousands else r"\d+"
+    broken = rf"(?:{sign}(\d+))?" if sign else "()"
+    texts = _plain(values)
+    found = texts.str.extract(rf"^([+-]?){before}([+-]?)({whole}){broken}{behind}$")
+    if (odd := texts[found[2].isna() & texts.notna()]).size:
+        raise ValueError(f"{odd.iloc[0]!r} is not written as {form!r}")
+    digits = found[2].str.replace(r"\D", "", regex=True) + "." + found[3].fillna("")
+    return found[0].fillna("") + found[1].fillna("") + digits
 
 
 def _numbers(values: pd.Series, decimal: str) -> pd.Series:
@@ -234,6 +261,10 @@ def _instants(values: pd.Series, dates: str, zone: str) -> pd.Series:
     if dates.endswith(SINCE_1970):
         counts = _numbers(values, ".") * MICROSECONDS[dates.removesuffix(SINCE_1970)]
         found = pd.to_datetime(counts.round().astype("Int64"), unit="us", utc=True)
+    elif dates == QUARTERS:
+        starts = _plain(values).str.replace(r"^(\d{4})\W?Q([1-4])$", r"\1-\2", regex=True)
+        months = starts.map(lambda at: f"{at[:5]}{3 * int(at[5:]) - 2}", na_action="ignore")
+        found = _at_home(pd.to_datetime(months, format="%Y-%m"), zone)
     elif isinstance(values.dtype, pd.DatetimeTZDtype):
         found = values.dt.tz_convert("UTC")
     elif pd.api.types.is_datetime64_dtype(values.dtype):

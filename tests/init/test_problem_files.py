@@ -1,0 +1,62 @@
+"""What `loop init` read from a file, the source that it writes reads as well."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from loop.init import data_file, problem_files
+from loop.init.guess import guess
+from loop.init.guessed import Options
+
+RNG = np.random.default_rng(1)
+DAYS = pd.date_range("2023-01-30", periods=120, freq="D")
+
+
+@pytest.mark.parametrize(
+    ("columns", "dialect"),
+    [
+        (
+            {
+                "Größe (m²)": [
+                    f"{at / 7:,.2f}".replace(",", "X").replace(".", ",") + " €" for at in range(120)
+                ],
+                "Studiert?": ["J", "N"] * 60,
+                "Datum": DAYS.strftime("%d.%m.%y"),
+                "y": [f"{at:.3f}".replace(".", ",") for at in RNG.normal(size=120)],
+            },
+            {"sep": ";", "encoding": "cp1252"},
+        ),
+        (
+            {
+                "price": [f"${at * 37:,}" for at in range(120)],
+                "share": [f"{at} %" for at in range(120)],
+                "when": DAYS.strftime("%b %d, %Y"),
+                "y": [f"{at * 1000:,.0f}" for at in range(120)],
+            },
+            {"encoding": "utf-8-sig"},
+        ),
+        (
+            {
+                "quarter": [f"{1990 + at // 4}Q{at % 4 + 1}" for at in range(120)],
+                "branch": [f"{at % 9:03d}" for at in range(120)],
+                "y": RNG.normal(size=120).round(2),
+            },
+            {"sep": "\t"},
+        ),
+    ],
+    ids=["euros", "dollars", "quarters"],
+)
+def test_the_written_source_reads_what_was_guessed(tmp_path, monkeypatch, columns, dialect):
+    monkeypatch.chdir(tmp_path)
+    pd.DataFrame(columns).to_csv("some.csv", index=False, **dialect)
+    found = guess(data_file.read(Path("some.csv")), Options(label="y"))
+    assert found.time is not None
+    texts = problem_files.write(found, problem_files.names(found, None), Path("some.csv"))
+    (tmp_path / "source.py").write_text(texts["src/problem/source.py"])
+    rows = runpy.run_path(str(tmp_path / "source.py"))["FILES"].read()
+    for name in (*found.inputs, "y"):
+        assert rows[name].tolist() == found.columns[name].values.tolist(), name
+    assert rows["decided_at"].tolist() == found.time.values.tolist()
