@@ -12,7 +12,7 @@ from conftest import ROOT
 from loop.github.client import GitHub
 from loop.release import approvals
 from workflows.actions.cache.cache import entry
-from workflows.double import BOT, FORK, git
+from workflows.double import BOT, FORK, NAME, git
 from workflows.test_actions import save
 
 SET_UP = "      - uses: ./.github/actions/setup\n"
@@ -205,7 +205,9 @@ def test_a_fork_gets_comment_and_status_though_its_token_reads_only_and_nothing_
     assert "`make run`" in output
     assert "nothing is pushed to a fork" in output
     assert sly.head() == sly.sha
-    assert not [write for write in sly.writes if "graphql" in write[1] or write[0] == "PUSH"]
+    assert not [write for write in sly.writes if "graphql" in write[1]]
+    pushed = {write[1].partition(".git/")[0] for write in sly.writes if write[0] == "PUSH"}
+    assert pushed == {f"/{NAME}"}  # the count of looks, here
     assert not list(runner.folder.rglob("pwned*"))
 
 
