@@ -11,7 +11,19 @@ from markdown_it import MarkdownIt
 from conftest import ROOT
 from loop.review import review_report
 from loop.review.review_html import report as page
-from loop.review.verdict import NO_CHANGES, Change, Check, Commit, Holdout, Metric, Slice, Verdict
+from loop.review.verdict import (
+    NO_CHANGES,
+    Change,
+    Check,
+    Commit,
+    Errors,
+    ErrorSlice,
+    Holdout,
+    Metric,
+    Slice,
+    Verdict,
+    WorstRow,
+)
 
 RENDERER = MarkdownIt("gfm-like", {"html": True, "linkify": True})
 HOSTILE = "<img src=x> [a](http://evil.example) @team #1 | `x` www.evil.example **b** </details>\n## head"
@@ -47,6 +59,21 @@ def verdict(finding: str = "quiet", many: int = 2, **more) -> Verdict:
         ]
         * many,
         "slices_compared": 40,
+        "errors": Errors(
+            metric=finding,
+            rows=50,
+            share=0.3,
+            worst=[WorstRow(row=1, key={finding: finding}, loss=2.0)] * max(many, 1),
+            slices=[
+                ErrorSlice(
+                    cut=finding, name=finding, rows=100, worst=20, times=4.0, low=2.0, high=6.0, p=0.001
+                )
+            ]
+            * many,
+            found=many,
+            looked_at=90,
+            rows_min=100,
+        ),
         "checks": [
             Check(name="primary", result="fail", figure=-0.1, limit=-0.01, finding=finding, reason=finding),
             *[Check(name="size", result="pass", figure=1.0, limit=5.0, finding=finding, reason=finding)]
@@ -121,7 +148,7 @@ def test_foreign_text_is_only_words(finding):
     assert tags <= set(ours.split())
     words = re.sub(r"<code.*?</code>", "", html, flags=re.DOTALL)
     assert not re.search(r"(?<!\w)@\w|(?<!&)#\d|<[^>]*(href|src)=", words)
-    assert html.count("<details>") == html.count("</details>") == 4
+    assert html.count("<details>") == html.count("</details>") == 5
 
 
 def test_a_table_has_as_many_cells_in_each_row():
@@ -147,7 +174,14 @@ def test_the_terminal_says_the_verdict_and_its_reason_in_the_first_lines():
 
 def test_no_model_change_is_one_sentence():
     empty = {key: [] for key in ("metrics", "slices", "checks", "notes")}
-    blank = {"todo": "", "champion": "", "holdout": None, "slices_compared": 0, "changes": NO_CHANGES}
+    blank = {
+        "todo": "",
+        "champion": "",
+        "holdout": None,
+        "slices_compared": 0,
+        "changes": NO_CHANGES,
+        "errors": None,
+    }
     quiet = verdict(verdict="no model change", sentence="docs", **empty, **blank)
     text = review_report.markdown(quiet)
     assert text.startswith("## No model change: the model stays as it is\n\ndocs\n")

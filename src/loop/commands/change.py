@@ -48,6 +48,32 @@ def review(
 
 
 @commands.command()
+def compare(
+    first: Annotated[
+        str,
+        typer.Argument(
+            metavar="A",
+            help='A branch, tag or commit, "version 3" of production, or a run of MLflow by id or name.',
+        ),
+    ],
+    second: Annotated[
+        str | None, typer.Argument(metavar="[B]", help="Another; the working tree by default.")
+    ] = None,
+) -> None:
+    """Say why one model does better than another: what differs, and what it does to the scores.
+
+    Params, data and code that differ, metrics with paired intervals, slices that moved, the rows that
+    changed most with the reasons of both scores, calibration. Writes compare/report.md and
+    compare/report.html. No verdict: it exits with 0, and counts as no look.
+
+    Example: loop compare main
+    """
+    from loop.compare import two_models
+
+    raise typer.Exit(two_models.main(first, second))
+
+
+@commands.command()
 def calibrate(
     models: Annotated[
         int, typer.Option(min=40, help="Models that are trained alike; fewer are quicker, and say less.")

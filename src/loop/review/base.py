@@ -81,6 +81,19 @@ def _dirty() -> bool:
     return bool(git("status", "--porcelain", "--", ".", *others))
 
 
+def commit_named(name: str) -> str | None:
+    """The commit of a branch here or on `origin`, or of another name; a branch before a tag of its name."""
+    tried = (f"refs/heads/{name}", f"refs/remotes/origin/{name}", name)
+    return next(filter(None, map(commit_of, tried)), None)
+
+
+def near(name: str) -> str:
+    """Which branch may have been meant, as the end of a sentence; empty where none is near."""
+    branches = git("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/remotes").split()
+    found = get_close_matches(name, branches, n=1)
+    return f"; did you mean `{found[0]}`?" if found else ""
+
+
 def resolve(name: str) -> Base:
     """The base of that name: a local ref, or else the one of `origin`.
 
@@ -93,13 +106,10 @@ def resolve(name: str) -> Base:
             "the whole history",
             "`git fetch --unshallow`; in a workflow, checkout with `fetch-depth: 0`",
         )
-    tried = (f"refs/heads/{name}", f"refs/remotes/origin/{name}", name)  # a branch before a tag of its name
-    commit = next(filter(None, map(commit_of, tried)), None)
+    commit = commit_named(name)
     if commit is None:
-        branches = git("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/remotes").split()
-        near = get_close_matches(name, branches, n=1)
         raise UsageError(
-            f"--against {name}: git knows no such name" + (f"; did you mean `{near[0]}`?" if near else ""),
+            f"--against {name}: git knows no such name{near(name)}",
             "a branch, tag or commit to compare with",
             f"`git fetch origin {name}`, or name another with --against",
         )

@@ -33,11 +33,13 @@ class Champion:
     how: str
 
 
-def bring(base: Base, home: Checkout, windows: params.Windows) -> Champion:
+def bring(
+    base: Base, home: Checkout, windows: params.Windows, beside: dict[str, Any] | None = None
+) -> Champion:
     """The champion on the candidate's holdout, from the first row that it was not trained on.
 
-    `windows` are the candidate's. Raises LoopError when there is no such row, when the model
-    cannot be had or rebuilt with its hash, and when it does not score.
+    `windows` are the candidate's, `beside` its dvc.lock, this tree's by default. Raises LoopError when there
+    is no such row, when the model cannot be had or rebuilt with its hash, and when it does not score.
     """
     lock = _lock(base)
     md5 = outs(lock).get(str(MODEL))
@@ -52,7 +54,8 @@ def bring(base: Base, home: Checkout, windows: params.Windows) -> Champion:
     stored = Stored(base.commit, home.path)
     how = [] if stored.bring(MODEL) else [rebuild(home, stored, md5, base.name)]
     judged = _judged(windows, own)
-    same_data = outs(lock).get(str(RAW)) == outs(load(PIPELINE_LOCK)).get(str(RAW))
+    candidates = outs(load(PIPELINE_LOCK) if beside is None else beside)
+    same_data = outs(lock).get(str(RAW)) == candidates.get(str(RAW))
     usable = judged == own and same_data and _as_locked(home, lock)
     if usable and all(stored.bring(path) for path in (HOLDOUT, PREDICTIONS)):
         how.append("its stored predictions, made by the same code on the same data")

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype
@@ -17,7 +17,6 @@ from loop.repo.dvc_yaml import Stage
 from loop.repo.git import git
 from loop.repo.inert import inert, steers
 from loop.review.base import Base
-from loop.review.candidate import Candidate
 from loop.review.champion import Champion
 from loop.review.verdict import NO_CHANGES, Change, Changes
 from loop.settings import params, renamed
@@ -104,8 +103,18 @@ def _within(path: str, places: set[str]) -> bool:
     return not places.isdisjoint([path, path.removesuffix(".dvc"), *parents])
 
 
+class Made(Protocol):
+    """What a pipeline made: its examples of the training window, if they are known, and of the holdout."""
+
+    @property
+    def train(self) -> pd.DataFrame | None: ...  # noqa: D102
+
+    @property
+    def holdout(self) -> pd.DataFrame: ...  # noqa: D102
+
+
 def with_results(
-    found: Changes, base: Base, candidate: Candidate, champion: Champion | None, cluster: str
+    found: Changes, base: Base, candidate: Made, champion: Champion | None, cluster: str
 ) -> Changes:
     """The same with what the pipeline's results tell: data, drift of the training set, training time."""
     before = outs(base.yaml(PIPELINE_LOCK) or {}) if champion else {}
@@ -212,12 +221,12 @@ def _lines(base: Base, paths: list[str]) -> list[str]:
     return [f"{path} {counts.get(path, 'new')}" for path in paths]
 
 
-def _rows(what: str, old: pd.DataFrame | None, new: pd.DataFrame) -> list[Change]:
+def _rows(what: str, old: pd.DataFrame | None, new: pd.DataFrame | None) -> list[Change]:
     counts = [None if frame is None else f"{len(frame):,}" for frame in (old, new)]
     return [] if counts[0] == counts[1] else [Change(name=f"rows in {what}", old=counts[0], new=counts[1])]
 
 
-def _columns(champion: Champion | None, candidate: Candidate) -> list[Change]:
+def _columns(champion: Champion | None, candidate: Made) -> list[Change]:
     if champion is None:
         return []
     old, new = set(champion.examples.columns), set(candidate.holdout.columns)
@@ -226,9 +235,9 @@ def _columns(champion: Champion | None, candidate: Candidate) -> list[Change]:
     return gone + come
 
 
-def _drift(old: pd.DataFrame | None, new: pd.DataFrame, cluster: str) -> list[str]:
+def _drift(old: pd.DataFrame | None, new: pd.DataFrame | None, cluster: str) -> list[str]:
     """The three columns of the training set that moved most, by PSI; times and clusters always move."""
-    if old is None:
+    if old is None or new is None:
         return []
     still = [
         name for name in new if name in old and name != cluster and not is_datetime64_any_dtype(new[name])

@@ -7,20 +7,28 @@ import numpy as np
 from loop.base.plotting import BAND, BLUE, GREY, INK, ORANGE, canvas, picture
 from loop.data import score_columns
 from loop.review.compare import Rows, Slice
-from loop.review.verdict import Calibration, Metric, Tenth, Verdict
+from loop.review.verdict import Calibration, Metric, Tenth
 from loop.stats import paired
 from problem import metrics
 
+Names = tuple[str, str]  # of both models
 
-def draw(verdict: Verdict, rows: Rows, slices: list[Slice]) -> dict[str, str]:
+
+def draw(
+    table: list[Metric],
+    calibration: Calibration | None,
+    rows: Rows,
+    slices: list[Slice],
+    names: Names = ("champion", "candidate"),
+) -> dict[str, str]:
     """Each figure's name and its SVG: gains, clusters, slices, scores, and calibration."""
-    primary = next(metric for metric in verdict.metrics if metric.role == "primary")
+    primary = next(metric for metric in table if metric.role == "primary")
     return {
-        "gains": _gains(verdict.metrics),
-        "clusters": _clusters(primary, rows),
+        "gains": _gains(table),
+        "clusters": _clusters(primary, rows, names),
         "slices": _slices(primary, slices),
-        "scores": _scores(rows),
-        **({"calibration": _calibration(verdict.calibration)} if verdict.calibration else {}),
+        "scores": _scores(rows, names),
+        **({"calibration": _calibration(calibration, names)} if calibration else {}),
     }
 
 
@@ -46,7 +54,7 @@ def _gains(table: list[Metric]) -> str:
     return picture(svg, "gain in each judged metric with its interval, in margins")
 
 
-def _clusters(primary: Metric, rows: Rows) -> str:
+def _clusters(primary: Metric, rows: Rows, names: Names) -> str:
     """The gain within each cluster, in the primary metric."""
     clusters = rows.weight.shape[1]
     gains = paired.by_cluster(metrics.METRICS[primary.name], rows.label, rows.scores, rows.codes, clusters)
@@ -54,14 +62,14 @@ def _clusters(primary: Metric, rows: Rows) -> str:
     with canvas(10.6, 3.0, svg) as (_, axes):
         place = np.arange(clusters)
         better = gains > 0
-        axes.bar(place[better], gains[better], color=BLUE, label="candidate better")
+        axes.bar(place[better], gains[better], color=BLUE, label=f"{names[1]} better")
         axes.bar(
             place[~better],
             gains[~better],
             color="white",
             edgecolor=ORANGE,
             hatch="////",
-            label="champion better",
+            label=f"{names[0]} better",
         )
         axes.axhline(0, color=GREY, linewidth=1)
         step = max(1, clusters // 8)
@@ -89,14 +97,14 @@ def _slices(primary: Metric, slices: list[Slice]) -> str:
     return picture(svg, f"gain in {primary.title} of each slice")
 
 
-def _calibration(found: Calibration) -> str:
+def _calibration(found: Calibration, names: Names) -> str:
     svg = io.StringIO()
     with canvas(5.2, 4.2, svg) as (_, axes):
         champion, candidate = _curve(found.champion), _curve(found.candidate)
         ends = [min(champion[0][0], candidate[0][0]), max(champion[0][-1], candidate[0][-1])]
         axes.plot(ends, ends, color=GREY, linestyle="--", linewidth=1, label="perfectly calibrated")
-        axes.plot(*champion, color=ORANGE, marker="s", markersize=4, linestyle=":", label="champion")
-        axes.plot(*candidate, color=BLUE, marker="o", markersize=4, label="candidate")
+        axes.plot(*champion, color=ORANGE, marker="s", markersize=4, linestyle=":", label=names[0])
+        axes.plot(*candidate, color=BLUE, marker="o", markersize=4, label=names[1])
         axes.set(xlabel=f"mean {metrics.SCORE}", ylabel=metrics.LABEL)
         axes.legend(loc="upper left")
     return picture(svg, f"{metrics.LABEL} against {metrics.SCORE}, of both models")
@@ -106,14 +114,14 @@ def _curve(tenths: list[Tenth]) -> tuple[list[float], list[float]]:
     return [one.predicted for one in tenths], [one.outcome for one in tenths]
 
 
-def _scores(rows: Rows) -> str:
+def _scores(rows: Rows, names: Names) -> str:
     svg = io.StringIO()
     champion, candidate = map(score_columns.top, rows.scores)
     with canvas(5.2, 4.2, svg) as (_, axes):
         low, high = min(champion.min(), candidate.min()), max(champion.max(), candidate.max())
         edges = np.linspace(low, high + 1e-9, 41).tolist()
-        axes.hist(candidate, edges, color=BAND, edgecolor=BLUE, linewidth=0.6, label="candidate")
-        axes.hist(champion, edges, histtype="step", color=ORANGE, linestyle="--", label="champion")
+        axes.hist(candidate, edges, color=BAND, edgecolor=BLUE, linewidth=0.6, label=names[1])
+        axes.hist(champion, edges, histtype="step", color=ORANGE, linestyle="--", label=names[0])
         axes.set(xlabel=metrics.SCORE, ylabel="rows")
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.legend()

@@ -10,6 +10,6 @@ from loop.review.verdict import Verdict
 
 def report(verdict: Verdict, rows: Any = None, slices: Any = None) -> str:
     """The report; with figures where models were compared (`rows` and `slices` of the comparison)."""
-    drawn = review_figures.draw(verdict, rows, slices) if verdict.metrics else {}
+    drawn = review_figures.draw(verdict.metrics, verdict.calibration, rows, slices) if verdict.metrics else {}
     values = {**dict(verdict), "headline": HEADLINES[verdict.verdict], "figures": drawn}
     return render("loop.review", "review.html.j2", values)

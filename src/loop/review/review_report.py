@@ -43,15 +43,15 @@ def markdown(verdict: Verdict) -> str:
         "bad": bad,
         "gains": comment_figures.gains(verdict.metrics),
         "gaps": comment_figures.calibration(verdict.calibration),
-        "glance": _glance(verdict.changes),
+        "glance": glance(verdict.changes),
         "steering": shown(path for path in verdict.changes.unlisted if steers(path)),
         "judge": shown(verdict.changes.judge),
     }
     return fitted(render("loop.review", "review.md.j2", {**dict(verdict), **values}), LONGEST, CUT)
 
 
-def _glance(found: Changes) -> dict[str, Sequence[Change | str]]:
-    """What changed, of each kind."""
+def glance(found: Changes) -> dict[str, Sequence[Change | str]]:
+    """What changed, of each kind; the judge, and what steers, have lines of their own."""
     return {
         "params": found.params,
         **{f"code of {stage}": entries for stage, entries in found.code.items()},

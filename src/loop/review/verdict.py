@@ -101,6 +101,47 @@ class Calibration(Part):
     candidate: list[Tenth] = Field(min_length=TENTHS, max_length=TENTHS)
 
 
+class WorstRow(Part):
+    """A row that the candidate errs most on: its place in the holdout from 0, its key, its loss.
+
+    What of the key is personal is left out.
+    """
+
+    row: int
+    key: dict[str, str]
+    loss: float
+
+
+class ErrorSlice(Part):
+    """A part that holds `times` as many of the worst rows as its size says; `p` is adjusted (Holm)."""
+
+    cut: str
+    name: str
+    rows: int
+    worst: int
+    times: float
+    low: float
+    high: float
+    p: float
+
+
+class Errors(Part):
+    """Where the candidate errs most, by `metric` of each row alone.
+
+    rows: how many are the worst, which hold `share` of all loss; found: parts of `rows_min` rows or more that
+    they crowd in, of `looked_at`. The first of the rows, and of the parts, are in `worst` and `slices`.
+    """
+
+    metric: str
+    rows: int
+    share: float | None
+    worst: list[WorstRow] = Field(min_length=1)
+    slices: list[ErrorSlice]
+    found: int
+    looked_at: int
+    rows_min: int
+
+
 class Commit(Part):
     """A side of the comparison: a branch's name and its commit; dirty when the tree has more than that."""
 
@@ -184,6 +225,7 @@ class Verdict(Part):
     slices: list[Slice]
     slices_compared: int
     calibration: Calibration | None = None
+    errors: Errors | None = None
     feed_changes: list[FeedChange] = []
     checks: list[Check]
     changes: Changes
