@@ -17,7 +17,10 @@ HOSTILE = ["<script>alert(1)</script>", "a $x_{ & b", 'quote " and \\frac']
 def evaluation(names: list[str], value: float = 0.4) -> Evaluation:
     ten, forty = np.linspace(0.05, 0.95, 10), np.linspace(0, 1, 40)
     slices = pd.DataFrame({"cut": "by name", "slice": names, "metric": metrics.PRIMARY, "rows": 100})
+    nothing = pd.DataFrame()
     return Evaluation(
+        subgroups=nothing,
+        errors=nothing,
         metrics={metrics.PRIMARY: Estimate(value, value - 0.1, value + 0.1, 1000)},
         slices=slices.assign(value=value, low=value - 0.2, high=value + 0.2),
         calibration=pd.DataFrame(

@@ -125,4 +125,5 @@ def test_the_image_holds_what_the_service_reaches_and_no_more(monkeypatch):
     held = set(content.of("HEAD").served)
     assert {"src/loop/serve/service.py", "src/problem/features.py", "src/problem/model.py"} <= held
     rooms = {path.split("/")[2] for path in held if path.startswith("src/loop/")}
-    assert rooms == {"base", "kit", "settings", "data", "repo", "model", "serve"}
+    assert rooms == {"base", "kit", "settings", "stats", "data", "repo", "model", "serve"}
+    assert {path for path in held if path.startswith("src/loop/stats/")} == {"src/loop/stats/shapley.py"}

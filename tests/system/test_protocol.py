@@ -42,6 +42,8 @@ def updated(tmp_path_factory) -> Repo:
     git("-C", str(ROOT), "archive", "--output", str(repo.path / "old.tar"), f"{moved}^")
     subprocess.run(["tar", "-xf", "old.tar"], cwd=repo.path, check=True)
     (repo.path / "old.tar").unlink()
+    for name in ("uv.lock", "pyproject.toml"):  # code of then, by the packages of now: those are at hand
+        shutil.copy2(ROOT / name, repo.path)
     put_second_problem(repo)
     repo.git("init", "--quiet", "--initial-branch=main")
     repo.run("loop", "run")

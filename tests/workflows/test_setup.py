@@ -10,7 +10,7 @@ from conftest import BIN, ROOT, Repo, copy_sources
 from workflows.double import NAME, Double, serve
 
 ADMIN = {"administration": "write", "contents": "write"}
-NEEDS = 7  # that `--apply` brings about
+NEEDS = 8  # that `--apply` brings about
 ASKED = 5  # that only `loop doctor` asks
 
 
@@ -93,7 +93,7 @@ def test_what_was_set_by_hand_and_lacks_the_gate_is_fixed_in_place(fresh):
     done = loop(fresh, "setup", "github", "--apply")
     assert (done.returncode, done.stdout.count("  done ")) == (0, 1)
     assert "required_status_checks" in [rule["type"] for rule in fresh.settings.rulesets[1]["rules"]]
-    assert len(fresh.settings.rulesets) == 2
+    assert len(fresh.settings.rulesets) == 3
 
 
 def test_reviewers_are_people_and_teams(fresh):
@@ -121,7 +121,7 @@ def test_what_a_plan_does_not_have_is_reported_by_github_and_the_rest_is_done(fr
     fresh.settings.plan = "free"
     done = loop(fresh, "setup", "github", "--apply")
     assert done.returncode == 0, "nobody can do more"
-    assert done.stdout.count("absent  rules of") == 2
+    assert done.stdout.count("absent  rules of") == 3
     assert "Upgrade to GitHub Pro" in done.stdout
     assert "instead every release refuses what came past review" in done.stdout
     assert done.stdout.count("  done ") == NEEDS - 2
@@ -240,4 +240,4 @@ def test_doctor_says_what_stands_in_for_what_the_plan_does_not_have(fresh):
     assert "absent  environment production with reviewers" in done.stdout
     told = loop(fresh, "doctor").stdout
     assert "team/model: private, plan free" in told
-    assert told.count("your plan has no such rule; instead ") == 2
+    assert told.count("your plan has no such rule; instead ") == 3

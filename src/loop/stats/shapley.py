@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.stats.bootstrap import Floats
-
+Floats = NDArray[np.float64]
 ORDERS = 64  # orders of the columns, half of them drawn, half the same backwards
 
 
