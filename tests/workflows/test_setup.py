@@ -124,7 +124,7 @@ def test_what_a_plan_does_not_have_is_reported_by_github_and_the_rest_is_done(fr
     assert done.stdout.count("absent  rules of") == 3
     assert "Upgrade to GitHub Pro" in done.stdout
     assert "instead every release refuses what came past review" in done.stdout
-    assert done.stdout.count("  done ") == NEEDS - 2
+    assert done.stdout.count("  done ") == NEEDS - 3
 
 
 def test_without_rights_each_need_says_so_and_nothing_is_changed(fresh):
