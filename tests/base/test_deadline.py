@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+from contextlib import suppress
 
 import pytest
 
@@ -20,7 +21,21 @@ def unending() -> None:
     subprocess.run(["cat", "/dev/zero"], stdout=subprocess.DEVNULL, check=True)
 
 
-@pytest.mark.parametrize("work", [count, unending])
+def swallow() -> None:
+    """Go on after the alarm, as Python does where it came in a finalizer or the collector calls back."""
+    with suppress(BaseException):
+        count()
+    count()
+
+
+def mend() -> None:
+    """Take the alarm for an error of one's own."""
+    while True:
+        with suppress(Exception):
+            count()
+
+
+@pytest.mark.parametrize("work", [count, unending, swallow, mend])
 def test_work_that_never_ends_is_given_up(work):
     with pytest.raises(TimeoutError, match="late"), within(0.1, TimeoutError("late")):
         work()
