@@ -4,6 +4,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 RUN := .venv/bin
 ACT := .tools/act-0.2.89/act
 ACTIONLINT := .tools/actionlint-1.7.12/actionlint
+MINIO := .tools/minio-20260212/minio
 GATEWAY := .tools/gateway-api-1.4.1/httproutes.yaml
 MERMAID := .tools/mermaid-11.17.2/mermaid.min.js
 MERMAID_HASH := 6ad2f42c3fc26bbf9e45cbb6d11898972573ea52b33a5f4ff51952899f950ffd
@@ -122,10 +123,12 @@ $(ACT): TOOL = github.com/nektos/act@v0.2.89
 $(ACT): WITHOUT = the workflows in .github are NOT executed by the tests
 $(ACTIONLINT): TOOL = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 $(ACTIONLINT): WITHOUT = the workflows in .github are NOT checked by actionlint
+$(MINIO): TOOL = github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
+$(MINIO): WITHOUT = S3 is NOT asked by the tests
 $(GATEWAY): WITHOUT = the route for Kubernetes is NOT held to its schema by the tests
-$(ACT) $(ACTIONLINT):
+$(ACT) $(ACTIONLINT) $(MINIO):
 	@if command -v go >/dev/null; then \
-	  echo "building $(notdir $@) in .tools" && GOBIN="$(abspath $(dir $@))" GOFLAGS=-mod=mod go install $(TOOL); \
+	  echo "building $(notdir $@) in .tools" && GOBIN="$(abspath $(dir $@))" GOFLAGS=-mod=mod go install -trimpath -ldflags "-s -w" $(TOOL); \
 	else echo "SKIPPED: $(WITHOUT), for want of Go (https://go.dev/doc/install)" >&2; fi
 
 $(GATEWAY):  # the schema of a route, as its makers ship it

@@ -50,6 +50,11 @@ def test_it_says_what_it_saw_how_good_it_is_and_where_it_ends(card):
         assert f"| {row['slice']} | {row['rows']:,} |" in text
 
 
+def test_it_says_of_how_many_rows_a_sample_was_fitted(card):
+    card["data"]["train"] |= {"rows": 5_000, "sampled_from": 34_000_000}
+    assert "5,000 rows, drawn by the hash of their key from 34,000,000, labels" in model_card.markdown(card)
+
+
 def test_it_says_which_changes_of_the_feed_nobody_or_somebody_explained(card):
     card["feed_changes"] = [{"summary": "readings.warmth, since 2013-03-04: the level"}]
     card["accepted_changes"] = [{"change": "readings.wind", "since": "2013-02-01", "reason": "a new sensor"}]

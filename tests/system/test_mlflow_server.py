@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from urllib.error import URLError
@@ -16,6 +15,7 @@ from conftest import BIN
 from loop.model.lineage import load as lineage_of
 from loop.production import branch, transitions
 from support.states import NOW, STAGED, version
+from support.storage_servers import S3, free, postgres, s3
 
 # Elsewhere than in the repository: the problem's code comes with the model.
 LOADED = """
@@ -42,20 +42,25 @@ print(numpy.array_equal(found, scores), numpy.abs(plain - scores).max() <= 5e-7,
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    """As teams have it: runs in PostgreSQL, models on S3. Its clients know of neither."""
     folder = tmp_path_factory.mktemp("server")
+    with postgres(tmp_path_factory.mktemp("sql")) as database, s3(tmp_path_factory.mktemp("s3")) as bucket:
+        yield from _server(folder, database, bucket)
+
+
+def _server(folder, database: str, bucket: S3):
+    port = free()
     process = subprocess.Popen(
         [
             str(BIN / "mlflow"),
             "server",
             *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
-            *("--backend-store-uri", f"sqlite:///{folder}/server.db"),
-            *("--artifacts-destination", f"{folder}/artifacts"),
+            *("--backend-store-uri", database),
+            *("--artifacts-destination", f"s3://{bucket.bucket}/mlflow"),
         ],
         cwd=folder,
-        env={name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")},
+        env={name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+        | bucket.env,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -77,6 +77,58 @@ def test_a_step_that_may_fail_may_hang_too(file):
     assert all(step.get("timeout-minutes", 999) * 2 <= job["timeout-minutes"] for step, job in steps)
 
 
+class Known(dict):
+    """A context of GitHub: what it lacks is empty."""
+
+    def __getattr__(self, name):
+        return self.get(name) or Known()
+
+
+def pull(repository: str | None) -> Known:
+    """The event of a pull request from a repository, or from a fork that was deleted."""
+    repo = repository and Known(full_name=repository)
+    return Known(event_name="pull_request", event=Known(pull_request=Known(head=Known(repo=repo))))
+
+
+def machine(workflow: str, job: str, event: Known, **given: str) -> str:
+    """The label of the machine that a job waits for."""
+    text = yaml.safe_load((ROOT / f".github/workflows/{workflow}.yml").read_text())["jobs"][job]["runs-on"]
+    wanted = re.fullmatch(r"\$\{\{ (.*) \}\}", text)
+    python = wanted[1].replace("&&", "and").replace("||", "or") if wanted else repr(text)
+    return eval(python, {"github": Known(repository="team/model", **event), "vars": Known(given)})  # noqa: S307
+
+
+def test_whoever_has_a_larger_machine_trains_on_it_and_a_fork_never_does():
+    queue, schedule = Known(event_name="merge_group", event=Known()), Known(event_name="schedule")
+    trains = [("release", "release"), ("monitor", "retrain"), ("reproduce", "reproduce")]
+    trains += [("reproduce", "champion")]
+    for event in (pull("team/model"), queue):
+        assert machine("review", "review", event, TRAIN_RUNNER="large") == "large"
+        assert machine("review", "review", event) == "ubuntu-24.04"
+    for event in (pull("stranger/model"), pull(None)):
+        assert machine("review", "review", event, TRAIN_RUNNER="large") == "ubuntu-24.04"
+    for workflow, job in trains:
+        assert machine(workflow, job, schedule, TRAIN_RUNNER="large") == "large"
+        assert machine(workflow, job, schedule) == "ubuntu-24.04"
+
+
+def test_no_other_job_waits_for_the_larger_machine():
+    """Neither one with the right to write what people read, nor one that runs every test."""
+    asked = {
+        f"{file.stem}.{name}"
+        for file in WORKFLOWS
+        for name, job in yaml.safe_load(file.read_text())["jobs"].items()
+        if "TRAIN_RUNNER" in job["runs-on"]
+    }
+    assert asked == {
+        "review.review",
+        "release.release",
+        "monitor.retrain",
+        "reproduce.reproduce",
+        "reproduce.champion",
+    }
+
+
 def test_the_job_of_the_next_image_has_time_for_every_test_too():
     jobs = yaml.safe_load((ROOT / ".github/workflows/checks.yml").read_text())["jobs"]
     assert jobs["next"]["timeout-minutes"] > jobs["test"]["timeout-minutes"], "it runs the pipeline besides"

@@ -74,7 +74,6 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
 
     Raises LoopError that names the file when it is missing, truncated or not Parquet.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
@@ -82,20 +81,36 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
         raise LoopError(f"{path} holds no Parquet file", "at least one", "run `dvc repro ingest`")
     frames = []
     for file in files:
-        try:
+        with _whole(file, path):
             frames.append(pq.ParquetFile(file).read(columns=columns).to_pandas())
-        except FileNotFoundError:
-            raise LoopError(
-                f"{file} is missing", "the output of an earlier stage", "run `dvc repro`"
-            ) from None
-        except (pa.ArrowInvalid, OSError) as error:
-            raise LoopError(
-                f"{file} cannot be read: {first_line(error)}",
-                "a whole Parquet file",
-                f"run `dvc checkout --force {path}` for the cached copy, or `dvc repro --force ingest`",
-            ) from None
     whole: pd.DataFrame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
     return whole
+
+
+def batches(path: Path, rows: int) -> Iterator[pd.DataFrame]:
+    """A Parquet file, at most `rows` of it at once. Raises what `read_table` raises."""
+    import pyarrow.parquet as pq
+
+    with _whole(path, path):
+        for batch in pq.ParquetFile(path).iter_batches(rows):
+            yield batch.to_pandas()
+
+
+@contextmanager
+def _whole(file: Path, path: Path) -> Iterator[None]:
+    """Say of a file that cannot be read what to do; it is `path`, or one of its folder."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except FileNotFoundError:
+        raise LoopError(f"{file} is missing", "the output of an earlier stage", "run `dvc repro`") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise LoopError(
+            f"{file} cannot be read: {first_line(error)}",
+            "a whole Parquet file",
+            f"run `dvc checkout --force {path}` for the cached copy, or `dvc repro --force ingest`",
+        ) from None
 
 
 def digest(path: Path, algorithm: str = "md5") -> str:

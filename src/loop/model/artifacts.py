@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from loop.base import files
-from loop.base.errors import LoopError
+from loop.base.errors import LoopError, first_line
+from loop.base.warning import warn
 from loop.model import lineage
 from loop.repo import dvc_lock, dvc_yaml
 from loop.repo.commit import Commit
@@ -28,17 +29,24 @@ class Stored:
         self._files = DVCFileSystem(str(here) if here else None, rev=commit)
 
     def bring(self, path: Path) -> bool:
-        """Bring a file or a folder to its place below `root`, if it can be had whole; else no file is."""
+        """Bring a file or a folder to its place below `root`, if it can be had whole; else no file is.
+
+        A remote that refuses or does not answer is a warning: what is not had can often be made.
+        """
+        from dvc.exceptions import DvcException
+
         target, name = self.root / path, path.as_posix()
         try:
             with files.replacing(target) as draft:
                 self._files.get(name, str(draft), recursive=self._files.isdir(name))
                 lock = Commit(self._commit, self._here).yaml(PIPELINE_LOCK)
                 if dvc_lock.named(lock)[name] != files.md5(draft):
-                    raise ValueError(name)  # a cache says itself what it holds
+                    raise ValueError(f"what cache or remote have is not what {PIPELINE_LOCK} names")
             return True
-        except Exception:  # noqa: S110 - DVC's parts have errors of their own; it cannot be had
-            pass
+        except (FileNotFoundError, DvcException, KeyError):
+            pass  # it is nowhere
+        except Exception as error:  # a remote's parts have errors of their own; it cannot be had
+            warn(f"{name} of commit {self._commit[:12]} was not brought: {first_line(error, 200)}")
         if target.is_file():
             target.unlink()
         return False

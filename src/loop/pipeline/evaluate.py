@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import field_validator
 
 from loop.base import files
-from loop.data import contract, features, score_columns
+from loop.data import contract, features, score_columns, training_sample
 from loop.kit import groups
 from loop.model import lineage, model_file, reference_rows, run_entries, tracking
 from loop.pipeline import card_groups, evaluation_curves, evaluation_figures, evaluation_report, model_card
@@ -157,6 +157,7 @@ def main() -> None:
     files.write_json(SLICES, files.records(found.slices))
     train = files.read_table(TRAIN)
     wanted = golden(pd.concat([train, examples], ignore_index=True))
+    train = training_sample.of(train, source.KEY, made["params"]["train"].get("rows_max"))
     files.write_json(GOLDEN, golden_scores(model, wanted))
     reference_rows.write(REFERENCE, reference_rows.of(model, wanted, train, settings.seed))
     for name in ("calibration", "clusters", "scores"):

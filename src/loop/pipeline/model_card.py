@@ -59,7 +59,11 @@ def card(
         "model": made["model"],
         "environment": made["environment"],
         "data": {
-            "train": {**window(windows.train), "rows": made["rows"]},
+            "train": {
+                **window(windows.train),
+                "rows": made["rows"],
+                "sampled_from": made.get("sampled_from"),
+            },
             "holdout": {**window(windows.holdout), "rows": int(found.clusters["rows"].sum())},
             "as_of": f"{windows.as_of:%Y-%m-%d %H:%MZ}",
             "hashes": made["data"],

@@ -4,21 +4,28 @@ from time import perf_counter, time
 from typing import Any
 
 import pandas as pd
+import psutil
 from pydantic import Field
 from threadpoolctl import threadpool_limits
 
 from loop.base import files
+from loop.base.warning import warn
+from loop.data import training_sample
 from loop.model import lineage, load_over_time, model_file, run_entries, tracking
 from loop.settings import params
 from loop.settings.paths import ENVIRONMENT_LOCK, LINEAGE, MODEL, PARAMS, RAW, TRAIN
 from loop.settings.yaml_file import load
 from problem import model as problem_model
+from problem import source
+
+TIMES = 8  # the memory of a frame that a fit of trees takes: `python -m benchmarks pipeline`
 
 
 class Params(params.Section):
     """`train` of params.yaml."""
 
     seed: int = Field(ge=0)
+    rows_max: int | None = Field(default=None, ge=1)
     model: problem_model.Params
 
 
@@ -26,17 +33,27 @@ def train(examples: pd.DataFrame, settings: Params) -> Any:
     """The fitted model: the same bits for the same rows and settings, on any number of cores.
 
     One thread, because a sum of floats depends on how many threads share it (measured: another
-    number of threads, another model). It costs a second in three.
+    number of threads, another model). It costs a second in three. Of more rows than `rows_max`
+    a sample is fitted.
     """
+    examples = training_sample.of(examples, source.KEY, settings.rows_max)
     with threadpool_limits(1):
         return problem_model.build(settings.model, settings.seed).fit(examples, examples["label"])
+
+
+def warn_of_memory(frame: int, free: int) -> None:
+    """Say it before the work where the fit is likely to need more bytes than are free."""
+    if (needed := TIMES * frame) > free:
+        todo = "set train.rows_max in params.yaml, or take a larger machine"
+        warn(f"the fit may need {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free: {todo}")
 
 
 def main() -> None:
     """Write models/model.skops and models/lineage.json; record the run in MLflow."""
     settings = params.section("train", Params)
     tracking.connect()  # a tracker that does not answer is found before the work, not after
-    examples = files.read_table(TRAIN)
+    examples, there = training_sample.read(TRAIN, source.KEY, settings.rows_max)
+    warn_of_memory(int(examples.memory_usage(deep=True).sum()), psutil.virtual_memory().available)
     began, started = int(time() * 1000), perf_counter()
     with load_over_time.watched() as cost:
         model = train(examples, settings)
@@ -48,6 +65,7 @@ def main() -> None:
     made = {
         "model": {"file": str(MODEL), "sha256": sha256, "md5": files.md5(MODEL)},
         "rows": len(examples),
+        **({"sampled_from": there} if there > len(examples) else {}),
         **links,
     }
     files.write_json(LINEAGE, made)
@@ -70,4 +88,5 @@ def main() -> None:
         started=began,
     )
     tracking.try_to_record(sha256, entries, start=True)
-    print(f"train: {len(examples):,} rows in {seconds:.1f} s, model sha256 {sha256[:12]}")
+    rows = f"{len(examples):,} rows" + (f" of {there:,}" if there > len(examples) else "")
+    print(f"train: {rows} in {seconds:.1f} s, model sha256 {sha256[:12]}")

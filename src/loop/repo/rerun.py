@@ -7,11 +7,14 @@ from pathlib import Path
 
 from loop.base import program
 from loop.base.errors import LoopError, guard
+from loop.base.program import Done
+from loop.base.warning import warn
 from loop.repo import dvc_yaml
 from loop.settings.paths import PIPELINE_LOCK
 
 OBJECTS = Path(".dvc/cache/files/md5")
 _FAILED = re.compile(r"failed to reproduce '([^']*)'")
+_REFUSED = re.compile(r"^ERROR: (failed to connect to .*)", re.MULTILINE)
 _NOISE = re.compile(r"^(ERROR: failed to reproduce|> |WARNING: |Running stage |To |\s*$)")
 
 
@@ -59,12 +62,14 @@ def _bring(needed: Sequence[Path]) -> None:
     """Outputs as dvc.lock names them, from cache or remote: a stage that has them need not run again."""
     _dvc("checkout")
     if missing := [str(path) for path in needed if not path.exists()]:
-        _dvc("pull", *missing)
+        refused = _REFUSED.search(_dvc("pull", *missing).errors)
+        if refused:
+            warn(f"the remote of DVC gave nothing, and what is missing is made again: {refused[1]}")
 
 
-def _dvc(*arguments: str) -> None:
+def _dvc(*arguments: str) -> Done:
     """A call of DVC that may fail: what it does not bring, a stage makes."""
-    program.ask([str(Path(sys.executable).with_name("dvc")), *arguments], seconds=program.DAY)
+    return program.ask([str(Path(sys.executable).with_name("dvc")), *arguments], seconds=program.DAY)
 
 
 def _loop_run(*options: str) -> tuple[int, list[str]]:
