@@ -65,6 +65,7 @@ def lacking(root: Path, error: Exception) -> artifacts.Stored:
 
     stored = object.__new__(artifacts.Stored)
     stored.root, stored._files = root, SimpleNamespace(get=get, isdir=lambda path: not Path(path).suffix)
+    stored._commit, stored._here = "0123456789abcdef", None
     return stored
 
 
@@ -74,6 +75,12 @@ def test_a_folder_that_cannot_be_had_stays_for_the_stage_that_makes_it(tmp_path)
     assert (tmp_path / "data/examples").is_dir()
 
 
-def test_a_file_that_is_had_by_half_is_taken_away(tmp_path):
-    assert not lacking(tmp_path, OSError("gone")).bring(MODEL)
+def test_a_file_that_is_had_by_half_is_taken_away_and_why_is_said(tmp_path, capsys):
+    assert not lacking(tmp_path, OSError("the wire was cut")).bring(MODEL)
     assert not (tmp_path / MODEL).exists()
+    assert f"{MODEL} of commit 0123456789ab was not brought: the wire was cut" in capsys.readouterr().out
+
+
+def test_what_nobody_pushed_is_no_news(tmp_path, capsys):
+    assert not lacking(tmp_path, FileNotFoundError("no storage")).bring(MODEL)
+    assert not capsys.readouterr().out

@@ -23,6 +23,7 @@ TOLD = {
     ),
     "data that were not pulled": ([{"changed deps": {"data/raw": "deleted"}}], []),
     "an output that was not pulled": ([{"changed outs": {"data/raw": "deleted"}}], []),
+    "an output that no cache here has": ([{"changed outs": {"data/raw": "not in cache"}}], []),
     "an output that was edited": ([{"changed outs": {"a.json": "modified"}}], ["a.json was changed"]),
 }
 

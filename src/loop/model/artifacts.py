@@ -43,7 +43,7 @@ class Stored:
                 if dvc_lock.named(lock)[name] != files.md5(draft):
                     raise ValueError(f"what cache or remote have is not what {PIPELINE_LOCK} names")
             return True
-        except (FileNotFoundError, DvcException, KeyError):
+        except (FileNotFoundError, IsADirectoryError, DvcException, KeyError):
             pass  # it is nowhere
         except Exception as error:  # a remote's parts have errors of their own; it cannot be had
             warn(f"{name} of commit {self._commit[:12]} was not brought: {first_line(error, 200)}")

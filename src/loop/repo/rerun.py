@@ -25,8 +25,7 @@ def run(needed: Sequence[Path] = (), *, everything: bool = False) -> None:
     with the stage and what it said when one fails.
     """
     _distrust()
-    if needed:
-        _bring(needed)
+    _bring([*needed, *_read_in_part()])
     anew = ["--force"] if everything else ["--pull", "--allow-missing"]
     code, output = _loop_run(*anew, "--no-run-cache")
     outputs = [Path(path) for stage in dvc_yaml.of() for path in stage.outs] if code else needed
@@ -58,8 +57,17 @@ def _distrust() -> None:
         path.chmod(0o644)
 
 
+def _read_in_part() -> list[Path]:
+    """Folders of which a stage reads one file: DVC would bring that file alone, and no hash holds it."""
+    stages = dvc_yaml.of()
+    read = {str(parent) for stage in stages for dep in stage.deps for parent in Path(dep).parents}
+    return [Path(out) for stage in stages for out in stage.outs if out in read]
+
+
 def _bring(needed: Sequence[Path]) -> None:
     """Outputs as dvc.lock names them, from cache or remote: a stage that has them need not run again."""
+    if all(path.exists() for path in needed):
+        return
     _dvc("checkout")
     if missing := [str(path) for path in needed if not path.exists()]:
         refused = _REFUSED.search(_dvc("pull", *missing).errors)

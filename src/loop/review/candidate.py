@@ -20,6 +20,7 @@ from loop.settings.yaml_file import load
 from problem import model as problem_model
 
 NEEDED = (MODEL, HOLDOUT, TRAIN, PREDICTIONS)
+_NOT_HERE = ("deleted", "not in cache")  # DVC's words for an output that nobody pulled
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def _stale(entries: list[Any]) -> list[str]:
             for name, state in names.items():
                 if isinstance(state, dict):  # params.yaml: each key has its own state
                     changed += [f"{name} {key} {_said(how)}" for key, how in state.items()]
-                elif state != "deleted" or (kind == "changed deps" and not name.startswith("data/")):
+                elif state not in _NOT_HERE or (kind == "changed deps" and not name.startswith("data/")):
                     changed.append(f"{name} {_said(state)}")
     return changed
 
