@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from loop.base import files
-from loop.data import contract, score_columns
+from loop.data import contract, golden_rows, score_columns
 from loop.data import raw as facts
 from loop.data.features import DECIDED_AT, change_log, clusters, join
 from loop.data.score_columns import CLASSES
@@ -460,9 +460,9 @@ def test_a_behaviour_changes_examples_into_examples_and_leaves_its_input_alone(b
 
 
 def test_golden_requests_are_in_the_training_window_once_each_and_enough(now, windows):
-    keys = [tuple(key) for _, key in metrics.GOLDEN]
-    assert len(set(keys)) == len(keys)
+    names = [golden_rows.named(key) for _, key in metrics.GOLDEN]
     rows_min = params.section("review", Policy).golden.rows_min
     trained = examples(now, windows.train, windows.train.until)[0]
-    found = set(trained[source.KEY].itertuples(index=False, name=None)) & set(keys)
+    found = golden_rows.find(trained, names)
+    assert len({*found.values()}) == len(found)
     assert len(found) >= rows_min, "choose requests that the training window holds"

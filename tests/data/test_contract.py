@@ -105,3 +105,15 @@ def test_all_breaches_come_at_once_and_in_one_table():
 )
 def test_a_value_that_is_wrong_by_what_is_not_seen_is_quoted(value, output):
     assert contract.shown(value) == output
+
+
+def test_of_a_personal_column_no_value_is_quoted_nor_of_one_that_is_unknown():
+    """Breaches are in reports/validation.json, which git keeps, and in public logs."""
+    schema = pa.DataFrameSchema(
+        {"who": pa.Column("str", pa.Check.isin(["Ann"]), metadata={"personal": "hash"})}, unique=["who"]
+    )
+    found = contract.check(pd.DataFrame({"who": ["Bob", "Bob"]}), schema, "t")
+    found += contract.check(pd.DataFrame({"who": [1], "whom": ["Bob"]}), schema, "t")
+    assert len(found) == 4
+    assert "Bob" not in contract.as_text(found)
+    assert contract.HIDDEN in contract.as_text(found)

@@ -160,7 +160,7 @@ def test_golden_requests_whose_key_is_an_instant_are_written_as_json_and_found_a
         ("an instant", 2, 0.25),
     ]
     expected = champion_comparison._expected(written, examples)
-    assert expected.merge(examples, on=source.KEY)["x"].tolist() == [1, 2]
+    assert expected["x"].tolist() == [1, 2]
 
 
 @pytest.mark.parametrize("key", ["no instant", None])
@@ -168,4 +168,4 @@ def test_golden_requests_of_another_kind_of_key_are_none_to_compare(key, monkeyp
     monkeypatch.setattr(source, "KEY", ["at"])
     known = pd.DataFrame({"at": pd.to_datetime(["2026-01-05T12:00Z"])})
     written = [{"why": "x", "at": key, "score": 0.5}]
-    assert len(champion_comparison._expected(written, known).merge(known, on="at")) == 0
+    assert len(champion_comparison._expected(written, known)) == 0

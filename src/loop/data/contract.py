@@ -17,8 +17,10 @@ from pandera.engines import pandas_engine
 from pandera.errors import SchemaError, SchemaErrors
 
 from loop.base.errors import LoopError
+from loop.data import personal
 
 EXAMPLES = 3
+HIDDEN = "(personal)"  # in place of a value: reports are in git, and in public artifacts
 # Signs that Python prints though they show nothing: fillers, joiners, marks that choose a shape.
 UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
@@ -83,11 +85,12 @@ def structure(frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str) -> li
             todo = f"convert to {column.dtype} in src/problem/source.py"
             if str(column.dtype).startswith("datetime64") and "UTC" not in str(frame[name].dtype):
                 todo = "give the times a zone and convert them to UTC in src/problem/source.py"
-            found = (f"found {frame[name].dtype}", *_some(frame[name].dropna()))[:EXAMPLES]
+            shown_here = () if name in _hidden(schema) else _some(frame[name].dropna())
+            found = (f"found {frame[name].dtype}", *shown_here)[:EXAMPLES]
             breaches.append(Breach(table, f"type is {column.dtype}", name, len(frame), found, todo))
     for name in unknown:
         todo = "drop it in src/problem/source.py, or add it to the contract"
-        breaches.append(Breach(table, "column unknown", name, len(frame), _some(frame[name]), todo))
+        breaches.append(Breach(table, "column unknown", name, len(frame), (), todo))  # it may hold anything
     return breaches
 
 
@@ -116,13 +119,23 @@ def _breach(frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str, error: 
     todo = str(getattr(check, "description", None) or "see src/problem/schema.py")
     if len(rows) == 0:  # a check of the whole column says yes or no
         return Breach(table, name, column, len(frame), (), todo)
+    if column in _hidden(schema):
+        return Breach(table, name, column, len(rows), (HIDDEN,), todo)
     examples = _some(frame.loc[rows, column]) if column in frame else _keys(frame, schema, rows)
     return Breach(table, name, column, len(rows), examples, todo)
 
 
 def _keys(frame: pd.DataFrame, schema: pa.DataFrameSchema, rows: Any) -> tuple[str, ...]:
     key = list(schema.unique or frame.columns[:3])
-    return tuple(" ".join(map(shown, row)) for row in frame.loc[rows[:EXAMPLES], key].itertuples(index=False))
+    few = frame.loc[rows[:EXAMPLES], key]
+    few = few.assign(**dict.fromkeys(set(key) & _hidden(schema), HIDDEN))
+    return tuple(" ".join(map(shown, row)) for row in few.itertuples(index=False))
+
+
+def _hidden(schema: pa.DataFrameSchema) -> set[str]:
+    """Columns that the contract of the table, or that of requests, calls personal."""
+    own = {name for name, column in schema.columns.items() if (column.metadata or {}).get("personal")}
+    return own | set(personal.marks())
 
 
 def _some(values: pd.Series) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from loop.data import contract
+from loop.data import contract, personal
 from loop.data.contract import Breach
 from loop.kit.types import Rule
 from loop.settings import params
@@ -81,6 +81,8 @@ def _structure(frame: pd.DataFrame | None, expected: Any, name: str) -> list[Bre
 
 
 def _three(rule: Rule) -> tuple[str, ...]:
+    if rule.column in personal.marks():
+        return (contract.HIDDEN,)
     return tuple(str(value) for value in rule.offenders.drop_duplicates().iloc[: contract.EXAMPLES])
 
 

@@ -65,7 +65,12 @@ def main(
             "commit or stash them, or say --force",
         )
     home = _template(template)
-    if place and Path(data).is_file() and Path(data).stat().st_size > LARGE:
+    if place and _names_persons(found):
+        print(
+            f"note: {place} names persons, so DVC keeps it, not git: `loop forget` can reach it there. "
+            "Others get it from a DVC remote: `dvc remote add`, then `dvc push`"
+        )
+    elif place and Path(data).is_file() and Path(data).stat().st_size > LARGE:
         size = Path(data).stat().st_size / 1e6
         print(f"note: git will carry the {size:.0f} MB of {data}: a DVC remote or a query would be lighter")
     if place:
@@ -106,6 +111,16 @@ def _template(given: str | None) -> str | None:
     return origin if origin and hidden(origin) == origin else None
 
 
+def _names_persons(found: Guess) -> bool:
+    return any(one.personal for one in found.columns.values())
+
+
+def _keep_out_of_git(place: Path) -> None:
+    """Let DVC track data that name persons: what git holds once, every clone has for good."""
+    dvc = str(Path(sys.executable).parent / "dvc")
+    program.run([dvc, "add", "--quiet", str(place)], seconds=600, name=f"`dvc add {place}`")
+
+
 def _copy(source: Path, place: Path) -> None:
     """Bring the file, or the folder, to its place in the repository."""
     if source != place.resolve():
@@ -130,6 +145,8 @@ def _write(
         written = [name for name in texts if name.endswith(".py")]
         program.run([ruff, "check", "--quiet", "--fix", "--select", "I", *written], seconds=60)
         program.run([ruff, "format", "--quiet", *written], seconds=60)
+    if place and _names_persons(found):
+        _keep_out_of_git(place)
     git("add", "--all")
     try:
         git("commit", "--quiet", "--message", f"Begin {called.title}, from {found.data.path.name}")

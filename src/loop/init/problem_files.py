@@ -19,6 +19,7 @@ from loop.init.which_time import unit
 
 FOLDER = Path("data/source")
 STRONG = 0.5  # rank correlation with the label from which on a direction is expected
+SOMEBODY = "somebody"  # in place of a person: the file is in git, and shown by every server
 SLICES, GOLDEN = 4, 4  # columns that cut the examples; numbers of which the extremes are golden requests
 ISO = "%Y-%m-%dT%H:%MZ"
 
@@ -174,6 +175,8 @@ def _example(found: Guess) -> dict[str, str]:
     for name in (*found.key, *found.inputs):
         if name not in values:
             values[name] = _plain(found.columns[name].values.iloc[last])
+            if _personal(found, name):
+                values[name] = SOMEBODY
     values["decided_at"] = f"{decided_at(found).iloc[last]:%Y-%m-%dT%H:%M:%SZ}"
     return {name: repr(value) for name, value in values.items()}
 
@@ -284,12 +287,33 @@ def _golden(found: Guess, n: Numbers) -> list[tuple[str, str]]:
             chosen.setdefault(int(at[values.argmax()]), f"the most {name}")
     for row in rows[:: max(1, len(rows) // 5)][:5]:
         chosen.setdefault(int(row), "an ordinary one")
-    return [(why, _key(found, row)) for row, why in chosen.items()]
+    named = [(why, _key(found, row)) for row, why in chosen.items()]
+    return [(why, key) for why, key in named if key != "{}"]
 
 
 def _key(found: Guess, at: int) -> str:
+    """What names a row: the values of KEY, or of other columns where one of these is personal."""
     values = [at] if found.row else [_plain(found.columns[name].values.iloc[at]) for name in found.key]
+    if any(_personal(found, name) for name in found.key):
+        return repr(_named_by_others(found, at))
     return f"({', '.join(map(repr, values))},)" if len(values) == 1 else f"({', '.join(map(repr, values))})"
+
+
+def _named_by_others(found: Guess, at: int) -> dict[str, Any]:
+    """Values of a row that no other has, of as few columns as do, none of them personal; else none."""
+    same = np.ones(len(found.data.frame), dtype=bool)
+    named: dict[str, Any] = {}
+    for name in dict.fromkeys([*found.key, *found.inputs]):
+        values = found.columns[name].values
+        value = _plain(values.iloc[at])
+        if same.sum() > 1 and value is not None and not _personal(found, name):
+            named[name] = value
+            same &= values.eq(values.iloc[at]).to_numpy(dtype=bool, na_value=False)
+    return named if same.sum() == 1 else {}
+
+
+def _personal(found: Guess, name: str) -> bool:
+    return name in found.columns and found.columns[name].personal
 
 
 def _model_files(found: Guess, n: Numbers, given: Taken | None, shared: dict[str, Any]) -> dict[str, str]:

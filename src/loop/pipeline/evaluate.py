@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import field_validator
 
 from loop.base import files
-from loop.data import contract, features, score_columns, training_sample
+from loop.data import contract, features, golden_rows, score_columns, training_sample
 from loop.kit import groups
 from loop.model import lineage, model_file, reference_rows, run_entries, tracking
 from loop.pipeline import card_groups, evaluation_curves, evaluation_figures, evaluation_report, model_card
@@ -117,19 +117,26 @@ def _by_group(
 
 
 def golden(examples: pd.DataFrame) -> pd.DataFrame:
-    """The golden requests among the examples, in the order of GOLDEN, and why each is one."""
-    keys = pd.DataFrame([key for _, key in metrics.GOLDEN], columns=source.KEY)
-    keys = keys.astype({name: examples[name].dtype for name in source.KEY})
-    return keys.assign(why=[why for why, _ in metrics.GOLDEN]).merge(examples, on=source.KEY, how="inner")
+    """The golden requests among the examples, by their place in GOLDEN, and why each is one."""
+    names = [golden_rows.named(key) for _, key in metrics.GOLDEN]
+    places = golden_rows.find(examples, names)
+    found = examples.iloc[list(places.values())].set_axis(list(places))
+    return found.assign(why=[metrics.GOLDEN[at][0] for at in places])
 
 
 def golden_scores(model: Any, found: pd.DataFrame) -> list[dict[str, Any]]:
-    """Why, key and the score that this model gives each golden request, to the bit."""
+    """Why, what names it, and the score that this model gives each golden request, to the bit."""
     if found.empty:
         return []
     scores = score_columns.columns(problem_model.score(model, features.known(found)), found.index)
-    scored = pd.concat([found[["why", *source.KEY]], scores], axis="columns")
-    return [{str(name): value for name, value in row.items()} for row in scored.to_dict("records")]
+    told = [
+        {"why": row["why"]} | {name: row[name] for name in golden_rows.named(metrics.GOLDEN[at][1])}
+        for at, row in zip(found.index, found.to_dict("records"), strict=True)
+    ]
+    scored = scores.to_dict("records")
+    return [
+        one | {str(name): value for name, value in row.items()} for one, row in zip(told, scored, strict=True)
+    ]
 
 
 def as_json(found: Evaluation) -> dict[str, Any]:

@@ -63,7 +63,7 @@ PARTS: dict[str, dict[str, tuple[Holds, str]]] = {
         "SLICES": WAYS,
         "SUBGROUPS": WAYS,
         "BEHAVIOURS": (_all(Behaviour), "behaviours (loop.kit.types)"),
-        "GOLDEN": (_all(tuple), "pairs of why, and the values of KEY"),
+        "GOLDEN": (_all(tuple), "pairs of why, and the values of KEY, or of columns by name"),
     },
     "model": {
         "TRUSTED": (_all(str), "names of types that a model file may hold"),
@@ -80,6 +80,7 @@ TAKEN = {"score", "scores", "decision", "label", "label_known_at"}  # what is pu
 def check() -> None:
     """Raise LoopError for what src/problem lacks or has of a wrong type, file by file."""
     wrong = [(file, said) for file in PARTS for said in _wrong(file, import_module(f"problem.{file}"))]
+    wrong = wrong or [("metrics", said) for said in _named_persons(import_module("problem.metrics"))]
     if wrong:
         raise LoopError(
             "; ".join(f"src/problem/{file}.py {found}" for file, (found, _) in wrong),
@@ -108,6 +109,16 @@ def _classes(file: str, module: Any) -> Iterator[tuple[str, str]]:
         for one in module.BEHAVIOURS:
             if one.expects != "the same" and one.of not in classes:
                 yield f"has a behaviour of {one.of!r}, {one.title!r}", f"`of`: one of {', '.join(classes)}"
+
+
+def _named_persons(metrics: Any) -> Iterator[tuple[str, str]]:
+    """Golden requests that name a person: git would hold it, and every report of them."""
+    from loop.data import golden_rows, personal
+
+    persons = {name for _, key in metrics.GOLDEN for name in golden_rows.named(key)} & set(personal.marks())
+    if persons:
+        told = "no person, who would stay in git: a mapping of columns that are not personal, such as "
+        yield f"names {', '.join(sorted(persons))} in `GOLDEN`", told + '("a calm day", {"shop": "north"})'
 
 
 def _wrong(file: str, module: Any) -> Iterator[tuple[str, str]]:

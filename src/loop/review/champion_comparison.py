@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loop.data import score_columns
+from loop.data import golden_rows, score_columns
 from loop.review.candidate import Candidate
 from loop.review.compare import Rows, Slice
 from loop.review.verdict import Check, held
 from loop.settings.review_policy import Limit, Margin, Policy
 from loop.stats import paired
 from loop.stats.paired import Gain
-from problem import metrics, source
+from problem import metrics
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,7 @@ def _golden(policy: Policy, candidate: Candidate, against: Comparison) -> Check:
     same = candidate.md5 == against.md5
     limit = Limit(limit=0.0 if same else policy.golden.limit, reason=policy.golden.reason)
     known = pd.concat([candidate.train, candidate.holdout])
-    expected = _expected(against.golden, known)
-    rows = expected.merge(known, on=source.KEY, how="inner") if len(expected) else expected
+    rows = _expected(against.golden, known)
     if len(rows) < policy.golden.rows_min:
         finding = f"{len(rows)} golden requests are in the data, at least {policy.golden.rows_min}"
         return held("golden", float("nan"), limit, finding)
@@ -96,12 +95,13 @@ def _golden(policy: Policy, candidate: Candidate, against: Comparison) -> Check:
 
 
 def _expected(golden: list[dict[str, Any]], known: pd.DataFrame) -> pd.DataFrame:
-    """The champion's golden requests, their key of the types in `known`: JSON has no instants."""
-    found = pd.DataFrame(golden, columns=["why", *source.KEY, *score_columns.NAMES])
-    try:
-        return found.astype({name: known[name].dtype for name in source.KEY})
-    except (ValueError, TypeError):
-        return found.iloc[:0]  # the key was of other types then
+    """The champion's golden requests that are known here, why each is one, and its scores of them."""
+    scored = {"why", *score_columns.NAMES}
+    names = [{name: value for name, value in row.items() if name not in scored} for row in golden]
+    places = golden_rows.find(known, names)
+    found = known.iloc[list(places.values())].reset_index(drop=True)
+    told = pd.DataFrame([golden[at] for at in places], columns=["why", *score_columns.NAMES])
+    return pd.concat([found, told], axis="columns")
 
 
 def _latency(policy: Policy, seconds: tuple[list[float], list[float]]) -> Check:

@@ -15,4 +15,8 @@ BEHAVIOURS = (
     Behaviour("the clinic does not matter", "the same", lambda visits: visits.assign(clinic="north")),
     Behaviour("a higher BMI", "not lower", lambda visits: visits.assign(bmi=visits["bmi"] + 5)),
 )
-GOLDEN = (("the first", ("p000",)), ("the second", ("p001",)), ("the third", ("p002",)))
+GOLDEN = (  # by what names no person
+    ("the first", {"day": "2020-01-01", "clinic": "east", "age": 59.0}),
+    ("the second", {"day": "2020-01-01", "clinic": "north", "age": 48.0}),
+    ("the third", {"day": "2020-01-01", "clinic": "west", "age": 72.0}),
+)
