@@ -142,6 +142,7 @@ def _figures(snapshot: Snapshot, setup: Settings, notes: list[str]) -> dict[str,
         "features": features,
         "curves": snapshot.curves,
         "slices": snapshot.slices,
+        "subgroups": snapshot.subgroups,
         "cusum": snapshot.performance.cusum,
         "notes": [*without_time.notes(), *notes, *snapshot.notes, *([estimate.NOTE] if expects else [])],
     }

@@ -161,6 +161,21 @@ class SliceLoss(Part):
     p: float | None  # corrected for all slices that were asked
 
 
+class SubgroupGap(Part):
+    """Of one cut the two subgroups that lie furthest apart, with an interval that holds for all its pairs."""
+
+    cut: str
+    metric: str  # its title
+    least: str
+    most: str
+    rows: int  # of the smaller one, in the newest window with final labels
+    value: float  # the metric of `most` less that of `least`
+    low: float
+    high: float
+    limit: float  # review.fairness
+    alarm: bool  # even the low end is beyond the limit
+
+
 class Event(Part):
     """Something that happened, and the day: training ended, a release, a retrain proposed."""
 
@@ -218,6 +233,7 @@ class Finding(Part):
     curves: list[Point] = []
     cusum: Cusum | None = None
     slices: list[SliceLoss] = []
+    subgroups: list[SubgroupGap] = []
     gain: Gain | None
     breaches: list[Breach]
     changes: list[FeedChange] = []

@@ -18,8 +18,15 @@ from loop.monitor.inputs.champion_model import Champion
 from loop.monitor.inputs.feed import Feed
 from loop.monitor.inputs.labels import Joined
 from loop.monitor.inputs.windows import DAY, Days, inside, past_ends, start, window
-from loop.monitor.schema import Gain, Point, SliceLoss
-from loop.monitor.signals import drift, estimate, loss_by_slice, minimum_requirements, performance
+from loop.monitor.schema import Gain, Point, SliceLoss, SubgroupGap
+from loop.monitor.signals import (
+    drift,
+    estimate,
+    loss_by_slice,
+    minimum_requirements,
+    performance,
+    subgroup_gaps,
+)
 from loop.monitor.signals.curves import curves
 from loop.monitor.signals.drift import Drift
 from loop.monitor.signals.performance import Performance, Windowed
@@ -43,6 +50,7 @@ class Snapshot:
     curves: list[Point]
     series: list[Series]
     slices: list[SliceLoss]
+    subgroups: list[SubgroupGap]
     breached: list[str]
     source: str
     notes: list[str] = field(default_factory=list)
@@ -72,6 +80,10 @@ def take(
     concept = performance.performance(sums, when.baseline, when.ends, setup)
     expected, more = _expected(rows, when, setup)
     series = [*moved.series(), *([expected] if expected else []), *concept.series]
+    newest = window(matured, when.ends[-1], setup)
+    subgroups, untold = subgroup_gaps.gaps(newest, setup)
+    if untold:
+        more_notes = [*more_notes, f"the log does not keep what tells subgroups apart by {', '.join(untold)}"]
     return Snapshot(
         days=when,
         rows=rows,
@@ -83,7 +95,8 @@ def take(
         curves=curves(rows, sums, when, setup, more),
         series=series,
         slices=loss_by_slice.rose(matured, list(used), when, setup),
-        breached=minimum_requirements.breached(window(matured, when.ends[-1], setup), setup),
+        subgroups=subgroups,
+        breached=[*minimum_requirements.breached(newest, setup), *subgroup_gaps.beyond(subgroups)],
         source=answered_by,
         notes=[*notes, *more_notes],
     )

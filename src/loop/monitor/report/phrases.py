@@ -3,7 +3,7 @@
 from markupsafe import Markup
 
 from loop.base.markup import figure, plain
-from loop.monitor.schema import Decision, Feature, Finding, Gain, Outcomes, Signal, SliceLoss
+from loop.monitor.schema import Decision, Feature, Finding, Gain, Outcomes, Signal, SliceLoss, SubgroupGap
 
 HEADLINES: dict[Decision, str] = {
     "nothing": "Nothing to do: production looks as it did",
@@ -65,6 +65,15 @@ def slice_loss(one: SliceLoss) -> str:
     return (
         f"{plain(one.feature, 60)} {plain(one.value, 60)}: {figure(one.after)}, was {figure(one.before)} "
         f"({one.rows:,} rows)"
+    )
+
+
+def subgroup_gap(one: SubgroupGap) -> str:
+    """The gap of a cut, as "shop: north less south 0.12 (0.08 to 0.16) in bias, limit 0.1: beyond it"."""
+    return (
+        f"{plain(one.cut, 60)}: {plain(one.most, 60)} less {plain(one.least, 60)} {figure(one.value)} "
+        f"({figure(one.low)} to {figure(one.high)}) in {plain(one.metric, 60)}, limit {figure(one.limit)}"
+        f"{': beyond it' if one.alarm else ''}"
     )
 
 

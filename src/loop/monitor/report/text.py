@@ -18,6 +18,7 @@ from loop.monitor.report.phrases import (
     sentence,
     slice_loss,
     state,
+    subgroup_gap,
     value,
 )
 from loop.monitor.schema import FOLDER, Finding, Window
@@ -37,6 +38,7 @@ def terminal(finding: Finding) -> str:
         *_wrapped("to do", finding.todo, 2),
         *_wrapped("matters", ", ".join(_used(finding, name) for name in finding.features_that_matter), 2),
         *_wrapped("slices", "; ".join(slice_loss(one) for one in finding.slices[:SLICES]), 3),
+        *_wrapped("groups", "; ".join(subgroup_gap(one) for one in finding.subgroups if one.alarm), 2),
         *_wrapped("gain", _gain(finding), 2),
         *_wrapped("inputs", _window(finding.inputs, finding.source), 1),
         *_wrapped("labels", labels(finding.outcomes) if finding.outcomes else "", 2),
@@ -67,7 +69,7 @@ def markdown(finding: Finding, files: str = "") -> str:
         "where": _where(finding),
         "gained": _gain(finding),
     }
-    filters = {one.__name__: one for one in (labels, moved, sentence, slice_loss, state, value)}
+    filters = {one.__name__: one for one in (labels, moved, sentence, slice_loss, state, subgroup_gap, value)}
     text = render("loop.monitor.report", "monitor.md.j2", {**dict(finding), **values}, **filters)
     return fitted(text, LONGEST, f"_Cut here, because it would be too long; `{HTML_REPORT}` has all of it._")
 
