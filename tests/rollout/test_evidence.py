@@ -234,6 +234,20 @@ def test_of_a_stage_that_the_policy_no_longer_has_the_next_larger_is_asked():
 # Pairs
 
 
+def test_pairs_are_compared_by_what_became_of_them_where_labels_have_come():
+    log = shadowed(300, score=0.2, decision=False)
+    found = gather(SHADOW, log, labels(log, known_at=START))
+    loss = check(found, f"{LOSS}, worse by")
+    assert loss.value == pytest.approx(-np.log(0.2) + np.log(0.5))
+    assert loss.status == check(found, f"{COST}, worse by").status == "worse"
+
+
+def test_an_equal_challenger_in_shadow_is_no_worse_by_its_labels_and_without_labels_nothing_is_said():
+    log = shadowed(300)
+    assert check(gather(SHADOW, log, labels(log)), f"{LOSS}, worse by").status == "ok"
+    assert not [one for one in gather(SHADOW, log).checks if "worse by" in one.title]
+
+
 def test_pairs_are_joined_by_the_request_whoever_came_first():
     log = shadowed(20, score=0.6, decision=False)
     found = gather(SHADOW, log.sample(frac=1, random_state=1))

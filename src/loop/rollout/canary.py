@@ -5,23 +5,23 @@ hold at every interim analysis (stats/sequential.py); `limits.alpha` is divided 
 challenger is called worse by any of them with that chance at most.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from loop.data import score_columns
 from loop.data.prediction_log import REQUEST
 from loop.production.rollout_policy import Limits, Needed
 from loop.production.state import Challenger, Champion
+from loop.rollout import outcomes
 from loop.rollout.evidence_check import Check, Status
+from loop.rollout.outcomes import Loss
 from loop.rollout.shadow import latency
 from loop.stats import sequential
 from loop.stats.sequential import Bounds
 from problem import metrics
 
 SWITCH = pd.Timedelta(minutes=5)  # in which a new share takes effect: nothing is due from the challenger
-Loss = Callable[[pd.DataFrame], np.ndarray]
 
 
 def compare(
@@ -32,9 +32,9 @@ def compare(
     An outcome is worse when even the lower bound of its loss is beyond the limit.
     """
     rows = _arms(champion, challenger, log)
-    outcomes = _outcomes(rows, limits)
-    alpha = limits.alpha / (len(outcomes) + 1)
-    checks = [_outcome(rows, title, loss, limit, alpha, needs) for title, loss, limit in outcomes]
+    tested = outcomes.of(rows, limits)
+    alpha = limits.alpha / (len(tested) + 1)
+    checks = [_outcome(rows, title, loss, limit, alpha, needs) for title, loss, limit in tested]
     checks.append(_unanswered(rows, limits.error_share_max, alpha))
     mine = rows["challenger"] == 1
     here = rows["at"] >= challenger.stage.since
@@ -58,38 +58,6 @@ def _arms(champion: Champion, challenger: Challenger, log: pd.DataFrame) -> pd.D
         unit=pd.factorize(rows["entity"])[0].astype("int64"),
         block=pd.factorize(rows["at"].dt.floor("D"))[0].astype("int64"),
     )
-
-
-def _outcomes(rows: pd.DataFrame, limits: Limits) -> list[tuple[str, Loss, float]]:
-    """Title, loss per row and limit of what is tested: a mean of rows, and the business metric."""
-    found: list[tuple[str, Loss, float]] = []
-    names = [metrics.PRIMARY, *metrics.METRICS]  # the primary, or the first of which rows have a loss
-    plain = (
-        one for one in map(metrics.METRICS.__getitem__, names)
-        if one.rows and not one.value and one.better != "zero"
-    )  # fmt: skip
-    metric = next(plain, None)
-    if metric is not None and metric.rows is not None:
-        found.append((metric.title, _turned(metric.rows, metric.better), limits.loss_max))
-    business = getattr(metrics, "BUSINESS", None)
-    if business is not None and (rows.empty or rows["decision"].notna().any()):
-        loss = _turned(business.rows, business.better, decides=True)
-        found.append((business.title, loss, limits.cost_max))
-    return found
-
-
-def _turned(rows: Callable[..., np.ndarray], better: str, *, decides: bool = False) -> Loss:
-    """The figure of each row, of its decision too where it `decides`, turned so that less is better."""
-    sign = -1.0 if better == "higher" else 1.0
-
-    def loss(frame: pd.DataFrame) -> np.ndarray:
-        scores = score_columns.array(frame)
-        columns = [frame["label"].to_numpy(np.float64), scores]
-        if decides:
-            columns += [scores.argmax(axis=1) if scores.ndim > 1 else frame["decision"].to_numpy(bool)]
-        return np.asarray(sign * np.asarray(rows(*columns), np.float64))
-
-    return loss
 
 
 def _outcome(rows: pd.DataFrame, title: str, loss: Loss, limit: float, alpha: float, needs: Needed) -> Check:

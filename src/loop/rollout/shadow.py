@@ -1,6 +1,6 @@
 """A stage that mirrors: champion and challenger on the same requests, joined by request id and body."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,8 +9,10 @@ from loop.data import score_columns
 from loop.data.prediction_log import REQUEST
 from loop.production.rollout_policy import Limits, Needed
 from loop.production.state import Challenger, Champion
+from loop.rollout import outcomes
 from loop.rollout.evidence_check import Check, Status
 from loop.stats import bootstrap
+from problem import metrics
 
 SETTLE = pd.Timedelta(minutes=2)  # both records of a request are collected by then, whoever wrote them
 REPLICATES, SEED, CONFIDENCE = 2000, 1, 0.95
@@ -48,9 +50,30 @@ def compare(
         ],
         check("requests it left unanswered", unanswered, settled["at"], limits.error_share_max),
     ]
+    checks += _outcomes(both, limits, needs)
     enough = _enough(len(both), needs)
     checks += latency(both["latency_ms"], both["latency_ms_theirs"], limits.latency_times_max, enough)
     return both, checks
+
+
+def _outcomes(both: pd.DataFrame, limits: Limits, needs: Needed) -> Iterator[Check]:
+    """What became of requests whose label is known: the challenger's loss less the champion's, pairwise.
+
+    Worse when even the lower bound is beyond the limit; without a label there is nothing to compare.
+    """
+    known = both[both["label"].notna()]
+    theirs = known.assign(
+        **{name: known[f"{name}_theirs"] for name in (*score_columns.NAMES, "decision") if name in known}
+    )
+    for title, loss, limit in outcomes.of(both, limits):
+        business = title == getattr(getattr(metrics, "BUSINESS", None), "title", None)
+        decided = known["decision"].notna() & theirs["decision"].notna()
+        rows = (decided if business else known["label"].notna()).to_numpy()
+        if rows.any():
+            value, low, high = _by_day(loss(theirs[rows]) - loss(known[rows]), known["at"][rows])
+            status: Status = "worse" if low > limit else "ok"
+            found = status if _enough(int(rows.sum()), needs) else "not enough"
+            yield Check(f"{title}, worse by", value, low, high, limit, found)
 
 
 def _told_apart(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
