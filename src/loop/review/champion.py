@@ -5,7 +5,9 @@ it is what the review needs. What is not is made again in the checkout: the mode
 comes out with the hash that dvc.lock names.
 """
 
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,6 +16,7 @@ from loop.base import files
 from loop.base.errors import LoopError
 from loop.model.artifacts import Stored, rebuild, run
 from loop.repo.dvc_lock import outs
+from loop.repo.git import git
 from loop.repo.worktree import Checkout
 from loop.review.base import Base
 from loop.settings import params, yaml_file
@@ -61,6 +64,7 @@ def bring(
         how.append("its stored predictions, made by the same code on the same data")
     else:
         if not (usable and stored.bring(HOLDOUT)):
+            how += _tables(home, stored)
             _examples(home, judged if judged != own else None)
         _score(home)
         how.append(f"scored in a worktree of {base.commit[:12]} by its own code")
@@ -125,6 +129,23 @@ def _as_locked(home: Checkout, lock: dict[str, Any]) -> bool:
         (home.path / dep["path"]).exists() and files.md5(home.path / dep["path"]) == dep["md5"]
         for dep in code
     )
+
+
+def _tables(home: Checkout, stored: Stored) -> list[str]:
+    """Bring the tables that .dvc files track; ours, where its own are in no cache or remote.
+
+    Returns a line for people where a table is ours.
+    """
+    ours = []
+    for listed in git("ls-files", "--", "*.dvc", cwd=home.path).splitlines():
+        path = Path(listed.removesuffix(".dvc"))
+        if stored.bring(path) or not (path.exists() and Path(listed).is_file()):
+            continue
+        copy = shutil.copytree if path.is_dir() else shutil.copyfile
+        copy(path, home.path / path)
+        shutil.copyfile(listed, home.path / listed)
+        ours.append(f"{path} as the candidate has it, since its own is in no cache or remote")
+    return ours
 
 
 def _examples(home: Checkout, windows: params.Windows | None) -> None:
