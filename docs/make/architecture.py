@@ -15,7 +15,7 @@ ORDER = (  # a room imports from those in lines above it, never from its own lin
     ("setup", "init"),
     ("pipeline", "serve", "review", "deploy", "stage"),
     ("history", "monitor", "scorer"),
-    ("publish", "rollout", "retrain", "calibrate", "search", "compare", "update"),
+    ("publish", "rollout", "retrain", "calibrate", "search", "compare", "update", "forget"),
     ("release", "replay"),
     ("commands",),
     ("cli",),

@@ -35,6 +35,7 @@ laptop can run it too. `make docs` writes this page from the code.
 | 1 | refused: a worse model, bad data, bad params, code in src/problem that fails, a full disk |
 | 2 | wrong usage: of a command, an option or its value, or below the root; of `loop review`: inconclusive |
 | 3, 4, 5 | of `loop monitor`: broken feed or suspected feed fault; alert or loss; no data |
+| 3, 4 | of `loop forget`: something is left, which is named; nobody is there |
 | 6 | of `loop update`: conflicts, each named; nothing is written |
 | 130 | interrupted; nothing half-written is kept, run the same command again |
 

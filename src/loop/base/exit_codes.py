@@ -12,6 +12,7 @@ MONITOR = {
     "loss": 4,
     "no data": 5,
 }
+FORGET = {"forgotten": 0, "dry run": 0, "something is left": 3, "not there": 4}
 UPDATE = {"done": 0, "no later version": 0, "conflicts": 6}
 
 
@@ -25,7 +26,7 @@ def _either(names: list[str]) -> str:
     return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-_OF = {"review": REVIEW, "monitor": MONITOR, "update": UPDATE}
+_OF = {"review": REVIEW, "monitor": MONITOR, "update": UPDATE, "forget": FORGET}
 HELP = f"Exit codes: {text(GENERAL)}." + "".join(
     f" For {name}: {text(table)}." for name, table in _OF.items()
 )

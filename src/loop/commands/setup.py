@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from loop.commands.options import Now, Predictions, instant
+
 commands = typer.Typer()
 setting = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Set up what no file can hold.")
 commands.add_typer(setting, name="setup")
@@ -148,3 +150,30 @@ def update(
         raise typer.Exit(open_update.main(Path(offer)))
     wanted = Wanted(to, source, only or (), keep or (), take or ())
     raise typer.Exit(updating.main(wanted, check=check, out=Path(out) if out else None))
+
+
+@commands.command()
+def forget(
+    person: Annotated[
+        list[str],
+        typer.Argument(metavar="COLUMN=VALUE...", help="Who, by columns of the data; all must match."),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")
+    ] = False,
+    predictions: Predictions = None,
+    now: Now = None,
+) -> None:
+    """Erase a person from tables, DVC, the prediction log, the feature store and MLflow.
+
+    Tables are those that .dvc files track. It names the models that learned from them, and leaves a record in
+    data/forgotten.json that names nobody. Run it again if it was stopped. Needs LOOP_PERSONAL_KEY_FILE.
+
+    Exit codes: 0 nothing of them is left, 1 refused, 2 an option is wrong, 3 something is left, and named,
+    4 nobody is there.
+
+    Example: loop forget patient=p042 --dry-run
+    """
+    from loop.forget import forget as erasing
+
+    raise typer.Exit(erasing.main(person, predictions or [], instant(now), dry_run=dry_run))
