@@ -36,6 +36,18 @@ def test_nothing_that_another_run_left_is_unpacked(file):
     assert not [one for one in used if "run-id" in used[one]]
 
 
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
+def test_no_artifact_holds_rows(file):
+    """Whoever may read a repository may download them; rows may name persons: DVC alone has them."""
+    steps = [
+        step for step in nodes(yaml.safe_load(file.read_text())) if "upload-artifact" in step.get("uses", "")
+    ]
+    paths = [path for step in steps for path in step["with"]["path"].split()]
+    assert not [path for path in paths if path.startswith(("data", ".dvc", "mlruns", "mlflow"))]
+    if "models/*.json" in paths:
+        assert paths.index("!models/reference.json") > paths.index("models/*.json")
+
+
 def nodes(found):
     """Every mapping of YAML."""
     if isinstance(found, dict):
