@@ -1,10 +1,14 @@
 """The champion: which stages make a file, and that a rebuild must come out with its hash."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 import yaml
 
 from conftest import ROOT
 from loop.base.errors import LoopError
+from loop.repo.git import git
 from loop.review import champion
 from loop.review.base import Base
 from loop.settings import params
@@ -47,3 +51,28 @@ def test_a_holdout_within_the_champions_training_leaves_nothing():
     own = windows((JANUARY, APRIL), (APRIL, MAY), MAY)
     with pytest.raises(LoopError, match="the champion was trained until 2020-04-01"):
         champion._judged(windows((JANUARY, MARCH), (MARCH, APRIL), MAY), own)
+
+
+@pytest.mark.parametrize("stored", [True, False], ids=["is stored", "is gone"])
+def test_a_table_that_a_dvc_file_tracks_is_the_champions_own_or_the_changes_where_that_is_gone(
+    stored, tmp_path, monkeypatch
+):
+    """After an erasure no cache has the table that the champion was trained on."""
+    home, here = tmp_path / "home", tmp_path / "here"
+    for folder, text in ((home, "then"), (here, "now")):
+        folder.mkdir()
+        (folder / "rows.csv.dvc").write_text(text)
+    (here / "rows.csv").write_text("ours")
+    git("init", "--quiet", cwd=home)
+    git("add", "--all", cwd=home)
+    monkeypatch.chdir(here)
+
+    def bring(path: Path) -> bool:
+        if stored:
+            (home / path).write_text("its own")
+        return stored
+
+    told = champion._tables(SimpleNamespace(path=home), SimpleNamespace(bring=bring))
+    assert (home / "rows.csv").read_text() == ("its own" if stored else "ours")
+    assert (home / "rows.csv.dvc").read_text() == ("then" if stored else "now")
+    assert bool(told) is not stored

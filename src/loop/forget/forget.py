@@ -18,6 +18,7 @@ from loop.forget import erasure_record, holding, places
 from loop.forget import person as persons
 from loop.forget.person import Person
 from loop.forget.places import Place
+from loop.model import tracking
 from loop.production import log as production_log
 from loop.production import state as production
 from loop.repo.commit import Commit
@@ -145,7 +146,7 @@ def _nobody(who: Person) -> int:
 def _say(found: Sequence[Place], dry_run: bool) -> None:
     print("would erase" if dry_run else "erasing")
     for one in found:
-        print(f"  {one.kind:<21} {counted(one.rows, 'row'):>9} in {one.name}")
+        print(f"  {one.kind:<21} {counted(one.rows, 'row')} in {one.name}")
 
 
 def _say_models(models: Sequence[str]) -> None:
@@ -162,6 +163,8 @@ def _say_next(left: Sequence[str], golden: Sequence[str]) -> None:
     print("next: a model that never knew them, as a pull request that the review judges:")
     print("  git switch -c forget && loop run && git add -A && git commit -m 'Train without erased rows'")
     print("  dvc push, where there is a remote; then open the pull request and release it")
+    if tracking.server():
+        print("  `mlflow gc` where the server runs: until then it keeps runs that were deleted")
     for one in left:
         print(f"left: {one}")
     if any(one.startswith("git") for one in left):
