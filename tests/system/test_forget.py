@@ -224,3 +224,22 @@ def test_what_git_holds_is_named_as_left(repo):
     assert done.returncode == 3
     assert "left: git: note.md" in done.stdout
     assert everywhere(repo, NAME) == {"note.md", "git"}
+
+
+@pytest.mark.parametrize("why", ["not here", "never merged"])
+def test_where_rows_of_others_would_be_lost_nothing_is_erased(repo, why):
+    """Of a version that only another branch names, or that is not here, nobody could write the rest anew."""
+    table = repo.path / "data/source/visits.csv"
+    if why == "not here":
+        table.unlink()
+    else:
+        repo.git("switch", "--quiet", "--create", "more")
+        table.write_text(table.read_text() + "900000,Ann,2024-05-01T09:00:00Z,east,50.0,99.0\n")
+        repo.run("dvc", "add", "data/source/visits.csv")
+        repo.commit()
+        repo.git("switch", "--quiet", "-")
+        repo.run("dvc", "checkout", "data/source/visits.csv.dvc")
+    before = everywhere(repo, NAME)
+    done = forget(repo, f"patient_name={NAME}")
+    assert (done.returncode, why in done.stderr) == (1, True), done.stdout + done.stderr
+    assert everywhere(repo, NAME) == before

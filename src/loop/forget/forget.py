@@ -43,6 +43,7 @@ def main(pairs: Sequence[str], folders: Sequence[Path], now: pd.Timestamp, *, dr
         )
     begun, folders = erasure_record.Begun(who.id), list(folders) or [place.predictions]
     before = begun.read() or {}
+    places.hold_tables(bool(before))
     who = who.knowing([*before.get("keys", []), *_keys(who)], hider)
     objects = places.Objects(who)
     found = list(_everywhere(who, objects, folders, place.features))

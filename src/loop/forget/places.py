@@ -21,10 +21,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from loop.base import program
+from loop.base.errors import LoopError
 from loop.base.files import replacing
 from loop.forget import holding
 from loop.forget.person import Person
 from loop.model import tracking
+from loop.repo import dvc_lock
 from loop.repo.git import git
 from loop.serve import collect
 from loop.serve.log_writer import SEGMENTS
@@ -55,6 +57,39 @@ def tracked() -> list[Path]:
             path = Path(listed).parent / out["path"]
             found += sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
     return [path for path in found if path.is_file()]
+
+
+def hold_tables(changed: bool) -> None:
+    """Raise LoopError where an erasure would lose rows of others.
+
+    A table must be here as its .dvc file names it, unless this erasure has `changed` it. No branch may name a
+    version that was never merged: it would be deleted whole, and only what is here is written anew.
+    """
+    for listed in git("ls-files", "--", "*.dvc").splitlines():
+        path = listed.removesuffix(".dvc")
+        if not Path(path).exists():
+            raise LoopError(
+                f"{path} is not here", "the table that is to be written anew", "`dvc pull`, then again"
+            )
+        if not changed:
+            dvc_lock.hold({path: dvc_lock.added(path)}, Path(listed))
+        known = {
+            _named(commit, listed) for commit in git("log", "--format=%H", "HEAD", "--", listed).splitlines()
+        }
+        for branch in git("for-each-ref", "--format=%(refname)", "refs/heads", "refs/remotes").splitlines():
+            if (name := _named(branch, listed)) and name not in known:
+                raise LoopError(
+                    f"{branch} names a version of {path} that was never merged here",
+                    "one line of versions: of another one, rows of others would be lost",
+                    "merge that branch, or delete it, then run this again",
+                )
+
+
+def _named(commit: str, listed: str) -> str:
+    """A .dvc file as a commit has it; nothing where it has none."""
+    return (
+        git("rev-parse", f"{commit}:{listed}") if git("ls-tree", "--name-only", commit, "--", listed) else ""
+    )
 
 
 def tables(who: Person) -> Iterator[Place]:
