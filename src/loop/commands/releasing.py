@@ -170,15 +170,21 @@ def deploy(
 
 @commands.command()
 def render(
-    what: Annotated[Literal["kubernetes", "compose"], typer.Argument(help="For what it is written.")],
-    to: Annotated[Path | None, typer.Option(help="The folder; build/WHAT by default.")] = None,
+    what: Annotated[
+        Literal["kubernetes", "compose", "monitoring"], typer.Argument(help="For what it is written.")
+    ],
+    to: Annotated[
+        Path | None, typer.Option(help="The folder; build/WHAT by default, deploy/monitoring for alerts.")
+    ] = None,
 ) -> None:
-    """Write what serves now as a kustomize base, as on the branch production, or as compose.yaml with nginx.
+    """Write what serves now for a cluster or for docker compose; or, from deploy/slo.yaml, what watches it.
 
-    What was written there before is replaced. Exit codes: 0 written, 1 not: a model has no image, for one.
+    kubernetes: a kustomize base, as on the branch production; compose: compose.yaml with nginx; monitoring:
+    rules of Prometheus, routes of Alertmanager, a dashboard of Grafana. What was written there before is
+    replaced. Exit codes: 0 written, 1 not: a model has no image, for one.
 
     Example: loop render kubernetes && kubectl diff -k build/kubernetes
     """
     from loop.deploy import render as rendering
 
-    rendering.main(what, to or Path("build", what))
+    rendering.main(what, to or (Path("deploy/monitoring") if what == "monitoring" else Path("build", what)))

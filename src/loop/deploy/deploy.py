@@ -59,6 +59,7 @@ def main(listen: str | None, containers: bool | None, watch: float | None, down:
     if down:
         with _alone():
             take_down(Servers(FOLDER), Proxy(FOLDER / "nginx"))
+            write_json(FOLDER / "targets.json", targets([]))
         print("down: nothing serves here any more")
         return 0
     if watch is None:
@@ -91,6 +92,7 @@ def _once(options: Options, before: str) -> tuple[int, str]:
             state, rollout_policy.read(), site, Servers(FOLDER), Proxy(FOLDER / "nginx"), options.containers
         )
         write_json(FOLDER / "options.json", {"listen": options.listen, "containers": options.containers})
+        write_json(FOLDER / "targets.json", targets(servers))
     for fault in faults:
         print(f"error: {fault}", file=sys.stderr, flush=True)
     text = described(state, servers, options.listen)
@@ -136,6 +138,11 @@ def bring_about(
     servers.clear()
     version_home.prune(servers.folder, {one.version for one in state.models})
     return serving, faults
+
+
+def targets(running: list[Server]) -> list[dict[str, list[str]]]:
+    """Where Prometheus asks the servers that run, as its file_sd_configs reads it."""
+    return [{"targets": [server.url.removeprefix("http://") for server in running]}]
 
 
 def take_down(servers: Servers, proxy: Proxy) -> None:

@@ -1,4 +1,4 @@
-"""render: a state as files, for the branch `production`, for a cluster, or for docker compose.
+"""render: a state as files, for `production`, a cluster or docker compose; and what watches the servers.
 
 The branch holds those of a cluster, made anew with each move; `loop render` writes files to look at.
 """
@@ -8,7 +8,7 @@ from pathlib import Path
 from loop.base.errors import LoopError
 from loop.base.files import write_text
 from loop.base.warning import warn
-from loop.deploy import cluster_settings, compose, kubernetes, nginx
+from loop.deploy import cluster_settings, compose, kubernetes, monitoring, nginx, slo
 from loop.production import branch, log, rollout_policy
 from loop.production import state as production
 from loop.production.state import State, Version
@@ -50,8 +50,11 @@ def _spare(state: State) -> Version | None:
 
 def main(what: str, to: Path) -> None:
     """Write the files of the state as it is now to a folder. Raises LoopError where nothing can run."""
-    state = branch.serving()
-    files = of_kubernetes(state) if what == "kubernetes" else of_compose(state)
+    if what == "monitoring":
+        files = monitoring.files(slo.read())
+    else:
+        state = branch.serving()
+        files = of_kubernetes(state) if what == "kubernetes" else of_compose(state)
     for path, text in files.items():
         write_text(to / path, text)
     print(f"  written  {to}, {len(files)} files")

@@ -1,6 +1,7 @@
 """What a caller gets: for each request its id, score, decision, model version, and what was not known."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,6 +32,22 @@ class Answers:
             )
         ]
         return ("[" + ",".join(rows) + "]" if many else rows[0]).encode()
+
+    @property
+    def decisions(self) -> list[str]:
+        """What a decision may be: true or false, one of several classes, or nothing without a threshold."""
+        if score_columns.CLASSES:
+            return list(score_columns.CLASSES)
+        return [] if self._threshold is None else ["true", "false"]
+
+    def decided(self, found: Predictions) -> dict[str, int]:
+        """How many rows got which decision."""
+        if found.scores.ndim > 1:
+            return dict(Counter(score_columns.likeliest(found.scores)))
+        if self._threshold is None:
+            return {}
+        yes = int((found.scores >= self._threshold).sum())
+        return {"true": yes, "false": len(found.scores) - yes}
 
     def _scores(self, found: Predictions) -> list[str]:
         top = [f'"score":{score!r}' for score in score_columns.top(found.scores).tolist()]

@@ -33,6 +33,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 HEALTH = ("/healthz", "/livez", "/readyz")  # asked by machines that have no token
 ASSETS = "/static_content/"  # BentoML's copy of the page's scripts
+INSTEAD = b"x-loop-fallback"  # of nginx, which takes it from callers: the challenger gave no answer
 ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 YES_NO = {"true": True, "1": True, "false": False, "0": False}
 JSON = b"application/json"
@@ -81,7 +82,7 @@ class Front:
             if path == "/predict":
                 body = await self._predict(serving, scope, headers, receive, request_id, started)
                 await _respond(send, 200, JSON, body, request_id)
-                serving.count(200, time.perf_counter() - started)
+                serving.count(200, time.perf_counter() - started, instead=INSTEAD in headers)
                 return None
             if path.startswith(ASSETS):
                 return await self._inner(scope, receive, send)
@@ -97,7 +98,7 @@ class Front:
             return await _respond(send, 200, kind, page, request_id)
         except _StopError as stop:
             if serving is not None and path == "/predict":
-                serving.count(stop.status, time.perf_counter() - started)
+                serving.count(stop.status, time.perf_counter() - started, instead=INSTEAD in headers)
             body = to_json(
                 {
                     "error": stop.error,

@@ -4,12 +4,14 @@ BentoML counts only what reaches it, which no prediction does: its counters are 
 """
 
 import os
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, multiprocess
 
-BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)  # seconds
+from loop.settings.serve_settings import BUCKETS
 
 
 class Counters:
@@ -21,9 +23,12 @@ class Counters:
         def counter(name: str, text: str, *labels: str) -> Any:
             return Counter(f"loop_{name}", text, labels, registry=registry)
 
-        self._requests = counter("requests_total", "bodies answered, by HTTP status", "status")
+        self._requests = counter("requests_total", "bodies answered, by HTTP status", "role", "status")
         self._status: dict[int, Any] = {}
+        self._role = role
         self.predictions = counter("predictions_total", "rows scored")
+        self._decisions = counter("decisions_total", "rows with a decision, by what it was", "decision")
+        self.fallbacks = counter("fallbacks_total", "bodies answered for a challenger that gave no answer")
         self._features = counter("features_total", "rows whose feature view was not fresh", "view", "state")
         self._unknown = counter("unknown_categories_total", "values that training never saw", "column")
         self.store_failures = counter("feature_store_failures_total", "bodies without a feature store")
@@ -35,8 +40,19 @@ class Counters:
             registry=registry,
             multiprocess_mode="livesum",
         )
-        self.seconds = Histogram(
-            "loop_request_seconds", "from a body's arrival to its answer", registry=registry, buckets=BUCKETS
+        seconds = Histogram(
+            "loop_request_seconds",
+            "from a body's arrival to its answer",
+            ("role",),
+            registry=registry,
+            buckets=BUCKETS,
+        )
+        self.seconds = seconds.labels(role=role)
+        self._as_of = Gauge(
+            "loop_features_as_of_timestamp_seconds",
+            "the instant as of which the feature store was filled; 0 where it never was",
+            registry=registry,
+            multiprocess_mode="max",
         )
         info = Gauge(
             "loop_model_info",
@@ -47,14 +63,38 @@ class Counters:
         )
         commit = about["commit"] or "unknown"
         info.labels(version=about["version"], commit=commit, engine=about["engine"], role=role).set(1)
-        for nothing_yet in (self.predictions, self.store_failures, self.dropped, self.failures):
+        for nothing_yet in (
+            *(self.predictions, self.fallbacks, self.store_failures, self.dropped, self.failures),
+            *(self._status_of(status) for status in (200, 500)),
+        ):
             nothing_yet.inc(0)
+
+    def begin(self, views: Iterable[str], columns: Iterable[str], decisions: Iterable[str]) -> None:
+        """Let every counter begin at 0: the first of what goes wrong would otherwise be no increase."""
+        for view in views:
+            for state in ("missing", "stale"):
+                self.not_fresh(view, state, 0)
+        for column in columns:
+            self.unknown(column, 0)
+        for decision in decisions:
+            self.decided(decision, 0)
 
     def status(self, status: int) -> None:
         """Count a body by the status of its answer."""
+        self._status_of(status).inc()
+
+    def _status_of(self, status: int) -> Any:
         if status not in self._status:
-            self._status[status] = self._requests.labels(status=str(status))
-        self._status[status].inc()
+            self._status[status] = self._requests.labels(role=self._role, status=str(status))
+        return self._status[status]
+
+    def decided(self, decision: str, rows: int) -> None:
+        """Count rows by their decision: true or false, or one of several classes."""
+        self._decisions.labels(decision=decision).inc(rows)
+
+    def filled(self, as_of: str | None) -> None:
+        """Take note of the instant (ISO 8601) as of which the feature store was filled."""
+        self._as_of.set(datetime.fromisoformat(as_of).timestamp() if as_of else 0)
 
     def not_fresh(self, view: str, state: str, rows: int) -> None:
         """Count rows of which a view knew nothing, or only what is too old."""

@@ -41,6 +41,7 @@ class Server:
         self._personal = Personal(personal.marks(), place.personal_key)
         about = loaded_model.about(model, place.commit or _commit())
         self._counters = Counters(about, place.role)
+        self._counters.begin(self._predictor.views, model.categories, self._answers.decisions)
         self.pages = _pages(self._contract, about, place.token is not None)
         head = {
             **{name: about[name] for name in ("version", "commit")},
@@ -91,12 +92,19 @@ class Server:
 
     def metrics(self) -> bytes:
         """The counters of all processes of this server, as Prometheus reads them."""
+        features = self._predictor.features
+        if features.views and not features.failing:
+            as_of = features.as_of()
+            if not features.failing:
+                self._counters.filled(as_of)
         return self._counters.text()
 
-    def count(self, status: int, seconds: float) -> None:
-        """Take note of a prediction's end."""
+    def count(self, status: int, seconds: float, *, instead: bool) -> None:
+        """Take note of a prediction's end; `instead`: of one that a challenger left unanswered."""
         self._counters.status(status)
         self._counters.seconds.observe(seconds)
+        if instead:
+            self._counters.fallbacks.inc()
 
     def _record(
         self,
@@ -119,6 +127,8 @@ class Server:
         line = log_writer.line(request_id, at, kept, found.features, found.scores.tolist(), latency_ms, many)
         self._log.append(line, rows)
         self._counters.predictions.inc(rows)
+        for decision, number in self._answers.decided(found).items():
+            self._counters.decided(decision, number)
         if found.store_failed:
             self._counters.store_failures.inc()
         if found.states.any():

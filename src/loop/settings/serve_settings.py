@@ -26,6 +26,18 @@ from loop.settings.params import Section, Window, section
 
 FEATURES = "data/online"
 PREDICTIONS = "data/predictions"
+BUCKETS = (
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    1.0,
+)  # seconds that answers are counted by
 ROLES = ("champion", "challenger", "shadow")
 KEY_MIN = 16  # characters
 PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")

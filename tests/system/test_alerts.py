@@ -1,0 +1,257 @@
+"""Real Prometheus and Alertmanager before a real server that is broken in each way: every alert comes, and goes.
+
+All durations are scaled down; what is waited for is a notification, which has as long as a busy machine takes.
+"""
+
+import http.client
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conftest import BIN, ROOT, Repo, copy
+from loop.deploy import dashboard, monitoring, nginx, slo
+from loop.production import transitions
+from support.backends import free_port
+from support.states import NOW, policy, serving, version
+
+PATIENCE = 180  # seconds for a notification, on a machine that runs other tests too
+SHORT, LONG = 1 / 300, 1 / 7200  # of minutes and hours; of hours and days
+OF_DAYS = ("_2h", "_6h", "_1d", "_3d", "Slowly", "DecisionShareMoved")
+NEEDED = ("prometheus", "prometheus-alertmanager", "nginx")
+FAULT = """
+
+_whole = Predictor.predict
+
+
+def _broken(self: Predictor, requests: Columns, given: bool = False) -> Predictions:
+    import pathlib
+    import time
+
+    if pathlib.Path("fails").exists():
+        raise RuntimeError("broken by the test")
+    if pathlib.Path("hangs").exists():
+        time.sleep(0.3)
+    return _whole(self, requests, given)
+
+
+Predictor.predict = _broken
+"""
+pytestmark = pytest.mark.skipif(
+    not all(map(shutil.which, NEEDED)),
+    reason="on Debian, apt install prometheus prometheus-alertmanager nginx-light",
+)
+
+
+def rules(promised: slo.Slo) -> dict:
+    """The rules with all durations scaled: those of minutes by one factor, those of days by another."""
+    short, long = (yaml.safe_load(monitoring.files(promised, by)["rules.yaml"]) for by in (SHORT, LONG))
+    for group, other in zip(short["groups"], long["groups"], strict=True):
+        pairs = zip(group["rules"], other["rules"], strict=True)
+        names = ((one.get("alert") or one["record"], one, slow) for one, slow in pairs)
+        group["rules"] = [slow if name.endswith(OF_DAYS) else one for name, one, slow in names]
+    return short
+
+
+class Inbox:
+    """Where Alertmanager posts: the last status of each alert, with its receiver and runbook."""
+
+    def __init__(self) -> None:
+        self.status: dict[str, str] = {}
+        self.got: list[tuple[str, str, str, str]] = []  # receiver, alert, status, runbook
+        self._news = threading.Condition()
+        inbox = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                with inbox._news:
+                    for one in told["alerts"]:
+                        name = one["labels"]["alertname"]
+                        inbox.status[name] = one["status"]
+                        about = (self.path[1:], name, one["status"], one["annotations"]["runbook_url"])
+                        inbox.got.append(about)
+                    inbox._news.notify_all()
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None: ...
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def wait(self, alert: str, status: str) -> None:
+        """Until an alert is firing, or resolved."""
+        with self._news:
+            arrived = self._news.wait_for(lambda: self.status.get(alert) == status, PATIENCE)
+        assert arrived, f"{alert} is {self.status.get(alert)}, not {status}; {self.status}"
+
+
+@dataclass
+class Traffic:
+    """Requests without a pause; every `bad_every`-th is of the bad kind."""
+
+    port: int
+    good: dict
+    bad: dict | None = None
+    bad_every: int = 1
+    rows: int = 1
+    before: str | None = None  # a file that is there while a bad one is asked
+    end: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        number = 0
+        while not self.end.is_set():
+            number += 1
+            turn = number % self.bad_every == 0
+            body = self.bad if self.bad and turn else self.good
+            try:
+                if self.before and turn:
+                    Path(self.before).touch()
+                asked = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+                kind = {"Content-Type": "application/json"}
+                asked.request("POST", "/predict", json.dumps([body] * self.rows), kind)
+                asked.getresponse().read()
+                asked.close()
+            except OSError:
+                time.sleep(0.05)  # the server is down, as some tests want it
+            finally:
+                if self.before:
+                    Path(self.before).unlink(missing_ok=True)
+            time.sleep(0.002)
+
+
+@contextmanager
+def running(command: list[str], cwd: Path, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen]:
+    log = (cwd / f"{Path(command[0]).name}.log").open("a")
+    process = subprocess.Popen(command, cwd=cwd, env=env, stdout=log, stderr=log, start_new_session=True)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+        log.close()
+
+
+@dataclass
+class Watched:
+    """A server, what watches it, and where its notifications arrive."""
+
+    home: Repo
+    port: int
+    prometheus: int
+    inbox: Inbox
+    stack: ExitStack
+    example: dict
+    traffic: Traffic
+    server: ExitStack = field(default_factory=ExitStack)
+
+    def start(self) -> None:
+        place = {"LOOP_PREDICTIONS": str(self.home.path / "predictions"), "LOOP_COMMIT": "c0ffee"}
+        place |= {"LOOP_PERSONAL_KEY": "k" * 32, "BENTOML_HOME": str(self.home.path / "bento")}
+        command = [str(BIN / "loop"), "serve", "--port", str(self.port)]
+        self.server.enter_context(running(command, self.home.path, self.home.environment() | place))
+
+    def ask(self, path: str, port: int | None = None) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port or self.port}{path}", timeout=30) as found:
+            return found.read().decode()
+
+    def until(self, path: str, port: int | None = None) -> None:
+        """Wait until an address answers."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self.ask(path, port)
+                return
+            except OSError:
+                assert time.monotonic() < end, path
+                time.sleep(0.1)
+
+    def query(self, expression: str) -> list:
+        asked = urllib.parse.quote(expression)
+        return json.loads(self.ask(f"/api/v1/query?query={asked}", self.prometheus))["data"]["result"]
+
+    @contextmanager
+    def broken(self, alert: str, **how: object) -> Iterator[None]:
+        """Traffic of another kind until the alert fires, and of the usual one until it has ended."""
+        usual = {name: getattr(self.traffic, name) for name in how}
+        for name, value in how.items():
+            setattr(self.traffic, name, value)
+        try:
+            yield
+            self.inbox.wait(alert, "firing")
+        finally:
+            for name, value in usual.items():
+                setattr(self.traffic, name, value)
+        self.inbox.wait(alert, "resolved")
+
+
+def promised(inbox: Inbox) -> slo.Slo:
+    """The objectives of the template, of fewer requests, told to our inbox."""
+    values = yaml.safe_load((ROOT / "deploy/slo.yaml").read_text())
+    values["objectives"]["requests_min"] = 5
+    post = f"http://127.0.0.1:{inbox.server.server_port}"
+    values["receivers"] = {name: f"{post}/{name}" for name in ("page", "ticket")}
+    return slo.Slo.model_validate(values)
+
+
+def watch(stack: ExitStack, folder: Path, home: Repo, example: dict, page: int) -> Watched:
+    """Start a server of the repository `home`, Alertmanager and Prometheus."""
+    inbox, port, seen, told = Inbox(), free_port(), free_port(), free_port()
+    stack.callback(inbox.server.shutdown)
+    made = monitoring.files(promised(inbox), SHORT)
+    folder.mkdir()
+    (folder / "rules.yaml").write_text(yaml.safe_dump(rules(promised(inbox))))
+    (folder / "alertmanager.yaml").write_text(made["alertmanager.yaml"])
+    config = yaml.safe_load(made["prometheus.yaml"])
+    config["global"] = {"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "300ms"}
+    config["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] = [f"127.0.0.1:{told}"]
+    config["scrape_configs"][1]["static_configs"][0]["targets"] = [f"127.0.0.1:{page}"]
+    for job in config["scrape_configs"]:
+        job["scrape_interval"] = "200ms"
+    (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
+    (folder / "targets.json").write_text(json.dumps([{"targets": [f"127.0.0.1:{port}"]}]))
+    traffic = Traffic(port, example)
+    made_of = Watched(home, port, seen, inbox, stack, example, traffic)
+    stack.enter_context(made_of.server)
+    made_of.start()
+    made_of.until("/readyz")
+    threading.Thread(target=traffic.run, daemon=True).start()
+    stack.callback(traffic.end.set)
+    alone = ["--cluster.listen-address=", f"--web.listen-address=127.0.0.1:{told}", "--storage.path=am"]
+    manager = ["prometheus-alertmanager", "--config.file=alertmanager.yaml", *alone]
+    stack.enter_context(running(manager, folder))
+    where = [f"--web.listen-address=127.0.0.1:{seen}", "--storage.tsdb.path=tsdb"]
+    stack.enter_context(running(["prometheus", "--config.file=prometheus.yaml", *where], folder))
+    made_of.until("/-/ready", seen)
+    return made_of
+
+
+@contextmanager
+def site(folder: Path) -> Iterator[int]:
+    """A folder by HTTP, as GitHub Pages has it; its port."""
+
+    class Handler(SimpleHTTPRequestHandler):
+        def __init__(self, *given: object) -> None:
+            super().__init__(*given, directory=str(folder))
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
