@@ -255,3 +255,109 @@ def site(folder: Path) -> Iterator[int]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server.server_port
     server.shutdown()
+
+
+REQUEST = {
+    **{"patient": "p500", "day": "2020-08-02", "clinic": "north", "age": 59.0, "blood_pressure": 101.0},
+    **{"hdl": 38.0, "log_triglycerides": 4.9, "bmi": 20.0, "decided_at": "2020-08-02T13:00:00Z"},
+}
+METRICS = """# TYPE loop_schedule_last_good_timestamp_seconds gauge
+loop_schedule_last_good_timestamp_seconds{{schedule="monitor"}} {monitor}
+loop_schedule_last_good_timestamp_seconds{{schedule="release"}} {release}
+loop_production_weight_percent{{role="champion",version="1"}} 100
+"""
+
+
+def quick(repo: Repo, threshold: float | None) -> None:
+    """A log that is soon full, a threshold, and faults that a file switches on."""
+    repo.set_param("serve.threshold", threshold)
+    repo.set_param("serve.log.rows_max", 200)
+    repo.append("src/loop/serve/predict.py", FAULT)
+
+
+@contextmanager
+def fallen(watched: Watched, folder: Path) -> Iterator[int]:
+    """nginx before the server as champion and a challenger that is not there; its port."""
+    listen = free_port()
+    stages = policy(("canary", 50, False)).model_copy(update={"timeout_ms": 2000})
+    state = transitions.enter(serving(1), version(2), stages, NOW)
+    ports = {(1, "champion"): watched.port, (2, "challenger"): free_port()}
+    proxy = nginx.Proxy(folder)
+    proxy.apply(nginx.render(state, stages, ports, nginx.Site(f"127.0.0.1:{listen}", 64, grace=2)))
+    yield listen
+    proxy.process().stop(2)
+
+
+def test_every_alert_comes_and_goes(small_home, tmp_path):
+    """A regression that decides by a threshold, broken in one way after the other."""
+    with ExitStack() as stack:
+        repo = copy(small_home, tmp_path / "repo")
+        quick(repo, 150.0)
+        repo.set_param("validate.limits.visits_per_day_min", 0)
+        page = tmp_path / "page"
+        page.mkdir()
+        watched = watch(stack, tmp_path / "watch", repo, REQUEST, stack.enter_context(site(page)))
+        inbox = watched.inbox
+        inbox.wait("MonitoringSilent", "firing")  # nobody ever heard of it
+        inbox.wait("FeaturesLag", "firing")  # the store is of 2020
+        now = datetime.now(UTC).timestamp()
+        (page / "metrics.txt").write_text(METRICS.format(monitor=now, release=now - 10 * 86400))
+        inbox.wait("MonitoringSilent", "resolved")
+        inbox.wait("ScheduleSilent", "firing")
+        (page / "metrics.txt").write_text(METRICS.format(monitor=now, release=now))
+        inbox.wait("ScheduleSilent", "resolved")
+
+        fails, hangs = str(repo.path / "fails"), str(repo.path / "hangs")
+        with watched.broken("AvailabilityBurnsSlowly", before=fails, bad_every=50):
+            pass
+        with watched.broken("AvailabilityBurnsFast", before=fails):
+            pass
+        with watched.broken("LatencyBurnsSlowly", before=hangs, bad_every=25):
+            pass
+        with watched.broken("LatencyBurnsFast", before=hangs):
+            pass
+        late = REQUEST | {"decided_at": "2020-12-01T13:00:00Z"}
+        with watched.broken("FeaturesStale", bad=late):
+            pass
+        early = REQUEST | {"decided_at": "2020-02-01T13:00:00Z"}
+        with watched.broken("FeaturesMissing", bad=early):
+            pass
+        with watched.broken("DecisionShareMoved", bad=REQUEST | {"bmi": 70.0}):
+            pass
+        log = repo.path / "predictions/log"
+        with watched.broken("PredictionLogDrops", rows=50):
+            log.rename(log.with_name("away"))
+            log.touch()
+            inbox.wait("PredictionLogDrops", "firing")
+            log.unlink()
+        with (
+            fallen(watched, tmp_path / "nginx") as listen,
+            watched.broken("ChallengerFallsBack", port=listen),
+        ):
+            pass
+        repo.run("loop", "materialize", "--as-of", f"{datetime.now(UTC):%Y-%m-%dT%H:%MZ}")
+        inbox.wait("FeaturesLag", "resolved")
+        expressions = dashboard.expressions(
+            dashboard.dashboard(promised(inbox), lambda seconds: monitoring.duration(seconds * SHORT))
+        )
+        nothing = [name for name, query in expressions.items() if not watched.query(query)]
+        assert nothing == ["Values that training never saw: {{column}}"], "no column holds categories"
+        watched.server.close()
+        for alert in ("ModelDown", "ServerDown"):
+            inbox.wait(alert, "firing")
+        watched.start()
+        for alert in ("ModelDown", "ServerDown"):
+            inbox.wait(alert, "resolved")
+
+        every = {
+            one["alert"]: one
+            for group in rules(promised(inbox))["groups"]
+            for one in group["rules"]
+            if "alert" in one
+        }
+        came = {(alert, status) for _, alert, status, _ in inbox.got}
+        missed = {(name, status) for name in every for status in ("firing", "resolved")} - came
+        assert missed == {("UnknownCategories", status) for status in ("firing", "resolved")}
+        for receiver, alert, _, runbook in inbox.got:
+            assert receiver == every[alert]["labels"]["severity"]
+            assert (ROOT / "docs/runbook" / Path(runbook).name).is_file()

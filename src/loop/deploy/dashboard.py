@@ -1,4 +1,4 @@
-"""Grafana's dashboard of a model that serves, as code: what callers feel, what the model sees, what runs by schedule."""
+"""Grafana's dashboard of a model that serves, as code: callers, the model, schedules."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

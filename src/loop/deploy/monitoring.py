@@ -1,4 +1,4 @@
-"""What watches the servers, made from deploy/slo.yaml: Prometheus' rules, Alertmanager's routes, Grafana's dashboard."""
+"""What watches the servers, made from deploy/slo.yaml: Prometheus, Alertmanager, Grafana."""
 
 import json
 from collections.abc import Mapping

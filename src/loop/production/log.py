@@ -7,6 +7,7 @@ of the state before it, is a transition too, made by hand.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -15,7 +16,7 @@ from loop.base.markup import plain
 from loop.production import state as production
 from loop.production.state import EMPTY, STATE, VERSIONS, State, Version
 from loop.repo import remote
-from loop.repo.commit import Commit
+from loop.repo.commit import Commit, contents
 from loop.repo.git import git
 from loop.settings.params import parse
 
@@ -65,19 +66,22 @@ def transitions(ref: str | None) -> list[Transition]:
     first = git("log", "--first-parent", "--diff-filter=A", "--format=%H", ref, "--", str(STATE)).split()
     if not first:
         return []
-    meddled = _meddled(ref)
+    entries = list(_log(ref, first[-1]))
+    raw = contents([f"{entry[0]}:{STATE}" for entry in entries])
+    records = _records(ref)
     found: list[Transition] = []
     before, there = EMPTY, set[int]()
-    for commit, at, author, subject, text in _log(ref, first[-1]):
-        state, problem = _state(commit, at)
-        numbers = _numbers(commit)
+    for (commit, at, author, subject, text), file in zip(entries, raw, strict=True):
+        state, problem = _state(commit, at, file)
+        named, meddled = records.get(commit, (set[int](), False))
+        numbers = named if found else _numbers(commit)
         kind, version = BY_HAND, None
         repairs = bool(found) and found[-1].state is None
-        if state is not None and not repairs and commit not in meddled:
+        if state is not None and not repairs and not meddled:
             kind, version = kind_of(before, state, numbers - there)
-        when, (evidence, named) = pd.Timestamp(at).tz_convert("UTC"), remote.trailers(text)
+        when, (evidence, trailers) = pd.Timestamp(at).tz_convert("UTC"), remote.trailers(text)
         found.append(
-            Transition(commit, when, author, subject, evidence, named, kind, version, state, problem)
+            Transition(commit, when, author, subject, evidence, trailers, kind, version, state, problem)
         )
         before, there = state or before, there | numbers
     return found
@@ -133,13 +137,15 @@ def _champion(state: State) -> int | None:
 def versions(ref: str | None) -> dict[int, Version]:
     """What the branch says of each version; those that were edited into none are left out."""
     found = {}
-    for number in sorted(_numbers(ref) if ref else ()):
-        path = VERSIONS / f"{number}.yaml"
+    texts = Commit(ref).texts(f"{VERSIONS}/") if ref else {}
+    for path, text in texts.items():
         try:
-            found[number] = parse("version", Commit(str(ref)).yaml(path), Version, path)
+            if named := production.RECORD.fullmatch(path):
+                values = Commit(str(ref)).parsed(path, text)
+                found[int(named[1])] = parse("version", values, Version, Path(path))
         except LoopError:
             continue
-    return found
+    return dict(sorted(found.items()))
 
 
 def at_end(known: list[Transition], day: pd.Timestamp) -> State | None:
@@ -179,16 +185,27 @@ def _log(ref: str, first: str) -> Iterator[list[str]]:
         yield parts[at : at + len(FIELDS)]
 
 
-def _meddled(ref: str) -> set[str]:
-    """Commits that change or take away a version's record, which is written once."""
-    log = git("log", "--first-parent", "--diff-filter=MDT", "--format=%H", ref, "--", str(VERSIONS))
-    return set(log.split())
+def _records(ref: str) -> dict[str, tuple[set[int], bool]]:
+    """Of each commit: versions whose record it brings, and whether it changes one, which is written once."""
+    text = git(
+        "log", "--first-parent", "--name-status", "--no-renames", "--format=%x00%H", ref, "--", str(VERSIONS)
+    )
+    found = {}
+    for entry in text.split("\0")[1:]:
+        commit, *lines = entry.split("\n")
+        changes = [line.split("\t") for line in lines if line]
+        added = (production.RECORD.fullmatch(path) for how, path in changes if how == "A")
+        meddled = any(how != "A" for how, _ in changes)
+        found[commit] = ({int(one[1]) for one in added if one}, meddled)
+    return found
 
 
-def _state(commit: str, at: str) -> tuple[State | None, str | None]:
-    """The state that a commit of an instant holds, or why it is none."""
+def _state(commit: str, at: str, file: bytes | None = None) -> tuple[State | None, str | None]:
+    """The state that a commit of an instant holds, or why it is none; `file` is it where it was read."""
+    there = Commit(commit)
     try:
-        state = parse("rollout", Commit(commit).yaml(STATE), State, STATE)
+        values = there.yaml(STATE) if file is None else there.parsed(STATE, file.decode(errors="replace"))
+        state = parse("rollout", values, State, STATE)
         production.timely(state, pd.Timestamp(at))
     except LoopError as error:
         return None, error.found

@@ -1,6 +1,7 @@
 """The files of a commit, read from git's objects: nothing is checked out."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,8 +46,12 @@ class Commit:
 
     def yaml(self, path: Path | str) -> Any:
         """A YAML file as plain values. Raises LoopError for one that is missing, or no YAML."""
+        return self.parsed(path, self.text(path))
+
+    def parsed(self, path: Path | str, text: str) -> Any:
+        """The text of its file as plain values of YAML. Raises LoopError for what is none."""
         try:
-            return yaml_file.parse(self.text(path))
+            return yaml_file.parse(text)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             where = f", line {mark.line + 1}" if mark else ""
@@ -83,16 +88,26 @@ class Commit:
     def texts(self, *under: str) -> dict[str, str]:
         """Path -> text of its files, read by one call of git."""
         blobs = self.blobs(*under)
-        done = git.ask(
-            "cat-file", "--batch", cwd=self.cwd, text="".join(f"{one}\n" for one in blobs.values())
-        )
-        found, at = {}, 0
-        for path in blobs:
-            end = done.raw.index(b"\n", at)
-            size = int(done.raw[at:end].split()[2])
-            found[path] = done.raw[end + 1 : end + 1 + size].decode(errors="replace")
-            at = end + size + 2
-        return found
+        found = contents(list(blobs.values()), self.cwd)
+        return {path: (raw or b"").decode(errors="replace") for path, raw in zip(blobs, found, strict=True)}
+
+
+def contents(names: Sequence[str], cwd: Path | None = None) -> list[bytes | None]:
+    """The bytes of blobs, each by hash or as COMMIT:PATH, by one call of git; None where there is none."""
+    done = git.ask("cat-file", "--batch", cwd=cwd, text="".join(f"{one}\n" for one in names))
+    found: list[bytes | None] = []
+    at = 0
+    for _ in names:
+        end = done.raw.index(b"\n", at)
+        head = done.raw[at:end].rsplit(b" ", 2)
+        if len(head) < 3 or head[1] != b"blob":  # missing
+            found.append(None)
+            at = end + 1
+            continue
+        size = int(head[2])
+        found.append(done.raw[end + 1 : end + 1 + size])
+        at = end + size + 2
+    return found
 
 
 def require(commit: str, what: str, cwd: Path | None = None) -> None:
