@@ -17,6 +17,7 @@ ORDER = (  # a room imports from those in lines above it, never from its own lin
     ("history", "monitor", "scorer"),
     ("publish", "rollout", "retrain", "calibrate", "search", "compare", "update", "forget"),
     ("release", "replay"),
+    ("status",),
     ("commands",),
     ("cli",),
 )

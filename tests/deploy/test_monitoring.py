@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from loop.base.errors import LoopError
-from loop.deploy import dashboard, monitoring, slo
+from loop.deploy import dashboard, monitoring
+from loop.settings import slo
 
 ROOT = Path(__file__).parents[2]
 NEEDED = pytest.mark.skipif(

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from loop.commands.options import Now, instant
+
 commands = typer.Typer()
 registry = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="MLflow's registry, drawn from git.")
 commands.add_typer(registry, name="registry")
@@ -50,6 +52,49 @@ def audit(
     from loop.history import audit as auditing
 
     auditing.main(since, until, day, pd.Timestamp.now("UTC"))
+
+
+@commands.command()
+def status(
+    to: Annotated[Path | None, typer.Option(help="Write the pages here too, and metrics.txt.")] = None,
+    now: Now = None,
+) -> None:
+    """Say how things stand, from git alone: what serves, which schedule ran when, what the monitor decided.
+
+    With --to, as static pages that need no script: status, versions, changes, monitoring, alerts. Only what
+    changed is made anew. Exit codes: 0 said; 1 git cannot be read.
+
+    Example: loop status --to site
+    """
+    from loop.status import overview, site
+
+    found = overview.view(instant(now))
+    print("\n".join(overview.terminal(found)))
+    if to is not None:
+        made, of = site.write(found, to)
+        print(f"pages      {to}/index.html, {made} of {of} made anew")
+
+
+@commands.command()
+def heartbeat(
+    schedule: Annotated[str, typer.Argument(help="monitor, release, reproduce or update.")],
+    result: Annotated[str, typer.Option(help="How the run ended, such as success.")],
+    run: Annotated[str | None, typer.Option(help="The address of the run.")] = None,
+    finding: Annotated[
+        Path | None, typer.Option(help="What the monitor found; one that is not there is no error.")
+    ] = None,
+    now: Now = None,
+) -> None:
+    """Record on the branch `heartbeats` that a schedule ran: what nobody recorded counts as unknown.
+
+    A run is good where its result is success; one of the monitor, where it came to a decision.
+    Exit codes: 0 recorded, or there already; 1 it could not be pushed.
+
+    Example: loop heartbeat monitor --result success --finding monitor/finding.json
+    """
+    from loop.monitor import heard
+
+    print(heard.record(schedule, result, run, finding, instant(now)))
 
 
 @commands.command()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from loop.deploy.slo import Slo
+from loop.settings.slo import Slo
 
 WIDE, HIGH, COLUMNS = 8, 7, 24  # of a panel and of the page, in Grafana's grid
 SOURCE = {"type": "prometheus", "uid": "${source}"}

@@ -6,7 +6,7 @@ from typing import Any
 
 from loop.base.template import fill
 from loop.deploy import dashboard
-from loop.deploy.slo import Slo
+from loop.settings.slo import Slo
 
 HEAD = "# Made by `loop render monitoring` from deploy/slo.yaml: change that.\n"
 UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))

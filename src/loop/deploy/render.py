@@ -8,12 +8,13 @@ from pathlib import Path
 from loop.base.errors import LoopError
 from loop.base.files import write_text
 from loop.base.warning import warn
-from loop.deploy import cluster_settings, compose, kubernetes, monitoring, nginx, slo
+from loop.deploy import cluster_settings, compose, kubernetes, monitoring, nginx
 from loop.production import branch, log, rollout_policy
 from loop.production import state as production
 from loop.production.state import State, Version
 from loop.repo import default_branch
 from loop.settings import serve_settings as settings
+from loop.settings import slo
 
 
 def rendered(state: State) -> dict[str, str]:

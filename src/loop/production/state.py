@@ -210,16 +210,17 @@ def read(at: str | None) -> Production:
     if at is None:
         return Production(None, EMPTY, {})
     commit = git("rev-parse", "--verify", f"{at}^{{commit}}")
-    listed = Commit(commit).blobs(str(STATE), str(VERSIONS))
+    listed = Commit(commit).texts(str(STATE), str(VERSIONS))
     if str(STATE) not in listed:
         return Production(commit, EMPTY, {})
-    state = _parsed(commit, STATE, "rollout", State)
+    state = _parsed(commit, STATE, listed[str(STATE)], "rollout", State)
     numbers = [int(found[1]) for found in map(RECORD.fullmatch, listed) if found]
     serving = {one.version for one in state.models}
     versions = {}
     for number in numbers:
         try:
-            one = _parsed(commit, VERSIONS / f"{number}.yaml", "version", Version)
+            path = VERSIONS / f"{number}.yaml"
+            one = _parsed(commit, path, listed[str(path)], "version", Version)
         except LoopError:
             if number in serving:
                 raise
@@ -234,10 +235,10 @@ def read(at: str | None) -> Production:
 P = TypeVar("P", State, Version)
 
 
-def _parsed(commit: str, path: Path, name: str, model: type[P]) -> P:
-    """A file of the branch. Raises LoopError that says where to fix it."""
+def _parsed(commit: str, path: Path, text: str, name: str, model: type[P]) -> P:
+    """A file of the branch from its text. Raises LoopError that says where to fix it."""
     try:
-        return parse(name, Commit(commit).yaml(path), model, path)
+        return parse(name, Commit(commit).parsed(path, text), model, path)
     except LoopError as error:
         raise LoopError(f"on the branch {BRANCH}, {error.found}", error.expected, _fix(path)) from None
 

@@ -49,7 +49,15 @@ def attempts(now: pd.Timestamp) -> list[Attempt]:
     """
     remote.fetch_main()
     github = issue.here()
-    found = [*_merged(), *(_on_github(github) if github else _branches())]
+    return _by_day([*_merged(), *(_on_github(github) if github else _branches())], now)
+
+
+def in_git(now: pd.Timestamp) -> list[Attempt]:
+    """The same by what git alone says, as this clone knows it."""
+    return _by_day([*_merged(), *_branches()], now)
+
+
+def _by_day(found: list[Attempt], now: pd.Timestamp) -> list[Attempt]:
     best: dict[str, Attempt] = {}
     for one in found:
         if one.day <= f"{now:%Y-%m-%d}" and (one.day not in best or _rank(one) > _rank(best[one.day])):

@@ -1,0 +1,144 @@
+"""How things stand, from git alone: what serves, who ran when, what waits. The rest is unknown."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+from loop.base.errors import LoopError
+from loop.base.markup import plain
+from loop.monitor.inputs import past_retrains
+from loop.monitor.inputs.past_retrains import Attempt
+from loop.production import heartbeats, log, rollout_policy
+from loop.production import state as production
+from loop.production.heartbeats import Heartbeat, Schedule
+from loop.production.log import Transition
+from loop.production.state import EMPTY, State, Version
+from loop.repo import remote
+from loop.repo.git import ask
+from loop.settings import slo
+
+_GITHUB = re.compile(r"(?:https://(?:[^/@]+@)?|git@|ssh://git@)([\w.-]+)[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?")
+
+
+@dataclass(frozen=True)
+class Overview:
+    """How things stood at `now` (UTC), as this clone knows it."""
+
+    now: pd.Timestamp
+    state: State
+    transitions: list[Transition]
+    versions: dict[int, Version]
+    schedules: list[Schedule]
+    monitored: list[Heartbeat]  # runs of the monitor, the oldest first
+    retrains: list[Attempt]  # the open ones
+    address: str | None  # of the repository, for links
+
+    @property
+    def since(self) -> pd.Timestamp | None:
+        """Since when the champion is champion."""
+        return self.state.champion.since if self.state.champion else None
+
+    def evidence(self) -> list[Transition]:
+        """The transitions of the challenger, the oldest first: each carries what it had shown by then."""
+        one = self.state.challenger
+        return [move for move in self.transitions if one is not None and move.version == one.version]
+
+    def waits_for(self) -> str:
+        """What the challenger's stage asks for, as the policy in force says."""
+        one = self.state.challenger
+        if one is None:
+            return ""
+        try:
+            steps = {step.name: step.needs for step in rollout_policy.in_force().stages}
+        except LoopError:
+            steps = {}
+        if (needs := steps.get(one.stage.name)) is None:
+            return "the policy has no such stage any more"
+        return (
+            f"{needs.days_min} days, {needs.rows_min:,} rows and {needs.labels_min:,} labels are needed "
+            "before it goes on"
+        )
+
+
+def view(now: pd.Timestamp) -> Overview:
+    """What git says at `now`, with what origin has where it answers."""
+    for name in (production.BRANCH, heartbeats.BRANCH):
+        _bring(name)
+    ref = production.ref()
+    moves = log.transitions(ref)
+    beats = heartbeats.known()
+    states = [one.state for one in moves if one.state is not None]
+    return Overview(
+        now,
+        states[-1] if states else EMPTY,
+        moves,
+        log.versions(ref),
+        heartbeats.schedules(beats, days_max()),
+        [one for one in beats if one.schedule == "monitor"],
+        [one for one in past_retrains.in_git(now) if one.outcome == "open"],
+        address(),
+    )
+
+
+def _bring(name: str) -> None:
+    """A branch of origin's; one that is not there, or an origin that does not answer, changes nothing."""
+    if remote.remote():
+        spec = f"+refs/heads/{name}:refs/remotes/origin/{name}"
+        remote.to_remote("fetch", "--quiet", "--no-tags", "origin", spec)
+
+
+def days_max() -> dict[str, float]:
+    """How many days each schedule may be silent, by deploy/slo.yaml."""
+    limits = slo.read().limits
+    days = dict.fromkeys(heartbeats.SCHEDULES, limits.schedule_days.max)
+    return days | {"monitor": limits.monitoring_days.max}
+
+
+def address() -> str | None:
+    """Where the repository is seen in a browser; None where git does not say."""
+    done = ask("remote", "get-url", "origin")
+    found = _GITHUB.fullmatch(done.out.strip()) if done.code == 0 else None
+    return f"https://{found[1]}/{found[2]}" if found else None
+
+
+def terminal(found: Overview) -> Iterator[str]:
+    """One screen."""
+    yield f"serves     {log.described(found.state)}"
+    if found.since is not None:
+        yield f"           the champion since {found.since:%Y-%m-%d %H:%M}Z"
+    if found.state.challenger is not None:
+        yield f"           {found.waits_for()}; `loop rollout status` says what it has shown"
+    for one in found.schedules:
+        yield f"{one.name:<10} {standing(one, found.now)}"
+    last = found.monitored[-1] if found.monitored else None
+    yield f"decision   {plain(last.more.get('Decision', last.result), 60) if last else 'unknown'}"
+    for attempt in found.retrains:
+        yield f"retrain    of {attempt.day} is open: {plain(attempt.where, 80)}"
+
+
+def standing(one: Schedule, now: pd.Timestamp) -> str:
+    """A schedule in words: never fine where nobody knows."""
+    if one.last is None:
+        return "unknown: no run of it is on record"
+    good = f"last good run {one.last_good.at:%Y-%m-%d %H:%M}Z" if one.last_good else "no run was good"
+    return f"{one.state(now)}: last run {one.last.at:%Y-%m-%d %H:%M}Z, {plain(one.last.result, 30)}; {good}"
+
+
+def metrics(found: Overview) -> str:
+    """The same for Prometheus, in its text format: instants, so that silence shows by itself."""
+    lines = []
+    for kind in ("last", "last_good"):
+        name = f"loop_schedule_{kind}_timestamp_seconds"
+        lines.append(f"# TYPE {name} gauge")
+        for one in found.schedules:
+            beat = getattr(one, kind)
+            if beat is not None:
+                lines.append(f'{name}{{schedule="{one.name}"}} {beat.at.timestamp():.0f}')
+    lines.append("# TYPE loop_production_weight_percent gauge")
+    for model in found.state.models:
+        about = f'role="{model.role}",version="{model.version}"'
+        lines.append(f"loop_production_weight_percent{{{about}}} {model.weight}")
+    lines += ["# TYPE loop_retrains_open gauge", f"loop_retrains_open {len(found.retrains)}"]
+    return "\n".join(lines) + "\n"

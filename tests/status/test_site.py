@@ -1,0 +1,193 @@
+"""The status, from git alone: what is not there is unknown, and foreign text is only words."""
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from loop.base.errors import LoopError, UsageError
+from loop.cli import app
+from loop.monitor import heard
+from loop.production import branch, heartbeats, transitions
+from loop.production.heartbeats import Heartbeat
+from loop.repo.git import git
+from loop.status import overview, site
+from support.findings import alert
+from support.states import NOW, STAGED, at, clone, released, version  # noqa: F401 - clone is a fixture
+
+ROOT = Path(__file__).parents[2]
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }}"
+DAY = at("2026-01-02") - at("2026-01-01")
+TODAY = at("2026-01-20T12:00")
+
+
+@pytest.fixture
+def home(clone):  # noqa: F811
+    """Version 1 serves, and 2 is on its way; its author chose a hostile name."""
+    (clone / "deploy").mkdir()
+    for name in ("slo.yaml", "policy.yaml"):
+        shutil.copy2(ROOT / "deploy" / name, clone / "deploy" / name)
+    released(version(1), version(2, author=HOSTILE))
+    return clone
+
+
+@pytest.fixture
+def to(tmp_path) -> Path:
+    return tmp_path / "site"
+
+
+def beat(day: str, schedule: str = "monitor", *, good: bool = True, **more: str) -> None:
+    result = "success" if good else "failure"
+    heartbeats.record(Heartbeat(schedule, at(day), result, good, f"https://example.com/{day}", more))
+
+
+def written(to: Path) -> tuple[int, int]:
+    return site.write(overview.view(TODAY), to)
+
+
+class Links(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        assert tag not in ("script", "img", "iframe")
+        self.found += [value for name, value in attrs if name in ("href", "src") and value]
+
+
+def test_what_nobody_recorded_is_unknown_and_never_fine(home, to):
+    written(to)
+    page = (to / "index.html").read_text()
+    assert page.count('class="tag unknown"') == len(heartbeats.SCHEDULES)
+    assert "nobody knows" in page
+    assert "on time" not in page
+    assert "loop_schedule" not in re.sub("# TYPE.*", "", (to / "metrics.txt").read_text())
+    assert "unknown: no run of it is on record" in "\n".join(overview.terminal(overview.view(TODAY)))
+
+
+def test_a_schedule_is_late_by_its_last_good_run_not_by_its_last(home):
+    beat("2026-01-05")
+    beat("2026-01-19", good=False)
+    beat("2026-01-19", "release")
+    found = {one.name: one for one in overview.view(TODAY).schedules}
+    assert found["monitor"].state(TODAY) == "late"
+    assert f"{found['monitor'].last.at:%d}" == "19"
+    assert found["release"].state(TODAY) == "on time"
+    assert found["update"].state(TODAY) == "unknown"
+    text = overview.metrics(overview.view(TODAY))
+    seconds = f"{at('2026-01-05').timestamp():.0f}"
+    assert f'loop_schedule_last_good_timestamp_seconds{{schedule="monitor"}} {seconds}' in text
+    assert 'loop_production_weight_percent{role="champion",version="1"} 100' in text
+
+
+def test_a_run_is_recorded_once_and_another_clone_reads_it(home, tmp_path):
+    beat("2026-01-05", Decision="warning", Reason=HOSTILE)
+    beat("2026-01-05")
+    git("clone", "--quiet", str(home.parent / "origin.git"), str(tmp_path / "other"))
+    (one,) = heartbeats.known()
+    assert (one.more["Decision"], one.more["Reason"]) == ("warning", HOSTILE)
+    assert git("rev-list", "--count", heartbeats.REMOTE, cwd=tmp_path / "other") == "1"
+
+
+def test_two_runs_that_end_at_once_are_both_recorded(home, monkeypatch):
+    """Another run is pushed after this one has fetched."""
+    fetch, others = heartbeats._fetch, ["2026-01-06"]
+
+    def late() -> None:
+        fetch()
+        if others:
+            day = others.pop()
+            commit = heartbeats._commit(Heartbeat("release", at(day), "success", good=True), None)
+            git("push", "--quiet", "origin", f"{commit}:refs/heads/{heartbeats.BRANCH}")
+
+    monkeypatch.setattr(heartbeats, "_fetch", late)
+    beat("2026-01-07")
+    assert [one.schedule for one in heartbeats.known()] == ["release", "monitor"]
+
+
+def test_only_what_changed_is_made_anew(home, to):
+    made, of = written(to)
+    assert made == of
+    assert written(to)[0] == 0
+    branch.change(lambda now: (transitions.advance(now.state, STAGED, NOW), "Advance", None), lambda _: {})
+    seen = {path: path.stat().st_mtime_ns for path in to.rglob("*.html")}
+    written(to)
+    new = {str(path.relative_to(to)) for path in seen if path.stat().st_mtime_ns != seen[path]}
+    assert new == {"index.html", "changes/1.html", "version/1.html", "version/2.html"}, "shares too"
+
+
+def test_every_link_leads_somewhere_and_foreign_text_does_nothing(home, to):
+    beat("2026-01-05", Decision="warning", Reason=HOSTILE)
+    git("update-ref", "refs/heads/retrain/2026-01-06", "HEAD")
+    written(to)
+    pages = list(to.rglob("*.html"))
+    assert {page.parent.name for page in pages} >= {"versions", "version", "changes", "monitoring"}
+    for page in pages:
+        text = page.read_text()
+        assert "49" not in re.sub(r"[0-9a-f]{12,}", "", text.split("</style>")[-1]) or "7*7" in text
+        for link in Links(text).found:
+            assert link.startswith("https://") or (page.parent / link.partition("#")[0]).is_file(), link
+    assert "retrain/2026-01-06" in (to / "index.html").read_text()
+
+
+def test_long_lists_are_cut_from_the_oldest_on_and_no_page_is_large(home, to):
+    for number in range(120):
+        commit = heartbeats._commit(
+            Heartbeat(
+                "monitor",
+                at("2025-01-01") + number * (NOW - at("2026-01-04")),
+                "success",
+                good=True,
+                more={"Reason": "<" * 480},
+            ),
+            heartbeats.commit_of(heartbeats.LOCAL),
+        )
+        git("update-ref", heartbeats.LOCAL, commit)
+    git("push", "--quiet", "origin", heartbeats.LOCAL)
+    written(to)
+    assert {path.name for path in (to / "monitoring").iterdir()} == {"1.html", "2.html", "3.html"}
+    first = (to / "monitoring/1.html").read_text()
+    assert first.count("no decision") == site.A_PAGE
+    assert max(path.stat().st_size for path in to.rglob("*.html")) < 300_000
+    beat("2026-01-19")
+    site.write(overview.view(TODAY), to)
+    assert (to / "monitoring/1.html").read_text() == first
+
+
+def test_what_the_monitor_found_is_recorded_and_a_red_run_that_decided_is_good(home, tmp_path):
+    path = tmp_path / "finding.json"
+    path.write_text(alert().model_dump_json())
+    heard.record("monitor", "failure", None, path, TODAY)
+    heard.record("release", "failure", None, tmp_path / "none.json", TODAY)
+    monitor, release = heartbeats.known()
+    assert monitor.good
+    assert not release.good
+    assert monitor.more["Decision"] == alert().decision
+    path.write_text("{}")
+    with pytest.raises(LoopError, match="is not what a monitoring run writes"):
+        heard.record("monitor", "failure", None, path, TODAY)
+    with pytest.raises(UsageError, match="is no schedule"):
+        heard.record("tea", "success", None, None, TODAY)
+
+
+def test_the_command_writes_the_pages_of_a_repository_without_a_release(clone, tmp_path, monkeypatch):  # noqa: F811
+    (clone / "deploy").mkdir()
+    shutil.copy2(ROOT / "deploy/slo.yaml", clone / "deploy")
+    done = CliRunner().invoke(app, ["status", "--to", str(tmp_path / "site"), "--now", "2026-01-20"])
+    assert done.exit_code == 0, done.output
+    assert "serves     nothing" in done.output
+    assert "Nothing was released yet" in (tmp_path / "site/index.html").read_text()
+    assert json.loads((tmp_path / "site/made.json").read_text())
+
+
+@pytest.mark.parametrize(
+    "url", ["https://github.com/a/b.git", "git@github.com:a/b.git", "https://x@github.com/a/b"]
+)
+def test_the_address_of_a_repository_is_that_of_its_pages(clone, url):  # noqa: F811
+    git("remote", "set-url", "origin", url)
+    assert overview.address() == "https://github.com/a/b"
