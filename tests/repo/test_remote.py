@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loop.repo import remote
+from loop.repo.git import git
 
 WORD = st.text("aé:#=[]-1", min_size=1, max_size=6)
 LINE = st.lists(WORD, min_size=1, max_size=3).map(" ".join)
@@ -28,3 +29,16 @@ def test_what_a_message_is_made_of_is_read_back(body, named):
 )
 def test_trailers_are_the_last_paragraph_or_none(text, read):
     assert remote.trailers(text) == read
+
+
+@pytest.mark.parametrize(
+    "url", ["https://github.com/a/b.git", "git@github.com:a/b.git", "https://x@github.com/a/b"]
+)
+def test_the_address_of_a_repository_is_that_of_its_pages(tmp_path, monkeypatch, url):
+    git("init", "--quiet", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert remote.address() is None
+    git("remote", "add", "origin", url)
+    assert remote.address() == "https://github.com/a/b"
+    git("remote", "set-url", "origin", f"{url}](javascript:alert)")
+    assert remote.address() is None

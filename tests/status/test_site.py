@@ -183,11 +183,3 @@ def test_the_command_writes_the_pages_of_a_repository_without_a_release(clone, t
     assert "serves     nothing" in done.output
     assert "Nothing was released yet" in (tmp_path / "site/index.html").read_text()
     assert json.loads((tmp_path / "site/made.json").read_text())
-
-
-@pytest.mark.parametrize(
-    "url", ["https://github.com/a/b.git", "git@github.com:a/b.git", "https://x@github.com/a/b"]
-)
-def test_the_address_of_a_repository_is_that_of_its_pages(clone, url):  # noqa: F811
-    git("remote", "set-url", "origin", url)
-    assert overview.address() == "https://github.com/a/b"

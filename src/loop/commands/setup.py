@@ -98,13 +98,15 @@ def doctor(
 ) -> None:
     """Say what is missing, on this machine and on GitHub, with the command that fixes each.
 
-    Exit codes: 0 nothing that is needed is missing, 1 something is.
+    Also when each schedule ran last; one that nobody heard of is unknown.
+
+    Exit codes: 0 nothing that is needed is missing, 1 something is, or a schedule is late.
 
     Example: loop doctor
     """
     from loop.setup import doctor as examination
 
-    raise typer.Exit(examination.main(rename=fix))
+    raise typer.Exit(examination.main(instant(None), rename=fix))
 
 
 @commands.command()

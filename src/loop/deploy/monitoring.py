@@ -21,7 +21,7 @@ def files(slo: Slo, scale: float = 1.0) -> dict[str, str]:
     """What is made of the objectives, by name. `scale` shortens all durations, for tests."""
     values: Mapping[str, Any] = {
         "slo": slo.model_dump(),
-        "limits": slo.limits.model_dump(),
+        "limits": {name: {**one, "max": f"{one['max']:g}"} for name, one in slo.limits.model_dump().items()},
         "bound": f"{slo.objectives.latency.seconds}",
         "burns": BURNS,
         "scale": scale,

@@ -13,6 +13,7 @@ from loop.base.markup import plain
 from loop.production.branch import FASTER, NO_BRANCH, TRIES
 from loop.repo import remote
 from loop.repo.git import ask, commit_of, git
+from loop.settings import slo
 from loop.settings.params import ISO, instant
 
 BRANCH = "heartbeats"
@@ -50,6 +51,14 @@ class Schedule:
         late = now - self.last_good.at > pd.Timedelta(days=self.days_max)
         return "late" if late else "on time"
 
+    def standing(self, now: pd.Timestamp) -> str:
+        """The same in words: never fine where nobody knows."""
+        if self.last is None:
+            return "unknown: no run of it is on record"
+        good = f"last good run {self.last_good.at:%Y-%m-%d %H:%M}Z" if self.last_good else "no run was good"
+        result = plain(self.last.result, 30)
+        return f"{self.state(now)}: last run {self.last.at:%Y-%m-%d %H:%M}Z, {result}; {good}"
+
 
 def known() -> list[Heartbeat]:
     """Every run that this clone knows of, the oldest first."""
@@ -61,8 +70,10 @@ def known() -> list[Heartbeat]:
     return []
 
 
-def schedules(beats: Iterable[Heartbeat], days_max: dict[str, float]) -> list[Schedule]:
-    """How each schedule of `days_max` (the days that it may be silent) stands."""
+def schedules(beats: Iterable[Heartbeat]) -> list[Schedule]:
+    """How each schedule stands, by the days that deploy/slo.yaml lets it be silent."""
+    limits = slo.read().limits
+    days_max = dict.fromkeys(SCHEDULES, limits.schedule_days.max) | {"monitor": limits.monitoring_days.max}
     last: dict[str, Heartbeat] = {}
     good: dict[str, Heartbeat] = {}
     for one in beats:

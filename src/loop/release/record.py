@@ -15,7 +15,7 @@ from loop.base.warning import warn
 from loop.deploy import render
 from loop.github import workflow_output
 from loop.github.client import GitHub, RefusalError
-from loop.production import branch, content, transitions
+from loop.production import branch, content, log, transitions
 from loop.production import rollout_policy as policy
 from loop.production import state as production
 from loop.production.rollout_policy import Policy
@@ -149,13 +149,33 @@ def _version(number: int, release: Release) -> Version:
 def notes(now: Production, version: Version) -> str:
     """The release notes of a version: what changed, where it comes from, and its model card."""
     last = before(now, version.commit)
+    made, back = contents(version.commit).card, _back(now, version)
     values = {
+        "address": markup.ready(remote.address() or ""),  # of letters, digits, dots and dashes
+        "owner": made.get("owner") or "nobody named",
+        "limits": made.get("limits") or [],
+        "back": back,
+        "undone": _undone(back, version),
         "version": version,
         "last": last,
         "changes": markup.ready(_since(last, version)),
         "card": markup.ready(Commit(version.commit).text(CARD)),
     }
     return markup.render("loop.release", "release_notes.md.j2", values)
+
+
+def _back(now: Production, version: Version) -> Version | None:
+    """The version that `loop rollback` would let serve again once this one is champion."""
+    earlier = log.champions(now.commit) if now.commit else iter(())
+    taken = {version.version, *(one.version for one in now.state.refused)}
+    return next((now.versions[one] for one in earlier if one not in taken and one in now.versions), None)
+
+
+def _undone(back: Version | None, version: Version) -> str:
+    """What going back takes away."""
+    if back is not None and back.model == version.model:
+        return "what serves the model, which stays the same"
+    return "the model, and what serves it"
 
 
 def _since(last: Version | None, version: Version) -> str:

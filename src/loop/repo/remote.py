@@ -11,17 +11,25 @@ from loop.base import environment, program
 from loop.base.errors import LoopError
 from loop.base.program import Done
 from loop.repo import default_branch
-from loop.repo.git import SETTINGS, git
+from loop.repo.git import SETTINGS, ask, git
 from loop.settings.paths import BEGUN
 
 BOT = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")
 _TRAILER = re.compile(r"([A-Za-z0-9-]+): ?(.*)")
+_HOSTED = re.compile(r"(?:https://(?:[^/@]+@)?|git@|ssh://git@)([\w.-]+)[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?")
 TIMEOUT = 120  # seconds, of one call of git to a remote
 
 
 def remote() -> bool:
     """Whether there is an `origin`."""
     return "origin" in git("remote").split()
+
+
+def address() -> str | None:
+    """Where origin is seen in a browser; None where git does not say."""
+    done = ask("remote", "get-url", "origin")
+    found = _HOSTED.fullmatch(done.out.strip()) if done.code == 0 else None
+    return f"https://{found[1]}/{found[2]}" if found else None
 
 
 def fetch_main() -> None:

@@ -1,27 +1,49 @@
 """`loop doctor`: what is missing, on this machine and on GitHub, with the command that fixes each."""
 
+import pandas as pd
+
 from loop.base.errors import LoopError
+from loop.production import heartbeats
 from loop.setup import gh, hosted, machine, migrations, repository
 from loop.setup.need import Found, Need, State, examine
 
 APPLY = "loop setup github --apply"
 
 
-def main(*, rename: bool = False) -> int:
+def main(now: pd.Timestamp, *, rename: bool = False) -> int:
     """Print how each need stands; 1 if one is missing that is not optional. `rename` old names first."""
     machine.at_root()
     if rename:
         migrations.main()
     print("on this machine")
     found = [_report(need, need.fix) for need in machine.needs()]
+    late = scheduled(now)
     try:
         there = gh.repository()
     except LoopError as error:
         print(f"on GitHub\n  unknown   {error.found}\n            to do:   {error.todo}")
-        return _code(found)
+        return _code(found) or late
     print(f"on GitHub, {there['full_name']}: {hosted.about(there)}")
     found += [_report(need, APPLY) for need in repository.needs([])]
-    return _code(found + [_report(need, need.fix) for need in hosted.needs()])
+    return _code(found + [_report(need, need.fix) for need in hosted.needs()]) or late
+
+
+def scheduled(now: pd.Timestamp) -> int:
+    """Print when each schedule ran last, by the branch `heartbeats` as it is known here; 1 if one is late."""
+    print("on schedule")
+    try:
+        found = heartbeats.schedules(heartbeats.known())
+    except LoopError as error:
+        print(f"  unknown   {error.found}\n            to do:   {error.todo}")
+        return 0
+    for one in found:
+        state = one.state(now)
+        print(f"  {state:<9} {one.name}: {one.standing(now).partition(': ')[2]}")
+        if state != "on time":
+            print(
+                f"            to do:   docs/runbook/schedule-silent.md; `gh workflow enable {one.name}.yml`"
+            )
+    return int(any(one.state(now) == "late" for one in found))
 
 
 def _report(need: Need, fix: str) -> Found:

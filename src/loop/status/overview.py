@@ -1,6 +1,5 @@
 """How things stand, from git alone: what serves, who ran when, what waits. The rest is unknown."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,10 +15,6 @@ from loop.production.heartbeats import Heartbeat, Schedule
 from loop.production.log import Transition
 from loop.production.state import EMPTY, State, Version
 from loop.repo import remote
-from loop.repo.git import ask
-from loop.settings import slo
-
-_GITHUB = re.compile(r"(?:https://(?:[^/@]+@)?|git@|ssh://git@)([\w.-]+)[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?")
 
 
 @dataclass(frozen=True)
@@ -41,9 +36,10 @@ class Overview:
         return self.state.champion.since if self.state.champion else None
 
     def evidence(self) -> list[Transition]:
-        """The transitions of the challenger, the oldest first: each carries what it had shown by then."""
+        """The advances of the challenger, the oldest first: each carries what it had shown by then."""
         one = self.state.challenger
-        return [move for move in self.transitions if one is not None and move.version == one.version]
+        moves = [move for move in self.transitions if one is not None and move.version == one.version]
+        return [move for move in moves if move.kind == "advance"]
 
     def waits_for(self) -> str:
         """What the challenger's stage asks for, as the policy in force says."""
@@ -75,10 +71,10 @@ def view(now: pd.Timestamp) -> Overview:
         states[-1] if states else EMPTY,
         moves,
         log.versions(ref),
-        heartbeats.schedules(beats, days_max()),
+        heartbeats.schedules(beats),
         [one for one in beats if one.schedule == "monitor"],
         [one for one in past_retrains.in_git(now) if one.outcome == "open"],
-        address(),
+        remote.address(),
     )
 
 
@@ -89,20 +85,6 @@ def _bring(name: str) -> None:
         remote.to_remote("fetch", "--quiet", "--no-tags", "origin", spec)
 
 
-def days_max() -> dict[str, float]:
-    """How many days each schedule may be silent, by deploy/slo.yaml."""
-    limits = slo.read().limits
-    days = dict.fromkeys(heartbeats.SCHEDULES, limits.schedule_days.max)
-    return days | {"monitor": limits.monitoring_days.max}
-
-
-def address() -> str | None:
-    """Where the repository is seen in a browser; None where git does not say."""
-    done = ask("remote", "get-url", "origin")
-    found = _GITHUB.fullmatch(done.out.strip()) if done.code == 0 else None
-    return f"https://{found[1]}/{found[2]}" if found else None
-
-
 def terminal(found: Overview) -> Iterator[str]:
     """One screen."""
     yield f"serves     {log.described(found.state)}"
@@ -111,19 +93,11 @@ def terminal(found: Overview) -> Iterator[str]:
     if found.state.challenger is not None:
         yield f"           {found.waits_for()}; `loop rollout status` says what it has shown"
     for one in found.schedules:
-        yield f"{one.name:<10} {standing(one, found.now)}"
+        yield f"{one.name:<10} {one.standing(found.now)}"
     last = found.monitored[-1] if found.monitored else None
     yield f"decision   {plain(last.more.get('Decision', last.result), 60) if last else 'unknown'}"
     for attempt in found.retrains:
         yield f"retrain    of {attempt.day} is open: {plain(attempt.where, 80)}"
-
-
-def standing(one: Schedule, now: pd.Timestamp) -> str:
-    """A schedule in words: never fine where nobody knows."""
-    if one.last is None:
-        return "unknown: no run of it is on record"
-    good = f"last good run {one.last_good.at:%Y-%m-%d %H:%M}Z" if one.last_good else "no run was good"
-    return f"{one.state(now)}: last run {one.last.at:%Y-%m-%d %H:%M}Z, {plain(one.last.result, 30)}; {good}"
 
 
 def metrics(found: Overview) -> str:

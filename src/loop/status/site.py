@@ -6,6 +6,7 @@ remembered as a hash in `made.json` beside them.
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files as resources
@@ -57,7 +58,7 @@ def write(found: Overview, to: Path) -> tuple[int, int]:
     ]
     for page in due:
         values = {"root": "../" * page.path.count("/"), "found": found, "address": found.address}
-        text = render("loop.status", page.template, {**values, **page.values()}, **_filters(found))
+        text = render("loop.status", page.template, {**values, **page.values()}, **_filters())
         write_text(to / page.path, text)
     write_text(to / "metrics.txt", overview.metrics(found))
     for path in seen.keys() - hashes.keys():
@@ -87,12 +88,11 @@ def _hash(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, default=str).encode()).hexdigest()[:20]
 
 
-def _filters(found: Overview) -> dict[str, Callable[..., Any]]:
+def _filters() -> dict[str, Callable[..., Any]]:
     return {
         "described": log.described,
         "lines": log.clean,
         "when": lambda at: f"{at:%Y-%m-%d %H:%M}Z",
-        "standing": lambda one: overview.standing(one, found.now),
         "cut": lambda text: text if len(text) <= LONGEST else text[: LONGEST - 1] + "…",
     }
 
@@ -195,7 +195,10 @@ def _alerts() -> list[dict[str, Any]]:
     """The alerts that deploy/slo.yaml makes, as the page shows them."""
     text = monitoring.files(slo.read())["rules.yaml"]
     groups = yaml.safe_load(text)["groups"]
-    return [rule for group in groups for rule in group["rules"] if "alert" in rule]
+    found = [rule for group in groups for rule in group["rules"] if "alert" in rule]
+    for rule in found:  # what is filled in when it fires
+        rule["annotations"]["summary"] = re.sub(r"\{\{.*?\}\}", "…", rule["annotations"]["summary"])
+    return found
 
 
 def _chunked(rows: Sequence[Any]) -> list[Sequence[Any]]:

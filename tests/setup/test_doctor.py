@@ -1,0 +1,29 @@
+"""`loop doctor` on schedules: late is an alarm, and what nobody heard of is unknown."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from loop.production import heartbeats
+from loop.production.heartbeats import Heartbeat
+from loop.setup import doctor
+from support.states import at, clone  # noqa: F401 - clone is a fixture
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(("day", "state", "code"), [("19", "on time", 0), ("05", "late", 1)])
+def test_each_schedule_says_when_it_ran_last(clone, capsys, day, state, code):  # noqa: F811
+    (clone / "deploy").mkdir()
+    shutil.copy2(ROOT / "deploy/slo.yaml", clone / "deploy")
+    heartbeats.record(Heartbeat("monitor", at(f"2026-01-{day}"), "success", good=True))
+    assert doctor.scheduled(at("2026-01-20")) == code
+    monitor, *others = [
+        line for line in capsys.readouterr().out.splitlines() if ": " in line and "to do" not in line
+    ]
+    assert monitor == (
+        f"  {state:<9} monitor: last run 2026-01-{day} 00:00Z, success; last good run 2026-01-{day} 00:00Z"
+    )
+    assert len(others) == 3
+    assert all(line.startswith("  unknown   ") for line in others)
