@@ -24,6 +24,7 @@ NAMES = [
     "drift",
     "adopted",
     "search",
+    "status",
 ]
 PACKAGES = ["dvc", "mlflow", "scikit-learn", "pandas", "numpy", "duckdb", "ibis-framework", "pandera"]
 RESULTS = Path(__file__).with_name("results.md")

@@ -359,3 +359,13 @@ def test_a_challenger_that_does_not_run_is_left_out():
     alone = render(state, stages, {(1, "champion"): 2001}, site)
     assert "challenger" not in alone
     assert alone == render(serving(1), stages, {(1, "champion"): 2001}, site)
+
+
+def test_the_champion_hears_whose_answer_it_gives_and_no_caller_can_say_so(serve, backends):
+    client = serve(("canary", 50, False))
+    backends("challenger").how = "500"
+    champion = backends("champion")
+    for name in NAMES[:40]:
+        client.ask(X_Entity=name, X_Loop_Fallback="9")
+    assert set(champion.instead_of) == {None, "2"}
+    assert champion.instead_of.count("2") == len(backends("challenger").asked)

@@ -475,6 +475,19 @@ def test_bodies_rows_and_refusals_are_counted(client):
     assert f'version="{client.server._predictor.model.version}"' in client.get("/metrics").body.decode()
 
 
+def test_decisions_and_what_was_answered_for_a_challenger_are_counted(client):
+    names = ("loop_decisions_total", "loop_fallbacks_total")
+    before = [counted(client, name) for name in names]
+    client.predict([EXAMPLE] * 3)
+    client.predict(EXAMPLE, x_loop_fallback="2")
+    assert [counted(client, name) - was for name, was in zip(names, before, strict=True)] == [4, 1]
+
+
+def test_the_age_of_the_features_is_that_of_the_store(client):
+    as_of = datetime.fromisoformat(client.server._predictor.features.as_of())
+    assert counted(client, "loop_features_as_of_timestamp_seconds") == as_of.timestamp()
+
+
 def test_the_document_shows_the_contract_with_examples(client):
     document = client.get("/docs.json").json
     content = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]

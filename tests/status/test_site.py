@@ -1,8 +1,10 @@
 """The status, from git alone: what is not there is unknown, and foreign text is only words."""
 
+import io
 import json
 import re
 import shutil
+import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -173,6 +175,45 @@ def test_what_the_monitor_found_is_recorded_and_a_red_run_that_decided_is_good(h
         heard.record("monitor", "failure", None, path, TODAY)
     with pytest.raises(UsageError, match="is no schedule"):
         heard.record("tea", "success", None, None, TODAY)
+
+
+class Site:
+    """GitHub, as far as an artifact needs it."""
+
+    api, repository = "https://api", "o/r"
+
+    def __init__(self, archive: bytes) -> None:
+        self.archive = archive
+
+    def pages(self, path: str, **_: object) -> list[dict]:
+        assert path == "actions/runs/12/artifacts"
+        return [{"id": 1, "expired": True}, {"id": 2, "expired": False}]
+
+    def download(self, path: str, most: int) -> bytes:
+        assert path == "https://api/repos/o/r/actions/artifacts/2/zip"
+        assert len(self.archive) < most
+        return self.archive
+
+
+@pytest.mark.parametrize(("name", "good"), [("finding.json", True), ("../finding.json", False)])
+def test_a_finding_is_read_from_the_artifact_of_its_run_and_nothing_is_unpacked(
+    home, monkeypatch, name, good
+):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr(name, alert().model_dump_json())
+    monkeypatch.setattr(heard.GitHub, "of_this_run", lambda: Site(archive.getvalue()))
+    before = set(home.rglob("finding.json"))
+    heard.record("monitor", "failure", None, None, TODAY, of_run=12)
+    (one,) = heartbeats.known()
+    assert one.good is good
+    assert set(home.rglob("finding.json")) == before
+
+
+def test_an_archive_that_is_none_is_no_decision(home, monkeypatch):
+    monkeypatch.setattr(heard.GitHub, "of_this_run", lambda: Site(b"no archive"))
+    heard.record("monitor", "failure", None, None, TODAY, of_run=12)
+    assert not heartbeats.known()[0].good
 
 
 def test_the_command_writes_the_pages_of_a_repository_without_a_release(clone, tmp_path, monkeypatch):  # noqa: F811

@@ -16,6 +16,7 @@ class Backend:
     name: str
     how: str = "well"  # or: hang, nothing, garbage, or a status
     asked: list[tuple[str, str, bytes]] = field(default_factory=list)
+    instead_of: list[str | None] = field(default_factory=list)  # the challenger's version, of each request
 
     def __post_init__(self) -> None:
         backend = self
@@ -27,6 +28,7 @@ class Backend:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 backend.asked.append((self.path, self.headers["X-Request-Id"], body))
+                backend.instead_of.append(self.headers["X-Loop-Fallback"])
                 if backend.how == "hang":
                     backend.end.wait(8)
                     self.close_connection = True

@@ -23,7 +23,7 @@ import pytest
 import yaml
 
 from conftest import BIN, ROOT, Repo, copy
-from loop.deploy import dashboard, monitoring, nginx
+from loop.deploy import alerting, dashboard, nginx
 from loop.production import transitions
 from loop.settings import slo
 from problem import schema
@@ -60,7 +60,7 @@ pytestmark = pytest.mark.skipif(
 
 def rules(promised: slo.Slo) -> dict:
     """The rules with all durations scaled: those of minutes by one factor, those of days by another."""
-    short, long = (yaml.safe_load(monitoring.files(promised, by)["rules.yaml"]) for by in (SHORT, LONG))
+    short, long = (yaml.safe_load(alerting.files(promised, by)["rules.yaml"]) for by in (SHORT, LONG))
     for group, other in zip(short["groups"], long["groups"], strict=True):
         pairs = zip(group["rules"], other["rules"], strict=True)
         names = ((one.get("alert") or one["record"], one, slow) for one, slow in pairs)
@@ -118,11 +118,11 @@ class Traffic:
         number = 0
         while not self.end.is_set():
             number += 1
-            turn = number % self.bad_every == 0
+            turn, before = number % self.bad_every == 0, self.before
             body = self.bad if self.bad and turn else self.good
             try:
-                if self.before and turn:
-                    Path(self.before).touch()
+                if before and turn:
+                    Path(before).touch()
                 asked = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
                 kind = {"Content-Type": "application/json"}
                 asked.request("POST", "/predict", json.dumps([body] * self.rows), kind)
@@ -131,8 +131,8 @@ class Traffic:
             except OSError:
                 time.sleep(0.05)  # the server is down, as some tests want it
             finally:
-                if self.before:
-                    Path(self.before).unlink(missing_ok=True)
+                if before:
+                    Path(before).unlink(missing_ok=True)
             time.sleep(0.002)
 
 
@@ -215,7 +215,7 @@ def watch(stack: ExitStack, folder: Path, home: Repo, example: dict, page: int) 
     """Start a server of the repository `home`, Alertmanager and Prometheus."""
     inbox, port, seen, told = Inbox(), free_port(), free_port(), free_port()
     stack.callback(inbox.server.shutdown)
-    made = monitoring.files(promised(inbox), SHORT)
+    made = alerting.files(promised(inbox), SHORT)
     folder.mkdir()
     (folder / "rules.yaml").write_text(yaml.safe_dump(rules(promised(inbox))))
     (folder / "alertmanager.yaml").write_text(made["alertmanager.yaml"])
@@ -278,10 +278,15 @@ def quick(repo: Repo, threshold: float | None) -> None:
 
 def wait_for_panels(watched: Watched, empty: list[str]) -> None:
     """Until every query of the dashboard has a series, but for those that the problem has none for."""
-    board = dashboard.dashboard(promised(watched.inbox), lambda seconds: monitoring.duration(seconds / 30))
+    board = dashboard.dashboard(promised(watched.inbox), lambda seconds: alerting.duration(seconds / 30))
+    queries = {
+        f"{panel['title']}: {one['legendFormat']}": one["expr"]
+        for panel in board["panels"]
+        for one in panel["targets"]
+    }
     end, found = time.monotonic() + PATIENCE, None
     while found != empty and time.monotonic() < end:
-        found = [name for name, query in dashboard.expressions(board).items() if not watched.query(query)]
+        found = [name for name, query in queries.items() if not watched.query(query)]
     assert found == empty
 
 

@@ -83,6 +83,10 @@ def heartbeat(
     finding: Annotated[
         Path | None, typer.Option(help="What the monitor found; one that is not there is no error.")
     ] = None,
+    of_run: Annotated[
+        int | None,
+        typer.Option(help="In a workflow: the number of the monitor's run, which left its finding."),
+    ] = None,
     now: Now = None,
 ) -> None:
     """Record on the branch `heartbeats` that a schedule ran: what nobody recorded counts as unknown.
@@ -94,7 +98,7 @@ def heartbeat(
     """
     from loop.monitor import heard
 
-    print(heard.record(schedule, result, run, finding, instant(now)))
+    print(heard.record(schedule, result, run, finding, instant(now), of_run=of_run))
 
 
 @commands.command()

@@ -29,15 +29,6 @@ def dashboard(slo: Slo, span: Span) -> dict[str, Any]:
     }
 
 
-def expressions(board: dict[str, Any]) -> dict[str, str]:
-    """Every query of a dashboard, by its panel and legend."""
-    return {
-        f"{panel['title']}: {target['legendFormat']}": target["expr"]
-        for panel in board["panels"]
-        for target in panel["targets"]
-    }
-
-
 def _panels(slo: Slo, span: Span) -> Iterator[Panel]:
     job, w = f'job="{slo.job}"', span(300)
     rows = f"scalar(sum(rate(loop_predictions_total{{{job}}}[{w}])))"

@@ -8,7 +8,7 @@ from pathlib import Path
 from loop.base.errors import LoopError
 from loop.base.files import write_text
 from loop.base.warning import warn
-from loop.deploy import cluster_settings, compose, kubernetes, monitoring, nginx
+from loop.deploy import alerting, cluster_settings, compose, kubernetes, nginx
 from loop.production import branch, log, rollout_policy
 from loop.production import state as production
 from loop.production.state import State, Version
@@ -52,7 +52,7 @@ def _spare(state: State) -> Version | None:
 def main(what: str, to: Path) -> None:
     """Write the files of the state as it is now to a folder. Raises LoopError where nothing can run."""
     if what == "monitoring":
-        files = monitoring.files(slo.read())
+        files = alerting.files(slo.read())
     else:
         state = branch.serving()
         files = of_kubernetes(state) if what == "kubernetes" else of_compose(state)

@@ -1,34 +1,70 @@
 """That a schedule ran, put on record with what the monitor decided: `loop heartbeat`."""
 
+import io
+import zipfile
 from pathlib import Path
 
 import pandas as pd
 from pydantic import ValidationError
 
 from loop.base.errors import LoopError, UsageError
-from loop.monitor.schema import Finding
+from loop.github.client import GitHub
+from loop.monitor.schema import FINDING, FOLDER, Finding
 from loop.production import heartbeats
 from loop.production.heartbeats import SCHEDULES, Heartbeat
 
+LARGEST = 20_000_000  # bytes, of the archive and of the finding in it
 
-def record(schedule: str, result: str, run: str | None, finding: Path | None, now: pd.Timestamp) -> str:
-    """Record a run that ended at `now` (UTC), and say so. Raises LoopError."""
+
+def record(
+    schedule: str,
+    result: str,
+    run: str | None,
+    finding: Path | None,
+    now: pd.Timestamp,
+    *,
+    of_run: int | None = None,
+) -> str:
+    """Record a run that ended at `now` (UTC), and say so; `of_run`: where GitHub has its finding.
+
+    Raises LoopError.
+    """
     if schedule not in SCHEDULES:
         raise UsageError(f"{schedule!r} is no schedule", f"one of {', '.join(SCHEDULES)}", "name one of them")
-    decided = _decided(finding) if finding is not None and finding.is_file() else {}
+    text = finding.read_bytes() if finding is not None and finding.is_file() else None
+    if text is None and of_run is not None and schedule == FOLDER.name:
+        text = _left_by(GitHub.of_this_run(), of_run)
+    decided = {} if text is None else _decided(text)
     good = result == "success" or bool(decided)
     beat = Heartbeat(schedule, now.floor("min"), result, good, run, decided)
     new = heartbeats.record(beat)
     return f"the run of {schedule} is {'recorded' if new else 'on record already'}: {result}"
 
 
-def _decided(path: Path) -> dict[str, str]:
-    """What a monitoring run found, in short. Raises LoopError for a file that is none."""
+def _left_by(github: GitHub, run: int) -> bytes | None:
+    """The finding that a run left as an artifact: read in memory, never unpacked; None where it left none."""
+    listed = github.pages(f"actions/runs/{run}/artifacts", key="artifacts", name=FOLDER.name)
+    found = next((one for one in listed if not one["expired"]), None)
+    if found is None:
+        return None
+    link = f"{github.api}/repos/{github.repository}/actions/artifacts/{int(found['id'])}/zip"
+    archive = github.download(link, LARGEST)
     try:
-        found = Finding.model_validate_json(path.read_bytes())
+        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+            info = opened.getinfo(FINDING.name)
+            usual = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+            return opened.read(info) if usual and info.file_size <= LARGEST else None
+    except (KeyError, zipfile.BadZipFile):
+        return None
+
+
+def _decided(text: bytes) -> dict[str, str]:
+    """What a monitoring run found, in short. Raises LoopError for a text that is no finding."""
+    try:
+        found = Finding.model_validate_json(text)
     except ValidationError as error:
         raise LoopError(
-            f"{path} is not what a monitoring run writes: {error.error_count()} faults",
+            f"{FINDING} is not what a monitoring run writes: {error.error_count()} faults",
             "finding.json of `loop monitor`",
             "run the monitor again",
         ) from None
@@ -40,9 +76,10 @@ def _decided(path: Path) -> dict[str, str]:
         "Since": found.since,
     }
     if last is not None:
-        said["Loss"] = f"{last.loss:.4f}"
-        if last.loss_low is not None and last.loss_high is not None:
-            said["Loss"] += f", {last.loss_low:.4f} to {last.loss_high:.4f}"
+        within = last.loss_low is not None and last.loss_high is not None
+        said["Loss"] = f"{last.loss:.4f}" + (
+            f", {last.loss_low:.4f} to {last.loss_high:.4f}" if within else ""
+        )
     if found.gain is not None:
         said["Gain"] = f"{found.gain.value:+.4f}, {found.gain.low:+.4f} to {found.gain.high:+.4f}"
     return {name: text for name, text in said.items() if text}

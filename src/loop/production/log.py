@@ -53,7 +53,8 @@ def champions(commit: str) -> Iterator[int]:
     """
     last = None
     for line in git("log", "--format=%H %cI", commit, "--", str(STATE)).splitlines():
-        state, _ = _state(*line.split())
+        name, at = line.split()
+        state, _ = _state(name, at)
         if state is not None and state.champion is not None and state.champion.version != last:
             last = state.champion.version
             yield last

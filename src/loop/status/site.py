@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import yaml
 
 from loop.base.files import write_text
 from loop.base.markup import plain, render
-from loop.deploy import monitoring
+from loop.deploy import alerting
 from loop.history.audit import KINDS
 from loop.production import heartbeats, log
 from loop.production.log import Transition
@@ -122,9 +123,7 @@ def _pages(found: Overview) -> Iterator[Page]:
                 f"{name}/{number}.html",
                 f"{name}.html.j2",
                 [inputs, last and ends[name]],
-                lambda rows=rows, number=number, name=name: {
-                    **{"rows": rows[::-1], "number": number, "last": ends[name], "ends": ends, "kinds": KINDS}
-                },
+                partial(_listed, rows, number, ends[name], ends),
             )
     yield from _of_versions(found, ends)
 
@@ -153,17 +152,26 @@ def _of_versions(found: Overview, ends: dict[str, int]) -> Iterator[Page]:
             f"version/{number}.html",
             "version.html.j2",
             [_plain(version), [_plain(one) for one in own], role],
-            lambda version=version, own=own, role=role: {
-                **{
-                    "version": version,
-                    "moves": own[-MOST:][::-1],
-                    "all": len(own),
-                    "role": role,
-                    "ends": ends,
-                },
-                **{"card": cards.of(version.commit), "there": found.versions.keys(), "kinds": KINDS},
-            },
+            partial(_version, version, own, role, cards, found, ends),
         )
+
+
+def _listed(rows: Sequence[Any], number: int, last: int, ends: dict[str, int]) -> dict[str, Any]:
+    return {"rows": rows[::-1], "number": number, "last": last, "ends": ends, "kinds": KINDS}
+
+
+def _version(
+    version: Version,
+    own: list[Transition],
+    role: str,
+    cards: "_Cards",
+    found: Overview,
+    ends: dict[str, int],
+) -> dict[str, Any]:
+    return {
+        **{"version": version, "moves": own[-MOST:][::-1], "all": len(own), "role": role, "ends": ends},
+        **{"card": cards.of(version.commit), "there": found.versions.keys(), "kinds": KINDS},
+    }
 
 
 class _Cards:
@@ -193,7 +201,7 @@ def _card(raw: bytes | None) -> dict[str, Any]:
 
 def _alerts() -> list[dict[str, Any]]:
     """The alerts that deploy/slo.yaml makes, as the page shows them."""
-    text = monitoring.files(slo.read())["rules.yaml"]
+    text = alerting.files(slo.read())["rules.yaml"]
     groups = yaml.safe_load(text)["groups"]
     found = [rule for group in groups for rule in group["rules"] if "alert" in rule]
     for rule in found:  # what is filled in when it fires

