@@ -467,10 +467,12 @@ def counted(client: Client, name: str) -> float:
 
 
 def test_bodies_rows_and_refusals_are_counted(client):
-    before = [counted(client, name) for name in ('status="200"', "predictions_total", '"400"')]
+    status = 'requests_total{role="champion",status="%d"'
+    names = (status % 200, "predictions_total", status % 400)
+    before = [counted(client, name) for name in names]
     client.predict([EXAMPLE] * 3)
     client.predict(b"")
-    after = [counted(client, name) for name in ('status="200"', "predictions_total", '"400"')]
+    after = [counted(client, name) for name in names]
     assert [b - a for a, b in zip(before, after, strict=True)] == [1, 3, 1]
     assert f'version="{client.server._predictor.model.version}"' in client.get("/metrics").body.decode()
 
