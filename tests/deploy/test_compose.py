@@ -36,7 +36,7 @@ def test_each_model_runs_in_its_role_and_nginx_names_none_that_does_not(state):
     assert named == set(made) - {"proxy"} == {one.name for one in instances.of(state)}
     for one in instances.of(state):
         assert made[one.name]["image"] == one.model.image
-        assert made[one.name]["environment"] == {"LOOP_ROLE": one.role}
+        assert made[one.name]["environment"] == {"LOOP_ROLE": one.role, "LOOP_RESTARTED": "yes"}
 
 
 @FEW

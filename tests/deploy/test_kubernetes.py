@@ -25,6 +25,7 @@ from support.tools import tool
 
 SET = cluster_settings.read(ROOT / cluster_settings.SETTINGS)
 SECURED = SET.model_copy(update={"token": True, "personal_key": True, "hostnames": ["model.example.com"]})
+STICKY = SET.model_copy(update={"entity_header": "X-Entity"})
 BOTH = policy(("off", 0, False), ("shadow", 0, True), ("both", 10, True), ("half", 50, False))
 
 
@@ -181,6 +182,16 @@ def test_without_images_nothing_is_rendered_and_with_some_only_it_is_refused():
     assert kubernetes.files(bare, SET) == {}
     with pytest.raises(LoopError, match="version 1 has no image"):
         kubernetes.files(transitions.enter(bare, version(2), STAGED, NOW), SET)
+
+
+def test_with_envoy_gateway_the_route_keeps_an_entity_with_one_model_by_its_header():
+    assert not any(
+        kind == "BackendTrafficPolicy" for kind, _ in objects(kubernetes.files(serving(1, 2), SET))
+    )
+    found = objects(kubernetes.files(serving(1, 2), STICKY))["BackendTrafficPolicy", "model"]["spec"]
+    (target,) = found["targetRefs"]
+    assert (target["kind"], target["name"]) == ("HTTPRoute", "model")
+    assert found["loadBalancer"]["consistentHash"] == {"type": "Headers", "headers": [{"name": "X-Entity"}]}
 
 
 def test_secrets_are_named_and_mounted_only_if_they_are_used():

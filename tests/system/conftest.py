@@ -8,6 +8,8 @@ import pytest
 from selenium import webdriver
 
 from conftest import Repo, copy, shared
+from support.cluster import cluster  # noqa: F401 - a fixture
+from support.containers import engine  # noqa: F401 - a fixture
 from support.small_problem import small
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")  # as Debian and GitHub's runners have it

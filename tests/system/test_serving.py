@@ -335,3 +335,35 @@ def test_a_port_that_is_taken_is_reported(finished):
         done = finished.run("loop", "serve", "--port", str(port), check=False)
     assert done.returncode == 1
     assert f"loop serve --port {port + 1}" in done.stderr
+
+
+def test_a_worker_alone_lets_nobody_wait_where_no_one_reads_and_ends_well(finished, store, tmp_path):
+    """As in a cluster's pod, where what starts an ended container again is not in the container."""
+    for name in ("src", "models", "params.yaml", "dvc.yaml"):
+        (tmp_path / name).symlink_to(finished.path / name)
+    port, place = free_port(), {"LOOP_FEATURES": store, "LOOP_PREDICTIONS": str(tmp_path / "predictions")}
+    command = [BIN / "python", "-c", f"from loop.serve import container; container.answer({port})"]
+    environment = finished.environment() | place | {"BENTOML_HOME": str(tmp_path / "bento")}
+    refused: list[bool] = []
+
+    def answers() -> bool:
+        try:
+            return asked(f"http://127.0.0.1:{port}/readyz")[0] == 200
+        except urllib.error.URLError as error:
+            refused.append(isinstance(error.reason, ConnectionRefusedError))
+            return False
+
+    for end, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 0)):
+        process = subprocess.Popen(command, cwd=tmp_path, env=environment)
+        until = time.monotonic() + READY
+        while not answers():
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        assert psutil.Process(process.pid).children() == []
+        assert asked(f"http://127.0.0.1:{port}/predict", EXAMPLE)[0] == 200
+        process.send_signal(end)
+        assert process.wait(timeout=120) == code
+        assert not answers()
+    assert all(refused)  # nobody hung
+    assert [one.suffix for one in sorted((tmp_path / "predictions/log").iterdir())].count(".jsonl") == 1

@@ -39,6 +39,7 @@ class Settings(Section):
 
     gateway: Gateway
     proxies: Name
+    entity_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,256}$")] | None = None
     hostnames: list[str]
     redis_port: int = Field(ge=1, le=65535)
     predictions: Name

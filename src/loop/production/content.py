@@ -21,7 +21,7 @@ from loop.repo.commit import Commit
 from loop.repo.worktree import uv
 from loop.settings.paths import ENVIRONMENT_LOCK, LINEAGE, PARAMS
 
-SERVICE = "loop.serve.service"
+SERVICE, PROGRAM = "loop.serve.service", "loop.serve.container"
 PROBLEM = f"{SRC}/problem/"
 BUILD = ("bentofile.yaml", "deploy/Dockerfile.j2", "requirements-uv.txt")
 PACKAGES = ("pyproject.toml", str(ENVIRONMENT_LOCK))
@@ -64,7 +64,7 @@ def in_image(texts: Mapping[str, str]) -> set[str]:
     `texts` are all files of `src` by path. Packages' own files are held too, and say nothing.
     """
     data = {path for path in texts if path.startswith(PROBLEM) and not path.endswith(".py")}
-    return reached([SERVICE], texts.get) | data
+    return reached([SERVICE, PROGRAM], texts.get) | data
 
 
 def _serve(there: Commit) -> str | None:

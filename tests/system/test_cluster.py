@@ -1,0 +1,422 @@
+"""A whole rollout on a real node of Kubernetes, behind Envoy, with the real image of the small problem.
+
+The commands are those of docs/kubernetes.md, on a branch `production` as transitions make it. A client asks
+all the time and counts; faults are made under it. The node enforces the Pod Security Standard `restricted`,
+and no NetworkPolicy.
+"""
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scipy.stats import binom
+
+from conftest import ROOT, Repo, copy
+from loop.base.files import write_text
+from loop.deploy import cluster_settings, kubernetes
+from loop.deploy.cluster_settings import Settings
+from loop.production import transitions
+from loop.production.state import EMPTY, State, Version
+from support.cluster import GATE, Client, Cluster, ask
+from support.containers import Engine, Registry, make_bases, push
+from support.states import NOW, policy, version
+
+STAGES = policy(("shadow", 0, True), ("canary-20", 20, False))
+USER = 1034  # of the image
+PAGE = (ROOT / "docs/kubernetes.md").read_text()
+DISK = """
+apiVersion: v1
+kind: PersistentVolume
+metadata: {{name: predictions}}
+spec:
+  capacity: {{storage: 10Gi}}
+  accessModes: [ReadWriteMany]
+  hostPath: {{path: {folder}}}
+  storageClassName: shared
+  persistentVolumeReclaimPolicy: Retain
+"""
+KILL = """
+import os, pathlib, signal
+for one in pathlib.Path("/proc").glob("[0-9]*"):
+    try:
+        held = (one / "environ").read_bytes().split(bytes(1))
+    except OSError:
+        continue
+    if b"HOSTNAME=POD" in held and int(one.name) != os.getpid():
+        os.kill(int(one.name), signal.SIGKILL)
+        print("killed", one.name)
+"""
+
+
+@dataclass
+class World:
+    """A namespace with what models need, two versions by their digests, and how to bring a state about."""
+
+    cluster: Cluster
+    folder: Path
+    settings: Settings
+    first: Version
+    second: Version
+    body: str
+
+    @property
+    def serving(self) -> State:
+        """The first version alone."""
+        return transitions.enter(EMPTY, self.first, STAGES, NOW)
+
+    def commit(self, state: State, spare: Version | None = None, **changed: Any) -> None:
+        """A state on `production`, as a transition commits it."""
+        origin = Repo(self.folder / "origin")
+        shutil.rmtree(origin.path / kubernetes.FOLDER, ignore_errors=True)
+        for path, text in kubernetes.files(state, self.settings.model_copy(update=changed), spare).items():
+            write_text(origin.path / path, text)
+        origin.commit()
+
+    def bring(self, state: State, spare: Version | None = None, **changed: Any) -> None:
+        """A transition, brought about by the commands of the page."""
+        self.commit(state, spare, **changed)
+        self.shell(MOVE)
+
+    def shell(self, commands: str) -> None:
+        """Commands of the page, in a clone."""
+        self.cluster.shell(commands, self.folder / "clone")
+
+    def pods(self, name: str) -> list[dict[str, Any]]:
+        """The pods of an instance that are not going."""
+        found = self.cluster.get("pods", f"--selector=app.kubernetes.io/instance={name}")["items"]
+        return [one for one in found if "deletionTimestamp" not in one["metadata"]]
+
+    def client(self) -> Client:
+        """Somebody who asks through Envoy."""
+        return Client(self.cluster.gateway(), self.body)
+
+    def log(self, what: str) -> str:
+        """What Python prints in a pod of the champion, with the prediction log's lines as `lines`."""
+        code = f"""
+import json, pathlib
+files = sorted(pathlib.Path("/var/lib/loop/predictions/log").iterdir())
+lines = [[json.loads(line) for line in one.read_text().splitlines()] for one in files]
+print({what})
+"""
+        return self.cluster.kubectl("exec", "deployment/model-v1", "--", "python", "-c", code).strip()
+
+
+def blocks(kind: str) -> list[str]:
+    """The pieces of docs/kubernetes.md in a language."""
+    return re.findall(rf"^```{kind}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+
+
+FIRST, MOVE = (one for one in blocks("sh") if "kubectl apply -k kubernetes/models" in one)
+(CLAIM,) = (one for one in blocks("yaml") if "PersistentVolumeClaim" in one)
+
+
+@pytest.fixture(scope="module")
+def images(engine, small_home, small_changed, tmp_path_factory) -> Iterator[list[Version]]:
+    """Two versions, whose images are in a registry on loopback."""
+    make_bases(engine)
+    registry = Registry(engine.folder / "registry of the cluster")
+    repos = [copy(one, tmp_path_factory.mktemp("image") / "repo") for one in (small_home, small_changed)]
+    try:
+        with ThreadPoolExecutor(2) as pool:  # they share what takes long: the environment
+            yield list(pool.map(lambda one: pushed(engine, repos[one], one + 1, registry), range(2)))
+    finally:
+        registry.stop()
+
+
+def pushed(engine: Engine, repo: Repo, number: int, registry: Registry) -> Version:
+    """A version of a repository's model, with its image."""
+    output = engine.folder / f"output of {number}"
+    done = push(engine, repo, f"127.0.0.1:{registry.port}/team/model:{number}", output)
+    assert done.returncode == 0, done.stderr
+    told = dict(line.split("=", 1) for line in output.read_text().splitlines())
+    sha256 = json.loads(repo.text("models/lineage.json"))["model"]["sha256"]
+    return version(number, model=sha256, image=f"{told['name']}@{told['digest']}")
+
+
+@pytest.fixture(scope="module")
+def store(cluster, small_home) -> Iterator[str]:
+    """A Redis that pods reach, with the features of the small problem."""
+    with socket.socket() as free:
+        free.bind((GATE, 0))
+        port = free.getsockname()[1]
+    options = ("--bind", GATE, "--port", str(port), "--save", "", "--protected-mode", "no")
+    process = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
+    try:
+        cluster.until("Redis answers", lambda: listens(port))
+        url = f"redis://{GATE}:{port}/0"
+        small_home.run("loop", "materialize", LOOP_FEATURES=url)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def listens(port: int) -> bool:
+    """Whether somebody takes connections where pods find them."""
+    with socket.socket() as probe:
+        return probe.connect_ex((GATE, port)) == 0
+
+
+@pytest.fixture(scope="module")
+def world(cluster, images, store, small_home, tmp_path_factory) -> Iterator[World]:
+    """The first version serves, from an empty namespace on."""
+    first, second = images
+    folder = tmp_path_factory.mktemp("cluster")
+    (folder / "predictions").mkdir()
+    (folder / "predictions").chmod(0o777)  # the node's user writes there
+    settings = cluster_settings.read(small_home.path / cluster_settings.SETTINGS)
+    port = int(store.rpartition(":")[2].partition("/")[0])
+    small = {"cpu": "50m", "memory": "256Mi"}  # this machine is the tests' too
+    changed = {"requests": small, "redis_port": port, "entity_header": "X-Entity", "personal_key": True}
+    code = "import json; from problem import schema; print(json.dumps(schema.REQUEST_EXAMPLES[0]))"
+    body = small_home.run("python", "-c", code).stdout.strip()
+    world = World(cluster, folder, settings.model_copy(update=changed), first, second, body)
+    make_clone(folder, store)
+    cluster.kubectl("apply", "-f", "-", given=DISK.format(folder=folder / "predictions"))
+    try:
+        world.commit(world.serving)
+        began = time.monotonic()
+        world.shell(FIRST)
+        cluster.until("an answer through Envoy", lambda: answered(cluster.gateway(), body))
+        print(f"from an empty cluster to the first answer: {time.monotonic() - began:.1f} s")
+        cluster.until("two pods", lambda: len(ready(world, "model-v1")) == 2)
+        yield world
+    finally:
+        cluster.kubectl("delete", "pods", "--all", "--force", "--grace-period=0")
+        cluster.kubectl("delete", "namespace/models", "persistentvolume/predictions", "--ignore-not-found")
+
+
+def make_clone(folder: Path, store: str) -> None:
+    """A repository with the branch `production`, and a clone with what the page says to have there."""
+    origin = Repo(folder / "origin")
+    origin.path.mkdir()
+    origin.git("init", "--quiet", "--initial-branch=production")
+    origin.commit()
+    origin.git("clone", "--quiet", str(origin.path), str(folder / "clone"))
+    for name, text in (("url.txt", store), ("key.txt", "k" * 32), ("claim.yaml", CLAIM)):
+        (folder / "clone" / name).write_text(text)
+
+
+def answered(host: str, body: str) -> bool:
+    """Whether somebody answers a request."""
+    try:
+        return bool(ask(host, body, "somebody"))
+    except (OSError, AssertionError):
+        return False
+
+
+def ready(world: World, name: str) -> list[str]:
+    """The names of an instance's pods that are ready."""
+    return [
+        pod["metadata"]["name"]
+        for pod in world.pods(name)
+        for condition in pod["status"].get("conditions", [])
+        if condition["type"] == "Ready" and condition["status"] == "True"
+    ]
+
+
+def within(part: int, whole: int, share: float) -> bool:
+    """Whether a share of answers is one that chance alone may bring about, but once in 100,000 times."""
+    low, high = binom.interval(1 - 1e-5, whole, share)
+    return bool(low <= part <= high)
+
+
+def test_the_page_takes_ten_commands_to_a_model_that_answers(world):
+    assert len(FIRST.splitlines()) == 10
+    assert ask(world.cluster.gateway(), world.body, "somebody") == world.first.model[:12]
+
+
+def test_a_rollout_goes_through_its_stages_and_back_and_loses_no_request_to_a_pod(world):
+    one, two = (item.model[:12] for item in (world.first, world.second))
+    with world.client() as client:
+        shadow = transitions.enter(world.serving, world.second, STAGES, NOW)
+        world.bring(shadow)
+        client.more(300)
+        assert set(client.models()) == {one}
+
+        canary = transitions.advance(shadow, STAGES, NOW)
+        world.bring(canary)
+        client.more(20)
+        since = time.monotonic()
+        client.more(1000)
+        found = client.models(since)
+        assert within(found[two], found.total(), 0.2), found
+        entities = [f"one-{number}" for number in range(40)]
+        asked = [[ask(world.cluster.gateway(), world.body, name) for name in entities] for _ in range(3)]
+        assert asked[0] == asked[1] == asked[2]
+        assert set(asked[0]) == {one, two}
+
+        champion = transitions.advance(canary, STAGES, NOW)
+        world.bring(champion, world.first)
+        client.more(20)
+        since = time.monotonic()
+        client.more(200)
+        assert set(client.models(since)) == {two}
+
+        since = time.monotonic()
+        world.bring(transitions.back(champion, world.first, "it errs", NOW))
+        client.more(20)
+        last = max(at for at, model, _ in client.answers if model == two)
+        assert last - since < 60
+        assert set(client.models(time.monotonic() - 0.1)) <= {one}
+    print(f"{len(client.answers)} answers, failures: {client.failures}")
+    # Envoy Gateway 1.9 takes a backend away before the route that names it: for milliseconds.
+    assert [failure for failure in client.failures if "500 b''" not in failure[1]] == []
+    assert len(client.failures) <= 2
+    world.cluster.until("the second version is gone", lambda: not world.pods("model-v2"))
+    roles = json.loads(world.log("json.dumps(sorted({one[0]['role'] for one in lines if one}))"))
+    assert roles == ["challenger", "champion", "shadow"]
+    told = world.log(
+        "sum(len(line.get('scores', [])) for one in lines if one[0]['role'] != 'shadow' for line in one)"
+    )
+    assert int(told) >= len(client.answers)
+
+
+def test_pods_that_are_deleted_lose_no_request(world):
+    with world.client() as client:
+        for name in ready(world, "model-v1"):
+            world.cluster.kubectl("delete", "pod", name)
+            world.cluster.until("two pods again", lambda: len(ready(world, "model-v1")) == 2)
+        client.more(100)
+    assert client.failures == []
+
+
+def test_a_worker_that_is_killed_loses_what_it_held_and_nobody_waits_for_it(world):
+    victim = ready(world, "model-v1")[0]
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "killer", "namespace": "default"},
+        "spec": {
+            "hostPID": True,
+            "restartPolicy": "Never",
+            "containers": [
+                {
+                    "name": "killer",
+                    "image": world.first.image,
+                    "command": ["python", "-c", KILL.replace("POD", victim)],
+                    "securityContext": {"runAsUser": USER},
+                }
+            ],
+        },
+    }
+    kubectl = world.cluster.kubectl
+    with world.client() as client:
+        client.more(50)
+        kubectl("apply", "-n", "default", "-f", "-", given=json.dumps(pod))
+        kubectl(
+            "wait",
+            "pod/killer",
+            "-n",
+            "default",
+            "--for=jsonpath={.status.phase}=Succeeded",
+            "--timeout=120s",
+        )
+        world.cluster.until("it was started again", lambda: restarts(world, victim) == 1)
+        world.cluster.until("two pods again", lambda: len(ready(world, "model-v1")) == 2)
+        client.more(100)
+    told = kubectl("logs", "killer", "-n", "default")
+    kubectl("delete", "pod/killer", "-n", "default", "--wait=false")
+    assert "killed" in told
+    assert len(client.failures) <= 4, client.failures  # one for each who asks at a time
+    assert client.slowest < 5
+
+
+def restarts(world: World, name: str) -> int:
+    """How often a pod's container was started again."""
+    return int(world.cluster.get("pod", name)["status"]["containerStatuses"][0]["restartCount"])
+
+
+def broken(engine: Engine, good: Version) -> str:
+    """An image like another, but for one byte of its model."""
+    tag = str(good.image).partition("@")[0] + ":broken"
+    recipe = f"FROM {good.image}\nUSER 0\nRUN echo >> /app/models/model.skops\nUSER {USER}\n"
+    folder = engine.folder / "broken"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text(recipe)
+    engine.docker("build", "--quiet", f"--tag={tag}", str(folder))
+    engine.docker("push", tag)
+    (digest,) = json.loads(engine.docker("image", "inspect", "--format", "{{json .RepoDigests}}", tag).stdout)
+    return str(digest)
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("an image that no registry has", "ImagePullBackOff"),
+        ("a model of another hash", "sha256"),
+        ("too little memory", "OOMKilled"),
+        ("a node that is full", "Insufficient cpu"),
+        ("a Secret that lacks a key", "references non-existent secret key: token"),
+    ],
+)
+def test_a_version_that_cannot_run_is_reported_and_the_champion_answers_on(world, engine, fault, told):
+    changed: dict[str, Any] = {}
+    second = world.second
+    if fault == "an image that no registry has":
+        second = second.model_copy(update={"image": str(second.image).rpartition(":")[0] + ":" + "0" * 64})
+    elif fault == "a model of another hash":
+        second = second.model_copy(update={"image": broken(engine, second)})
+    elif fault == "too little memory":
+        changed = {"requests": {"cpu": "50m", "memory": "48Mi"}, "limits": {"memory": "48Mi"}}
+    elif fault == "a node that is full":
+        changed = {"requests": {"cpu": "900"}}
+    else:
+        changed = {"token": True}
+    state = transitions.enter(world.serving, second, STAGES, NOW)
+    with world.client() as client:
+        world.commit(state, **changed)
+        world.shell("".join(MOVE.splitlines(keepends=True)[:3]))  # the next one would wait
+        world.cluster.until(f"told: {told}", lambda: told in reported(world, "model-v2"))
+        client.more(100)
+        world.shell("kubectl apply -k kubernetes/route")  # a mirror to nobody
+        client.more(200)
+        world.bring(world.serving)  # aborted
+        client.more(100)
+    assert client.failures == []
+    assert set(client.models()) == {world.first.model[:12]}
+
+
+def reported(world: World, name: str) -> str:
+    """What docs/kubernetes.md names as the places where a fault is seen, of one instance's pods."""
+    pods = world.pods(name)
+    of = ",".join(pod["metadata"]["name"] for pod in pods)
+    events = [
+        one for one in world.cluster.get("events")["items"] if one["involvedObject"]["name"] in of.split(",")
+    ]
+    statuses = [status for pod in pods for status in pod["status"].get("containerStatuses", [])]
+    return json.dumps([statuses, [one["message"] for one in events]])
+
+
+def test_a_log_that_cannot_be_written_is_reported_and_answers_go_on(world):
+    place = world.folder / "predictions"
+    with world.client() as client:
+        (place / "log").rename(place / "before")
+        (place / "log").write_text("no folder")
+        client.more(50)
+        logs = ("logs", "--selector=app.kubernetes.io/instance=model-v1", "--tail=-1")
+        said = "the prediction log cannot be written, answers go on"
+        world.cluster.until("it is said", lambda: said in world.cluster.kubectl(*logs))
+        (place / "log").unlink()
+        again = "the prediction log is written again"
+        world.cluster.until("it is said", lambda: again in world.cluster.kubectl(*logs))
+    assert client.failures == []
+
+
+def test_the_namespace_lets_nothing_in_that_is_not_restricted(world):
+    refused = world.cluster.kubectl("run", "free", f"--image={world.first.image}", check=False)
+    assert 'violates PodSecurity "restricted:latest"' in refused
+    pod = world.pods("model-v1")[0]
+    assert pod["spec"]["automountServiceAccountToken"] is False
+    may = ("auth", "can-i", "--list", "--as=system:serviceaccount:models:model", "--no-headers")
+    for line in world.cluster.kubectl(*may).splitlines():  # what anybody who is known may
+        assert line.lstrip().startswith(("selfsubject", "["))
