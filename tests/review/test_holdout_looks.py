@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 
 from loop.base.errors import LoopError
+from loop.repo import commit_log
 from loop.repo.git import commit_of, git
 from loop.review import holdout_looks
-from loop.review.holdout_looks import OWN, REMOTE, Look
+from loop.review.holdout_looks import LOG, OWN, Look
 from loop.settings.params import Window
 
 
@@ -51,9 +52,9 @@ def test_rows_that_are_mostly_fresh_begin_anew(clone, other, number):
 
 def test_the_branch_at_origin_counts_for_all_and_is_written_once_for_each(clone):
     assert [holdout_looks.publish(look(model)) for model in "aba"] == [1, 2, 1]
-    assert git("rev-list", "--count", REMOTE) == "2"
-    assert git("ls-remote", "origin", "refs/heads/looks").split()[0] == commit_of(REMOTE)
-    assert git("ls-tree", "-r", REMOTE) == ""
+    assert git("rev-list", "--count", LOG.remote) == "2"
+    assert git("ls-remote", "origin", "refs/heads/looks").split()[0] == commit_of(LOG.remote)
+    assert git("ls-tree", "-r", LOG.remote) == ""
     assert holdout_looks.number(look("c")) == 3
 
 
@@ -71,7 +72,7 @@ def test_another_clone_that_came_first_is_counted_too(clone, tmp_path):
     git("fetch", "-q", "origin", "looks:refs/heads/looks", cwd=other)
     git("-c", "user.name=o", "-c", "user.email=o@o", "commit", "-q", "--allow-empty", "-m", "x", cwd=other)
     message = git("log", "-1", "--format=%B", "looks", cwd=other).replace("a" * 32, "d" * 32)
-    tree, parent = holdout_looks.EMPTY, git("rev-parse", "looks", cwd=other)
+    tree, parent = commit_log.EMPTY, git("rev-parse", "looks", cwd=other)
     who = ("-c", "user.name=o", "-c", "user.email=o@o")
     more = git(*who, "commit-tree", tree, "-p", parent, cwd=other, text=message)
     git("push", "-q", "origin", f"{more}:refs/heads/looks", cwd=other)
@@ -80,10 +81,10 @@ def test_another_clone_that_came_first_is_counted_too(clone, tmp_path):
 
 def test_commits_that_are_no_looks_change_no_count(clone):
     holdout_looks.publish(look("a"))
-    tip = commit_of(REMOTE)
+    tip = commit_of(LOG.remote)
     assert tip
     for text in ("hello", "Look\n\nModel: x\nSince: never\nUntil: 2013-06-01T00:00Z"):
-        tip = git("commit-tree", holdout_looks.EMPTY, "-p", tip, text=text)
+        tip = git("commit-tree", commit_log.EMPTY, "-p", tip, text=text)
     git("push", "-q", "origin", f"{tip}:refs/heads/looks")
     assert holdout_looks.publish(look("b")) == 2
 

@@ -16,6 +16,7 @@ from loop.cli import app
 from loop.monitor import heard
 from loop.production import branch, heartbeats, transitions
 from loop.production.heartbeats import Heartbeat
+from loop.repo.commit_log import CommitLog
 from loop.repo.git import git
 from loop.status import overview, site
 from support.findings import alert
@@ -93,21 +94,21 @@ def test_a_run_is_recorded_once_and_another_clone_reads_it(home, tmp_path):
     git("clone", "--quiet", str(home.parent / "origin.git"), str(tmp_path / "other"))
     (one,) = heartbeats.known()
     assert (one.more["Decision"], one.more["Reason"]) == ("warning", HOSTILE)
-    assert git("rev-list", "--count", heartbeats.REMOTE, cwd=tmp_path / "other") == "1"
+    assert git("rev-list", "--count", heartbeats.LOG.remote, cwd=tmp_path / "other") == "1"
 
 
 def test_two_runs_that_end_at_once_are_both_recorded(home, monkeypatch):
     """Another run is pushed after this one has fetched."""
-    fetch, others = heartbeats._fetch, ["2026-01-06"]
+    fetch, others = CommitLog.fetch, ["2026-01-06"]
 
-    def late() -> None:
-        fetch()
+    def late(log: CommitLog) -> None:
+        fetch(log)
         if others:
             day = others.pop()
-            commit = heartbeats._commit(Heartbeat("release", at(day), "success", good=True), None)
-            git("push", "--quiet", "origin", f"{commit}:refs/heads/{heartbeats.BRANCH}")
+            message = heartbeats._message(Heartbeat("release", at(day), "success", good=True))
+            git("push", "--quiet", "origin", f"{log.commit(message, None)}:{log.local}")
 
-    monkeypatch.setattr(heartbeats, "_fetch", late)
+    monkeypatch.setattr(CommitLog, "fetch", late)
     beat("2026-01-07")
     assert [one.schedule for one in heartbeats.known()] == ["release", "monitor"]
 
@@ -139,18 +140,10 @@ def test_every_link_leads_somewhere_and_foreign_text_does_nothing(home, to):
 
 def test_long_lists_are_cut_from_the_oldest_on_and_no_page_is_large(home, to):
     for number in range(120):
-        commit = heartbeats._commit(
-            Heartbeat(
-                "monitor",
-                at("2025-01-01") + number * (NOW - at("2026-01-04")),
-                "success",
-                good=True,
-                more={"Reason": "<" * 480},
-            ),
-            heartbeats.commit_of(heartbeats.LOCAL),
-        )
-        git("update-ref", heartbeats.LOCAL, commit)
-    git("push", "--quiet", "origin", heartbeats.LOCAL)
+        then = at("2025-01-01") + number * (NOW - at("2026-01-04"))
+        long = Heartbeat("monitor", then, "success", good=True, more={"Reason": "<" * 480})
+        heartbeats.LOG.keep(heartbeats.LOG.local, heartbeats._message(long))
+    git("push", "--quiet", "origin", heartbeats.LOG.local)
     written(to)
     assert {path.name for path in (to / "monitoring").iterdir()} == {"1.html", "2.html", "3.html"}
     first = (to / "monitoring/1.html").read_text()

@@ -14,15 +14,13 @@ import pandas as pd
 from loop.base.errors import LoopError
 from loop.production import state as production
 from loop.production.state import BRANCH, STATE, VERSIONS, Production, State, Version
+from loop.repo.commit_log import FASTER, NO_BRANCH, TRIES
 from loop.repo.git import LockedError, git
 from loop.repo.remote import identity, remote, to_remote
 from loop.settings import yaml_file
 
-TRIES = 5
 LOCAL = f"refs/heads/{BRANCH}"
 REMOTE = f"refs/remotes/origin/{BRANCH}"
-FASTER = ("non-fast-forward", "fetch first", "cannot lock ref", "failed to update")  # git's words, as this
-NO_BRANCH = "couldn't find remote ref"
 HEAD_OF_STATE = "# What serves. Made by `loop`: change it by `loop rollout` and `loop rollback`.\n"
 AGAIN = "it may be there all the same: look at `loop rollout status` before you run it again"
 

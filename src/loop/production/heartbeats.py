@@ -8,17 +8,14 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from loop.base.errors import LoopError
 from loop.base.markup import plain
-from loop.production.branch import FASTER, NO_BRANCH, TRIES
 from loop.repo import remote
-from loop.repo.git import ask, commit_of, git
+from loop.repo.commit_log import CommitLog
+from loop.repo.git import commit_of
 from loop.settings import slo
 from loop.settings.params import ISO, instant
 
-BRANCH = "heartbeats"
-REMOTE, LOCAL = f"refs/remotes/origin/{BRANCH}", f"refs/heads/{BRANCH}"
-EMPTY = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git's tree without a file
+LOG = CommitLog("heartbeats")
 SCHEDULES = ("monitor", "release", "reproduce", "update")  # workflows, by the names of their files
 OWN = ("Schedule", "At", "Result", "Good", "Run")
 
@@ -62,12 +59,8 @@ class Schedule:
 
 def known() -> list[Heartbeat]:
     """Every run that this clone knows of, the oldest first."""
-    for ref in (REMOTE, LOCAL):
-        done = ask("log", "--reverse", "--format=%B%x00", "--end-of-options", ref, "--")
-        if done.code == 0:
-            found = (_read(text.strip()) for text in done.out.split("\0"))
-            return sorted((one for one in found if one), key=lambda one: one.at)
-    return []
+    found = [_read(entry) for entry in LOG.entries(_ref())]
+    return sorted((one for one in found if one), key=lambda one: one.at)
 
 
 def schedules(beats: Iterable[Heartbeat]) -> list[Schedule]:
@@ -85,41 +78,25 @@ def schedules(beats: Iterable[Heartbeat]) -> list[Schedule]:
 
 def record(beat: Heartbeat) -> bool:
     """Add a run to the branch, unless it is there; whether it was added. Raises LoopError."""
-    for _ in range(TRIES):
-        _fetch()
-        if any((one.schedule, one.run, one.at) == (beat.schedule, beat.run, beat.at) for one in known()):
-            return False
-        here = REMOTE if remote.remote() else LOCAL
-        commit = _commit(beat, commit_of(here))
-        if here == LOCAL:
-            git("update-ref", LOCAL, commit)
-            return True
-        done = remote.to_remote("push", "--quiet", "--porcelain", "origin", f"{commit}:{LOCAL}")
-        if done.code == 0:
-            git("update-ref", REMOTE, commit)
-            return True
-        output = f"{done.out}\n{done.errors}"
-        if not any(sign in output for sign in FASTER):
-            break
-    raise LoopError(
-        f"the run could not be recorded: {output.strip()[:200]}",
-        f"the right to push to the branch {BRANCH}",
-        "look at the rules of the branch, then run it again",
-    )
+
+    def there() -> bool:
+        return any((one.schedule, one.run, one.at) == (beat.schedule, beat.run, beat.at) for one in known())
+
+    if remote.remote():
+        return LOG.append(_message(beat), there, "the run could not be recorded")
+    if there():
+        return False
+    LOG.keep(LOG.local, _message(beat))
+    return True
 
 
-def _fetch() -> None:
-    if not remote.remote():
-        return
-    done = remote.to_remote("fetch", "--quiet", "--no-tags", "origin", f"+{LOCAL}:{REMOTE}")
-    if done.code and NO_BRANCH not in done.errors:
-        found = f"the branch {BRANCH} cannot be fetched: {done.gist()}"
-        raise LoopError(found, "an origin that answers", "run it again")
+def _ref() -> str:
+    """Where the runs are: as origin has them, else in this clone's own branch."""
+    return LOG.remote if commit_of(LOG.remote) else LOG.local
 
 
-def _read(text: str) -> Heartbeat | None:
-    """A run from a commit's message; None for a commit of somebody's own."""
-    _, found = remote.trailers(text.partition("\n\n")[2])
+def _read(found: dict[str, str]) -> Heartbeat | None:
+    """A run from a commit's trailers; None for a commit of somebody's own."""
     try:
         at = instant(found["At"])
         more = {name: value for name, value in found.items() if name not in OWN}
@@ -129,8 +106,8 @@ def _read(text: str) -> Heartbeat | None:
         return None
 
 
-def _commit(beat: Heartbeat, parent: str | None) -> str:
-    message = remote.message(
+def _message(beat: Heartbeat) -> str:
+    return remote.message(
         f"{beat.schedule}: {beat.result}",
         Schedule=beat.schedule,
         At=f"{beat.at:{ISO}}",
@@ -139,6 +116,3 @@ def _commit(beat: Heartbeat, parent: str | None) -> str:
         Run=beat.run,
         **{name: plain(value) for name, value in beat.more.items()},
     )
-    parents = ["-p", parent] if parent else []
-    git("hash-object", "-t", "tree", "-w", "--stdin", text="")
-    return git("commit-tree", EMPTY, *parents, text=message + "\n", env=remote.identity())

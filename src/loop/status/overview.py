@@ -60,7 +60,7 @@ class Overview:
 
 def view(now: pd.Timestamp) -> Overview:
     """What git says at `now`, with what origin has where it answers."""
-    for name in (production.BRANCH, heartbeats.BRANCH):
+    for name in (production.BRANCH, heartbeats.LOG.branch):
         _bring(name)
     ref = production.ref()
     moves = log.transitions(ref)
