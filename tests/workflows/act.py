@@ -33,6 +33,7 @@ STANDINS = {
     "actions/upload-artifact": "upload-artifact",
     "actions/download-artifact": "download-artifact",
     "actions/attest": "attest",
+    "actions/deploy-pages": "deploy-pages",
 }
 CML = ROOT / "tests/workflows/cml"  # a `cml` that minds its arguments as 0.20.6 does
 SYSTEM = ROOT / "tests/workflows/system"  # a `sudo` and an `apt-get` that change nothing

@@ -10,7 +10,7 @@ from conftest import BIN, ROOT, Repo, copy_sources
 from workflows.double import NAME, Double, serve
 
 ADMIN = {"administration": "write", "contents": "write"}
-NEEDS = 8  # that `--apply` brings about
+NEEDS = 9  # that `--apply` brings about
 ASKED = 5  # that only `loop doctor` asks
 
 
@@ -121,10 +121,10 @@ def test_what_a_plan_does_not_have_is_reported_by_github_and_the_rest_is_done(fr
     fresh.settings.plan = "free"
     done = loop(fresh, "setup", "github", "--apply")
     assert done.returncode == 0, "nobody can do more"
-    assert done.stdout.count("absent  rules of") == 3
+    assert done.stdout.count("absent  rules of") == 4
     assert "Upgrade to GitHub Pro" in done.stdout
     assert "instead every release refuses what came past review" in done.stdout
-    assert done.stdout.count("  done ") == NEEDS - 3
+    assert done.stdout.count("  done ") == NEEDS - 4
 
 
 def test_without_rights_each_need_says_so_and_nothing_is_changed(fresh):

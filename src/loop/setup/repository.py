@@ -19,6 +19,7 @@ GATE = "gate"  # the commit status that publish.yml sets
 METHODS = ["merge", "squash"]  # each one commit that a release can trace to its pull request
 PRODUCTION = "production"
 LOOKS = "looks"  # how often each holdout was looked at: written by publish.yml and monitor.yml
+HEARTBEATS = "heartbeats"  # when each schedule ran: written by status.yml
 OWNERS = Path(".github/CODEOWNERS")
 PLACEHOLDER = "@your-organization/ml-owners"
 LABELS = {
@@ -48,12 +49,14 @@ def needs(reviewers: list[str]) -> list[Need]:
         "rules of main": lambda: _reviews(policy.approvals),
         "rules of production": lambda: _rules(PRODUCTION).keys() >= _KEPT,
         "rules of looks": lambda: _rules(LOOKS).keys() >= _KEPT,
+        "rules of heartbeats": lambda: _rules(HEARTBEATS).keys() >= _KEPT,
     }
     return written(
         "repository.yaml.j2",
         checks,
         production=PRODUCTION,
         looks=LOOKS,
+        heartbeats=HEARTBEATS,
         gate=GATE,
         methods=METHODS,
         labels=LABELS,
