@@ -215,5 +215,5 @@ def test_the_command_writes_the_pages_of_a_repository_without_a_release(clone, t
     done = CliRunner().invoke(app, ["status", "--to", str(tmp_path / "site"), "--now", "2026-01-20"])
     assert done.exit_code == 0, done.output
     assert "serves     nothing" in done.output
-    assert "Nothing was released yet" in (tmp_path / "site/index.html").read_text()
+    assert "Nothing has been released yet" in (tmp_path / "site/index.html").read_text()
     assert json.loads((tmp_path / "site/made.json").read_text())
