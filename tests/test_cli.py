@@ -177,3 +177,13 @@ def test_debug_shows_the_traceback(bare_copy):
     (bare_copy.path / "params.yaml").unlink()
     done = bare_copy.run("loop", "--debug", "run", check=False)
     assert "Traceback" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "given", [["--key", "shop,day"], ["--key", "shop", "--key", "day"], ["--key", " shop, day,"]]
+)
+def test_columns_are_named_with_commas_or_one_by_one(given, monkeypatch):
+    found = []
+    monkeypatch.setattr("loop.init.begin.main", lambda data, options, **_: found.append(options))
+    assert invoke("init", "sales.csv", *given, "--leave-out", "a", "--leave-out", "b").exit_code == 0
+    assert (found[0].key, found[0].leave_out) == (("shop", "day"), ("a", "b"))

@@ -43,11 +43,15 @@ def init(
     label_after: Annotated[
         str | None, typer.Option(help="How long after the decision the label is known, as '30 days'.")
     ] = None,
-    key: Annotated[str | None, typer.Option(help="The columns that name a request, with commas.")] = None,
+    key: Annotated[
+        list[str] | None, typer.Option(help="The columns that name a request, with commas or one by one.")
+    ] = None,
     task: Annotated[str | None, typer.Option(help="binary, multiclass or regression.")] = None,
     positive: Annotated[str | None, typer.Option(help="The label's value that is to be told.")] = None,
     zone: Annotated[str | None, typer.Option(help="Where times without a zone are at home.")] = None,
-    leave_out: Annotated[str | None, typer.Option(help="Columns not to use, with commas.")] = None,
+    leave_out: Annotated[
+        list[str] | None, typer.Option(help="Columns not to use, with commas or one by one.")
+    ] = None,
     table: Annotated[str | None, typer.Option(help="The table or view of the database, or a SELECT.")] = None,
     model: Annotated[
         str | None,
@@ -80,14 +84,20 @@ def init(
         time=time,
         known=known,
         after=begin.label_after(label_after) if label_after else None,
-        key=tuple(filter(None, (key or "").split(","))),
+        key=_names(key),
         task=begin.task(task) if task else None,
         positive=positive,
         zone=time_zone.of_option(zone).key if zone else None,
-        leave_out=tuple(filter(None, (leave_out or "").split(","))),
+        leave_out=_names(leave_out),
         name=name,
     )
     begin.main(data, options, table=table, model=model, template=template, force=force, dry_run=dry_run)
+
+
+def _names(given: list[str] | None) -> tuple[str, ...]:
+    """Columns of an option that may be given several times, each with several."""
+    parts = (name.strip() for one in given or () for name in one.split(","))
+    return tuple(name for name in parts if name)
 
 
 @commands.command()
