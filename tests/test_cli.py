@@ -70,6 +70,7 @@ def test_an_instant_that_is_none_is_refused_under_the_name_of_its_option(command
     monkeypatch.setattr(state, "ref", lambda: "production")  # something was released: for `loop audit`
     more = ["--until", "2026-01-05"] if command == ["replay"] and option != "--until" else []
     more += ["--reason", "x"] if command == ["rollout", "abort"] else []
+    more += {"heartbeat": ["monitor", "--result", "success"], "forget": ["name=Ada"]}.get(command[0], [])
     with pytest.raises(LoopError, match=rf"^{option} .*'soon'"):
         CliRunner().invoke(app, [*command, *more, option, "soon"], catch_exceptions=False)
 
