@@ -463,6 +463,7 @@ def test_outside_of_a_workflow_the_issue_is_printed(monkeypatch, capfd):
     assert capfd.readouterr().out.startswith("in a workflow an issue would say:\n\nThe feed breaks")
 
 
-def test_every_decision_has_a_page_for_whoever_is_called():
-    pages = {path.stem.replace("-", " ") for path in (ROOT / "docs/runbook").glob("*.md")}
-    assert pages == set(exit_codes.MONITOR)
+def test_every_decision_has_a_page_for_whoever_is_called_and_no_page_is_of_nothing():
+    pages = {path.stem for path in (ROOT / "docs/runbook").glob("*.md")}
+    alerts = set(re.findall(r"/runbook/([a-z-]+)\.md", (ROOT / "deploy/monitoring/rules.yaml").read_text()))
+    assert pages == alerts | {decision.replace(" ", "-") for decision in exit_codes.MONITOR}
