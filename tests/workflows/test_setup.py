@@ -93,7 +93,7 @@ def test_what_was_set_by_hand_and_lacks_the_gate_is_fixed_in_place(fresh):
     done = loop(fresh, "setup", "github", "--apply")
     assert (done.returncode, done.stdout.count("  done ")) == (0, 1)
     assert "required_status_checks" in [rule["type"] for rule in fresh.settings.rulesets[1]["rules"]]
-    assert len(fresh.settings.rulesets) == 3
+    assert len(fresh.settings.rulesets) == 4
 
 
 def test_reviewers_are_people_and_teams(fresh):
