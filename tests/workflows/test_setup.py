@@ -240,4 +240,4 @@ def test_doctor_says_what_stands_in_for_what_the_plan_does_not_have(fresh):
     assert "absent  environment production with reviewers" in done.stdout
     told = loop(fresh, "doctor").stdout
     assert "team/model: private, plan free" in told
-    assert told.count("your plan has no such rule; instead ") == 3
+    assert told.count("your plan has no such rule; instead ") == 4
