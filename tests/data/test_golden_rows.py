@@ -16,9 +16,16 @@ def test_other_columns_than_the_key_name_a_row():
     assert golden_rows.find(ROWS, [{"shop": "c"}, {"shop": "a", "price": 2}]) == {1: 1}
 
 
-def test_a_name_of_several_rows_is_refused():
+def test_a_name_of_several_requests_is_refused(monkeypatch):
+    monkeypatch.setattr(source, "KEY", ["price"])
     with pytest.raises(LoopError, match="names 2 rows by shop"):
         golden_rows.find(ROWS, [{"shop": "a"}])
+
+
+def test_a_request_that_stands_twice_is_one(monkeypatch):
+    monkeypatch.setattr(source, "KEY", ["price"])
+    twice = pd.concat([ROWS, ROWS], ignore_index=True)
+    assert golden_rows.find(twice, [{"shop": "b"}]) == {0: 2}
 
 
 @pytest.mark.parametrize("key", [("a",), {"shop": "a"}])

@@ -538,7 +538,7 @@ def test_answers_that_take_long_wait_for_short_ones_and_for_one_another():
             order.append(len(body))
             return b"{}"
 
-        def count(self, *_): ...
+        def count(self, *_, **__): ...
 
     async def ask(front: Front, path: str, body: bytes = b"") -> None:
         async def receive():
@@ -577,7 +577,7 @@ def test_of_many_who_ask_at_once_a_turn_answers_no_more_than_its_share_and_healt
         def answer(self, *_):
             return b"{}"
 
-        def count(self, *_): ...
+        def count(self, *_, **__): ...
 
     async def ask(front: Front, path: str) -> None:
         async def receive():

@@ -17,9 +17,10 @@ def named(key: Any) -> dict[str, Any]:
 
 
 def find(rows: pd.DataFrame, names: Sequence[Mapping[str, Any]]) -> dict[int, int]:
-    """Place among `names` -> place of the row that has these values, of those that are there.
+    """Place among `names` -> place of the first row that has these values, of those that are there.
 
-    Raises LoopError where values name several rows: which is the golden one would be luck.
+    Raises LoopError where values name several requests: which is the golden one would be luck. One request
+    may stand twice, as where a window is in both training and holdout.
     """
     found: dict[int, int] = {}
     for at, name in enumerate(names):
@@ -27,7 +28,7 @@ def find(rows: pd.DataFrame, names: Sequence[Mapping[str, Any]]) -> dict[int, in
         for column, value in name.items():
             same &= _equals(rows, column, value)
         places = np.flatnonzero(same)
-        if len(places) > 1:
+        if len(rows.iloc[places][source.KEY].drop_duplicates()) > 1:
             shown = ", ".join(column for column in name if column not in personal.marks())
             raise LoopError(
                 f"a golden request names {len(places)} rows by {shown}",
