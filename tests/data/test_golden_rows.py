@@ -12,18 +12,21 @@ from problem import metrics, schema, source
 ROWS = pd.DataFrame({"shop": ["a", "a", "b"], "price": [1.0, 2.0, 1.0]})
 
 
+@pytest.fixture(autouse=True)
+def _key(monkeypatch):
+    monkeypatch.setattr(source, "KEY", ["price"])
+
+
 def test_other_columns_than_the_key_name_a_row():
     assert golden_rows.find(ROWS, [{"shop": "c"}, {"shop": "a", "price": 2}]) == {1: 1}
 
 
-def test_a_name_of_several_requests_is_refused(monkeypatch):
-    monkeypatch.setattr(source, "KEY", ["price"])
+def test_a_name_of_several_requests_is_refused():
     with pytest.raises(LoopError, match="names 2 rows by shop"):
         golden_rows.find(ROWS, [{"shop": "a"}])
 
 
-def test_a_request_that_stands_twice_is_one(monkeypatch):
-    monkeypatch.setattr(source, "KEY", ["price"])
+def test_a_request_that_stands_twice_is_one():
     twice = pd.concat([ROWS, ROWS], ignore_index=True)
     assert golden_rows.find(twice, [{"shop": "b"}]) == {0: 2}
 
