@@ -1,6 +1,7 @@
 """Real servers on loopback that machines share, S3 (MinIO) and PostgreSQL; each ends with its block."""
 
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -88,9 +89,10 @@ def postgres(folder: Path) -> Iterator[str]:
         for place in (data, *data.parents[:3]):
             place.chmod(0o755)
         shutil.chown(data, 65534, 65534)
-    command = [
+    programs, env = found[-1], {"PATH": os.environ["PATH"], "LC_ALL": "C", **_name(folder)}
+    make = [
         *other,
-        str(found[-1] / "initdb"),
+        str(programs / "initdb"),
         "-D",
         str(data),
         "-U",
@@ -100,12 +102,23 @@ def postgres(folder: Path) -> Iterator[str]:
         "-E",
         "UTF8",
     ]
-    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE, cwd="/")
-    options = ["-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(data), "-F"]
-    with running(
-        [*other, str(found[-1] / "postgres"), *options], port, {"PATH": os.environ["PATH"], "LC_ALL": "C"}
-    ):
+    subprocess.run(make, check=True, capture_output=True, timeout=PATIENCE, cwd="/", env=env)
+    command = [*other, str(programs / "postgres"), "-D", str(data), "-p", str(port), "-h", "127.0.0.1"]
+    with running([*command, "-k", str(data), "-F"], port, env):
         yield f"postgresql+psycopg2://team@127.0.0.1:{port}/postgres"
+
+
+def _name(folder: Path) -> dict[str, str]:
+    """Variables by which PostgreSQL finds a name for a user who has none, as in a container."""
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:
+        users, groups = folder / "passwd", folder / "group"
+        users.write_text(f"team:x:{os.getuid()}:{os.getgid()}::/:/bin/sh\n")
+        groups.write_text(f"team:x:{os.getgid()}:\n")
+        wrapped = {"NSS_WRAPPER_PASSWD": str(users), "NSS_WRAPPER_GROUP": str(groups)}
+        return {"LD_PRELOAD": "libnss_wrapper.so", **wrapped}
+    return {}
 
 
 @contextmanager
