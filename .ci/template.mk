@@ -3,9 +3,9 @@
 release: .python  ## make VERSION of the template: changelog, commit and tag
 	@$(PYTHON) .ci/release "$(VERSION)"
 
-CLUSTER := .tools/cluster
+NODE := .tools/cluster
 cluster: setup  ## as root, try what `production` says on a node of Kubernetes, until Ctrl-C
 	@.ci/cluster able
 	@.ci/packages cluster
-	@test -e $(CLUSTER)/built || { echo "building Kubernetes and Envoy Gateway in $(CLUSTER): 25 minutes of one core" && .ci/cluster build $(CLUSTER); }
-	@exec .ci/cluster try $(CLUSTER) "$(or $(TAG),loop:$(shell sed -n 's/.*"sha256": "\(............\).*/\1/p' models/lineage.json | head -1))"
+	@test -e $(NODE)/built || { echo "building Kubernetes and Envoy Gateway in $(NODE): 25 minutes of one core" && .ci/cluster build $(NODE); }
+	@exec .ci/cluster try $(NODE) "$(or $(TAG),loop:$(shell sed -n 's/.*"sha256": "\(............\).*/\1/p' models/lineage.json | head -1))"
