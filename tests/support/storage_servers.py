@@ -5,6 +5,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,12 +83,10 @@ def postgres(folder: Path) -> Iterator[str]:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     if not found:
         pytest.skip("no PostgreSQL: on Debian, apt install postgresql")
-    data, port = folder / "data", free()
-    data.mkdir()
+    port = free()
     other = [] if os.getuid() else ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+    data = Path(tempfile.mkdtemp(prefix="loop-sql-"))  # where nobody may come to it
     if other:
-        for place in (data, *data.parents[:3]):
-            place.chmod(0o755)
         shutil.chown(data, 65534, 65534)
     programs, env = found[-1], {"PATH": os.environ["PATH"], "LC_ALL": "C", **_name(folder)}
     make = [
@@ -104,8 +103,11 @@ def postgres(folder: Path) -> Iterator[str]:
     ]
     subprocess.run(make, check=True, capture_output=True, timeout=PATIENCE, cwd="/", env=env)
     command = [*other, str(programs / "postgres"), "-D", str(data), "-p", str(port), "-h", "127.0.0.1"]
-    with running([*command, "-k", str(data), "-F"], port, env):
-        yield f"postgresql+psycopg2://team@127.0.0.1:{port}/postgres"
+    try:
+        with running([*command, "-k", str(data), "-F"], port, env):
+            yield f"postgresql+psycopg2://team@127.0.0.1:{port}/postgres"
+    finally:
+        shutil.rmtree(data, ignore_errors=True)
 
 
 def _name(folder: Path) -> dict[str, str]:
