@@ -18,7 +18,7 @@ from loop.settings.yaml_file import load
 from problem import model as problem_model
 from problem import source
 
-TIMES = 8  # the memory of a frame that a fit of trees takes: `python -m benchmarks pipeline`
+TIMES = 8  # the memory of its frame that a fit of trees may take: cautious, the example's takes about six
 
 
 class Params(params.Section):
