@@ -275,9 +275,24 @@ def test_what_a_killed_server_leaves_ends_when_another_serves(host):
     server = host.servers()[1, "champion"].process
     (worker,) = server.children()
     os.kill(server.pid, signal.SIGKILL)
+    assert eventually(lambda: not server.alive())
+    assert worker.alive()
     assert host.deploy() == 0
     assert not worker.alive()
     assert host.answers() == {"model 1"}
+
+
+def test_a_server_that_is_killed_while_it_is_asked_does_not_answer(host, monkeypatch):
+    host.release(1, leads="")
+    host.deploy()
+    server = host.servers()[1, "champion"]
+
+    def killed(*_):
+        os.kill(server.process.pid, signal.SIGKILL)
+        assert eventually(lambda: not server.alive())
+
+    monkeypatch.setattr(Servers, "_check", killed)
+    assert not Servers(deploy.FOLDER).answers(server, branch.serving().models[0])
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="what a killed process leaves is told by /proc")

@@ -109,7 +109,7 @@ class Servers:
             self._check(server, model)
         except LoopError:
             return False
-        return True
+        return server.alive()  # what was just killed is answered for by its workers, for a moment
 
     def start(self, model: Model, role: str, *, containers: bool) -> Server:
         """Start a server of a model in a role; it is not ready yet. Raises LoopError."""
