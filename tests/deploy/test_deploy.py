@@ -292,7 +292,7 @@ def test_a_server_that_is_killed_while_it_is_asked_does_not_answer(host, monkeyp
         assert eventually(lambda: not server.alive())
 
     monkeypatch.setattr(Servers, "_check", killed)
-    assert not Servers(deploy.FOLDER).answers(server, branch.serving().models[0])
+    assert not Servers(deploy.FOLDER).answers(server, branch.serving().state.models[0])
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="what a killed process leaves is told by /proc")

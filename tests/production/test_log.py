@@ -85,6 +85,27 @@ def test_no_move_of_ours_is_taken_for_one_by_hand(steps):
             assert log.kind_of(before, state, new)[0] == expected
 
 
+@pytest.mark.parametrize(
+    ("subject", "said"),
+    [
+        ("Make version 2 canary-5 (#7)", "as pull request #7"),
+        ("Merge pull request #12 from team/promote/v2-canary-5", "as pull request #12"),
+        ("Make version 2 canary-5", "by nobody else: it was pushed"),
+        ("Make version 2 canary-5, see #7", "by nobody else: it was pushed"),
+    ],
+)
+def test_a_step_says_by_which_pull_request_another_person_let_it_in(clone, subject, said):
+    released(version(1), version(2))
+    transition(lambda state: transitions.advance(state, STAGED, NOW), subject)
+    assert log.transitions(production.ref())[-1].approved == said
+
+
+def test_going_back_says_that_it_is_one_persons_right(clone):
+    released(version(1), version(2))
+    transition(lambda state: transitions.abort(state, "it crashes", NOW))
+    assert "one person's right" in log.transitions(production.ref())[-1].approved
+
+
 def test_a_first_version_and_one_without_stages_are_releases():
     assert log.kind_of(EMPTY, serving(1), {1}) == ("release", 1)
     at_once = transitions.enter(serving(1), version(2), policy(), NOW)

@@ -169,16 +169,18 @@ class Double:
             }
         )
 
-    def merge(self, number: int, squash: bool = True) -> str:
-        """Merge a pull request as GitHub does, conflicts aside; the commit on main."""
+    def merge(self, number: int, squash: bool = True, by: str = "ann") -> str:
+        """Merge a pull request as GitHub does, conflicts aside; the commit on its base."""
         pull, repo = self.pull(number), self.repo()
-        head, main = pull["head"]["sha"], self.tip(self.main)
+        base = pull["base"]["ref"]
+        head, main = pull["head"]["sha"], self.tip(base)
         tree = git(repo, "merge-tree", "--write-tree", main, head)
         parents = ["-p", main] if squash else ["-p", main, "-p", head]
         made = git(repo, "commit-tree", tree, *parents, text=f"{pull['title']} (#{number})")
-        git(repo, "update-ref", f"refs/heads/{self.main}", made, main)
+        git(repo, "update-ref", f"refs/heads/{base}", made, main)
         found = next(one for one in self.pulls if one["number"] == number)
         found["merged"], found["before"], found["state"] = made, main, "closed"
+        found["merger"] = by
         return made
 
     def run(self, number: int, conclusion: str | None = None, **more: Any) -> int:
@@ -462,6 +464,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.double.hold(before)
         return 201, self.double.pull(number)
 
+    def get_pull(self, _query, _body, number):
+        self._permitted("pull-requests", "read")
+        found = next(one for one in self.double.pulls if one["number"] == int(number))
+        merger = user(found["merger"]) if found["merged"] else None
+        return 200, {**self.double.pull(int(number)), "merged_by": merger}
+
     def list_issues(self, query, _body):
         self._permitted("issues", "read")
         pulls = [{**self.double.pull(p["number"]), "pull_request": {}} for p in self.double.pulls]
@@ -699,7 +707,8 @@ class _Handler(BaseHTTPRequestHandler):
     def list_commits(self, query, _body, number):
         self._permitted("pull-requests", "read")
         pull = next(one for one in self.double.pulls if one["number"] == int(number))
-        span = f"{pull.get('before', f'refs/heads/{self.double.main}')}..refs/pull/{number}/head"
+        before = pull.get("before", f"refs/heads/{pull['base']}")
+        span = f"{before}..refs/pull/{number}/head"
         shas = git(self.double.repo(), "rev-list", "--reverse", span).split()
         return 200, self._page([self._commit(sha) for sha in shas], query)
 
@@ -817,6 +826,7 @@ _REPO = rf"/api/v3/repos/{NAME}"
 _ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("GET", f"{_REPO}/pulls", _Handler.list_pulls),
     ("POST", f"{_REPO}/pulls", _Handler.open_pull),
+    ("GET", rf"{_REPO}/pulls/(\d+)", _Handler.get_pull),
     ("PATCH", rf"{_REPO}/pulls/(\d+)", _Handler.edit_pull),
     ("GET", f"{_REPO}/issues", _Handler.list_issues),
     ("POST", f"{_REPO}/issues", _Handler.open_issue),

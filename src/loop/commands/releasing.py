@@ -77,13 +77,28 @@ def status(
 def advance(predictions: Predictions = None, now: Now = None) -> None:
     """Take the challenger to its next stage, or make it champion: one commit that carries the evidence.
 
-    Exit codes: 0 done, 1 evidence is missing or speaks against it, and nothing was changed.
+    With `approvals` in deploy/policy.yaml it opens a pull request to `production`, which another person
+    merges. Exit codes: 0 done or opened, 1 evidence is missing or speaks against it, and nothing was changed.
 
     Example: loop rollout advance
     """
     from loop.rollout import rollout
 
     rollout.advance(rollout.view(predictions or [], instant(now)))
+
+
+@rolling.command()
+def verify() -> None:
+    """Say who gave each version its share of the requests, asked of GitHub, as `loop deploy` does.
+
+    Needs GITHUB_TOKEN, which may read contents and pull requests. Exit codes: 0 another person approved each
+    share, or nobody is asked for; 1 somebody's approval is missing.
+
+    Example: loop rollout verify
+    """
+    from loop.rollout import rollout
+
+    raise typer.Exit(rollout.verify())
 
 
 @rolling.command()

@@ -16,7 +16,7 @@ from typing import Any
 
 from loop.base.errors import LoopError
 from loop.base.files import write_json
-from loop.deploy import instances, nginx, version_home
+from loop.deploy import instances, nginx, permitted, version_home
 from loop.deploy.instances import Instance
 from loop.deploy.nginx import Proxy, Site
 from loop.deploy.servers import Server, Servers
@@ -87,10 +87,11 @@ def _once(options: Options, before: str) -> tuple[int, str]:
     """Deploy, and print what serves unless it was printed `before`: exit code, and that text."""
     with _alone():
         site = Site(options.listen, LONGEST * serve_settings.params().body_kb_max)
-        state = branch.serving()
+        state, refused = permitted.of(branch.serving(), FOLDER / "approved.json")
         servers, faults = bring_about(
             state, rollout_policy.read(), site, Servers(FOLDER), Proxy(FOLDER / "nginx"), options.containers
         )
+        faults += [refused] if refused else []
         write_json(FOLDER / "options.json", {"listen": options.listen, "containers": options.containers})
         write_json(FOLDER / "targets.json", targets(servers))
     for fault in faults:

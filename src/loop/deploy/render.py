@@ -54,7 +54,7 @@ def main(what: str, to: Path) -> None:
     if what == "monitoring":
         files = alerting.files(slo.read())
     else:
-        state = branch.serving()
+        state = branch.serving().state
         files = of_kubernetes(state) if what == "kubernetes" else of_compose(state)
     for path, text in files.items():
         write_text(to / path, text)

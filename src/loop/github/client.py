@@ -9,6 +9,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from loop.base.errors import LoopError
+from loop.repo import remote
 
 RETRIED = (403, 429, 500, 502, 503, 504)  # 403 is also how GitHub says "too fast"
 TIMEOUT = 30  # seconds, to connect and between bytes
@@ -57,6 +58,30 @@ class GitHub:
             )
         api, server, repository, token = (os.environ[name] for name in _NEEDED)
         return cls(api, server, repository, token)
+
+    @staticmethod
+    def known() -> bool:
+        """Whether there is a repository to ask: `origin`, by its address, or that of a workflow."""
+        return remote.address() is not None or all(os.environ.get(name) for name in _NEEDED)
+
+    @classmethod
+    def of_origin(cls) -> "GitHub":
+        """The repository that `origin` is, as a person or host sees it. Raises LoopError without a token."""
+        if all(os.environ.get(name) for name in _NEEDED):
+            return cls.of_this_run()
+        token = os.environ.get("GITHUB_TOKEN") or os.environ.get("GH_TOKEN")
+        address = remote.address()
+        if not token or address is None:
+            raise LoopError(
+                "GitHub cannot be asked: "
+                + ("origin is no repository there" if token else "there is no token"),
+                "GITHUB_TOKEN, a token that may read contents and pull requests of this repository",
+                "set it in the environment: `GITHUB_TOKEN=$(gh auth token)` on a laptop, a fine-grained "
+                "token on a host (docs/deploy.md)",
+            )
+        server, repository = address.rsplit("/", 2)[0], "/".join(address.rsplit("/", 2)[1:])
+        public = server == "https://github.com"
+        return cls("https://api.github.com" if public else f"{server}/api/v3", server, repository, token)
 
     def get(self, path: str, **query: Any) -> Any:
         """What `repos/OWNER/NAME/path` answers."""

@@ -25,6 +25,9 @@ HEAD_OF_STATE = "# What serves. Made by `loop`: change it by `loop rollout` and 
 AGAIN = "it may be there all the same: look at `loop rollout status` before you run it again"
 
 
+Transition = Callable[[Production], tuple[State, str, Version | None]]
+
+
 class _MovedError(Exception):
     """Another commit came first."""
 
@@ -49,12 +52,12 @@ def fetch() -> Production:
     return production.read(REMOTE)
 
 
-def serving() -> State:
-    """What serves now. Raises LoopError where nothing was released yet."""
-    state = fetch().state
-    if state.champion is None:
+def serving() -> Production:
+    """The branch with what serves now. Raises LoopError where nothing was released yet."""
+    there = fetch()
+    if there.state.champion is None:
         raise LoopError("nothing was released yet", f"a champion on the branch {BRANCH}", first())
-    return state
+    return there
 
 
 def nothing() -> str:
@@ -85,7 +88,7 @@ def _alone() -> None:
 
 
 def change(
-    transition: Callable[[Production], tuple[State, str, Version | None]],
+    transition: Transition,
     files: Callable[[State], dict[str, str]],
 ) -> Production:
     """Make one commit of a transition: from the branch as it is to a state, a message, a new version if any.
@@ -94,16 +97,22 @@ def change(
     when the move does, and when others were faster five times.
     """
     for _ in range(TRIES):
-        now = fetch()
-        state, message, version = transition(now)
+        _, commit, now = prepared(transition, files)
         try:
-            _push(_commit(now, state, message, version, files(state)), now)
+            _push(commit, now)
         except _MovedError:
             continue
         return production.read(production.ref())
     raise LoopError(
         f"{BRANCH} moved {TRIES} times while it was to be changed", "a branch at rest", "run it again"
     )
+
+
+def prepared(transition: Transition, files: Callable[[State], dict[str, str]]) -> tuple[str, str, Production]:
+    """A transition as a commit that is nowhere yet: its message, its hash, the branch that it is made on."""
+    now = fetch()
+    state, message, version = transition(now)
+    return message, _commit(now, state, message, version, files(state)), now
 
 
 def dump(section: State | Version) -> str:

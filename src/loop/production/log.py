@@ -21,6 +21,8 @@ from loop.repo.git import git
 from loop.settings.params import parse
 
 BY_HAND = "by hand"
+ALONE = ("hold", "resume", "abort", "rollback")  # what one person may do
+_PULL = re.compile(r"\(#(\d{1,9})\)$|^Merge pull request #(\d{1,9}) ")  # GitHub's words for a merge
 FIELDS = ("%H", "%cI", "%an", "%s", "%b")
 
 
@@ -38,6 +40,14 @@ class Transition:
     version: int | None  # what it is about
     state: State | None
     problem: str | None
+
+    @property
+    def approved(self) -> str:
+        """By what another person let it in; empty for a release, whose record says so, and by hand."""
+        pull = _PULL.search(self.subject)
+        if self.kind == "advance":
+            return f"as pull request #{pull[1] or pull[2]}" if pull else "by nobody else: it was pushed"
+        return "by nobody else: going back and waiting are one person's right" if self.kind in ALONE else ""
 
     @property
     def who(self) -> str:

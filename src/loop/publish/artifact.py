@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.model import run_file
+from loop.production.results_commit import LOCK, result
 from loop.review.verdict import SCHEMA_VERSION, Verdict
 from loop.settings.plain_words import read_json
 
@@ -22,9 +23,6 @@ MEMBERS = 200
 VERDICT = "review/verdict.json"
 _RUN = f"review/{run_file.NAME}"
 _PAGES = {VERDICT, _RUN, "review/report.md", "review/report.html"}
-_PLACES = ("models/", "reports/")
-_KINDS = (".json", ".csv", ".md")
-LOCK = "dvc.lock"
 
 
 @dataclass(frozen=True)
@@ -58,13 +56,6 @@ def read(archive: bytes) -> Artifact:
 def _of_run(path: str) -> bool:
     place, _, name = path.rpartition("/")
     return path == _RUN or (place == f"review/{run_file.FIGURES}" and bool(run_file.FIGURE.fullmatch(name)))
-
-
-def result(path: str) -> bool:
-    """Whether a path is one that a review may bring: the lock, or a small file of models/ or reports/."""
-    parts = path.split("/")
-    plainly = all(part not in ("", ".", "..") and not part.startswith(".") for part in parts)
-    return path == LOCK or (plainly and path.startswith(_PLACES) and path.endswith(_KINDS))
 
 
 def _members(archive: bytes) -> dict[str, bytes]:

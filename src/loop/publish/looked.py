@@ -4,7 +4,8 @@ from pathlib import Path
 
 from loop.base.deadline import within
 from loop.base.errors import LoopError
-from loop.publish.artifact import LOCK, Artifact
+from loop.production.results_commit import LOCK
+from loop.publish.artifact import Artifact
 from loop.publish.case import Case
 from loop.repo import dvc_lock
 from loop.review.holdout_looks import Look

@@ -15,7 +15,7 @@ from typing import Any
 from loop.base.deadline import within
 from loop.base.errors import LoopError
 from loop.base.markup import plain
-from loop.publish.artifact import LOCK, result
+from loop.production.results_commit import LOCK, result
 from loop.publish.head import Head
 from loop.repo import dvc_yaml
 from loop.repo.dvc_yaml import Stage

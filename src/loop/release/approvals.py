@@ -12,19 +12,14 @@ from typing import Any
 from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.base.markup import plain
-from loop.github.client import BOT, HEADLINE, GitHub, RefusalError
+from loop.github import approvers
+from loop.github.client import BOT, GitHub
 from loop.github.commit_status import NAME as GATE
-from loop.production import content, rollout_policy
+from loop.production import content, results_commit, rollout_policy
 from loop.production.state import Version
-from loop.publish import artifact
 from loop.release import gate_run
 from loop.repo import default_branch
 from loop.repo.git import commit_of, git
-
-WRITERS = ("admin", "write")  # "maintain" is told as write
-FORGE = "web-flow"  # GitHub itself, as for its button "Update branch"
-LISTED = 300  # files of a commit that GitHub lists at once
-MOST = 250  # commits of a pull request that GitHub lists
 
 
 @dataclass(frozen=True)
@@ -95,12 +90,12 @@ def _of(github: GitHub, sha: str, approvals: int) -> Evidence:
         raise _refused(sha, "no pull request", ["it came by no merge (squash or merge commit)"], approvals)
     pull = merged[0]
     head = github.get(f"commits/{pull['head']['sha']}")
-    approvers, lacks = _approvers(github, pull, head, approvals)
+    people, lacks = approvers.approvers(github, pull, results_commit.heads(head), approvals)
     verdict, closed = _judged(github, sha, head)
     if lacks or closed:
         raise _refused(sha, f"#{pull['number']}", lacks + closed, approvals)
-    who = ", ".join(approvers) or None
-    return Evidence(sha, int(pull["number"]), plain(pull["title"], 200), _login(pull), who, verdict)
+    who = ", ".join(people) or None
+    return Evidence(sha, int(pull["number"]), plain(pull["title"], 200), approvers.opener(pull), who, verdict)
 
 
 def _judged(github: GitHub, sha: str, head: dict[str, Any]) -> tuple[str, list[str]]:
@@ -112,111 +107,6 @@ def _judged(github: GitHub, sha: str, head: dict[str, Any]) -> tuple[str, list[s
     verdict, closed = _gate(github, sha, app)
     moved = "its files are not those that were judged: main had moved on before the merge"
     return (verdict, []) if not closed else ("", [*on_head[1], moved])
-
-
-def _approvers(
-    github: GitHub, pull: dict[str, Any], head: dict[str, Any], least: int
-) -> tuple[list[str], list[str]]:
-    """Who approved what was merged, and what is missing. Only the newest review of each person counts."""
-    path = f"pulls/{pull['number']}"
-    newest = {
-        one["user"]["login"]: one
-        for one in github.pages(f"{path}/reviews")
-        if one.get("user")
-        and one["state"] in ("APPROVED", "CHANGES_REQUESTED", "DISMISSED")
-        and one["submitted_at"] <= pull["merged_at"]  # both in UTC, as text
-    }
-    reviews = {
-        login: one
-        for login, one in newest.items()
-        if one["user"].get("type") != "Bot" and _may_write(github, login)
-    }
-    if refuses := [login for login, one in reviews.items() if one["state"] == "CHANGES_REQUESTED"]:
-        return [], [f"{refuses[0]} asked for changes"]
-    makers, lacks = _makers(github, pull, path)
-    if lacks:
-        return [], lacks
-    approved = {login: one for login, one in reviews.items() if one["state"] == "APPROVED"}
-    others = {login: one for login, one in approved.items() if login not in makers}
-    heads = {head["sha"], *_before_results(head)}
-    found = [login for login, one in others.items() if one["commit_id"] in heads]
-    if len(found) >= least:
-        return found, []
-    if found:
-        return found, [f"it was approved by {', '.join(found)} alone, and {least} are asked for"]
-    if others:
-        return [], ["the approval is of an older commit than the one that was merged"]
-    return [], [f"it was approved {'only by who made it' if approved else 'by nobody who may write'}"]
-
-
-def _may_write(github: GitHub, login: str) -> bool:
-    """Whether somebody may write here. How GitHub calls them beside a review tells it neither way."""
-    path = f"collaborators/{login}/permission"
-    try:
-        return github.get(path)["permission"] in WRITERS
-    except RefusalError as error:
-        if error.status == 404:  # nobody of this repository
-            return False
-        raise
-
-
-def _makers(github: GitHub, pull: dict[str, Any], path: str) -> tuple[set[str], list[str]]:
-    """Whose change it is, and what keeps that from being known.
-
-    It is of who opened it, and of who made or pushed a commit of it; main merged in by GitHub is nobody's.
-    The names in a commit are what its maker wrote there: who pushed it is what GitHub saw.
-    """
-    commits = list(github.pages(f"{path}/commits"))
-    own = {one["sha"]: one for one in commits if not (len(one["parents"]) > 1 and _by_the_forge(one))}
-    pushes = [one for one in _pushes(github, pull) if one["after"] in own and one.get("actor")]
-    pushed = {one["actor"]["login"] for one in pushes}
-    named = {who["login"] for one in own.values() for who in (one.get("author"), one.get("committer")) if who}
-    unknown = [sha for sha, one in own.items() if not one.get("author")]
-    lacks = [f"it has {MOST} commits or more, and GitHub names no others"] if len(commits) >= MOST else []
-    if unknown and not pushed - {BOT}:
-        lacks += [f"GitHub knows neither who made commit {unknown[0][:12]} nor who pushed it"]
-    by_bot = [one["after"] for one in pushes if one["actor"]["login"] == BOT]
-    if named - {BOT, FORGE} and (blind := [sha for sha in by_bot if not _signed(own[sha])]):
-        lacks += [f"a workflow pushed commit {blind[0][:12]}: GitHub does not know for whom"]
-    return (named | pushed) - {BOT, FORGE} | {_login(pull)}, lacks
-
-
-def _by_the_forge(commit: dict[str, Any]) -> bool:
-    """Whether GitHub itself made it: its name alone can be written by anybody."""
-    return _signed(commit) and (commit.get("committer") or {}).get("login") == FORGE
-
-
-def _signed(commit: dict[str, Any]) -> bool:
-    return bool(commit["commit"]["verification"]["verified"])
-
-
-def _pushes(github: GitHub, pull: dict[str, Any]) -> list[dict[str, Any]]:
-    """The pushes to the pull request's branch, each with its actor; none where GitHub does not say."""
-    home = (pull["head"].get("repo") or {}).get("full_name")
-    if home is None:  # a fork that is gone
-        return []
-    there = GitHub(github.api, github.server, home, github.token)
-    try:
-        return list(there.linked("activity", ref=f"refs/heads/{pull['head']['ref']}"))
-    except RefusalError as error:
-        if error.status in (403, 404):  # a private fork, or an older GitHub
-            return []
-        raise
-
-
-def _login(pull: dict[str, Any]) -> str:
-    """Who opened a pull request; GitHub's name for who is gone."""
-    return str((pull["user"] or {}).get("login", "ghost"))
-
-
-def _before_results(head: dict[str, Any]) -> list[str]:
-    """The commit that was judged, where `head` is the bot's commit of its results and nothing else."""
-    commit, files = head["commit"], head["files"]
-    names = {file[key] for file in files for key in ("filename", "previous_filename") if key in file}
-    results = all(map(artifact.result, names)) and len(files) < LISTED and len(head["parents"]) == 1
-    by_the_bot = (head.get("author") or {}).get("login") == BOT and commit["verification"]["verified"]
-    named = commit["message"].split("\n")[0] == HEADLINE
-    return [one["sha"] for one in head["parents"]] if results and by_the_bot and named else []
 
 
 def _gate(github: GitHub, head: str, app: str | None) -> tuple[str, list[str]]:

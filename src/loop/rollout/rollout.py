@@ -12,12 +12,12 @@ from loop.base.errors import LoopError, first_line
 from loop.base.markup import plain
 from loop.data import prediction_log
 from loop.deploy import render
-from loop.production import branch, transitions
+from loop.production import branch, log, promotion, transitions
 from loop.production import rollout_policy as policy
 from loop.production.rollout_policy import Policy
 from loop.production.state import Production, State
 from loop.repo import remote
-from loop.rollout import evidence, follow
+from loop.rollout import evidence, follow, promote
 from loop.rollout.evidence import Evidence
 from loop.settings import serve_settings
 
@@ -86,11 +86,15 @@ def following(state: State, shown: Evidence | None, policy: Policy) -> str:
         return "it cannot go on, since labels cannot be joined"
     if shown.missing:
         return "wait for what is missing"
-    return f"{GO_ON} makes it {_goal(state, policy)}"
+    opens = "opens the pull request that" if promotion.asked() else ""
+    return " ".join(filter(None, [GO_ON, opens, f"makes it {_goal(state, policy)}"]))
 
 
 def advance(at: View) -> None:
-    """Take the challenger on to its next stage, if the evidence is there. Raises LoopError if not."""
+    """Take the challenger on to its next stage, if the evidence is there. Raises LoopError if not.
+
+    Where another person must approve it, a pull request to `production` is opened, and nothing else is done.
+    """
 
     def transition(now: Production) -> tuple[State, str, None]:
         state = transitions.advance(now.state, at.policy, at.now)
@@ -101,7 +105,25 @@ def advance(at: View) -> None:
         body = shown.text() if shown else ""
         return state, _message("advance", body, number, goal), None
 
-    _change(transition)
+    if promotion.asked():
+        promote.propose(*branch.prepared(transition, render.rendered)[:2])
+    else:
+        _change(transition)
+
+
+def verify() -> int:
+    """Print who gave each version its share of the requests; 1 where somebody's approval is missing."""
+    there = branch.serving()
+    if not promotion.asked():
+        print("nobody's approval is asked for: " + promotion.WHY)
+        return 0
+    asked = promotion.Approvals(log.transitions(there.commit), {})
+    for one in there.state.models:
+        if one.weight and (who := asked.by_whom(one.version, one.weight)):
+            print(f"version {one.version:<4} {one.weight:>3} %  {who}")
+    if lacks := asked.lacking(there.state):
+        raise promotion.refusal(lacks)
+    return 0
 
 
 def hold(reason: str | None) -> None:

@@ -1,0 +1,112 @@
+"""Who made a pull request, and who approved what was merged of it, as GitHub saw it.
+
+The names in a commit are what its maker wrote there: who pushed it, who opened and who approved a pull
+request is what GitHub knows. All are asked at once: who was renamed since has one name in all of them.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+from loop.github.client import BOT, GitHub, RefusalError
+
+WRITERS = ("admin", "write")  # "maintain" is told as write
+FORGE = "web-flow"  # GitHub itself, as for its button "Update branch"
+MOST = 250  # commits of a pull request that GitHub lists
+
+
+def approvers(
+    github: GitHub, pull: dict[str, Any], heads: Collection[str], least: int, also: Collection[str] = ()
+) -> tuple[list[str], list[str]]:
+    """Who approved one of the `heads` before the merge, and what is missing to `least` of them.
+
+    Only the newest review of each person counts; nobody's who may not write, made a part of it, or is `also`
+    left out.
+    """
+    path = f"pulls/{pull['number']}"
+    newest = {
+        one["user"]["login"]: one
+        for one in github.pages(f"{path}/reviews")
+        if one.get("user")
+        and one["state"] in ("APPROVED", "CHANGES_REQUESTED", "DISMISSED")
+        and one["submitted_at"] <= pull["merged_at"]  # both in UTC, as text
+    }
+    reviews = {
+        login: one
+        for login, one in newest.items()
+        if one["user"].get("type") != "Bot" and _may_write(github, login)
+    }
+    if refuses := [login for login, one in reviews.items() if one["state"] == "CHANGES_REQUESTED"]:
+        return [], [f"{refuses[0]} asked for changes"]
+    own, lacks = makers(github, pull)
+    if lacks:
+        return [], lacks
+    approved = {login: one for login, one in reviews.items() if one["state"] == "APPROVED"}
+    others = {login: one for login, one in approved.items() if login not in own | set(also)}
+    found = [login for login, one in others.items() if one["commit_id"] in heads]
+    if len(found) >= least:
+        return found, []
+    if found:
+        return found, [f"it was approved by {', '.join(found)} alone, and {least} are asked for"]
+    if others:
+        return [], ["the approval is of an older commit than the one that was merged"]
+    return [], [f"it was approved {'only by who made it' if approved else 'by nobody who may write'}"]
+
+
+def makers(github: GitHub, pull: dict[str, Any]) -> tuple[set[str], list[str]]:
+    """Whose change it is, and what keeps that from being known.
+
+    It is of who opened it, and of who made or pushed a commit of it; main merged in by GitHub is nobody's.
+    """
+    commits = list(github.pages(f"pulls/{pull['number']}/commits"))
+    own = {one["sha"]: one for one in commits if not (len(one["parents"]) > 1 and _by_the_forge(one))}
+    pushes = [one for one in _pushes(github, pull) if one["after"] in own and one.get("actor")]
+    pushed = {one["actor"]["login"] for one in pushes}
+    named = {who["login"] for one in own.values() for who in (one.get("author"), one.get("committer")) if who}
+    unknown = [sha for sha, one in own.items() if not one.get("author")]
+    lacks = [f"it has {MOST} commits or more, and GitHub names no others"] if len(commits) >= MOST else []
+    if unknown and not pushed - {BOT}:
+        lacks += [f"GitHub knows neither who made commit {unknown[0][:12]} nor who pushed it"]
+    by_bot = [one["after"] for one in pushes if one["actor"]["login"] == BOT]
+    if named - {BOT, FORGE} and (blind := [sha for sha in by_bot if not signed(own[sha])]):
+        lacks += [f"a workflow pushed commit {blind[0][:12]}: GitHub does not know for whom"]
+    return (named | pushed) - {BOT, FORGE} | {opener(pull)}, lacks
+
+
+def opener(pull: dict[str, Any]) -> str:
+    """Who opened a pull request; GitHub's name for who is gone."""
+    return str((pull["user"] or {}).get("login", "ghost"))
+
+
+def signed(commit: dict[str, Any]) -> bool:
+    """Whether GitHub vouches for a commit's signature."""
+    return bool(commit["commit"]["verification"]["verified"])
+
+
+def _may_write(github: GitHub, login: str) -> bool:
+    """Whether somebody may write here. How GitHub calls them beside a review tells it neither way."""
+    path = f"collaborators/{login}/permission"
+    try:
+        return github.get(path)["permission"] in WRITERS
+    except RefusalError as error:
+        if error.status == 404:  # nobody of this repository
+            return False
+        raise
+
+
+def _by_the_forge(commit: dict[str, Any]) -> bool:
+    """Whether GitHub itself made it: its name alone can be written by anybody."""
+    return signed(commit) and (commit.get("committer") or {}).get("login") == FORGE
+
+
+def _pushes(github: GitHub, pull: dict[str, Any]) -> list[dict[str, Any]]:
+    """The pushes to the pull request's branch, each with its actor; none where GitHub does not say."""
+    home = (pull["head"].get("repo") or {}).get("full_name")
+    if home is None:  # a fork that is gone
+        return []
+    there = GitHub(github.api, github.server, home, github.token)
+    try:
+        return list(there.linked("activity", ref=f"refs/heads/{pull['head']['ref']}"))
+    except RefusalError as error:
+        if error.status in (403, 404):  # a private fork, or an older GitHub
+            return []
+        raise

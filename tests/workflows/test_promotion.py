@@ -1,0 +1,272 @@
+"""Who may give a version more traffic: whoever else approves or merges a pull request to `production`."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+from loop.base.errors import LoopError
+from loop.deploy import permitted
+from loop.production import branch, promotion, rollout_policy, transitions
+from loop.rollout import rollout
+from support.states import NOW, version
+from workflows.double import ALL, NAME, Double, git, serve
+
+POLICY = Path("deploy/policy.yaml")
+
+
+class Site:
+    """A clone of a repository on a GitHub of our own: small commits, each by a pull request of ann's."""
+
+    def __init__(self, github: Double, folder: Path) -> None:
+        self.github, self.folder, self.place = github, folder, folder / "clone"
+        git(folder, "init", "--quiet", "--initial-branch=main", "clone")
+        for name, value in {
+            "user.name": "t",
+            "user.email": "t@t",
+            "remote.origin.url": github.repo(),
+        }.items():
+            git(self.place, "config", name, str(value))
+        git(self.place, "config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")
+        for path in (POLICY, promotion.HERE):
+            (self.place / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / path, self.place / path)
+        git(self.place, "add", "--all")
+        git(self.place, "commit", "--quiet", "-m", "first")
+        git(self.place, "push", "--quiet", "origin", "HEAD:main", "HEAD:production")
+        git(self.place, "fetch", "--quiet", "origin")
+
+    def merged(self, path: Path, text: str, author: str = "ann") -> str:
+        """A change of a file by somebody, approved by bob and merged; main's commit."""
+        name = f"change-{self.github.next()}"
+        git(self.place, "checkout", "--quiet", "--detach", "origin/main")
+        (self.place / path).write_text(text)
+        git(self.place, "add", "--all")
+        git(self.place, "commit", "--quiet", "-m", name)
+        git(self.place, "push", "--quiet", "origin", f"HEAD:refs/heads/{name}")
+        number = self.github.open_pull(name, author=author)
+        self.github.review(number, "bob")
+        made = self.github.merge(number)
+        git(self.place, "fetch", "--quiet", "origin")
+        git(self.place, "checkout", "--quiet", made)
+        return made
+
+    def release(self, number: int) -> None:
+        """A version of a change of its own enters as a release lets it."""
+        made = version(number, commit=self.merged(Path("model"), str(number)))
+        policy = rollout_policy.in_force()
+        branch.change(
+            lambda now: (transitions.enter(now.state, made, policy, NOW), f"Release {number}", made),
+            lambda _: {},
+        )
+
+
+@pytest.fixture
+def shadow(tmp_path, monkeypatch) -> Iterator[Site]:
+    """Version 2, by ann, mirrors the champion; its evidence is there."""
+    for name in [name for name in os.environ if name.startswith(("GITHUB_", "GH_", "MLFLOW_"))]:
+        monkeypatch.delenv(name)
+    (tmp_path / "github").mkdir()
+    with serve(tmp_path / "github") as github:
+        github.settings.workflow["can_approve_pull_request_reviews"] = True
+        github.tokens["token"] = ALL
+        for name, value in {
+            "GITHUB_TOKEN": "token",
+            "GITHUB_API_URL": f"{github.url}/api/v3",
+            "GITHUB_SERVER_URL": github.url,
+            "GITHUB_REPOSITORY": NAME,
+            "REQUESTS_CA_BUNDLE": str(github.folder / "cert.pem"),
+        }.items():
+            monkeypatch.setenv(name, value)
+        made = Site(github, tmp_path)
+        monkeypatch.chdir(made.place)
+        monkeypatch.setattr(rollout, "gathered", lambda *_: None)
+        monkeypatch.setattr("loop.rollout.follow.follow", lambda _: None)
+        monkeypatch.setattr("loop.deploy.render.rendered", lambda _: {})
+        made.release(1)
+        made.release(2)
+        yield made
+
+
+def advance() -> None:
+    rollout.advance(rollout.view([], NOW))
+
+
+def proposed(site: Site, by: str = "ann") -> int:
+    """The pull request of the next step, opened and pushed by somebody."""
+    advance()
+    found = site.github.pulls[-1]
+    found["user"]["login"] = by
+    site.github.pushed(found["number"], by)
+    return found["number"]
+
+
+def may(site: Site, kept=None) -> tuple[dict[str, int], str]:
+    """What a host brings about, and what it says of the rest."""
+    state, error = permitted.of(branch.serving(), kept or site.folder / "approved.json")
+    return {one.role: one.version for one in state.models if one.weight}, error.found if error else ""
+
+
+def test_a_step_to_more_traffic_is_a_pull_request_and_changes_nothing(shadow):
+    before = shadow.github.tip("production")
+    advance()
+    pull = shadow.github.pulls[-1]
+    assert (pull["title"], pull["base"]) == ("Make version 2 canary-5", "production")
+    assert pull["branch"] == "promote/v2-canary-5"
+    assert shadow.github.tip("production") == before
+    assert git(shadow.github.repo(), "rev-parse", f"{pull['branch']}^") == before
+    advance()
+    assert len([one for one in shadow.github.pulls if one["base"] == "production"]) == 1
+
+
+@pytest.mark.parametrize("squash", [True, False])
+def test_it_takes_effect_when_another_person_merged_it(shadow, squash, capsys):
+    number = proposed(shadow)
+    shadow.github.merge(number, squash, by="bob")
+    assert may(shadow) == ({"champion": 1, "challenger": 2}, "")
+    assert rollout.verify() == 0
+    assert f"version 2      5 %  bob in #{number}" in capsys.readouterr().out
+
+
+def test_it_takes_effect_when_another_person_approved_it_whoever_merged(shadow):
+    number = proposed(shadow)
+    shadow.github.review(number, "bob")
+    shadow.github.merge(number, by="ann")
+    assert may(shadow)[1] == ""
+
+
+WAYS = {  # what was done with a pull request by ann -> what is said
+    "by nobody": (lambda github, one: None, "by nobody who may write"),
+    "by its author": (lambda github, one: github.review(one, "ann"), "only by who made it"),
+    "withdrawn": (
+        lambda github, one: (github.review(one, "bob"), github.review(one, "bob", "DISMISSED")),
+        "by nobody",
+    ),
+    "refused": (lambda github, one: github.review(one, "bob", "CHANGES_REQUESTED"), "bob asked for changes"),
+    "too late": (
+        lambda github, one: github.review(one, "bob", submitted_at="2026-01-05T13:00:00Z"),
+        "by nobody",
+    ),
+    "by a bot": (lambda github, one: github.review(one, "helper[bot]"), "by nobody"),
+    "by a stranger": (
+        lambda github, one: (github.rights.update(eve="read"), github.review(one, "eve")),
+        "by nobody",
+    ),
+    "of an older commit": (
+        lambda github, one: github.review(one, "bob", commit_id="0" * 40),
+        "older commit",
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_without_the_approval_of_another_the_host_stays_where_it_was_and_says_why(shadow, way):
+    number = proposed(shadow)
+    done, said = WAYS[way]
+    done(shadow.github, number)
+    shadow.github.merge(number, by="ann")
+    served, why = may(shadow)
+    assert served == {"champion": 1}
+    assert "version 2 at 5 %" in why
+    assert said in why
+    with pytest.raises(LoopError, match="more than was approved"):
+        rollout.verify()
+
+
+def test_who_made_the_versions_change_may_not_approve_its_steps(shadow):
+    number = proposed(shadow, by="bob")
+    shadow.github.review(number, "ann")
+    shadow.github.merge(number, by="ann")
+    assert may(shadow)[0] == {"champion": 1}
+
+
+def test_an_account_that_was_renamed_is_the_same_person(shadow):
+    number = proposed(shadow, by="bob")
+    for pull in shadow.github.pulls:  # ann is now called eva, on everything that GitHub shows
+        if pull["user"]["login"] == "ann":
+            pull["user"]["login"] = "eva"
+    shadow.github.merge(number, by="eva")
+    assert may(shadow)[0] == {"champion": 1}
+
+
+def test_a_step_that_was_pushed_by_hand_takes_no_effect(shadow):
+    policy = rollout.view([], NOW).policy
+    branch.change(lambda now: (transitions.advance(now.state, policy, NOW), "Make", None), lambda _: {})
+    served, why = may(shadow)
+    assert served == {"champion": 1}
+    assert "by no pull request to production" in why
+
+
+def test_another_state_than_the_one_that_was_proposed_takes_no_effect(shadow):
+    number = proposed(shadow)
+    branch.change(lambda now: (now.state, "Render", None), lambda _: {"more.yaml": "1\n"})
+    shadow.github.merge(number, by="bob")
+    assert "had moved on before the merge" in may(shadow)[1]
+
+
+def test_an_approved_step_on_top_of_one_that_was_not_lets_both_through(shadow):
+    first = proposed(shadow)
+    shadow.github.merge(first, by="ann")
+    assert may(shadow)[1]
+    second = proposed(shadow)
+    shadow.github.merge(second, by="bob")
+    assert may(shadow) == ({"champion": 1, "challenger": 2}, "")
+
+
+def test_going_back_is_one_persons_right_and_so_is_going_forward_again_to_what_was_approved(shadow):
+    for _ in ("canary-5", "canary-25", "champion"):
+        shadow.github.merge(proposed(shadow), by="bob")
+    assert may(shadow) == ({"champion": 2}, "")
+    now = branch.fetch()
+    branch.change(
+        lambda at: (transitions.back(at.state, now.version(1), "why", NOW), "Roll back", None), lambda _: {}
+    )
+    assert may(shadow) == ({"champion": 1}, "")
+    branch.change(
+        lambda at: (transitions.back(at.state, now.version(2), "no", NOW), "Roll back", None), lambda _: {}
+    )
+    assert may(shadow) == ({"champion": 2}, "")
+
+
+def test_what_was_approved_once_is_kept_when_github_does_not_answer(shadow, monkeypatch):
+    shadow.github.merge(proposed(shadow), by="bob")
+    kept = shadow.folder / "approved.json"
+    may(shadow, kept)
+    assert json.loads(kept.read_text()) == {"1": 100, "2": 5}
+    monkeypatch.setattr("loop.github.client.GitHub._ask", None)
+    assert may(shadow, kept)[1] == ""
+    kept.write_text('{"1": ')
+    with pytest.raises(TypeError):
+        may(shadow, kept)
+
+
+def test_a_team_of_one_needs_nobody(shadow, capsys):
+    text = (shadow.place / POLICY).read_text()
+    shadow.merged(POLICY, text.replace("approvals: 1", "approvals: 0"))
+    advance()
+    assert branch.fetch().state.challenger.weight == 5
+    assert may(shadow)[1] == ""
+    assert rollout.verify() == 0
+    assert "approvals: 0" in capsys.readouterr().out
+
+
+def test_a_version_of_before_the_rule_needs_nobody(shadow, monkeypatch):
+    policy = rollout.view([], NOW).policy
+    branch.change(lambda now: (transitions.advance(now.state, policy, NOW), "Make", None), lambda _: {})
+    monkeypatch.setattr(promotion, "HERE", promotion.HERE.with_name("another.py"))
+    assert may(shadow)[1] == ""
+
+
+def test_without_a_token_the_command_for_a_person_is_printed(shadow, monkeypatch, capsys):
+    monkeypatch.delenv("GITHUB_TOKEN")
+    monkeypatch.setattr("loop.github.client.GitHub.known", lambda: True)
+    advance()
+    told = capsys.readouterr().out
+    assert "gh pr create --base production --head promote/v2-canary-5" in told
+    assert not [one for one in shadow.github.pulls if one["base"] == "production"]
+    with pytest.raises(LoopError, match="there is no token"):
+        may(shadow, shadow.folder / "none.json")
