@@ -14,7 +14,9 @@ from loop.deploy import permitted
 from loop.production import branch, promotion, rollout_policy, transitions
 from loop.rollout import rollout
 from support.states import NOW, version
+from workflows.act import Runner
 from workflows.double import ALL, NAME, Double, git, serve
+from workflows.house import model
 
 POLICY = Path("deploy/policy.yaml")
 
@@ -259,6 +261,26 @@ def test_a_version_of_before_the_rule_needs_nobody(shadow, monkeypatch):
     branch.change(lambda now: (transitions.advance(now.state, policy, NOW), "Make", None), lambda _: {})
     monkeypatch.setattr(promotion, "HERE", promotion.HERE.with_name("another.py"))
     assert may(shadow)[1] == ""
+
+
+def test_the_workflow_is_red_where_nobody_approved_what_was_merged(house, tmp_path, monkeypatch):
+    house.release(model("1"))
+    house.release(model("2"), digest="b")
+    house.github.settings.workflow["can_approve_pull_request_reviews"] = True
+    monkeypatch.setattr(rollout, "gathered", lambda *_: None)
+    number = proposed(house)
+    before = house.github.tip("production")
+    (tmp_path / "runner").mkdir()
+    runner = Runner(house.github, tmp_path / "runner")
+    codes = {}
+    for merger in ("ann", "bob"):
+        git(house.github.repo(), "update-ref", "refs/heads/production", before)
+        house.github.merge(number, by=merger)
+        payload = {"action": "closed", "pull_request": {"merged": True, "base": {"ref": "production"}}}
+        done = runner.act("promotion.yml", "pull_request_target", payload, sha=house.github.tip("main"))
+        codes[merger] = done.code
+    assert codes == {"ann": 1, "bob": 0}, done.log[-3000:]
+    assert f"bob in #{number}" in done.log
 
 
 def test_without_a_token_the_command_for_a_person_is_printed(shadow, monkeypatch, capsys):
