@@ -41,6 +41,14 @@ def test_a_value_that_is_another_now_is_named_by_its_column_and_its_first_day():
     assert told(now) == [Rewritten("readings", "wet", "2024-02-27", 1)]
 
 
+def test_a_personal_column_has_no_hash_and_names_no_row(monkeypatch):
+    monkeypatch.setattr(day_hashes.personal, "marks", lambda: {"warm": "drop", "place": "hash"})
+    (made,) = day_hashes.of({"readings": readings(), "places": pd.DataFrame()}).values()
+    assert set(made["columns"]) == {ROWS, "wet"}
+    other = readings().assign(place="somebody")
+    assert day_hashes.of({"readings": other, "places": pd.DataFrame()})["readings"] == made
+
+
 def test_values_that_changed_places_are_seen():
     now = readings()
     now.loc[[2, 3], "warm"] = [3, 2]

@@ -78,6 +78,10 @@ def test_apply_brings_about_every_need_and_a_second_time_changes_nothing(fresh):
     assert "/.github/                       @alice\n" in owners
     assert "your-organization" not in owners
     assert "protects nothing" not in owners
+    for file in ("deploy/slo.yaml", "deploy/monitoring/rules.yaml"):
+        text = Path(file).read_text()
+        assert "https://github.com/team/model/blob/main/docs/runbook" in text
+        assert "your-organization" not in text
 
     writes = list(fresh.writes)
     again = loop(fresh, "setup", "github", "--apply")

@@ -1,6 +1,7 @@
 """Hashes of each column and day of the tables, so that days which a source delivers anew are seen.
 
 Kept in git with the results: a source that gives other rows for days which trained a model rewrites history.
+Personal columns have none: of a day with one row, whoever knows the others could try values.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from loop.data import personal
 from problem import source
 
 LONG = 6  # signs of a hash: of 16 million days one is missed
@@ -57,6 +59,7 @@ def differ(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Rewrit
 
 
 def _of(frame: pd.DataFrame, time: str) -> dict[str, Any]:
+    frame = frame.drop(columns=list(personal.marks()), errors="ignore")
     day = frame[time].dt.tz_convert(None).to_numpy().astype("datetime64[D]")
     place = (day - day.min()).astype(int)
     key = [name for name in frame if name in (*source.KEY, time)]

@@ -21,7 +21,8 @@ PRODUCTION = "production"
 LOOKS = "looks"  # how often each holdout was looked at: written by publish.yml and monitor.yml
 HEARTBEATS = "heartbeats"  # when each schedule ran: written by status.yml
 OWNERS = Path(".github/CODEOWNERS")
-PLACEHOLDER = "@your-organization/ml-owners"
+PLACEHOLDER, REPOSITORY = "@your-organization/ml-owners", "your-organization/your-repository"
+ADDRESSES = (Path("deploy/slo.yaml"), Path("deploy/monitoring/rules.yaml"))  # of the runbook's pages
 LABELS = {
     "retrain": ("0e8a16", "a model trained again on newer data"),
     "drift": ("fbca04", "data, predictions or their worth have moved"),
@@ -45,7 +46,7 @@ def needs(reviewers: list[str]) -> list[Need]:
         "labels": lambda: all(ask(f"{_REPO}/labels/{name}") is not None for name in LABELS),
         "production": lambda: ask(f"{_REPO}/git/ref/heads/{PRODUCTION}") is not None,
         "environment": _guarded,
-        "owners": lambda: OWNERS.is_file() and PLACEHOLDER not in OWNERS.read_text(encoding="utf-8"),
+        "owners": _named,
         "rules of main": lambda: _reviews(policy.approvals),
         "rules of production": lambda: _rules(PRODUCTION).keys() >= _KEPT,
         "rules of looks": lambda: _rules(LOOKS).keys() >= _KEPT,
@@ -64,10 +65,18 @@ def needs(reviewers: list[str]) -> list[Need]:
         owners=[f"@{name}" for name in reviewers] or ["@$(gh api user --jq .login)"],
         owners_file=OWNERS,
         placeholder=PLACEHOLDER,
+        repository=REPOSITORY,
+        addresses=" ".join(map(str, ADDRESSES)),
         approvals=policy.approvals,
         approvals_counted=counted(policy.approvals, "approval"),
         setter=f"the App {policy.gate_app}" if policy.gate_app else "a workflow: a release asks for its run",
     )
+
+
+def _named() -> bool:
+    """Whether the owners are somebody, and alerts lead to this repository's runbook."""
+    text = "".join(path.read_text(encoding="utf-8") for path in (OWNERS, *ADDRESSES) if path.is_file())
+    return OWNERS.is_file() and PLACEHOLDER not in text and REPOSITORY not in text
 
 
 def _may_open() -> bool:
