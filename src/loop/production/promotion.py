@@ -57,8 +57,10 @@ def rises(known: list[Transition]) -> list[Rise]:
 
 def asked() -> bool:
     """Whether main asks for approvals now: not by `approvals: 0`, nor where origin knows of no people."""
+    if not GitHub.known():
+        return False
     remote.fetch_main()
-    return rollout_policy.in_force().approvals > 0 and GitHub.known()
+    return rollout_policy.in_force().approvals > 0
 
 
 class Approvals:
