@@ -25,6 +25,25 @@ def test_it_ends_with_what_was_trained_how_good_it_is_and_where_to_look(finished
         assert f"{metric['value']:.4f}" in output
 
 
+@pytest.mark.parametrize(
+    ("made", "judged", "told"),
+    [
+        (None, None, "no model was trained yet"),
+        ("a" * 64, None, "the model aaaaaaaaaaaa was not judged yet"),
+        ("a" * 64, "b" * 64, "the model aaaaaaaaaaaa was not judged yet"),
+    ],
+)
+def test_where_only_some_stages_ran_no_other_models_figures_are_shown(
+    tmp_path, monkeypatch, made, judged, told
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models").mkdir()
+    for name, sha256 in (("lineage", made), ("card", judged)):
+        if sha256:
+            (tmp_path / f"models/{name}.json").write_text(json.dumps({"model": {"sha256": sha256}}))
+    assert run._told().startswith(told)
+
+
 def test_a_second_run_runs_nothing_again(finished):
     assert "Running stage" not in finished.run("loop", "run").stdout
 

@@ -16,7 +16,7 @@ from loop.base import environment, program
 from loop.base.errors import LoopError, UsageError
 from loop.repo import dvc_lock, dvc_yaml
 from loop.settings.minimum import reaches
-from loop.settings.paths import CARD, CARD_JSON, ENVIRONMENT_LOCK, EVALUATION, PARAMS, PIPELINE
+from loop.settings.paths import CARD, CARD_JSON, ENVIRONMENT_LOCK, EVALUATION, LINEAGE, PARAMS, PIPELINE
 from loop.settings.yaml_file import load
 
 MODELS = {  # section -> what parses it; slow to import, so only for what changed
@@ -159,9 +159,23 @@ def run(arguments: list[str]) -> int:
     command = [f"{tools}/dvc", "repro", *arguments]
     code = program.follow(command, _passed_on, env=environment.child(PATH=path), errors=None)
     if code == 0:
-        card = json.loads(CARD_JSON.read_text(encoding="utf-8"))
-        print(summary(card))
+        print(_told())
     return 1 if code else 0
+
+
+def _told() -> str:
+    """The summary of the model that is here; where only some stages ran, that it was not judged yet."""
+    made, card = _written(LINEAGE), _written(CARD_JSON)
+    if made is None:
+        return "no model was trained yet: `loop run` runs all stages"
+    if card is None or card["model"]["sha256"] != made["model"]["sha256"]:
+        sha256 = made["model"]["sha256"][:12]
+        return f"the model {sha256} was not judged yet: `loop run` runs the stages that are left"
+    return summary(card)
+
+
+def _written(path: Path) -> dict[str, Any] | None:
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
 
 def check_arguments(arguments: list[str]) -> None:
