@@ -25,6 +25,7 @@ NAMES = [
     "adopted",
     "search",
     "status",
+    "forget",
 ]
 PACKAGES = ["dvc", "mlflow", "scikit-learn", "pandas", "numpy", "duckdb", "ibis-framework", "pandera"]
 RESULTS = Path(__file__).with_name("results.md")
