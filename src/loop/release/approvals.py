@@ -18,7 +18,7 @@ from loop.production import content, rollout_policy
 from loop.production.state import Version
 from loop.publish import artifact
 from loop.release import gate_run
-from loop.repo import default_branch
+from loop.repo import default_branch, remote
 from loop.repo.git import commit_of, git
 
 WRITERS = ("admin", "write")  # "maintain" is told as write
@@ -166,19 +166,35 @@ def _makers(github: GitHub, pull: dict[str, Any], path: str) -> tuple[set[str], 
     It is of who opened it, and of who made or pushed a commit of it; main merged in by GitHub is nobody's.
     The names in a commit are what its maker wrote there: who pushed it is what GitHub saw.
     """
-    commits = list(github.pages(f"{path}/commits"))
-    own = {one["sha"]: one for one in commits if not (len(one["parents"]) > 1 and _by_the_forge(one))}
-    pushes = [one for one in _pushes(github, pull) if one["after"] in own and one.get("actor")]
-    pushed = {one["actor"]["login"] for one in pushes}
+    commits = {one["sha"]: one for one in github.pages(f"{path}/commits")}
+    own = {sha: one for sha, one in commits.items() if not _only_brings_main(one, commits, pull)}
+    pushes = [(one["after"], (one.get("actor") or {}).get("login")) for one in _pushes(github, pull)]
+    pushes = [(after, login) for after, login in pushes if after in own]
+    pushed = {login for _, login in pushes if login}
     named = {who["login"] for one in own.values() for who in (one.get("author"), one.get("committer")) if who}
     unknown = [sha for sha, one in own.items() if not one.get("author")]
     lacks = [f"it has {MOST} commits or more, and GitHub names no others"] if len(commits) >= MOST else []
     if unknown and not pushed - {BOT}:
         lacks += [f"GitHub knows neither who made commit {unknown[0][:12]} nor who pushed it"]
-    by_bot = [one["after"] for one in pushes if one["actor"]["login"] == BOT]
-    if named - {BOT, FORGE} and (blind := [sha for sha in by_bot if not _signed(own[sha])]):
-        lacks += [f"a workflow pushed commit {blind[0][:12]}: GitHub does not know for whom"]
+    by_nobody = [(sha, login) for sha, login in pushes if login in (BOT, None) and not _signed(own[sha])]
+    if named - {BOT, FORGE} and by_nobody:
+        sha, login = by_nobody[0]
+        who = "a workflow" if login else "a key or an account that is gone"
+        lacks += [f"{who} pushed commit {sha[:12]}: GitHub does not know for whom"]
     return (named | pushed) - {BOT, FORGE} | {_login(pull)}, lacks
+
+
+def _only_brings_main(commit: dict[str, Any], commits: dict[str, Any], pull: dict[str, Any]) -> bool:
+    """Whether GitHub merged main into a pull request: no other branch, and nothing of it was made by hand."""
+    parents = [one["sha"] for one in commit["parents"]]
+    if len(parents) != 2 or parents[1] in commits or not _by_the_forge(commit):
+        return False
+    try:
+        remote.fetch(f"refs/pull/{pull['number']}/head")
+        clean = git("merge-tree", "--write-tree", *parents).split("\n")[0]
+    except LoopError:  # it cannot be had, or there is a conflict
+        return False
+    return clean == str(commit["commit"]["tree"]["sha"])
 
 
 def _by_the_forge(commit: dict[str, Any]) -> bool:

@@ -25,7 +25,7 @@ def receipt(github: GitHub, status: dict[str, Any], sha: str) -> dict[str, Any] 
     """What the run wrote that set a status `success` on a commit; None where no judge of main's set it."""
     mainline = set(git("rev-list", "--first-parent", "HEAD").split())
     for one in github.pages("actions/artifacts", key="artifacts", name=receipt_of(sha)):
-        if one["expired"] or one["workflow_run"]["head_sha"] not in mainline:
+        if one["expired"] or (one["workflow_run"] or {}).get("head_sha") not in mainline:
             continue
         run = github.get(f"actions/runs/{int(one['workflow_run']['id'])}")
         by_main = run["event"] in JUDGES.get(run["path"].split("@")[0], ())
