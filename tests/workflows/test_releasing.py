@@ -522,6 +522,7 @@ def forged(house, **run) -> None:
         {"event": "push"},
         {"event": "pull_request"},
         {"path": ".github/workflows/monitor.yml", "event": "push"},
+        {"path": ".github/workflows/monitor.yml", "event": "workflow_dispatch", "head_branch": "of-old"},
         {"head_repository": {"full_name": "stranger/model"}},
         {"head_repository": None},
         {"state": "failure"},
