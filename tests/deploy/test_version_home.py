@@ -53,11 +53,45 @@ def test_whatever_was_changed_in_a_version_s_folder_is_as_its_commit_and_lock_na
         assert held() == whole
 
 
+@pytest.fixture
+def no_environment(monkeypatch) -> None:
+    monkeypatch.setattr(version_home, "_python", lambda *_: Path(sys.executable))
+    monkeypatch.setattr(version_home, "_as_installed", lambda *_: True)
+
+
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_a_folder_whose_index_was_told_to_look_away_is_made_anew(stored, tmp_path, no_environment, flag):
+    home = version_home.bring(stored, tmp_path / "host").path
+    true = (home / "dvc.lock").read_text()
+    git("update-index", flag, "dvc.lock", cwd=home)
+    (home / "dvc.lock").write_text("stages: {}\n")
+    assert not version_home.holds(stored, tmp_path / "host")
+    version_home.bring(stored, tmp_path / "host")
+    assert (home / "dvc.lock").read_text() == true
+    assert version_home.holds(stored, tmp_path / "host")
+
+
+@pytest.mark.parametrize("name", ["src/sitecustomize.py", "models/reference.json", "models/lineage.json", ""])
+def test_what_a_running_server_s_next_worker_would_read_is_held_to_commit_and_lock(
+    stored, tmp_path, no_environment, name
+):
+    home = version_home.bring(stored, tmp_path / "host").path
+    for own in ("models/__pycache__/x.pyc", "models/compiled/x.so"):  # a server's own; the latter until now
+        (home / own).parent.mkdir(parents=True)
+        (home / own).write_text("")
+    if name:
+        (home / name).parent.mkdir(exist_ok=True)
+        (home / name).write_text("raise SystemExit(1)")
+    assert version_home.holds(stored, tmp_path / "host") is (name == "")
+    version_home.bring(stored, tmp_path / "host")
+    assert not (home / "models/compiled").exists(), "nothing that no hash names is left to be loaded"
+
+
 def test_what_somebody_put_into_a_version_s_environment_is_not_run(stored, tmp_path, monkeypatch):
     """What Python finds first is what was installed: else it is removed, or installed again."""
     installed = []
 
-    def install(_home, environment: Path, _here) -> None:
+    def install(_home, environment: Path, _here, **_) -> None:
         installed.append(environment)
         for name in ("bin/python", "pyvenv.cfg", "site-packages/numpy/__init__.py", "site-packages/own.pth"):
             file = environment / name.replace("site", "lib/python3/site")
@@ -77,3 +111,27 @@ def test_what_somebody_put_into_a_version_s_environment_is_not_run(stored, tmp_p
     version_home.bring(stored, tmp_path / "host")
     assert (packages / "own.pth").read_text() == "site-packages/own.pth"
     assert len(installed) == 2
+    for fault in ("import os", None):  # within a package, which Python finds as before
+        inner = packages / "numpy/__init__.py"
+        inner.write_text(fault) if fault else inner.unlink()
+        version_home.bring(stored, tmp_path / "host")
+        assert inner.read_text() == "site-packages/numpy/__init__.py"
+    (packages / "numpy/__pycache__").mkdir()
+    (packages / "numpy/__pycache__/x.pyc").write_text("")
+    version_home.bring(stored, tmp_path / "host")
+    assert len(installed) == 4, "bytecode is Python's own"
+
+
+def test_an_environment_that_was_made_before_this_was_written_down_is_kept(stored, tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(version_home, "install", lambda _, environment, *__, **___: made.append(environment))
+    version_home.bring(stored, tmp_path / "host")
+    (made[0] / "bin").mkdir(parents=True)
+    (made[0] / "bin/python").write_text("")
+    mark = tmp_path / "host/complete" / made[0].name
+    mark.write_text("{}")
+    version_home.bring(stored, tmp_path / "host")
+    assert len(made) == 1
+    (made[0] / "bin/python").write_text("other")
+    version_home.bring(stored, tmp_path / "host")
+    assert len(made) == 2

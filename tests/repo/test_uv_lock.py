@@ -82,6 +82,37 @@ def test_what_pyproject_names_is_taken(pyproject, text):
     assert not strange(pyproject, text)
 
 
+EVIL = lock("https://evil.example/a-1-py3-none-any.whl")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (EVIL.replace("[{ url", "[{\n url"), "no TOML 1.0"),
+        (EVIL.replace(" }]", ", }]"), "no TOML 1.0"),
+        (EVIL.replace('"a"', r'"\x61"'), "no TOML 1.0"),
+        ("\ufeff" + EVIL, "no TOML 1.0"),
+        (EVIL.replace("[[package]]", "[[distribution]]"), "a key that uv does not write: distribution"),
+        (EVIL.replace("wheels", "wheel"), "a key that uv does not write: wheel"),
+        ("package = 3", "no list of tables"),
+        (EVIL.replace('name = "a"\n', ""), "no list of tables"),
+    ],
+)
+def test_a_lock_that_uv_reads_and_this_does_not_is_refused(text, why):
+    """Uv 0.13 takes the first five, and would install from there."""
+    (found,) = strange("", text)
+    assert why in found
+
+
+@pytest.mark.parametrize("file", ['filename = "a-1-py3-none-any.whl"', 'hash = "sha256:0"'])
+def test_a_file_without_an_address_is_named(file):
+    text = lock(GOOD).replace(f'url = "{GOOD}"', file)
+    assert strange("", text)[0].startswith("a from no address")
+    whole = text.replace('registry = "https://pypi.org/simple"', 'path = "libs/a-1-py3-none-any.whl"')
+    pyproject = '[tool.uv.sources]\na = { path = "libs/a-1-py3-none-any.whl" }\n'
+    assert not strange(pyproject, whole), "its source names it"
+
+
 def test_it_is_refused_in_a_message_before_anything_is_installed(tmp_path):
     (tmp_path / "pyproject.toml").write_text("")
     (tmp_path / "uv.lock").write_text(lock("https://evil.example/a-1-py3-none-any.whl"))

@@ -61,6 +61,12 @@ def test_another_address_of_a_package_is_named_first_whatever_moved_beside_it():
     ]
 
 
+def test_a_lock_in_which_no_package_can_be_seen_is_named_with_why():
+    """Uv reads it: what it installs would be in no list."""
+    (found,) = sources(BEFORE, BEFORE.replace("[[package]]", "[[distribution]]"))
+    assert (found.name, found.new) == ("uv.lock", "a key that uv does not write: distribution")
+
+
 def test_another_hash_of_the_same_version_is_named():
     (first, second) = packages(BEFORE, entry("sklearn", sha="b") + BUMPED)
     assert first.name == "sklearn"

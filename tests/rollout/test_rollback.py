@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -367,6 +368,51 @@ def test_whatever_a_server_needs_is_there_by_its_hash_before_anything_moves(clon
     if fault != "is gone":
         kept.write_text("other bytes")
     with pytest.raises(LoopError, match=rf"version 1 cannot serve: models/{name} of \w+ {fault}"):
+        available.check(stored)
+
+
+def gone(clone, stored) -> str:
+    """The version's commit is in no clone: main was written anew, and what nobody named was removed."""
+    git("switch", "--quiet", "--orphan", "anew")
+    git("commit", "--quiet", "--allow-empty", "-m", "anew")
+    for ref in git("for-each-ref", "--format=%(refname)").split():
+        if not ref.endswith("/anew"):
+            git("update-ref", "-d", ref)
+    git("reflog", "expire", "--expire=now", "--all")
+    git("gc", "--quiet", "--prune=now")
+    return f"version 1 cannot serve: commit {stored.commit[:12]} is gone"
+
+
+@pytest.mark.parametrize("origin", ["has another history", "was taken away"])
+def test_a_commit_that_is_in_no_clone_cannot_serve(clone, stored, origin):
+    says = gone(clone, stored)
+    if origin == "was taken away":
+        git("remote", "remove", "origin")
+    with pytest.raises(LoopError, match=says):
+        available.check(stored)
+
+
+def test_of_a_commit_that_an_origin_may_have_that_does_not_answer_it_cannot_be_told(clone, stored, capsys):
+    gone(clone, stored)
+    git("remote", "set-url", "origin", str(clone / "nowhere"))
+    available.check(stored)
+    assert "is unknown" in capsys.readouterr().out
+
+
+def test_a_commit_of_which_a_file_cannot_be_read_cannot_serve(clone, stored):
+    blob = git("rev-parse", f"{stored.commit}:models/lineage.json")
+    (clone / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    with pytest.raises(LoopError, match=r"version 1 cannot serve: commit \w+ is damaged"):
+        available.check(stored)
+
+
+def test_what_this_host_has_served_can_serve_again_without_a_cache(clone, stored):
+    home = clone / ".deploy/versions/1/models"
+    shutil.copytree(clone / "models", home)
+    drop_cache(clone)
+    available.check(stored)
+    (home / "reference.json").write_text("other bytes")
+    with pytest.raises(LoopError, match=r"reference\.json of \w+ is gone"):
         available.check(stored)
 
 

@@ -24,7 +24,9 @@ from problem import model as problem_model
 def at_finished(finished, libraries, model, monkeypatch, tmp_path):
     """A copy of what a server reads, to change at will, with the machine code of its model."""
     shutil.copytree(finished.path / "models", tmp_path / "models")
-    shutil.copytree(libraries, tmp_path / "models/compiled", dirs_exist_ok=True)
+    shutil.copytree(libraries, tmp_path / "cache/loop/compiled")
+    (tmp_path / "cache/loop/compiled").chmod(0o700)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -51,7 +53,7 @@ def compiled_off(model, finished) -> loaded_model.Model:
 
 
 def test_without_a_compiler_treelite_runs_the_same_trees(at_finished, model, monkeypatch, caplog):
-    shutil.rmtree(at_finished / "models/compiled")
+    shutil.rmtree(at_finished / "cache")
     without_compiler(monkeypatch)
     slower = loaded_model.load()
     assert slower.engine == "treelite"
@@ -65,21 +67,64 @@ def test_the_machine_code_is_built_once(at_finished, model, monkeypatch):
     assert loaded_model.load().engine == model.engine
 
 
-@pytest.mark.skipif(not (shutil.which("gcc") or shutil.which("clang")), reason="no C compiler")
-def test_machine_code_that_was_changed_is_built_again_and_nothing_of_it_runs(at_finished, model, caplog):
-    (library,) = (at_finished / "models/compiled").iterdir()
-    planted = at_finished / "planted"
-    source = at_finished / "evil.c"
+@pytest.fixture
+def evil(tmp_path):
+    """A library that leaves a mark as it is loaded; the mark."""
+    if not (shutil.which("gcc") or shutil.which("clang")):
+        pytest.skip("no C compiler")
+    source, mark = tmp_path / "evil.c", tmp_path / "planted"
     source.write_text(
-        f'#include <stdio.h>\n__attribute__((constructor)) void run(void) {{ fopen("{planted}", "w"); }}\n'
+        f'#include <stdio.h>\n__attribute__((constructor)) void run(void) {{ fopen("{mark}", "w"); }}\n'
     )
     compiler = shutil.which("gcc") or shutil.which("clang")
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", tmp_path / "evil.so", source], check=True)
+    return mark
+
+
+def test_machine_code_that_was_changed_is_built_again_and_none_of_it_runs(at_finished, model, caplog, evil):
+    (library,) = (at_finished / "cache/loop/compiled").iterdir()
+    shutil.copyfile(at_finished / "evil.so", library)
     assert loaded_model.load().engine == model.engine
     assert "was changed" in caplog.text
-    assert not planted.exists()
-    (again,) = (at_finished / "models/compiled").iterdir()
+    assert not evil.exists()
+    (again,) = (at_finished / "cache/loop/compiled").iterdir()
     assert again.stem.endswith(files.digest(again, "sha256"))
+
+
+def test_machine_code_that_came_with_a_checkout_is_not_looked_at(at_finished, model, evil):
+    """Whatever git, DVC or an archive brings names itself by its own hash."""
+    (library,) = (at_finished / "cache/loop/compiled").iterdir()
+    planted = at_finished / "evil.so"
+    name = f"{library.stem.partition('-')[0]}-{files.digest(planted, 'sha256')}.so"
+    for folder in ("models/compiled", "loop/compiled", ".cache/loop/compiled"):
+        (at_finished / folder).mkdir(parents=True)
+        shutil.copyfile(planted, at_finished / folder / name)
+    assert loaded_model.load().engine == model.engine
+    assert not evil.exists()
+
+
+@pytest.mark.parametrize("how", ["others may write", "it is a link"])
+def test_machine_code_in_a_folder_of_others_is_not_run(at_finished, monkeypatch, caplog, how):
+    folder = at_finished / "cache/loop/compiled"
+    if how == "it is a link":
+        folder.symlink_to(folder.rename(at_finished / "elsewhere"))
+    else:
+        folder.chmod(0o777)
+    monkeypatch.setattr(native.ctypes, "CDLL", lambda _: pytest.fail("it was loaded"))
+    assert loaded_model.load().engine == "treelite"
+    assert "is not this user's alone" in caplog.text
+
+
+def test_of_many_libraries_the_newest_stay(at_finished, model, monkeypatch):
+    monkeypatch.setattr(native, "KEPT", 2)
+    folder = at_finished / "cache/loop/compiled"
+    (library,) = folder.iterdir()
+    for name in ("a", "b", "c"):
+        library.rename(folder / f"{name}{library.suffix}") if library.exists() else (
+            folder / f"{name}{library.suffix}"
+        ).write_bytes(b"")
+    if loaded_model.load().engine == "machine code":
+        assert len(list(folder.iterdir())) == 2
 
 
 def test_a_compiled_model_that_scores_otherwise_is_not_served(at_finished, monkeypatch, caplog):

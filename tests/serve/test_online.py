@@ -160,6 +160,8 @@ BAD = {
     "a text": "text",
     "a number": 7,
     "too short": b"1234",
+    "empty": b"",
+    "so large that it is not read": bytes(2**20),
     "too long": bytes(100),
     "infinite": online.row(PLACE, ("x",), int(NOON.astype("int64")), [1.0, -np.inf])[1],
     "a text that is none": memoryview(b"\xff\xfe"),

@@ -175,8 +175,20 @@ class Site:
 
     api, repository = "https://api", "o/r"
 
-    def __init__(self, archive: bytes) -> None:
+    def __init__(self, archive: bytes, **run: object) -> None:
         self.archive = archive
+        self.run = {
+            "path": ".github/workflows/monitor.yml",
+            "event": "schedule",
+            "head_branch": "main",
+            "head_sha": git("rev-parse", "HEAD"),
+            "head_repository": {"full_name": self.repository},
+            **run,
+        }
+
+    def get(self, path: str) -> dict:
+        assert path == "actions/runs/12"
+        return self.run
 
     def pages(self, path: str, **_: object) -> list[dict]:
         assert path == "actions/runs/12/artifacts"
@@ -201,6 +213,24 @@ def test_a_finding_is_read_from_the_artifact_of_its_run_and_nothing_is_unpacked(
     (one,) = heartbeats.known()
     assert one.good is good
     assert set(home.rglob("finding.json")) == before
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        {"head_sha": "1" * 40},
+        {"head_branch": "evil"},
+        {"path": ".github/workflows/evil.yml"},
+        {"event": "push"},
+        {"head_repository": {"full_name": "stranger/model"}},
+        {"head_repository": None},
+    ],
+)
+def test_a_run_of_that_name_that_is_not_main_s_own_is_no_heartbeat(home, monkeypatch, run):
+    """A schedule that stopped would look alive, and a finding could say what its author likes."""
+    monkeypatch.setattr(heard.GitHub, "of_this_run", lambda: Site(b"", **run))
+    assert heard.record("monitor", "success", None, None, TODAY, of_run=12).startswith("not recorded")
+    assert not heartbeats.known()
 
 
 def test_an_archive_that_is_none_is_no_decision(home, monkeypatch):

@@ -211,6 +211,7 @@ class Double:
             "event": "workflow_run",
             "conclusion": "success",
             "head_sha": self.tip(self.main),
+            "head_branch": self.main,
             "head_repository": {"full_name": NAME},
             "html_url": f"{self.url}/{NAME}/actions/runs/{key}",
             "created_at": GATED,

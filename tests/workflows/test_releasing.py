@@ -6,9 +6,10 @@ import json
 import pytest
 
 from loop.base.errors import LoopError
+from loop.github import approvers
 from loop.production import branch, rollout_policy, transitions
 from loop.production.state import Refused
-from loop.release import approvals, plan, record
+from loop.release import plan, record
 from workflows.double import BOT, git
 from workflows.house import NOW, House, docs, model, roles, serving, versions
 
@@ -383,15 +384,27 @@ def test_an_older_push_to_a_branch_of_that_name_is_of_another_change(house):
     assert house.plan()["go"] == "true"
 
 
-def merged_in(house, *, signed: bool) -> None:
-    """A pull request that merges main in by a commit under GitHub's name, pushed and approved by mallory."""
+def merged_in(house, *, signed: bool, other: str = "", by_hand: str = "") -> None:
+    """A pull request with a merge under GitHub's name, pushed and approved by mallory.
+
+    It is of main, or of an `other` branch; `by_hand` is a file that she changed in it, as by GitHub's editor.
+    """
     number = house.propose(model("1"))
     name = house.github.pull(number)["head"]["ref"]
     house.merge(house.propose(docs))
     house.work.git("fetch", "--quiet", "origin")
+    if other:
+        house.work.git("switch", "--quiet", "--detach", "origin/main")
+        serving(house.work)
+        house.work.commit(other)
     house.work.git("switch", "--quiet", "--detach", f"origin/{name}")
-    who = ("-c", "user.name=mallory", "-c", "user.email=m@x")
-    house.work.run("git", *who, "merge", "--quiet", "--no-edit", "origin/main", GIT_COMMITTER_NAME="web-flow")
+    who = ("-c", "user.name=mallory", "-c", "user.email=m@x", "-c", "merge.ff=false")
+    merge = [*who, "merge", "--quiet", "--no-edit", *(["--no-commit"] if by_hand else [])]
+    house.work.run("git", *merge, other or "origin/main", GIT_COMMITTER_NAME="web-flow")
+    if by_hand:
+        house.work.append(by_hand, "\n# hers\n")
+        commit = [*who, "commit", "--quiet", "--all", "--no-edit"]
+        house.work.run("git", *commit, GIT_COMMITTER_NAME="web-flow")
     house.work.git("push", "--quiet", "origin", f"HEAD:{name}")
     house.github.sync()
     house.github.pushed(number, "mallory")
@@ -412,8 +425,29 @@ def test_a_merge_under_githubs_name_is_of_who_pushed_it(house):
     refused(house, "only by who made it")
 
 
+def test_of_another_branch_merged_in_by_githubs_button_whoever_clicked_does_not_approve(house):
+    """Her commits bear the name of who opened the pull request, and she brought them in."""
+    merged_in(house, signed=True, other="hers")
+    refused(house, "only by who made it")
+
+
+def test_of_a_conflict_resolved_in_githubs_editor_whoever_resolved_it_does_not_approve(house):
+    merged_in(house, signed=True, by_hand="src/loop/serve/service.py")
+    refused(house, "only by who made it")
+
+
+def test_a_commit_that_a_key_pushed_which_is_nobodys_is_refused(house):
+    number = house.propose(model("1"))
+    house.github.pushed(number, "x")
+    house.github.activity[-1]["actor"] = None
+    house.judged(number)
+    house.github.review(number, "mallory")
+    house.merge(number)
+    refused(house, "a key or an account that is gone pushed commit")
+
+
 def test_a_pull_request_of_more_commits_than_github_names_is_refused(house, monkeypatch):
-    monkeypatch.setattr(approvals, "MOST", 1)
+    monkeypatch.setattr(approvers, "MOST", 1)
     approved_by(house, "bob", pushed="ann")
     refused(house, "1 commits or more")
 
@@ -489,6 +523,7 @@ def forged(house, **run) -> None:
         {"event": "push"},
         {"event": "pull_request"},
         {"path": ".github/workflows/monitor.yml", "event": "push"},
+        {"path": ".github/workflows/monitor.yml", "event": "workflow_dispatch", "head_branch": "of-old"},
         {"head_repository": {"full_name": "stranger/model"}},
         {"head_repository": None},
         {"state": "failure"},

@@ -85,7 +85,7 @@ def heartbeat(
     ] = None,
     of_run: Annotated[
         int | None,
-        typer.Option(help="In a workflow: the number of the monitor's run, which left its finding."),
+        typer.Option(help="In a workflow: the number of the run, which must be main's own."),
     ] = None,
     now: Now = None,
 ) -> None:

@@ -99,7 +99,10 @@ class Servers:
                 self._forget(server)
 
     def answers(self, server: Server, model: Model) -> bool:
-        """Whether one that runs is ready with the model, and does not hang or end again and again."""
+        """Whether one that runs is ready with the model, and does not hang or end again and again.
+
+        The files of a process are as its version has them: a worker that is started anew reads them.
+        """
         until = time.monotonic() + PATIENCE
         while _get(f"{server.url}/readyz")[0] != 200:
             if time.monotonic() > until or not server.alive():
@@ -109,7 +112,8 @@ class Servers:
             self._check(server, model)
         except LoopError:
             return False
-        return server.alive()  # what was just killed is answered for by its workers, for a moment
+        whole = server.container is not None or home.holds(model, self.folder)
+        return whole and server.alive()  # what was just killed is answered for by its workers, for a moment
 
     def start(self, model: Model, role: str, *, containers: bool) -> Server:
         """Start a server of a model in a role; it is not ready yet. Raises LoopError."""

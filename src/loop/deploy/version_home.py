@@ -3,11 +3,15 @@
 Kept for the versions used last, so that going back to one needs neither a network nor a build.
 """
 
+import hashlib
 import json
 import os
 import shutil
+import stat
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from loop.base.errors import LoopError
 from loop.base.files import digest, write_json
@@ -20,8 +24,8 @@ from loop.repo.git import git, has
 from loop.repo.worktree import Checkout, install
 from loop.settings.paths import ENVIRONMENT_LOCK, MODEL, PIPELINE_LOCK, REFERENCE
 
-COMPILED = "models/compiled"  # where a server keeps trees as machine code, named by hash
 KEPT = 5  # versions whose worktrees stay
+_OF_A_SERVER = ("/__pycache__/", "models/compiled/")  # what it leaves itself; the latter until November 2026
 
 Known = Champion | Challenger | Version  # what says where a version comes from
 
@@ -29,20 +33,38 @@ Known = Champion | Challenger | Version  # what says where a version comes from
 def bring(version: Known, folder: Path, *, model: bool = True) -> Checkout:
     """A version's worktree and environment below `folder`, with its model unless the caller declines it.
 
-    Whatever else lies there than commit and lock name is removed, compiled trees aside. Made from the
-    repository that is the working directory. Raises LoopError for a commit, a package or a model that cannot
-    be had, and for a model with another hash than was released.
+    Whatever else lies there than commit and lock name is removed. Made from the repository that is the
+    working directory. Raises LoopError for a commit, a package or a model that cannot be had, and for a model
+    with another hash than was released.
     """
-    path = folder.absolute() / "versions" / str(version.version)
+    path = path_of(version, folder)
     if not _is_at(path, version.commit):
         _add(path, version)
-    kept = [f"--exclude=/{one}" for one in (MODEL, REFERENCE, COMPILED)]
-    git("clean", "-ffdxq", *kept, cwd=path)  # what no commit holds, ignored or not, and no hash names
+    _clean(path)
     os.utime(path)
     home = Checkout(path, _python(path, folder.absolute()), None)
     if model:
         _model(home, version)
     return home
+
+
+def path_of(version: Known, folder: Path) -> Path:
+    """Where a version's worktree is, or would be."""
+    return folder.absolute() / "versions" / str(version.version)
+
+
+def holds(version: Known, folder: Path) -> bool:
+    """Whether what a process of a version runs from is as commit and lock name it: its next worker reads it.
+
+    What else lies there is removed.
+    """
+    path = path_of(version, folder)
+    if not _is_at(path, version.commit):
+        return False
+    strange = [name for name in _clean(path) if not name.endswith(_OF_A_SERVER)]
+    if strange or _other(path, version):
+        return False
+    return _as_installed(*_environment(path, folder.absolute()))
 
 
 def prune(folder: Path, wanted: set[int]) -> None:
@@ -61,14 +83,26 @@ def prune(folder: Path, wanted: set[int]) -> None:
 
 
 def _is_at(path: Path, commit: str) -> bool:
-    """Whether a worktree is there, at a commit, with no file of it changed."""
+    """Whether a worktree is there, at a commit, with no file of it changed.
+
+    By an index of ours: the worktree's own may have been told to look away.
+    """
     if not (path / ".git").is_file():
         return False
-    try:
-        changed = git("status", "--porcelain", "--untracked-files=no", cwd=path)
-        return not changed and git("rev-parse", "HEAD", cwd=path) == commit
-    except LoopError:
-        return False
+    with TemporaryDirectory() as folder:
+        own = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
+        try:
+            git("read-tree", commit, cwd=path, env=own)
+            changed = git("status", "--porcelain", "--untracked-files=no", cwd=path, env=own)
+            return not changed and git("rev-parse", "HEAD", cwd=path) == commit
+        except LoopError:
+            return False
+
+
+def _clean(path: Path) -> list[str]:
+    """Remove what no commit holds, ignored or not, and no hash names; which that was."""
+    kept = [f"--exclude=/{one}" for one in (MODEL, REFERENCE)]
+    return [line.removeprefix("Removing ") for line in git("clean", "-ffdx", *kept, cwd=path).splitlines()]
 
 
 def _add(path: Path, version: Known) -> None:
@@ -92,40 +126,70 @@ def _lock(path: Path) -> str:
     return digest(lock, "sha256")[:16] if lock.is_file() else "none"
 
 
+def _environment(path: Path, folder: Path) -> tuple[Path, Path]:
+    """Where the environment of a worktree's lock is, and what says how it was installed."""
+    return folder / "environments" / _lock(path), folder / "complete" / _lock(path)
+
+
 def _python(path: Path, folder: Path) -> Path:
     """A Python with the packages of the worktree's lock; versions with the same lock share it.
 
     Never the one that runs now: that changes under a server when this checkout moves on.
     """
-    environment, mark = folder / "environments" / _lock(path), folder / "complete" / _lock(path)
-    python = environment / "bin/python"
-    if mark.is_file() and python.exists():
-        made = json.loads(mark.read_text() or "{}")  # empty before November 2026
-        there = _found_first(environment)
-        for stray in there.keys() - made.keys() if made else ():
-            shutil.rmtree(stray) if Path(stray).is_dir() else Path(stray).unlink()
-        if made.items() <= there.items():
-            return python
-        shutil.rmtree(environment)
-    install(Checkout(path, Path(sys.executable), None), environment, Path.cwd())
-    write_json(mark, _found_first(environment))
-    return python
+    environment, mark = _environment(path, folder)
+    if not _as_installed(environment, mark):
+        for stray in _strays(environment, mark):
+            shutil.rmtree(stray) if stray.is_dir() and not stray.is_symlink() else stray.unlink()
+    if not _as_installed(environment, mark):
+        shutil.rmtree(environment, ignore_errors=True)
+        install(Checkout(path, Path(sys.executable), None), environment, Path.cwd(), own=True)
+        write_json(mark, _state(environment))
+    return environment / "bin/python"
 
 
-def _found_first(environment: Path) -> dict[str, str]:
-    """What a Python looks at to find any package: paths, and hashes of those that are files."""
-    places = [environment / "pyvenv.cfg", *environment.glob("lib/python*/site-packages/*")]
-    paths = [path for path in places if path.name != "__pycache__"]
-    return {str(path): digest(path, "sha256") if path.is_file() else "" for path in paths}
+def _as_installed(environment: Path, mark: Path) -> bool:
+    """Whether an environment holds what was installed, and nothing else."""
+    if not (mark.is_file() and (environment / "bin/python").exists()):
+        return False
+    made, now = _made(mark), _state(environment)
+    if "all" not in made:  # before December 2026 less was written down
+        write_json(mark, made := now)
+    return made == now
+
+
+def _strays(environment: Path, mark: Path) -> list[Path]:
+    """What was put beside the packages: they go on without it."""
+    known = _made(mark)["first"] if mark.is_file() else []
+    return [Path(path) for path in _state(environment)["first"] if known and path not in known]
+
+
+def _made(mark: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(mark.read_text() or "{}")
+    return found
+
+
+def _state(environment: Path) -> dict[str, Any]:
+    """An environment as it is: what Python looks at to find a package, and a hash of what all files are.
+
+    Of a file its size and time count: to hash what is in them takes seconds. Bytecode is Python's own.
+    """
+    first = [environment / "pyvenv.cfg", *environment.glob("lib/python*/site-packages/*")]
+    found = hashlib.sha256()
+    for folder, folders, names in os.walk(environment):
+        folders[:] = sorted(name for name in folders if name != "__pycache__")
+        for name in sorted(names):
+            path = os.path.join(folder, name)
+            status = os.lstat(path)
+            link = os.readlink(path) if stat.S_ISLNK(status.st_mode) else ""
+            what = (path, status.st_mode, status.st_size, status.st_mtime_ns, link)
+            found.update(repr(what).encode(errors="surrogateescape"))
+    return {"first": sorted(str(one) for one in first if one.name != "__pycache__"), "all": found.hexdigest()}
 
 
 def _model(home: Checkout, version: Known) -> None:
     """Bring the model and its reference from DVC's cache or remote, unless their hashes are those."""
-    made = outs(Commit(version.commit).yaml(PIPELINE_LOCK))
-    for path in (REFERENCE, MODEL):
-        file = home.path / path
-        if not file.is_file() or digest(file, "md5") != made.get(str(path)):
-            Stored(version.commit, home.path).need(path)
+    for path in _other(home.path, version):
+        Stored(version.commit, home.path).need(path)
     found = digest(home.path / MODEL, "sha256")
     if found != version.model:
         raise LoopError(
@@ -133,3 +197,10 @@ def _model(home: Checkout, version: Known) -> None:
             f"{version.model[:12]}…, as it was released",
             f"`loop reproduce {version.version}` says which stage differs",
         )
+
+
+def _other(home: Path, version: Known) -> list[Path]:
+    """Of the model and its reference those that a folder has not, or not as the lock names them."""
+    made = outs(Commit(version.commit).yaml(PIPELINE_LOCK))
+    files = ((path, home / path) for path in (REFERENCE, MODEL))
+    return [path for path, file in files if not file.is_file() or digest(file) != made.get(str(path))]

@@ -7,7 +7,10 @@ request is what GitHub knows. All are asked at once: who was renamed since has o
 from collections.abc import Collection
 from typing import Any
 
+from loop.base.errors import LoopError
 from loop.github.client import BOT, GitHub, RefusalError
+from loop.repo import remote
+from loop.repo.git import git
 
 WRITERS = ("admin", "write")  # "maintain" is told as write
 FORGE = "web-flow"  # GitHub itself, as for its button "Update branch"
@@ -57,18 +60,21 @@ def makers(github: GitHub, pull: dict[str, Any]) -> tuple[set[str], list[str]]:
 
     It is of who opened it, and of who made or pushed a commit of it; main merged in by GitHub is nobody's.
     """
-    commits = list(github.pages(f"pulls/{pull['number']}/commits"))
-    own = {one["sha"]: one for one in commits if not (len(one["parents"]) > 1 and _by_the_forge(one))}
-    pushes = [one for one in _pushes(github, pull) if one["after"] in own and one.get("actor")]
-    pushed = {one["actor"]["login"] for one in pushes}
+    commits = {one["sha"]: one for one in github.pages(f"pulls/{pull['number']}/commits")}
+    own = {sha: one for sha, one in commits.items() if not _only_brings_main(one, commits, pull)}
+    pushes = [(one["after"], (one.get("actor") or {}).get("login")) for one in _pushes(github, pull)]
+    pushes = [(after, login) for after, login in pushes if after in own]
+    pushed = {login for _, login in pushes if login}
     named = {who["login"] for one in own.values() for who in (one.get("author"), one.get("committer")) if who}
     unknown = [sha for sha, one in own.items() if not one.get("author")]
     lacks = [f"it has {MOST} commits or more, and GitHub names no others"] if len(commits) >= MOST else []
     if unknown and not pushed - {BOT}:
         lacks += [f"GitHub knows neither who made commit {unknown[0][:12]} nor who pushed it"]
-    by_bot = [one["after"] for one in pushes if one["actor"]["login"] == BOT]
-    if named - {BOT, FORGE} and (blind := [sha for sha in by_bot if not signed(own[sha])]):
-        lacks += [f"a workflow pushed commit {blind[0][:12]}: GitHub does not know for whom"]
+    by_nobody = [(sha, login) for sha, login in pushes if login in (BOT, None) and not signed(own[sha])]
+    if named - {BOT, FORGE} and by_nobody:
+        sha, login = by_nobody[0]
+        who = "a workflow" if login else "a key or an account that is gone"
+        lacks += [f"{who} pushed commit {sha[:12]}: GitHub does not know for whom"]
     return (named | pushed) - {BOT, FORGE} | {opener(pull)}, lacks
 
 
@@ -91,6 +97,19 @@ def _may_write(github: GitHub, login: str) -> bool:
         if error.status == 404:  # nobody of this repository
             return False
         raise
+
+
+def _only_brings_main(commit: dict[str, Any], commits: dict[str, Any], pull: dict[str, Any]) -> bool:
+    """Whether GitHub merged main into a pull request: no other branch, and nothing of it was made by hand."""
+    parents = [one["sha"] for one in commit["parents"]]
+    if len(parents) != 2 or parents[1] in commits or not _by_the_forge(commit):
+        return False
+    try:
+        remote.fetch(f"refs/pull/{pull['number']}/head")
+        clean = git("merge-tree", "--write-tree", *parents).split("\n")[0]
+    except LoopError:  # it cannot be had, or there is a conflict
+        return False
+    return clean == str(commit["commit"]["tree"]["sha"])
 
 
 def _by_the_forge(commit: dict[str, Any]) -> bool:

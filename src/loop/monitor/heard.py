@@ -8,6 +8,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from loop.base.errors import LoopError, UsageError
+from loop.github import workflow_run
 from loop.github.client import GitHub
 from loop.monitor.schema import FINDING, FOLDER, Finding
 from loop.production import heartbeats
@@ -25,15 +26,21 @@ def record(
     *,
     of_run: int | None = None,
 ) -> str:
-    """Record a run that ended at `now` (UTC), and say so; `of_run`: where GitHub has its finding.
+    """Record a run that ended at `now` (UTC), and say so; `of_run`: its number, where GitHub knows it.
 
-    Raises LoopError.
+    One that ran other code than main's is not recorded. Raises LoopError.
     """
     if schedule not in SCHEDULES:
         raise UsageError(f"{schedule!r} is no schedule", f"one of {', '.join(SCHEDULES)}", "name one of them")
     text = finding.read_bytes() if finding is not None and finding.is_file() else None
-    if text is None and of_run is not None and schedule == FOLDER.name:
-        text = _left_by(GitHub.of_this_run(), of_run)
+    if of_run is not None:
+        github = GitHub.of_this_run()
+        file = f"{workflow_run.FOLDER}/{schedule}.yml"
+        told = github.get(f"actions/runs/{of_run}")
+        if not workflow_run.by_main(github, told, {file: workflow_run.SCHEDULED}):
+            return f"not recorded: run {of_run} is not of main's own {file}"
+        if text is None and schedule == FOLDER.name:
+            text = _left_by(github, of_run)
     decided = {} if text is None else _decided(text)
     good = result == "success" or bool(decided)
     beat = Heartbeat(schedule, now.floor("min"), result, good, run, decided)

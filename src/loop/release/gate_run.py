@@ -1,7 +1,7 @@
 """The run behind the status `gate`: any workflow may set it, and only a judge of main's leaves a receipt.
 
-GitHub ties an artifact to its run, and a run to the file, the event and the commit of its workflow. So no
-branch, tag or other workflow can make a receipt of publish.yml or monitor.yml at a commit of main.
+GitHub ties an artifact to its run, so no branch, tag or other workflow can make a receipt of publish.yml or
+monitor.yml at a commit of main.
 """
 
 import io
@@ -9,30 +9,28 @@ import json
 import zipfile
 from typing import Any
 
+from loop.github import workflow_run
 from loop.github.client import GitHub
 from loop.github.commit_status import RECEIPT, receipt_of
 from loop.publish.artifact import NAME as REVIEW
-from loop.repo.git import git
 
-JUDGES = {  # their events run the default branch's code, or name the commit whose code they ran
-    ".github/workflows/publish.yml": ("workflow_run",),
-    ".github/workflows/monitor.yml": ("schedule", "workflow_dispatch"),
+JUDGES = {
+    f"{workflow_run.FOLDER}/publish.yml": ("workflow_run",),
+    f"{workflow_run.FOLDER}/monitor.yml": workflow_run.SCHEDULED,
 }
 LARGEST = 10_000  # bytes
 
 
 def receipt(github: GitHub, status: dict[str, Any], sha: str) -> dict[str, Any] | None:
     """What the run wrote that set a status `success` on a commit; None where no judge of main's set it."""
-    mainline = set(git("rev-list", "--first-parent", "HEAD").split())
+    mainline = workflow_run.mainline()
     for one in github.pages("actions/artifacts", key="artifacts", name=receipt_of(sha)):
-        if one["expired"] or one["workflow_run"]["head_sha"] not in mainline:
+        if one["expired"] or (one["workflow_run"] or {}).get("head_sha") not in mainline:
             continue
         run = github.get(f"actions/runs/{int(one['workflow_run']['id'])}")
-        by_main = run["event"] in JUDGES.get(run["path"].split("@")[0], ())
-        own = (run["head_repository"] or {}).get("full_name") == github.repository
         # A status that came later than the receipt is another's: an older success is not played again.
         during = run["created_at"] <= status["created_at"] <= one["created_at"]  # in UTC, as text
-        if not (by_main and own and during):
+        if not (during and workflow_run.by_main(github, run, JUDGES)):
             continue
         found = _read(github, int(one["id"]))
         if (found["commit"], found["state"]) == (sha, "success") and _kept(github, found):

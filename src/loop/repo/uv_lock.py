@@ -16,6 +16,14 @@ _HOST = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?(?=/)")  # what every reader 
 _PYPI = {"https://pypi.org/simple", "https://files.pythonhosted.org"}
 _KINDS = ("registry", "git", "url", "path", "directory", "editable", "virtual")  # of a source, in uv.lock
 _OWN = "."  # the project itself
+_KEYS = {  # of a lock and of a package in it, where uv writes addresses: it reads others, too
+    *("version", "revision", "requires-python", "resolution-markers", "supported-markers"),
+    *("required-markers", "conflicts", "options", "manifest", "package"),
+}
+_OF_PACKAGE = {
+    *("name", "version", "source", "resolution-markers", "sdist", "wheels", "metadata"),
+    *("dependencies", "optional-dependencies", "dev-dependencies"),
+}
 FILES = ("pyproject.toml", "uv.lock")
 Packages = dict[str, list[dict[str, Any]]]
 
@@ -49,15 +57,22 @@ def origins(entries: list[dict[str, Any]]) -> set[str]:
     sources = [(kind, str(at)) for entry in entries for kind, at in (entry.get("source") or {}).items()]
     found = {at for kind, at in sources if kind in _KINDS and at != _OWN}
     for entry in entries:
+        whole = {"path", "url"} & set(entry.get("source") or {})  # then its one file is named by the source
         for file in [entry.get("sdist") or {}, *(entry.get("wheels") or [])]:
-            for at in [str(file[key]) for key in ("url", "path") if key in file]:
+            named = [str(file[key]) for key in ("url", "path") if key in file]
+            for at in named or ([] if whole or not file else [f"no address, {file.get('filename')}"]):
                 known = _HOST.match(at) if _is_of(str(entry["name"]), at) else None
                 found.add(known[0] if known else at)
     return found
 
 
 def strange(pyproject: str, lock: str) -> list[str]:
-    """Packages of a lock from where pyproject.toml names nothing: `NAME from ADDRESS`."""
+    """Packages of a lock from where pyproject.toml names nothing: `NAME from ADDRESS`.
+
+    A lock that uv reads and this cannot, by a newer TOML or by other names of keys, would hide them all.
+    """
+    if why := unread(lock):
+        return [f"what cannot be held to anything from {why}"]
     tool = tomllib.loads(pyproject).get("tool", {})
     uv = tool.get("uv", {})
     indexes = _addresses([{key: value for key, value in uv.items() if key != "sources"}, tool.get("loop")])
@@ -73,6 +88,20 @@ def strange(pyproject: str, lock: str) -> list[str]:
         if re.split("[?#]", place)[0].rstrip("/") not in allowed
         and not any(fnmatch(place, member) for member in members)
     ]
+
+
+def unread(lock: str) -> str:
+    """Why a lock is not as uv writes it; empty where it is."""
+    try:
+        found = tomllib.loads(lock)
+    except (ValueError, RecursionError) as error:
+        return f"a lock that is no TOML 1.0: {str(error)[:80]}"
+    entries = found.get("package", [])
+    if not isinstance(entries, list) or sum(map(len, packages(lock).values())) != len(entries):
+        return "packages that are no list of tables with names"
+    held = [(found, _KEYS), *((one, _OF_PACKAGE) for one in entries)]
+    keys = [key for table, known in held for key in table if key not in known and "/" in str(table[key])]
+    return f"a key that uv does not write: {keys[0]}" if keys else ""
 
 
 def _addresses(values: Any) -> set[str]:

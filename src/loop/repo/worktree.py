@@ -168,10 +168,11 @@ def uv(here: Path) -> str:
     return shutil.which("uv") or str(here / ".tools/bin/uv")
 
 
-def install(home: Checkout, environment: Path, here: Path) -> Path:
+def install(home: Checkout, environment: Path, here: Path, *, own: bool = False) -> Path:
     """The Python of an environment with the packages of a checkout's lock. Raises LoopError.
 
-    Nothing is installed from where its pyproject.toml names nothing.
+    Nothing is installed from where its pyproject.toml names nothing. With `own` no file of it has a second
+    name in uv's cache or in a person's .venv, by which it could be changed.
     """
     texts = [path.read_text("utf-8") for name in uv_lock.FILES if (path := home.path / name).is_file()]
     if len(texts) == len(uv_lock.FILES) and (found := uv_lock.strange(*texts)):
@@ -182,7 +183,8 @@ def install(home: Checkout, environment: Path, here: Path) -> Path:
         )
     sync = ("sync", "--locked", "--quiet", "--no-dev", "--no-install-project", "--python", sys.executable)
     try:
-        home.run("env", f"UV_PROJECT_ENVIRONMENT={environment}", uv(here), *sync)
+        mode = ("--link-mode", "copy") if own else ()
+        home.run("env", f"UV_PROJECT_ENVIRONMENT={environment}", uv(here), *sync, *mode)
     except LoopError as error:
         raise LoopError(
             f"the environment of {home.path} cannot be made: {error.found}",

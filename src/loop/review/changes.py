@@ -171,6 +171,8 @@ def sources(old: str | None, new: str | None) -> list[Change]:
     was, now = uv_lock.packages(old), uv_lock.packages(new)
     if not was:
         return []
+    if new and (why := uv_lock.unread(new)):
+        return [Change(name=str(ENVIRONMENT_LOCK), old=None, new=why)]
     known = uv_lock.origins([entry for entries in was.values() for entry in entries])
     found = []
     for name, entries in sorted(now.items()):

@@ -5,6 +5,7 @@ strangers nothing, is reported and passed over: whoever is on call must not wait
 """
 
 import os
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,16 +17,19 @@ import requests
 
 from loop.base.errors import LoopError, first_line
 from loop.base.files import digest
-from loop.deploy import deploy
+from loop.deploy import deploy, version_home
 from loop.production.state import Version
+from loop.repo import remote
 from loop.repo.commit import Commit
 from loop.repo.dvc_lock import outs
+from loop.repo.git import ask, has
 from loop.settings.paths import LINEAGE, MODEL, PIPELINE_LOCK, REFERENCE
 
 TIMEOUT = 5  # seconds, for each answer of a registry
 TIMEOUT_DVC = 15  # seconds, for DVC to start and look
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _HUB = "registry-1.docker.io"  # what images without a host mean
+_NOT_THERE = re.compile("not our ref|find remote ref")  # an origin that answers, in git's words
 _KINDS = ", ".join(
     f"application/vnd.{kind}+json"
     for kind in (
@@ -47,7 +51,7 @@ def check(version: Version) -> None:
         _check(version, version.image, lambda: _gone(str(version.image)), "an image that can be pulled", "")
     if not version.image or deploy.by_processes():
         run = "; or run it where its files are: on the host that serves"
-        expected = "its files in DVC's cache or remote, by hash"
+        expected = "its commit, and its files in DVC's cache or remote, by hash"
         what = f"what serves {version.commit[:12]}"
         _check(version, what, lambda: _within(TIMEOUT_DVC, lambda: _lacks(version)), expected, run)
 
@@ -110,14 +114,19 @@ def _lacks(version: Version) -> str:
     """What a server of the version would lack, or have with other bytes than its lock names; else nothing."""
     from dvc.repo import Repo
 
+    of = f"of {version.commit[:12]}"
+    if lacks := _of_commit(version.commit):
+        return lacks
     commit = Commit(version.commit)
     made = outs(commit.yaml(PIPELINE_LOCK))
-    of = f"of {version.commit[:12]}"
     if commit.file(LINEAGE) is None:
         return f"{LINEAGE} {of} is gone"
+    served = version_home.path_of(version, deploy.FOLDER)
     with Repo() as repo, TemporaryDirectory() as folder:
         for path in (MODEL, REFERENCE):
             md5 = made.get(str(path), "")
+            if (served / path).is_file() and digest(served / path) == md5:
+                continue  # this host has served it
             file = Path(repo.cache.local.oid_to_path(md5))
             where = f"in the cache, {file}"
             if not file.is_file():
@@ -127,6 +136,19 @@ def _lacks(version: Version) -> str:
             if digest(file, "md5") != md5 or (path == MODEL and digest(file, "sha256") != version.model):
                 return f"{path} {of} has other bytes {where}"
     return ""
+
+
+def _of_commit(commit: str) -> str:
+    """What of a commit this clone cannot read and origin has not; nothing where it is whole."""
+    if not has(commit):
+        try:
+            remote.fetch(commit)
+        except LoopError as error:
+            if remote.remote() and not _NOT_THERE.search(error.found):
+                raise
+            return f"commit {commit[:12]} is gone"
+    done = ask("archive", "--format=tar", "--output", os.devnull, commit)
+    return f"commit {commit[:12]} is damaged: {done.gist(200)}" if done.code else ""
 
 
 def _from_remote(repo: Any, md5: str, to: Path) -> bool:

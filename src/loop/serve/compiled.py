@@ -71,7 +71,7 @@ class _After:
         return np.asarray(self._trees(matrix)[:, 0])
 
 
-def build(pipeline: Any, sha256: str, *, threads: int = 1, folder: Path = native.FOLDER) -> Compiled:
+def build(pipeline: Any, sha256: str, *, threads: int = 1, folder: Path | None = None) -> Compiled:
     """The compiled Pipeline whose file has this hash. Raises CannotCompileError."""
     if not (isinstance(pipeline, Pipeline) and len(pipeline) == 2):
         raise CannotCompileError("it is not a Pipeline of two steps")
@@ -95,7 +95,9 @@ def categories(pipeline: Any) -> dict[str, frozenset[Any]]:
     }
 
 
-def _trees(estimator: Any, sha256: str, threads: int, folder: Path) -> tuple[Callable[[Array], Array], str]:
+def _trees(
+    estimator: Any, sha256: str, threads: int, folder: Path | None
+) -> tuple[Callable[[Array], Array], str]:
     import treelite
     from treelite import gtil
 

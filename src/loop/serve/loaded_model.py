@@ -18,7 +18,7 @@ from loop.data.columns import Array, Columns
 from loop.model import lineage, model_file
 from loop.model import reference_rows as reference
 from loop.model.reference_rows import Reference
-from loop.serve import compiled, native
+from loop.serve import compiled
 from loop.settings.paths import CARD_JSON, LINEAGE, MODEL, REFERENCE
 from problem import model as problem_model
 
@@ -59,7 +59,7 @@ class Model:
         return columns if isinstance(self.pipeline, compiled.Compiled) else arrays.to_frame(columns)
 
 
-def load(*, threads: int = 1, folder: Path = native.FOLDER) -> Model:
+def load(*, threads: int = 1, folder: Path | None = None) -> Model:
     """The model of this checkout or image, as fast as it can be shown to be right.
 
     `threads` share a batch; 0 takes every core.
@@ -69,7 +69,9 @@ def load(*, threads: int = 1, folder: Path = native.FOLDER) -> Model:
     return prepare(pipeline, sha256, reference.read(REFERENCE), threads=threads, folder=folder)
 
 
-def prepare(pipeline: Any, sha256: str, rows: Reference, *, threads: int = 1, folder: Path) -> Model:
+def prepare(
+    pipeline: Any, sha256: str, rows: Reference, *, threads: int = 1, folder: Path | None = None
+) -> Model:
     """A fitted Pipeline as a model to serve; libraries are kept in `folder`. Raises LoopError."""
     known = compiled.categories(pipeline)
     plain = Model(pipeline, "scikit-learn", sha256[:12], _names(pipeline), known, rows)

@@ -1,8 +1,9 @@
 """Trees as machine code: written as C by tl2cgen, built once by this machine's C compiler, kept.
 
-A library is named by the hashes of the model that it is of, of what built it, and of itself: one that was
-changed is built again, and nothing of it runs. What it computes is compared with the Pipeline before it
-answers anything.
+It runs as it is loaded, so none is believed that others could have brought: libraries are kept outside of
+every checkout, where this user alone writes. Each is named by the hashes of the model that it is of, of what
+built it, and of itself: one that was changed is built again, and nothing of it runs. What it computes is
+compared with the Pipeline before it answers anything.
 """
 
 import ctypes
@@ -12,11 +13,12 @@ import logging
 import os
 import platform
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,40 +29,60 @@ from loop.base.files import digest, replacing
 from loop.base.template import fill
 from loop.data.columns import Array
 
-FOLDER = Path("models/compiled")
+KEPT = 20  # libraries that stay
 SHARE = 4096  # rows of a thread, at least
 LOG = logging.getLogger(__name__)
 
 
-def library(trees: Any, sha256: str, folder: Path = FOLDER) -> Path | None:
+def library(trees: Any, sha256: str, folder: Path | None = None) -> Path | None:
     """The library of these trees (a Treelite model), built if need be; None where it cannot be."""
     suffix = {"darwin": "dylib", "win32": "dll"}.get(sys.platform, "so")
     rows = fill("loop.serve", "rows.c.j2", width=trees.num_feature)
     made_by = f"{rows} {version('tl2cgen')} {platform.machine()} {sys.platform}"
-    name = f"{sha256[:16]}-{hashlib.sha256(made_by.encode()).hexdigest()[:8]}"
-    found = [path for path in folder.glob(f"{name}-*.{suffix}") if path.is_file()]
-    for path in found:
-        if path.stem.endswith(f"-{digest(path, 'sha256')}"):
-            return path
-        LOG.warning("%s was changed since it was built: the trees are compiled again", path)
-    compiler = next((name for name in ("gcc", "clang") if shutil.which(name)), None)
-    if compiler is None:
-        LOG.warning("no C compiler here: the trees run by Treelite's interpreter, at half the speed or less")
-        return None
+    name = hashlib.sha256(f"{sha256} {made_by}".encode()).hexdigest()[:32]
     try:
+        folder = folder or _folder()
+        found = [path for path in folder.glob(f"{name}-*.{suffix}") if path.is_file()]
+        for path in found:
+            if path.stem.endswith(f"-{digest(path, 'sha256')}"):
+                return path
+            LOG.warning("%s was changed since it was built: the trees are compiled again", path)
+        compiler = next((name for name in ("gcc", "clang") if shutil.which(name)), None)
+        if compiler is None:
+            LOG.warning(
+                "no C compiler here: the trees run by Treelite's interpreter, at half the speed or less"
+            )
+            return None
         with tempfile.TemporaryDirectory() as made_in:
             made = _build(trees, rows, compiler, Path(made_in))
             path = folder / f"{name}-{digest(made, 'sha256')}.{suffix}"
             with replacing(path) as draft:
                 shutil.copyfile(made, draft)
     except (OSError, RuntimeError) as error:
-        LOG.warning(
-            "the trees cannot be compiled by %s (%s): Treelite's interpreter runs them", compiler, error
-        )
+        LOG.warning("the trees cannot be compiled (%s): Treelite's interpreter runs them", error)
         return None
-    for changed in set(found) - {path}:
-        changed.unlink(missing_ok=True)
+    _prune(folder, suffix, set(found) - {path})
     return path
+
+
+def _prune(folder: Path, suffix: str, changed: set[Path]) -> None:
+    """Remove libraries that were changed, and all but the newest."""
+    with suppress(OSError):  # another process is as far
+        there = sorted(folder.glob(f"*.{suffix}"), key=lambda path: path.stat().st_mtime)
+        for path in changed.union(there[:-KEPT]):
+            path.unlink(missing_ok=True)
+
+
+def _folder() -> Path:
+    """Where libraries are kept. Raises OSError for a folder that others may write, too."""
+    if given := os.environ.get("LOOP_COMPILED"):
+        return Path(given)
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "loop/compiled"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = os.lstat(folder)
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
+        raise PermissionError(f"{folder} is not this user's alone: `chmod go-w` it, or remove it")
+    return folder
 
 
 def _build(trees: Any, rows: str, compiler: str, folder: Path) -> Path:

@@ -132,7 +132,7 @@ class Features:
             values: list[float] = []
             ages: list[float] = []
             for at, view in enumerate(self._read):
-                known_at, *given = view.record.unpack(kept[at * rows + row] or view.blank)
+                known_at, *given = view.record.unpack(_or(kept[at * rows + row], view.blank))
                 age = decided - known_at
                 state = MISSING if known_at == NEVER or age < 0 else STALE if age > view.ttl else FRESH
                 states.append(state)
@@ -148,7 +148,7 @@ class Features:
         numbers = np.empty((rows, self._width))
         for at, (view, first, last) in enumerate(self._places):
             blank = view.blank
-            records = [found or blank for found in kept[at * rows : (at + 1) * rows]]
+            records = [_or(found, blank) for found in kept[at * rows : (at + 1) * rows]]
             if set(map(len, records)) != {len(blank)}:  # two of them might make up for each other
                 raise ValueError("rows of another length")
             packed = b"".join(records)
@@ -189,6 +189,11 @@ class Features:
     def _failed(self, error: Exception) -> None:
         self._rest_until = time.monotonic() + REST
         LOG.warning("online features cannot be read, and are served as missing: %s", error)
+
+
+def _or(found: bytes | None, blank: bytes) -> bytes:
+    """A row, or that of none; one that is empty is a bad one."""
+    return blank if found is None else found
 
 
 def row(view: View, entity: Iterable[Any], known_at: int, values: Sequence[float]) -> tuple[str, bytes]:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from loop.serve.server import Server
 
 STARTER = "LOOP_STARTER"  # the process of `loop serve`, which gives up where a worker cannot start
+SUPERVISOR = "LOOP_SUPERVISOR"  # BentoML's own process, as it names itself to the workers that it starts
+WORKER = "_bentoml_impl.worker.service"  # what a worker runs
 ENDING = 20.0  # seconds in which a process may end by itself
 RUNNING: list["Server"] = []  # one per process, from start to stop
 
@@ -34,7 +36,10 @@ def running() -> "Server | None":
 
 
 def end_with(parent: int, every: float = 0.5) -> None:
-    """End this process when its parent has ended, by whatever: else it would answer on, and hold the port."""
+    """End this process when its parent has ended, by whatever: else it would answer on, and hold the port.
+
+    The parent that it was started by, as it was told: one that is gone by now has another in its place.
+    """
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -46,8 +51,19 @@ def end_with(parent: int, every: float = 0.5) -> None:
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
-if os.environ.get(STARTER) == str(os.getppid()):
-    end_with(os.getppid())  # BentoML's own process, with `loop serve`
+def _is_worker() -> bool:
+    return getattr(getattr(sys.modules["__main__"], "__spec__", None), "name", "") == WORKER
+
+
+def parent() -> int:
+    """The process with which one that answers must end: of a worker the one that named itself to it."""
+    return int(os.environ[SUPERVISOR]) if _is_worker() else os.getppid()
+
+
+if not _is_worker():
+    os.environ[SUPERVISOR] = str(os.getpid())
+    if starter := os.environ.get(STARTER):
+        end_with(int(starter))
 
 
 class Fronted(bentoml.Service):  # type: ignore[misc]
@@ -55,7 +71,7 @@ class Fronted(bentoml.Service):  # type: ignore[misc]
 
     def to_asgi(self, is_main: bool = True) -> "Front":
         """The application that a worker runs."""
-        end_with(os.getppid())  # a worker, with BentoML's own process
+        end_with(parent())
 
         import uvicorn
         from uvicorn.config import HTTP_PROTOCOLS

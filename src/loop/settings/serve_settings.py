@@ -5,6 +5,7 @@ LOOP_PREDICTIONS     the folder of the prediction log
 LOOP_ROLE            champion, challenger or shadow: what the log says of each prediction
 LOOP_TOKEN_FILE      a file with the bearer token that callers must send (or LOOP_TOKEN, the token itself)
 LOOP_PERSONAL_KEY_FILE   a file with the key that hashes personal columns (or LOOP_PERSONAL_KEY)
+LOOP_COMPILED        the folder of trees as machine code, in an image that brings them; else this user's cache
 LOOP_COMMIT          the commit that is served; git is asked where it is not set
 LOOP_RESTARTED       set where a container that ends is started again: see loop.serve.container
 LOOP_PREFIX          the path at which a proxy that keeps it in requests mounts the server: /models/late
