@@ -101,7 +101,7 @@ def _faults(court: Court) -> Iterator[_Fault]:
     yield _Fault("shuffled labels", primary, faults.shuffled)
     yield _Fault("a slow model", ("latency",), faults.slow)
     yield _Fault("a huge model", ("size",), faults.huge)
-    if policy.fairness and metrics.SUBGROUPS:
+    if policy.fairness and metrics.SUBGROUPS and faults.largest_compared(court):
         yield _Fault("a group that is served worse", ("fairness",), faults.unfair)
     if metrics.SLICES:
         yield _Fault("one slice is wrong", ("slices",), faults.bad_slice)
