@@ -65,9 +65,10 @@ def main(
             "commit or stash them, or say --force",
         )
     home = _template(template)
-    if place and _names_persons(found):
+    if place and (persons := _persons(found)):
         print(
-            f"note: {place} names persons, so DVC keeps it, not git: `loop forget` can reach it there. "
+            f"note: {place} may name persons ({', '.join(persons)}), so DVC keeps it, not git: "
+            "`loop forget` can reach it there. "
             "Others get it from a DVC remote: `dvc remote add`, then `dvc push`"
         )
     elif place and Path(data).is_file() and Path(data).stat().st_size > LARGE:
@@ -111,8 +112,9 @@ def _template(given: str | None) -> str | None:
     return origin if origin and hidden(origin) == origin else None
 
 
-def _names_persons(found: Guess) -> bool:
-    return any(one.personal for one in found.columns.values())
+def _persons(found: Guess) -> list[str]:
+    """Columns that look as if they name persons."""
+    return [name for name, one in found.columns.items() if one.personal]
 
 
 def _keep_out_of_git(place: Path) -> None:
@@ -145,7 +147,7 @@ def _write(
         written = [name for name in texts if name.endswith(".py")]
         program.run([ruff, "check", "--quiet", "--fix", "--select", "I", *written], seconds=60)
         program.run([ruff, "format", "--quiet", *written], seconds=60)
-    if place and _names_persons(found):
+    if place and _persons(found):
         _keep_out_of_git(place)
     git("add", "--all")
     try:
