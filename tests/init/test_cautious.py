@@ -130,3 +130,12 @@ def test_a_label_that_goes_on_rising_is_said_and_a_model_must_beat_its_newest_va
     )
     found = guess(data_file.read(tmp_path / "some.csv"), Options(label="y"))
     assert any("y: it rises as time goes on (rank correlation +1.00)" in one for one in found.suspected)
+
+
+def test_rows_without_a_time_are_resampled_by_their_group_else_one_by_one_and_never_by_a_day(tmp_path):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=900).round(3)
+    patient = np.repeat(np.arange(90), 10)
+    numbers = numbers_of(tmp_path, x=x, y=x + rng.normal(size=900), patient_id=patient)
+    assert numbers.cluster == "patient_id"
+    assert numbers_of(tmp_path, x=x, y=x + rng.normal(size=900)).cluster == "part"

@@ -331,7 +331,7 @@ def test_a_time_that_some_rows_lack_is_said():
 
 def test_what_hardly_comes_twice_and_numbers_that_only_name_are_left_out():
     titles, ids = [f"film {row % 300}" for row in range(400)], RNG.integers(7000, 7100, 400)
-    found = guess(data(target=NOISE, title=titles, customer_id=ids, rooms=ids), Options())
+    found = guess(data(target=NOISE, title=titles, customer_id=ids, rooms=ids), Options(group="none"))
     assert found.left_out == {
         "title": "hardly a value comes twice",
         "customer_id": "an id: a number that is only a name",
@@ -373,3 +373,28 @@ def test_what_names_say_of_columns_is_suspected(columns, words):
     time = "year" if "year" in columns else None
     found = guess(data(died=YES, **columns), Options(label="died", time=time))
     assert any(one.startswith(words) for one in found.suspected), found.suspected
+
+
+PATIENTS = np.repeat(np.arange(80), 5) + 7000
+
+
+def test_an_id_that_comes_again_is_a_group_that_is_held_out_whole_and_no_input():
+    found = guess(data(target=NOISE, patient_id=PATIENTS), Options())
+    assert (found.group, found.inputs) == ("patient_id", ("x",))
+    assert found.sent == ("row", "patient_id", "x")
+    alone = guess(data(target=NOISE, patient_id=PATIENTS), Options(group="none"))
+    assert (alone.group, alone.sent) == (None, ("row", "x"))
+    wards = data(target=NOISE, ward=[f"w{one}" for one in PATIENTS])
+    assert guess(wards, Options()).group is None
+    assert guess(wards, Options(group="ward")).group == "ward"
+    with pytest.raises(UsageError, match="--group x"):
+        guess(wards, Options(group="x"))
+
+
+def test_in_a_table_by_year_what_comes_once_a_year_is_the_group_and_still_an_input():
+    years = np.tile(np.arange(1990, 2010), 20)
+    countries = [f"land {place}" for place in np.repeat(np.arange(20), 20)]
+    table = data(target=NOISE, year=years, country=countries)
+    found = guess(table, Options(time="year"))
+    assert (found.group, "country" in found.inputs) == ("country", True)
+    assert guess(data(target=NOISE, year=years, country=countries[::-1]), Options(time="none")).group is None

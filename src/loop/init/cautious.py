@@ -71,11 +71,14 @@ def numbers(found: Guess) -> Numbers:
     as_of = max(until, known[label.notna()].max().ceil("D")) + DAY
     holdout, train = label[decided >= split].dropna(), label[known <= split].dropna()
     if train.nunique() < 2 or len(train) < TRAIN_MIN or len(holdout) < HOLDOUT_MIN:
+        known_by = f" whose label was known by {split:%Y-%m-%d}" if found.time else ""
         raise LoopError(
-            f"{found.data.path}: {len(train):,} rows whose label was known by {split:%Y-%m-%d} train, of "
-            f"{train.nunique()} different labels; {len(holdout):,} later ones judge",
+            f"{found.data.path}: {len(train):,} rows{known_by} train, of {train.nunique()} different labels; "
+            f"{len(holdout):,} {'later' if found.time else 'other'} ones judge",
             f"two different labels or more and {TRAIN_MIN} rows to learn from, {HOLDOUT_MIN} to judge by",
-            "take more rows; say with --label-after how soon labels are known; or say --time none",
+            "take more rows; say with --label-after how soon labels are known; or say --time none"
+            if found.time
+            else "take more rows",
         )
     per_day = (
         decided.dt.floor("D")
@@ -84,7 +87,11 @@ def numbers(found: Guess) -> Numbers:
     )
     dense = found.time is not None and bool((per_day > 0).mean() > 0.95) and len(per_day) > 1
     least = int(per_day.quantile(0.02) // 2) if dense else 0
-    cluster, clusters = _cluster(decided[decided >= split], {*found.inputs, *found.key})
+    cluster, clusters = "part", min(100, int((decided >= split).sum()))
+    if found.time:  # a day of rows without one is a draw
+        cluster, clusters = _cluster(decided[decided >= split], set(found.sent))
+    if found.group:
+        cluster, clusters = found.group, found.columns[found.group].values[decided >= split].nunique()
     loss, spread = _guessing(found, train)
     naive = _naive(found, train, holdout, decided)
     span = max(1, (until - since).days)
@@ -138,6 +145,8 @@ def decided_at(found: Guess) -> pd.Series:
         keys = pd.DataFrame({"row": np.arange(len(found.data.frame))})
     else:
         keys = pd.DataFrame({name: found.columns[name].values for name in found.key})
+    if found.group:
+        keys = pd.DataFrame({found.group: found.columns[found.group].values})
     return spread(keys)
 
 

@@ -117,22 +117,32 @@ def _useless(one: Column, time: Column | None) -> str:
     """Why a model cannot use a column, or must not; nothing where it can."""
     if one.distinct < 2 and not one.missing:
         return "always the same"
-    if one.name == ROW:
-        return "the number of the row"
     if one.personal:
         return "it looks personal: what is not needed is not kept"
     if one.kind == "instant":
-        known = one.values.dropna()
-        if time is None or known.empty or not (known > time.values[known.index]).all():
-            return "another time: a model would need what it is relative to"
-        return f"it comes after {time.name}: --known {one.name}, if the label was known by then"
+        return _other_time(one, time)
+    return _names_rows(one)
+
+
+def _other_time(one: Column, time: Column | None) -> str:
+    known = one.values.dropna()
+    if time is None or known.empty or not (known > time.values[known.index]).all():
+        return "another time: a model would need what it is relative to"
+    return f"it comes after {time.name}: --known {one.name}, if the label was known by then"
+
+
+def _names_rows(one: Column) -> str:
+    """Why a text or a number is only a name, of a row or of what several rows are of."""
+    if one.name == ROW:
+        return "the number of the row"
+    if one.prose:
+        return "free text"
+    each = one.distinct == len(one.values) > FEW_ROWS
+    counted = one.kind == "whole" and (column_kinds.named_id(one) or column_kinds.counts(one))
+    if each and (one.kind == "text" or counted):
+        return "another value in each row: it names the row"
     if one.kind == "whole" and column_kinds.named_of_many(one) and one.distinct > column_kinds.FEW:
         return "an id: a number that is only a name"
-    each = one.distinct == len(one.values) > FEW_ROWS
-    named = one.kind == "whole" and (column_kinds.named_id(one) or column_kinds.counts(one))
-    names = each and (one.kind == "text" or named)
-    if one.prose or names:
-        return "free text" if one.prose else "another value in each row: it names the row"
     seldom = one.kind == "text" and one.distinct > max(FEW_ROWS, SELDOM * one.values.notna().sum())
     return "hardly a value comes twice" if seldom else ""
 

@@ -87,11 +87,7 @@ def readme(found: Guess, called: Names) -> str:
 
 def _source(found: Guess, place: Path | None) -> dict[str, Any]:
     kinds: dict[str, str] = {"row": "whole"} if found.row else {}
-    kinds |= {
-        name: found.columns[name].kind
-        for name in (*found.key, *found.inputs)
-        if name != "row" or not found.row
-    }
+    kinds |= {name: found.columns[name].kind for name in found.sent if name != "row" or not found.row}
     if found.time:
         kinds["decided_at"] = "instant"
     if found.known:
@@ -125,6 +121,7 @@ def _source(found: Guess, place: Path | None) -> dict[str, Any]:
         "kinds": kinds,
         "dialect": {name: value for name, value in dialect.items() if value},
         "key": list(found.key),
+        "group": [found.group] if found.group and not found.time else None,
         "after": str(found.after) if seconds > 1 and not found.known else None,
         "known_in_words": f"at `{found.known}`" if found.known else f"{_long(found.after)} later",
         "positive": found.positive,
@@ -145,9 +142,10 @@ def _schema(found: Guess, n: Numbers) -> dict[str, Any]:
         if found.row
         else {}
     )
-    for name in (*found.key, *found.inputs):
+    for name in found.sent:
         if name not in request:
-            request[name] = _contract(found.columns[name], name in found.key)
+            only_names = name in found.key or (name == found.group and name not in found.inputs)
+            request[name] = _contract(found.columns[name], only_names)
     return {
         "request": request,
         "example": _example(found),
@@ -172,7 +170,7 @@ def _contract(one: Column, of_key: bool) -> str:
 def _example(found: Guess) -> dict[str, str]:
     last = int(decided_at(found).argmax())
     values: dict[str, Any] = {"row": len(found.data.frame)} if found.row else {}
-    for name in (*found.key, *found.inputs):
+    for name in found.sent:
         if name not in values:
             values[name] = _plain(found.columns[name].values.iloc[last])
             if _personal(found, name):
@@ -380,7 +378,10 @@ def _params(found: Guess, n: Numbers, called: Names) -> dict[str, Any]:
         "as_of": f"{n.as_of:{ISO}}",
         "decided_from": f"{n.since - pd.Timedelta(days=366):{ISO}}",
         "rows_min": max(cautious.HOLDOUT_MIN, min(1000, n.holdout_rows // 2)),
-        "cluster_reason": reasons[n.cluster],
+        "cluster_reason": reasons.get(
+            n.cluster, f"rows of one {n.cluster} resemble each other: it is resampled"
+        ),
+        "group": found.group,
         "slice_rows_min": max(20, min(100, n.holdout_rows // 20)),
         "holdout_rows_min": max(cautious.HOLDOUT_MIN, n.holdout_rows // 2),
         "slice_margin": two(5 * n.margin),

@@ -44,7 +44,7 @@ def time(
         named = [one for one in found.values() if one.name in TIMES and one is not label and since_1970(one)]
         times = [made for one in named if (made := _numbered(one, data.frame[one.name], options))]
     if not times:
-        reason = "no column holds a time in each row: rows are held out by the hash of their key"
+        reason = "no column holds a time in each row: rows are held out by a hash"
         said.append(Said("time: none", reason, "likely", "--time"))
         return None
     rank = {name: at for at, name in enumerate(TIMES)}
