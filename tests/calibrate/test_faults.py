@@ -21,3 +21,11 @@ def test_a_group_is_served_worse_only_where_two_of_its_cut_have_rows_enough(monk
     court.policy.fairness.rows_min = 23
     monkeypatch.setattr(faults.metrics, "SUBGROUPS", {"sex": groups.column("sex")})
     assert faults.largest_compared(court) == ("sex", "m")
+
+
+def test_the_slice_that_is_spoilt_is_the_largest_that_is_no_half(monkeypatch):
+    monkeypatch.setattr(
+        faults.metrics, "SLICES", {"isle": groups.column("isle"), "sex": groups.column("sex")}
+    )
+    rows = pd.DataFrame({"isle": ["far"] * 34 + ["near"] * 26 + ["lost"] * 9, "sex": ["m"] * 50 + ["f"] * 19})
+    assert faults.slice_rows(SimpleNamespace(champion=SimpleNamespace(holdout=rows))) == 34

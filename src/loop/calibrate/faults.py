@@ -108,7 +108,7 @@ def largest_compared(court: Court) -> tuple[str, str] | None:
 
 def bad_slice(court: Court, honest: Any) -> Made:
     """One that says the contrary in the largest slice that is no half of all rows."""
-    cut, name = _largest(metrics.SLICES, court.champion.holdout)
+    cut, name, _ = _largest(court.champion.holdout)
     wrong = contrary(_label(court.champion.train), court.policy.golden.limit)
 
     def change(score: Array, examples: pd.DataFrame) -> Array:
@@ -176,13 +176,20 @@ def _slope(values: pd.Series, before: pd.Series, after: pd.Series) -> Array:
     return np.asarray(moved * far.fillna(0.0).to_numpy(np.float64))
 
 
-def _largest(ways: Any, examples: pd.DataFrame) -> tuple[str, str]:
-    """The part with the most rows that is no half of all; else the largest."""
-    cuts = groups.cut(ways, examples).items()
-    return _largest_of({cut: values.value_counts() for cut, values in cuts}, len(examples))
+def slice_rows(court: Court) -> int:
+    """How many rows the slice has that `bad_slice` spoils."""
+    return _largest(court.champion.holdout)[2]
+
+
+def _largest(examples: pd.DataFrame) -> tuple[str, str, int]:
+    """The slice with the most rows that is no half of all, else the largest; and its rows."""
+    cuts = {cut: values.value_counts() for cut, values in groups.cut(metrics.SLICES, examples).items()}
+    cut, name = _largest_of(cuts, len(examples))
+    return cut, name, int(cuts[cut].rename(str)[name])
 
 
 def _largest_of(cuts: Mapping[str, pd.Series], rows: int) -> tuple[str, str]:
+    """The part with the most rows that is no half of all; else the largest."""
     counts = {(cut, str(name)): int(count) for cut, of in cuts.items() for name, count in of.items()}
     small = {key: count for key, count in counts.items() if 2 * count <= rows} or counts
     return max(small, key=lambda key: small[key])
