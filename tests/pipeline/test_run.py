@@ -25,6 +25,13 @@ def test_it_ends_with_what_was_trained_how_good_it_is_and_where_to_look(finished
         assert f"{metric['value']:.4f}" in output
 
 
+def test_a_large_figure_stands_apart_from_its_name():
+    card = json.loads(Path("models/card.json").read_text())
+    for metric in card["metrics"].values():
+        metric |= {"title": "root mean squared error", "value": 123456.7}
+    assert "error 123456.7000" in summary(card)
+
+
 def test_a_second_run_runs_nothing_again(finished):
     assert "Running stage" not in finished.run("loop", "run").stdout
 
