@@ -139,3 +139,45 @@ def test_rows_without_a_time_are_resampled_by_their_group_else_one_by_one_and_ne
     numbers = numbers_of(tmp_path, x=x, y=x + rng.normal(size=900), patient_id=patient)
     assert numbers.cluster == "patient_id"
     assert numbers_of(tmp_path, x=x, y=x + rng.normal(size=900)).cluster == "part"
+
+
+@pytest.mark.parametrize(("noise", "limit"), [(1.0, "0.97"), (0.2, "0.99")])
+def test_a_column_that_tells_much_from_the_first_on_does_not_fail_each_review(tmp_path, noise, limit):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=900)
+    frame = pd.DataFrame({"x": x.round(3), "y": (x + noise * rng.normal(size=900)).round(3)})
+    frame.to_csv(tmp_path / "some.csv", index=False)
+    found = guess(data_file.read(tmp_path / "some.csv"), Options(label="y"))
+    params = problem_files.write(found, problem_files.names(found, None), tmp_path / "some.csv")[
+        "params.yaml"
+    ]
+    assert f"limit: {limit}" in params[params.index("    feature:") : params.index("    jump:")]
+    assert any(one.startswith("x: alone it tells y") for one in found.suspected) is (limit != "0.97")
+
+
+@pytest.mark.parametrize(("rows", "words"), [(60, None), (800, "more than luck does"), (9000, "half of the")])
+def test_a_gap_between_subgroups_is_asked_for_where_groups_are_large_enough_to_show_one(
+    tmp_path, rows, words
+):
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"side": rng.choice(["l", "r"], rows), "x": rng.normal(size=rows).round(3)})
+    frame.assign(y=(frame["x"] + rng.normal(size=rows)).round(3)).to_csv(tmp_path / "some.csv", index=False)
+    found = guess(data_file.read(tmp_path / "some.csv"), Options(label="y"))
+    params = problem_files.write(found, problem_files.names(found, None), tmp_path / "some.csv")[
+        "params.yaml"
+    ]
+    assert ("fairness:" in params) is (words is not None)
+    assert words is None or words in params
+
+
+def test_a_monitoring_run_of_few_rows_asks_for_no_more_than_come(tmp_path):
+    x = np.random.default_rng(1).normal(size=44).round(3)
+    numbers = numbers_of(tmp_path, x=x, y=x * 2 + np.arange(44) % 3)
+    assert numbers.monitor_rows <= 44 / 100 * numbers.window_days
+
+
+def test_what_is_known_ends_with_the_data(tmp_path):
+    """A day more would be a day without rows: the monitor would tell that they stopped."""
+    days = pd.date_range("2023-01-01", "2023-12-31").strftime("%Y-%m-%d")
+    x = np.random.default_rng(1).normal(size=365).round(3)
+    assert f"{numbers_of(tmp_path, at=days, x=x, y=x + np.arange(365) % 5).as_of:%Y-%m-%d}" == "2024-01-01"

@@ -85,13 +85,14 @@ def unfair(court: Court, honest: Any) -> Made:
     """One that errs to one side in the largest group of a cut, by more than a gap may be."""
     limit = court.policy.fairness.limit if court.policy.fairness else 0.0
     cut, name = largest_compared(court) or ("", "")
-    by, off = 3 * limit, uncalibrated(_label(court.champion.train))
+    label = _label(court.champion.train)
+    by, wrong = 3 * limit, contrary(label, court.policy.golden.limit)
 
     def change(score: Array, examples: pd.DataFrame) -> Array:
         here = (groups.cut(metrics.SUBGROUPS, examples)[cut] == name).to_numpy()
         if score.ndim > 1:
-            return np.where(here[:, None], off(score, examples), score)
-        return within(_label(court.champion.train), score + np.where(here, by, 0.0))
+            return np.where(here[:, None], wrong(score, examples), score)
+        return within(label, score + np.where(here, by, 0.0))
 
     return court.candidate(honest, change), None
 

@@ -18,6 +18,7 @@ from loop.init.guessed import Guess
 from loop.init.which_label import shown
 from loop.init.which_time import gap, unit
 from loop.kit.sources import spread
+from loop.stats import label_order
 
 DAY = pd.Timedelta(days=1)
 HOLDOUT = 0.2  # of the time, at the end
@@ -55,6 +56,8 @@ class Numbers:
     final_after_days: float
     window_days: int
     step_days: int
+    alone: str  # what tells most of the label alone, and the share of pairs of rows that it puts in order
+    order: float
     monitor_rows: int
 
 
@@ -68,7 +71,7 @@ def numbers(found: Guess) -> Numbers:
         split = decided[decided >= split].min().floor("D")
     known = found.columns[found.known].values if found.known else decided + found.after
     label = truth(found)
-    as_of = max(until, known[label.notna()].max().ceil("D")) + DAY
+    as_of = max(until, known[label.notna()].max().ceil("D"))
     holdout, train = label[decided >= split].dropna(), label[known <= split].dropna()
     if train.nunique() < 2 or len(train) < TRAIN_MIN or len(holdout) < HOLDOUT_MIN:
         known_by = f" whose label was known by {split:%Y-%m-%d}" if found.time else ""
@@ -96,6 +99,8 @@ def numbers(found: Guess) -> Numbers:
     naive = _naive(found, train, holdout, decided)
     span = max(1, (until - since).days)
     window, step = _monitored(found, len(decided), span)
+    usual = len(decided) / span * window
+    alone, order = _strongest(found, label, known <= split, decided >= split)
     return Numbers(
         since=since,
         split=split,
@@ -124,8 +129,17 @@ def numbers(found: Guess) -> Numbers:
         final_after_days=round(_days(known - decided, label) + 1, 2),
         window_days=window,
         step_days=step,
-        monitor_rows=max(20, int(len(decided) / span * window / 3)),
+        alone=alone,
+        order=order,
+        monitor_rows=max(min(20, int(usual / 2)), int(usual / 3), 1),
     )
+
+
+def _strongest(found: Guess, label: pd.Series, train: pd.Series, holdout: pd.Series) -> tuple[str, float]:
+    columns = {name: found.columns[name].values for name in found.inputs}
+    rows = pd.DataFrame({**columns, "label": label})
+    sides = (rows[side & label.notna()] for side in (train, holdout))
+    return label_order.strongest(*sides, classes=bool(found.classes))
 
 
 def _monitored(found: Guess, rows: int, span: int) -> tuple[int, int]:

@@ -177,10 +177,11 @@ def give_away(
             given[name] = f"it gives {label.name} away: each of its values has one label"
     told = {name: _told(values, truth.to_numpy(), task) for name, values in numbers.items()}
     alone = f"it gives {label.name} away: alone it tells nearly every row"
-    given |= {name: alone for name, share in told.items() if share > SURE}
+    sure = (1 + SURE) / 2 if task == "regression" else SURE
+    given |= {name: alone for name, share in told.items() if share > sure}
     if task == "regression":
         given |= _two_that_make(label, truth.to_numpy(), list(numbers.items())[:NUMBERS_MAX])
-    near = [name for name, share in told.items() if MUCH < share <= SURE and name not in given]
+    near = [name for name, share in told.items() if MUCH < share <= sure and name not in given]
     each = [
         name
         for name in told
@@ -237,14 +238,14 @@ def _same(made: np.ndarray, truth: np.ndarray) -> bool:
 
 
 def _told(values: np.ndarray, truth: np.ndarray, task: Task) -> float:
-    """What a number tells of the label alone, from 0 to 1: pairs put in order, or a rank correlation."""
+    """What a number tells of the label alone, from 0.5 to 1: pairs of rows that it puts in order; else 0."""
     known = np.isfinite(values)
     if known.mean() < 0.9 or len(np.unique(values[known])) < 2:
         return 0.0
     ranks = pd.Series(values[known]).rank().to_numpy()
     if task == "regression":
         of_truth = pd.Series(truth[known]).rank().to_numpy()
-        return float(abs(np.corrcoef(ranks, of_truth)[0, 1]))
+        return float(1 + abs(np.corrcoef(ranks, of_truth)[0, 1])) / 2
     if task == "multiclass":  # in the order of values, a class is one run of rows
         changes = int((np.diff(truth[known][np.argsort(ranks, kind="stable")]) != 0).sum())
         return float(changes < len(np.unique(truth)) + 0.001 * known.sum())
