@@ -181,3 +181,30 @@ def test_what_is_known_ends_with_the_data(tmp_path):
     days = pd.date_range("2023-01-01", "2023-12-31").strftime("%Y-%m-%d")
     x = np.random.default_rng(1).normal(size=365).round(3)
     assert f"{numbers_of(tmp_path, at=days, x=x, y=x + np.arange(365) % 5).as_of:%Y-%m-%d}" == "2024-01-01"
+
+
+def test_a_last_day_that_is_not_whole_is_no_day_without_rows(tmp_path):
+    at = pd.date_range("2024-03-01", periods=900, freq="3h").strftime("%Y-%m-%d %H:%M")
+    x = np.random.default_rng(1).normal(size=900).round(3)
+    numbers = numbers_of(tmp_path, at=at, x=x, y=x + np.arange(900) % 5)
+    assert f"{numbers.until:%m-%d %H:%M}" == "06-21 10:00"
+
+
+def test_days_until_the_last_label_came_are_allowed_to_be_without_rows(tmp_path):
+    days = pd.date_range("2023-01-01", "2023-12-31").repeat(4)
+    x = np.random.default_rng(1).normal(size=len(days)).round(3)
+    paid = days + pd.Timedelta(days=90)
+    frame = pd.DataFrame({"at": days, "paid": paid, "x": x, "y": x + np.arange(len(days)) % 5})
+    frame.to_csv(tmp_path / "some.csv", index=False)
+    found = guess(data_file.read(tmp_path / "some.csv"), Options(label="y", time="at", known="paid"))
+    assert cautious.numbers(found).short_days_max == 90
+
+
+def test_a_monitoring_run_asks_for_no_more_rows_than_the_newest_one_has_where_they_became_few(tmp_path):
+    often = pd.date_range("2020-01-01", "2022-12-31").repeat(2)
+    seldom = pd.date_range("2023-01-01", "2024-12-31", freq="14D")
+    days = often.append(seldom)
+    x = np.random.default_rng(1).normal(size=len(days)).round(3)
+    numbers = numbers_of(tmp_path, at=days, x=x, y=x + np.arange(len(days)) % 5)
+    newest = (days >= (numbers.as_of - pd.Timedelta(days=numbers.window_days)).tz_localize(None)).sum()
+    assert numbers.monitor_rows <= newest < 20
