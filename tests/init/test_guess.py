@@ -362,7 +362,7 @@ def test_codes_of_digits_may_be_numbers_and_that_they_are_classes_is_not_sure():
             "days: if it says how long it took until died, it is known only",
         ),
         ({"sample_weight": RNG.choice([0.5, 2.0], 400)}, "sample_weight: if it weighs rows, leave it out"),
-        ({"at": HOURS, "hour": HOURS.hour}, "hour: part of at, it seems"),
+        ({"at": HOURS, "hour": (HOURS.hour + 6) % 24}, "hour: part of at, it seems"),
         (
             {"year": HOURS.day + 1990, "quarter": HOURS.hour % 4},
             "quarter: with year it may say more finely when rows came",
@@ -398,3 +398,12 @@ def test_in_a_table_by_year_what_comes_once_a_year_is_the_group_and_still_an_inp
     found = guess(table, Options(time="year"))
     assert (found.group, "country" in found.inputs) == ("country", True)
     assert guess(data(target=NOISE, year=years, country=countries[::-1]), Options(time="none")).group is None
+
+
+def test_a_part_of_the_time_is_left_out_by_whatever_clock_it_is():
+    there = HOURS.tz_localize("UTC").tz_convert("America/New_York")
+    days = pd.date_range("2024-01-01", periods=400, freq="D")
+    found = guess(data(target=NOISE, at=HOURS, day=there.day, hour=there.hour), Options())
+    assert found.left_out == {"day": "the day of at, which says it too"}
+    assert "month" in guess(data(target=NOISE, at=days, month=days.month), Options()).left_out
+    assert "month" in guess(data(target=NOISE, at=days, month=RNG.integers(1, 13, 400)), Options()).inputs

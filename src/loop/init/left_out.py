@@ -22,6 +22,7 @@ OF_CLOCK = ("year", "quarter", "month", "week", "day", "weekday", "hour", "minut
 NUMBERS_MAX = 60  # of which pairs are summed, to see whether two of them are the label
 SAMPLE = 20_000
 TREND = 0.8  # rank correlation of label and time from which on rows to come are unlike those that train
+MOSTLY = 0.75  # days of two clocks that are hours apart are the same that often
 SURE, MUCH = 0.999, 0.97  # of what a column tells alone: it is the label; it may be
 
 
@@ -121,6 +122,8 @@ def _useless(one: Column, time: Column | None) -> str:
         return "it looks personal: what is not needed is not kept"
     if one.kind == "instant":
         return _other_time(one, time)
+    if time is not None and one is not time and _is_part_of(one, time):
+        return f"the {one.name} of {time.name}, which says it too"
     return _names_rows(one)
 
 
@@ -129,6 +132,14 @@ def _other_time(one: Column, time: Column | None) -> str:
     if time is None or known.empty or not (known > time.values[known.index]).all():
         return "another time: a model would need what it is relative to"
     return f"it comes after {time.name}: --known {one.name}, if the label was known by then"
+
+
+def _is_part_of(one: Column, time: Column) -> bool:
+    """Whether a number is the year, month or the like of the time, by whatever clock."""
+    if one.name not in ("year", "quarter", "month", "day", "hour") or one.kind != "whole":
+        return False
+    part = getattr(time.values.dt, one.name)
+    return bool((one.values == part).mean() > MOSTLY)
 
 
 def _names_rows(one: Column) -> str:
