@@ -208,3 +208,14 @@ def test_a_monitoring_run_asks_for_no_more_rows_than_the_newest_one_has_where_th
     numbers = numbers_of(tmp_path, at=days, x=x, y=x + np.arange(len(days)) % 5)
     newest = (days >= (numbers.as_of - pd.Timedelta(days=numbers.window_days)).tz_localize(None)).sum()
     assert numbers.monitor_rows <= newest < 20
+
+
+def test_what_two_columns_tell_together_is_said(tmp_path):
+    rng = np.random.default_rng(1)
+    one, two = rng.normal(size=(2, 900)).round(3)
+    y = (one + two + 0.2 * rng.normal(size=900)).round(3)
+    pd.DataFrame({"one": one, "two": two, "y": y}).to_csv(tmp_path / "some.csv", index=False)
+    found = guess(data_file.read(tmp_path / "some.csv"), Options(label="y"))
+    said = problem_files.tells_much(found, cautious.numbers(found))
+    assert said.startswith("one + two: alone it puts 99.")
+    assert not found.suspected
