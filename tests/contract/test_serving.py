@@ -108,7 +108,7 @@ def online_numbers(tables, decided_together, tmp_path_factory) -> np.ndarray:
 def test_online_features_equal_those_of_training_to_the_bit(decided_together, online_numbers):
     names = online.Features(None).names
     expected = decided_together[names].to_numpy(np.float64)
-    assert len(expected) >= min(ROWS, 50)
+    assert len(expected) >= 20
     assert np.array_equal(online_numbers, expected, equal_nan=True)
 
 
@@ -169,9 +169,11 @@ def test_mlflow_loads_the_model_with_what_travels_and_scores_as_pipeline_and_ser
 
 
 def test_one_row_scores_as_it_does_among_many(model, trained_on):
-    rows = columns.of_frame(features.known(trained_on.head(50)))
+    some = trained_on.head(50)
+    rows = columns.of_frame(features.known(some))
     alone = [
-        model.scores({name: values[at : at + 1] for name, values in rows.items()})[0] for at in range(50)
+        model.scores({name: values[at : at + 1] for name, values in rows.items()})[0]
+        for at in range(len(some))
     ]
     assert np.array_equal(alone, model.scores(rows))
 

@@ -130,3 +130,92 @@ def test_a_label_that_goes_on_rising_is_said_and_a_model_must_beat_its_newest_va
     )
     found = guess(data_file.read(tmp_path / "some.csv"), Options(label="y"))
     assert any("y: it rises as time goes on (rank correlation +1.00)" in one for one in found.suspected)
+
+
+def test_rows_without_a_time_are_resampled_by_their_group_else_one_by_one_and_never_by_a_day(tmp_path):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=900).round(3)
+    patient = np.repeat(np.arange(90), 10)
+    numbers = numbers_of(tmp_path, x=x, y=x + rng.normal(size=900), patient_id=patient)
+    assert numbers.cluster == "patient_id"
+    assert numbers_of(tmp_path, x=x, y=x + rng.normal(size=900)).cluster == "part"
+
+
+@pytest.mark.parametrize(("noise", "limit"), [(1.0, "0.97"), (0.2, "0.99")])
+def test_a_column_that_tells_much_from_the_first_on_does_not_fail_each_review(tmp_path, noise, limit):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=900)
+    frame = pd.DataFrame({"x": x.round(3), "y": (x + noise * rng.normal(size=900)).round(3)})
+    frame.to_csv(tmp_path / "some.csv", index=False)
+    found = guess(data_file.read(tmp_path / "some.csv"), Options(label="y"))
+    params = problem_files.write(found, problem_files.names(found, None), tmp_path / "some.csv")[
+        "params.yaml"
+    ]
+    assert f"limit: {limit}" in params[params.index("    feature:") : params.index("    jump:")]
+    assert any(one.startswith("x: alone it tells y") for one in found.suspected) is (limit != "0.97")
+
+
+@pytest.mark.parametrize(("rows", "words"), [(60, None), (800, "more than luck does"), (9000, "half of the")])
+def test_a_gap_between_subgroups_is_asked_for_where_groups_are_large_enough_to_show_one(
+    tmp_path, rows, words
+):
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"side": rng.choice(["l", "r"], rows), "x": rng.normal(size=rows).round(3)})
+    frame.assign(y=(frame["x"] + rng.normal(size=rows)).round(3)).to_csv(tmp_path / "some.csv", index=False)
+    found = guess(data_file.read(tmp_path / "some.csv"), Options(label="y"))
+    params = problem_files.write(found, problem_files.names(found, None), tmp_path / "some.csv")[
+        "params.yaml"
+    ]
+    assert ("fairness:" in params) is (words is not None)
+    assert words is None or words in params
+
+
+def test_a_monitoring_run_of_few_rows_asks_for_no_more_than_come(tmp_path):
+    x = np.random.default_rng(1).normal(size=44).round(3)
+    numbers = numbers_of(tmp_path, x=x, y=x * 2 + np.arange(44) % 3)
+    assert numbers.monitor_rows <= 44 / 100 * numbers.window_days
+
+
+def test_what_is_known_ends_with_the_data(tmp_path):
+    """A day more would be a day without rows: the monitor would tell that they stopped."""
+    days = pd.date_range("2023-01-01", "2023-12-31").strftime("%Y-%m-%d")
+    x = np.random.default_rng(1).normal(size=365).round(3)
+    assert f"{numbers_of(tmp_path, at=days, x=x, y=x + np.arange(365) % 5).as_of:%Y-%m-%d}" == "2024-01-01"
+
+
+def test_a_last_day_that_is_not_whole_is_no_day_without_rows(tmp_path):
+    at = pd.date_range("2024-03-01", periods=900, freq="3h").strftime("%Y-%m-%d %H:%M")
+    x = np.random.default_rng(1).normal(size=900).round(3)
+    numbers = numbers_of(tmp_path, at=at, x=x, y=x + np.arange(900) % 5)
+    assert f"{numbers.until:%m-%d %H:%M}" == "06-21 10:00"
+
+
+def test_days_until_the_last_label_came_are_allowed_to_be_without_rows(tmp_path):
+    days = pd.date_range("2023-01-01", "2023-12-31").repeat(4)
+    x = np.random.default_rng(1).normal(size=len(days)).round(3)
+    paid = days + pd.Timedelta(days=90)
+    frame = pd.DataFrame({"at": days, "paid": paid, "x": x, "y": x + np.arange(len(days)) % 5})
+    frame.to_csv(tmp_path / "some.csv", index=False)
+    found = guess(data_file.read(tmp_path / "some.csv"), Options(label="y", time="at", known="paid"))
+    assert cautious.numbers(found).short_days_max == 90
+
+
+def test_a_monitoring_run_asks_for_no_more_rows_than_the_newest_one_has_where_they_became_few(tmp_path):
+    often = pd.date_range("2020-01-01", "2022-12-31").repeat(2)
+    seldom = pd.date_range("2023-01-01", "2024-12-31", freq="14D")
+    days = often.append(seldom)
+    x = np.random.default_rng(1).normal(size=len(days)).round(3)
+    numbers = numbers_of(tmp_path, at=days, x=x, y=x + np.arange(len(days)) % 5)
+    newest = (days >= (numbers.as_of - pd.Timedelta(days=numbers.window_days)).tz_localize(None)).sum()
+    assert numbers.monitor_rows <= newest < 20
+
+
+def test_what_two_columns_tell_together_is_said(tmp_path):
+    rng = np.random.default_rng(1)
+    one, two = rng.normal(size=(2, 900)).round(3)
+    y = (one + two + 0.2 * rng.normal(size=900)).round(3)
+    pd.DataFrame({"one": one, "two": two, "y": y}).to_csv(tmp_path / "some.csv", index=False)
+    found = guess(data_file.read(tmp_path / "some.csv"), Options(label="y"))
+    said = problem_files.tells_much(found, cautious.numbers(found))
+    assert said.startswith("one + two: alone it puts 99.")
+    assert not found.suspected

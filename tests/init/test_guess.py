@@ -102,7 +102,13 @@ def test_rows_without_a_label_are_kept_and_said():
 def test_the_time_of_decision_is_the_earliest_of_the_times_and_later_ones_are_left_out():
     found = guess(data(target=NOISE, ordered=HOURS, shipped=HOURS + pd.Timedelta(days=2)), Options())
     assert found.time.name == "ordered"
-    assert "another time" in found.left_out["shipped"]
+    assert (
+        found.left_out["shipped"] == "it comes after ordered: --known shipped, if the label was known by then"
+    )
+    at = pd.Series(HOURS).mask(X < 0, HOURS - pd.Timedelta(days=9))
+    assert (
+        "another time" in guess(data(target=NOISE, at=HOURS, other=at), Options(time="at")).left_out["other"]
+    )
     assert found.after == pd.Timedelta(hours=1), "the rows come an hour apart"
     known = guess(
         data(target=NOISE, ordered=HOURS, shipped=HOURS + pd.Timedelta(days=2)), Options(known="shipped")
@@ -284,3 +290,120 @@ def test_classes_by_number_may_be_unknown_in_some_rows():
 def test_two_numbers_may_be_predicted_as_numbers():
     found = guess(data(target=np.where(X > 0, 1, 0), z=NOISE), Options(task="regression"))
     assert found.task == "regression"
+
+
+def test_of_a_day_and_an_instant_of_it_the_instant_is_the_time():
+    found = guess(data(target=NOISE, day=HOURS.strftime("%Y-%m-%d"), at=HOURS), Options())
+    assert (found.time.name, said(found, "time of")) == (
+        "at",
+        "time of decision: at: the earliest of the times; day is its day",
+    )
+
+
+@pytest.mark.parametrize(
+    ("freq", "words"),
+    [
+        ("min", "rows come less than two minutes apart"),
+        ("15min", "rows come about 15 minutes apart"),
+        ("h", "rows come an hour apart"),
+        ("3h", "rows come about 3 hours apart"),
+        ("D", "rows come a day apart"),
+        ("4D", "rows come about 4 days apart"),
+        ("MS", "rows come a month apart"),
+        ("YS", "rows come a year apart"),
+        ("5YS", "rows come about 5 years apart"),
+    ],
+)
+def test_how_far_rows_are_apart_is_said_as_it_is(freq, words):
+    times = pd.date_range("1950-01-01", periods=28, freq=freq).repeat(400 // 28 + 1)[:400]
+    assert words in said(
+        guess(data(target=NOISE, at=times), Options(label="target", time="at")), "label known"
+    )
+
+
+def test_a_time_that_some_rows_lack_is_said():
+    found = guess(data(target=NOISE, sold=pd.Series(HOURS.astype("str")).mask(X > 2)), Options())
+    assert "a time in each row" in said(found, "time: none")
+    assert (
+        f"sold: it holds times, and none in {(X > 2).sum()} rows: --time needs one in each" in found.suspected
+    )
+
+
+def test_what_hardly_comes_twice_and_numbers_that_only_name_are_left_out():
+    titles, ids = [f"film {row % 300}" for row in range(400)], RNG.integers(7000, 7100, 400)
+    found = guess(data(target=NOISE, title=titles, customer_id=ids, rooms=ids), Options(group="none"))
+    assert found.left_out == {
+        "title": "hardly a value comes twice",
+        "customer_id": "an id: a number that is only a name",
+    }
+
+
+def test_the_mean_of_two_columns_gives_the_label_away():
+    other = RNG.normal(size=400).round(3)
+    found = guess(data(score_=((NOISE + other) / 2), read=NOISE, maths=other), Options(label="score_"))
+    assert found.left_out["maths"] == "it gives score_ away: score_ = (read + maths) / 2"
+
+
+def test_codes_of_digits_may_be_numbers_and_that_they_are_classes_is_not_sure():
+    digits, words = RNG.choice(["0", "1", "2", "5"], 400), RNG.choice(["a", "b", "c"], 400)
+    sure = {
+        one.what: one.sure for one in guess(data(class_flares=digits), Options(label="class_flares")).guesses
+    }
+    assert sure["task: multiclass"] == "likely"
+    sure = {one.what: one.sure for one in guess(data(target=words), Options()).guesses}
+    assert sure["task: multiclass"] == "sure"
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        (
+            {"days": RNG.integers(3, 900, 400)},
+            "days: if it says how long it took until died, it is known only",
+        ),
+        ({"sample_weight": RNG.choice([0.5, 2.0], 400)}, "sample_weight: if it weighs rows, leave it out"),
+        ({"at": HOURS, "hour": (HOURS.hour + 6) % 24}, "hour: part of at, it seems"),
+        (
+            {"year": HOURS.day + 1990, "quarter": HOURS.hour % 4},
+            "quarter: with year it may say more finely when rows came",
+        ),
+    ],
+)
+def test_what_names_say_of_columns_is_suspected(columns, words):
+    time = "year" if "year" in columns else None
+    found = guess(data(died=YES, **columns), Options(label="died", time=time))
+    assert any(one.startswith(words) for one in found.suspected), found.suspected
+
+
+PATIENTS = np.repeat(np.arange(80), 5) + 7000
+
+
+def test_an_id_that_comes_again_is_a_group_that_is_held_out_whole_and_no_input():
+    found = guess(data(target=NOISE, patient_id=PATIENTS), Options())
+    assert (found.group, found.inputs) == ("patient_id", ("x",))
+    assert found.sent == ("row", "patient_id", "x")
+    alone = guess(data(target=NOISE, patient_id=PATIENTS), Options(group="none"))
+    assert (alone.group, alone.sent) == (None, ("row", "x"))
+    wards = data(target=NOISE, ward=[f"w{one}" for one in PATIENTS])
+    assert guess(wards, Options()).group is None
+    assert guess(wards, Options(group="ward")).group == "ward"
+    with pytest.raises(UsageError, match="--group x"):
+        guess(wards, Options(group="x"))
+
+
+def test_in_a_table_by_year_what_comes_once_a_year_is_the_group_and_still_an_input():
+    years = np.tile(np.arange(1990, 2010), 20)
+    countries = [f"land {place}" for place in np.repeat(np.arange(20), 20)]
+    table = data(target=NOISE, year=years, country=countries)
+    found = guess(table, Options(time="year"))
+    assert (found.group, "country" in found.inputs) == ("country", True)
+    assert guess(data(target=NOISE, year=years, country=countries[::-1]), Options(time="none")).group is None
+
+
+def test_a_part_of_the_time_is_left_out_by_whatever_clock_it_is():
+    there = HOURS.tz_localize("UTC").tz_convert("America/New_York")
+    days = pd.date_range("2024-01-01", periods=400, freq="D")
+    found = guess(data(target=NOISE, at=HOURS, day=there.day, hour=there.hour), Options())
+    assert found.left_out == {"day": "the day of at, which says it too"}
+    assert "month" in guess(data(target=NOISE, at=days, month=days.month), Options()).left_out
+    assert "month" in guess(data(target=NOISE, at=days, month=RNG.integers(1, 13, 400)), Options()).inputs

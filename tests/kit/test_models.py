@@ -16,3 +16,16 @@ def test_trees_are_as_many_as_asked_for_unless_they_may_stop_early(early):
     model = models.boosted("binary", params, 1, numbers=["x"], early_stopping=early)
     grown = model.fit(rows, rows["x"].to_numpy() % 2)["booster"].n_iter_
     assert (grown < 60) is early
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_a_line_gives_one_row_the_score_that_it_has_among_many(classes):
+    """The last bit of a product of matrices depends on how many rows it has."""
+    rng = np.random.default_rng(1)
+    rows = pd.DataFrame(rng.normal(size=(300, 9)), columns=list("abcdefghi"))
+    label = (rows.sum(axis=1) + rng.normal(size=300)).rank(pct=True).mul(classes).astype("int64") % classes
+    kind = "binary" if classes == 2 else "multiclass"
+    fitted = models.linear(kind, models.Linear(alpha=1.0), 1, numbers=list(rows)).fit(rows, label)
+    score = models.probability if classes == 2 else models.probabilities(list("wxyz"))
+    alone = [score(fitted, rows.iloc[[place]])[0] for place in range(len(rows))]
+    np.testing.assert_array_equal(alone, score(fitted, rows))

@@ -237,3 +237,15 @@ def test_counts_since_1970_are_instants_in_utc():
         found = typed("instant", counts, dates=f"{unit} since 1970")
         assert found.tolist() == at.tolist()
         assert typed("instant", counts.map("{:f}".format), dates=f"{unit} since 1970").tolist() == at.tolist()
+
+
+def test_rows_of_one_group_lie_in_one_window(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = pd.DataFrame({"visit": range(60), "patient": [one % 7 for one in range(60)], "ill": [0, 1] * 30})
+    rows.to_csv("visits.csv", index=False)
+    files = Files("visits.csv", {"visit": "whole", "patient": "whole", "ill": "number"})
+    far = pd.Timestamp("2000-12-31", tz="UTC")
+    for group, times in (((), 60), (("patient",), 7)):
+        table = Requests("visits", files, ["visit"], "ill", group=group)
+        found = table.tables(pd.Timestamp(0, tz="UTC"), far, far)["visits"]
+        assert found["decided_at"].nunique() == times

@@ -44,6 +44,13 @@ def test_where_only_some_stages_ran_no_other_models_figures_are_shown(
     assert run._told().startswith(told)
 
 
+def test_a_large_figure_stands_apart_from_its_name():
+    card = json.loads(Path("models/card.json").read_text())
+    for metric in card["metrics"].values():
+        metric |= {"title": "root mean squared error", "value": 123456.7}
+    assert "error 123456.7000" in summary(card)
+
+
 def test_a_second_run_runs_nothing_again(finished):
     assert "Running stage" not in finished.run("loop", "run").stdout
 

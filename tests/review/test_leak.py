@@ -6,6 +6,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from loop.review import leak
+from loop.stats import label_order
 
 ROWS = 2000
 
@@ -64,13 +65,13 @@ def test_the_order_of_two_classes_is_the_roc_auc():
     rng = np.random.default_rng(1)
     label, values = rng.integers(0, 2, 500).astype(float), rng.normal(0, 1, (500, 3)).round(1)
     expected = [max(a, 1 - a) for a in (roc_auc_score(label, column) for column in values.T)]
-    assert leak.ordered(label, values) == pytest.approx(expected)
+    assert label_order.ordered(label, values) == pytest.approx(expected)
 
 
 def test_the_order_of_a_number_is_one_when_it_is_followed_and_half_by_chance():
     label = np.random.default_rng(1).normal(0, 1, 500)
     other = np.random.default_rng(2).normal(0, 1, 500)
-    found = leak.ordered(label, np.column_stack([label**3, -label, other, np.ones(500)]))
+    found = label_order.ordered(label, np.column_stack([label**3, -label, other, np.ones(500)]))
     assert found[:2] == pytest.approx([1, 1])
     assert found[2] < 0.6
     assert found[3] == 0.5
@@ -78,7 +79,7 @@ def test_the_order_of_a_number_is_one_when_it_is_followed_and_half_by_chance():
 
 @pytest.mark.parametrize("label", [np.ones(50), np.zeros(50)])
 def test_one_class_orders_nothing(label):
-    assert leak.ordered(label, np.random.default_rng(1).normal(0, 1, (50, 2))).tolist() == [0.5, 0.5]
+    assert label_order.ordered(label, np.random.default_rng(1).normal(0, 1, (50, 2))).tolist() == [0.5, 0.5]
 
 
 def test_a_column_without_any_value_is_no_fault():
@@ -95,3 +96,12 @@ def test_a_column_of_the_key_that_no_score_minds_is_unseen(monkeypatch):
     monkeypatch.setattr("problem.source.KEY", ["row", "entity"])
     rows = pd.DataFrame({"row": range(50), "entity": list("ab") * 25, "x": 1.0})
     assert leak.unseen(lambda frame: frame["entity"].eq("a") + frame["x"], rows) == ["row"]
+
+
+def test_of_very_many_numbers_those_that_say_most_alone_are_added_up(monkeypatch):
+    monkeypatch.setattr(label_order, "PAIRED_MAX", 3)
+    strong = {"one": lambda label, rng: label + rng.normal(0, 2, ROWS)}
+    strong["two"] = strong["three"] = strong["one"]
+    weak = {f"weak {place}": lambda label, rng: rng.normal(0, 1, ROWS) for place in range(5)}
+    tried = label_order._orders(*world(**weak, **strong))
+    assert sorted(name for name in tried if " + " in name) == ["one + three", "one + two", "two + three"]

@@ -229,3 +229,23 @@ def test_every_module_of_the_report_reads_the_verdict_alone():
         "loop.review.verdict",
         "loop.settings.paths",  # names alone
     }
+
+
+@pytest.mark.parametrize(
+    ("failed", "first"),
+    [
+        ("minimum_requirements.log_loss", "Refused"),
+        ("fairness", "Refused"),
+        ("guards.bias", "Worse"),
+        ("slices", "Worse"),
+    ],
+)
+def test_what_breaks_a_limit_is_refused_and_only_what_loses_against_the_champion_is_worse(failed, first):
+    checks = [
+        Check(name=name, result=result, figure=0.5, limit=0.4, finding="f", reason="r")
+        for name, result in (("primary", "pass"), (failed, "fail"))
+    ]
+    one = verdict(checks=checks, metrics=[])
+    assert review_report.terminal(one).startswith(f"{first}: this change may not become the champion")
+    assert review_report.markdown(one).startswith(f"## {first}: ")
+    assert f"<h1>{first}: " in page(one)

@@ -18,6 +18,8 @@ from loop.review.verdict import Check
 from loop.settings import params
 from problem import metrics, schema, source
 
+CERTAIN = 25  # rows of a slice below which no loss of it is certain
+
 
 @dataclass(frozen=True)
 class Control:
@@ -101,9 +103,9 @@ def _faults(court: Court) -> Iterator[_Fault]:
     yield _Fault("shuffled labels", primary, faults.shuffled)
     yield _Fault("a slow model", ("latency",), faults.slow)
     yield _Fault("a huge model", ("size",), faults.huge)
-    if policy.fairness and metrics.SUBGROUPS:
+    if policy.fairness and metrics.SUBGROUPS and faults.largest_compared(court):
         yield _Fault("a group that is served worse", ("fairness",), faults.unfair)
-    if metrics.SLICES:
+    if metrics.SLICES and faults.slice_rows(court) >= CERTAIN:
         yield _Fault("one slice is wrong", ("slices",), faults.bad_slice)
     others = tuple(
         f"{kind}.{name}"

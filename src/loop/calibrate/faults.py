@@ -1,6 +1,6 @@
 """Faults that are planted: made from a problem's own rows and model, so that they hold for any problem."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -84,21 +84,32 @@ def huge(court: Court, honest: Any) -> Made:
 def unfair(court: Court, honest: Any) -> Made:
     """One that errs to one side in the largest group of a cut, by more than a gap may be."""
     limit = court.policy.fairness.limit if court.policy.fairness else 0.0
-    cut, name = _largest(metrics.SUBGROUPS, court.champion.holdout)
-    by, off = 3 * limit, uncalibrated(_label(court.champion.train))
+    cut, name = largest_compared(court) or ("", "")
+    label = _label(court.champion.train)
+    by, wrong = 3 * limit, contrary(label, court.policy.golden.limit)
 
     def change(score: Array, examples: pd.DataFrame) -> Array:
         here = (groups.cut(metrics.SUBGROUPS, examples)[cut] == name).to_numpy()
         if score.ndim > 1:
-            return np.where(here[:, None], off(score, examples), score)
-        return within(_label(court.champion.train), score + np.where(here, by, 0.0))
+            return np.where(here[:, None], wrong(score, examples), score)
+        return within(label, score + np.where(here, by, 0.0))
 
     return court.candidate(honest, change), None
 
 
+def largest_compared(court: Court) -> tuple[str, str] | None:
+    """The largest subgroup of a cut of which two have rows enough for the check; None where none has."""
+    least = court.policy.fairness.rows_min if court.policy.fairness else 0
+    cuts = groups.cut(metrics.SUBGROUPS, court.champion.holdout)
+    enough = {cut: (counts := values.value_counts())[counts >= least] for cut, values in cuts.items()}
+    if not (compared := {cut: counts for cut, counts in enough.items() if len(counts) > 1}):
+        return None
+    return _largest_of(compared, len(court.champion.holdout))
+
+
 def bad_slice(court: Court, honest: Any) -> Made:
     """One that says the contrary in the largest slice that is no half of all rows."""
-    cut, name = _largest(metrics.SLICES, court.champion.holdout)
+    cut, name, _ = _largest(court.champion.holdout)
     wrong = contrary(_label(court.champion.train), court.policy.golden.limit)
 
     def change(score: Array, examples: pd.DataFrame) -> Array:
@@ -166,14 +177,22 @@ def _slope(values: pd.Series, before: pd.Series, after: pd.Series) -> Array:
     return np.asarray(moved * far.fillna(0.0).to_numpy(np.float64))
 
 
-def _largest(ways: Any, examples: pd.DataFrame) -> tuple[str, str]:
+def slice_rows(court: Court) -> int:
+    """How many rows the slice has that `bad_slice` spoils."""
+    return _largest(court.champion.holdout)[2]
+
+
+def _largest(examples: pd.DataFrame) -> tuple[str, str, int]:
+    """The slice with the most rows that is no half of all, else the largest; and its rows."""
+    cuts = {cut: values.value_counts() for cut, values in groups.cut(metrics.SLICES, examples).items()}
+    cut, name = _largest_of(cuts, len(examples))
+    return cut, name, int(cuts[cut].rename(str)[name])
+
+
+def _largest_of(cuts: Mapping[str, pd.Series], rows: int) -> tuple[str, str]:
     """The part with the most rows that is no half of all; else the largest."""
-    counts = {
-        (cut, str(name)): int(count)
-        for cut, values in groups.cut(ways, examples).items()
-        for name, count in values.value_counts().items()
-    }
-    small = {key: count for key, count in counts.items() if 2 * count <= len(examples)} or counts
+    counts = {(cut, str(name)): int(count) for cut, of in cuts.items() for name, count in of.items()}
+    small = {key: count for key, count in counts.items() if 2 * count <= rows} or counts
     return max(small, key=lambda key: small[key])
 
 

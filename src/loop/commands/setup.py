@@ -46,6 +46,9 @@ def init(
     key: Annotated[
         list[str] | None, typer.Option(help="The columns that name a request, with commas or one by one.")
     ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="The column whose rows are alike, as of one person, or `none`.")
+    ] = None,
     task: Annotated[str | None, typer.Option(help="binary, multiclass or regression.")] = None,
     positive: Annotated[str | None, typer.Option(help="The label's value that is to be told.")] = None,
     zone: Annotated[str | None, typer.Option(help="Where times without a zone are at home.")] = None,
@@ -85,6 +88,7 @@ def init(
         known=known,
         after=begin.label_after(label_after) if label_after else None,
         key=_names(key),
+        group=group,
         task=begin.task(task) if task else None,
         positive=positive,
         zone=time_zone.of_option(zone).key if zone else None,

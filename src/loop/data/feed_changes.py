@@ -107,6 +107,8 @@ def tables(
         for name, frame in valid.items()
         if (time := dated(name, frame))
     ]
+    if not found:  # a day of rows without a time is a draw
+        return []
     requests = source.requests(dict(valid))
     labels = source.labels(dict(valid), as_of)
     rows = requests.merge(labels, on=source.KEY, how="inner")

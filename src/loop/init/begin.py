@@ -11,7 +11,7 @@ import pandas as pd
 from loop.base import files, program
 from loop.base.errors import LoopError, UsageError
 from loop.base.secret import hidden
-from loop.init import data_file, given_model, problem_files, query_data, template_parts
+from loop.init import cautious, data_file, given_model, problem_files, query_data, template_parts
 from loop.init.guess import guess
 from loop.init.guessed import Guess, Options
 from loop.kit.models import Task
@@ -50,8 +50,10 @@ def main(
         found, given = given_model.onto(found, pipeline, model)
     called = problem_files.names(found, options.name)
     place = None if of_query else problem_files.FOLDER / Path(data).name
-    texts = problem_files.write(found, called, place, given)
-    print(_said(found, called, len(found.data.frame)))
+    n = cautious.numbers(found)
+    texts = problem_files.write(found, called, place, given, n)
+    told = problem_files.tells_much(found, n)
+    print(_said(found, called, [*found.suspected, *([told] if told else [])]))
     if dry_run:
         print("\nnothing is written: --dry-run")
         return
@@ -65,9 +67,10 @@ def main(
             "commit or stash them, or say --force",
         )
     home = _template(template)
-    if place and _names_persons(found):
+    if place and (persons := _persons(found)):
         print(
-            f"note: {place} names persons, so DVC keeps it, not git: `loop forget` can reach it there. "
+            f"note: {place} may name persons ({', '.join(persons)}), so DVC keeps it, not git: "
+            "`loop forget` can reach it there. "
             "Others get it from a DVC remote: `dvc remote add`, then `dvc push`"
         )
     elif place and Path(data).is_file() and Path(data).stat().st_size > LARGE:
@@ -75,6 +78,7 @@ def main(
         print(f"note: git will carry the {size:.0f} MB of {data}: a DVC remote or a query would be lighter")
     if place:
         _copy(Path(data).resolve(), place)
+    texts[README] = problem_files.readme(found, called, n)
     _write(place, texts, found, called, home)
     print(f"\nwritten, and committed: {git('log', '-1', '--format=%h %s')}\nnext: make run")
 
@@ -111,8 +115,9 @@ def _template(given: str | None) -> str | None:
     return origin if origin and hidden(origin) == origin else None
 
 
-def _names_persons(found: Guess) -> bool:
-    return any(one.personal for one in found.columns.values())
+def _persons(found: Guess) -> list[str]:
+    """Columns that look as if they name persons."""
+    return [name for name, one in found.columns.items() if one.personal]
 
 
 def _keep_out_of_git(place: Path) -> None:
@@ -138,14 +143,13 @@ def _write(
     template_parts.adopt(root, place, steps=template_parts.STEPS in texts)
     for name, text in texts.items():
         files.write_text(root / name, text.rstrip("\n") + "\n")
-    files.write_text(root / README, problem_files.readme(found, called).rstrip("\n") + "\n")
     machinery.record(root, called.table, template)
     places = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     if ruff := shutil.which("ruff", path=places):
         written = [name for name in texts if name.endswith(".py")]
         program.run([ruff, "check", "--quiet", "--fix", "--select", "I", *written], seconds=60)
         program.run([ruff, "format", "--quiet", *written], seconds=60)
-    if place and _names_persons(found):
+    if place and _persons(found):
         _keep_out_of_git(place)
     git("add", "--all")
     try:
@@ -158,9 +162,13 @@ def _write(
         ) from None
 
 
-def _said(found: Guess, called: problem_files.Names, rows: int) -> str:
+def _said(found: Guess, called: problem_files.Names, suspected: list[str]) -> str:
     """What was understood, from what, how sure, and what to look at."""
-    lines = [f"{called.title}: {rows:,} rows, {len(found.columns)} columns with values", "", "taken as"]
+    lines = [
+        f"{called.title}: {len(found.data.frame):,} rows, {len(found.columns)} columns with values",
+        "",
+        "taken as",
+    ]
     width = max((len(one.what) for one in found.guesses), default=0)
     for one in found.guesses:
         lines.append(f"  {one.what:<{width}}  {one.sure:<6}  {one.reason}; {one.option} says otherwise")
@@ -170,9 +178,9 @@ def _said(found: Guess, called: problem_files.Names, rows: int) -> str:
     if found.left_out:
         lines += ["", "left out (put back in src/problem, or leave out more with --leave-out)"]
         lines += [f"  {name}: {reason}" for name, reason in found.left_out.items()]
-    if found.suspected:
+    if suspected:
         lines += ["", "look at"]
-        lines += [f"  {one}" for one in found.suspected]
+        lines += [f"  {one}" for one in suspected]
     return "\n".join(lines)
 
 

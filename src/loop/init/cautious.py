@@ -17,7 +17,9 @@ from loop.init.column_kinds import Column
 from loop.init.guessed import Guess
 from loop.init.which_label import shown
 from loop.init.which_time import gap, unit
+from loop.kit import rules
 from loop.kit.sources import spread
+from loop.stats import label_order
 
 DAY = pd.Timedelta(days=1)
 HOLDOUT = 0.2  # of the time, at the end
@@ -55,6 +57,8 @@ class Numbers:
     final_after_days: float
     window_days: int
     step_days: int
+    alone: str  # what tells most of the label alone, and the share of pairs of rows that it puts in order
+    order: float
     monitor_rows: int
 
 
@@ -62,33 +66,40 @@ def numbers(found: Guess) -> Numbers:
     """All numbers of a problem as it is understood."""
     decided = decided_at(found)
     since = decided.min().floor("D")
-    until = (decided.max() + pd.Timedelta(microseconds=1)).ceil("D")
+    until = _end(found, decided.max() + pd.Timedelta(microseconds=1))
     split = _split(decided, since, until)
     if found.time and unit(found.time) > 7 * DAY:  # as a person would: where a month or a year begins
         split = decided[decided >= split].min().floor("D")
     known = found.columns[found.known].values if found.known else decided + found.after
     label = truth(found)
-    as_of = max(until, known[label.notna()].max().ceil("D")) + DAY
+    as_of = max(until, known[label.notna()].max().ceil("D" if until == until.floor("D") else "h"))
     holdout, train = label[decided >= split].dropna(), label[known <= split].dropna()
     if train.nunique() < 2 or len(train) < TRAIN_MIN or len(holdout) < HOLDOUT_MIN:
+        known_by = f" whose label was known by {split:%Y-%m-%d}" if found.time else ""
         raise LoopError(
-            f"{found.data.path}: {len(train):,} rows whose label was known by {split:%Y-%m-%d} train, of "
-            f"{train.nunique()} different labels; {len(holdout):,} later ones judge",
+            f"{found.data.path}: {len(train):,} rows{known_by} train, of {train.nunique()} different labels; "
+            f"{len(holdout):,} {'later' if found.time else 'other'} ones judge",
             f"two different labels or more and {TRAIN_MIN} rows to learn from, {HOLDOUT_MIN} to judge by",
-            "take more rows; say with --label-after how soon labels are known; or say --time none",
+            "take more rows; say with --label-after how soon labels are known; or say --time none"
+            if found.time
+            else "take more rows",
         )
-    per_day = (
-        decided.dt.floor("D")
-        .value_counts()
-        .reindex(pd.date_range(since, until - DAY, freq="D"), fill_value=0)
-    )
+    per_day = rules.per_day(decided, since, until)
+    quiet = rules.per_day(decided, since, as_of)  # and until the last label came
     dense = found.time is not None and bool((per_day > 0).mean() > 0.95) and len(per_day) > 1
     least = int(per_day.quantile(0.02) // 2) if dense else 0
-    cluster, clusters = _cluster(decided[decided >= split], {*found.inputs, *found.key})
+    cluster, clusters = "part", min(100, int((decided >= split).sum()))
+    if found.time:  # a day of rows without one is a draw
+        cluster, clusters = _cluster(decided[decided >= split], set(found.sent))
+    if found.group:
+        cluster, clusters = found.group, found.columns[found.group].values[decided >= split].nunique()
     loss, spread = _guessing(found, train)
     naive = _naive(found, train, holdout, decided)
     span = max(1, (until - since).days)
     window, step = _monitored(found, len(decided), span)
+    newest = int((decided >= as_of - window * DAY).sum()) or len(decided)
+    usual = min(newest, len(decided) / span * window)
+    alone, order = _strongest(found, label, known <= split, decided >= split)
     return Numbers(
         since=since,
         split=split,
@@ -98,7 +109,7 @@ def numbers(found: Guess) -> Numbers:
         train_rows=len(train),
         holdout_rows=len(holdout),
         per_day_min=least,
-        short_days_max=int((per_day < least).sum()) + 1 if dense else len(per_day),
+        short_days_max=int((quiet < least).sum()) + 1 if dense else len(quiet),
         unlabelled_max=round(min(1.0, float(label.isna().mean()) * 2 + 0.05), 2),
         nulls={
             name: round(min(1.0, 2 * found.columns[name].missing + 0.05), 2)
@@ -117,8 +128,26 @@ def numbers(found: Guess) -> Numbers:
         final_after_days=round(_days(known - decided, label) + 1, 2),
         window_days=window,
         step_days=step,
-        monitor_rows=max(20, int(len(decided) / span * window / 3)),
+        alone=alone,
+        order=order,
+        monitor_rows=max(min(20, int(usual / 2)), int(usual / 3), 1),
     )
+
+
+def _end(found: Guess, last: pd.Timestamp) -> pd.Timestamp:
+    """Where the data end: with a day, or within one of which the rest is not there."""
+    day = last.ceil("D")
+    if not found.time or day - last <= 2 * gap(found.time):
+        return day
+    at_home = found.time.values.dt.tz_convert(found.zone)
+    return day if (at_home == at_home.dt.normalize()).all() else last.ceil("h")
+
+
+def _strongest(found: Guess, label: pd.Series, train: pd.Series, holdout: pd.Series) -> tuple[str, float]:
+    columns = {name: found.columns[name].values for name in found.inputs}
+    rows = pd.DataFrame({**columns, "label": label})
+    sides = (rows[side & label.notna()] for side in (train, holdout))
+    return label_order.strongest(*sides, classes=bool(found.classes))
 
 
 def _monitored(found: Guess, rows: int, span: int) -> tuple[int, int]:
@@ -138,6 +167,8 @@ def decided_at(found: Guess) -> pd.Series:
         keys = pd.DataFrame({"row": np.arange(len(found.data.frame))})
     else:
         keys = pd.DataFrame({name: found.columns[name].values for name in found.key})
+    if found.group:
+        keys = pd.DataFrame({found.group: found.columns[found.group].values})
     return spread(keys)
 
 

@@ -32,7 +32,7 @@ DATED = re.compile(r"(^|_)(date|timestamp|datetime|datum)(_|$)")
 PERSONAL = re.compile(
     r"(^|_)(e?mail|phone|mobile|tel|(first|last|sur|full|user|customer)_?name|street|address|iban|ssn|passport|birth|dob|ip)(_|$)"
 )
-NAME = re.compile(r"(^|_)name(_|$)")
+NAME = re.compile(r"(^|_)name\d*(_|$)")
 MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 CODE = re.compile(r"(^|_)(id|code|zip|postcode|plz|type|class|category|group|no|nr)(_|$)")
 CURRENCY = "[$€£¥]|USD|EUR|GBP|CHF|JPY"
@@ -40,6 +40,7 @@ NUMBER = re.compile(
     rf"[+-]?((?:(?:{CURRENCY})\s?)?)[+-]?(\d[\d.,' ]*?)(\s?[^\d\s.,][^\d.,]{{0,11}})?"
 )  # with its unit
 ID = re.compile(r"id(_|$)|(^|_)(no|nr|num|number|code|key|index|row)(_|$)")
+OF_MANY = re.compile(r"(^|_)(id|uid|nr|individual|subject|patient|customer|household)(_(no|nr|number))?$")
 COMPACT = r"(19|20)\d{6}"  # a day as 20240131
 NESTED = {"ndarray": "lists", "list": "lists", "tuple": "lists", "dict": "records", "bytes": "bytes"}
 EXACT = 2**53  # from which on a number loses digits
@@ -271,6 +272,11 @@ def counts(one: Column) -> bool:
 def named_id(one: Column) -> bool:
     """Whether a column is called as what names a row."""
     return bool(ID.search(one.name))
+
+
+def named_of_many(one: Column) -> bool:
+    """Whether a column is called as what names a thing or a person, and its values come again."""
+    return one.kind in ("text", "whole") and bool(OF_MANY.search(one.name)) and one.distinct < len(one.values)
 
 
 def _is_code(name: str, values: pd.Series) -> bool:

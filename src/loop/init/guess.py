@@ -11,6 +11,9 @@ from loop.init.column_kinds import Column
 from loop.init.data_file import ROW, DataFile
 from loop.init.guessed import Guess, Options, Said, column
 
+GROUPS_MIN = 10  # groups from which on they may be held out, or resampled, whole
+TIMES_FEW = 40  # different times, of which the fifth that judges is too few to be resampled
+
 
 def guess(data: DataFile, options: Options) -> Guess:
     """What the data mean. Raises LoopError where no model can be had from them, UsageError for an option."""
@@ -28,9 +31,13 @@ def guess(data: DataFile, options: Options) -> Guess:
         which_time.zone(time, options, said)
     known, after = which_time.known(found, time, label, options, said)
     key = _key(data, found, time, label, options, said)
+    group = _group(found, time, label, key, options, said)
     _one_part_each(label, time, known, key, options, found)
     left, suspected = left_out.unusable(data, found, label, time, known, key, options)
     fixed = {label.name, *([time.name] if time else []), *([known] if known else []), *key}
+    if group is not None and (time is None or group in left):  # of what is held out whole, none is learnt
+        fixed.add(group)
+        left.pop(group, None)
     inputs = [name for name in found if name not in fixed and name not in left]
     for name, reason in left_out.give_away(found, label, task, positive, inputs, suspected).items():
         left[name] = reason
@@ -43,7 +50,7 @@ def guess(data: DataFile, options: Options) -> Guess:
         )
     return Guess(
         data, found, label, task, positive, classes, time, known, after, key or ("row",), not key, zone,
-        tuple(inputs), left, tuple(said), tuple(suspected),
+        tuple(inputs), left, tuple(said), tuple(suspected), group,
     )  # fmt: skip
 
 
@@ -88,6 +95,55 @@ def _key(
     reason = "no column that could be a key has another value in each row"
     said.append(Said("key: the number of the row", reason, "likely", "--key"))
     return ()
+
+
+def _group(
+    found: dict[str, Column],
+    time: Column | None,
+    label: Column,
+    key: tuple[str, ...],
+    options: Options,
+    said: list[Said],
+) -> str | None:
+    """The column of which rows with one value are alike: those of a person, of a shop. Raises UsageError."""
+    if options.group == "none":
+        return None
+    if options.group:
+        one = column(found, options.group, "--group")
+        if one.missing or one.kind not in ("text", "whole") or one is label or one.name in key:
+            raise UsageError(
+                f"--group {options.group}: it is the label or the key, no text or whole number, or has gaps",
+                "a column that says in each row whose it is",
+                "name another, or `none`",
+            )
+        return one.name
+    usable = [
+        one
+        for one in found.values()
+        if one.kind in ("text", "whole")
+        and not (one is label or one.name in key or one.personal or one.prose or one.unusable)
+        and not one.missing
+        and GROUPS_MIN <= one.distinct < len(one.values)
+    ]
+    if time is None:
+        many = [one for one in usable if column_kinds.named_of_many(one)]
+        reason = "an id that comes again: its rows train, or they judge, not both"
+    else:
+        few = time.distinct < TIMES_FEW
+        many = [one for one in usable if few and one.name != time.name and _once_at_each(one, time)]
+        reason = "it comes once at each time, and times are few: how sure figures are is said by it"
+    if not many:
+        return None
+    name = max(many, key=lambda one: one.distinct).name
+    said.append(Said(f"group: {name}", reason, "likely", "--group"))
+    return name
+
+
+def _once_at_each(one: Column, time: Column) -> bool:
+    """Whether a text or an id names each row of one time, as a country does in a table by year."""
+    alike = one.values.value_counts().nunique() == 1
+    named = one.kind == "text" or column_kinds.named_of_many(one) or alike
+    return named and not pd.DataFrame({"one": one.values, "at": time.values}).duplicated().any()
 
 
 def _one_part_each(

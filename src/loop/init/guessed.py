@@ -1,7 +1,7 @@
 """A problem as it is understood, and what the command line says in place of guesses."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
@@ -24,6 +24,7 @@ class Options:
     known: str | None = None
     after: pd.Timedelta | None = None
     key: Sequence[str] = ()
+    group: str | None = None
     task: Task | None = None
     positive: str | None = None
     zone: str | None = None
@@ -61,7 +62,12 @@ class Guess:
     left_out: dict[str, str]
     guesses: tuple[Said, ...]
     suspected: tuple[str, ...]
-    noun: str = field(default="row")
+    group: str | None = None  # rows of one value are alike
+
+    @property
+    def sent(self) -> tuple[str, ...]:
+        """What a caller sends beside the time of decision: key, group, inputs."""
+        return tuple(dict.fromkeys([*self.key, *([self.group] if self.group else []), *self.inputs]))
 
 
 def column(found: dict[str, Column], name: str, option: str) -> Column:

@@ -1,5 +1,6 @@
 """Columns that a model must not have: useless, personal, or the label in other words; what looks odd."""
 
+import re
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -13,9 +14,15 @@ from loop.init.guessed import Options, column
 from loop.init.which_label import shown
 from loop.kit.models import Task
 
+LASTS = re.compile(r"(^|_)(time|days|duration|survival|futime|tenure)$|(surv|rec)time$")
+WEIGHTS = re.compile(
+    r"(^|_)(fnlwgt|p?weights|(sample|survey|person|case|row|freq|prob)_?(weight|wgt|wt))(_|$)"
+)
+OF_CLOCK = ("year", "quarter", "month", "week", "day", "weekday", "hour", "minute")
 NUMBERS_MAX = 60  # of which pairs are summed, to see whether two of them are the label
 SAMPLE = 20_000
 TREND = 0.8  # rank correlation of label and time from which on rows to come are unlike those that train
+MOSTLY = 0.75  # days of two clocks that are hours apart are the same that often
 SURE, MUCH = 0.999, 0.97  # of what a column tells alone: it is the label; it may be
 
 
@@ -34,12 +41,13 @@ def unusable(
     fixed = {label.name, known, *key, *([time.name] if time else [])}
     named = {column(found, name, "--leave-out").name for name in options.leave_out}
     for one in found.values():
-        reason = "as you said" if one.name in named else one.unusable or _useless(one)
+        reason = "as you said" if one.name in named else one.unusable or _useless(one, time)
         if reason and one.name not in fixed:
             left[one.name] = reason
         suspected += [f"{one.name}: {odd}" for odd in _odd(one, data)]
         if time is None and options.time is None and (hint := which_time.may_be(one, data)):
             suspected.append(f"{one.name}: {hint}")
+    suspected += _told_by_name(found, label, time, left)
     if time is not None and time.bare:
         suspected.append(f"{time.name}: {time.bare:,} rows name no zone, others do; they are taken as UTC")
     if time is not None and (holes := which_time.holes(time)):
@@ -60,6 +68,37 @@ def unusable(
     return left, suspected
 
 
+def _told_by_name(
+    found: dict[str, Column], label: Column, time: Column | None, left: dict[str, str]
+) -> list[str]:
+    """What names say of columns: lengths of time, weights, parts of the time."""
+    numbers = [
+        one
+        for one in found.values()
+        if one.kind in ("number", "whole") and one.name not in left and one is not label and one is not time
+    ]
+    said = []
+    for one in numbers:
+        if label.distinct == 2 and LASTS.search(one.name) and one.values.min() >= 0:
+            said.append(
+                f"{one.name}: if it says how long it took until {label.name}, it is known only with it: "
+                "leave it out"
+            )
+        if WEIGHTS.search(one.name):
+            said.append(f"{one.name}: if it weighs rows, leave it out: here each row counts as one")
+    parts = [one.name for one in found.values() if one.name in OF_CLOCK and one.name not in left]
+    parts = [name for name in parts if name != label.name and (time is None or name != time.name)]
+    if parts and time is not None:
+        of_years = time.dates in which_time.NUMBERED and any(name != "year" for name in parts)
+        words = (
+            f"with {time.name} it may say more finely when rows came: make one column of both"
+            if of_years
+            else f"part of {time.name}, it seems; what comes once, as a month of one year, cannot be learnt"
+        )
+        said.append(f"{', '.join(parts)}: {words}")
+    return said
+
+
 def _odd(one: Column, data: DataFile) -> list[str]:
     """How a column is read, where it might be read otherwise."""
     odd = [f"nearly all are numbers, but not {', '.join(map(repr, one.odd))}"] if one.odd else []
@@ -75,22 +114,51 @@ def _odd(one: Column, data: DataFile) -> list[str]:
     return odd
 
 
-def _useless(one: Column) -> str:
+def _useless(one: Column, time: Column | None) -> str:
     """Why a model cannot use a column, or must not; nothing where it can."""
     if one.distinct < 2 and not one.missing:
         return "always the same"
-    if one.name == ROW:
-        return "the number of the row"
     if one.personal:
         return "it looks personal: what is not needed is not kept"
     if one.kind == "instant":
+        return _other_time(one, time)
+    if time is not None and one is not time and _is_part_of(one, time):
+        return f"the {one.name} of {time.name}, which says it too"
+    return _names_rows(one)
+
+
+def _other_time(one: Column, time: Column | None) -> str:
+    known = one.values.dropna()
+    if time is None or known.empty or not (known > time.values[known.index]).all():
         return "another time: a model would need what it is relative to"
+    return f"it comes after {time.name}: --known {one.name}, if the label was known by then"
+
+
+def _is_part_of(one: Column, time: Column) -> bool:
+    """Whether a number is the year, month or the like of the time, by whatever clock."""
+    if one.name not in ("year", "quarter", "month", "day", "hour") or one.kind != "whole":
+        return False
+    part = getattr(time.values.dt, one.name)
+    return bool((one.values == part).mean() > MOSTLY)
+
+
+def _names_rows(one: Column) -> str:
+    """Why a text or a number is only a name, of a row or of what several rows are of."""
+    if one.name == ROW:
+        return "the number of the row"
+    if one.prose:
+        return "free text"
     each = one.distinct == len(one.values) > FEW_ROWS
-    named = one.kind == "whole" and (column_kinds.named_id(one) or column_kinds.counts(one))
-    names = each and (one.kind == "text" or named)
-    return "free text" if one.prose else "another value in each row: it names the row" if names else ""
+    counted = one.kind == "whole" and (column_kinds.named_id(one) or column_kinds.counts(one))
+    if each and (one.kind == "text" or counted):
+        return "another value in each row: it names the row"
+    if one.kind == "whole" and column_kinds.named_of_many(one) and one.distinct > column_kinds.FEW:
+        return "an id: a number that is only a name"
+    seldom = one.kind == "text" and one.distinct > max(FEW_ROWS, SELDOM * one.values.notna().sum())
+    return "hardly a value comes twice" if seldom else ""
 
 
+SELDOM = 0.5  # different values of a text, as a share of its rows, from which on it names rows
 FEW_ROWS = 50  # up to which a number may differ in each row by itself
 
 
@@ -120,10 +188,11 @@ def give_away(
             given[name] = f"it gives {label.name} away: each of its values has one label"
     told = {name: _told(values, truth.to_numpy(), task) for name, values in numbers.items()}
     alone = f"it gives {label.name} away: alone it tells nearly every row"
-    given |= {name: alone for name, share in told.items() if share > SURE}
+    sure = (1 + SURE) / 2 if task == "regression" else SURE
+    given |= {name: alone for name, share in told.items() if share > sure}
     if task == "regression":
         given |= _two_that_make(label, truth.to_numpy(), list(numbers.items())[:NUMBERS_MAX])
-    near = [name for name, share in told.items() if MUCH < share <= SURE and name not in given]
+    near = [name for name, share in told.items() if MUCH < share <= sure and name not in given]
     each = [
         name
         for name in told
@@ -151,7 +220,7 @@ def _one_label_each(values: pd.Series, truth: pd.Series) -> bool:
 def _two_that_make(
     label: Column, truth: np.ndarray, numbers: Sequence[tuple[str, np.ndarray]]
 ) -> dict[str, str]:
-    """Pairs of columns of which the label is the sum, difference, product or ratio."""
+    """Pairs of columns of which the label is the sum, mean, difference, product or ratio."""
     given: dict[str, str] = {}
     for first, second in combinations(numbers, 2):
         if made := _made_of(first, second, truth):
@@ -162,6 +231,9 @@ def _two_that_make(
 
 def _made_of(first: tuple[str, np.ndarray], second: tuple[str, np.ndarray], truth: np.ndarray) -> str:
     """How two columns make the label, as a + b; nothing where they do not."""
+    (one, a), (other, b) = first, second
+    if _same((a[:FEW_ROWS] + b[:FEW_ROWS]) / 2, truth[:FEW_ROWS]) and _same((a + b) / 2, truth):
+        return f"({one} + {other}) / 2"
     for sign, way in (("+", np.add), ("*", np.multiply), ("-", np.subtract), ("/", np.divide)):
         for (one, a), (other, b) in ((first, second), (second, first)):
             with np.errstate(all="ignore"):
@@ -173,18 +245,18 @@ def _made_of(first: tuple[str, np.ndarray], second: tuple[str, np.ndarray], trut
 
 def _same(made: np.ndarray, truth: np.ndarray) -> bool:
     known = np.isfinite(made)
-    return bool(known.mean() > 0.9 and np.allclose(made[known], truth[known], rtol=1e-9, atol=1e-9))
+    return bool(known.mean() > 0.9 and np.allclose(made[known], truth[known], rtol=1e-6, atol=1e-9))
 
 
 def _told(values: np.ndarray, truth: np.ndarray, task: Task) -> float:
-    """What a number tells of the label alone, from 0 to 1: pairs put in order, or a rank correlation."""
+    """What a number tells of the label alone, from 0.5 to 1: pairs of rows that it puts in order; else 0."""
     known = np.isfinite(values)
     if known.mean() < 0.9 or len(np.unique(values[known])) < 2:
         return 0.0
     ranks = pd.Series(values[known]).rank().to_numpy()
     if task == "regression":
         of_truth = pd.Series(truth[known]).rank().to_numpy()
-        return float(abs(np.corrcoef(ranks, of_truth)[0, 1]))
+        return float(1 + abs(np.corrcoef(ranks, of_truth)[0, 1])) / 2
     if task == "multiclass":  # in the order of values, a class is one run of rows
         changes = int((np.diff(truth[known][np.argsort(ranks, kind="stable")]) != 0).sum())
         return float(changes < len(np.unique(truth)) + 0.001 * known.sum())

@@ -1,5 +1,6 @@
 """The five files, params.yaml and the tests of a problem, as text: what was guessed, for people to edit."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,17 @@ from loop.init.guessed import Guess
 from loop.init.of_task import two
 from loop.init.template_parts import STEPS
 from loop.init.which_time import unit
+from loop.kit import groups
 
 FOLDER = Path("data/source")
+LEAK = 0.97  # pairs that one column may put in order, until one does better from the first on
 STRONG = 0.5  # rank correlation with the label from which on a direction is expected
 SOMEBODY = "somebody"  # in place of a person: the file is in git, and shown by every server
+THIRDS = ("1 low", "2 middle", "3 high")
+SUBGROUPS, LUCK = (
+    3,
+    3,
+)  # cuts that are compared; standard errors that the largest of their gaps may have by luck
 SLICES, GOLDEN = 4, 4  # columns that cut the examples; numbers of which the extremes are golden requests
 ISO = "%Y-%m-%dT%H:%MZ"
 
@@ -41,9 +49,15 @@ def names(found: Guess, given: str | None) -> Names:
     return Names(table, words[0].upper() + words[1:])
 
 
-def write(found: Guess, called: Names, place: Path | None, given: Taken | None = None) -> dict[str, str]:
+def write(
+    found: Guess,
+    called: Names,
+    place: Path | None,
+    given: Taken | None = None,
+    n: Numbers | None = None,
+) -> dict[str, str]:
     """The text of each file by its path; `place` is where files lie, `given` a model that there is."""
-    n = cautious.numbers(found)
+    n = n or cautious.numbers(found)
     task = of_task.of(found, n)
     n = replace(n, model=given.params) if given else n
     shared = {
@@ -72,13 +86,20 @@ def write(found: Guess, called: Names, place: Path | None, given: Taken | None =
     }
 
 
-def readme(found: Guess, called: Names) -> str:
+def tells_much(found: Guess, n: Numbers) -> str:
+    """What is to be looked at where one column, or two together, tell most of the label; else nothing."""
+    if n.order <= LEAK or any(n.alone in one for one in found.suspected):
+        return ""
+    return f"{n.alone}: alone it puts {n.order:.1%} of pairs of rows in order: is it known before the label?"
+
+
+def readme(found: Guess, called: Names, n: Numbers) -> str:
     """The first page of the repository, of this problem alone."""
     return fill(
         "loop.init",
         "readme.md.j2",
         title=called.title,
-        what=of_task.of(found, cautious.numbers(found)).what,
+        what=of_task.of(found, n).what,
         file=found.data.path.name,
         time=found.time.name if found.time else None,
         inputs=len(found.inputs),
@@ -87,11 +108,7 @@ def readme(found: Guess, called: Names) -> str:
 
 def _source(found: Guess, place: Path | None) -> dict[str, Any]:
     kinds: dict[str, str] = {"row": "whole"} if found.row else {}
-    kinds |= {
-        name: found.columns[name].kind
-        for name in (*found.key, *found.inputs)
-        if name != "row" or not found.row
-    }
+    kinds |= {name: found.columns[name].kind for name in found.sent if name != "row" or not found.row}
     if found.time:
         kinds["decided_at"] = "instant"
     if found.known:
@@ -125,6 +142,7 @@ def _source(found: Guess, place: Path | None) -> dict[str, Any]:
         "kinds": kinds,
         "dialect": {name: value for name, value in dialect.items() if value},
         "key": list(found.key),
+        "group": [found.group] if found.group and not found.time else None,
         "after": str(found.after) if seconds > 1 and not found.known else None,
         "known_in_words": f"at `{found.known}`" if found.known else f"{_long(found.after)} later",
         "positive": found.positive,
@@ -145,9 +163,10 @@ def _schema(found: Guess, n: Numbers) -> dict[str, Any]:
         if found.row
         else {}
     )
-    for name in (*found.key, *found.inputs):
+    for name in found.sent:
         if name not in request:
-            request[name] = _contract(found.columns[name], name in found.key)
+            only_names = name in found.key or (name == found.group and name not in found.inputs)
+            request[name] = _contract(found.columns[name], only_names)
     return {
         "request": request,
         "example": _example(found),
@@ -172,7 +191,7 @@ def _contract(one: Column, of_key: bool) -> str:
 def _example(found: Guess) -> dict[str, str]:
     last = int(decided_at(found).argmax())
     values: dict[str, Any] = {"row": len(found.data.frame)} if found.row else {}
-    for name in (*found.key, *found.inputs):
+    for name in found.sent:
         if name not in values:
             values[name] = _plain(found.columns[name].values.iloc[last])
             if _personal(found, name):
@@ -188,11 +207,19 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _cuts(found: Guess) -> dict[str, str]:
+@dataclass(frozen=True)
+class Cut:
+    """A way to cut examples, as code and as what the code does."""
+
+    code: str
+    parts: Callable[[pd.DataFrame], pd.Series]
+
+
+def _cuts(found: Guess) -> dict[str, Cut]:
     """Ways to cut the examples: texts and flags that have few values, then numbers by thirds."""
     inputs = [found.columns[name] for name in found.inputs]
     few = [one for one in inputs if one.kind in ("text", "flag") and 2 <= one.distinct <= 20]
-    cuts = {one.name: f"groups.column({one.name!r})" for one in few[:SLICES]}
+    cuts = {one.name: _by_column(one.name) for one in few[:SLICES]}
     for one in inputs:
         if len(cuts) >= SLICES:
             break
@@ -200,11 +227,18 @@ def _cuts(found: Guess) -> dict[str, str]:
             low, high = (float(f"{edge:.3g}") for edge in one.values.quantile([1 / 3, 2 / 3]))
             least, most = bounds(one)
             if least - 1 < low < high < most + 1:
-                edges = f"({least - 1:g}, {low:g}, {high:g}, {most + 1:g})"
-                cuts[one.name] = f'groups.ranges({one.name!r}, {edges}, ("1 low", "2 middle", "3 high"))'
+                edges = tuple(float(f"{edge:g}") for edge in (least - 1, low, high, most + 1))
+                code = (
+                    f"groups.ranges({one.name!r}, ({', '.join(f'{edge:g}' for edge in edges)}), {THIRDS!r})"
+                )
+                cuts[one.name] = Cut(code, groups.ranges(one.name, edges, THIRDS))
         elif one.kind in ("number", "whole") and one.distinct > 1:
-            cuts[one.name] = f"groups.column({one.name!r})"
+            cuts[one.name] = _by_column(one.name)
     return cuts
+
+
+def _by_column(name: str) -> Cut:
+    return Cut(f"groups.column({name!r})", groups.column(name))
 
 
 def _by_time(found: Guess) -> dict[str, str]:
@@ -220,10 +254,10 @@ def _by_time(found: Guess) -> dict[str, str]:
 
 
 def _metrics(found: Guess, n: Numbers) -> dict[str, Any]:
-    cuts = _cuts(found)
+    cuts = {name: cut.code for name, cut in _cuts(found).items()}
     time = _by_time(found)
     by_class = {found.label.name: "groups.classes(CLASSES)"} if found.classes else {}
-    subgroups = dict(list(cuts.items())[:3]) or time or _ROWS_BY_NUMBER
+    subgroups = dict(list(cuts.items())[:SUBGROUPS]) or time or _ROWS_BY_NUMBER
     return {
         "slices": {**by_class, **cuts, **time} or _ROWS_BY_NUMBER,
         "subgroups": subgroups,
@@ -380,19 +414,51 @@ def _params(found: Guess, n: Numbers, called: Names) -> dict[str, Any]:
         "as_of": f"{n.as_of:{ISO}}",
         "decided_from": f"{n.since - pd.Timedelta(days=366):{ISO}}",
         "rows_min": max(cautious.HOLDOUT_MIN, min(1000, n.holdout_rows // 2)),
-        "cluster_reason": reasons[n.cluster],
-        "slice_rows_min": max(20, min(100, n.holdout_rows // 20)),
+        "cluster_reason": reasons.get(
+            n.cluster, f"rows of one {n.cluster} resemble each other: it is resampled"
+        ),
+        "group": found.group,
+        "slice_rows_min": max(5, min(20, n.holdout_rows // 5), min(100, n.holdout_rows // 20)),
         "holdout_rows_min": max(cautious.HOLDOUT_MIN, n.holdout_rows // 2),
         "slice_margin": two(5 * n.margin),
         "minimum": float(f"{n.naive_loss:.4g}"),
         "golden_min": 3,
+        **_leak(n),
         "direction": f"{strongest[0].name} and the label have a rank correlation of {strongest[1]:+.2f}"
         if strongest
         else "",
-        "fairness_rows": max(30, n.holdout_rows // 20),
-        "fairness_limit": two(0.5 * n.spread),
+        "fairness": _fairness(found, n),
         "name": called.title,
     }
+
+
+def _fairness(found: Guess, n: Numbers) -> dict[str, Any] | None:
+    """The gap that subgroups may have; None where no two have rows enough to tell one from luck."""
+    least = max(30, n.holdout_rows // 20)
+    columns = {name: found.columns[name].values for name in found.inputs}
+    judged = pd.DataFrame(columns, index=truth(found).index)[
+        ((decided_at(found) >= n.split) & truth(found).notna()).to_numpy()
+    ]
+    sizes = [cut.parts(judged).value_counts() for cut in list(_cuts(found).values())[:SUBGROUPS]]
+    if not any((size >= least).sum() > 1 for size in sizes):
+        return None
+    luck = LUCK * (2 / least) ** 0.5
+    half = "no group may be served worse by half of the label's spread"
+    by_luck = f"more than luck does between two groups of {least} rows"
+    return {
+        "rows": least,
+        "limit": two(max(0.5, luck) * n.spread),
+        "reason": half if luck <= 0.5 else by_luck,
+    }
+
+
+def _leak(n: Numbers) -> dict[str, Any]:
+    """The limit of what one column may tell; above what the best does, which its finder was told of."""
+    if n.order <= LEAK:
+        reason = "share of pairs put in order; a column that does better alone knows the answer"
+        return {"leak_limit": LEAK, "leak_reason": reason}
+    reason = f"{n.alone} alone puts {n.order:.1%} of pairs in order; half of the rest, if that is no leak"
+    return {"leak_limit": round((1 + n.order) / 2, 3), "leak_reason": reason}
 
 
 def _tests(found: Guess) -> dict[str, Any]:

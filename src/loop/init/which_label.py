@@ -118,7 +118,8 @@ def task(label: Column, options: Options, said: list[Said]) -> tuple[Task, str |
                 "put rare ones together, or say with --positive VALUE which one is to be told",
             )
         reason = f"{label.name} is one of {label.distinct} classes"
-        said.append(Said("task: multiclass", reason, "likely" if numbers else "sure", "--task"))
+        digits = bool(pd.to_numeric(values, errors="coerce").notna().all())
+        said.append(Said("task: multiclass", reason, "likely" if digits else "sure", "--task"))
         return "multiclass", None
     few = _whole(label) and label.distinct <= FEW_NUMBERS
     reason = f"{label.name} is a number with {label.distinct:,} different values"

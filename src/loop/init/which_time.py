@@ -44,14 +44,22 @@ def time(
         named = [one for one in found.values() if one.name in TIMES and one is not label and since_1970(one)]
         times = [made for one in named if (made := _numbered(one, data.frame[one.name], options))]
     if not times:
-        reason = "no column holds times: rows are held out by the hash of their key"
+        reason = "no column holds a time in each row: rows are held out by a hash"
         said.append(Said("time: none", reason, "likely", "--time"))
         return None
     rank = {name: at for at, name in enumerate(TIMES)}
     best = min(times, key=lambda one: (one.values.astype("int64").mean(), rank.get(one.name, 99)))
     reason = "the earliest of the times" if len(times) > 1 else "the only column with a time in each row"
+    if finer := next((one for one in times if _is_day_of(best, one, options.zone or "UTC")), None):
+        best, reason = finer, f"the earliest of the times; {best.name} is its day"
     said.append(Said(f"time of decision: {best.name}", reason, "likely", "--time"))
     return _of_these_days(best)
+
+
+def _is_day_of(day: Column, time: Column, zone: str) -> bool:
+    """Whether one column of times is the day of another."""
+    days = time.values.dt.tz_convert(zone).dt.normalize()
+    return day is not time and bool((day.values.dt.tz_convert(zone) == days).all())
 
 
 def _of_these_days(time: Column) -> Column:
@@ -92,6 +100,8 @@ def since_1970(one: Column) -> str:
 
 def may_be(one: Column, data: DataFile) -> str:
     """What says that a column holds times, where it is not taken for one; nothing where nothing does."""
+    if one.kind == "instant" and one.missing:
+        return f"it holds times, and none in {int(one.values.isna().sum()):,} rows: --time needs one in each"
     if not column_kinds.OF_TIME.search(one.name) or one.kind in ("instant", "flag") or one.missing:
         return ""
     if one.kind == "whole" and _numbered(one, data.frame[one.name], Options()) is not None:
@@ -130,7 +140,7 @@ def known(
         return None, pd.Timedelta(seconds=1)
     step = unit(time)
     word = _word(step)
-    reason = f"rows come {word} apart; nothing says when the label comes"
+    reason = f"rows come {_apart(gap(time), step)} apart; nothing says when the label comes"
     said.append(Said(f"label known: {word} after the decision", reason, "unsure", "--label-after"))
     return None, step
 
@@ -153,6 +163,16 @@ def unit(time: Column) -> pd.Timedelta:
 def _word(step: pd.Timedelta) -> str:
     words = {1: "a day", 7: "a week", 31: "a month", 92: "a quarter", 365: "a year"}
     return words.get(step.days, "an hour")
+
+
+def _apart(between: pd.Timedelta, step: pd.Timedelta) -> str:
+    """How far rows are apart, in words: the unit of the times, where it is about that."""
+    if 0.85 * step <= between <= 1.01 * step:
+        return _word(step)
+    for word, long in (("years", 730), ("days", 2), ("hours", 2 / 24), ("minutes", 2 / 1440)):
+        if between >= pd.Timedelta(days=long):
+            return f"about {round(2 * between / pd.Timedelta(days=long))} {word}"
+    return "less than two minutes"
 
 
 def holes(time: Column) -> str:

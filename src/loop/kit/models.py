@@ -11,7 +11,12 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+)
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
@@ -124,19 +129,26 @@ def _flags(names: Sequence[str]) -> list[Step]:
 
 def probability(model: Pipeline, examples: pd.DataFrame) -> np.ndarray:
     """The probability of label 1, one per row."""
-    return np.asarray(model.predict_proba(examples)[:, 1])
+    return _steady(model, model.predict_proba(examples)[:, 1])
 
 
 def probabilities(classes: Sequence[str]) -> Callable[[Any, pd.DataFrame], np.ndarray]:
     """A function that gives the probability of each class, (rows, classes); 0 of one not seen in training."""
 
     def score(model: Any, examples: pd.DataFrame) -> np.ndarray:
-        found = np.asarray(model.predict_proba(examples))
+        found = _steady(model, model.predict_proba(examples))
         whole = np.zeros((len(found), len(classes)))
         whole[:, np.asarray(model.classes_, np.int64)] = found
         return whole
 
     return score
+
+
+def _steady(model: Any, found: Any) -> np.ndarray:
+    """Probabilities to ten decimals where they come from a product of matrices: see `expected`."""
+    trees = (HistGradientBoostingClassifier, RandomForestClassifier, ExtraTreesClassifier)
+    exact = isinstance(model[-1] if isinstance(model, Pipeline) else model, trees)
+    return np.asarray(found if exact else np.round(found, 10))
 
 
 def expected(model: Pipeline, examples: pd.DataFrame) -> np.ndarray:

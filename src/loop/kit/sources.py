@@ -292,9 +292,10 @@ class Requests:
 
     Its `files`, or a query, hold them. The column `decided_at` says when a row was decided. Without one, rows
     are spread over a hundred days from 2000 on by the hash of their key: windows then draw rows at random,
-    always the same ones, and nothing can be said of time. The column `label_known_at` says when the label
-    became known; without one it is so long `after` the decision. `positive` is the text of a label that is 1;
-    of several `classes`, a label is the place of its text among them.
+    always the same ones, and nothing can be said of time. Rows that are alike, as those of one person, then
+    lie in several windows, unless `group` names the columns whose hash is taken instead. The column
+    `label_known_at` says when the label became known; without one it is so long `after` the decision.
+    `positive` is the text of a label that is 1; of several `classes`, a label is the place of its text.
     """
 
     table: str
@@ -304,6 +305,7 @@ class Requests:
     after: pd.Timedelta = AT_ONCE
     positive: str | None = None
     classes: Sequence[str] = ()
+    group: Sequence[str] = ()
 
     def tables(
         self, since: pd.Timestamp, until: pd.Timestamp, as_of: pd.Timestamp
@@ -311,7 +313,7 @@ class Requests:
         """The rows decided in [since, until) UTC, with the labels known at `as_of`."""
         rows = self.files.read(since, until) if isinstance(self.files, Query) else self.files.read()
         if DECIDED_AT not in rows:
-            rows[DECIDED_AT] = spread(rows[list(self.key)])
+            rows[DECIDED_AT] = spread(rows[list(self.group or self.key)])
         if KNOWN_AT not in rows:
             rows[KNOWN_AT] = rows[DECIDED_AT] + self.after
         decided = rows[DECIDED_AT]

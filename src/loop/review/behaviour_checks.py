@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from loop.base.counted import counted
 from loop.data import score_columns
 from loop.kit import groups
 from loop.review import leak
@@ -63,7 +64,7 @@ def _fairness(asked: Fairness, rows: Rows) -> Check:
         return held("fairness", float("nan"), asked, "no two subgroups have rows enough")
     worst = max(gaps, key=lambda name: gaps[name])
     title = metrics.METRICS[asked.metric].title
-    finding = f"{title} by {worst}; the largest gap of {len(gaps)}, at most {asked.limit:g}"
+    finding = f"{title} by {worst}; the largest gap of {counted(len(gaps), 'cut')}, at most {asked.limit:g}"
     return held("fairness", gaps[worst], asked, finding)
 
 

@@ -23,11 +23,20 @@ HEADLINES = {
 }
 
 
+def headline(verdict: Verdict) -> str:
+    """The verdict as a sentence: worse is what loses against the champion, refused what breaks a limit."""
+    failed = [check.name for check in verdict.checks if check.result == "fail"]
+    compared = any(name in ("primary", "slices") or name.startswith("guards.") for name in failed)
+    if verdict.verdict == "worse" and failed and not compared:
+        return "Refused: this change may not become the champion"
+    return HEADLINES[verdict.verdict]
+
+
 def terminal(verdict: Verdict) -> str:
     """One sentence with the verdict and its reason, then the few lines that matter."""
     values = {
         **dict(verdict),
-        "headline": HEADLINES[verdict.verdict],
+        "headline": headline(verdict),
         "wide": max((len(metric.title) for metric in verdict.metrics), default=0),
         "bad": [check for check in verdict.checks if check.result != "pass"],
         "folder": REVIEW,
@@ -39,7 +48,7 @@ def markdown(verdict: Verdict) -> str:
     """The report for the pull request, at most 55,000 bytes: cut after a section, with a note."""
     bad = [check for check in verdict.checks if check.result != "pass"]
     values = {
-        "headline": HEADLINES[verdict.verdict],
+        "headline": headline(verdict),
         "bad": bad,
         "gains": comment_figures.gains(verdict.metrics),
         "gaps": comment_figures.calibration(verdict.calibration),

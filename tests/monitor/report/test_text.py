@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from loop.monitor.report import phrases
 from loop.monitor.report import text as report
 from loop.monitor.report.html import report as page
 from loop.monitor.schema import Event, Finding
@@ -329,3 +330,16 @@ def test_days_without_labels_are_marked_and_so_is_a_training_that_began_before_t
 def test_an_event_is_a_row_of_the_figure_and_of_the_table():
     finding = findings.retrain().model_copy(update={"events": [Event(day="2013-07-01", what="$1 & more")]})
     assert page(finding).count(">$1 &amp; more<") == 2
+
+
+@pytest.mark.parametrize(
+    ("median", "most", "said"),
+    [
+        (4.6, 21.5, "half come within 4.6 h, 99 % within 21.5 h"),
+        (30.0, 8760.0, "half come within 30.0 h, 99 % within 365 days"),
+        (0.0, 0.0, "99 % come within minutes"),
+    ],
+)
+def test_how_late_labels_come_is_said_in_a_unit_that_fits(median, most, said):
+    late = {"delay_hours_median": median, "delay_hours_99": most}
+    assert said in phrases.labels(findings.outcomes().model_copy(update=late))

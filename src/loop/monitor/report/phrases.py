@@ -93,12 +93,20 @@ def gained(gain: Gain, primary: str) -> str:
     )
 
 
+def _lasting(hours: float) -> str:
+    """A length of time: in hours up to two days, then in days."""
+    if hours <= 48:
+        return f"{hours:.1f} h" if hours >= 0.05 else "minutes"
+    return f"{hours / 24:,.0f} days"
+
+
 def labels(found: Outcomes) -> str:
     """Of how many decisions the label is known, how late labels come, and what is odd of them."""
     late = ""
     if found.delay_hours_median is not None and found.delay_hours_99 is not None:
+        half, most = (_lasting(hours) for hours in (found.delay_hours_median, found.delay_hours_99))
         late = (
-            f"; half come within {found.delay_hours_median:.1f} h, 99 % within {found.delay_hours_99:.1f} h"
+            f"; half come within {half}, 99 % within {most}" if half != most else f"; 99 % come within {most}"
         )
     counted = {
         "duplicate (the first counts)": found.duplicate_labels,

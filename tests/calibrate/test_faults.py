@@ -1,0 +1,31 @@
+"""A planted fault lies where the check that must refuse it looks."""
+
+from types import SimpleNamespace
+
+import pandas as pd
+
+from loop.calibrate import faults
+from loop.kit import groups
+
+
+def test_a_group_is_served_worse_only_where_two_of_its_cut_have_rows_enough(monkeypatch):
+    cuts = {"isle": groups.column("isle"), "sex": groups.column("sex")}
+    monkeypatch.setattr(faults.metrics, "SUBGROUPS", cuts)
+    rows = pd.DataFrame({"isle": ["far"] * 34 + ["near"] * 26 + ["lost"] * 9, "sex": ["m", "f", "f"] * 23})
+    court = SimpleNamespace(
+        champion=SimpleNamespace(holdout=rows), policy=SimpleNamespace(fairness=SimpleNamespace(rows_min=20))
+    )
+    assert faults.largest_compared(court) == ("isle", "far")
+    court.policy.fairness.rows_min = 30
+    assert faults.largest_compared(court) is None
+    court.policy.fairness.rows_min = 23
+    monkeypatch.setattr(faults.metrics, "SUBGROUPS", {"sex": groups.column("sex")})
+    assert faults.largest_compared(court) == ("sex", "m")
+
+
+def test_the_slice_that_is_spoilt_is_the_largest_that_is_no_half(monkeypatch):
+    monkeypatch.setattr(
+        faults.metrics, "SLICES", {"isle": groups.column("isle"), "sex": groups.column("sex")}
+    )
+    rows = pd.DataFrame({"isle": ["far"] * 34 + ["near"] * 26 + ["lost"] * 9, "sex": ["m"] * 50 + ["f"] * 19})
+    assert faults.slice_rows(SimpleNamespace(champion=SimpleNamespace(holdout=rows))) == 34
