@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from loop.init import data_file, problem_files
 from loop.init.guess import guess
@@ -60,3 +61,20 @@ def test_the_written_source_reads_what_was_guessed(tmp_path, monkeypatch, column
     for name in (*found.inputs, "y"):
         assert rows[name].tolist() == found.columns[name].values.tolist(), name
     assert rows["decided_at"].tolist() == found.time.values.tolist()
+
+
+@pytest.mark.parametrize("follows", [True, False], ids=["a strong number", "noise"])
+@pytest.mark.parametrize(
+    "key", [None, [f"k{at}" for at in range(300)], RNG.permutation(9000)[:300]], ids=["row", "text", "whole"]
+)
+def test_the_gate_asks_for_what_the_problem_says_of_its_behaviour(tmp_path, key, follows):
+    x = RNG.normal(size=300).round(3)
+    frame = pd.DataFrame({"x": x, "y": RNG.normal(size=300).round(3) + 2 * x * follows})
+    frame = frame if key is None else frame.assign(order_id=key)
+    frame.to_csv(tmp_path / "some.csv", index=False)
+    found = guess(data_file.read(tmp_path / "some.csv"), Options(label="y"))
+    texts = problem_files.write(found, problem_files.names(found, None), tmp_path / "some.csv")
+    asked = yaml.safe_load(texts["params.yaml"])["review"]["behaviour"]
+    said = texts["src/problem/metrics.py"]
+    assert ("invariance" in asked, "direction" in asked) == ('"the same"' in said, '"not lower"' in said)
+    assert ("invariance" in asked, "direction" in asked) == (True, follows)

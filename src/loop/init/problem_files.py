@@ -275,9 +275,10 @@ def _behaviours(found: Guess) -> list[str]:
         change = 'lambda rows: rows.assign(row=rows["row"] + 1)'
         made.append(f'Behaviour("the number of the request does not matter", "the same", {change})')
     else:
-        name = next((name for name in found.key if found.columns[name].kind == "text"), None)
-        if name:
-            change = f'lambda rows: rows.assign({name}=rows[{name!r}] + "x")'
+        name = found.key[0]
+        other = {"text": '"x"', "whole": "1"}.get(found.columns[name].kind)
+        if other:
+            change = f"lambda rows: rows.assign({name}=rows[{name!r}] + {other})"
             made.append(f'Behaviour({f"what {name} is called does not matter"!r}, "the same", {change})')
     if strongest := direction(found):
         one, way = strongest
@@ -424,6 +425,7 @@ def _params(found: Guess, n: Numbers, called: Names) -> dict[str, Any]:
         "minimum": float(f"{n.naive_loss:.4g}"),
         "golden_min": 3,
         **_leak(n),
+        "invariance": any('"the same"' in one for one in _behaviours(found)),
         "direction": f"{strongest[0].name} and the label have a rank correlation of {strongest[1]:+.2f}"
         if strongest
         else "",
