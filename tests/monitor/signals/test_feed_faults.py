@@ -16,7 +16,7 @@ FAULT = "2024-05-03"
 AS_OF = PAST + pd.Timedelta(days=1)
 
 
-def windows() -> Windows:
+def windows(until: pd.Timestamp = PAST) -> Windows:
     def day(at: pd.Timestamp) -> str:
         return f"{at:%Y-%m-%dT%H:%MZ}"
 
@@ -24,7 +24,7 @@ def windows() -> Windows:
     values = {
         "since": day(SINCE),
         "train": {"from": day(SINCE), "until": day(split)},
-        "holdout": {"from": day(split), "until": day(PAST)},
+        "holdout": {"from": day(split), "until": day(until)},
         "as_of": day(AS_OF),
     }
     return params.parse("windows", values, Windows)
@@ -58,7 +58,8 @@ def feed(monkeypatch) -> Feed:
             monkeypatch.setattr(module.source, name, getattr(made, name))
     monkeypatch.setattr(feed_faults.source, "TIME", {"readings": "at"})
     monkeypatch.setattr(feed_faults.source, "KEY", ["station", "at"])
-    asked = SimpleNamespace(columns=dict.fromkeys(("at", "station", "temperature", "humidity", "sky")))
+    names, nobody = ("at", "station", "temperature", "humidity", "sky"), SimpleNamespace(metadata=None)
+    asked = SimpleNamespace(columns=dict.fromkeys(names, nobody))
     monkeypatch.setattr(feed_faults.feed_changes.schema, "REQUEST", asked)
     monkeypatch.setattr(feed_faults, "git", lambda *_: "")
     first = {"days": day_hashes.of(made.tables(SINCE, PAST, AS_OF))}
@@ -66,15 +67,22 @@ def feed(monkeypatch) -> Feed:
     return made
 
 
-def changes(accepted=(), now=UNTIL):
+def changes(accepted=(), now=UNTIL, until=PAST):
     setup = settings(labels={"final_after_days": 1, "delay_days": 0}, accepted=list(accepted))
-    return feed_faults.changes(SimpleNamespace(windows=windows(), commit="c0ffee"), now, setup)
+    return feed_faults.changes(SimpleNamespace(windows=windows(until), commit="c0ffee"), now, setup)
 
 
 @pytest.mark.usefixtures("feed")
 def test_a_feed_that_is_as_ever_is_told_nothing():
     assert changes() == []
     assert changes(now=UNTIL - pd.Timedelta(hours=7)) == [], "the day that is not over says nothing"
+
+
+def test_a_holdout_that_ends_with_the_data_within_a_day_leaves_no_change_of_that_day(feed):
+    end, day = PAST + pd.Timedelta(hours=9), PAST + pd.Timedelta(days=1)
+    feed.rows = feed.rows[feed.rows["at"] < end]
+    assert changes(now=day, until=end) == []
+    assert changes(now=day + pd.Timedelta(days=1), until=end), "a whole day without rows is one"
 
 
 def test_a_fault_is_told_until_it_is_accepted_by_place_and_day(feed):

@@ -30,7 +30,7 @@ def changes(champion: Champion, now: pd.Timestamp, setup: Settings) -> list[Feed
     And days before, on which the champion was trained and judged, that the source gives otherwise now.
     """
     own = champion.windows
-    past, until = own.holdout.until, now.floor("D")
+    past, until = own.holdout.until.ceil("D"), now.floor("D")  # the day in which it ends may have no rest
     wait = int(np.ceil(setup.wait_days)) + 1
     then = _valid(past - wait * DAY, past, past)
     tables = feed_changes.tables(_valid(own.since, until, now), now, then)
