@@ -1,5 +1,7 @@
 """Models of the kit: what a problem asks of them is what they do."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,3 +31,12 @@ def test_a_line_gives_one_row_the_score_that_it_has_among_many(classes):
     score = models.probability if classes == 2 else models.probabilities(list("wxyz"))
     alone = [score(fitted, rows.iloc[[place]])[0] for place in range(len(rows))]
     np.testing.assert_array_equal(alone, score(fitted, rows))
+
+
+def test_what_is_no_product_of_matrices_keeps_each_bit_whatever_wraps_it():
+    """A server's trees as machine code are no Pipeline, and must score as the Pipeline does."""
+    found = np.array([[1 / 3, 2 / 3], [1 / 7, 6 / 7]])
+    trees = SimpleNamespace(predict_proba=lambda _: found, classes_=np.array([0.0, 1.0]))
+    rows = pd.DataFrame({"x": [1.0, 2.0]})
+    np.testing.assert_array_equal(models.probability(trees, rows), found[:, 1])
+    np.testing.assert_array_equal(models.probabilities(["a", "b"])(trees, rows), found)

@@ -11,12 +11,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import (
-    ExtraTreesClassifier,
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-    RandomForestClassifier,
-)
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
@@ -146,9 +141,9 @@ def probabilities(classes: Sequence[str]) -> Callable[[Any, pd.DataFrame], np.nd
 
 def _steady(model: Any, found: Any) -> np.ndarray:
     """Probabilities to ten decimals where they come from a product of matrices: see `expected`."""
-    trees = (HistGradientBoostingClassifier, RandomForestClassifier, ExtraTreesClassifier)
-    exact = isinstance(model[-1] if isinstance(model, Pipeline) else model, trees)
-    return np.asarray(found if exact else np.round(found, 10))
+    last = model[-1] if isinstance(model, Pipeline) else model
+    product = hasattr(last, "coef_") or hasattr(last, "coefs_")  # of a line, of a network
+    return np.asarray(np.round(found, 10) if product else found)
 
 
 def expected(model: Pipeline, examples: pd.DataFrame) -> np.ndarray:
