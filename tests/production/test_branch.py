@@ -157,6 +157,7 @@ REFUSED = "refused:\n- {version: 1, at: '2026-01-01T00:00:00Z', reason: because}
         ("team/model@sha256", "team/mod\u0435l@sha256", "by its digest"),
         ("since: '2026", "since: '2262", "which is after its commit"),
         ("refused: []", REFUSED, "names version 1, which it says was taken back"),
+        ("refused: []", REFUSED.replace("version: 1", "version: 9"), "refuses version 9, which was never"),
     ],
 )
 def test_a_state_that_was_edited_into_what_cannot_serve_is_refused_with_its_place(clone, old, new, found):
@@ -171,6 +172,18 @@ def test_a_state_that_was_edited_into_what_cannot_serve_is_refused_with_its_plac
     with pytest.raises(LoopError, match=found) as error:
         branch.fetch()
     assert str(STATE) in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["models: []\nrefused: []\n", None])
+def test_a_champion_that_was_taken_out_by_hand_is_no_state_in_which_nothing_was_released(clone, text):
+    """The next release would be champion at once, under a number that was given already."""
+    released(version(1), version(2))
+    git("switch", "--quiet", "production")
+    (clone / STATE).write_text(text) if text else (clone / STATE).unlink()
+    git("commit", "--quiet", "-am", "by hand")
+    git("push", "--quiet", "origin", "production")
+    with pytest.raises(LoopError, match="names no model, though 2 versions were released"):
+        branch.fetch()
 
 
 def test_an_instant_of_the_future_is_refused_in_a_commit_that_says_to_be_of_the_future_too(

@@ -26,6 +26,7 @@ STEERING += [
     "a-1.dist-info/entry_points.txt",
     ".bentoignore",
     ".python-versions",
+    "matplotlibrc",
 ]
 
 

@@ -159,7 +159,7 @@ def _as_installed(environment: Path, mark: Path) -> bool:
 
 def _strays(environment: Path, mark: Path) -> list[Path]:
     """What was put beside the packages: they go on without it."""
-    known = _made(mark)["first"] if mark.is_file() else []
+    known = _made(mark).get("first") if mark.is_file() else None
     return [Path(path) for path in _state(environment)["first"] if known and path not in known]
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import pandas as pd
 from pydantic import AfterValidator, Field, model_validator
 
+from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.repo.commit import Commit
 from loop.repo.git import git
@@ -23,7 +24,7 @@ STATE, VERSIONS = Path("rollout.yaml"), Path("versions")
 REFS = (f"refs/remotes/origin/{BRANCH}", f"refs/heads/{BRANCH}")  # of a clone, or the only one
 RECORD = re.compile(rf"{VERSIONS}/([1-9][0-9]{{0,8}})\.yaml")
 STAGE_NAME = r"^[a-z][a-z0-9-]*$"
-AHEAD = timedelta(days=1)  # clocks differ by less
+AHEAD = timedelta(hours=1)  # clocks differ by less
 
 
 def _fix(path: Path) -> str:
@@ -211,10 +212,11 @@ def read(at: str | None) -> Production:
         return Production(None, EMPTY, {})
     commit = git("rev-parse", "--verify", f"{at}^{{commit}}")
     listed = Commit(commit).texts(str(STATE), str(VERSIONS))
-    if str(STATE) not in listed:
-        return Production(commit, EMPTY, {})
-    state = _parsed(commit, STATE, listed[str(STATE)], "rollout", State)
     numbers = [int(found[1]) for found in map(RECORD.fullmatch, listed) if found]
+    if str(STATE) not in listed and not numbers:
+        return Production(commit, EMPTY, {})
+    there = str(STATE) in listed
+    state = _parsed(commit, STATE, listed[str(STATE)], "rollout", State) if there else EMPTY
     serving = {one.version for one in state.models}
     versions = {}
     for number in numbers:
@@ -228,7 +230,7 @@ def read(at: str | None) -> Production:
         if one.version == number:
             versions[number] = one
     timely(state, pd.Timestamp(git("log", "-1", "--format=%cI", commit)))
-    _consistent(state, versions)
+    _consistent(state, versions, numbers)
     return Production(commit, state, versions, max(numbers, default=0))
 
 
@@ -260,8 +262,23 @@ def timely(state: State, at: pd.Timestamp) -> None:
         )
 
 
-def _consistent(state: State, versions: dict[int, Version]) -> None:
-    """Raise LoopError for a model of the state that no release made."""
+def _consistent(state: State, versions: dict[int, Version], numbers: list[int]) -> None:
+    """Raise LoopError for a state without a model beside versions, and for one that no release made.
+
+    `numbers` are of all records, also of those that cannot be read.
+    """
+    if numbers and not state.models:
+        raise LoopError(
+            f"{STATE} on {BRANCH} names no model, though {counted(len(numbers), 'version')} were released",
+            "a champion",
+            _fix(STATE),
+        )
+    if unknown := {one.version for one in state.refused} - set(numbers):
+        raise LoopError(
+            f"{STATE} on {BRANCH} refuses version {min(unknown)}, which was never released",
+            f"a version with a file in {VERSIONS}/",
+            _fix(STATE),
+        )
     for one in state.models:
         known = versions.get(one.version)
         if known is None:

@@ -22,6 +22,7 @@ _LOADED = {
     ".python-version",
     ".python-versions",
     "uv.toml",
+    "matplotlibrc",  # which may name a module to draw with
 }
 _ENDS = {".pth", ".so", ".pyc"}
 _ENVIRONMENT = {".venv", ".tools"}
