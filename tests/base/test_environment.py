@@ -265,6 +265,7 @@ SETTINGS = {
     "color.ui": "always",
     "status.showUntrackedFiles": "no",
     "core.quotePath": "false",
+    "core.splitIndex": "true",
     "i18n.commitEncoding": "latin1",
     "i18n.logOutputEncoding": "latin1",
     "log.showRoot": "false",
