@@ -19,6 +19,7 @@ unexport UV_NO_EDITABLE UV_NO_SYNC UV_NO_DEV UV_NO_GROUP UV_NO_DEFAULT_GROUPS UV
 unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV
 # A pip.conf may say `user` too (and `target`, `prefix`, `root`: see below), and an environment of its own takes no packages of a user.
 export PIP_USER := 0
+unexport PYTHONWARNINGS SOURCE_DATE_EPOCH  # what pip itself warns of, or a year before zip's first, would end the set-up
 unexport PYTHONDONTWRITEBYTECODE  # each process would compile its libraries anew: three times the work
 # Where HOME takes no cache (a service's user; after `su` that keeps another's HOME), uv has its own beside it.
 ifneq ($(shell d="$${UV_CACHE_DIR:-$${XDG_CACHE_HOME:-$$HOME/.cache}/uv}"; mkdir -p "$$d" 2>/dev/null && test -w "$$d" || echo no),)
@@ -104,7 +105,7 @@ setup: .python $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv)  ## the locked 
 	@$(PYTHON) -m venv .tools || { printf 'error: %s\n  expected: %s\n  to do:    %s\n' \
 	  "$(PYTHON) cannot make a virtual environment" "its module venv" "on Debian: apt install python3-venv" >&2; exit 1; }
 	@.tools/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --require-hashes \
-	  --target= --root=/ --prefix="$(abspath .tools)" -r requirements-uv.txt
+	  --target= --root=/ --prefix="$$PWD/.tools" -r requirements-uv.txt
 	@touch -c $@
 
 # CML for the workflows, where no action but GitHub's own is allowed too: one commit and what its lock names, held
@@ -128,7 +129,7 @@ $(MINIO): WITHOUT = S3 is NOT asked by the tests
 $(GATEWAY): WITHOUT = the route for Kubernetes is NOT held to its schema by the tests
 $(ACT) $(ACTIONLINT) $(MINIO):
 	@if command -v go >/dev/null; then \
-	  echo "building $(notdir $@) in .tools" && GOBIN="$(abspath $(dir $@))" GOFLAGS=-mod=mod go install -trimpath -ldflags "-s -w" $(TOOL); \
+	  echo "building $(notdir $@) in .tools" && GOBIN="$$PWD/$(dir $@)" GOFLAGS=-mod=mod go install -trimpath -ldflags "-s -w" $(TOOL); \
 	else echo "SKIPPED: $(WITHOUT), for want of Go (https://go.dev/doc/install)" >&2; fi
 
 $(GATEWAY):  # the schema of a route, as its makers ship it
