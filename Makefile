@@ -69,13 +69,15 @@ audit: setup  ## known vulnerabilities of the locked packages
 	@$(UV) export --locked --quiet --all-groups --no-emit-project --output-file .tools/locked.txt
 	@$(RUN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r .tools/locked.txt
 
-ui: setup  ## look at the runs in MLflow, on http://127.0.0.1:5000
+ui: setup  ## look at the runs in MLflow, on PORT (5000) of this machine
 	@case "$${MLFLOW_TRACKING_URI:-}" in \
 	  [Hh][Tt][Tt][Pp]*) echo "the runs are on the server: $$MLFLOW_TRACKING_URI" | sed -E 's#//.*@#//…@#; s#\?.*##' ;; \
 	  [Dd]atabricks*|[Uu][Cc]:*|arn:*) echo "the runs are on the server that MLFLOW_TRACKING_URI names: look at them there" ;; \
-	  *) test -z "$${MLFLOW_TRACKING_URI:-}" || \
+	  *) $(RUN)/python -c 'import sys; from loop.base import errors, port; \
+       errors.guard(lambda: port.free("127.0.0.1", int(sys.argv[1]), "make ui PORT="))' "$(or $(PORT),5000)" || exit; \
+     test -z "$${MLFLOW_TRACKING_URI:-}" || \
 	       $(RUN)/python -c 'from loop.base.errors import guard; from loop.model import tracking; guard(tracking.connect)' || exit; \
-	     exec $(RUN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port 5000 ;; \
+	     exec $(RUN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port "$(or $(PORT),5000)" ;; \
 	esac
 
 docs: setup $(if $(PICTURES),$(MERMAID))  ## write the pages that are made from the code; with PICTURES=1 the README's pictures too

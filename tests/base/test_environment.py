@@ -4,6 +4,7 @@ import getpass
 import hashlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import zipfile
@@ -273,6 +274,17 @@ def test_make_ui_says_in_one_message_that_a_database_cannot_be_asked():
     done = subprocess.run(command, cwd=ROOT, env=asked, capture_output=True, text=True, check=False)
     assert done.stderr.startswith("error: MLflow at nosuch://…@127.0.0.1:9/runs does not answer")
     assert not {"Traceback", "word"} & set(done.stderr.split())
+
+
+def test_make_ui_names_another_port_where_one_is_taken():
+    """As 5000 is on a Mac: MLflow said so in its own words, and make that all was well."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = ["make", "-s", "-o", "setup", "ui", f"PORT={port}"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode
+    assert f"127.0.0.1:{port} cannot be listened on" in done.stderr
+    assert f"`make ui PORT={port + 1 if port < 65535 else 8080}`" in done.stderr
 
 
 SETTINGS = {
