@@ -19,6 +19,7 @@ unexport UV_NO_EDITABLE UV_NO_SYNC UV_NO_DEV UV_NO_GROUP UV_NO_DEFAULT_GROUPS UV
 unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV
 # A pip.conf may say `user` too (and `target`, `prefix`, `root`: see below), and an environment of its own takes no packages of a user.
 export PIP_USER := 0
+unexport PYTHONWARNINGS SOURCE_DATE_EPOCH  # what pip itself warns of, or a year before zip's first, would end the set-up
 unexport PYTHONDONTWRITEBYTECODE  # each process would compile its libraries anew: three times the work
 # Where HOME takes no cache (a service's user; after `su` that keeps another's HOME), uv has its own beside it.
 ifneq ($(shell d="$${UV_CACHE_DIR:-$${XDG_CACHE_HOME:-$$HOME/.cache}/uv}"; mkdir -p "$$d" 2>/dev/null && test -w "$$d" || echo no),)
@@ -68,13 +69,15 @@ audit: setup  ## known vulnerabilities of the locked packages
 	@$(UV) export --locked --quiet --all-groups --no-emit-project --output-file .tools/locked.txt
 	@$(RUN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r .tools/locked.txt
 
-ui: setup  ## look at the runs in MLflow, on http://127.0.0.1:5000
+ui: setup  ## look at the runs in MLflow, on PORT (5000) of this machine
 	@case "$${MLFLOW_TRACKING_URI:-}" in \
 	  [Hh][Tt][Tt][Pp]*) echo "the runs are on the server: $$MLFLOW_TRACKING_URI" | sed -E 's#//.*@#//…@#; s#\?.*##' ;; \
 	  [Dd]atabricks*|[Uu][Cc]:*|arn:*) echo "the runs are on the server that MLFLOW_TRACKING_URI names: look at them there" ;; \
-	  *) test -z "$${MLFLOW_TRACKING_URI:-}" || \
+	  *) $(RUN)/python -c 'import sys; from loop.base import errors, port; \
+       errors.guard(lambda: port.free("127.0.0.1", int(sys.argv[1]), "make ui PORT="))' "$(or $(PORT),5000)" || exit; \
+     test -z "$${MLFLOW_TRACKING_URI:-}" || \
 	       $(RUN)/python -c 'from loop.base.errors import guard; from loop.model import tracking; guard(tracking.connect)' || exit; \
-	     exec $(RUN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port 5000 ;; \
+	     exec $(RUN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port "$(or $(PORT),5000)" ;; \
 	esac
 
 docs: setup $(if $(PICTURES),$(MERMAID))  ## write the pages that are made from the code; with PICTURES=1 the README's pictures too
@@ -104,7 +107,7 @@ setup: .python $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv)  ## the locked 
 	@$(PYTHON) -m venv .tools || { printf 'error: %s\n  expected: %s\n  to do:    %s\n' \
 	  "$(PYTHON) cannot make a virtual environment" "its module venv" "on Debian: apt install python3-venv" >&2; exit 1; }
 	@.tools/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --require-hashes \
-	  --target= --root=/ --prefix="$(abspath .tools)" -r requirements-uv.txt
+	  --target= --root=/ --prefix="$$PWD/.tools" -r requirements-uv.txt
 	@touch -c $@
 
 # CML for the workflows, where no action but GitHub's own is allowed too: one commit and what its lock names, held
@@ -128,7 +131,7 @@ $(MINIO): WITHOUT = S3 is NOT asked by the tests
 $(GATEWAY): WITHOUT = the route for Kubernetes is NOT held to its schema by the tests
 $(ACT) $(ACTIONLINT) $(MINIO):
 	@if command -v go >/dev/null; then \
-	  echo "building $(notdir $@) in .tools" && GOBIN="$(abspath $(dir $@))" GOFLAGS=-mod=mod go install -trimpath -ldflags "-s -w" $(TOOL); \
+	  echo "building $(notdir $@) in .tools" && GOBIN="$$PWD/$(dir $@)" GOFLAGS=-mod=mod go install -trimpath -ldflags "-s -w" $(TOOL); \
 	else echo "SKIPPED: $(WITHOUT), for want of Go (https://go.dev/doc/install)" >&2; fi
 
 $(GATEWAY):  # the schema of a route, as its makers ship it

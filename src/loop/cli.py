@@ -10,6 +10,7 @@ import typer
 from loop.base import environment, exit_codes
 from loop.base.errors import UsageError, guard
 from loop.commands import change, history, monitoring, pipeline, releasing, serving, setup, wrong_usage
+from loop.repo.git import whole_index
 
 app = typer.Typer(
     name="loop",
@@ -45,6 +46,8 @@ def _run() -> None:
     if root not in (None, here) and not {"-h", "--help"} & set(sys.argv):
         found = f"this is {here.relative_to(root)}/ of a repository"
         raise UsageError(found, f"its root, {root}", f"`cd {root}`, then run it again")
+    if root:
+        whole_index()
     with wrong_usage.told():
         sys.exit(app(standalone_mode=False) or 0)
 

@@ -4,6 +4,7 @@ import getpass
 import hashlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import zipfile
@@ -73,10 +74,26 @@ def test_the_command_line_writes_utf8_in_any_locale(tree, name, value):
     assert "THIS TREE, größe".encode() in loop(tree, "--help", **{name: value}).stdout
 
 
-def test_what_a_library_warns_of_ends_nothing(tree):
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("PYTHONWARNINGS", "error", "import warnings; warnings.warn('old', DeprecationWarning)"),
+        ("PYTHONOPTIMIZE", "2", "__doc__.format()"),
+    ],
+)
+def test_what_python_is_told_ends_nothing_in_a_library(tree, name, value, code):
     with (tree / "src/loop/base/exit_codes.py").open("a") as module:
-        module.write("import warnings\nwarnings.warn('old', DeprecationWarning)\n")
-    assert loop(tree, "--help", PYTHONWARNINGS="error").returncode == 0
+        module.write(f"{code}\n")
+    assert loop(tree, "--help", **{name: value}).returncode == 0
+
+
+def test_a_pipeline_of_another_kind_above_or_in_between_is_not_the_tree(tree):
+    (tree.parent / "dvc.yaml").write_text("stages: {}\n")
+    between = tree / "notebooks/deep"
+    between.mkdir(parents=True)
+    (between / "dvc.yaml").write_text("stages: {}\n")
+    assert environment.tree(between) == tree
+    assert environment.tree(tree.parent) is None
 
 
 def test_a_stage_of_an_experiments_copy_runs_by_the_environment_of_its_repository(tree):
@@ -149,7 +166,7 @@ def test_a_folder_that_nobody_may_go_into_is_as_if_not_named(tmp_path, monkeypat
     monkeypatch.setattr("os.access", lambda path, how: may(path, how) and str(path) != str(place))
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    names = ("HOME", "XDG_CONFIG_HOME", "DVC_GLOBAL_CONFIG_DIR", "MPLCONFIGDIR")
+    names = ("HOME", "XDG_CONFIG_HOME", "DVC_GLOBAL_CONFIG_DIR", "DVC_SITE_CACHE_DIR", "MPLCONFIGDIR")
     for name in names:
         monkeypatch.setenv(name, str(place / ".config" if kind == "below a file" else place))
     environment.enter()
@@ -197,6 +214,7 @@ def test_make_gives_uv_a_cache_where_a_persons_folder_takes_none(tmp_path, monke
 
 def test_make_passes_nothing_on_that_is_of_another_environment(tmp_path):
     strange = {"PIP_USER": "1", "PIP_TARGET": "/x", "VIRTUAL_ENV": "/x", "UV_PROJECT_ENVIRONMENT": "/x"}
+    strange |= {"PYTHONWARNINGS": "error", "SOURCE_DATE_EPOCH": "0"}
     lines = of_make(tmp_path, **strange)
     assert "PIP_USER=0" in lines  # which a pip.conf with `user = true` gives way to
     assert not [line for line in lines if line.startswith((*list(strange)[1:],))]
@@ -216,8 +234,10 @@ def test_a_persons_pip_conf_sends_uv_to_no_other_place(tmp_path):
     (tmp_path / "pip.conf").write_text(f"[global]\nuser = true\n{places}")
     command = ["make", "-f", str(ROOT / "Makefile"), ".tools/bin/uv"]
     set_up = os.environ | {"PIP_CONFIG_FILE": str(tmp_path / "pip.conf")}
-    subprocess.run(command, cwd=tmp_path, env=set_up, check=True)
-    assert (tmp_path / ".tools/bin/uv").is_file()
+    (here := tmp_path / """o'brien "q" $HOME""").mkdir()  # nor does what a shell reads in a folder's name
+    shutil.move(tmp_path / "requirements-uv.txt", here)
+    subprocess.run(command, cwd=here, env=set_up, check=True)
+    assert (here / ".tools/bin/uv").is_file()
     assert not (tmp_path / "elsewhere").exists()
 
 
@@ -256,6 +276,17 @@ def test_make_ui_says_in_one_message_that_a_database_cannot_be_asked():
     assert not {"Traceback", "word"} & set(done.stderr.split())
 
 
+def test_make_ui_names_another_port_where_one_is_taken():
+    """As 5000 is on a Mac: MLflow said so in its own words, and make that all was well."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = ["make", "-s", "-o", "setup", "ui", f"PORT={port}"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode
+    assert f"127.0.0.1:{port} cannot be listened on" in done.stderr
+    assert f"`make ui PORT={port + 1 if port < 65535 else 8080}`" in done.stderr
+
+
 SETTINGS = {
     "diff.orderFile": "order",
     "diff.relative": "true",
@@ -265,6 +296,7 @@ SETTINGS = {
     "color.ui": "always",
     "status.showUntrackedFiles": "no",
     "core.quotePath": "false",
+    "core.splitIndex": "true",
     "i18n.commitEncoding": "latin1",
     "i18n.logOutputEncoding": "latin1",
     "log.showRoot": "false",

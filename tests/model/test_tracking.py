@@ -147,6 +147,20 @@ def test_an_address_that_cannot_be_used_is_one_message_without_its_password(monk
     assert "s3cret" not in str(refused.value)
 
 
+def test_runs_are_kept_in_the_folder_itself_whatever_its_name_means_in_sql_and_in_a_uri(
+    tmp_path, monkeypatch
+):
+    (home := tmp_path / "o'brien feature%2Fx #1?y").mkdir()
+    monkeypatch.chdir(home)
+    Path("card.json").write_text("{}")
+    client, experiment = tracking.connect(tracking.LOCAL)
+    run = client.create_run(experiment).info.run_id
+    client.log_artifact(run, "card.json", "model")
+    assert [path.parts[0] for path in home.rglob("card.json") if path.parent != home]
+    assert list(tmp_path.iterdir()) == [home]
+    assert [one.path for one in client.list_artifacts(run, "model")] == ["model/card.json"]
+
+
 def test_a_database_that_another_run_holds_is_waited_for_and_not_moved_away(monkeypatch):
     def locked(*_):
         raise MlflowException("(sqlite3.OperationalError) database is locked")

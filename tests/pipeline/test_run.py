@@ -1,6 +1,7 @@
 """run: refuses a bad params.yaml before anything runs, and ends by saying how good the model is."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -174,3 +175,15 @@ def test_a_folder_that_was_downloaded_and_not_cloned_is_refused_before_anything_
     with pytest.raises(LoopError, match="is in no git repository") as refused:
         run.run([])
     assert "git init" in refused.value.todo
+
+
+def test_a_clone_that_another_user_holds_is_one_message_before_anything_runs(tmp_path, monkeypatch):
+    """As where root ran once, or on a checkout that can be read only: DVC says `unexpected error`."""
+    monkeypatch.chdir(tmp_path)
+    (place := tmp_path / ".dvc/tmp").mkdir(parents=True)
+    run._may_write()
+    may = os.access
+    monkeypatch.setattr("os.access", lambda path, how: may(path, how) and Path(path).absolute() != place)
+    with pytest.raises(LoopError) as refused:
+        run._may_write()
+    assert refused.value.found.startswith(f"{place} cannot be written by ")

@@ -1,8 +1,12 @@
 """What git could not do is one message; a lock is named by its file: only a person knows whose it is."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+from dulwich.errors import ChecksumMismatch
+from dulwich.ignore import IgnoreFilterManager
+from dulwich.repo import Repo
 
 from loop.base.errors import LoopError
 from loop.repo import git, remote
@@ -51,3 +55,31 @@ def test_who_has_no_name_in_git_commits_by_the_machines_and_only_a_workflow_as_t
 def test_what_git_refuses_is_said_by_its_first_line(place):
     with pytest.raises(LoopError, match="git failed: fatal: ambiguous argument 'none'"):
         git.git("log", "none", cwd=place)
+
+
+@pytest.mark.parametrize("worktree", [False, True])
+def test_an_index_in_two_files_is_made_one_that_dvc_can_read(place, worktree):
+    home = place / "beside" if worktree else place
+    if worktree:
+        git.git("worktree", "add", "-q", str(home), cwd=place)
+    (home / "a").touch()
+    git.git("update-index", "--split-index", "--add", "a", cwd=home)
+    with pytest.raises(ChecksumMismatch):
+        list(Repo(str(home)).open_index())
+    git.whole_index(home)
+    assert list(Repo(str(home)).open_index()) == [b"a"]
+
+
+def test_what_a_person_ignores_everywhere_is_kept_here_and_what_is_made_by_running_is_not(place, monkeypatch):
+    """Git would leave data and results out of a commit, and DVC refuses a pipeline that is ignored."""
+    shutil.copy(Path(__file__).parents[2] / ".gitignore", place)
+    (place / "mine").write_text("*.csv\n*.json\n*.lock\n*.md\n*.toml\n*.yaml\n*.py\n*.parquet\n")
+    with (place / "mine").open("a") as ignored:
+        ignored.write("data/\nmodels/\nreports/\nsrc/\ndeploy/\ntests/\n.idea/\n")
+    git.git("config", "core.excludesFile", str(place / "mine"), cwd=place)
+    kept = ["dvc.yaml", "dvc.lock", "params.yaml", "data/source/rides.csv", "models/card.json"]
+    kept += ["loop-version.json", "reports/plots/a.csv", "src/problem/model.py", "deploy/policy.yaml"]
+    made = ["mlflow.db", "mlruns/0", ".venv/bin", "src/loop/__pycache__/a.pyc", "review/a", ".idea/a"]
+    assert git.ask("check-ignore", "--no-index", *kept, *made, cwd=place).out.split() == made
+    as_dvc = IgnoreFilterManager.from_repo(Repo(str(place)))
+    assert [one for one in kept + made if as_dvc.is_ignored(one)] == made

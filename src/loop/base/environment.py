@@ -50,8 +50,8 @@ def enter(*arguments: str) -> None:
     if home is None:
         return
     python = _python(home)
-    strict = "error" in os.environ.pop("PYTHONWARNINGS", "")  # then what a library warns of would end us
-    if _same(Path(sys.executable).parent, python.parent) and _own(home) and _utf8() and not strict:
+    strange = _strange_python()
+    if _same(Path(sys.executable).parent, python.parent) and _own(home) and _utf8() and not strange:
         os.environ.pop(_TRIED, None)
         return
     if os.environ.get(_TRIED) == str(home):
@@ -114,6 +114,13 @@ def _utf8() -> bool:
     """Whether files and what is printed are UTF-8: PYTHONIOENCODING has its own word for the latter."""
     printed = getattr(sys.stdout, "encoding", None) or "utf-8"
     return {codecs.lookup(one).name for one in (locale.getpreferredencoding(False), printed)} == {"utf-8"}
+
+
+def _strange_python() -> bool:
+    """Whether Python was told what breaks libraries: that a warning is an error, or to drop docstrings."""
+    warnings = os.environ.pop("PYTHONWARNINGS", "")
+    os.environ.pop("PYTHONOPTIMIZE", None)
+    return "error" in warnings or sys.flags.optimize > 0
 
 
 def _loopback_is_direct() -> None:

@@ -11,6 +11,7 @@ from loop.model import lineage
 from loop.repo import dvc_lock, dvc_yaml
 from loop.repo.commit import Commit
 from loop.repo.dvc_yaml import Stage
+from loop.repo.git import whole_index
 from loop.repo.worktree import Checkout
 from loop.settings.paths import MODEL, PIPELINE_LOCK
 
@@ -25,6 +26,7 @@ class Stored:
         from dvc.api import DVCFileSystem
 
         logging.getLogger("dvc").setLevel(logging.CRITICAL)
+        whole_index(here)
         self.root, self._commit, self._here = root, commit, here
         self._files = DVCFileSystem(str(here) if here else None, rev=commit)
 

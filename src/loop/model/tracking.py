@@ -13,6 +13,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from loop.base.errors import LoopError, first_line
 from loop.base.warning import warn
@@ -65,9 +66,10 @@ def connect(uri: str = "") -> Any:
     name, uri = os.environ["MLFLOW_EXPERIMENT_NAME"], uri or os.environ["MLFLOW_TRACKING_URI"]
     try:
         _openable(uri)
+        home = _home(uri)
         client = MlflowClient(uri)
         experiment = client.get_experiment_by_name(name)
-        return client, experiment.experiment_id if experiment else client.create_experiment(name)
+        return client, experiment.experiment_id if experiment else client.create_experiment(name, home)
     except troubles() as error:
         why = first_line(error, 120)
         todo = "start the server, or unset MLFLOW_TRACKING_URI"
@@ -90,6 +92,22 @@ def _openable(uri: str) -> None:
         Path(place).parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(place)) as database:
             database.execute("PRAGMA schema_version")
+
+
+def _home(uri: str) -> str | None:
+    """Where a database keeps what its runs leave, if this folder's name is another one as a URI.
+
+    MLflow puts the name into SQL and reads it as a URI: with a quote it makes no database, with %2F it would
+    write into another folder.
+    """
+    from mlflow.store.db.db_types import DATABASE_ENGINES
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    root = Path("mlruns").absolute()
+    if quote(str(root)) == str(root) or re.split("[+:]", uri)[0] not in DATABASE_ENGINES:
+        return None
+    SqlAlchemyStore(uri, root.as_uri())  # a new database is made
+    return f"{root.as_uri()}/{quote(os.environ['MLFLOW_EXPERIMENT_NAME'])}"
 
 
 def troubles() -> tuple[type[Exception], ...]:

@@ -8,6 +8,7 @@ import os
 import sys
 from contextlib import redirect_stdout, suppress
 from difflib import get_close_matches
+from getpass import getuser
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,17 @@ def _in_git() -> None:
         )
 
 
+def _may_write() -> None:
+    """Raise LoopError where DVC can keep no lock and no cache, as in a clone where root ran once."""
+    places = (Path(".dvc/tmp"), Path(".dvc/cache"), Path(".dvc"), Path())
+    if shut := [place for place in places if place.exists() and not os.access(place, os.W_OK | os.X_OK)]:
+        raise LoopError(
+            f"{shut[0].absolute()} cannot be written by {getuser()}",
+            "a clone of one's own: DVC keeps its locks and its cache there",
+            "`git clone` it into a folder of yours; what root made, `sudo chown -R $(id -u) .` gives back",
+        )
+
+
 def run(arguments: list[str]) -> int:
     """`dvc repro` with these arguments, then the summary; the exit code is DVC's, 1 on failure."""
     check_arguments(arguments)
@@ -154,6 +166,7 @@ def run(arguments: list[str]) -> int:
         load(PIPELINE)  # what DVC says of a slip has no to-do
     check_params()
     _in_git()
+    _may_write()
     tools = str(Path(sys.executable).parent)  # so that a stage's `python` is this one
     path = os.pathsep.join([tools, os.environ.get("PATH", "")])
     command = [f"{tools}/dvc", "repro", *arguments]

@@ -21,6 +21,7 @@ _NEUTRAL = {  # what a person's own settings must not change in what git prints,
     "core.autocrlf": "false",
     "core.hooksPath": "/dev/null",
     "core.quotePath": "true",
+    "core.splitIndex": "false",
     "diff.ignoreSubmodules": "none",
     "diff.orderFile": "/dev/null",
     "diff.relative": "false",
@@ -67,6 +68,13 @@ def has(commit: str, cwd: Path | None = None) -> bool:
 def is_ancestor(commit: str, of: str) -> bool:
     """Whether a commit is in the history of another; no where this clone does not have it."""
     return ask("merge-base", "--is-ancestor", commit, of).code == 0
+
+
+def whole_index(cwd: Path | None = None) -> None:
+    """Make an index one file that core.splitIndex made two: DVC fails on it, or waits for ever."""
+    place = (cwd or Path()) / ".git"
+    if place.is_file() or any(place.glob("sharedindex.*")):  # a file: of a worktree, it lies elsewhere
+        git("update-index", "--no-split-index", cwd=cwd)
 
 
 class LockedError(LoopError):

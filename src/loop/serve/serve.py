@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -12,7 +11,7 @@ import urllib.request
 from pathlib import Path
 
 from loop.base import environment, program
-from loop.base.errors import LoopError
+from loop.base.port import free
 from loop.model import artifacts
 from loop.repo import protocol
 from loop.settings import serve_settings
@@ -29,7 +28,7 @@ def main(host: str, port: int) -> int:
     serve_settings.params()
     place = serve_settings.place()
     artifacts.here(REFERENCE)
-    _free(host, port)
+    free(host, port, "loop serve --port ")
     path = os.pathsep.join(filter(None, [str(Path("src").resolve()), os.environ.get("PYTHONPATH")]))
     defaults = {"OMP_NUM_THREADS": "1", "BENTOML_DO_NOT_TRACK": "True"}
     command = [sys.executable, *protocol.own().entries["serve"]]
@@ -50,19 +49,6 @@ def main(host: str, port: int) -> int:
     finally:
         server.terminate()
         server.wait()  # it flushes its log first
-
-
-def _free(host: str, port: int) -> None:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as asked:
-        asked.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            asked.bind((host, port))
-        except OSError as error:
-            raise LoopError(
-                f"{host}:{port} cannot be listened on: {error.strerror}",
-                "a free port of this machine",
-                f"`loop serve --port {port + 1}`, or stop what listens there",
-            ) from None
 
 
 def _authorization(secured: bool) -> str:
