@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop.data import change_words, feed_changes
+from loop.data import change_words, day_hashes, feed_changes
 from loop.data.feed_changes import Change, Table
 from loop.settings.monitor_settings import Accepted
 from loop.stats.daily import Measure
@@ -79,6 +79,12 @@ FAULTS: dict[str, tuple[Fault, str]] = {
         lambda rows, after: rows.assign(at=rows["at"].mask(after, rows["at"] + 6 * HOUR)),
         "weather",
     ),
+    "a slow clock of one station": (
+        lambda rows, after: rows.assign(
+            at=rows["at"].mask(of("north", rows, after), rows["at"] - 6 * HOUR)
+        ).drop_duplicates(["station", "at"]),
+        "weather",
+    ),
     "a value that is new": (changed("sky", lambda v: v.replace("rain", "RAIN")), "weather.sky"),
 }
 
@@ -96,6 +102,111 @@ def test_a_fault_is_named_by_its_place_and_its_day(fault, place):
     assert abs(pd.Timestamp(first.since, tz="UTC") - FAULT) <= pd.Timedelta(days=2)
     assert first.summary.startswith(f"{first.place}, since {first.since}: ")
     assert first.before != first.after or "no longer fits" in first.what
+
+
+def test_a_rare_value_that_gets_another_name_is_told_by_that_name():
+    rows = readings()
+    rare = pd.Series(np.arange(len(rows)) % 57 == 0)  # a row or two a day, too few to be a group
+    sky = rows["sky"].mask(rare, "fog")
+    assert found(rows.assign(sky=sky)) == []
+    renamed = sky.mask(rare & (rows["at"] >= FAULT), "mist")
+    (told,) = found(rows.assign(sky=renamed))
+    assert (told.place, told.since, told.before) == ("weather.sky", "2024-05-03", "none of them")
+    assert told.after.startswith("mist in ")
+
+
+@pytest.mark.parametrize("past", [PAST, None], ids=["monitor", "at the door"])
+def test_values_that_come_now_and_then_are_no_change(past):
+    """A new customer every tenth day stays for good, in a past that had such as well."""
+    rows = readings()
+    day = (rows["at"] - SINCE).dt.days
+    places = np.random.default_rng(3).random(len(rows))
+    customer = "c" + (places * (60 + day // 10)).astype("int64").astype("str")
+    table = Table("weather", rows.assign(customer=customer), "at", ["station", "at"])
+    assert feed_changes.find([table], SINCE, past, UNTIL) == []
+
+
+def sales(rows_of_day: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+    """So many sales on each day, at any hour."""
+    at = SINCE + pd.to_timedelta(np.repeat(np.arange(len(rows_of_day)), rows_of_day), unit="D")
+    at += pd.to_timedelta(rng.integers(0, 1440, len(at)), unit="min")
+    frame = pd.DataFrame({"at": at.astype("datetime64[us, UTC]"), "price": rng.normal(size=len(at)).round(2)})
+    return frame.sort_values("at", ignore_index=True).assign(sale=lambda own: own.index.astype("str"))
+
+
+def test_rows_that_are_cut_at_a_limit_are_told():
+    rng = np.random.default_rng(8)
+    days = (UNTIL - SINCE).days
+    many = rng.poisson(100, days)
+    cut = np.where(np.arange(days) >= (FAULT - SINCE).days, np.minimum(many, 95), many)
+    asked = ["at", "price", "sale"]
+    usual, limited = (
+        feed_changes.find([Table("sales", sales(one, rng)[asked], "at", ["sale"])], SINCE, PAST, UNTIL)
+        for one in (many, cut)
+    )
+    assert usual == []
+    assert [one.what for one in limited] == ["how often a day has as many rows as the day before"]
+
+
+def outcomes_of(turned: Callable[[pd.DataFrame], pd.Series]) -> list[Change]:
+    """What is told of labels, a fifth of them 1, that are turned where it is said."""
+    rows = readings()
+    late = (np.random.default_rng(7).random(len(rows)) < 0.2) * 1.0
+    rows = rows.assign(to=np.where(rows["station"] == "west", "far", "near"))
+    labels = rows[["at", "station", "to"]].assign(label=np.where(turned(rows), 1 - late, late))
+    table = Table("labels", labels, "at", ["station", "at"], ["label"], outcomes=["label"])
+    return feed_changes.find([table], SINCE, PAST, UNTIL)
+
+
+def test_half_of_the_labels_of_one_group_that_turned_round_are_told_by_it():
+    half = np.random.default_rng(9).random(len(readings())) < 0.5
+    (told,) = outcomes_of(lambda rows: half & of("west", rows, rows["at"] >= FAULT))
+    assert (told.place, told.since) == ("labels.label of station west", "2024-05-03")
+
+
+def test_labels_of_a_group_that_most_rows_belong_to_are_told_by_it_and_those_of_all_are_the_worlds():
+    (told,) = outcomes_of(lambda rows: (rows["station"] != "west") & (rows["at"] >= FAULT))
+    assert (told.place, told.since) == ("labels.label of to near", "2024-05-03")
+    assert outcomes_of(lambda rows: rows["at"] >= FAULT) == []
+
+
+def test_classes_that_come_more_often_for_all_are_the_worlds():
+    rows = readings()
+    drawn = np.random.default_rng(6).random(len(rows))
+    share = np.where(rows["at"] >= FAULT, 0.6, 0.2)
+    broken = np.where(drawn < share, "broken", np.where(drawn < 0.8, "worn", "whole"))
+    price = rows["wind"] + 5 * (broken == "broken") * (rows["at"] >= FAULT)
+    table = rows[["at", "station"]].assign(state=broken, price=price)
+    machines = Table("machines", table, "at", ["station", "at"], outcomes=["state"])
+    assert [one.place for one in feed_changes.find([machines], SINCE, PAST, UNTIL)] == ["machines.price"]
+    steady = Table("machines", table.drop(columns="price"), "at", ["station", "at"], outcomes=["state"])
+    assert feed_changes.find([steady], SINCE, PAST, UNTIL) == []
+
+
+def test_rows_without_a_time_of_their_own_have_no_day_and_no_change(monkeypatch):
+    rows = pd.DataFrame({"row": range(200), "alcohol": np.linspace(10, 14, 200)})
+    monkeypatch.setattr(feed_changes.source, "TIME", {"wine": None})
+    monkeypatch.setattr(day_hashes.source, "TIME", {"wine": None})
+    assert feed_changes.tables({"wine": rows}, UNTIL) == []
+
+
+def test_days_without_a_row_have_no_number_of_different_values():
+    """Two rows every other day or so, whose column has one value: of a longer pause rows alone are told."""
+    rng = np.random.default_rng(1)
+    rows = sales(2 * (rng.random((UNTIL - SINCE).days) < 0.5), rng).assign(price=1.0)
+    assert {one.what for one in found_of(rows, None)} <= {"the number of rows"}
+
+
+def found_of(rows: pd.DataFrame, past: pd.Timestamp | None) -> list[Change]:
+    return feed_changes.find([Table("sales", rows, "at", ["sale"])], SINCE, past, UNTIL)
+
+
+def test_a_step_is_told_by_its_very_day_also_where_its_window_begins_before():
+    rows = readings()
+    for days in range(4):
+        day = FAULT + pd.Timedelta(days=days)
+        changes = found(FAULTS["another unit"][0](rows, rows["at"] >= day))
+        assert max(changes, key=lambda one: one.size).since == f"{day:%Y-%m-%d}"
 
 
 def test_two_faults_at_once_are_both_named():

@@ -18,10 +18,12 @@ NEW = 0.01  # of the rows, from which on a value that came is named
 SELDOM = 0.1  # of that share: how often it came before at most
 WORDS = {  # the start of a measure's name: what changed
     "rows": "the number of rows",
+    "same number of rows": "how often a day has as many rows as the day before",
     "repeated rows": "rows that repeat another",
     "time of day": "the time of day",
     "missing": "the share of missing values",
     "unseen values": "values that never came before",
+    "new values": "values that never came before",
     "share of multiples": "the digits",
     "share of rows": "the share of rows",
     "distinct values": "the number of different values",
@@ -50,6 +52,9 @@ def said(measure: Measure, rows: pd.DataFrame, days: int, time: str, key: Sequen
         own = rows[rows[measure.group[0]].astype("str") == measure.group[1]]
     if measure.name == "rows":
         return f"{len(own) / days:,.4g} a day"
+    if measure.name == "same number of rows":
+        of_days = own[time].dt.floor("D").value_counts().sort_index().to_numpy()
+        return f"{int((np.diff(of_days) == 0).sum())} of {counted(days, 'day')}"
     if measure.name == "share of rows":
         return f"{_share(len(own) / max(len(rows), 1))} of them"
     if measure.name == "repeated rows":
@@ -68,6 +73,13 @@ def with_new_value(before: str, after: str, was: pd.Series, comes: pd.Series) ->
     if f"{value} in" in after:
         return before, after
     return f"{before}, {value} in {_share(share)}", f"{after}, {value} in {_share(new[more.index[-1]])}"
+
+
+def new_texts(was: pd.Series, comes: pd.Series) -> tuple[str, str]:
+    """The words of a column of texts in which values come that it did not have."""
+    shares = comes.value_counts(normalize=True, dropna=False)
+    new = shares[~shares.index.isin(was.unique())].iloc[:3]
+    return "none of them", ", ".join(f"{shown(value, 20)} in {_share(share)}" for value, share in new.items())
 
 
 def _of_column(measure: Measure, rows: pd.DataFrame, days: int, time: str) -> str:

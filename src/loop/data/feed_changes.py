@@ -18,8 +18,10 @@ from problem import schema, source
 
 FAR = 1.5  # limits, for days that their own weeks are judged by
 NEAR = pd.Timedelta(days=3)  # changes of a table that lie so near have one cause
-APART = 1.5  # times the step of all rows that one group must have made to be named
+APART = 3.0  # times the step of all other rows that one group must have made to be named
+BESIDE_OTHERS = ("level", "missing", "relation")  # measures of a group less those of all other rows
 LEAST = 0.1  # weight of a relation whose column looks as ever
+OF_LEAD = 4  # of the size of the clearest change, a group's must be at least this part
 PLAIN = 3  # a change of what is there counts so much more than one of how it is
 SHOWN = 60  # days before and after a change that are drawn
 DAY = pd.Timedelta(days=1)
@@ -28,8 +30,19 @@ BESIDE = 4  # times more than all others together it must have moved
 GONE = 1.0  # of the logarithm of a group's share: it lost two thirds
 WHOLE = ("repeated rows", "time of day")
 HOW = ("level", "low end", "high end", "spread", "relation", "daily shape")
+OF_CLASSES = ("one value", "share of multiples", "distinct values")
+CLASSES = 10  # different values of an outcome up to which these say how often each comes
 BRIEF = 3  # days that a mistaken delivery lasts; what stays longer may be the world
-PRESENCE = ("rows", "repeated rows", "time of day", "missing", "unseen values", "share of rows")
+PRESENCE = (
+    "rows",
+    "same number of rows",
+    "repeated rows",
+    "time of day",
+    "missing",
+    "unseen values",
+    "new values",
+    "share of rows",
+)
 
 
 @dataclass(frozen=True)
@@ -178,11 +191,11 @@ def _of_table(
             place for place, one in enumerate(found.measures) if one.column in table.late or "" in table.late
         ]
         found.values[-late_days:, unripe] = np.nan
-    sizes = change_points.sizes(found, first)
+    sizes = change_points.sizes(found, first, table.outcomes)
     least = FAR if first is None else 1.0
     points = change_points.points(found, sizes, looking_back=first is None)
     points = [one for one in points if one.size >= least]
-    points = [one for one in points if not _of_the_world(one, table, found, sizes)]
+    points = [one for one in points if not _of_the_world(one, table, found)]
     if table.columns is not None:
         points = [one for one in points if one.measure.column in table.columns]
     changes: list[Change] = []
@@ -206,41 +219,54 @@ def _changes(
             return
         alone = change.group if by.change == change.place else ""
         own = [one for one in points if one.measure.column == lead.measure.column]
-        own = [one for one in own if not alone or not _parted(one, found, sizes, alone)]
+        own = [one for one in own if not alone or not _parted(one, found, alone)]
         points = [one for one in points if one not in own]
         yield replace(_told(lead, own, table, found), accepted=by.reason)
 
 
-def _parted(point: ChangePoint, found: Daily, sizes: Sizes, group: str) -> bool:
+def _parted(point: ChangePoint, found: Daily, group: str) -> bool:
     """Whether a group other than this one moved by itself, and not as all rows did."""
     own = point.measure
     if not own.group or " ".join(own.group) == group:
         return False
-    return abs(point.step) > APART * _step_of_all(point, found, sizes)
+    return abs(point.step) > APART * _step_of_others(point, found)
 
 
-def _step_of_all(point: ChangePoint, found: Daily, sizes: Sizes) -> float:
-    """How far all rows moved by a group's measure on its day; 0 where they have none."""
-    whole = replace(point.measure, group=())
+def _step_of_others(point: ChangePoint, found: Daily) -> float:
+    """How far all rows but a group's own moved by its measure on its day; 0 where they have none."""
+    own = point.measure
+    places = {one: place for place, one in enumerate(found.measures) if one.column == own.column}
+    whole = places.get(replace(own, group=()))
+    if whole is None:
+        return 0.0
     day = int(np.searchsorted(found.days, np.datetime64(point.day)))
-    return next(
-        (abs(sizes.step[day, place]) for place, one in enumerate(found.measures) if one == whole), 0.0
-    )
+    step, of_all = np.nan_to_num(
+        change_points.steps(found.values[:, [places[own], whole]], point.width)[day]
+    ).tolist()
+    if own.name.startswith(BESIDE_OTHERS):  # all rows are the group and the others
+        of_all -= step * found.rows[places[own]] / found.rows[whole]
+    return abs(float(of_all))
 
 
-def _of_the_world(point: ChangePoint, table: Table, found: Daily, sizes: Sizes) -> bool:
+def _of_the_world(point: ChangePoint, table: Table, found: Daily) -> bool:
     """Whether an outcome is another in all rows, and not for a few days alone."""
     own = point.measure
+    if own.group and own.group[0] in table.outcomes:
+        return True  # rows of one outcome are more or others, as where a concept turned
     if own.column not in table.outcomes:
         return False
     day = int(np.searchsorted(found.days, np.datetime64(point.day)))
     if own.group:  # a group is told where it parts from all others
-        return abs(point.step) <= APART * _step_of_all(point, found, sizes)
+        return abs(point.step) <= APART * _step_of_others(point, found)
     if own.name == "change between readings":
         return point.step > 0  # the first one after
-    if not own.name.startswith(HOW):
-        return False
-    values = found.values[:, found.measures.index(own)]
+    classes = table.rows[own.column].nunique() <= CLASSES
+    return own.name.startswith((*HOW, *OF_CLASSES) if classes else HOW) and _lasts(point, day, found)
+
+
+def _lasts(point: ChangePoint, day: int, found: Daily) -> bool:
+    """Whether most of a step is there still when a mistaken delivery would be over."""
+    values = found.values[:, found.measures.index(point.measure)]
     before, after = values[max(day - BEFORE, 0) : day], values[day + BRIEF : day + BRIEF + 7]
     if not np.isfinite(after).any() or not np.isfinite(before).any():
         return True  # it is not known yet
@@ -277,18 +303,13 @@ def _lead(points: list[ChangePoint], found: Daily, sizes: Sizes) -> ChangePoint:
         return min(gone, key=lambda one: one.step, default=best)
     if best.measure.name in WHOLE and not best.measure.group:
         return best
-    day = int(np.searchsorted(found.days, np.datetime64(best.day)))
-    whole = {
-        (one.column, one.name): abs(sizes.step[day, place])
-        for place, one in enumerate(found.measures)
-        if not one.group
-    }
     groups = [
         one
         for one in points
         if one.measure.group
         and one.measure.column == best.measure.column
-        and abs(one.step) > APART * whole.get((one.measure.column, one.measure.name), 0.0)
+        and one.size > best.size / OF_LEAD
+        and abs(one.step) > APART * _step_of_others(one, found)
     ]
     name = best.measure.name if best.measure.group else next((one.measure.name for one in groups), "")
     rows = dict(zip(found.measures, found.rows, strict=True))
@@ -312,6 +333,8 @@ def _told(lead: ChangePoint, points: list[ChangePoint], table: Table, found: Dai
         change_words.said(alone, rows, days, table.time, table.key)
         for rows, days in ((old, BEFORE), (new, lead.width))
     )
+    if own.name == "new values":
+        before, after = change_words.new_texts(old[own.column], new[own.column])
     if own.column in old and pd.api.types.is_numeric_dtype(old[own.column]):
         before, after = change_words.with_new_value(before, after, old[own.column], new[own.column])
     names = [one.measure.column or table.name for one in points]

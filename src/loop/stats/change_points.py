@@ -9,9 +9,11 @@ for windows of 1, 3, 7 and 14 days. A limit is learnt from the series itself, as
 concerns nobody. What is slow, as a season, makes no step that is larger than those of other weeks.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loop.stats.arrays import Floats
 from loop.stats.daily import Daily, Measure
@@ -20,13 +22,20 @@ WIDTHS = (1, 3, 7, 14)  # days after a step that are taken together
 WEEKS = 4  # before it
 BEFORE = 7 * WEEKS
 FACTOR, OF_A_GROUP = 2.5, 4.0  # times the largest step so far: set by hand
+OF_LIKES = 2.0  # times the largest step of any group of a measure, in deviations
+TAUGHT, ENOUGH = (
+    28,
+    90,
+)  # days whose steps teach: fewer say nothing, and of fewer than enough limits are wider
 FLOORS = {  # the least step that concerns anybody, by a measure's name: of shares, logs, normal scores
     "rows": 0.15,
+    "same number of rows": 0.5,  # as where a query has a limit
     "repeated rows": 0.05,
     "time of day: level": 0.25,  # a clock that is an hour off
     "time of day": 0.4,
     "missing": 0.1,
     "unseen values": 0.05,
+    "new values": 0.005,
     "share of multiples": 0.1,
     "share of rows": 0.5,
     "distinct values": 0.3,
@@ -37,12 +46,23 @@ FLOORS = {  # the least step that concerns anybody, by a measure's name: of shar
     "level": 0.2,
     "spread": 0.2,
     "relation": 0.15,
+    "daily shape beside others": 0.05,
     "daily shape": 0.17,  # more than a clock change moves it
 }
-SHARES = ("repeated rows", "missing", "unseen values", "share of multiples", "one value")
+SHARES = (
+    "same number of rows",
+    "repeated rows",
+    "missing",
+    "unseen values",
+    "new values",
+    "share of multiples",
+    "one value",
+)
+RISING = ("same number of rows", "new values")  # that fewer are new, or alike, is no news
 NEARLY, PEAK = 0.6, 3  # of the largest step; days around a peak that are below it
 CHANCE = 5  # standard deviations of a share of so many rows
 ROWS = 7  # below which a share says nothing
+TIMES = 3  # that a value must have come to be new
 
 
 @dataclass(frozen=True)
@@ -83,39 +103,70 @@ class Sizes:
     width: Floats
 
 
-def sizes(daily: Daily, first: int | None) -> Sizes:
+def sizes(daily: Daily, first: int | None, outcomes: Collection[str] = ()) -> Sizes:
     """The largest of all windows, from the day `first` on; 0 before it and where nothing can be told.
 
     Each day before a step teaches; the first eight weeks only teach. Without `first` every day is asked, and
-    the days before and after it teach that lie outside of its own weeks.
+    the days before and after it teach that lie outside of its own weeks. Groups of `outcomes` have their
+    likes to be judged by: no plan or season makes one of them step beside all others.
     """
-    limits = np.array([OF_A_GROUP if one.group else FACTOR for one in daily.measures])
     found = Sizes(*(np.zeros(daily.values.shape) for _ in range(3)))
+    rising = [one.name in RISING for one in daily.measures]
     for width in WIDTHS:
-        step = np.nan_to_num(steps(daily.values, width))
-        largest = _elsewhere(np.abs(step), width) if first is None else _before(np.abs(step), width)
-        floors = _floors(daily, width)
+        step = steps(daily.values, width)
+        past = _past(np.isfinite(step), np.nan_to_num(step), width, apart=first is None)
+        step = np.nan_to_num(step)
+        step[:, rising] = np.maximum(step[:, rising], 0)
+        limits = np.maximum(_limits(daily, past, outcomes), _floors(daily, width))
+        size = np.where(past.days >= TAUGHT, np.abs(step) / limits, 0.0)
         least = 2 * BEFORE + width if first is None else max(first, 2 * BEFORE + width)
-        for day in range(BEFORE if first is None else least, len(step) if len(step) > least else 0):
-            size = np.abs(step[day]) / np.maximum(limits * largest[day], floors)
-            more = size > found.size[day]
-            found.size[day, more], found.step[day, more], found.width[day, more] = (
-                size[more],
-                step[day, more],
-                width,
-            )
+        size[: BEFORE if first is None else least] = 0
+        if len(step) <= least:
+            continue
+        more = size > found.size
+        for into, own in ((found.size, size), (found.step, step), (found.width, np.full_like(size, width))):
+            into[more] = own[more]
     return found
 
 
-def _before(step: Floats, width: int) -> Floats:
-    """The largest step of a window that ended before each day."""
-    return _shifted(np.maximum.accumulate(step, axis=0), width)
+@dataclass(frozen=True, eq=False)
+class _Past:
+    """What past steps of a window teach, of each day and measure: the largest, mean square, their days."""
+
+    largest: Floats
+    square: Floats
+    days: Floats
 
 
-def _elsewhere(step: Floats, width: int) -> Floats:
-    """The largest step whose weeks do not meet those of each day's."""
-    apart = BEFORE + width
-    return np.maximum(_before(step, apart), _before(step[::-1], apart)[::-1])
+def _past(known: NDArray[np.bool_], step: Floats, width: int, *, apart: bool) -> _Past:
+    """Of windows that ended before each day; `apart`, of those whose weeks do not meet the day's own."""
+    gap = BEFORE + width if apart else width
+    largest = _shifted(np.maximum.accumulate(np.abs(step), axis=0), gap)
+    square, days = (_shifted(np.cumsum(one, axis=0), gap) for one in (step**2, known.astype(np.float64)))
+    if apart:
+        after = _past(known[::-1], step[::-1], width + BEFORE, apart=False)
+        largest = np.maximum(largest, after.largest[::-1])
+        square, days = square + (after.square * after.days)[::-1], days + after.days[::-1]
+    return _Past(largest, _ratio(square, days), days)
+
+
+def _limits(daily: Daily, past: _Past, outcomes: Collection[str]) -> Floats:
+    """Of each day and measure so many times its largest step: more, where few days teach.
+
+    The largest step of many groups says more than that of one. So of an outcome a group's limit is also what
+    all groups of its measure allow, in their deviations.
+    """
+    few = np.sqrt(np.maximum(ENOUGH / np.maximum(past.days, 1), 1))
+    limits = past.largest * np.array([OF_A_GROUP if one.group else FACTOR for one in daily.measures])
+    for name in outcomes:
+        kinds = np.array([one.name if one.group and one.column == name else "" for one in daily.measures])
+        for kind in sorted({*kinds} - {""}):
+            own = np.flatnonzero(kinds == kind)
+            largest, deviation = past.largest[:, own], np.sqrt(np.nan_to_num(past.square[:, own]))
+            beyond = np.divide(largest, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+            likes = OF_LIKES * deviation * beyond.max(axis=1, keepdims=True)
+            limits[:, own] = np.clip(likes, FACTOR * largest, OF_A_GROUP * largest)
+    return np.asarray(few * limits)
 
 
 def _shifted(values: Floats, days: int) -> Floats:
@@ -135,8 +186,9 @@ def points(daily: Daily, found: Sizes, *, looking_back: bool = False) -> list[Ch
             last = int(left.argmax())
             day = _first(left, last) if looking_back and daily.measures[place].group else last
             width, step = int(found.width[day, place]), float(found.step[day, place])
+            since = _since(daily.values[:, place], day, width)
             chosen.append(
-                ChangePoint(daily.measures[place], str(daily.days[day]), width, float(left[day]), step)
+                ChangePoint(daily.measures[place], str(daily.days[since]), width, float(left[day]), step)
             )
             left[max(day - BEFORE, 0) : last + BEFORE] = 0
     return sorted(chosen, key=lambda one: -one.size)
@@ -151,6 +203,28 @@ def _first(size: Floats, largest: int) -> int:
     return largest
 
 
+def _since(values: Floats, day: int, width: int) -> int:
+    """The day near the first of a step's window that parts the days before from those after it most clearly.
+
+    It is the split of a series in two means by least squares.
+    """
+    weeks = values[day - BEFORE : day].reshape(WEEKS, 7)
+    known = np.isfinite(weeks)
+    usual = _ratio(np.nan_to_num(weeks).sum(axis=0), known.sum(axis=0).astype(np.float64))
+    start, end = day - 7, min(day + width, len(values))
+    less = values[start:end] - usual[(np.arange(start, end) - day) % 7]
+    best, found = 0.0, day
+    for split in range(day - PEAK, min(day + PEAK, end - 1) + 1) if width > 1 else ():
+        parts = [part[np.isfinite(part)] for part in (less[: split - start], less[split - start :])]
+        if not all(len(part) for part in parts):
+            continue
+        count = [len(part) for part in parts]
+        gain = (parts[1].mean() - parts[0].mean()) ** 2 * count[0] * count[1] / sum(count)
+        if gain > best:
+            best, found = gain, split
+    return found
+
+
 def _floors(daily: Daily, width: int) -> Floats:
     """The least step of each measure that is told; of a share one beyond the chance of so few rows."""
     least = np.array([_named(FLOORS, one.name) for one in daily.measures])
@@ -160,6 +234,8 @@ def _floors(daily: Daily, width: int) -> Floats:
     rows = daily.rows * width
     chance = CHANCE * np.sqrt(usual * np.maximum(1 - usual, 0) / np.maximum(rows, 1))
     chance[rows < ROWS] = np.inf
+    new = np.array([one.name == "new values" for one in daily.measures])
+    chance = np.where(new, np.maximum(chance, TIMES / np.maximum(rows, 1)), chance)
     return np.where(shares, np.maximum(least, chance), least)
 
 

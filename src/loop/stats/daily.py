@@ -73,6 +73,7 @@ def daily(
     }
     usual = float(np.median(of.count[:past]))
     of_group = np.array([usual * shares[one.group] if one.group else usual for one in measures])
+    of_group[[one.name == "same number of rows" for one in measures]] = 1.0  # a day says it once
     return Daily(days, measures, np.column_stack([values for *_, values in found]), of_group, past)
 
 
@@ -80,10 +81,10 @@ def _series(of: DayRows, numbers: dict[str, Floats], texts: dict[str, pd.Series]
     yield from day_columns.of_rows(of)
     for name, column in texts.items():
         yield from day_columns.of_texts(of, name, column, groups.get(name, {}))
-    scores = {}
+    scores: dict[str, day_columns.Scores] = {}
     for name, values in numbers.items():
         scores[name], bins = day_columns.scores(of, values)
         yield from day_columns.of_numbers(of, name, values, bins)
-    yield from day_columns.of_readings(of, numbers, groups)
+    yield from day_columns.of_readings(of, numbers, scores, groups)
     if len(of.rows):
         yield from day_relations.of_products(of, scores, groups)

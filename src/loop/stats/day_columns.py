@@ -17,6 +17,7 @@ GROUP_ROWS = 3  # rows a day from which on a value is a group
 MANY = 0.2  # distinct values per row from which on a column names rows, and groups none
 VALUES = 500  # different numbers up to which one that is none of them is noticed
 GRIDS = (0.1, 0.5, 1, 2, 5, 10, 15, 60, 100, 1000)
+FRESH = 28  # days for which a text that never came before is new
 FAR = 10  # standard deviations beyond which it does not matter how far
 TINY = 1e-6
 PASSING = 0.5  # the same share, from which on no value of a column is a group
@@ -74,15 +75,20 @@ def of_texts(of: DayRows, name: str, column: pd.Series, found: Mapping[str, Bool
     missing = column.isna().to_numpy()
     yield name, "missing", (), of.by_day(missing) / of.count
     if _new(of, column) < NEW:
-        unseen = ~missing & ~column.isin(column[: of.known].unique()).to_numpy()
-        yield name, "unseen values", (), of.by_day(unseen) / of.count
+        new = of.by_day(~missing & _fresh(of, column)) / of.count
+        new[:FRESH] = np.nan  # everything is new
+        yield name, "new values", (), new
     for value, own in found.items():
         yield "", "share of rows", (name, value), np.log((of.by_day(own) + 0.5) / (of.count + 0.5))
 
 
 def of_rows(of: DayRows) -> Series:
-    """How many rows there are, and say what another of their day or the day before says, but for the key."""
+    """How many rows there are, whether as many as before, and how many say what another one does.
+
+    The other is of their day or the day before; the key does not count.
+    """
     yield "", "rows", (), np.log(of.count + 0.5)
+    yield "", "same number of rows", (), np.r_[np.nan, 1.0 * (np.diff(of.count) == 0)]
     hashes = content(of.rows, of.key, of.time)
     again = np.zeros(len(of.days))
     last = hashes[:0]
@@ -124,13 +130,16 @@ def of_numbers(of: DayRows, name: str, values: Floats, bins: binning.Bins) -> Se
         yield name, "unseen values", (), of.by_day(unseen) / there
     of_days = [values[start:end][~missing[start:end]] for start, end in pairwise(of.ends)]
     often = [np.unique(own, return_counts=True) for own in of_days]
-    yield name, "distinct values", (), np.log(np.array([len(own) for own, _ in often]) + 0.5)
+    many = np.log(np.array([len(own) for own, _ in often]) + 0.5)
+    yield name, "distinct values", (), np.where(np.isfinite(there), many, np.nan)
     before = _shares(known)
     more = [np.max(rows / max(rows.sum(), 1) - before(own), initial=0) for own, rows in often]
     yield name, "one value", (), np.where(np.isfinite(there), more, np.nan)
 
 
-def of_readings(of: DayRows, numbers: Mapping[str, Floats], grouped: Groups) -> Series:
+def of_readings(
+    of: DayRows, numbers: Mapping[str, Floats], scores: Mapping[str, Scores], grouped: Groups
+) -> Series:
     """How far a reading lies from the one before, in a table with one row for each group and instant."""
     at = of.rows[of.time].dt.tz_convert(None).to_numpy().astype(np.int64)
     for group, values_of in {"": {}, **grouped}.items():
@@ -154,7 +163,33 @@ def of_readings(of: DayRows, numbers: Mapping[str, Floats], grouped: Groups) -> 
                     for weight in (moves[here], None)
                 )
                 yield name, "change between readings", value, np.log(total / usual / of.enough(count) + STILL)
+        yield from _shapes_of_groups(of, scores, {value: rows for value, rows in parts.items() if value})
         return
+
+
+def _shapes_of_groups(of: DayRows, numbers: Mapping[str, Scores], parts: Mapping[Group, Bools]) -> Series:
+    """The shape of a group's day less that of all others: of sensors in one place all clocks say the same."""
+    angle = of.hours / 24 * 2 * np.pi
+    for name, own in numbers.items():
+        if name == of.time or own.missing[: of.known].mean() > 1 / 2:
+            continue
+        for word, wave in (("sin", np.sin(angle)), ("cos", np.cos(angle))):
+            for value, rows in parts.items():
+                of_group, of_others = (
+                    _covariance(of, own.scores, wave, part & ~own.missing) for part in (rows, ~rows)
+                )
+                yield name, f"daily shape beside others ({word})", value, of_group - of_others
+
+
+def _covariance(of: DayRows, values: Floats, wave: Floats, rows: Bools) -> Floats:
+    """Of each day, over some rows."""
+    day = of.day[rows]
+    count, own, hours, both = (
+        np.bincount(day, weights, len(of.days)).astype(np.float64)
+        for weights in (None, values[rows], wave[rows], (values * wave)[rows])
+    )
+    count = of.enough(count)
+    return both / count - own * hours / count**2
 
 
 def _shares(known: Floats) -> Callable[[Floats], Floats]:
@@ -175,6 +210,13 @@ def _new(of: DayRows, column: pd.Series) -> float:
     half = of.known // 2
     later = column[half : of.known]
     return float((later.notna() & ~later.isin(column[:half].unique())).mean())
+
+
+def _fresh(of: DayRows, column: pd.Series) -> Bools:
+    """Which rows have a value that came for the first time less than so many days ago."""
+    codes, _ = pd.factorize(column)
+    first = pd.Series(of.day).groupby(codes).transform("min").to_numpy()
+    return np.asarray(of.day - first < FRESH)
 
 
 def _unseen(values: Floats, known: Floats) -> Bools | None:

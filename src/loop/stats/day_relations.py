@@ -42,19 +42,25 @@ def of_products(of: DayRows, numbers: Mapping[str, Scores], groups: Groups) -> S
             here = 1 + len(clock) + number
             size = np.where(sums[:, here, here] > 0, sums[:, here, here], np.nan)
             some = of.enough(size - sums[:, gone, here])
-            yield name, "level", group, sums[:, at, here] / some - sums[:, at, 0] / there
-            yield name, "missing", group, sums[:, gone, here] / size - sums[:, 0, gone] / count
+            rest = np.where(count > size, count - size, np.nan)
+            others = of.enough(there - some)
+            level_of_others = (sums[:, at, 0] - sums[:, at, here]) / others
+            yield name, "level", group, sums[:, at, here] / some - level_of_others
+            gone_of_others = (sums[:, 0, gone] - sums[:, gone, here]) / rest
+            yield name, "missing", group, sums[:, gone, here] / size - gone_of_others
         if name not in alone and whole[gone, gone] < whole[0, 0] / 2:
             silent = {first + one for one, other in enumerate(numbers) if other in of.apart}
-            others = [one for one in range(first + many) if one not in {at, *silent}]
-            left = whole[np.ix_(others, others)] + RIDGE * whole[0, 0] * np.eye(len(others))
-            unit[others] = -np.linalg.solve(left, whole[others, at])
+            known = [one for one in range(first + many) if one not in {at, *silent}]
+            left = whole[np.ix_(known, known)] + RIDGE * whole[0, 0] * np.eye(len(known))
+            unit[known] = -np.linalg.solve(left, whole[known, at])
             yield from _moments(of, name, "relation to other columns: ", unit, sums, there, len(clock))
-            rest = sums[:, 0] @ unit / there
+            total = sums[:, 0] @ unit
             for number, (group, _) in enumerate(own):
                 here = 1 + len(clock) + number
                 some = of.enough(sums[:, here, here] - sums[:, gone, here])
-                yield name, "relation to other columns: level", group, sums[:, here] @ unit / some - rest
+                part = sums[:, here] @ unit
+                apart = part / some - (total - part) / of.enough(there - some)
+                yield name, "relation to other columns: level", group, apart
 
 
 def _moments(
