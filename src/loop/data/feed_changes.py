@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -163,6 +164,22 @@ def explained(change: Change, by: Sequence[Accepted]) -> Accepted | None:
     """Where a person named this place and about this day; a column's name stands for all its groups."""
     names = (change.place, change.place.partition(" of ")[0])
     return next((one for one in by if one.change in names and _near(one.since, change.since)), None)
+
+
+def named(one: Accepted, tables: Sequence[Table]) -> bool:
+    """Whether a table, or a column of one, is called what a person accepted."""
+    return one.change.partition(" of ")[0] in _names(tables)
+
+
+def nearest(one: Accepted, tables: Sequence[Table]) -> str:
+    """The name that was meant, as the end of a sentence; nothing where none is like it."""
+    found = get_close_matches(one.change.partition(" of ")[0], _names(tables), 1)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def _names(tables: Sequence[Table]) -> list[str]:
+    columns = [f"{one.name}.{column}" for one in tables for column in one.rows]
+    return [*(one.name for one in tables), *columns, *(f"{name} (length)" for name in columns)]
 
 
 def late(then: pd.DataFrame, now: pd.DataFrame, time: str) -> set[str]:
