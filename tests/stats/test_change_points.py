@@ -40,3 +40,24 @@ def test_a_step_is_told_by_its_day():
     feeds.values[110:, 3] += 9
     (found,) = change_points.points(feeds, change_points.sizes(feeds, 100))
     assert (found.measure.column, found.day) == ("column 3", "2024-04-20")
+
+
+def of_groups(name: str) -> Daily:
+    """An outcome of twelve groups. One had three days of its own, and has three more, thrice as far off."""
+    rng = np.random.default_rng(4)
+    values = rng.normal(scale=0.05, size=(DAYS, 12))
+    values[40:43, 5] += 1.0
+    values[120:123, 5] += 3.0
+    measures = [Measure("labels", "label", ("station", str(one)), name) for one in range(12)]
+    day = np.datetime64("2024-01-01") + np.arange(DAYS)
+    return Daily(day, measures, values, np.full(12, 1000.0), DAYS)
+
+
+def test_a_group_whose_outcomes_turn_is_judged_by_its_likes_and_one_that_lacks_them_by_itself():
+    turned, lacking = of_groups("level"), of_groups("missing")
+    size = {
+        one: change_points.sizes(daily, 100, ["label"]).size[:, 5].max()
+        for one, daily in (("turned", turned), ("lacking", lacking))
+    }
+    assert size["turned"] > 1
+    assert size["lacking"] < 1

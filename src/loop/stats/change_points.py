@@ -23,10 +23,7 @@ WEEKS = 4  # before it
 BEFORE = 7 * WEEKS
 FACTOR, OF_A_GROUP = 2.5, 4.0  # times the largest step so far: set by hand
 OF_LIKES = 2.0  # times the largest step of any group of a measure, in deviations
-TAUGHT, ENOUGH = (
-    28,
-    90,
-)  # days whose steps teach: fewer say nothing, and of fewer than enough limits are wider
+TAUGHT, ENOUGH = 28, 90  # days whose steps teach: fewer say nothing, and fewer than enough widen limits
 FLOORS = {  # the least step that concerns anybody, by a measure's name: of shares, logs, normal scores
     "rows": 0.15,
     "same number of rows": 0.5,  # as where a query has a limit
@@ -63,6 +60,7 @@ NEARLY, PEAK = 0.6, 3  # of the largest step; days around a peak that are below 
 CHANCE = 5  # standard deviations of a share of so many rows
 ROWS = 7  # below which a share says nothing
 TIMES = 3  # that a value must have come to be new
+MISSING = "missing"
 
 
 @dataclass(frozen=True)
@@ -153,13 +151,15 @@ def _past(known: NDArray[np.bool_], step: Floats, width: int, *, apart: bool) ->
 def _limits(daily: Daily, past: _Past, outcomes: Collection[str]) -> Floats:
     """Of each day and measure so many times its largest step: more, where few days teach.
 
-    The largest step of many groups says more than that of one. So of an outcome a group's limit is also what
-    all groups of its measure allow, in their deviations.
+    The largest step of many groups says more than that of one. So of what an outcome is, a group's limit is
+    also what all groups of its measure allow, in their deviations. Outcomes that are missing come with a
+    storm, which meets one group alone.
     """
     few = np.sqrt(np.maximum(ENOUGH / np.maximum(past.days, 1), 1))
     limits = past.largest * np.array([OF_A_GROUP if one.group else FACTOR for one in daily.measures])
     for name in outcomes:
-        kinds = np.array([one.name if one.group and one.column == name else "" for one in daily.measures])
+        of_it = [one if one.group and one.column == name else None for one in daily.measures]
+        kinds = np.array([one.name if one and not one.name.startswith(MISSING) else "" for one in of_it])
         for kind in sorted({*kinds} - {""}):
             own = np.flatnonzero(kinds == kind)
             largest, deviation = past.largest[:, own], np.sqrt(np.nan_to_num(past.square[:, own]))
