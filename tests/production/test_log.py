@@ -88,10 +88,10 @@ def test_no_move_of_ours_is_taken_for_one_by_hand(steps):
 @pytest.mark.parametrize(
     ("subject", "said"),
     [
-        ("Make version 2 canary-5 (#7)", "as pull request #7"),
-        ("Merge pull request #12 from team/promote/v2-canary-5", "as pull request #12"),
-        ("Make version 2 canary-5", "by nobody else: it was pushed"),
-        ("Make version 2 canary-5, see #7", "by nobody else: it was pushed"),
+        ("Make version 2 canary-5 (#7)", "pull request #7 says who approved it"),
+        ("Merge pull request #12 from team/promote/v2-canary-5", "pull request #12 says who approved it"),
+        ("Make version 2 canary-5", "pushed: nobody else approved it"),
+        ("Make version 2 canary-5, see #7", "pushed: nobody else approved it"),
     ],
 )
 def test_a_step_says_by_which_pull_request_another_person_let_it_in(clone, subject, said):

@@ -43,11 +43,18 @@ class Transition:
 
     @property
     def approved(self) -> str:
-        """By what another person let it in; empty for a release, whose record says so, and by hand."""
+        """Whether another person let it in, in words; empty for a release, whose record says so."""
         pull = _PULL.search(self.subject)
         if self.kind == "advance":
-            return f"as pull request #{pull[1] or pull[2]}" if pull else "by nobody else: it was pushed"
-        return "by nobody else: going back and waiting are one person's right" if self.kind in ALONE else ""
+            number = pull and (pull[1] or pull[2])
+            return (
+                f"pull request #{number} says who approved it" if pull else "pushed: nobody else approved it"
+            )
+        return (
+            "nobody else is asked: going back and waiting are one person's right"
+            if self.kind in ALONE
+            else ""
+        )
 
     @property
     def who(self) -> str:
