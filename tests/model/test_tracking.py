@@ -153,7 +153,7 @@ def test_runs_are_kept_in_the_folder_itself_whatever_its_name_means_in_sql_and_i
     (home := tmp_path / "o'brien feature%2Fx #1?y").mkdir()
     monkeypatch.chdir(home)
     Path("card.json").write_text("{}")
-    client, experiment = tracking.connect(tracking.LOCAL)
+    client, experiment = tracking.connect("sqlite:///own.db")  # MLflow keeps what it opened, by its address
     run = client.create_run(experiment).info.run_id
     client.log_artifact(run, "card.json", "model")
     assert [path.parts[0] for path in home.rglob("card.json") if path.parent != home]
