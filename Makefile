@@ -50,7 +50,7 @@ OF_MACHINERY := $(if $(wildcard tests/workflows),$(ACT) $(GATEWAY) $(MERMAID))  
 test: setup $(OF_MACHINERY)  ## run every test, or with PART=1/3 one of three parts
 	@$(RUN)/pytest -n auto --maxprocesses 4 --max-worker-restart 0 --no-loadscope-reorder --durations=10 $(if $(PART),--part "$(PART)")
 
-test-fast: setup  ## before a commit: the tests that need no whole pipeline, no workflow, no browser
+test-fast: setup  ## before a commit: the tests that need no pipeline, workflow, browser or server
 	@$(RUN)/pytest -n auto --maxprocesses 4 --max-worker-restart 0 --no-loadscope-reorder --fast
 
 lint: setup $(ACTIONLINT)  ## ruff, mypy; zizmor, actionlint and a schema for the workflows

@@ -3,7 +3,7 @@
 `pytest --touched-by main` runs what a change reaches: test files that changed, that import changed
 code or a package whose lock changed, that name a changed file of another kind, or whose helpers
 changed; and the contract suite when params changed. Tests of whole pipelines are left to `make test`,
-as by `pytest --fast`.
+as by `pytest --fast`, which leaves out what is marked as slow too.
 """
 
 import argparse
@@ -71,7 +71,7 @@ EVERYTHING = {"pyproject.toml", "tests/conftest.py", "tests/support/closure.py"}
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--touched-by", metavar="BASE", help="only tests that the change from BASE reaches")
-    parser.addoption("--fast", action="store_true", help="without whole pipelines, workflows and browsers")
+    parser.addoption("--fast", action="store_true", help="without pipelines, workflows, browsers, servers")
     parser.addoption("--part", metavar="I/N", type=part, help="one of N parts, each of whole files")
 
 
@@ -106,9 +106,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: turn(item.nodeid))
     if chosen := config.getoption("--part"):
         deal(config, items, *chosen)
-    if config.getoption("--touched-by") is None and not config.getoption("--fast"):
+    fast = config.getoption("--fast")
+    if config.getoption("--touched-by") is None and not fast:
         return
-    whole = [item for item in items if WHOLE & set(item.fixturenames)]
+    whole = [
+        item for item in items if WHOLE & set(item.fixturenames) or (fast and item.get_closest_marker("slow"))
+    ]
     config.hook.pytest_deselected(items=whole)
     items[:] = [item for item in items if item not in whole]
 
@@ -136,8 +139,8 @@ def deal(config: pytest.Config, items: list[Any], number: int, of: int) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """For `-n auto`: one more than cores where containers, servers and refused pushes are waited for."""
-    return (os.cpu_count() or 1) + (not config.getoption("--fast"))
+    """For `-n auto`: two more than cores where containers, servers and alerts are waited for."""
+    return (os.cpu_count() or 1) + 2 * (not config.getoption("--fast"))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:

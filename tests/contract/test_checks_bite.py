@@ -22,6 +22,8 @@ from loop.settings import params
 from loop.settings.review_policy import Policy
 from problem import source
 
+pytestmark = pytest.mark.slow  # a dozen fits
+
 
 @pytest.fixture(scope="module")
 def tables():

@@ -30,6 +30,8 @@ from problem import model as problem_model
 from problem import schema, source
 from problem.features import VIEWS
 
+pytestmark = pytest.mark.slow  # a store, and every row of it asked for
+
 ROWS = 10_000
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
 EXAMPLE = dict(schema.REQUEST_EXAMPLES[0])

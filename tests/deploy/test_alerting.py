@@ -12,6 +12,8 @@ from loop.base.errors import LoopError
 from loop.deploy import alerting, dashboard
 from loop.settings import slo
 
+pytestmark = pytest.mark.slow  # promtool, on days of series
+
 ROOT = Path(__file__).parents[2]
 NEEDED = pytest.mark.skipif(
     not shutil.which("promtool"), reason="no promtool: on Debian, apt install prometheus"

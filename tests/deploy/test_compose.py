@@ -17,6 +17,8 @@ from loop.production import transitions
 from loop.production.state import EMPTY
 from support.states import NOW, STAGED, policy, serving, version
 
+pytestmark = pytest.mark.slow  # a real nginx
+
 SITE = nginx.Site(f"0.0.0.0:{compose.LISTEN}", 64)
 BUSY = transitions.advance(
     transitions.advance(transitions.enter(serving(1), version(2), BOTH, NOW), BOTH, NOW), BOTH, NOW

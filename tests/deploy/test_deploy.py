@@ -22,7 +22,10 @@ from support import audit_site
 from support.backends import Client, eventually, free_port
 from support.states import NOW
 
-pytestmark = pytest.mark.skipif(not shutil.which("nginx"), reason="on Debian, apt install nginx-light")
+pytestmark = [
+    pytest.mark.slow,  # real servers behind a real nginx
+    pytest.mark.skipif(not shutil.which("nginx"), reason="on Debian, apt install nginx-light"),
+]
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ from loop.production.state import EMPTY, State
 from support.states import NOW, STAGED, policy, serving, version
 from support.tools import tool
 
+pytestmark = pytest.mark.slow  # the schemas of Kubernetes, for every state
+
 SET = cluster_settings.read(ROOT / cluster_settings.SETTINGS)
 SECURED = SET.model_copy(update={"token": True, "personal_key": True, "hostnames": ["model.example.com"]})
 STICKY = SET.model_copy(update={"entity_header": "X-Entity"})

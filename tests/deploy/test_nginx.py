@@ -21,9 +21,10 @@ ENTITIES = 4000
 HANG = 60.0  # seconds, which a hanging shadow takes at the least
 AT_ONCE = 20.0  # seconds: less than HANG, and far more than an answer needs on the busiest machine
 
-pytestmark = pytest.mark.skipif(
-    not shutil.which("nginx"), reason="no nginx: on Debian, apt install nginx-light"
-)
+pytestmark = [
+    pytest.mark.slow,  # a real nginx
+    pytest.mark.skipif(not shutil.which("nginx"), reason="no nginx: on Debian, apt install nginx-light"),
+]
 
 
 def staged(*stages, timeout_ms=20_000):

@@ -10,6 +10,8 @@ from loop.deploy import version_home
 from loop.repo.git import git
 from support.states import version
 
+pytestmark = pytest.mark.slow  # worktrees with environments of their own
+
 
 def test_the_way_to_origin_that_is_set_reaches_the_fetch_of_a_commit(clone, tmp_path, monkeypatch):
     """A key for ssh is named by GIT_SSH_COMMAND: without it the branch came, and its commits did not."""

@@ -15,6 +15,8 @@ from loop.model.run_entries import Entries, add
 from loop.production import branch, transitions
 from support.states import NOW, STAGED, released, version
 
+pytestmark = pytest.mark.slow  # a registry of MLflow
+
 
 def git(*arguments: str) -> str:
     return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout.strip()

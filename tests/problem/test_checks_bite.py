@@ -13,6 +13,8 @@ import pytest
 from loop.base import files
 from loop.calibrate import calibrate
 
+pytestmark = pytest.mark.slow  # a dozen fits
+
 
 @pytest.fixture(scope="module")
 def court(finished):

@@ -13,6 +13,8 @@ from loop.production.state import STATE
 from loop.rollout import rollout
 from support.states import NOW, STAGED, released, serving, version
 
+pytestmark = pytest.mark.slow  # clones of a remote
+
 
 def git(*arguments: str, cwd: Path | None = None) -> str:
     done = subprocess.run(["git", *arguments], cwd=cwd, check=True, capture_output=True, text=True)

@@ -15,6 +15,8 @@ from loop.retrain import challenger, retrain
 from support import literal
 from support.light import Light
 
+pytestmark = pytest.mark.slow  # clones of a remote
+
 NOW = pd.Timestamp(literal.NOW)
 
 

@@ -10,6 +10,8 @@ from loop.rollout import available, revert_pull_request, rollback
 from production.test_branch import git
 from support.states import NOW, at, policy, version
 
+pytestmark = pytest.mark.slow  # clones of a remote
+
 POLICY = (ROOT / "deploy/policy.yaml").read_text()
 LATER = at("2026-01-06T03:00")
 

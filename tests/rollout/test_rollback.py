@@ -21,6 +21,8 @@ from loop.rollout import available, rollback
 from production.test_branch import git
 from support.states import NOW, STAGED, at, policy, version
 
+pytestmark = pytest.mark.slow  # clones of a remote
+
 DVC = str(Path(os.environ["WARM_BIN"], "dvc"))
 LATER = at("2026-01-06T03:00")
 

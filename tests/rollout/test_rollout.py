@@ -17,6 +17,8 @@ from production.test_branch import git
 from support.prediction_logs import labels, rows, write
 from support.states import NOW, STAGED, released, version
 
+pytestmark = pytest.mark.slow  # clones of a remote
+
 NOW_OPTION = ["--now", "2026-01-08T12:00Z"]
 NEEDS = {"days_min": 2, "rows_min": 100, "labels_min": 0}
 

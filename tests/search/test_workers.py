@@ -9,6 +9,8 @@ import pytest
 
 from loop.search.workers import Event, Workers
 
+pytestmark = pytest.mark.slow  # processes that hang, and are ended
+
 
 def work(pipe: Connection, _folder: Path, _count: int) -> None:
     """Does to itself what the values of a trial say."""

@@ -15,6 +15,8 @@ from loop.serve.materialize import kept, materialize, newest
 from loop.serve.online import Features
 from loop.serve.store import SqliteStore
 
+pytestmark = pytest.mark.slow  # a store filled many times
+
 START = pd.Timestamp(datetime(2024, 3, 1, tzinfo=UTC)).as_unit("us")
 HOUR = pd.Timedelta(hours=1)
 VIEW = trailing(

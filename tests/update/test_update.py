@@ -12,6 +12,8 @@ from loop.update import update
 from loop.update.make_update import ConflictError, Wanted
 from support.template import ADOPT, FIRST, NEXT, PROTOCOL, Copy, Home, Template
 
+pytestmark = pytest.mark.slow  # a repository of the template, and copies of it
+
 
 @pytest.fixture
 def template(tmp_path) -> Template:

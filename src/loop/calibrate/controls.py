@@ -48,7 +48,7 @@ def every(court: Court, tables: dict[str, pd.DataFrame], shop: Workshop) -> list
     planted, found = list(_faults(court)), []
     for fault in shop.follow("candidates with a planted fault", planted, len(planted)):
         candidate, seconds = fault.make(court, honest)
-        checked = court.checks(candidate, seconds)
+        checked = court.checks(candidate, seconds, {one.split(".")[0] for one in fault.checks})
         held = {one: checked[one] for one in fault.checks if one in checked}
         found.append(Control(fault.name, fault.checks, held))
     return [*found, *of_tables(court, tables)]

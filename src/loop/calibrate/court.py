@@ -1,6 +1,6 @@
 """A champion and the rules of a review: any candidate can be judged in memory, as a review judges."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -55,9 +55,15 @@ class Court:
         return type(made)(**(vars(made) | {"predictions": predictions}))
 
     def checks(
-        self, candidate: Candidate, seconds: tuple[list[float], list[float]] | None = None
+        self,
+        candidate: Candidate,
+        seconds: tuple[list[float], list[float]] | None = None,
+        families: Container[str] | None = None,
     ) -> dict[str, Check]:
-        """Every check by name; `seconds` of single predictions of champion and candidate, alike if none."""
+        """Every check by name; `seconds` of single predictions of champion and candidate, alike if none.
+
+        `families` as in `checks.every`.
+        """
         mine = compare.scored(candidate.holdout, candidate.predictions, "candidate")
         theirs = compare.scored(self.champion.holdout, self.champion.predictions, "champion")
         rows = compare.align(mine, theirs, self.settings)
@@ -68,7 +74,7 @@ class Court:
             md5=self.champion.md5,
             seconds=seconds or ([1.0], [1.0]),
         )
-        return {one.name: one for one in checks.every(self.policy, candidate, rows, comparison)}
+        return {one.name: one for one in checks.every(self.policy, candidate, rows, comparison, families)}
 
 
 def seconds(models: Sequence[Any], examples: pd.DataFrame, blocks: int) -> tuple[list[float], ...]:

@@ -1,6 +1,6 @@
 """The behaviour checks: what holds whatever the figures, fairness between subgroups, signs of a leak."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 import numpy as np
 
@@ -17,10 +17,18 @@ from problem import metrics
 ROWS = 5000  # of the holdout, evenly spread, are changed to see what the scores do
 
 
-def checks(policy: Policy, candidate: Candidate, rows: Rows) -> list[Check]:
-    """Behaviour, fairness and leaks of the candidate alone."""
-    fairness = [_fairness(policy.fairness, rows)] if policy.fairness else []
-    return [*_behaviour(policy, candidate), *fairness, *_leaks(policy, candidate)]
+def checks(
+    policy: Policy, candidate: Candidate, rows: Rows, families: Container[str] | None = None
+) -> Iterator[Check]:
+    """Behaviour, fairness and leaks of the candidate alone; of some `families` only, where they are given."""
+    every = {
+        "behaviour": _behaviour(policy, candidate),
+        "fairness": _fairness(policy.fairness, rows),
+        "leak": _leaks(policy, candidate),
+    }
+    for family, found in every.items():  # each is computed when it is asked
+        if families is None or family in families:
+            yield from found
 
 
 def _behaviour(policy: Policy, candidate: Candidate) -> Iterator[Check]:
@@ -49,8 +57,10 @@ def _behaviour(policy: Policy, candidate: Candidate) -> Iterator[Check]:
         yield held(f"behaviour.{name}", figure, limit, f"{finding}; {limit.limit:g} is allowed")
 
 
-def _fairness(asked: Fairness, rows: Rows) -> Check:
+def _fairness(asked: Fairness | None, rows: Rows) -> Iterator[Check]:
     """The largest gap of a metric between two subgroups of one cut."""
+    if asked is None:
+        return
     gaps: dict[str, float] = {}
     for cut, values in groups.cut(metrics.SUBGROUPS, rows.examples).items():
         places = values.reset_index(drop=True).groupby(values.to_numpy(), sort=True).indices
@@ -61,11 +71,12 @@ def _fairness(asked: Fairness, rows: Rows) -> Check:
             (low, least), (high, most) = known[0], known[-1]
             gaps[f"{cut}: {least} {low:+.4f}, {most} {high:+.4f}"] = high - low
     if not gaps:
-        return held("fairness", float("nan"), asked, "no two subgroups have rows enough")
+        yield held("fairness", float("nan"), asked, "no two subgroups have rows enough")
+        return
     worst = max(gaps, key=lambda name: gaps[name])
     title = metrics.METRICS[asked.metric].title
     finding = f"{title} by {worst}; the largest gap of {counted(len(gaps), 'cut')}, at most {asked.limit:g}"
-    return held("fairness", gaps[worst], asked, finding)
+    yield held("fairness", gaps[worst], asked, finding)
 
 
 def _leaks(policy: Policy, candidate: Candidate) -> Iterator[Check]:

@@ -4,7 +4,7 @@ A check that needs a champion is left out only when there has never been one. No
 a check off: where its figure is undefined, it is inconclusive.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 import numpy as np
@@ -22,15 +22,24 @@ from problem import metrics
 CONTRACT = "a model trained on broken data learns the fault; src/problem/schema.py says what it must be"
 
 
-def every(policy: Policy, candidate: Candidate, rows: Rows, against: Comparison | None) -> list[Check]:
-    """Every check of the policy; `rows` are those that are judged, with the candidate's score second."""
+def every(
+    policy: Policy,
+    candidate: Candidate,
+    rows: Rows,
+    against: Comparison | None,
+    families: Container[str] | None = None,
+) -> list[Check]:
+    """Every check of the policy; `rows` are those that are judged, with the candidate's score second.
+
+    Of the costly ones (behaviour, fairness, leak) only those of `families`, where they are given.
+    """
     found = [*_holdout(policy, rows)]
     if against:
         found += champion_comparison.checks(policy, candidate, rows, against)
     return [
         *found,
         *_minimum_requirements(policy, rows),
-        *behaviour_checks.checks(policy, candidate, rows),
+        *behaviour_checks.checks(policy, candidate, rows, families),
         _size(policy, candidate),
     ]
 
