@@ -170,6 +170,23 @@ def test_labels_of_a_group_that_most_rows_belong_to_are_told_by_it_and_those_of_
     assert outcomes_of(lambda rows: rows["at"] >= FAULT) == []
 
 
+def test_a_class_that_comes_no_more_in_one_group_is_told_with_the_day_after_its_last():
+    rare = np.random.default_rng(8).random(len(readings())) < 0.1
+
+    def labels(text: bool, kept: Callable[[pd.DataFrame], pd.Series]) -> list[Change]:
+        rows = readings()
+        late = rare & (kept(rows) | (rows["station"] != "west") | (rows["at"] < FAULT))
+        own = rows[["at", "station"]].assign(label=np.where(late, "late", "on time") if text else 1.0 * late)
+        table = Table("labels", own, "at", ["station", "at"], ["label"], outcomes=["label"])
+        return feed_changes.find([table], SINCE, PAST, UNTIL)
+
+    for text in (False, True):
+        (told,) = labels(text, lambda rows: rows["at"] < SINCE)
+        assert (told.place, told.since) == ("labels.label of station west", "2024-05-03")
+        assert labels(text, lambda rows: rows["at"] >= FAULT + pd.Timedelta(days=5)) == []  # a good week
+        assert labels(text, lambda rows: rows["at"].dt.day % 4 == 0) == []  # fewer are the world's
+
+
 def test_classes_that_come_more_often_for_all_are_the_worlds():
     rows = readings()
     drawn = np.random.default_rng(6).random(len(rows))
@@ -466,7 +483,7 @@ def test_an_outcome_that_moves_for_all_and_stays_is_the_worlds():
 
 
 def few_a_day() -> pd.DataFrame:
-    """Four rows a day, so few that no clinic is watched by itself."""
+    """Four rows a day, so few that of a clinic no more is watched than its share of them."""
     rng = np.random.default_rng(2)
     days = pd.date_range(SINCE, UNTIL, freq="D", inclusive="left", unit="us")
     at = days.repeat(4) + 9 * HOUR
@@ -497,6 +514,17 @@ def test_of_few_rows_a_day_a_group_that_alone_makes_a_change_is_named(fault, pla
     changes = feed_changes.find([Table("weather", table, "at", ["visit"])], SINCE, PAST, UNTIL)
     assert [one.place for one in changes] == [place]
     assert changes[0].since in ("2024-05-03", "2024-05-04")
+
+
+@pytest.mark.parametrize("clinic", ["north", "west"])
+def test_of_few_rows_a_day_a_group_that_is_booked_as_another_is_told(clinic):
+    rows = few_a_day()
+    booked = (rows["clinic"] == "east") & (rows["at"] >= FAULT)
+    for where in (booked, rows["at"] >= FAULT):
+        table = Table("visits", rows.assign(clinic=rows["clinic"].mask(where, clinic)), "at", ["visit"])
+        (told,) = feed_changes.find([table], SINCE, PAST, UNTIL)
+        assert told.place.startswith("visits of clinic ")
+        assert abs(pd.Timestamp(told.since, tz="UTC") - FAULT) <= pd.Timedelta(days=2)
 
 
 def test_a_group_of_most_rows_is_named_when_it_is_gone_and_no_group_when_rows_of_all_are():

@@ -11,6 +11,7 @@ from loop.data.contract import shown
 from loop.stats.arrays import Floats
 from loop.stats.daily import Measure
 from loop.stats.day_clock import begin
+from loop.stats.day_columns import CLASS
 from loop.stats.day_rows import content, number
 
 FEW = 10  # different numbers, of which the mean says more than the median
@@ -26,6 +27,7 @@ WORDS = {  # the start of a measure's name: what changed
     "new values": "values that never came before",
     "share of multiples": "the digits",
     "share of rows": "the share of rows",
+    CLASS: "how often a class comes",
     "distinct values": "the number of different values",
     "one value": "how often one value comes",
     "change between readings": "the change from one reading to the next",
@@ -55,7 +57,7 @@ def said(measure: Measure, rows: pd.DataFrame, days: int, time: str, key: Sequen
     if measure.name == "same number of rows":
         of_days = own[time].dt.floor("D").value_counts().sort_index().to_numpy()
         return f"{int((np.diff(of_days) == 0).sum())} of {counted(days, 'day')}"
-    if measure.name == "share of rows":
+    if measure.name.startswith("share of rows"):
         return f"{_share(len(own) / max(len(rows), 1))} of them"
     if measure.name == "repeated rows":
         hashes = content(rows, key, time)

@@ -15,6 +15,7 @@ from loop.settings.monitor_settings import Accepted
 from loop.stats import change_points
 from loop.stats.change_points import BEFORE, ChangePoint, Sizes
 from loop.stats.daily import Daily, Measure, daily
+from loop.stats.day_columns import CLASS
 from problem import schema, source
 
 FAR = 1.5  # limits, for days that their own weeks are judged by
@@ -31,8 +32,9 @@ BESIDE = 4  # times more than all others together it must have moved
 GONE = 1.0  # of the logarithm of a group's share: it lost two thirds
 WHOLE = ("repeated rows", "time of day")
 HOW = ("level", "low end", "high end", "spread", "relation", "daily shape")
-OF_CLASSES = ("one value", "share of multiples", "distinct values")
+OF_CLASSES = ("one value", "share of multiples", "distinct values", CLASS)
 CLASSES = 10  # different values of an outcome up to which these say how often each comes
+WEEK = pd.Timedelta(days=7)  # from which on it counts that a class is gone
 BRIEF = 3  # days that a mistaken delivery lasts; what stays longer may be the world
 PRESENCE = (
     "rows",
@@ -213,6 +215,7 @@ def _of_table(
     points = change_points.points(found, sizes, looking_back=first is None)
     points = [one for one in points if one.size >= least]
     points = [one for one in points if not _of_the_world(one, table, found)]
+    points = [then for one in points if (then := _with_its_day(one, table))]
     if table.columns is not None:
         points = [one for one in points if one.measure.column in table.columns]
     changes: list[Change] = []
@@ -279,6 +282,20 @@ def _of_the_world(point: ChangePoint, table: Table, found: Daily) -> bool:
         return point.step > 0  # the first one after
     classes = table.rows[own.column].nunique() <= CLASSES
     return own.name.startswith((*HOW, *OF_CLASSES) if classes else HOW) and _lasts(point, day, found)
+
+
+def _with_its_day(point: ChangePoint, table: Table) -> ChangePoint | None:
+    """The change; of a class the one that came no more, since the day after its last; a bad week is none."""
+    own = point.measure
+    if not own.name.startswith(CLASS):
+        return point
+    until = pd.Timestamp(point.day, tz="UTC") + point.width * DAY
+    rows = table.rows[table.rows[table.time] < until]
+    its = rows[own.column].astype("str") == own.name.removeprefix(f"{CLASS} ")
+    if own.group:
+        its &= rows[own.group[0]].astype("str") == own.group[1]
+    since = rows.loc[its, table.time].max().floor("D") + DAY
+    return replace(point, day=f"{since:%Y-%m-%d}") if until - since >= WEEK else None
 
 
 def _lasts(point: ChangePoint, day: int, found: Daily) -> bool:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from loop.stats.arrays import Floats
 from loop.stats.daily import Daily, Measure
+from loop.stats.day_columns import CLASS, RARER_SHARE
 
 WIDTHS = (1, 3, 7, 14)  # days after a step that are taken together
 WEEKS = 4  # before it
@@ -34,7 +35,9 @@ FLOORS = {  # the least step that concerns anybody, by a measure's name: of shar
     "unseen values": 0.05,
     "new values": 0.005,
     "share of multiples": 0.1,
+    RARER_SHARE: 0.1,
     "share of rows": 0.5,
+    CLASS: 1.0,
     "distinct values": 0.3,
     "one value": 0.025,
     "change between readings": 0.5,
@@ -53,6 +56,7 @@ SHARES = (
     "unseen values",
     "new values",
     "share of multiples",
+    RARER_SHARE,
     "one value",
 )
 RISING = ("same number of rows", "new values")  # that fewer are new, or alike, is no news
@@ -61,6 +65,7 @@ CHANCE = 5  # standard deviations of a share of so many rows
 ROWS = 7  # below which a share says nothing
 TIMES = 3  # that a value must have come to be new
 MISSING = "missing"
+PLAIN = (RARER_SHARE, CLASS)  # of groups, judged as measures of all rows: what else they must show is enough
 
 
 @dataclass(frozen=True)
@@ -156,10 +161,13 @@ def _limits(daily: Daily, past: _Past, outcomes: Collection[str]) -> Floats:
     storm, which meets one group alone.
     """
     few = np.sqrt(np.maximum(ENOUGH / np.maximum(past.days, 1), 1))
-    limits = past.largest * np.array([OF_A_GROUP if one.group else FACTOR for one in daily.measures])
+    groups = [bool(one.group) and not one.name.startswith(PLAIN) for one in daily.measures]
+    limits = past.largest * np.where(groups, OF_A_GROUP, FACTOR)
     for name in outcomes:
         of_it = [one if one.group and one.column == name else None for one in daily.measures]
-        kinds = np.array([one.name if one and not one.name.startswith(MISSING) else "" for one in of_it])
+        kinds = np.array(
+            [one.name if one and not one.name.startswith((MISSING, *PLAIN)) else "" for one in of_it]
+        )
         for kind in sorted({*kinds} - {""}):
             own = np.flatnonzero(kinds == kind)
             largest, deviation = past.largest[:, own], np.sqrt(np.nan_to_num(past.square[:, own]))

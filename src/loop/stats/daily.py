@@ -72,7 +72,7 @@ def daily(
         for value, own in values.items()
     }
     usual = float(np.median(of.count[:past]))
-    of_group = np.array([usual * shares[one.group] if one.group else usual for one in measures])
+    of_group = np.array([usual * shares.get(one.group, 1.0) for one in measures])
     of_group[[one.name == "same number of rows" for one in measures]] = 1.0  # a day says it once
     return Daily(days, measures, np.column_stack([values for *_, values in found]), of_group, past)
 
@@ -85,6 +85,8 @@ def _series(of: DayRows, numbers: dict[str, Floats], texts: dict[str, pd.Series]
     for name, values in numbers.items():
         scores[name], bins = day_columns.scores(of, values)
         yield from day_columns.of_numbers(of, name, values, bins)
+    for name in (name for name in map(str, of.rows) if name in of.apart):
+        yield from day_columns.of_classes(of, name, groups)
     yield from day_columns.of_readings(of, numbers, scores, groups)
     if len(of.rows):
         yield from day_relations.of_products(of, scores, groups)

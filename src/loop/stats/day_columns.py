@@ -14,6 +14,9 @@ from loop.stats.day_rows import DayRows, content, number
 
 GROUPS_MAX = 30  # values of a column that are watched each by itself
 GROUP_ROWS = 3  # rows a day from which on a value is a group
+RARER = 1 / 20  # of the rows, from which on one of fewer rows a day has its share watched
+CLASS_ROWS = 7  # of a week, below which no class of them can be said to be gone
+CLASSES = 10  # different values of an outcome up to which each is a class
 MANY = 0.2  # distinct values per row from which on a column names rows, and groups none
 VALUES = 500  # different numbers up to which one that is none of them is noticed
 GRIDS = (0.1, 0.5, 1, 2, 5, 10, 15, 60, 100, 1000)
@@ -25,6 +28,8 @@ NEW = 0.01  # share of rows with a value that is new, from which on a column nam
 REPEATED = 0.01  # share of rows that may repeat a group and an instant in a table of readings
 STILL = 0.05  # of the usual change between readings: less than that is none
 SAMPLE = 50_000  # rows that bins are taken from
+
+RARER_SHARE, CLASS = "share of rows of a rarer value", "share of class"  # names of measures
 
 Bools = NDArray[np.bool_]
 Groups = Mapping[str, Mapping[str, Bools]]  # column -> value -> its rows
@@ -80,6 +85,45 @@ def of_texts(of: DayRows, name: str, column: pd.Series, found: Mapping[str, Bool
         yield name, "new values", (), new
     for value, own in found.items():
         yield "", "share of rows", (name, value), np.log((of.by_day(own) + 0.5) / (of.count + 0.5))
+    for value in _rarer(of, column):
+        yield "", RARER_SHARE, (name, value), of.by_day(column.eq(value).to_numpy(bool)) / of.count
+
+
+def of_classes(of: DayRows, name: str, grouped: Groups) -> Series:
+    """How often each class of an outcome comes, in all rows and in each group: one may come no more.
+
+    Over the week that ends with a day, on a scale of logarithms: there none lies far from a few by chance.
+    """
+    column = of.rows[name]
+    classes = column[: of.known].dropna().unique()
+    if not 1 < len(classes) <= CLASSES:
+        return
+    known = column.notna().to_numpy()
+    parts: dict[Group, Bools] = {(): np.ones(len(of.rows), bool)}
+    parts |= {
+        (group, value): rows for group, own in grouped.items() if group != name for value, rows in own.items()
+    }
+    for value in sorted(classes, key=str):
+        its = column.eq(value).fillna(False).to_numpy(bool)
+        for group, rows in parts.items():
+            own, there = (_of_a_week(of.by_day(rows & part)) for part in (its, known))
+            share = np.log((own + 0.5) / (there + 0.5))
+            yield name, f"{CLASS} {value}", group, np.where(there >= CLASS_ROWS, share, np.nan)
+
+
+def _of_a_week(count: Floats) -> Floats:
+    """The sum of each day and the six before it."""
+    total = np.cumsum(count)
+    return np.asarray(total - np.concatenate([np.zeros(min(7, len(total))), total[:-7]]))
+
+
+def _rarer(of: DayRows, column: pd.Series) -> list[str]:
+    """Values of too few rows a day to be groups, which are no small part of all rows."""
+    if _new(of, column) > PASSING:
+        return []
+    counts = column[: of.known].value_counts()
+    some = counts.index[(counts < GROUP_ROWS * of.past) & (counts >= RARER * of.known)]
+    return sorted(map(str, some))
 
 
 def of_rows(of: DayRows) -> Series:
