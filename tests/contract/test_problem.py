@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from loop.base import files
-from loop.data import contract, golden_rows, score_columns
+from loop.data import contract, features, golden_rows, score_columns
 from loop.data import raw as facts
 from loop.data.features import DECIDED_AT, change_log, clusters, join
 from loop.data.score_columns import CLASSES
@@ -30,7 +30,7 @@ Tables = dict[str, pd.DataFrame]
 
 ROWS = 2000  # enough to fit a model to and to compare, whatever the size of the problem
 FEATURES = [name for view in VIEWS for name in (*view.features, *([view.age] if view.age else []))]
-LABEL = ["label", "label_known_at"]
+LABEL = [name for name in features.OUTCOME if name in schema.EXAMPLE.columns]
 POLICY = params.section("review", Policy)
 DECIDING = {POLICY.primary.metric, *POLICY.guards, *POLICY.minimum_requirements, POLICY.leak.jump.metric}
 

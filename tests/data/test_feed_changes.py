@@ -554,3 +554,30 @@ def test_a_value_that_comes_too_often_is_told():
     told = feed_changes.find([Table("sales", shop, "at", ["order"])], SINCE, PAST, UNTIL)
     assert [(one.column, one.since) for one in told] == [("price", "2024-05-03")]
     assert told[0].after.startswith(f"{usual:.4g} in ")
+
+
+def of_few_rows(seed: int, days: int) -> pd.DataFrame:
+    """A dozen rows a day on average, at any time; nothing in them depends on the day."""
+    rng = np.random.default_rng(seed)
+    count = days * 12
+    at = SINCE + pd.to_timedelta(np.sort(rng.integers(0, days * 86400, count)), "s")
+    some = np.where(rng.random(count) < 0.02, 0.5, rng.normal(size=count))
+    yes = (rng.random(count) < 0.3).astype("int64")
+    columns = {"at": pd.Series(at).astype("datetime64[us, UTC]"), "key": np.arange(count).astype(str)}
+    return pd.DataFrame({**columns, "some": some, "yes": yes})
+
+
+def looked_back(rows: pd.DataFrame, days: int) -> list[str]:
+    table = Table("visits", rows, "at", ["key"])
+    return [one.place for one in feed_changes.find([table], SINCE, None, SINCE + pd.Timedelta(days=days))]
+
+
+@pytest.mark.parametrize(("seed", "days"), [(0, 120), (2, 120), (9, 120), (5, 160), (7, 160), (8, 160)])
+def test_what_luck_does_to_days_of_few_rows_is_no_change(seed, days):
+    assert not looked_back(of_few_rows(seed, days), days)
+
+
+def test_a_column_of_yes_and_no_that_says_no_alone_is_told_though_rows_are_few():
+    rows = of_few_rows(1, 120)
+    rows["yes"] = rows["yes"].mask(rows["at"] >= pd.Timestamp("2024-03-20", tz="UTC"), 0)
+    assert looked_back(rows, 120) == ["visits.yes"]

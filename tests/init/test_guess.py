@@ -361,7 +361,7 @@ def test_codes_of_digits_may_be_numbers_and_that_they_are_classes_is_not_sure():
             {"days": RNG.integers(3, 900, 400)},
             "days: if it says how long it took until died, it is known only",
         ),
-        ({"sample_weight": RNG.choice([0.5, 2.0], 400)}, "sample_weight: if it weighs rows, leave it out"),
+        ({"weight": RNG.choice([900, 2000], 400)}, "weight: an input; if it says how much a row counts"),
         ({"at": HOURS, "hour": (HOURS.hour + 6) % 24}, "hour: part of at, it seems"),
         (
             {"year": HOURS.day + 1990, "quarter": HOURS.hour % 4},
@@ -407,3 +407,28 @@ def test_a_part_of_the_time_is_left_out_by_whatever_clock_it_is():
     assert found.left_out == {"day": "the day of at, which says it too"}
     assert "month" in guess(data(target=NOISE, at=days, month=days.month), Options()).left_out
     assert "month" in guess(data(target=NOISE, at=days, month=RNG.integers(1, 13, 400)), Options()).inputs
+
+
+WEIGHTS = RNG.choice([0.5, 2.0], 400)
+
+
+def test_a_column_that_is_called_a_weight_weighs_rows_and_is_no_input():
+    found = guess(data(churned=YES, pweight=WEIGHTS), Options())
+    assert (found.weight, found.sent) == ("pweight", ("row", "x"))
+    assert "its name says so" in said(found, "weight of a row: pweight")
+    none = guess(data(churned=YES, pweight=WEIGHTS), Options(weight="none"))
+    assert (none.weight, "pweight" in none.inputs) == (None, True)
+
+
+def test_a_weight_that_may_be_that_of_a_thing_is_taken_where_its_mean_is_one():
+    assert guess(data(churned=YES, weight=WEIGHTS / WEIGHTS.mean()), Options()).weight == "weight"
+    assert guess(data(churned=YES, weight=1000 * WEIGHTS), Options()).weight is None
+    assert guess(data(churned=YES, weight=1000 * WEIGHTS), Options(weight="weight")).weight == "weight"
+
+
+@pytest.mark.parametrize("name", ["some", "below", "churned", "text"])
+def test_what_cannot_weigh_rows_is_refused_as_a_weight(name):
+    some = np.where(np.arange(400) == 7, "", WEIGHTS.astype(str))
+    columns = data(churned=YES, some=some, below=-WEIGHTS, text=YES[::-1])
+    with pytest.raises(UsageError, match=f"{name}"):
+        guess(columns, Options(label="churned", weight=name))

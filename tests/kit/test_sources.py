@@ -1,6 +1,7 @@
 """Files are read as they are declared, and nothing is in a table that was not known yet."""
 
 import sqlite3
+from dataclasses import replace
 
 import duckdb
 import pandas as pd
@@ -49,6 +50,17 @@ def test_a_label_is_there_from_the_instant_on_at_which_it_was_known(shop):
     later = source.tables(since, until, until)
     assert source.labels(later, until)["label"].tolist() == [1, 0]
     assert source.labels(later, first)["label"].tolist() == [1]
+
+
+def test_a_weight_comes_with_the_label_and_is_in_no_request(shop):
+    rows = replace(shop, columns={**shop.columns, "amount": "number"})
+    source = Requests("shop", rows, ["id"], "paid", positive="ja", weight="amount")
+    span = pd.Timestamp("2023-12-01", tz="UTC"), pd.Timestamp("2024-02-01", tz="UTC")
+    tables = source.tables(*span, span[1])
+    assert source.requests(tables).columns.tolist() == ["id", "fine", "decided_at"]
+    labels = source.labels(tables, span[1])
+    assert labels.columns.tolist() == ["id", "label", "label_known_at", "row_weight"]
+    assert labels["row_weight"].iloc[0] == 1.5
 
 
 def test_parquet_keeps_its_own_types_whatever_wrote_it(tmp_path, monkeypatch):

@@ -1,9 +1,15 @@
 """The fit: of no more rows than params.yaml allows, and a word before the work where memory may not do."""
 
+import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LinearRegression
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
-from loop.data import training_sample
+from loop.base.errors import LoopError
+from loop.data import row_weights, training_sample
 from loop.pipeline import train
 from problem import source
 
@@ -32,3 +38,26 @@ def test_a_fit_that_memory_may_not_do_for_is_said_before_it_begins(capsys, frame
     assert said in out
     assert bool(out) == bool(said)
     assert not said or "set train.rows_max" in out
+
+
+def test_a_row_that_weighs_three_is_fitted_as_three_rows(monkeypatch):
+    rng = np.random.default_rng(1)
+    rows = pd.DataFrame({name: range(60) for name in source.KEY}).assign(
+        x=rng.random(60), label=rng.random(60)
+    )
+    rows["row_weight"] = rng.integers(0, 4, 60).astype(float)
+
+    def build(*_):
+        return make_pipeline(FunctionTransformer(lambda rows: rows[["x"]]), LinearRegression())
+
+    monkeypatch.setattr(train.problem_model, "build", build)
+    settings = train.Params.model_construct(seed=1, rows_max=None, model=None)
+    repeated = rows.loc[np.repeat(rows.index, rows["row_weight"].astype(int))].drop(columns="row_weight")
+    weighed, often = (train.train(one, settings)[-1] for one in (rows, repeated))
+    assert (weighed.coef_[0], weighed.intercept_) == pytest.approx((often.coef_[0], often.intercept_))
+
+
+def test_an_estimator_that_takes_no_weights_is_refused_by_name():
+    with pytest.raises(LoopError, match="KNeighborsRegressor, the last step"):
+        row_weights.to_fit(make_pipeline(KNeighborsRegressor()), np.ones(3))
+    assert row_weights.to_fit(KNeighborsRegressor(), None) == {}

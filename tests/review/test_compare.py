@@ -8,6 +8,8 @@ import pandera.pandas as pa
 import pytest
 
 from loop.base.errors import LoopError
+from loop.kit.groups import column
+from loop.kit.metrics import BINARY
 from loop.review import checks, compare
 from loop.review.compare import align, scored
 from loop.settings import params
@@ -190,3 +192,35 @@ def test_rows_of_which_one_side_has_too_few_are_inconclusive():
     found = align(with_score(examples(100).iloc[:80]), with_score(examples(100)), SETTINGS)
     results = {one.name: one.result for one in checks._holdout(asked(10), found)}
     assert results["holdout.shared_min"] == "inconclusive"
+
+
+def test_rows_that_weigh_more_count_more_in_gains_and_in_slices(monkeypatch):
+    monkeypatch.setattr(metrics, "METRICS", BINARY)
+    monkeypatch.setattr(metrics, "SLICES", {"day": column("day")})
+    weight = np.random.default_rng(1).integers(1, 4, 100)
+    one = examples().assign(row_weight=weight.astype(float))
+    scores = np.random.default_rng(2).random((2, 100))
+    policy = SimpleNamespace(
+        primary=SimpleNamespace(metric="log_loss"), slices=SimpleNamespace(alpha=1, margin=0)
+    )
+
+    def judged(frame, champion, candidate):
+        found = compare.rows(frame, (champion, candidate), SETTINGS)
+        gains = compare.gains(found, SETTINGS).values()
+        slices = [(part.name, part.gain.gain) for part in compare.slices(found, policy, SETTINGS)]
+        return [(gain.gain, gain.low, gain.high) for gain in gains], sorted(slices)
+
+    weighed = judged(one, *scores)
+    again = np.repeat(np.arange(100), weight)
+    repeated = judged(one.iloc[again].drop(columns="row_weight").reset_index(drop=True), *scores[:, again])
+    assert np.allclose(weighed[0], repeated[0])
+    assert dict(weighed[1]) == pytest.approx(dict(repeated[1]))
+
+
+def test_other_weights_than_on_the_base_are_not_compared():
+    one = with_score(examples()).assign(row_weight=2.0)
+    assert align(one, one, SETTINGS).row_weight.tolist() == [2.0] * 100
+    for other in (one.assign(row_weight=1.0), one.drop(columns="row_weight")):
+        for sides in ((one, other), (other, one)):
+            with pytest.raises(LoopError, match="100 of 100 rows have another row_weight than on the base"):
+                align(*sides, SETTINGS)

@@ -90,3 +90,19 @@ def test_intervals_by_day_cover_the_truth_where_those_by_row_do_not():
         by_row += row.low <= 0 <= row.high
     assert 0.92 <= by_day / 400 <= 0.98
     assert by_row / 400 < 0.6
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "mean", "value"])
+@given(seed=st.integers(0, 10_000))
+def test_a_row_that_weighs_three_counts_as_three_rows_in_a_metric_and_in_its_interval(name, seed):
+    label, score, codes = sample()
+    of_row = np.random.default_rng(seed).integers(0, 4, len(label))
+    metric = {
+        "roc_auc": SimpleNamespace(rows=None),
+        "mean": SimpleNamespace(rows=lambda y, s: s - y, value=None),
+        "value": SimpleNamespace(rows=lambda y, s: (s - y) ** 2, value=lambda means: np.sqrt(means[:, 0])),
+    }[name]
+    weight = bootstrap.weights(12, 50, 1)
+    weighed = bootstrap.statistic(metric, label, score, codes, 12, row_weight=of_row.astype(float))
+    repeated = bootstrap.statistic(metric, *(np.repeat(one, of_row) for one in (label, score, codes)), 12)
+    assert weighed(weight) == pytest.approx(repeated(weight), abs=1e-12)

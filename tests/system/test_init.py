@@ -39,6 +39,7 @@ def sales(rows: int = 4000) -> pd.DataFrame:
         }
     )
     frame.loc[rng.random(rows) < 0.05, "humidity"] = ""
+    frame["sample_weight"] = rng.choice([1, 3], rows)
     return frame
 
 
@@ -87,6 +88,19 @@ def test_no_page_that_is_left_points_at_one_that_is_gone(shop):
         for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
             made = target.startswith("models/card")  # by the run
             assert "://" in target or made or (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_rows_count_by_their_weight_which_is_no_input(shop):
+    assert "weight of a row: sample_weight" in shop.said
+    holdout, predictions = (
+        pd.read_parquet(shop.path / f"data/{name}.parquet") for name in ("examples/holdout", "predictions")
+    )
+    rows = holdout.merge(predictions, on="row")
+    error = (rows["score"] - rows["label"]).abs().repeat(rows["row_weight"].astype(int))
+    assert json.loads(shop.text("reports/metrics.json"))["mae"]["value"] == pytest.approx(
+        error.mean(), abs=1e-6
+    )
+    assert "sample_weight" not in holdout
 
 
 def test_the_first_model_beats_guessing(shop):

@@ -41,7 +41,7 @@ class Days:
 
     def worse(self, since: int, loss: float) -> "Days":
         """The same with so much more loss a row, from the day at this place on."""
-        more = np.where(np.arange(len(self.daily.rows)) >= since, loss, 0.0) * self.daily.rows
+        more = np.where(np.arange(len(self.daily.rows)) >= since, loss, 0.0) * self.daily.weight
         return replace(self, daily=replace(self.daily, loss=self.daily.loss + more))
 
     def then(self, *others: "Days") -> "Days":
@@ -179,4 +179,4 @@ def _part(one: Series, part: slice) -> Series:
 
 
 def _parts(daily: Daily) -> tuple[Floats, ...]:
-    return daily.rows, daily.loss, daily.bias, daily.label
+    return daily.rows, daily.loss, daily.bias, daily.label, daily.weight

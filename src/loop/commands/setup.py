@@ -49,6 +49,9 @@ def init(
     group: Annotated[
         str | None, typer.Option(help="The column whose rows are alike, as of one person, or `none`.")
     ] = None,
+    weight: Annotated[
+        str | None, typer.Option(help="The column that says how much a row counts, or `none`.")
+    ] = None,
     task: Annotated[str | None, typer.Option(help="binary, multiclass or regression.")] = None,
     positive: Annotated[str | None, typer.Option(help="The label's value that is to be told.")] = None,
     zone: Annotated[str | None, typer.Option(help="Where times without a zone are at home.")] = None,
@@ -89,6 +92,7 @@ def init(
         after=begin.label_after(label_after) if label_after else None,
         key=_names(key),
         group=group,
+        weight=weight,
         task=begin.task(task) if task else None,
         positive=positive,
         zone=time_zone.of_option(zone).key if zone else None,

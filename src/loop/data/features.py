@@ -16,11 +16,11 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from loop.kit.types import View
+from loop.kit.types import ROW_WEIGHT, View
 from problem import source
 
 DECIDED_AT = "decided_at"
-OUTCOME = ["label", "label_known_at"]
+OUTCOME = ["label", "label_known_at", ROW_WEIGHT]
 PART = "part"
 UNITS = {"hour": "%Y-%m-%d %H", "day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m", "year": "%Y"}
 

@@ -12,6 +12,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from threadpoolctl import threadpool_limits
 
 from loop.base.errors import LoopError
+from loop.data import row_weights
 from loop.init import column_kinds
 from loop.init.column_kinds import Column
 from loop.init.guessed import Guess
@@ -124,7 +125,7 @@ def numbers(found: Guess) -> Numbers:
         naive_loss=naive,
         margin=_round(0.02 * loss),
         spread=spread,
-        mean=float(train.mean()),
+        mean=row_weights.mean(train.to_numpy(), weights(found, train.index)),
         final_after_days=round(_days(known - decided, label) + 1, 2),
         window_days=window,
         step_days=step,
@@ -184,6 +185,11 @@ def truth(found: Guess) -> pd.Series:
     return one.astype("float64").where(values.notna())
 
 
+def weights(found: Guess, rows: pd.Index) -> np.ndarray | None:
+    """How much these rows count; None where all count the same."""
+    return found.columns[found.weight].values.loc[rows].to_numpy(np.float64) if found.weight else None
+
+
 def _split(decided: pd.Series, since: pd.Timestamp, until: pd.Timestamp) -> pd.Timestamp:
     """Where training ends: after four fifths of the time, moved so that both sides have rows enough."""
     at = np.sort(decided.to_numpy("datetime64[us]"))
@@ -214,26 +220,36 @@ def _cluster(decided: pd.Series, columns: set[str]) -> tuple[str, int]:
 
 def _guessing(found: Guess, train: pd.Series) -> tuple[float, float]:
     """The loss of a model that only knows the mean, and the spread of the label."""
+    weight = weights(found, train.index)
     if found.classes:
-        shares = train.value_counts(normalize=True).to_numpy()
+        counts = np.bincount(train.astype("int64"), weight)
+        shares = np.sort(counts[counts > 0] / counts.sum())[::-1]
         return float(-(shares * np.log(shares)).sum()), float(np.sqrt((shares * (1 - shares)).mean()))
     if found.task == "binary":
-        share = min(max(float(train.mean()), 1e-3), 1 - 1e-3)
+        share = min(max(row_weights.mean(train.to_numpy(), weight), 1e-3), 1 - 1e-3)
         loss = -(share * np.log(share) + (1 - share) * np.log(1 - share))
         return float(loss), float(np.sqrt(share * (1 - share)))
-    return float((train - train.mean()).abs().mean()), float(train.std())
+    off = (train - row_weights.mean(train.to_numpy(), weight)).abs()
+    return row_weights.mean(off.to_numpy(), weight), float(train.std())
 
 
 def _naive(found: Guess, train: pd.Series, holdout: pd.Series, decided: pd.Series) -> float:
     """What the holdout loses by a naive guess: one for all rows, from those that train or their newest."""
     newest = train[decided[train.index].rank(pct=True) > 0.8]
     known = [train, newest] if found.time and len(newest) >= TRAIN_MIN else [train]
+    of = [weights(found, labels.index) for labels in (*known, holdout)]
+    judged = holdout.to_numpy()
     if found.task == "regression":
-        guesses = [one for labels in known for one in (labels.mean(), labels.median())]
-        return float(min((holdout - one).abs().mean() for one in guesses))
-    kinds, at = max(2, len(found.classes)), holdout.astype("int64")
-    shares = [np.bincount(labels.astype("int64"), minlength=kinds) + 1.0 for labels in known]  # none is never
-    return float(min(-np.log((share / share.sum())[at]).mean() for share in shares))
+        means = [row_weights.mean(labels.to_numpy(), one) for labels, one in zip(known, of[:-1], strict=True)]
+        guesses = [*means, *(float(labels.median()) for labels in known)]
+        return min(row_weights.mean(np.abs(judged - one), of[-1]) for one in guesses)
+    kinds = max(2, len(found.classes))
+    shares = [  # none is never
+        np.bincount(labels.astype("int64"), one, kinds) / (1.0 if one is None else one.mean()) + 1.0
+        for labels, one in zip(known, of[:-1], strict=True)
+    ]
+    losses = (-np.log((share / share.sum())[judged.astype(np.int64)]) for share in shares)
+    return min(row_weights.mean(loss, of[-1]) for loss in losses)
 
 
 def _model(found: Guess, train: pd.Series) -> dict[str, float]:
@@ -275,7 +291,8 @@ def _trees(found: Guess, train: pd.Series, made: dict[str, float]) -> int:
         random_state=1,
     )
     with threadpool_limits(1):  # the same number of trees on any number of cores
-        trial.fit(pd.DataFrame(columns).to_numpy(np.float64, na_value=np.nan), label)
+        inputs = pd.DataFrame(columns).to_numpy(np.float64, na_value=np.nan)
+        trial.fit(inputs, label, weights(found, label.index))
     return max(20, int(trial.n_iter_ * 0.9) // 10 * 10)
 
 

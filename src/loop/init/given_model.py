@@ -24,8 +24,9 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from loop.base.errors import LoopError, UsageError, first_line
+from loop.data import row_weights
 from loop.init import estimator_code, own_steps
-from loop.init.cautious import decided_at, truth
+from loop.init.cautious import decided_at, truth, weights
 from loop.init.column_kinds import Column
 from loop.init.estimator_code import Code
 from loop.init.guessed import Guess, Said
@@ -194,7 +195,7 @@ def _wrapped(model: Pipeline, read: list[str]) -> Pipeline:
 
 def _with_inputs(found: Guess, names: list[str]) -> Guess:
     """The problem with just these inputs, as a DataFrame of a notebook has them."""
-    own = {found.label.name: "is the label", found.known: "is known later"}
+    own = {found.label.name: "is the label", found.known: "is known later", found.weight: "weighs rows"}
     for name in names:
         if name not in found.columns or name in own:
             raise LoopError(
@@ -251,9 +252,13 @@ def _tried(found: Guess, taken: Taken) -> tuple[list[str], list[str]]:
             scope: dict[str, Any] = {}
             lines = "\n".join(taken.imports)
             exec(f"{lines}\ndef build(params, seed):\n    return {taken.expression}", scope)  # noqa: S102
-            made = scope["build"](_Params(taken.params), 1).fit(frame, label.loc[rows].astype("float64"))
+            made = scope["build"](_Params(taken.params), 1)
+            weight = row_weights.to_fit(made, weights(found, rows))
+            made.fit(frame, label.loc[rows].astype("float64"), **weight)
             score = made.predict_proba(frame) if found.task != "regression" else made.predict(frame)
             wrong = not np.isfinite(np.asarray(score, np.float64)).all()
+        except LoopError:
+            raise
         except Exception as error:
             raise LoopError(
                 f"the pipeline does not fit the data: {type(error).__name__}: {first_line(error)}",

@@ -6,7 +6,7 @@ An option of the command takes the place of a guess. What is left out says why; 
 import pandas as pd
 
 from loop.base.errors import LoopError, UsageError
-from loop.init import column_kinds, left_out, which_label, which_time
+from loop.init import column_kinds, left_out, which_label, which_time, which_weight
 from loop.init.column_kinds import Column
 from loop.init.data_file import ROW, DataFile
 from loop.init.guessed import Guess, Options, Said, column
@@ -33,8 +33,12 @@ def guess(data: DataFile, options: Options) -> Guess:
     key = _key(data, found, time, label, options, said)
     group = _group(found, time, label, key, options, said)
     _one_part_each(label, time, known, key, options, found)
-    left, suspected = left_out.unusable(data, found, label, time, known, key, options)
     fixed = {label.name, *([time.name] if time else []), *([known] if known else []), *key}
+    weight = which_weight.weight(found, label, fixed, options, said)
+    if weight is not None:
+        fixed.add(weight)
+        group = None if group == weight else group
+    left, suspected = left_out.unusable(data, found, label, time, fixed, options)
     if group is not None and (time is None or group in left):  # of what is held out whole, none is learnt
         fixed.add(group)
         left.pop(group, None)
@@ -50,7 +54,7 @@ def guess(data: DataFile, options: Options) -> Guess:
         )
     return Guess(
         data, found, label, task, positive, classes, time, known, after, key or ("row",), not key, zone,
-        tuple(inputs), left, tuple(said), tuple(suspected), group,
+        tuple(inputs), left, tuple(said), tuple(suspected), group, weight,
     )  # fmt: skip
 
 
@@ -159,6 +163,8 @@ def _one_part_each(
     parts += [(time.name, "the time of decision")] if time else []
     parts += [(known, "when the label is known")] if known else []
     parts += [(column(found, name, "--leave-out").name, "left out") for name in options.leave_out]
+    if options.weight not in (None, "none"):
+        parts.append((column(found, options.weight, "--weight").name, "how much a row counts"))
     of: dict[str, str] = {}
     for name, part in parts:
         if name in of:

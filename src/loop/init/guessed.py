@@ -25,6 +25,7 @@ class Options:
     after: pd.Timedelta | None = None
     key: Sequence[str] = ()
     group: str | None = None
+    weight: str | None = None
     task: Task | None = None
     positive: str | None = None
     zone: str | None = None
@@ -63,6 +64,7 @@ class Guess:
     guesses: tuple[Said, ...]
     suspected: tuple[str, ...]
     group: str | None = None  # rows of one value are alike
+    weight: str | None = None  # how much a row counts
 
     @property
     def sent(self) -> tuple[str, ...]:

@@ -1,13 +1,13 @@
 """Columns that a model must not have: useless, personal, or the label in other words; what looks odd."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
-from loop.init import column_kinds, which_time
+from loop.init import column_kinds, which_time, which_weight
 from loop.init.column_kinds import Column
 from loop.init.data_file import ROW, DataFile
 from loop.init.guessed import Options, column
@@ -15,9 +15,6 @@ from loop.init.which_label import shown
 from loop.kit.models import Task
 
 LASTS = re.compile(r"(^|_)(time|days|duration|survival|futime|tenure)$|(surv|rec)time$")
-WEIGHTS = re.compile(
-    r"(^|_)(fnlwgt|p?weights|(sample|survey|person|case|row|freq|prob)_?(weight|wgt|wt))(_|$)"
-)
 OF_CLOCK = ("year", "quarter", "month", "week", "day", "weekday", "hour", "minute")
 NUMBERS_MAX = 60  # of which pairs are summed, to see whether two of them are the label
 SAMPLE = 20_000
@@ -31,14 +28,12 @@ def unusable(
     found: dict[str, Column],
     label: Column,
     time: Column | None,
-    known: str | None,
-    key: tuple[str, ...],
+    fixed: Collection[str],
     options: Options,
 ) -> tuple[dict[str, str], list[str]]:
-    """Columns that a model does not get, with the reason; and what else looks wrong."""
+    """Columns that a model does not get, with the reason; and what else looks wrong. `fixed` have a part."""
     left: dict[str, str] = {}
     suspected: list[str] = []
-    fixed = {label.name, known, *key, *([time.name] if time else [])}
     named = {column(found, name, "--leave-out").name for name in options.leave_out}
     for one in found.values():
         reason = "as you said" if one.name in named else one.unusable or _useless(one, time)
@@ -47,7 +42,7 @@ def unusable(
         suspected += [f"{one.name}: {odd}" for odd in _odd(one, data)]
         if time is None and options.time is None and (hint := which_time.may_be(one, data)):
             suspected.append(f"{one.name}: {hint}")
-    suspected += _told_by_name(found, label, time, left)
+    suspected += _told_by_name(found, label, time, {*left, *fixed})
     if time is not None and time.bare:
         suspected.append(f"{time.name}: {time.bare:,} rows name no zone, others do; they are taken as UTC")
     if time is not None and (holes := which_time.holes(time)):
@@ -69,7 +64,7 @@ def unusable(
 
 
 def _told_by_name(
-    found: dict[str, Column], label: Column, time: Column | None, left: dict[str, str]
+    found: dict[str, Column], label: Column, time: Column | None, left: Collection[str]
 ) -> list[str]:
     """What names say of columns: lengths of time, weights, parts of the time."""
     numbers = [
@@ -84,8 +79,8 @@ def _told_by_name(
                 f"{one.name}: if it says how long it took until {label.name}, it is known only with it: "
                 "leave it out"
             )
-        if WEIGHTS.search(one.name):
-            said.append(f"{one.name}: if it weighs rows, leave it out: here each row counts as one")
+        if which_weight.may_be(one):
+            said.append(f"{one.name}: an input; if it says how much a row counts, --weight {one.name}")
     parts = [one.name for one in found.values() if one.name in OF_CLOCK and one.name not in left]
     parts = [name for name in parts if name != label.name and (time is None or name != time.name)]
     if parts and time is not None:

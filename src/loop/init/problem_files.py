@@ -65,6 +65,7 @@ def write(
         "classes": list(found.classes),
         "table": called.table,
         "label": found.label.name,
+        "weight": found.weight,
         "time": found.time.name if found.time else None,
     }
     about = f"YOURS: {called.title}, in five small files. Imports `loop.kit` and nothing else of `loop`."
@@ -113,6 +114,8 @@ def _source(found: Guess, place: Path | None) -> dict[str, Any]:
         kinds["decided_at"] = "instant"
     if found.known:
         kinds["label_known_at"] = "instant"
+    if found.weight:
+        kinds[found.weight] = "number"
     kinds[found.label.name] = "number" if found.task == "regression" else "text"
     in_file = {"decided_at": found.time.name if found.time else "", "label_known_at": found.known or ""}
     plain = {name: in_file.get(name) or name for name in kinds}

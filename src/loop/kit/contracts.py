@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from loop.kit.types import View
+from loop.kit.types import ROW_WEIGHT, View
 
 AT_ONCE = pd.Timedelta(0)
 UTC = "datetime64[us, UTC]"
@@ -126,6 +126,21 @@ def yes_or_no() -> pa.Column:
     return pa.Column("int64", pa.Check.isin([0, 1]))
 
 
+def weight() -> pa.Column:
+    """How much a row counts: finite, 0 or more, never null, and more than 0 in some row."""
+    counts = pa.Check(
+        lambda values: np.isfinite(values) & (values >= 0),
+        name="a weight: finite, 0 or more",
+        description=REPAIR,
+    )
+    some = pa.Check(
+        lambda values: len(values) == 0 or bool((values > 0).any()),
+        name="not all weights are 0",
+        description="rows that all count nothing train and judge nothing: ask the source",
+    )
+    return _column("float64", [counts, some], False, None, None)
+
+
 def table(
     columns: Mapping[str, pa.Column], unique: Iterable[str], checks: Sequence[pa.Check] = ()
 ) -> pa.DataFrameSchema:
@@ -141,11 +156,13 @@ def derived(
     score: pa.Column,
     label: pa.Column,
     classes: Sequence[str] = (),
+    weighted: bool = False,
     checks: Sequence[pa.Check] = (),
 ) -> Contracts:
     """The contracts that follow from what a caller sends, the views, and what score and label are.
 
     With `classes`, `score` is that of the likeliest, and `scores` are those of all, which sum to 1.
+    `weighted` says that labels come with `row_weight`: how much their rows count.
     `checks` hold whole requests; they must work on plain arrays by name too, as a server has no frame.
     """
     decided = {"decided_at": instant(about="instant of the decision, of which features are read")}
@@ -154,6 +171,8 @@ def derived(
     if classes:
         scored["scores"] = pa.Column(object, _one_for_each(len(classes)))
     outcome = {"label": label, "label_known_at": instant()}
+    if weighted:
+        outcome[ROW_WEIGHT] = weight()
     return Contracts(
         table({**request, **decided}, key, checks),
         table({**request, **decided, **_features(views), **outcome}, key, [*checks, _LATER]),

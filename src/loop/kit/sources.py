@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import numpy as np
 import pandas as pd
 
+from loop.kit.types import ROW_WEIGHT
+
 Kind = Literal["number", "whole", "text", "flag", "instant"]
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
 PARQUET = (".parquet", ".pq")
@@ -296,6 +298,7 @@ class Requests:
     lie in several windows, unless `group` names the columns whose hash is taken instead. The column
     `label_known_at` says when the label became known; without one it is so long `after` the decision.
     `positive` is the text of a label that is 1; of several `classes`, a label is the place of its text.
+    `weight` names a column that says how much a row counts: it comes with the label, no request holds it.
     """
 
     table: str
@@ -306,6 +309,7 @@ class Requests:
     positive: str | None = None
     classes: Sequence[str] = ()
     group: Sequence[str] = ()
+    weight: str | None = None
 
     def tables(
         self, since: pd.Timestamp, until: pd.Timestamp, as_of: pd.Timestamp
@@ -324,10 +328,11 @@ class Requests:
 
     def requests(self, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         """One row per request: what a caller knows, and when the decision is due (UTC)."""
-        return tables[self.table].drop(columns=[self.label, KNOWN_AT])
+        later = [self.label, KNOWN_AT, *([self.weight] if self.weight else [])]
+        return tables[self.table].drop(columns=later)
 
     def labels(self, tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp) -> pd.DataFrame:
-        """One row per request whose label was known at `as_of`: key, label, label_known_at (UTC)."""
+        """A row per request whose label was known at `as_of`: key, label, label_known_at (UTC), weight."""
         rows = tables[self.table]
         rows = rows[rows[KNOWN_AT] <= as_of]
         label: Any = rows[self.label]
@@ -335,7 +340,8 @@ class Requests:
             label = (label == self.positive).astype("int64")
         elif self.classes:
             label = pd.Categorical(label, list(self.classes)).codes.astype("int64")
-        return rows[[*self.key, KNOWN_AT]].assign(label=label)[[*self.key, "label", KNOWN_AT]]
+        found = rows[[*self.key]].assign(label=label, **{KNOWN_AT: rows[KNOWN_AT]})
+        return found.assign(**{ROW_WEIGHT: rows[self.weight]}) if self.weight else found
 
 
 def spread(keys: pd.DataFrame) -> pd.Series:

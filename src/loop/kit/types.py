@@ -10,6 +10,7 @@ import pandas as pd
 
 Array = np.ndarray
 Tables = Mapping[str, ir.Table]
+ROW_WEIGHT = "row_weight"  # beside a label: how much its row counts
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import pandas as pd
 
 from loop.base import files
 from loop.base.counted import counted
+from loop.data import row_weights
 from loop.data.features import DECIDED_AT
 from loop.monitor.inputs.champion_model import Champion
 from loop.monitor.schema import Gain
@@ -40,6 +41,7 @@ def gain(
         codes,
         bootstrap.weights(len(names), resampling.replicates, resampling.seed),
         settings.retrain.confidence,
+        row_weight=row_weights.of(judged),
     )
     if not np.isfinite([found.gain, found.low, found.high]).all():
         return "what a retrain would gain is no finite number on the newest rows"

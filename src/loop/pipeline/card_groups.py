@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from loop.data import score_columns
+from loop.data import row_weights, score_columns
 from loop.kit import groups
 from loop.kit.types import Array
 from problem import metrics
@@ -19,11 +19,12 @@ def training(train: pd.DataFrame, holdout: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     held = groups.cut(metrics.SUBGROUPS, holdout)
-    labels = train["label"].to_numpy(np.float64)
+    labels, weight = train["label"].to_numpy(np.float64), row_weights.of(train)
     for cut, values in groups.cut(metrics.SUBGROUPS, train).items():
         there = held[cut].astype("str").value_counts(normalize=True)
         for group, part in pd.Series(labels).groupby(values.astype("str").to_numpy(), sort=True):
-            mean = np.nan if score_columns.CLASSES else float(part.mean())
+            of_part = None if weight is None else weight[part.index]
+            mean = np.nan if score_columns.CLASSES else row_weights.mean(part.to_numpy(), of_part)
             share = float(there.get(str(group), 0.0))
             rows.append((cut, str(group), len(part), len(part) / len(train), share, mean))
     return pd.DataFrame(rows, columns=["cut", "group", "rows", "share", "holdout_share", "mean_label"])

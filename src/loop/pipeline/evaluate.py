@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import field_validator
 
 from loop.base import files
-from loop.data import contract, features, golden_rows, score_columns, training_sample
+from loop.data import contract, features, golden_rows, row_weights, score_columns, training_sample
 from loop.kit import groups
 from loop.model import lineage, model_file, reference_rows, run_entries, tracking
 from loop.pipeline import card_groups, evaluation_curves, evaluation_figures, evaluation_report, model_card
@@ -68,14 +68,15 @@ def predict(model: Any, examples: pd.DataFrame) -> pd.DataFrame:
 
 def evaluate(examples: pd.DataFrame, predictions: pd.DataFrame, settings: Params) -> Evaluation:
     """Judge predictions against the labels of the same examples, resampling whole clusters."""
-    labels = examples[[*source.KEY, "label", "label_known_at"]]
+    known_later = [name for name in features.OUTCOME if name in examples]
+    labels = examples[[*source.KEY, *known_later]]
     outcomes = labels.merge(predictions, on=source.KEY, how="left", validate="1:1")  # in the examples' order
     contract.require(outcomes, schema.OUTCOME, "outcomes")
     codes, names = pd.factorize(features.clusters(examples, settings.cluster), sort=True)
     weight = bootstrap.weights(len(names), settings.replicates, settings.seed)
     judged = outcomes.assign(cluster=names[codes], code=codes)
     event, shown = score_columns.event(judged["label"].to_numpy(np.float64), score_columns.array(judged))
-    drawn = judged[["cluster", "code"]].assign(label=event, score=shown)
+    drawn = judged.drop(columns=score_columns.NAMES).assign(label=event, score=shown)
     return Evaluation(
         metrics={name: _estimate(name, judged, weight, settings) for name in metrics.METRICS},
         slices=_by_group(metrics.SLICES, examples, judged, weight, settings),
@@ -90,7 +91,8 @@ def evaluate(examples: pd.DataFrame, predictions: pd.DataFrame, settings: Params
 def _estimate(name: str, judged: pd.DataFrame, weight: bootstrap.Floats, settings: Params) -> Estimate:
     label, score = judged["label"].to_numpy(np.float64), score_columns.array(judged)
     codes = judged["code"].to_numpy(np.int64)
-    of = bootstrap.statistic(metrics.METRICS[name], label, score, codes, weight.shape[1])
+    metric, row_weight = metrics.METRICS[name], row_weights.of(judged)
+    of = bootstrap.statistic(metric, label, score, codes, weight.shape[1], row_weight=row_weight)
     return bootstrap.estimate(of, codes, weight, settings.confidence)
 
 

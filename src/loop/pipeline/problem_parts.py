@@ -8,7 +8,7 @@ import pandera.pandas as pa
 from pydantic import BaseModel
 
 from loop.base.errors import LoopError
-from loop.kit.types import Behaviour, BusinessMetric, Metric, Repair, View
+from loop.kit.types import ROW_WEIGHT, Behaviour, BusinessMetric, Metric, Repair, View
 
 Holds = Callable[[Any], bool]
 
@@ -74,7 +74,7 @@ PARTS: dict[str, dict[str, tuple[Holds, str]]] = {
 }
 
 
-TAKEN = {"score", "scores", "decision", "label", "label_known_at"}  # what is put beside a request
+TAKEN = {"score", "scores", "decision", "label", "label_known_at", ROW_WEIGHT}  # what is put beside a request
 
 
 def check() -> None:

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from loop.base import files
 from loop.base.warning import warn
-from loop.data import training_sample
+from loop.data import row_weights, training_sample
 from loop.model import lineage, load_over_time, model_file, run_entries, tracking
 from loop.settings import params
 from loop.settings.paths import ENVIRONMENT_LOCK, LINEAGE, MODEL, PARAMS, RAW, TRAIN
@@ -34,11 +34,12 @@ def train(examples: pd.DataFrame, settings: Params) -> Any:
 
     One thread, because a sum of floats depends on how many threads share it (measured: another
     number of threads, another model). It costs a second in three. Of more rows than `rows_max`
-    a sample is fitted.
+    a sample is fitted. Steps before the last see each row once, whatever it counts.
     """
     examples = training_sample.of(examples, source.KEY, settings.rows_max)
     with threadpool_limits(1):
-        return problem_model.build(settings.model, settings.seed).fit(examples, examples["label"])
+        model = problem_model.build(settings.model, settings.seed)
+        return model.fit(examples, examples["label"], **row_weights.to_fit(model, row_weights.of(examples)))
 
 
 def warn_of_memory(frame: int, free: int) -> None:

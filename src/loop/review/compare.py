@@ -7,9 +7,9 @@ import pandas as pd
 
 from loop.base.counted import counted
 from loop.base.errors import LoopError
-from loop.data import contract, features, score_columns
+from loop.data import contract, features, row_weights, score_columns
 from loop.kit import groups
-from loop.kit.types import Metric
+from loop.kit.types import ROW_WEIGHT, Metric
 from loop.settings import params
 from loop.settings.review_policy import Policy
 from loop.stats import bootstrap, paired
@@ -23,6 +23,7 @@ class Rows:
 
     scores: (champion, candidate), each (rows,) or (rows, classes). codes: the number of each row's cluster.
     weight: (replicates, clusters). share: of all rows that either model has, how many both have.
+    row_weight: (rows,), how much each counts; None where all count the same.
     """
 
     examples: pd.DataFrame
@@ -32,6 +33,7 @@ class Rows:
     weight: Floats
     share: float
     names: np.ndarray = field(repr=False)
+    row_weight: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,15 @@ def align(candidate: pd.DataFrame, champion: pd.DataFrame, settings: params.Resa
     """The rows that both models scored; both frames are examples with `score`.
 
     Rows decided before the champion's own window of judgement are left out: it may have been
-    trained on them. Raises LoopError when label or time of the same row differ, or no row is left.
+    trained on them. Raises LoopError when label, time or weight of the same row differ, or no row is left.
     """
     told = [column for column in ("label", features.DECIDED_AT) if column not in source.KEY]
+    if ROW_WEIGHT in candidate or ROW_WEIGHT in champion:
+        told.append(ROW_WEIGHT)
+        candidate, champion = (
+            frame if ROW_WEIGHT in frame else frame.assign(**{ROW_WEIGHT: 1.0})
+            for frame in (candidate, champion)
+        )
     theirs = champion[[*source.KEY, *told, *score_columns.NAMES]]
     since = champion[features.DECIDED_AT].min() if len(champion) else None
     mine = candidate[candidate[features.DECIDED_AT] >= since] if since is not None else candidate.iloc[:0]
@@ -94,7 +102,7 @@ def align(candidate: pd.DataFrame, champion: pd.DataFrame, settings: params.Resa
             raise LoopError(
                 f"{differ:,} of {len(both):,} rows have another {column} than on the base",
                 "the same rows for both models",
-                "a change of the target, or of its time, cannot be compared: let a person decide",
+                "a change of the target, of its time or of weights cannot be compared: let a person decide",
             )
     share = len(both) / (len(mine) + len(champion) - len(both))
     names = {f"{name}_of_champion": name for name in score_columns.NAMES}
@@ -144,6 +152,7 @@ def rows(
         weight=bootstrap.weights(len(names), settings.replicates, settings.seed),
         share=share,
         names=np.asarray(names),
+        row_weight=row_weights.of(examples),
     )
 
 
@@ -183,7 +192,14 @@ def value(name: str, found: Rows, at: np.ndarray | None = None) -> float:
     where = slice(None) if at is None else at
     clusters = found.weight.shape[1]
     metric, score = metrics.METRICS[name], found.scores[1]
-    of = bootstrap.statistic(metric, found.label[where], score[where], found.codes[where], clusters)
+    of = bootstrap.statistic(
+        metric,
+        found.label[where],
+        score[where],
+        found.codes[where],
+        clusters,
+        row_weight=_at(found.row_weight, where),
+    )
     return float(of(np.ones((1, clusters)))[0])
 
 
@@ -199,7 +215,12 @@ def _gain(
         found.codes[where],
         found.weight,
         settings.confidence,
+        row_weight=_at(found.row_weight, where),
     )
+
+
+def _at(row_weight: Floats | None, where: slice | np.ndarray) -> Floats | None:
+    return None if row_weight is None else row_weight[where]
 
 
 def _floats(values: pd.Series) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 
 from loop.base import files
 from loop.base.errors import LoopError
-from loop.data import score_columns
+from loop.data import row_weights, score_columns
 from loop.review.base import Base
 from loop.review.compare import Rows
 from loop.review.compare import Slice as Compared
@@ -98,13 +98,21 @@ def calibration(rows: Rows) -> Calibration | None:
     drawn = [score_columns.event(rows.label, scores) for scores in rows.scores]
     if len(rows.label) < TENTHS or any(np.isin(scores, label).all() for label, scores in drawn):
         return None
-    champion, candidate = (_tenths(scores, label) for label, scores in drawn)
+    champion, candidate = (_tenths(scores, label, rows.row_weight) for label, scores in drawn)
     return Calibration(champion=champion, candidate=candidate)
 
 
-def _tenths(scores: Floats, label: Floats) -> list[Tenth]:
-    parts = np.array_split(np.argsort(scores, kind="stable"), TENTHS)
-    means = [[round(float(values[at].mean()), 6) for values in (scores, label)] for at in parts]
+def _tenths(scores: Floats, label: Floats, weight: Floats | None) -> list[Tenth]:
+    order = np.argsort(scores, kind="stable")
+    parts = np.array_split(order if weight is None else order[weight[order] > 0], TENTHS)
+    means = [
+        [
+            round(row_weights.mean(values[at], None if weight is None else weight[at]), 6)
+            for values in (scores, label)
+        ]
+        for at in parts
+        if len(at)
+    ]
     return [Tenth(predicted=predicted, outcome=outcome) for predicted, outcome in means]
 
 

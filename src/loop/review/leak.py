@@ -10,7 +10,7 @@ from loop.data import features, score_columns
 from loop.stats import label_order
 from problem import source
 
-NO_FEATURES = [features.DECIDED_AT, "label_known_at"]
+NO_FEATURES = [features.DECIDED_AT, *(name for name in features.OUTCOME if name != "label")]
 
 
 def strongest(train: pd.DataFrame, holdout: pd.DataFrame) -> tuple[str, float]:

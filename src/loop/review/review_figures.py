@@ -57,7 +57,10 @@ def _gains(table: list[Metric]) -> str:
 def _clusters(primary: Metric, rows: Rows, names: Names) -> str:
     """The gain within each cluster, in the primary metric."""
     clusters = rows.weight.shape[1]
-    gains = paired.by_cluster(metrics.METRICS[primary.name], rows.label, rows.scores, rows.codes, clusters)
+    metric = metrics.METRICS[primary.name]
+    gains = paired.by_cluster(
+        metric, rows.label, rows.scores, rows.codes, clusters, row_weight=rows.row_weight
+    )
     svg = io.StringIO()
     with canvas(10.6, 3.0, svg) as (_, axes):
         place = np.arange(clusters)

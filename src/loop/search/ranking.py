@@ -69,7 +69,10 @@ def of(
     for one in complete:
         pair = replace(both, scores=(own, np.load(workers.scores_of(folder, one.number))))
         gains.append(compare.gain_in(pair, metrics.PRIMARY, settings))
-        replicates.append(paired.drawn(metric, pair.label, pair.scores, pair.codes, pair.weight)[2])
+        drawn = paired.drawn(
+            metric, pair.label, pair.scores, pair.codes, pair.weight, row_weight=pair.row_weight
+        )
+        replicates.append(drawn[2])
     others = [place for place, one in enumerate(complete) if one.number != usual.number]
     values = np.array([gains[place].gain for place in others])
     p = reality_check.p_value(values, np.array([replicates[place] for place in others])) if others else np.nan

@@ -15,7 +15,7 @@ import numpy as np
 
 from loop.base import files
 from loop.base.errors import first_line
-from loop.data import features
+from loop.data import features, row_weights
 from loop.pipeline import train as training
 from loop.search import folds, space
 from loop.search.space import Values
@@ -184,9 +184,10 @@ def _tried(
 def _loss(examples: Any, parts: list[folds.Fold], scores: list[np.ndarray]) -> float:
     """The primary metric over the rows judged so far, turned so that less is better."""
     metric = metrics.METRICS[metrics.PRIMARY]
-    label = examples["label"].to_numpy(np.float64)[np.concatenate([fold.judge for fold in parts])]
+    judged = examples.iloc[np.concatenate([fold.judge for fold in parts])]
+    label, row_weight = judged["label"].to_numpy(np.float64), row_weights.of(judged)
     alone = np.zeros(len(label), dtype=np.int64)
-    of = bootstrap.statistic(metric, label, np.concatenate(scores), alone, 1)
+    of = bootstrap.statistic(metric, label, np.concatenate(scores), alone, 1, row_weight=row_weight)
     return float(paired.loss(metric.better, of(np.ones((1, 1))))[0])
 
 

@@ -51,20 +51,38 @@ def interval(values: Floats, clusters: int, confidence: float) -> tuple[float, f
     return float(low), float(high)
 
 
-def statistic(metric: Metric, label: Floats, score: Floats, codes: Codes, clusters: int) -> Statistic:
-    """A metric of the problem as a function of cluster weights; `codes` names each row's cluster."""
+def statistic(
+    metric: Metric,
+    label: Floats,
+    score: Floats,
+    codes: Codes,
+    clusters: int,
+    *,
+    row_weight: Floats | None = None,
+) -> Statistic:
+    """A metric of the problem as a function of cluster weights; `codes` names each row's cluster.
+
+    A row of `row_weight` 2 counts as two rows; without them each counts as one.
+    """
     if metric.rows is None:  # the one that is built in
-        return roc_auc(label, score, codes, clusters)
-    return means(metric.rows(label, score), codes, clusters, metric.value)
+        return roc_auc(label, score, codes, clusters, row_weight=row_weight)
+    return means(metric.rows(label, score), codes, clusters, metric.value, row_weight=row_weight)
 
 
 def means(
-    parts: Floats, codes: Codes, clusters: int, value: Callable[[Floats], Floats] | None = None
+    parts: Floats,
+    codes: Codes,
+    clusters: int,
+    value: Callable[[Floats], Floats] | None = None,
+    *,
+    row_weight: Floats | None = None,
 ) -> Statistic:
     """The mean of `parts` (rows,) or (rows, k); `value` turns means (replicates, k) into a metric."""
     columns = np.asarray(parts, dtype=np.float64).reshape(len(codes), -1)
+    if row_weight is not None:
+        columns = columns * row_weight[:, None]
     sums = np.column_stack([np.bincount(codes, part, clusters) for part in columns.T])
-    rows = np.bincount(codes, minlength=clusters).astype(np.float64)
+    rows = np.bincount(codes, row_weight, clusters).astype(np.float64)
 
     def weighted(weight: Floats) -> Floats:
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -74,24 +92,31 @@ def means(
     return weighted
 
 
-def roc_auc(label: Floats, score: Floats, codes: Codes, clusters: int) -> Statistic:
+def roc_auc(
+    label: Floats, score: Floats, codes: Codes, clusters: int, *, row_weight: Floats | None = None
+) -> Statistic:
     """ROC AUC as w'Uw / (w'p)(w'n): U counts, for each pair of clusters, the pairs of rows won.
 
     A positive row (label 1) wins against a negative one with a lower score; a tie is half a win
-    (Mann and Whitney 1947). U has shape (clusters, clusters): positives by negatives.
+    (Mann and Whitney 1947), and counts the product of both weights. U has shape (clusters, clusters):
+    positives by negatives.
     """
     positive = label == 1
+    one = np.ones(len(label)) if row_weight is None else row_weight
     ranks = np.unique(score, return_inverse=True)[1]
     order = np.argsort(ranks[positive], kind="stable")
     sorted_ranks, sorted_codes = ranks[positive][order], codes[positive][order]
     wins = np.zeros((clusters, clusters))
+    sorted_weight = one[positive][order]
     for cluster in range(clusters):
-        losers = np.sort(ranks[~positive & (codes == cluster)])
-        below = np.searchsorted(losers, sorted_ranks, "left")
-        not_above = np.searchsorted(losers, sorted_ranks, "right")
-        wins[:, cluster] = np.bincount(sorted_codes, (below + not_above) / 2, clusters)
-    positives = np.bincount(codes[positive], minlength=clusters).astype(np.float64)
-    negatives = np.bincount(codes[~positive], minlength=clusters).astype(np.float64)
+        here = ~positive & (codes == cluster)
+        by_rank = np.argsort(ranks[here], kind="stable")
+        losers, before = ranks[here][by_rank], np.append(0.0, np.cumsum(one[here][by_rank]))
+        below = before[np.searchsorted(losers, sorted_ranks, "left")]
+        not_above = before[np.searchsorted(losers, sorted_ranks, "right")]
+        wins[:, cluster] = np.bincount(sorted_codes, sorted_weight * (below + not_above) / 2, clusters)
+    positives = np.bincount(codes[positive], one[positive], clusters).astype(np.float64)
+    negatives = np.bincount(codes[~positive], one[~positive], clusters).astype(np.float64)
 
     def weighted(weight: Floats) -> Floats:
         with np.errstate(invalid="ignore", divide="ignore"):

@@ -63,7 +63,7 @@ RISING = ("same number of rows", "new values")  # that fewer are new, or alike, 
 NEARLY, PEAK = 0.6, 3  # of the largest step; days around a peak that are below it
 CHANCE = 5  # standard deviations of a share of so many rows
 ROWS = 7  # below which a share says nothing
-TIMES = 3  # that a value must have come to be new
+TIMES = 3  # that rows must have come to be a share: a value that is new, digits that no other row has
 MISSING = "missing"
 PLAIN = (RARER_SHARE, CLASS)  # of groups, judged as measures of all rows: what else they must show is enough
 
@@ -242,8 +242,7 @@ def _floors(daily: Daily, width: int) -> Floats:
     rows = daily.rows * width
     chance = CHANCE * np.sqrt(usual * np.maximum(1 - usual, 0) / np.maximum(rows, 1))
     chance[rows < ROWS] = np.inf
-    new = np.array([one.name == "new values" for one in daily.measures])
-    chance = np.where(new, np.maximum(chance, TIMES / np.maximum(rows, 1)), chance)
+    chance = np.maximum(chance, TIMES / np.maximum(rows, 1))
     return np.where(shares, np.maximum(least, chance), least)
 
 

@@ -28,6 +28,8 @@ NEW = 0.01  # share of rows with a value that is new, from which on a column nam
 REPEATED = 0.01  # share of rows that may repeat a group and an instant in a table of readings
 STILL = 0.05  # of the usual change between readings: less than that is none
 SAMPLE = 50_000  # rows that bins are taken from
+FEW = 3  # different values, of which a day may lack one by luck
+LUCK = 1e-6  # the chance of it, from which on it says nothing
 
 RARER_SHARE, CLASS = "share of rows of a rarer value", "share of class"  # names of measures
 
@@ -175,10 +177,23 @@ def of_numbers(of: DayRows, name: str, values: Floats, bins: binning.Bins) -> Se
     of_days = [values[start:end][~missing[start:end]] for start, end in pairwise(of.ends)]
     often = [np.unique(own, return_counts=True) for own in of_days]
     many = np.log(np.array([len(own) for own, _ in often]) + 0.5)
-    yield name, "distinct values", (), np.where(np.isfinite(there), many, np.nan)
+    told = np.isfinite(there) & ~_lacks_by_luck(known, of.by_day(~missing))
+    yield name, "distinct values", (), np.where(told, many, np.nan)
     before = _shares(known)
     more = [np.max(rows / max(rows.sum(), 1) - before(own), initial=0) for own, rows in often]
     yield name, "one value", (), np.where(np.isfinite(there), more, np.nan)
+
+
+def _lacks_by_luck(known: Floats, rows: Floats) -> Bools:
+    """Whether a day of so many rows may lack one of a column's very few values by luck, as of yes and no.
+
+    That is too rare to have taught a limit, and comes up within some years. Of more values one says little.
+    """
+    values, often = np.unique(known, return_counts=True)
+    if len(values) > FEW:
+        return np.zeros(len(rows), bool)
+    none = (1 - often / len(known))[:, None] ** rows
+    return np.asarray(none.sum(axis=0) > LUCK)
 
 
 def of_readings(

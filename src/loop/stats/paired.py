@@ -42,24 +42,36 @@ def gain(
     codes: Codes,
     weight: Floats,
     confidence: float,
+    *,
+    row_weight: Floats | None = None,
 ) -> Gain:
     """The gain of the second of `scores` over the first, both (rows,), with its interval.
 
     `codes` (rows,) numbers each row's cluster; `weight` is (replicates, clusters), from
-    `bootstrap.weights`. `codes` may leave out clusters that `weight` has.
+    `bootstrap.weights`. `codes` may leave out clusters that `weight` has. `row_weight`
+    (rows,) says how much rows count, where they do not count the same.
     """
-    values, found, replicates = drawn(metric, label, scores, codes, weight)
+    values, found, replicates = drawn(metric, label, scores, codes, weight, row_weight=row_weight)
     clusters = len(np.unique(codes))
     low, high = bootstrap.interval(replicates, clusters, confidence)
     return Gain(values[0], values[1], found, low, high, _p_value(found, replicates, clusters), len(codes))
 
 
 def drawn(
-    metric: Metric, label: Floats, scores: tuple[Floats, Floats], codes: Codes, weight: Floats
+    metric: Metric,
+    label: Floats,
+    scores: tuple[Floats, Floats],
+    codes: Codes,
+    weight: Floats,
+    *,
+    row_weight: Floats | None = None,
 ) -> tuple[tuple[float, float], float, Floats]:
     """The metric of both models, the gain of the second, and its bootstrap replicates (replicates,)."""
     one = np.ones((1, weight.shape[1]))
-    of = [bootstrap.statistic(metric, label, score, codes, weight.shape[1]) for score in scores]
+    clusters = weight.shape[1]
+    of = [
+        bootstrap.statistic(metric, label, score, codes, clusters, row_weight=row_weight) for score in scores
+    ]
     values = float(of[0](one)[0]), float(of[1](one)[0])
     losses = [(loss(metric.better, each(one))[0], loss(metric.better, each(weight))) for each in of]
     found = float(losses[0][0] - losses[1][0])
@@ -71,12 +83,21 @@ def drawn(
 
 
 def by_cluster(
-    metric: Metric, label: Floats, scores: tuple[Floats, Floats], codes: Codes, clusters: int
+    metric: Metric,
+    label: Floats,
+    scores: tuple[Floats, Floats],
+    codes: Codes,
+    clusters: int,
+    *,
+    row_weight: Floats | None = None,
 ) -> Floats:
     """The gain of the second of `scores` within each cluster alone: (clusters,), NaN where undefined."""
     each = np.eye(clusters)
     losses = [
-        loss(metric.better, bootstrap.statistic(metric, label, score, codes, clusters)(each))
+        loss(
+            metric.better,
+            bootstrap.statistic(metric, label, score, codes, clusters, row_weight=row_weight)(each),
+        )
         for score in scores
     ]
     return np.asarray(losses[0] - losses[1])

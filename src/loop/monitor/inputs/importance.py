@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from loop.data.features import OUTCOME
 from loop.monitor.inputs.champion_model import Champion
 from problem import schema
 
@@ -17,7 +18,7 @@ def looked_at(
     Importance is taken on the rows that are `past` (a mask). A champion that is no Pipeline, or whose columns
     the rows do not have, is asked about `columns` alone.
     """
-    whole = [name for name in schema.EXAMPLE.columns if not name.startswith("label")]
+    whole = [name for name in schema.EXAMPLE.columns if name not in OUTCOME]
     found = champion.looked_at(rows.loc[past, whole], seed) if set(whole) <= set(rows) else None
     if found is None:
         weights = permutation(champion, rows[past], columns, seed)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from loop.base.counted import counted
 from loop.data import personal, prediction_log, score_columns
-from loop.data.features import DECIDED_AT
+from loop.data.features import DECIDED_AT, OUTCOME
 from loop.monitor.inputs import answers, baseline, labels
 from loop.monitor.inputs.champion_model import Champion
 from loop.monitor.inputs.feed import Feed
@@ -53,7 +53,7 @@ def model_columns(rows: pd.DataFrame, *, logged: bool = False) -> list[str]:
 
     Nor, in the log's rows, what the contract calls personal: the log has dropped or hashed it.
     """
-    hidden = {"label", *(personal.marks() if logged else ())}
+    hidden = {*OUTCOME, *(personal.marks() if logged else ())}
     names = [name for name, column in schema.EXAMPLE.columns.items() if "datetime" not in str(column.dtype)]
     return [name for name in names if name in rows and name not in hidden]
 

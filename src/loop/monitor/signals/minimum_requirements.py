@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from loop.data import score_columns
+from loop.data import row_weights, score_columns
 from loop.data.features import DECIDED_AT
 from loop.settings import params
 from loop.settings.monitor_settings import Settings
@@ -28,7 +28,7 @@ def breached(matured: pd.DataFrame, settings: Settings) -> list[str]:
     texts = []
     for name, minimum in policy.minimum_requirements.items():
         metric = metrics.METRICS[name]
-        of = bootstrap.statistic(metric, label, score, codes, len(names))
+        of = bootstrap.statistic(metric, label, score, codes, len(names), row_weight=row_weights.of(matured))
         found = bootstrap.estimate(of, codes, weight, resampling.confidence)
         beyond = {
             "higher": found.high < minimum.limit,

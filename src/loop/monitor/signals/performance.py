@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from loop.data import score_columns
+from loop.data import row_weights, score_columns
 from loop.data.features import DECIDED_AT
 from loop.kit.types import Metric
 from loop.monitor.inputs import windows
@@ -26,13 +26,14 @@ _weights = lru_cache(maxsize=8)(bootstrap.weights)  # windows of as many days ar
 
 @dataclass(frozen=True)
 class Daily:
-    """Sums over the matured rows of each day: (days,) each."""
+    """Sums over the matured rows of each day: (days,) each, by weight but for the number of rows."""
 
     days: np.ndarray  # datetime64[D], in order, without gaps
     rows: Floats
     loss: Floats
     bias: Floats
     label: Floats
+    weight: Floats
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,9 @@ def daily(matured: pd.DataFrame, since: str, until: str) -> Daily:
     of_rows = loss_metric().rows
     loss = of_rows(label, score) if of_rows else np.full(len(label), np.nan)
     event, shown = score_columns.event(label, score)
-    parts = (np.ones(len(label)), loss, shown - event, event)
+    one, weight = np.ones(len(label)), row_weights.of(matured[inside])
+    counts = one if weight is None else weight
+    parts = (one, counts * loss, counts * (shown - event), counts * event, counts)
     sums = [np.bincount(place, part, len(days)).astype(np.float64) for part in parts]
     return Daily(days, *sums)
 
@@ -89,14 +92,14 @@ def windowed(total: Floats, days: Daily, inside: np.ndarray, seed: int) -> Windo
     """Means of `total` (days,) per row over windows, `inside` (windows, days), resampling days."""
     found = []
     for window in inside:
-        there = np.flatnonzero(window & (days.rows > 0))
+        there = np.flatnonzero(window & (days.weight > 0))
         if not len(there):
             found.append((np.nan, np.nan, np.nan))
             continue
         weight = _weights(len(there), REPLICATES, seed)
-        drawn = (weight @ total[there]) / (weight @ days.rows[there])
+        drawn = (weight @ total[there]) / (weight @ days.weight[there])
         low, high = bootstrap.interval(drawn, len(there), CONFIDENCE)
-        found.append((total[there].sum() / days.rows[there].sum(), low, high))
+        found.append((total[there].sum() / days.weight[there].sum(), low, high))
     return Windowed(*np.array(found, np.float64).reshape(len(inside), 3).T)
 
 
@@ -112,8 +115,8 @@ def performance(days: Daily, until: str, ends: list[str], settings: Settings) ->
     loss, bias = (windowed(total, days, inside, settings.seed) for total in (days.loss, days.bias))
     with np.errstate(invalid="ignore", divide="ignore"):
         rows = inside @ days.rows
-        label = (inside @ days.label) / rows
-        past_loss, past_bias = ((past @ total) / (past @ days.rows) for total in (days.loss, days.bias))
+        label = (inside @ days.label) / (inside @ days.weight)
+        past_loss, past_bias = ((past @ total) / (past @ days.weight) for total in (days.loss, days.bias))
         loss_p = thresholds.above(loss.value, past_loss, independent)
         bias_p = thresholds.either(bias.value, past_bias, independent)
         certain = (bias.low > 0) | (bias.high < 0)
@@ -150,7 +153,7 @@ def _cusum(
     """The sum of daily losses above the baseline's; at each run, whether the path is over its limit."""
     with np.errstate(invalid="ignore", divide="ignore"):
         usual = np.median(days.rows[baseline & (days.rows > 0)]) if baseline.any() else 0
-        mean = np.where(days.rows > THIN * usual, days.loss / days.rows, np.nan)
+        mean = np.where(days.rows > THIN * usual, days.loss / days.weight, np.nan)
     limit = cusum.limit(mean[baseline], RUN_LENGTH, seed=settings.seed)
     after = ~baseline
     path = cusum.path(mean[after], mean[baseline])

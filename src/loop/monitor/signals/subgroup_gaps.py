@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.stats import t
 
 from loop.base import files
-from loop.data import score_columns
+from loop.data import row_weights, score_columns
 from loop.data.features import DECIDED_AT
 from loop.kit import groups
 from loop.monitor.schema import SubgroupGap
@@ -76,7 +76,9 @@ def _by_subgroup(
     for name, at in values.reset_index(drop=True).groupby(values.to_numpy(), sort=True).indices.items():
         if len(at) < asked.rows_min:
             continue
-        of = bootstrap.statistic(metric, label[at], score[at], codes[at], weight.shape[1])
+        of = bootstrap.statistic(
+            metric, label[at], score[at], codes[at], weight.shape[1], row_weight=row_weights.of(rows.iloc[at])
+        )
         figure = float(of(np.ones((1, weight.shape[1])))[0])
         drawn = np.asarray(of(weight), np.float64)
         if np.isfinite(figure):
