@@ -65,9 +65,8 @@ lint: setup $(ACTIONLINT)  ## ruff, mypy; zizmor, actionlint and a schema for th
 	@$(RUN)/zizmor --offline --quiet --persona pedantic .github
 	@test ! -x $(ACTIONLINT) || $(ACTIONLINT)
 
-audit: setup  ## known vulnerabilities of the locked packages
-	@$(UV) export --locked --quiet --all-groups --no-emit-project --output-file .tools/locked.txt
-	@$(RUN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r .tools/locked.txt
+audit: setup  ## known vulnerabilities of the locked packages; SILENT=warning: no error where PyPI is silent
+	@$(RUN)/python -m loop.repo.vulnerabilities --today "$$(date -u +%F)" $(if $(SILENT),--silent "$(SILENT)")
 
 ui: setup  ## look at the runs in MLflow, on PORT (5000) of this machine
 	@case "$${MLFLOW_TRACKING_URI:-}" in \

@@ -220,3 +220,18 @@ def test_cml_is_held_to_one_hash_before_any_of_it_can_run(upstream, tmp_path):
     assert make(*upstream, f"CML_HASH={found[1]}").returncode == 0
     run = subprocess.run([tmp_path / "cml/path/cml"], capture_output=True, text=True, check=True)
     assert run.stdout == "it runs\n"
+
+
+def test_a_schedule_runs_the_audit_alone_and_only_there_is_a_silent_pypi_red():
+    jobs = yaml.safe_load((ROOT / ".github/workflows/checks.yml").read_text())["jobs"]
+
+    def said(text: str, event: str) -> object:
+        python = text.replace("&&", "and").replace("||", "or").replace("always()", "True").strip("${} ")
+        event = Known(event_name=event, ref_name="x", event=Known(repository=Known(default_branch="x")))
+        return eval(python, {"github": event})  # noqa: S307
+
+    runs = {event: {job for job in jobs if said(jobs[job]["if"], event)} for event in ("schedule", "push")}
+    assert runs == {"schedule": {"audit"}, "push": set(jobs)}
+    silent = jobs["audit"]["steps"][-1]["env"]["SILENT"]
+    events = ("schedule", "pull_request", "merge_group", "push")
+    assert [said(silent, event) for event in events] == ["error", *["warning"] * 3]
