@@ -22,6 +22,13 @@ def run(name: str) -> None:
 
     mine = [stage for stage in dvc_yaml.of() if stage.name == name]
     if "DVC_STAGE" in os.environ:
+        if _two_files():  # DVC reads it when the stage has ended
+            raise LoopError(
+                "git keeps its index in two files here (core.splitIndex), which DVC cannot read",
+                "an index of one file",
+                "`.venv/bin/loop run`; for dvc itself `git config core.splitIndex false`, then "
+                "`git update-index --no-split-index`",
+            )
         dvc_lock.hold_inputs(path for stage in mine for path in stage.deps)
     kept = [Path(path) for stage in mine for path in stage.in_git]
     before = {path: _written(path) for path in kept}
@@ -32,6 +39,15 @@ def run(name: str) -> None:
             "each output that dvc.yaml lists",
             f"write it in src/loop/pipeline/{name}.py, or take it out of dvc.yaml",
         )
+
+
+def _two_files() -> bool:
+    """Whether git's index names a second file with most of it."""
+    place = Path(".git")
+    if place.is_file():  # of a worktree or a submodule
+        place = Path(place.read_text(encoding="utf-8").removeprefix("gitdir:").strip())
+    shared = [bytes.fromhex(path.suffix[1:]) for path in place.glob("sharedindex.*")]
+    return bool(shared) and any(name in (place / "index").read_bytes() for name in shared)
 
 
 def _written(path: Path) -> tuple[int, int] | None:

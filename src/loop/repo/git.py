@@ -72,8 +72,11 @@ def is_ancestor(commit: str, of: str) -> bool:
 
 def whole_index(cwd: Path | None = None) -> None:
     """Make an index one file that core.splitIndex made two: DVC fails on it, or waits for ever."""
-    place = (cwd or Path()) / ".git"
-    if place.is_file() or any(place.glob("sharedindex.*")):  # a file: of a worktree, it lies elsewhere
+    home = cwd or Path()
+    place = home / ".git"
+    if place.is_file():  # of a worktree or a submodule: it says where
+        place = home / place.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
+    if any(place.glob("sharedindex.*")):
         git("update-index", "--no-split-index", cwd=cwd)
 
 
