@@ -132,6 +132,13 @@ def test_rows_without_a_time_are_spread_by_their_key_alone(keys):
     assert found.between(pd.Timestamp("2000-01-01", tz="UTC"), pd.Timestamp("2000-04-10", tz="UTC")).all()
 
 
+@pytest.mark.parametrize("log", ["_delta_log", ".hoodie"])
+def test_files_of_which_a_log_says_which_count_are_not_read_all_the_same(shop, log, tmp_path):
+    (tmp_path / log).mkdir()
+    with pytest.raises(SourceError, match="rows that were replaced lie there too"):
+        shop.read()
+
+
 def test_a_local_hour_that_comes_twice_means_its_first_pass():
     found = typed("instant", pd.Series(["2024-10-27 02:30"]), zone="Europe/Berlin")
     assert f"{found[0]:%H:%M}" == "00:30"

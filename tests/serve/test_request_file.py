@@ -124,6 +124,8 @@ TAKEN = {  # what a Parquet may hold a value as, the column, and the JSON that s
     "a half float that is whole": (pa.array(np.array([198], np.float16)), "int64", "198"),
     "a whole number for a float": (pa.array([2**53 + 1]), "float64", str(2**53 + 1)),
     "a decimal": (pa.array([Decimal("1.25")]), "float64", "1.25"),
+    "a small decimal": (pa.array([Decimal("1.25")], pa.decimal32(5, 2)), "float64", "1.25"),
+    "a whole decimal of 64 bits": (pa.array([Decimal("5.00")], pa.decimal64(9, 2)), "int64", "5"),
     "a whole decimal": (pa.array([Decimal("5.00")]), "int64", "5"),
     "nothing but nulls": (pa.nulls(1), "Int64", "null"),
     "a time in seconds": (pa.array([NOON], pa.timestamp("s", "UTC")), TIME, '"2013-06-03T12:00Z"'),
@@ -291,6 +293,7 @@ def test_a_line_by_which_excel_knows_the_separator_is_followed_and_is_no_header(
         (("x,y\n" + "1,a\n" * 50_000 + "1,ñ\n").encode("latin-1"), "iconv"),
         (b"PK\x03\x04\x14\x00\x06\x00", "spreadsheet"),
         (b"\x1f\x8b\x08\x00", "gzip"),
+        *[(begun, "unpack it first") for begun in (b"\x28\xb5\x2f\xfd\x04", b"\xfd7zXZ\0", b"BZh91AY&SY")],
         (b"x,y\n1,a\0\n", "zero bytes"),
         (b"x,y\n1,a\n2\n", "Expected 2 columns"),
         (b"", "Empty"),
@@ -354,6 +357,15 @@ def test_a_folder_of_parts_is_one_file(tmp_path, kind):
     (folder / f"x=1.{kind}").mkdir()
     with pytest.raises(LoopError, match="a folder of folders"):
         read(folder)
+
+
+@pytest.mark.parametrize("log", ["_delta_log", ".hoodie"])
+def test_a_table_whose_log_says_which_parts_count_is_no_folder_of_parts(tmp_path, log):
+    """Rows that were deleted, or replaced by later ones, would be scored with the others."""
+    FRAME.to_parquet(tmp_path / "a.parquet")
+    (tmp_path / log).mkdir()
+    with pytest.raises(LoopError, match="rows that were replaced"):
+        read(tmp_path)
 
 
 def test_parts_that_differ_and_folders_of_nothing_are_refused(tmp_path):

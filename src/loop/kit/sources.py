@@ -25,6 +25,7 @@ TRUE, FALSE = ("true", "yes", "y", "t", "1", "1.0"), ("false", "no", "n", "f", "
 QUARTERS = "quarters"  # of dates as 2024Q1
 SINCE_1970 = " since 1970"  # of counted times, behind the name of a unit
 MICROSECONDS = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1, "nanoseconds": 1e-3}
+LAKES = {"_delta_log": "Delta Lake", ".hoodie": "Hudi"}  # logs that say which files beside them count
 DECIDED_AT, KNOWN_AT = "decided_at", "label_known_at"
 AT_ONCE = pd.Timedelta(seconds=1)  # after which a label is known that is known at once
 EPOCH = pd.Timestamp("2000-01-01", tz="UTC")  # of rows that have no time
@@ -65,6 +66,12 @@ class Files:
         paths = sorted(path for path in map(Path, glob(self.pattern)) if path.name[0] not in "._")
         if not paths:
             raise SourceError(f"there is no file at {self.pattern}")
+        for folder in {path.parent for path in paths}:
+            if whose := lake_of(folder):
+                raise SourceError(
+                    f"{folder} is a table of {whose}: rows that were replaced lie there too; "
+                    "read it by a Query, or have it written into files"
+                )
         whole = pd.concat([self._one(path) for path in paths], ignore_index=True)
         if self.row:
             whole[self.row] = np.arange(len(whole))
@@ -83,6 +90,11 @@ class Files:
         if lost := [name for name in inside if name not in frame]:
             raise SourceError(f"{path} has no column {', '.join(lost)}; it has {', '.join(frame.columns)}")
         return frame[list(inside)].rename(columns=inside)
+
+
+def lake_of(folder: Path) -> str | None:
+    """Whose table a folder is, if a log in it says which of its files count."""
+    return next((LAKES[log] for log in LAKES if (folder / log).is_dir()), None)
 
 
 @dataclass(frozen=True)

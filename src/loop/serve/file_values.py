@@ -22,7 +22,7 @@ from loop.data.contract import EXAMPLES, Breach
 
 TODO = {
     int: "store whole numbers; in a CSV write them with the digits 0 to 9, without grouping",
-    float: "store numbers, null where one is missing; in a CSV write them with the digits 0 to 9 and a point",
+    float: "store numbers, null where one is missing; in a CSV leave that cell empty, and write 5.5 for 5,5",
     bool: "store truths; in a CSV write true or false",
     str: "store the column as text",
     datetime: "store instants with their zone; as text in ISO 8601, such as 2013-06-03T00:25:00Z",
@@ -64,7 +64,10 @@ def columns(
 def _plain(found: pa.ChunkedArray) -> pa.Array:
     """The values alone, however they are encoded."""
     whole = pa.concat_arrays(found.chunks) if found.num_chunks else pa.array([], found.type)
-    return whole.dictionary_decode() if pa.types.is_dictionary(whole.type) else whole
+    whole = whole.dictionary_decode() if pa.types.is_dictionary(whole.type) else whole
+    if pa.types.is_decimal32(whole.type) or pa.types.is_decimal64(whole.type):  # which no kernel counts
+        return whole.cast(pa.decimal128(38, whole.type.scale))
+    return whole
 
 
 def _taken(

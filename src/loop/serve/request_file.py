@@ -25,6 +25,7 @@ from loop.data import columns as arrays
 from loop.data import contract
 from loop.data.columns import Columns
 from loop.data.contract import Breach, ContractError, quoted
+from loop.kit.sources import lake_of
 from loop.serve import file_values
 from loop.settings import time_zone
 
@@ -32,7 +33,9 @@ ROWS, BLOCK = 2**16, 2**23  # of one batch: rows of Parquet, bytes of a CSV
 KINDS = (".parquet", ".csv")
 TAB = "\t"
 SEPARATORS = (",", ";", TAB, "|")
-PACKED = (b"\x1f\x8b", b"PK\x03\x04")  # how gzip and zip begin, and so a spreadsheet
+PACKED = (  # how gzip, zip and so a spreadsheet, zstd, xz and bzip2 begin
+    *(b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"BZh"),
+)
 PARQUETS = b"PAR1"
 PACKS = (".gz", ".bz2", ".xz", ".zst", ".zip", ".xls", ".xlsx", ".ods")
 UNPACK = "unpack it first; of a spreadsheet save the sheet as CSV"
@@ -143,6 +146,12 @@ def _files(path: Path) -> list[Path]:
         if path.exists() and not path.is_file():  # a pipe is read once, and may never be written
             raise LoopError(f"{path} is no regular file", "a file of requests", "write it to a file first")
         return [path]
+    if whose := lake_of(path):
+        raise LoopError(
+            f"{path} is a table of {whose}: rows that were replaced lie there too",
+            "a file of requests, or a folder of its parts",
+            "have what reads such tables write it into a folder of Parquet",
+        )
     found = sorted(one for one in path.iterdir() if not one.name.startswith(("_", ".")))
     if not found or any(one.is_dir() for one in found):
         holds = "a folder of folders" if found else "an empty folder"
@@ -197,7 +206,7 @@ def _of_text(path: Path) -> bytes:
     with path.open("rb") as stream:
         head = stream.read(HEAD)
     if head.startswith(PACKED):
-        raise LoopError(f"{path} is packed, by gzip or as a spreadsheet is", "a CSV in UTF-8", UNPACK)
+        raise LoopError(f"{path} is packed, as by gzip or as a spreadsheet is", "a CSV in UTF-8", UNPACK)
     if head.startswith(PARQUETS):
         raise LoopError(f"{path} is Parquet", "a CSV in UTF-8", "name it .parquet")
     try:
