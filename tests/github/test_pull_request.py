@@ -2,6 +2,9 @@
 
 import subprocess
 
+import pytest
+
+from loop.base.errors import LoopError
 from loop.github import pull_request
 from loop.repo.git import git
 
@@ -23,3 +26,27 @@ def test_it_pushes_where_this_clone_does_and_no_command_line_holds_a_password(cl
         assert git("rev-parse", "HEAD", cwd=place) == git("rev-parse", "HEAD")
     assert ran
     assert "s3cret" not in repr(ran)
+
+
+@pytest.mark.parametrize("kind", ["blob:none", "tree:0"])
+@pytest.mark.parametrize("there", [True, False])
+def test_of_a_partial_clone_it_is_whole_or_refused(tmp_path, monkeypatch, kind, there):
+    """Files that were not here looked deleted, and a pull request would have deleted them."""
+    origin, partial = tmp_path / "origin", tmp_path / "partial"
+    git("init", "-q", str(origin))
+    for name, value in (("user.name", "a"), ("user.email", "a@b"), ("uploadpack.allowFilter", "true")):
+        git("config", name, value, cwd=origin)
+    for text in ("old", "new"):
+        (origin / "file").write_text(text)
+        git("add", "file", cwd=origin)
+        git("commit", "-qm", text, cwd=origin)
+    git("clone", "-q", f"--filter={kind}", origin.as_uri(), str(partial))
+    monkeypatch.chdir(partial)
+    if there:
+        with pull_request.clone("HEAD~") as place:
+            assert (place / "file").read_text() == "old"
+            assert git("status", "--porcelain", cwd=place) == ""
+        return
+    origin.rename(tmp_path / "gone")
+    with pytest.raises(LoopError), pull_request.clone("HEAD~"):
+        pytest.fail("it lacks a file")

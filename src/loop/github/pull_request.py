@@ -18,7 +18,7 @@ from loop.base.warning import warn
 from loop.github.client import GitHub
 from loop.github.cml import cml
 from loop.repo import default_branch, remote
-from loop.repo.git import git
+from loop.repo.git import ask, git
 
 TRACKING = "refs/remotes/origin"
 FORBIDDEN = "not permitted to create"  # GitHub's words where Actions may open none
@@ -57,7 +57,16 @@ def clone(commit: str) -> Iterator[Path]:
         with (place / ".git/config").open("a", encoding="utf-8") as settings:
             quoted = json.dumps(url, ensure_ascii=False)
             settings.write(f'[remote "origin"]\n\turl = {quoted}\n\tfetch = +refs/heads/*:{TRACKING}/*\n')
+        if ask("config", "remote.origin.promisor").out.strip() == "true":  # has what is not here
+            git("config", "remote.origin.promisor", "true", cwd=place)
+            git("config", "remote.origin.partialCloneFilter", "blob:none", cwd=place)
         git("checkout", "--quiet", commit, cwd=place)
+        if lost := git("status", "--porcelain", "--untracked-files=no", cwd=place):
+            raise LoopError(
+                f"this clone lacks files of the commit {commit[:12]}, as {lost.splitlines()[0][3:]}",
+                "a whole clone, or an origin that gives them",
+                "`git fetch --refetch origin`, or clone without --filter",
+            )
         yield place
 
 
