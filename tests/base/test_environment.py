@@ -294,6 +294,8 @@ SETTINGS = {
     "color.diff": "always",
     "core.hooksPath": "hooks",
     "color.ui": "always",
+    "column.ui": "always",
+    "merge.verifySignatures": "true",
     "status.showUntrackedFiles": "no",
     "core.quotePath": "false",
     "core.splitIndex": "true",
@@ -325,6 +327,7 @@ def place(tmp_path):
     git("add", ".", cwd=tmp_path)
     git("commit", "-qm", "Größe\n\nBy: Ada", cwd=tmp_path)
     git("tag", "--annotate", "mine", "-m", "mine", cwd=tmp_path)
+    git("tag", "other", cwd=tmp_path)
     git("mv", "old", "moved", cwd=tmp_path)
     for name in ("a", "é", "new"):
         (tmp_path / name).write_text("2\n")
@@ -350,6 +353,7 @@ def test_a_persons_settings_of_git_change_no_output(place):
         ["diff", "--name-only", "HEAD"],
         ["diff", "--numstat", "HEAD"],
         ["grep", "--files-with-matches", "2", "HEAD", "--", "a"],
+        ["tag", "--list"],
     )
     before = [git(*question, cwd=place) for question in questions]
     assert all(before)
@@ -364,8 +368,12 @@ def test_a_persons_settings_of_git_change_no_clone_and_no_push(place, monkeypatc
     with_settings(place)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(place / ".git/config"))
     git("clone", "--quiet", "--bare", str(place), str(place / "bare"), cwd=place)
-    git("tag", "--delete", "mine", cwd=place / "bare")
+    git("tag", "--delete", "mine", "other", cwd=place / "bare")
     git("clone", "--quiet", str(place), str(place / "copy"), cwd=place)
     assert git("remote", cwd=place / "copy") == "origin"
     git("push", "--quiet", str(place / "bare"), "HEAD:refs/heads/more", cwd=place / "copy")
+    git("checkout", "--quiet", "-b", "side", cwd=place / "copy")
+    git("commit", "--quiet", "--allow-empty", "--message=side", cwd=place / "copy")
+    git("checkout", "--quiet", "-", cwd=place / "copy")
+    git("merge", "--quiet", "--no-ff", "-m", "both", "side", cwd=place / "copy")
     assert git("for-each-ref", "--format=%(refname)", "refs/tags", cwd=place / "bare") == ""
