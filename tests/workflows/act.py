@@ -119,7 +119,7 @@ class Runner:
         git(place, "remote", "set-url", "origin", f"{self.double.url}/{NAME}.git")
         text = (place / ".github/workflows" / workflow).read_text()
         home = {"full_name": NAME, "private": False, "default_branch": self.double.main}
-        payload = {**payload, "repository": home}
+        payload |= {"repository": home} if event != "schedule" else {}  # as GitHub's has none
         token = f"ghs_{self.double.next()}"
         self.double.tokens[token] = _permissions(text, capped, jobs) | (permissions or {})
         (place / "event.json").write_text(json.dumps(payload))

@@ -825,6 +825,7 @@ def _short(text: str, most: int) -> None:
 
 _REPO = rf"/api/v3/repos/{NAME}"
 _ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
+    ("GET", _REPO, lambda self, *_: self.double.settings.answer("GET", f"repos/{NAME}", {})),  # metadata
     ("GET", f"{_REPO}/pulls", _Handler.list_pulls),
     ("POST", f"{_REPO}/pulls", _Handler.open_pull),
     ("GET", rf"{_REPO}/pulls/(\d+)", _Handler.get_pull),

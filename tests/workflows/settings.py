@@ -113,7 +113,12 @@ class Settings:
 
     def get_repository(self, _given):
         owner = {"login": "team", "type": "Organization"}
-        shown = {"visibility": self.visibility, "default_branch": self.default, "owner": owner}
+        shown = {
+            "visibility": self.visibility,
+            "private": self.visibility != "public",
+            "default_branch": self.default,
+            "owner": owner,
+        }
         return 200, {"full_name": "team/model", **shown}
 
     def put_actions(self, given):

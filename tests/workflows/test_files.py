@@ -222,6 +222,17 @@ def test_cml_is_held_to_one_hash_before_any_of_it_can_run(upstream, tmp_path):
     assert run.stdout == "it runs\n"
 
 
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
+def test_what_runs_on_a_schedule_asks_its_event_for_no_repository(file):
+    """GitHub's has none: a job that held the branch to it was skipped, a private one counted as public."""
+    workflow = yaml.safe_load(file.read_text())
+    jobs = workflow["jobs"].values() if "schedule" in workflow[True] else ()
+    asked = {text.removeprefix("always() && ") for job in jobs for text in values(job)}
+    asked -= {"${{ github.event.repository.default_branch }}"}  # of a checkout: empty is the default branch
+    other = r"github\.event_name (== 'schedule' \|\||!= 'schedule' &&|!= 'push' \|\||== 'push' &&)"
+    assert [text for text in asked if "github.event.repository" in text and not re.match(other, text)] == []
+
+
 def test_a_schedule_runs_the_audit_alone_and_only_there_is_a_silent_pypi_red():
     jobs = yaml.safe_load((ROOT / ".github/workflows/checks.yml").read_text())["jobs"]
 

@@ -69,9 +69,12 @@ def test_what_no_server_sees_is_nothing_to_release_and_nobody_is_asked(house, ed
     assert "neither the model nor what serves it differs from version 1" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("edit", [serving, lambda repo: repo.set_param("serve.threshold", 0.3)])
-def test_what_serves_is_a_new_version_of_the_same_model(house, edit):
+@pytest.mark.parametrize(
+    ("edit", "public"), [(serving, "true"), (lambda repo: repo.set_param("serve.threshold", 0.3), "false")]
+)
+def test_what_serves_is_a_new_version_of_the_same_model(house, edit, public):
     house.release(model("1"))
+    house.github.settings.visibility = "public" if public == "true" else "private"
     house.good(edit)
     assert house.plan() == {
         "go": "true",
@@ -79,6 +82,7 @@ def test_what_serves_is_a_new_version_of_the_same_model(house, edit):
         "version": "2",
         "image": "ghcr.io/team/model",
         "registry": "ghcr.io",
+        "public": public,
         "model_changed": "false",
     }
 

@@ -84,7 +84,7 @@ class GitHub:
         return cls("https://api.github.com" if public else f"{server}/api/v3", server, repository, token)
 
     def get(self, path: str, **query: Any) -> Any:
-        """What `repos/OWNER/NAME/path` answers."""
+        """What `repos/OWNER/NAME/path` answers, or the repository itself."""
         return self._json("GET", path, params=query)
 
     def pages(self, path: str, key: str = "", **query: Any) -> Iterator[Any]:
@@ -160,7 +160,7 @@ class GitHub:
             return _read(self._ask("POST", url, session, **how))
 
     def _json(self, method: str, path: str, **how: Any) -> Any:
-        return _read(self._ask(method, f"{self.api}/repos/{self.repository}/{path}", **how))
+        return _read(self._ask(method, f"{self.api}/repos/{self.repository}/{path}".rstrip("/"), **how))
 
     def _ask(
         self, method: str, url: str, session: requests.Session | None = None, **how: Any

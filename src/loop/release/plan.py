@@ -47,6 +47,7 @@ def main() -> int:
         version=number,
         image=name,
         registry=name.split("/")[0],
+        public=plan.needs_release.number is not None and _public(),
         model_changed=last is None or content.of(last.commit).model != content.of(plan.commit).model,
     )
     what = f"release version {number}" if plan.go else "nothing to release"
@@ -80,6 +81,11 @@ def make() -> Plan:
     if trial:
         return Plan(commit, found, [approvals.nobody(commit)])
     return Plan(commit, found, approvals.evidence(GitHub.of_this_run(), found.last, commit))
+
+
+def _public() -> bool:
+    """Whether anybody may read the repository; the event of a schedule does not say."""
+    return remote.remote() and not GitHub.of_this_run().get("")["private"]
 
 
 def image() -> str:
