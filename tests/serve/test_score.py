@@ -1,6 +1,7 @@
 """Batch scores are those of the server and of the Pipeline; a file that is wrong leaves nothing behind."""
 
 import dataclasses
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -211,3 +212,14 @@ def test_an_empty_file_is_refused(scored, holdout, tmp_path):
     with pytest.raises(LoopError, match="holds no rows"):
         scored(holdout.slice(0, 0))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.parquet"]
+
+
+def test_a_csv_is_written_where_the_system_has_no_time_zones(tmp_path, monkeypatch):
+    """Arrow looks for UTC in /usr/share/zoneinfo, which a slim image lacks; a text says the same."""
+    given, real = [], pa.csv.CSVWriter
+    monkeypatch.setattr(pa.csv, "CSVWriter", lambda path, kinds: given.append(kinds) or real(path, kinds))
+    times = pa.array([datetime(2013, 6, 3, 0, 25, tzinfo=UTC), None], pa.timestamp("us", "UTC"))
+    with score._writer(tmp_path / "x.csv", ".csv") as write:
+        write(pa.table({"at": times, "n": [1, 2]}))
+    assert given[0].types == [pa.string(), pa.int64()]
+    assert (tmp_path / "x.csv").read_text() == '"at","n"\n"2013-06-03 00:25:00.000000Z",1\n,2\n'

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandera.pandas as pandera
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
@@ -132,6 +133,7 @@ def _writer(path: Path, kind: str) -> Iterator[Callable[[pa.Table], None]]:
 
     def write(table: pa.Table) -> None:
         nonlocal made
+        table = table if kind == ".parquet" else _with_texts(table)
         if made is None:
             options = {"compression": "zstd"} if kind == ".parquet" else {}
             make = pq.ParquetWriter if kind == ".parquet" else pa.csv.CSVWriter
@@ -143,6 +145,15 @@ def _writer(path: Path, kind: str) -> Iterator[Callable[[pa.Table], None]]:
     finally:
         if made is not None:
             made.close()
+
+
+def _with_texts(table: pa.Table) -> pa.Table:
+    """Its instants as texts: arrow asks the system for UTC to write one, and a slim image has no zones."""
+    for at, column in enumerate(table.columns):
+        if pa.types.is_timestamp(column.type):
+            texts = column.cast(pa.timestamp(column.type.unit)).cast(pa.string())
+            table = table.set_column(at, table.column_names[at], pc.binary_join_element_wise(texts, "Z", ""))
+    return table
 
 
 def _progress(rows: int, of: int | None, seconds: float) -> None:
