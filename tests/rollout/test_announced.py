@@ -13,6 +13,8 @@ from production.test_branch import git
 from review.test_holdout_looks import look
 from support.states import clone, version  # noqa: F401 - clone is a fixture
 
+pytestmark = pytest.mark.slow
+
 CLASSES = max(1, len(score_columns.CLASSES))
 
 

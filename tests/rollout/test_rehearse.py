@@ -14,15 +14,20 @@ from typer.testing import CliRunner
 from loop.base.errors import LoopError
 from loop.cli import app
 from loop.data import personal, score_columns
-from loop.deploy import permitted
-from loop.production import branch, rehearsal, transitions
+from loop.deploy import deploy, permitted
+from loop.production import branch, log, rehearsal, transitions
+from loop.production.environments import ENVIRONMENTS
+from loop.production.environments import Rehearsal as Rules
 from loop.production.rollout_policy import POLICY
 from loop.production.state import Version
-from loop.rollout import announced, staging
-from loop.settings.paths import ENVIRONMENTS
+from loop.rollout import announced, rehearsal_check, staging
+from loop.setup import repository
 from production.test_branch import git
+from production.test_environments import shown
 from support.prediction_logs import rows, write
 from support.states import NOW, STAGED, clone, version  # noqa: F401 - clone is a fixture
+
+pytestmark = pytest.mark.slow
 
 NOW_OPTION = ["--now", "2026-01-07T12:00Z"]
 WHERE = ["--environment", "staging"]
@@ -165,24 +170,40 @@ def test_a_version_goes_from_staging_to_production_by_its_rehearsal_alone(team, 
         ("5xx", "worse: left unanswered, less the champion: +1.0000"),
         ("hangs", "worse: left unanswered, less the champion"),
         ("no score", "worse: left unanswered, less the champion: +1.0000"),
-        ("slow", "worse: median latency"),
     ],
 )
 def test_what_staging_shows_against_a_version_keeps_it_out(team, serve, what, found, monkeypatch):
     one, two = team
     answers = {"other scores": score(0.75), "5xx": lambda _: (503, {}), "no score": lambda _: (200, {"a": 1})}
-    limits = STAGED.limits.model_copy(update={"latency_times_max": 2.0 if what == "slow" else 1e6})
-    rules = STAGED.model_copy(update={"limits": limits, "timeout_ms": 50 if what == "hangs" else 20_000})
-    monkeypatch.setattr("loop.production.rollout_policy.in_force", lambda: rules)
-    ours = serve(Model(one, score(0.5), seconds=0.005 if what == "slow" else 0))
-    theirs = serve(
-        Model(two, answers.get(what, score(0.5)), seconds={"hangs": 0.2, "slow": 0.03}.get(what, 0))
-    )
+    if what == "hangs":
+        limits = STAGED.limits.model_copy(update={"latency_times_max": 1e6})
+        rules = STAGED.model_copy(update={"limits": limits, "timeout_ms": 300})
+        monkeypatch.setattr("loop.production.rollout_policy.in_force", lambda: rules)
+        monkeypatch.setattr("loop.rollout.rehearse.SILENT", 3)  # so many cost their whole time
+    ours = serve(Model(one, score(0.5)))
+    theirs = serve(Model(two, answers.get(what, score(0.5)), seconds=1.0 if what == "hangs" else 0.0))
     done = rehearse(ours, theirs)
     assert done.exit_code == 1
     assert found in done.output, (done.output, done.exception)
     assert "may not leave staging" in refusal(invoke("advance", *WHERE))
     assert 2 not in branch.fetch().versions
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        ({}, []),
+        ({"median_ms": 3.9}, []),
+        ({"median_ms": 4.1}, ["median latency, 4.1 in times of 2.0 ms: +2.0500, limit 2"]),
+        ({"answered": 89}, ["left unanswered, less the champion: +0.0111, limit 0.01"]),
+        ({"p99_ms": 900.0}, []),
+    ],
+)
+def test_limits_are_of_the_policy_and_statuses_are_made_of_figures(changed, found):
+    mine = shown(challenger=shown().challenger.model_copy(update=changed))
+    assert rehearsal_check.worse(mine, STAGED.limits, Rules(rows_min=80)) == found
+    few = rehearsal_check.missing(mine, Rules(rows_min=89))
+    assert few == ["88 of 89 requests that both answered"]
 
 
 def test_a_shift_that_was_announced_is_none_to_object_to(team, serve, monkeypatch):
@@ -242,6 +263,41 @@ def test_a_host_brings_about_no_version_that_came_past_staging(team, tmp_path, m
     assert permitted.of(there, tmp_path / "approved.json") == (there.state, None)
 
 
+def test_a_checkout_serves_one_environment(team, monkeypatch):
+    monkeypatch.setattr(deploy, "serves", lambda: True)
+    with pytest.raises(LoopError, match="this checkout serves production"):
+        deploy.main(environment="staging")
+    with pytest.raises(LoopError, match="stagin is no environment before production"):
+        deploy.main(environment="stagin")
+
+
+def test_the_history_of_each_environment_is_a_need_of_the_repository(team):
+    names = [one.name for one in repository.needs(["ann"])]
+    assert names[-1] == "rules of staging: history is kept"
+    assert "rules of production: history is kept" in names
+
+
 def test_numbers_are_counted_over_the_whole_chain(team):
     found = staging.with_waiting(branch.fetch())
     assert (found.newest, sorted(found.versions), found.branch) == (2, [1, 2], "production")
+
+
+def test_where_others_approve_a_pull_request_shows_the_evidence_and_its_merge_is_the_release(
+    team,
+    serve,
+    monkeypatch,
+):
+    one, two = team
+    assert rehearse(serve(Model(one, score(0.5))), serve(Model(two, score(0.5)))).exit_code == 0
+    monkeypatch.setattr("loop.production.promotion.asked", lambda: True)
+    before = branch.fetch().commit
+    said = invoke("advance", *WHERE)
+    assert "promote/v2-shadow is at origin; open its pull request" in said.output, said.exception
+    assert branch.fetch().commit == before
+    git("fetch", "--quiet", "origin", "promote/v2-shadow")
+    assert "answered by both" in git("log", "-1", "--format=%b", "FETCH_HEAD")
+    git("push", "--quiet", "origin", "FETCH_HEAD:production")
+    live = branch.fetch()
+    newest = log.transitions(live.commit)[-1]
+    assert (newest.kind, newest.version) == ("release", 2)
+    assert (rehearsal.skipped(live), live.version(2)) == ([], two)

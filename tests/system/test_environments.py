@@ -32,8 +32,8 @@ def test_a_days_requests_are_answered_in_staging_before_production_has_the_versi
     )  # its scores are of 25 to 346
     host.commit()
 
-    def loop(*command: str, **more: str) -> str:
-        return host.run("loop", *command, PATH=search, **more).stdout
+    def loop(*command: str) -> str:
+        return host.run("loop", *command, PATH=search).stdout
 
     try:
         loop("release", "record")
@@ -48,12 +48,14 @@ def test_a_days_requests_are_answered_in_staging_before_production_has_the_versi
         assert "staging: version 2" in loop("release", "record")
         loop("deploy", "--down")
         loop("collect")
-        staged = {"LOOP_PREDICTIONS": str(host.path.parent / "staged")}
-        loop("deploy", "--environment", "staging", **staged)
+        loop("deploy", "--environment", "staging")
         day = sorted((host.path / "data/predictions/days").iterdir())[-1].stem
         said = loop("rollout", "rehearse", "--day", day)
         assert "loop rollout advance --environment staging" in said, said
-        loop("rollout", "advance", "--environment", "staging", **staged)
+        kept = [path for path in (host.path / ".deploy/predictions").rglob("*") if path.is_file()]
+        assert kept  # what staging answered lies apart
+        assert len(list((host.path / "data/predictions/days").iterdir())) == 1
+        loop("rollout", "advance", "--environment", "staging")
     finally:
         loop("deploy", "--down")
     live = branch.fetch()

@@ -6,6 +6,7 @@ A champion that does not start changes nothing; a challenger that does not is le
 
 import fcntl
 import json
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from loop.production.state import BRANCH, State
 from loop.settings import serve_settings
 
 FOLDER = Path(".deploy")
+REPLAYED = FOLDER / "predictions"  # what servers of an environment before production answered
 LISTEN = "127.0.0.1:8080"
 LONGEST = 4  # times of the longest body: so far a server reads on, to refuse it in its own words
 
@@ -74,6 +76,9 @@ def main(
         with _alone():
             take_down(Servers(FOLDER), Proxy(FOLDER / "nginx"))
             write_json(FOLDER / "targets.json", targets([]))
+            shutil.rmtree(
+                REPLAYED, ignore_errors=True
+            )  # hashed twice: whoever forgets a person finds none there
         print("down: nothing serves here any more")
         return 0
     if watch is None:
@@ -103,8 +108,9 @@ def _once(options: Options, before: str) -> tuple[int, str]:
         _one_environment(options)
         site = Site(options.listen, LONGEST * serve_settings.params().body_kb_max)
         state, refused = permitted.of(branch.serving(options.environment), FOLDER / "approved.json")
+        there = Servers(FOLDER, None if options.environment == BRANCH else REPLAYED)
         servers, faults = bring_about(
-            state, rollout_policy.read(), site, Servers(FOLDER), Proxy(FOLDER / "nginx"), options.containers
+            state, rollout_policy.read(), site, there, Proxy(FOLDER / "nginx"), options.containers
         )
         faults += [refused] if refused else []
         write_json(FOLDER / "options.json", asdict(options))
