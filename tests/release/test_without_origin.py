@@ -82,3 +82,21 @@ def test_a_card_that_is_incomplete_is_refused_here_too(trial):
     with pytest.raises(LoopError, match="owner"):
         released()
     assert branch.fetch().commit is None
+
+
+def test_with_staging_a_version_waits_there_and_the_next_one_takes_its_place(trial):
+    (trial / "deploy/environments.yaml").write_text("chain: [staging, production]\n")
+    model("1")
+    assert released().champion.version == 1  # there is no log yet that could be replayed
+    model("2")
+    assert released().challenger is None
+    staged = branch.fetch("staging")
+    assert (staged.state.champion.version, staged.state.challenger.version) == (1, 2)
+    assert staged.version(1) == branch.fetch().version(1)
+    assert released() == branch.fetch().state  # again: it is there
+    assert branch.fetch("staging").commit == staged.commit
+    model("3")
+    assert released().challenger is None
+    assert branch.fetch("staging").state.challenger.version == 3
+    notes = record.notes(branch.fetch(), branch.fetch("staging").version(3))
+    assert "staging → production: the same commit, model and image in each." in notes

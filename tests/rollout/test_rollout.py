@@ -227,8 +227,8 @@ def test_whoever_reads_the_state_meanwhile_decides_nothing_twice(rollout, monkey
     shadow(rollout)
     real, seen = branch.fetch, []
 
-    def slow():
-        now = real()
+    def slow(name="production"):
+        now = real(name)
         if not seen:
             seen.append(1)
             branch.change(

@@ -17,6 +17,9 @@ Predictions = Annotated[
         help="A folder of the prediction log, may repeat; else LOOP_PREDICTIONS.",
     ),
 ]
+Environment = Annotated[
+    str | None, typer.Option(help="One of the chain in deploy/environments.yaml; production by default.")
+]
 
 
 def instant(text: str | None, option: str = "--now") -> "pd.Timestamp":

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from loop.base.errors import UsageError
-from loop.commands.options import Now, Predictions, instant
+from loop.commands.options import Environment, Now, Predictions, instant
 
 commands = typer.Typer()
 release = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Release what was merged.")
@@ -61,6 +61,7 @@ def status(
     predictions: Predictions = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     now: Now = None,
+    environment: Environment = None,
 ) -> None:
     """Say what serves, what the challenger has shown, what is missing, and what to do next.
 
@@ -68,23 +69,64 @@ def status(
 
     Example: loop rollout status
     """
-    from loop.rollout import rollout
+    from loop.production.state import BRANCH
+    from loop.rollout import next_environment, rollout
 
-    rollout.status(rollout.view(predictions or [], instant(now)), as_json=as_json)
+    at = rollout.view(predictions or [], instant(now))
+    if environment in (None, BRANCH):
+        rollout.status(at, as_json=as_json)
+    else:
+        next_environment.status(environment, at, as_json=as_json)
 
 
 @rolling.command()
-def advance(predictions: Predictions = None, now: Now = None) -> None:
+def advance(predictions: Predictions = None, now: Now = None, environment: Environment = None) -> None:
     """Take the challenger to its next stage, or make it champion: one commit that carries the evidence.
 
-    With `approvals` in deploy/policy.yaml it opens a pull request to `production`, which another person
-    merges. Exit codes: 0 done or opened, 1 evidence is missing or speaks against it, and nothing was changed.
+    Of an environment before production: the version that waits there enters the next one, by the same digest,
+    with what its rehearsal has shown. With `approvals` in deploy/policy.yaml it opens a pull request to
+    `production`, which another person merges. Exit codes: 0 done or opened, 1 evidence is missing or speaks
+    against it, and nothing was changed.
 
     Example: loop rollout advance
     """
-    from loop.rollout import rollout
+    from loop.production.state import BRANCH
+    from loop.rollout import next_environment, rollout
 
-    rollout.advance(rollout.view(predictions or [], instant(now)))
+    at = rollout.view(predictions or [], instant(now))
+    if environment in (None, BRANCH):
+        rollout.advance(at)
+    else:
+        next_environment.advance(environment, at)
+
+
+@rolling.command()
+def rehearse(
+    environment: Annotated[
+        str | None, typer.Option(help="One before production; the first of the chain by default.")
+    ] = None,
+    day: Annotated[
+        str | None, typer.Option(help="A day (UTC) of the log; the last with enough by default.")
+    ] = None,
+    champion: Annotated[
+        str | None, typer.Option(help="URL of its server; this checkout's by default.")
+    ] = None,
+    challenger: Annotated[str | None, typer.Option(help="URL of the version's; likewise.")] = None,
+    predictions: Predictions = None,
+    now: Now = None,
+) -> None:
+    """Send a day of the champion's logged requests to both models of an environment, and keep the evidence.
+
+    Personal columns are as the log has them. Exit codes: 0 the version may go on; 1 it may not, or nothing
+    could be rehearsed.
+
+    Example: loop rollout rehearse --environment staging
+    """
+    from loop.rollout import rehearse, rollout
+
+    where = rehearse.Addresses(champion, challenger)
+    at = rollout.view(predictions or [], instant(now))
+    raise typer.Exit(rehearse.main(environment, day and f"{instant(day, '--day'):%Y-%m-%d}", at, where))
 
 
 @rolling.command()
@@ -171,6 +213,9 @@ def deploy(
         float | None, typer.Option(help="Seconds until it checks again; it ends by Ctrl-C.", min=1)
     ] = None,
     down: Annotated[bool, typer.Option("--down", help="Stop all that was started here.")] = False,
+    environment: Annotated[
+        str | None, typer.Option(help="One of deploy/environments.yaml; the last one, or production.")
+    ] = None,
 ) -> None:
     """Bring about on this host what the branch production says, without a dropped request.
 
@@ -180,7 +225,7 @@ def deploy(
     """
     from loop.deploy import deploy as deployment
 
-    raise typer.Exit(deployment.main(listen, containers, watch, down))
+    raise typer.Exit(deployment.main(listen, containers, watch, down, environment))
 
 
 @commands.command()
@@ -191,6 +236,7 @@ def render(
     to: Annotated[
         Path | None, typer.Option(help="The folder; build/WHAT by default, deploy/monitoring for alerts.")
     ] = None,
+    environment: Environment = None,
 ) -> None:
     """Write what serves now for a cluster or for docker compose; or, from deploy/slo.yaml, what watches it.
 
@@ -201,5 +247,7 @@ def render(
     Example: loop render kubernetes && kubectl diff -k build/kubernetes
     """
     from loop.deploy import render as rendering
+    from loop.production.state import BRANCH
 
-    rendering.main(what, to or (Path("deploy/monitoring") if what == "monitoring" else Path("build", what)))
+    folder = to or (Path("deploy/monitoring") if what == "monitoring" else Path("build", what))
+    rendering.main(what, folder, environment or BRANCH)

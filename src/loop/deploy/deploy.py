@@ -6,11 +6,12 @@ A champion that does not start changes nothing; a challenger that does not is le
 
 import fcntl
 import json
+import shutil
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +21,30 @@ from loop.deploy import instances, nginx, permitted, version_home
 from loop.deploy.instances import Instance
 from loop.deploy.nginx import Proxy, Site
 from loop.deploy.servers import Server, Servers
-from loop.production import branch, rollout_policy
-from loop.production.state import State
+from loop.production import branch, environments, rollout_policy
+from loop.production.state import BRANCH, State
 from loop.settings import serve_settings
 
 FOLDER = Path(".deploy")
+REPLAYED = FOLDER / "predictions"  # what servers of an environment before production answered
 LISTEN = "127.0.0.1:8080"
 LONGEST = 4  # times of the longest body: so far a server reads on, to refuse it in its own words
 
 
 @dataclass(frozen=True)
 class Options:
-    """Where requests come in, and whether servers are containers; as last time where no option is given."""
+    """Where requests come in, whether servers are containers, of which environment; else as last time."""
 
     listen: str
     containers: bool
+    environment: str
 
     @classmethod
-    def given(cls, listen: str | None, containers: bool | None) -> "Options":
+    def given(
+        cls, listen: str | None = None, containers: bool | None = None, environment: str | None = None
+    ) -> "Options":
         """What the options say, else what they said last time, else the defaults."""
-        last: dict[str, Any] = {"listen": LISTEN, "containers": False}
+        last: dict[str, Any] = {"listen": LISTEN, "containers": False, "environment": BRANCH}
         path = FOLDER / "options.json"
         if path.is_file():
             try:
@@ -50,24 +55,38 @@ class Options:
                     "the options of the last time",
                     f"remove it, and say --listen again ({LISTEN})",
                 ) from None
-        now = {"listen": listen, "containers": containers}
+        now = {"listen": listen, "containers": containers, "environment": environment}
         return cls(**{**last, **{name: value for name, value in now.items() if value is not None}})
 
 
-def main(listen: str | None, containers: bool | None, watch: float | None, down: bool) -> int:
-    """Deploy once, or every `watch` seconds; or take all down. 0 as it should be, 1 without a challenger."""
+def main(
+    listen: str | None = None,
+    containers: bool | None = None,
+    watch: float | None = None,
+    down: bool = False,
+    environment: str | None = None,
+) -> int:
+    """Deploy once, or every `watch` seconds; or take all down. 0 as it should be, 1 without a challenger.
+
+    Of an environment of the chain, production by default, or that of the last time.
+    """
+    if environment is not None:
+        environments.known(environment)
     if down:
         with _alone():
             take_down(Servers(FOLDER), Proxy(FOLDER / "nginx"))
             write_json(FOLDER / "targets.json", targets([]))
+            shutil.rmtree(
+                REPLAYED, ignore_errors=True
+            )  # hashed twice: whoever forgets a person finds none there
         print("down: nothing serves here any more")
         return 0
     if watch is None:
-        return _once(Options.given(listen, containers), "")[0]
+        return _once(Options.given(listen, containers, environment), "")[0]
     before = ""
     while True:
         try:
-            _, before = _once(Options.given(listen, containers), before)
+            _, before = _once(Options.given(listen, containers, environment), before)
         except (LoopError, OSError) as error:  # a full disk may be fixed; who watches goes on
             print(f"error: {error}", file=sys.stderr, flush=True)
         time.sleep(watch)
@@ -80,19 +99,21 @@ def serves() -> bool:
 
 def by_processes() -> bool:
     """Whether one does whose servers are processes: these need a version's files, and no image."""
-    return serves() and not Options.given(None, None).containers
+    return serves() and not Options.given().containers
 
 
 def _once(options: Options, before: str) -> tuple[int, str]:
     """Deploy, and print what serves unless it was printed `before`: exit code, and that text."""
     with _alone():
+        _one_environment(options)
         site = Site(options.listen, LONGEST * serve_settings.params().body_kb_max)
-        state, refused = permitted.of(branch.serving(), FOLDER / "approved.json")
+        state, refused = permitted.of(branch.serving(options.environment), FOLDER / "approved.json")
+        there = Servers(FOLDER, None if options.environment == BRANCH else REPLAYED)
         servers, faults = bring_about(
-            state, rollout_policy.read(), site, Servers(FOLDER), Proxy(FOLDER / "nginx"), options.containers
+            state, rollout_policy.read(), site, there, Proxy(FOLDER / "nginx"), options.containers
         )
         faults += [refused] if refused else []
-        write_json(FOLDER / "options.json", {"listen": options.listen, "containers": options.containers})
+        write_json(FOLDER / "options.json", asdict(options))
         write_json(FOLDER / "targets.json", targets(servers))
     for fault in faults:
         print(f"error: {fault}", file=sys.stderr, flush=True)
@@ -100,6 +121,17 @@ def _once(options: Options, before: str) -> tuple[int, str]:
     if text != before:
         print(text, flush=True)
     return (1 if faults else 0), text
+
+
+def _one_environment(options: Options) -> None:
+    """Raise LoopError where this checkout serves another environment, whose callers would lose it."""
+    last = Options.given().environment
+    if serves() and last != options.environment:
+        raise LoopError(
+            f"this checkout serves {last}",
+            f"a checkout of its own for {options.environment}",
+            "deploy it in another clone; or, to give this one away, `loop deploy --down` first",
+        )
 
 
 def bring_about(

@@ -1,5 +1,7 @@
 """What this host may bring about: the newest state of `production` whose shares other people approved.
 
+And whose versions came through the environments before it, where there are any.
+
 What was approved once is kept beside the servers, so that a host goes on when GitHub does not answer.
 """
 
@@ -8,8 +10,8 @@ from pathlib import Path
 
 from loop.base.errors import LoopError
 from loop.base.files import write_json
-from loop.production import log, promotion
-from loop.production.state import Production, State
+from loop.production import log, promotion, rehearsal
+from loop.production.state import BRANCH, Production, State
 
 FAR = 20  # commits of the branch among which an approved state is looked for
 
@@ -17,21 +19,28 @@ FAR = 20  # commits of the branch among which an approved state is looked for
 def of(there: Production, kept: Path) -> tuple[State, LoopError | None]:
     """The state to bring about, and why it is not the newest one; `kept` remembers what was approved.
 
-    Raises LoopError where nothing among the newest states was approved, or GitHub cannot be asked.
+    Raises LoopError where nothing among the newest states may be, or GitHub cannot be asked.
     """
-    known = _read(kept)
-    if all(known.get(one.version, 0) >= one.weight for one in there.state.models) or not promotion.asked():
+    if there.branch != BRANCH:  # nobody's requests are answered in an environment before it
+        return there.state, None
+    known, past = _read(kept), rehearsal.skipped(there)
+    whole = all(known.get(one.version, 0) >= one.weight for one in there.state.models)
+    asks = not whole and promotion.asked()
+    if not (past or asks):
         return there.state, None
     transitions = log.transitions(there.commit)
-    asked = promotion.Approvals(transitions, known)
-    lacks = asked.lacking(there.state)
+    asked = promotion.Approvals(transitions, known) if asks else None
+    lacks = asked.lacking(there.state) if asked else []
+    refusal = promotion.refusal(lacks) if lacks else rehearsal.past(past, there.branch) if past else None
     for state in [
         one.state for one in transitions[-FAR:][::-1] if one.state is not None and one.state.models
     ]:
-        if not asked.lacking(state):
-            write_json(kept, {str(version): weight for version, weight in sorted(asked.kept.items())})
-            return state, promotion.refusal(lacks) if lacks else None
-    raise promotion.refusal(lacks)
+        skipped = any(one.version in past for one in state.models)
+        if not skipped and not (asked and asked.lacking(state)):
+            if asked:
+                write_json(kept, {str(version): weight for version, weight in sorted(asked.kept.items())})
+            return state, refusal
+    raise refusal or promotion.refusal(lacks)
 
 
 def _read(kept: Path) -> dict[int, int]:

@@ -9,7 +9,7 @@ from loop.base.errors import LoopError
 from loop.base.files import write_text
 from loop.base.warning import warn
 from loop.deploy import alerting, cluster_settings, compose, kubernetes, nginx
-from loop.production import branch, log, rollout_policy
+from loop.production import branch, environments, log, rollout_policy
 from loop.production import state as production
 from loop.production.state import State, Version
 from loop.repo import default_branch
@@ -17,17 +17,18 @@ from loop.settings import serve_settings as settings
 from loop.settings import slo
 
 
-def rendered(state: State) -> dict[str, str]:
+def rendered(state: State, *, spare: bool = True) -> dict[str, str]:
     """What a commit on `production` holds besides the state: manifests, where there are images.
 
-    The champion before keeps its pods, so that going back starts none. Without deploy/kubernetes.yaml, here
-    and on main, there is no cluster to render for: a checkout of another time takes no manifests away.
+    With `spare` the champion before keeps its pods, so that going back starts none. Without
+    deploy/kubernetes.yaml, here and on main, there is no cluster to render for: a checkout of another time
+    takes no manifests away.
     """
     if not any(one.image for one in state.models):
         return {}
     here, main = cluster_settings.SETTINGS.is_file(), default_branch.at_origin
     settings = cluster_settings.read() if here else cluster_settings.of_commit(main())
-    return kubernetes.files(state, settings, _spare(state)) if settings else {}
+    return kubernetes.files(state, settings, _spare(state) if spare else None) if settings else {}
 
 
 def rescued(state: State) -> dict[str, str]:
@@ -49,12 +50,12 @@ def _spare(state: State) -> Version | None:
     return next((there.versions[one] for one in before if one not in taken and one in there.versions), None)
 
 
-def main(what: str, to: Path) -> None:
-    """Write the files of the state as it is now to a folder. Raises LoopError where nothing can run."""
+def main(what: str, to: Path, environment: str = production.BRANCH) -> None:
+    """Write the files of an environment's state as it is now. Raises LoopError where nothing can run."""
     if what == "monitoring":
         files = alerting.files(slo.read())
     else:
-        state = branch.serving().state
+        state = branch.serving(environments.known(environment)).state
         files = of_kubernetes(state) if what == "kubernetes" else of_compose(state)
     for path, text in files.items():
         write_text(to / path, text)

@@ -72,10 +72,10 @@ RECORD = TypeAdapter(Server)
 
 
 class Servers:
-    """The servers whose records are below a folder."""
+    """The servers whose records are below a folder; with `log` they write predictions there."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder.absolute()
+    def __init__(self, folder: Path, log: Path | None = None) -> None:
+        self.folder, self._predictions = folder.absolute(), log
         self._records = self.folder / "servers"
 
     def running(self) -> list[Server]:
@@ -121,6 +121,8 @@ class Servers:
         port = _free_port({server.port for server in self.running()})
         own = home.bring(model, self.folder, model=not containers)
         where = place()
+        if self._predictions is not None:
+            where = replace(where, predictions=self._predictions)
         for folder in (where.predictions, *([] if "://" in where.features else [Path(where.features)])):
             folder.mkdir(parents=True, exist_ok=True)
         server = Server(model.version, role, model.commit, port)

@@ -19,8 +19,10 @@ from loop.forget import person as persons
 from loop.forget.person import Person
 from loop.forget.places import Place
 from loop.model import tracking
+from loop.production import environments
 from loop.production import log as production_log
 from loop.production import state as production
+from loop.production.state import Version
 from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.settings import params, serve_settings
@@ -129,7 +131,10 @@ def _trained(objects: places.Objects) -> list[str]:
             continue  # it was removed there, or is none
         if objects.held.get(made.get("data", {}).get(str(TRAIN), "")):
             found[made["model"]["sha256"]] = ""
-    for number, version in production_log.versions(production.ref()).items():
+    released: dict[int, Version] = {}
+    for name in environments.in_force().chain:
+        released |= production_log.versions(production.ref(name))
+    for number, version in sorted(released.items()):
         if version.model in found or objects.held.get(version.data.get(str(TRAIN), "")):
             found[version.model] = f" (version {number})"
     return [f"{sha256[:12]}{number}" for sha256, number in found.items()]

@@ -5,6 +5,7 @@ mirrors nothing it is registered and built, and serves nobody until a person say
 """
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, model_validator
 
@@ -74,17 +75,25 @@ def in_force() -> Policy:
 
     The judge does not belong to the judged. Without origin's main it is that of the checkout.
     """
+    values, where = on_main(POLICY)
+    return read() if values is None else parse("policy", values, Policy, where)
+
+
+def on_main(path: Path) -> tuple[Any, Path]:
+    """What a file of origin's main holds and its name for errors; None where this clone knows no such main.
+
+    Raises LoopError where main has no such file, or one that is no YAML.
+    """
     main = default_branch.at_origin()
     if not git("for-each-ref", "--format=%(refname)", main):
-        return read()
-    where = Path(f"{POLICY} on {main.removeprefix('refs/remotes/')}")
+        return None, path
+    where = Path(f"{path} on {main.removeprefix('refs/remotes/')}")
     try:
-        values = Commit(main).yaml(POLICY)
+        return Commit(main).yaml(path) or {}, where
     except LoopError as error:
         raise LoopError(
             f"{where} cannot be read: {error.found}", "the policy of main", "fix it there"
         ) from None
-    return parse("policy", values, Policy, where)
 
 
 def approvals(commit: str) -> int:

@@ -2,7 +2,8 @@
 
 `rollout.yaml` is the state: each model that serves, in which role, with which share of the requests.
 `versions/N.yaml` says of each version that was ever released where it comes from; it is written once.
-The log of the branch is the history of every deployment. Only loop.release writes there.
+The log of the branch is the history of every deployment. Environments before production, where there are
+any, each have a branch of the same form.
 """
 
 import re
@@ -21,14 +22,14 @@ from loop.settings.params import Instant, Section, parse
 
 BRANCH = "production"
 STATE, VERSIONS = Path("rollout.yaml"), Path("versions")
-REFS = (f"refs/remotes/origin/{BRANCH}", f"refs/heads/{BRANCH}")  # of a clone, or the only one
+REHEARSALS = Path("rehearsals")  # what versions showed in the environment before, as rehearsal.py reads it
 RECORD = re.compile(rf"{VERSIONS}/([1-9][0-9]{{0,8}})\.yaml")
 STAGE_NAME = r"^[a-z][a-z0-9-]*$"
 AHEAD = timedelta(days=1)  # a laptop whose clock is of another zone is off by less, and may roll back
 
 
-def _fix(path: Path) -> str:
-    return f"`git log -p origin/{BRANCH} -- {path}` shows who changed it; put back the last right one there"
+def _fix(path: Path, branch: str) -> str:
+    return f"`git log -p origin/{branch} -- {path}` shows who changed it; put back the last right one there"
 
 
 def _hex(length: int) -> Any:
@@ -163,13 +164,19 @@ class State(Section):
 class Production:
     """The branch at one commit: its state, and every version that was ever released, by number.
 
-    `newest` is the highest number that has a record, also one that cannot be read.
+    `newest` is the highest number that has a record, also one that cannot be read; `branch` is another than
+    production's for an environment before it.
     """
 
     def __init__(
-        self, commit: str | None, state: State, versions: dict[int, Version], newest: int = 0
+        self,
+        commit: str | None,
+        state: State,
+        versions: dict[int, Version],
+        newest: int = 0,
+        branch: str = BRANCH,
     ) -> None:
-        self.commit, self.state, self.versions = commit, state, versions
+        self.commit, self.state, self.versions, self.branch = commit, state, versions, branch
         self.newest = max(newest, *versions, 0)
 
     def version(self, number: int) -> Version:
@@ -197,55 +204,58 @@ def one_of(versions: dict[int, Version], number: int) -> Version:
 EMPTY = State(models=[])
 
 
-def ref() -> str | None:
+def ref(branch: str = BRANCH) -> str | None:
     """The name by which this clone knows the branch; None where it does not."""
-    known = git("for-each-ref", "--format=%(refname)", *REFS).split()
-    return next((name for name in REFS if name in known), None)
+    names = (f"refs/remotes/origin/{branch}", f"refs/heads/{branch}")  # of a clone, or the only one
+    known = git("for-each-ref", "--format=%(refname)", *names).split()
+    return next((name for name in names if name in known), None)
 
 
-def read(at: str | None) -> Production:
+def read(at: str | None, branch: str = BRANCH) -> Production:
     """The branch at a ref or commit; empty for None, and for a branch on which nothing was released yet.
 
     Raises LoopError for files that were edited by hand into what cannot serve.
     """
     if at is None:
-        return Production(None, EMPTY, {})
+        return Production(None, EMPTY, {}, branch=branch)
     commit = git("rev-parse", "--verify", f"{at}^{{commit}}")
     listed = Commit(commit).texts(str(STATE), str(VERSIONS))
     numbers = [int(found[1]) for found in map(RECORD.fullmatch, listed) if found]
     if str(STATE) not in listed and not numbers:
-        return Production(commit, EMPTY, {})
+        return Production(commit, EMPTY, {}, branch=branch)
     there = str(STATE) in listed
-    state = _parsed(commit, STATE, listed[str(STATE)], "rollout", State) if there else EMPTY
+    state = _parsed(commit, STATE, listed[str(STATE)], "rollout", State, branch) if there else EMPTY
     serving = {one.version for one in state.models}
     versions = {}
     for number in numbers:
         try:
             path = VERSIONS / f"{number}.yaml"
-            one = _parsed(commit, path, listed[str(path)], "version", Version)
+            one = _parsed(commit, path, listed[str(path)], "version", Version, branch)
         except LoopError:
             if number in serving:
                 raise
             continue  # what was broken of another version stands in nobody's way
         if one.version == number:
             versions[number] = one
-    timely(state, pd.Timestamp(git("log", "-1", "--format=%cI", commit)))
-    _consistent(state, versions, numbers)
-    return Production(commit, state, versions, max(numbers, default=0))
+    timely(state, pd.Timestamp(git("log", "-1", "--format=%cI", commit)), branch)
+    _consistent(state, versions, numbers, branch)
+    return Production(commit, state, versions, max(numbers, default=0), branch)
 
 
 P = TypeVar("P", State, Version)
 
 
-def _parsed(commit: str, path: Path, text: str, name: str, model: type[P]) -> P:
+def _parsed(commit: str, path: Path, text: str, name: str, model: type[P], branch: str) -> P:
     """A file of the branch from its text. Raises LoopError that says where to fix it."""
     try:
         return parse(name, Commit(commit).parsed(path, text), model, path)
     except LoopError as error:
-        raise LoopError(f"on the branch {BRANCH}, {error.found}", error.expected, _fix(path)) from None
+        raise LoopError(
+            f"on the branch {branch}, {error.found}", error.expected, _fix(path, branch)
+        ) from None
 
 
-def timely(state: State, at: pd.Timestamp) -> None:
+def timely(state: State, at: pd.Timestamp, branch: str = BRANCH) -> None:
     """Raise LoopError for a state that names an instant after that of its own commit, or of now.
 
     Whoever edits by hand also says when a commit was made.
@@ -256,41 +266,41 @@ def timely(state: State, at: pd.Timestamp) -> None:
         named += [model.since] if isinstance(model, Champion) else [stage.since for stage in model.stages]
     if later := [f"{one:%Y-%m-%dT%H:%MZ}" for one in named if one > at + AHEAD]:
         raise LoopError(
-            f"{STATE} on {BRANCH} names {later[0]}, which is after its commit, or still to come",
+            f"{STATE} on {branch} names {later[0]}, which is after its commit, or still to come",
             "instants of the past",
-            _fix(STATE),
+            _fix(STATE, branch),
         )
 
 
-def _consistent(state: State, versions: dict[int, Version], numbers: list[int]) -> None:
+def _consistent(state: State, versions: dict[int, Version], numbers: list[int], branch: str) -> None:
     """Raise LoopError for a state without a model beside versions, and for one that no release made.
 
     `numbers` are of all records, also of those that cannot be read.
     """
     if numbers and not state.models:
         raise LoopError(
-            f"{STATE} on {BRANCH} names no model, though {counted(len(numbers), 'version')} were released",
+            f"{STATE} on {branch} names no model, though {counted(len(numbers), 'version')} were released",
             "a champion",
-            _fix(STATE),
+            _fix(STATE, branch),
         )
     if unknown := {one.version for one in state.refused} - set(numbers):
         raise LoopError(
-            f"{STATE} on {BRANCH} refuses version {min(unknown)}, which was never released",
+            f"{STATE} on {branch} refuses version {min(unknown)}, which was never released",
             f"a version with a file in {VERSIONS}/",
-            _fix(STATE),
+            _fix(STATE, branch),
         )
     for one in state.models:
         known = versions.get(one.version)
         if known is None:
             raise LoopError(
-                f"{STATE} on {BRANCH} names version {one.version}, which was never released",
+                f"{STATE} on {branch} names version {one.version}, which was never released",
                 f"a version with a file in {VERSIONS}/",
-                _fix(STATE),
+                _fix(STATE, branch),
             )
         if (one.commit, one.model, one.image) != (known.commit, known.model, known.image):
             raise LoopError(
-                f"{STATE} on {BRANCH} says of version {one.version} another commit, model or image "
+                f"{STATE} on {branch} says of version {one.version} another commit, model or image "
                 f"than {VERSIONS}/{one.version}.yaml",
                 "the ones that were released",
-                _fix(STATE),
+                _fix(STATE, branch),
             )

@@ -32,6 +32,18 @@ def enter(state: State, new: Version, policy: Policy, now: pd.Timestamp) -> Stat
     return _with(state, challenger)
 
 
+def rehearsed(state: State, new: Version, now: pd.Timestamp) -> State:
+    """A version beside the champion of an environment before production, where it answers nobody yet."""
+    stages = [Stage(name="rehearsal", weight=0, mirror=True, since=now)]
+    return _with(state, Challenger(role="challenger", weight=0, stages=stages, **_what(new)))
+
+
+def mirrored(state: State, champion: Version, now: pd.Timestamp) -> State:
+    """An environment before production with production's champion; a version that waits there stays."""
+    waits = [one for one in [state.challenger] if one is not None and one.version != champion.version]
+    return State(models=[_champion(champion, now), *waits])
+
+
 def on_its_way(state: State) -> Challenger | None:
     """The challenger in whose place nothing enters, since it gets requests and has evidence to lose."""
     one = state.challenger

@@ -34,9 +34,10 @@ def at(case: Case, found: Artifact) -> Look:
         raise
     except Exception as error:  # foreign text of whatever shape: it is only refused
         raise _wrong(f"they cannot be read: {type(error).__name__}") from None
-    if found.verdict.look is None or found.verdict.look.model != model:
+    said = found.verdict.look
+    if said is None or said.model != model:
         raise _wrong("the verdict is of another model")
-    return Look(model, windows.holdout, case.pull.number)
+    return Look(model, windows.holdout, case.pull.number, said.champion, tuple(said.shift))
 
 
 def outcome(verdict: Verdict, number: int) -> str:

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from loop.base.markup import prose
 from loop.github import workflow_output
 from loop.github.client import GitHub
-from loop.production import branch, content, rollout_policy
-from loop.production.state import Version
+from loop.production import branch, content, rehearsal, rollout_policy
+from loop.production.state import Production, Version
 from loop.release import approvals, card_check, release_notes
 from loop.release.approvals import Evidence
 from loop.release.needs_release import NeedsRelease, needs_release
 from loop.repo import remote
 from loop.repo.git import git
+from loop.rollout import staging
 
 REGISTRY = "ghcr.io"
 
@@ -70,10 +71,10 @@ def make() -> Plan:
     now = branch.fetch()
     if now.commit is None and remote.remote():
         return Plan(commit, NeedsRelease(None, branch.first()))
-    found = needs_release(now, commit)
+    found = needs_release(staging.with_waiting(now), commit)
     trial = not remote.remote()  # a branch of the clone's own is all that there is to release to
     if found.again is not None and not trial:
-        published = release_notes.find(GitHub.of_this_run(), found.again.version) is not None
+        published = _published(now, found.again)
         return Plan(commit, found, unpublished=None if published else found.again)
     if found.number is None and not found.waits:
         return Plan(commit, found)
@@ -86,6 +87,13 @@ def make() -> Plan:
 def _public() -> bool:
     """Whether anybody may read the repository; the event of a schedule does not say."""
     return remote.remote() and not GitHub.of_this_run().get("")["private"]
+
+
+def _published(now: Production, version: Version) -> bool:
+    """Whether GitHub's release of a version is there, with its rehearsal once it is in production."""
+    page = release_notes.find(GitHub.of_this_run(), version.version)
+    shown = rehearsal.find(now, version.version)
+    return page is not None and (shown is None or shown.seal[:12] in page["body"])
 
 
 def image() -> str:

@@ -15,18 +15,18 @@ from loop.base.warning import warn
 from loop.deploy import render
 from loop.github import workflow_output
 from loop.github.client import GitHub, RefusalError
-from loop.production import branch, content, log, transitions
+from loop.production import branch, content, environments, log, rehearsal, transitions
 from loop.production import rollout_policy as policy
 from loop.production import state as production
 from loop.production.rollout_policy import Policy
 from loop.production.state import Challenger, Production, State, Version
 from loop.release import plan, release_notes
 from loop.release.changelog import Contents, changelog
-from loop.release.needs_release import before, needs_release
+from loop.release.needs_release import NeedsRelease, before, needs_release
 from loop.release.plan import Plan
 from loop.repo import dvc_lock, remote
 from loop.repo.commit import Commit
-from loop.rollout import follow
+from loop.rollout import follow, rehearsal_check, staging
 from loop.settings import renamed
 from loop.settings.paths import CARD, CARD_JSON, PARAMS, PIPELINE_LOCK
 
@@ -63,9 +63,10 @@ def main(image: str, now: pd.Timestamp) -> int:
         print(f"nothing to release: {reason}")
         return 0
     there = branch.fetch()
-    follow.follow(there)
+    if made.unpublished:
+        follow.follow(there)
     if not remote.remote():
-        print(f"version {version.version} is on this clone's own `{production.BRANCH}`, approved by nobody")
+        print(f"version {version.version} is on a branch of this clone's own, approved by nobody")
         return 0
     _show(version, notes(there, version))
     return 0
@@ -94,26 +95,46 @@ def _write(release: Release) -> Version:
     """One commit on `production`; the version as it is there."""
     if not release.image and remote.remote():
         raise LoopError("no --image is given", "NAME@sha256:… of what was pushed", "`loop image --push`")
-    after = branch.change(lambda now: _transition(now, release), render.rendered)
+    live, first = branch.fetch(), environments.in_force().first
+    if (
+        first == production.BRANCH or live.state.champion is None
+    ):  # without a champion there is no log to replay
+        after = branch.change(lambda now: _transition(now, release), render.rendered)
+    else:
+        found, version = _new(live, release)
+        text = _message(version, f"rehearsal in {first}", found.last)
+        after = staging.enter(first, live, version, release.now, text)
+    follow.follow(after)
     written = after.of_commit(release.plan.commit)
     if written is None:
-        raise LoopError("production lacks the version that was just written", "the version", "run it again")
-    print(f"{production.BRANCH}: version {written.version}, commit {str(after.commit)[:12]}")
+        raise LoopError(
+            f"{after.branch} lacks the version that was just written", "the version", "run it again"
+        )
+    print(f"{after.branch}: version {written.version}, commit {str(after.commit)[:12]}")
     return written
 
 
 def _transition(now: Production, release: Release) -> tuple[State, str, Version]:
     """The version entered on what is there now: others may have released meanwhile."""
-    found = needs_release(now, release.plan.commit)
-    if found.number is None:
-        raise _NothingToDo(found.reason)
-    version = _version(found.number, release)
+    found, version = _new(now, release)
     state = transitions.enter(now.state, version, release.policy, release.now)
     entered = next(one for one in state.models if one.version == version.version)
     role = f"challenger, {entered.stage.name}" if isinstance(entered, Challenger) else "champion"
-    text = remote.message(
+    return state, _message(version, role, found.last), version
+
+
+def _new(now: Production, release: Release) -> tuple[NeedsRelease, Version]:
+    """The version to make, with the number after all that production and the environments before it have."""
+    found = needs_release(staging.with_waiting(now), release.plan.commit)
+    if found.number is None:
+        raise _NothingToDo(found.reason)
+    return found, _version(found.number, release)
+
+
+def _message(version: Version, role: str, last: Version | None) -> str:
+    return remote.message(
         transitions.SUBJECTS["release"].format(version=version.version, role=role),
-        _since(found.last, version),
+        _since(last, version),
         Version=version.version,
         Commit=version.commit,
         Model=version.model,
@@ -123,7 +144,6 @@ def _transition(now: Production, release: Release) -> tuple[State, str, Version]
         Approved_by=version.pull and version.approval,
         Verdict=version.verdict,
     )
-    return state, text, version
 
 
 def _version(number: int, release: Release) -> Version:
@@ -156,6 +176,9 @@ def notes(now: Production, version: Version) -> str:
         "limits": made.get("limits") or [],
         "back": back,
         "undone": _undone(back, version),
+        "chain": environments.in_force().chain,
+        "rehearsal": rehearsal.find(now, version.version),
+        "shown": _shown(now, version),
         "version": version,
         "last": last,
         "changes": markup.ready(_since(last, version)),
@@ -169,6 +192,14 @@ def _back(now: Production, version: Version) -> Version | None:
     earlier = log.champions(now.commit) if now.commit else iter(())
     taken = {version.version, *(one.version for one in now.state.refused)}
     return next((now.versions[one] for one in earlier if one not in taken and one in now.versions), None)
+
+
+def _shown(now: Production, version: Version) -> str:
+    """What its rehearsal showed, as lines ready for a page."""
+    if (found := rehearsal.find(now, version.version)) is None:
+        return ""
+    text = rehearsal_check.text(found, policy.in_force().limits, environments.in_force().rehearsal)
+    return markup.fenced(text.splitlines())
 
 
 def _undone(back: Version | None, version: Version) -> str:

@@ -28,12 +28,20 @@ REPORTS = FOLDER / REVIEW  # a copy of what the review wrote
 PASSING = ("better", "equivalent")
 
 
+class Said(BaseModel):
+    """What of a look at the holdout is kept: by how much the mean score is above that of `champion` (md5)."""
+
+    champion: str = ""
+    shift: tuple[float, ...] = ()
+
+
 class Verdict(BaseModel):
     """What of review/verdict.json a retrain goes by."""
 
     schema_version: Literal[2]
     verdict: str
     sentence: str
+    look: Said | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ for nothing, and gives way to the next one.
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -142,7 +142,9 @@ def _supersede(github: GitHub, older: dict[str, Any], url: str) -> None:
 def _judge(github: GitHub, number: int, made: Challenger) -> None:
     """The look is counted, then the review's comment, then `gate`: no success without its evidence."""
     lock = Commit(made.commit).yaml(PIPELINE_LOCK)
-    holdout_looks.publish(Look(dvc_lock.outs(lock)[str(MODEL)], made.windows.holdout, number))
+    model, said = dvc_lock.outs(lock)[str(MODEL)], made.verdict.look
+    look = Look(model, made.windows.holdout, number)
+    holdout_looks.publish(replace(look, champion=said.champion, shift=said.shift) if said else look)
     run = workflow_output.run_url() or ""
     text = f"`{commit_status.NAME}` is **success** for {made.commit[:12]} · [the run]({run})"
     comment.put(github, number, made.commit, f"{made.report.rstrip()}\n\n{text}\n")

@@ -19,11 +19,17 @@ SAME = 0.5  # share of a holdout's time that another one covers: then both are o
 
 @dataclass(frozen=True)
 class Look:
-    """A model (md5) judged on the rows that were decided in a window; the pull request, where it had one."""
+    """A model (md5) judged on the rows that were decided in a window; the pull request, where it had one.
+
+    shift: by how much its mean score, with classes each, is above that of the model it was compared with,
+    `champion` (md5), on these rows; nothing of a look of before this was kept.
+    """
 
     model: str
     window: Window
     pull: int | None = None
+    champion: str = ""
+    shift: tuple[float, ...] = ()
 
 
 def number(look: Look) -> int:
@@ -50,6 +56,13 @@ def publish(look: Look) -> int:
     return _place(_known(LOG.remote), look)
 
 
+def announced() -> list[Look]:
+    """The looks that said by how much scores move, oldest first: origin's, or this clone's if it has none."""
+    if remote.remote():
+        LOG.fetch()
+    return [one for one in _known(LOG.remote) or _known(OWN) if one.shift]
+
+
 def _place(known: list[Look], look: Look) -> int:
     """Its place among the models that were judged on these rows: the first time of each counts."""
     models = list(dict.fromkeys(one.model for one in known if _same_rows(one.window, look.window)))
@@ -72,11 +85,19 @@ def _known(ref: str) -> list[Look]:
     for entry in LOG.entries(ref):
         with suppress(KeyError, ValueError):  # no look: somebody's own commit
             span = {"from": instant(entry["Since"]), "until": instant(entry["Until"])}
-            found.append(Look(entry["Model"], Window.model_validate(span)))
+            shift = tuple(map(float, entry.get("Shift", "").split()))
+            champion = entry.get("Champion", "")
+            found.append(Look(entry["Model"], Window.model_validate(span), None, champion, shift))
     return found
 
 
 def _message(look: Look) -> str:
     span: dict[str, Any] = {"Since": f"{look.window.since:{ISO}}", "Until": f"{look.window.until:{ISO}}"}
     days = " until ".join(f"{at:%Y-%m-%d}" for at in (look.window.since, look.window.until))
-    return remote.message(f"Look at {days}", Model=look.model, **span, Pull=look.pull and f"#{look.pull}")
+    more: dict[str, Any] = {
+        "Champion": look.champion or None,
+        "Shift": " ".join(f"{one:+.6f}" for one in look.shift) or None,
+    }
+    return remote.message(
+        f"Look at {days}", Model=look.model, **span, Pull=look.pull and f"#{look.pull}", **more
+    )

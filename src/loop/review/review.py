@@ -161,11 +161,13 @@ def _look(case: _Case, champion: Champion, rows: Rows) -> Look | None:
     candidate = case.candidate
     if candidate.md5 == champion.md5:
         return None
-    this = holdout_looks.Look(candidate.md5, candidate.windows.holdout)
+    shift = (rows.scores[1] - rows.scores[0]).mean(axis=0).reshape(-1).round(6).tolist()
+    window = candidate.windows.holdout
+    this = holdout_looks.Look(candidate.md5, window, champion=champion.md5, shift=tuple(shift))
     number = holdout_looks.number(this)
     holdout_looks.keep(this)
     times = spending.times(number, rows.weight.shape[1], case.settings.confidence)
-    return Look(number=number, model=candidate.md5, times=times)
+    return Look(number=number, model=candidate.md5, times=times, champion=champion.md5, shift=shift)
 
 
 def _comparison(case: _Case, champion: Champion, rows: Rows, home: Checkout) -> Comparison:

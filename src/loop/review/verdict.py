@@ -163,12 +163,15 @@ class Holdout(Part):
 class Look(Part):
     """Which look at the holdout this was, for a model (md5) that is not the champion's.
 
-    times: how many times as wide as at the first look the interval of the deciding metric is.
+    times: how many times as wide as at the first look the interval of the deciding metric is. shift: the mean
+    score less that of `champion` (md5), with classes of each, which is what a rehearsal must show again.
     """
 
     number: int = Field(ge=1)
     model: str
     times: float = Field(ge=1)
+    champion: str = Field(default="", pattern=r"^([0-9a-f]{32})?$")
+    shift: list[float] = Field(default=[], max_length=1000)
 
 
 class Change(Part):

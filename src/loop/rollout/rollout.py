@@ -12,7 +12,7 @@ from loop.base.errors import LoopError, first_line
 from loop.base.markup import plain
 from loop.data import prediction_log
 from loop.deploy import render
-from loop.production import branch, log, promotion, transitions
+from loop.production import branch, log, promotion, rehearsal, transitions
 from loop.production import rollout_policy as policy
 from loop.production.rollout_policy import Policy
 from loop.production.state import Production, State
@@ -112,9 +112,12 @@ def advance(at: View) -> None:
 
 
 def verify() -> int:
-    """Print who gave each version its share of the requests; 1 where somebody's approval is missing."""
+    """Print who gave each version its share. Raises LoopError where an approval or a rehearsal is missing."""
     there = branch.serving()
-    if not promotion.asked():
+    asks = promotion.asked()  # brings main, which names the chain
+    if past := rehearsal.skipped(there):
+        raise rehearsal.past(past, there.branch)
+    if not asks:
         print("nobody's approval is asked for: " + promotion.WHY)
         return 0
     asked = promotion.Approvals(log.transitions(there.commit), {})

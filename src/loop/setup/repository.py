@@ -6,12 +6,13 @@ is what is run.
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from loop.base.counted import counted
 from loop.base.errors import LoopError
-from loop.production import rollout_policy
+from loop.production import environments, rollout_policy
 from loop.setup.gh import ask
 from loop.setup.need import Need, written
 
@@ -40,7 +41,7 @@ def needs(reviewers: list[str]) -> list[Need]:
     `reviewers` are logins or ORGANIZATION/TEAM; none means whoever runs the script. How many must approve is
     said in deploy/policy.yaml. Raises LoopError for what cannot be a login.
     """
-    policy = rollout_policy.read()
+    policy, earlier = rollout_policy.read(), environments.in_force().chain[:-1]
     checks: dict[str, Callable[[], bool]] = {
         "may open": _may_open,
         "labels": lambda: all(ask(f"{_REPO}/labels/{name}") is not None for name in LABELS),
@@ -48,9 +49,7 @@ def needs(reviewers: list[str]) -> list[Need]:
         "environment": _guarded,
         "owners": _named,
         "rules of main": lambda: _reviews(policy.approvals),
-        "rules of production": lambda: _rules(PRODUCTION).keys() >= _KEPT,
-        "rules of looks": lambda: _rules(LOOKS).keys() >= _KEPT,
-        "rules of heartbeats": lambda: _rules(HEARTBEATS).keys() >= _KEPT,
+        **{f"rules of {name}": partial(_kept, name) for name in (PRODUCTION, LOOKS, HEARTBEATS, *earlier)},
     }
     return written(
         "repository.yaml.j2",
@@ -58,6 +57,7 @@ def needs(reviewers: list[str]) -> list[Need]:
         production=PRODUCTION,
         looks=LOOKS,
         heartbeats=HEARTBEATS,
+        environments=earlier,
         gate=GATE,
         methods=METHODS,
         labels=LABELS,
@@ -82,6 +82,11 @@ def _named() -> bool:
 def _may_open() -> bool:
     found = ask(f"{_REPO}/actions/permissions/workflow")
     return bool(found and found["can_approve_pull_request_reviews"])
+
+
+def _kept(name: str) -> bool:
+    """Whether nobody can rewrite the history of a branch."""
+    return _rules(name).keys() >= _KEPT
 
 
 def _guarded() -> bool:
