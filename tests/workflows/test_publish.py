@@ -100,6 +100,11 @@ HOSTILE = {
     "a model": ({"models/model.skops": "x"}, {}, "which no review makes"),
     "somebody else's number": ({"pr/NR": "1"}, {}, "which no review makes"),
     "200 MB in a small archive": ({"reports/a.json": bomb}, {}, "unpacks to more than 20,000,000 bytes"),
+    "a verdict of strange keys": (
+        {"review/verdict.json": json.dumps(dict.fromkeys(map(str, range(200_000))))},
+        {},
+        "of more than 2,000,000 bytes",
+    ),
     "10,000 files": ({f"reports/{n}.json": "{}" for n in range(10_000)}, {}, "10,001 files, at most 200"),
 }
 
