@@ -73,6 +73,19 @@ def test_a_folder_whose_index_was_told_to_look_away_is_made_anew(stored, tmp_pat
     assert version_home.holds(stored, tmp_path / "host")
 
 
+def test_a_folder_that_was_made_another_repository_s_is_made_anew(stored, tmp_path, no_environment):
+    """Its settings may name another folder, in which all is as committed, as the one to look at."""
+    home = version_home.bring(stored, tmp_path / "host").path
+    true, other = (home / "dvc.lock").read_text(), tmp_path / "other"
+    git("clone", "--quiet", "--no-local", ".", str(other))
+    git("config", "core.worktree", str(other), cwd=other)
+    (home / "dvc.lock").write_text("stages: {}\n")
+    (home / ".git").write_text(f"gitdir: {other}/.git\n")
+    assert not version_home.holds(stored, tmp_path / "host")
+    assert (version_home.bring(stored, tmp_path / "host").path / "dvc.lock").read_text() == true
+    assert version_home.holds(stored, tmp_path / "host")
+
+
 @pytest.mark.parametrize(
     "name",
     ["src/sitecustomize.py", "src/__pycache__/x.pyc", "models/reference.json", "models/lineage.json", ""],

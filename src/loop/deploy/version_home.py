@@ -89,7 +89,7 @@ def _is_at(path: Path, commit: str) -> bool:
 
     By an index of ours: the worktree's own may have been told to look away.
     """
-    if not (path / ".git").is_file():
+    if not _is_ours(path):
         return False
     with TemporaryDirectory() as folder:
         own = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
@@ -99,6 +99,15 @@ def _is_at(path: Path, commit: str) -> bool:
             return not changed and git("rev-parse", "HEAD", cwd=path) == commit
         except LoopError:
             return False
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a folder is a worktree of this repository: another's settings could name other files as its."""
+    named, common = path / ".git", git("rev-parse", "--path-format=absolute", "--git-common-dir")
+    if not named.is_file():
+        return False
+    home = (path / named.read_text(errors="replace").removeprefix("gitdir: ").rstrip("\n")).resolve()
+    return home.parent == (Path(common) / "worktrees").resolve()
 
 
 def _clean(path: Path) -> list[str]:
