@@ -12,6 +12,7 @@ from loop.publish.artifact import Artifact
 from loop.publish.case import Case
 from loop.publish.head import Head
 from loop.repo import dvc_lock
+from loop.repo.git import has
 from loop.review.holdout_looks import Look
 from loop.review.verdict import Metric, Verdict
 from loop.settings import params, yaml_file
@@ -62,7 +63,7 @@ def _champions(case: Case, found: Artifact) -> set[str | None]:
     """The models that are none of the change's: of main where it left it and as judged, and what serves."""
     serving = state.read(state.ref()).state.champion
     commits = {head.merge_base(case.run.sha), found.verdict.base.commit, serving and serving.commit}
-    return {_model(Head(one).read(LOCK)) or None for one in commits if one}
+    return {_model(Head(one).read(LOCK)) or None for one in commits if one and has(one)}
 
 
 def _model(lock: bytes | None) -> str:
