@@ -73,16 +73,31 @@ def test_a_folder_whose_index_was_told_to_look_away_is_made_anew(stored, tmp_pat
     assert version_home.holds(stored, tmp_path / "host")
 
 
-@pytest.mark.parametrize("name", ["src/sitecustomize.py", "models/reference.json", "models/lineage.json", ""])
+def test_a_folder_that_was_made_another_repository_s_is_made_anew(stored, tmp_path, no_environment):
+    """Its settings may name another folder, in which all is as committed, as the one to look at."""
+    home = version_home.bring(stored, tmp_path / "host").path
+    true, other = (home / "dvc.lock").read_text(), tmp_path / "other"
+    git("clone", "--quiet", "--no-local", ".", str(other))
+    git("config", "core.worktree", str(other), cwd=other)
+    (home / "dvc.lock").write_text("stages: {}\n")
+    (home / ".git").write_text(f"gitdir: {other}/.git\n")
+    assert not version_home.holds(stored, tmp_path / "host")
+    assert (version_home.bring(stored, tmp_path / "host").path / "dvc.lock").read_text() == true
+    assert version_home.holds(stored, tmp_path / "host")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["src/sitecustomize.py", "src/__pycache__/x.pyc", "models/reference.json", "models/lineage.json", ""],
+)
 def test_what_a_running_server_s_next_worker_would_read_is_held_to_commit_and_lock(
     stored, tmp_path, no_environment, name
 ):
     home = version_home.bring(stored, tmp_path / "host").path
-    for own in ("models/__pycache__/x.pyc", "models/compiled/x.so"):  # a server's own; the latter until now
-        (home / own).parent.mkdir(parents=True)
-        (home / own).write_text("")
+    (home / "models/compiled").mkdir()  # an older server's own
+    (home / "models/compiled/x.so").write_text("")
     if name:
-        (home / name).parent.mkdir(exist_ok=True)
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text("raise SystemExit(1)")
     assert version_home.holds(stored, tmp_path / "host") is (name == "")
     version_home.bring(stored, tmp_path / "host")
@@ -118,10 +133,12 @@ def test_what_somebody_put_into_a_version_s_environment_is_not_run(stored, tmp_p
         inner.write_text(fault) if fault else inner.unlink()
         version_home.bring(stored, tmp_path / "host")
         assert inner.read_text() == "site-packages/numpy/__init__.py"
-    (packages / "numpy/__pycache__").mkdir()
-    (packages / "numpy/__pycache__/x.pyc").write_text("")
+    bytecode = packages / "numpy/__pycache__/x.pyc"  # which Python may take without a look at its source
+    bytecode.parent.mkdir()
+    bytecode.write_text("")
     version_home.bring(stored, tmp_path / "host")
-    assert len(installed) == 4, "bytecode is Python's own"
+    assert not bytecode.exists()
+    assert len(installed) == 4, "nothing was fetched for a file that is no package's"
 
 
 def test_an_environment_that_was_made_before_this_was_written_down_is_kept(stored, tmp_path, monkeypatch):

@@ -110,3 +110,29 @@ def test_what_a_person_ignores_everywhere_is_kept_here_and_what_is_made_by_runni
     assert git.ask("check-ignore", "--no-index", *kept, *made, cwd=place).out.split() == made
     as_dvc = IgnoreFilterManager.from_repo(Repo(str(place)))
     assert [one for one in kept + made if as_dvc.is_ignored(one)] == made
+
+
+def test_neither_a_replacement_nor_a_graft_stands_for_what_a_commit_holds(place):
+    def commit(text: str, *parents: str) -> str:
+        blob = git.git("hash-object", "-w", "--stdin", cwd=place, text=text)
+        tree = git.git("mktree", cwd=place, text=f"100644 blob {blob}\tfile\n")
+        return git.git("commit-tree", tree, *(f"-p{one}" for one in parents), "-mone", cwd=place)
+
+    first = git.git("rev-parse", "HEAD", cwd=place)
+    true, other = commit("true", first), commit("other")
+    for of in ("", "^{tree}", ":file"):
+        git.git(
+            "replace", "-f", *(git.git("rev-parse", one + of, cwd=place) for one in (true, other)), cwd=place
+        )
+        (place / ".git/info/grafts").write_text(f"{true}\n")
+        assert git.git("show", f"{true}:file", cwd=place) == "true"
+        assert git.git("rev-list", true, cwd=place).split() == [true, first]
+
+
+def test_no_program_of_a_person_s_settings_says_which_files_changed(place):
+    hook = place / "hook"
+    hook.write_text(f"#!/bin/sh\ntouch {place}/ran\nprintf '\\0'\n")
+    hook.chmod(0o755)
+    git.git("config", "core.fsmonitor", str(hook), cwd=place)
+    assert "hook" in git.git("status", "--porcelain", cwd=place)
+    assert not (place / "ran").exists()

@@ -43,6 +43,8 @@ def test_the_lock_of_this_repository_takes_what_it_names():
         ("", lock(GOOD, 'path = "data/a-1-py3-none-any.whl"')),
         ("", lock(GOOD, 'directory = "docs/a"')),
         ("", lock(GOOD, 'registry = "vendor"')),
+        ("", lock(GOOD, 'of-a-later-uv = "https://pypi.org/simple"')),
+        ('[project]\nname = "own"\n', lock(GOOD, 'editable = "."')),
         (
             '[tool.uv.sources]\nb = { git = "https://github.com/a/b" }\n',
             lock("https://github.com/evil/x/releases/download/a-1-py3-none-any.whl"),
@@ -75,7 +77,7 @@ def test_what_comes_from_elsewhere_is_named(pyproject, text):
         ('[tool.uv.workspace]\nmembers = ["libs/*"]\n', lock(GOOD, 'editable = "libs/a"')),
         ("", lock("https://files.pythonhosted.org/a-1.0.post1.tar.gz")),
         ("", lock("https://files.pythonhosted.org/a-1.0-1-py3-none-any.whl")),
-        ("", '[[package]]\nname = "loop"\nsource = { editable = "." }\n'),
+        ('[project]\nname = "My.Own"\n', '[[package]]\nname = "my-own"\nsource = { editable = "." }\n'),
     ],
 )
 def test_what_pyproject_names_is_taken(pyproject, text):
@@ -96,6 +98,10 @@ EVIL = lock("https://evil.example/a-1-py3-none-any.whl")
         (EVIL.replace("wheels", "wheel"), "a key that uv does not write: wheel"),
         ("package = 3", "no list of tables"),
         (EVIL.replace('name = "a"\n', ""), "no list of tables"),
+        *(
+            (lock(GOOD).replace('{ registry = "https://pypi.org/simple" }', to), "names no source")
+            for to in ("{}", '["https://pypi.org/simple"]', '"https://pypi.org/simple"')
+        ),
     ],
 )
 def test_a_lock_that_uv_reads_and_this_does_not_is_refused(text, why):

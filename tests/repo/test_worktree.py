@@ -100,6 +100,16 @@ def test_its_work_sees_no_secret_tracker_and_no_git_of_another(monkeypatch):
     assert found["PATH"].startswith("/venv/bin:")
 
 
+def test_its_work_takes_no_bytecode_of_a_shell_and_writes_none_where_its_files_are_held(monkeypatch):
+    for name in ("PYTHONPYCACHEPREFIX", "PYTHONHOME"):
+        monkeypatch.setenv(name, "/elsewhere")
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    for held in (True, False):
+        found = Checkout(Path("/there"), Path("/venv/bin/python"), None, held=held).environment()
+        assert not {"PYTHONPYCACHEPREFIX", "PYTHONHOME"} & found.keys()
+        assert ("PYTHONDONTWRITEBYTECODE" in found) is held
+
+
 def test_its_work_inherits_no_token_of_a_workflow(repo, monkeypatch):
     for name in ("GITHUB_TOKEN", "GITHUB_OUTPUT", "ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"):
         monkeypatch.setenv(name, "secret")

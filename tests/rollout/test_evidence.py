@@ -170,6 +170,18 @@ def test_the_source_labels_the_rows_of_a_log_as_known_at_an_instant():
     )
 
 
+def test_no_label_is_looked_for_after_now_whatever_instant_a_request_claimed(monkeypatch):
+    asked = []
+    monkeypatch.setattr(source, "tables", lambda *ends: asked.append(ends) or {})
+    monkeypatch.setattr(source, "labels", lambda *_: labels(rows(1, "champion", 1)))
+    log = rows(1, "champion", 3)
+    log["decided_at"] = pd.DatetimeIndex([START, NOW, "2099-01-01T00:00Z"])
+    prediction_log.known_labels(log, NOW)
+    assert asked == [(START, NOW + pd.Timedelta(microseconds=1), NOW)]
+    assert prediction_log.known_labels(log.tail(1), NOW).empty
+    assert len(asked) == 1
+
+
 def test_an_entity_that_is_no_json_is_refused():
     with pytest.raises(LoopError, match="no JSON"):
         prediction_log.with_labels(rows(1, "champion", 1, entity="{"), labels(rows(1, "champion", 1)))

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from loop.base.errors import LoopError
 from loop.data.features import DECIDED_AT
 from loop.serve import online
+from loop.serve.counters import Counters
 from loop.serve.online import FRESH, MISSING, STALE, Features
 from loop.serve.store import TIMEOUT, RedisStore, SqliteStore, open_store
 from support.bounded import bounded
@@ -186,6 +187,19 @@ def test_a_bad_row_is_missing_by_itself_and_said_once(tmp_path, bad, rows_asked,
         assert not found.failed
         assert not features.failing
     assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("bad", [b"\xff\xfe", 7, 7.5, None, "2013-06-03", b"never"])
+def test_a_store_that_does_not_say_of_when_it_is_still_gives_its_rows(tmp_path, bad):
+    store = SqliteStore(tmp_path, "one")
+    store.replace(rows((PLACE, ("x",), NOON, [2.0, 3.0])), "then")
+    with sqlite3.connect(store.path) as writer:
+        writer.execute("UPDATE online SET value = ? WHERE key = ''", (bad,))
+    features, about = Features(store, (PLACE,)), dict.fromkeys(("version", "commit", "engine"), "x")
+    noted = Counters(about, "champion")
+    noted.filled(features.as_of())
+    assert b"loop_features_as_of_timestamp_seconds 0" in noted.text()
+    assert features.of(asked(("x", 7))).states.tolist() == [[FRESH]]
 
 
 @pytest.mark.parametrize("rows_asked", [1, online.FEW + 5])

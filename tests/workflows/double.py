@@ -660,6 +660,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def get_commit(self, _query, _body, sha):
         self._permitted("contents", "read")
+        if git(self.double.repo(), "cat-file", "--batch-check", text=sha).endswith("missing"):
+            raise Refusal(422, f"No commit found for SHA: {sha}")
         return 200, self._commit(sha)
 
     def _commit(self, sha: str) -> dict[str, Any]:

@@ -100,6 +100,11 @@ HOSTILE = {
     "a model": ({"models/model.skops": "x"}, {}, "which no review makes"),
     "somebody else's number": ({"pr/NR": "1"}, {}, "which no review makes"),
     "200 MB in a small archive": ({"reports/a.json": bomb}, {}, "unpacks to more than 20,000,000 bytes"),
+    "a verdict of strange keys": (
+        {"review/verdict.json": json.dumps(dict.fromkeys(map(str, range(200_000))))},
+        {},
+        "of more than 2,000,000 bytes",
+    ),
     "10,000 files": ({f"reports/{n}.json": "{}" for n in range(10_000)}, {}, "10,001 files, at most 200"),
 }
 
@@ -806,3 +811,25 @@ def test_a_look_of_another_model_than_the_lock_names_is_no_success(at_main, revi
     publish.main(reviewed.run)
     assert reviewed.gates[0][0] == "error"
     assert "another model" in reviewed.gates[0][1]
+
+
+@pytest.mark.parametrize("which", ["a new model", "the lock of main", "nothing to see"])
+def test_a_look_that_the_artifact_leaves_out_is_counted_and_passes_nothing(at_main, reviewed, which):
+    """Main knows by itself that another model was judged, or that figures differ where the lock is main's."""
+    hidden, files = {**looked(reviewed), "look": None}, {}
+    if which == "a new model":
+        model = looked(reviewed)["look"]["model"]
+        files = {"dvc.lock": reviewed.change.repo.text("dvc.lock").replace(model, "0" * 32)}
+        hidden = {}  # not even figures: it passes, and its lock names another model than main's
+    if which == "nothing to see":
+        hidden["metrics"], hidden["verdict"] = (
+            [PRIMARY | {"gain": 0.0, "verdict": "equivalent"}],
+            "equivalent",
+        )
+    reviewed.bring(files, **hidden)
+    publish.main(reviewed.run)
+    ((state, why),) = reviewed.gates
+    assert (state, "leaves out its look" in why) == (
+        ("success", False) if "see" in which else ("error", True)
+    )
+    assert bool(git(at_main, "for-each-ref", "refs/remotes/origin/looks")) is ("see" not in which)

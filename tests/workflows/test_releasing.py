@@ -388,6 +388,25 @@ def test_an_older_push_to_a_branch_of_that_name_is_of_another_change(house):
     assert house.plan()["go"] == "true"
 
 
+@pytest.mark.parametrize("rewritten", [True, False], ids=["this branch", "an older one"])
+def test_who_pushed_what_was_rewritten_since_made_the_change_too(house, rewritten):
+    """Of two commits that she pushed one is left, under another's name, and the newest push is another's."""
+    number = house.propose(model("1"))
+    house.github.pushed(number, "ann")
+    newest = house.github.activity[-1]
+    hers = newest | {"after": "a" * 40, "before": "0" * 40, "actor": {"login": "mallory"}}
+    gone = [newest | {"after": "0" * 40, "before": "a" * 40, "actor": {"login": "ann"}}] * (not rewritten)
+    newest["before"] = "a" * 40 if rewritten else "0" * 40
+    house.github.activity[:] = [hers, *gone, newest]
+    house.judged(number)
+    house.github.review(number, "mallory")
+    house.merge(number)
+    if rewritten:
+        refused(house, "only by who made it")
+    else:
+        assert house.plan()["go"] == "true"
+
+
 def merged_in(house, *, signed: bool, other: str = "", by_hand: str = "") -> None:
     """A pull request with a merge under GitHub's name, pushed and approved by mallory.
 

@@ -63,10 +63,13 @@ def empty(types: Mapping[str, str] = TYPES) -> pd.DataFrame:
 
 
 def known_labels(log: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
-    """The labels of the time in which the log's rows were decided, as known at `now` (UTC)."""
-    if log.empty:
+    """The labels of the time in which the log's rows were decided, as known at `now` (UTC).
+
+    A request may claim any time of `serve.decided_at`; what is decided after `now` has no label yet.
+    """
+    decided = log.loc[log[DECIDED_AT] <= now, DECIDED_AT]
+    if decided.empty:
         return pd.DataFrame(columns=[*source.KEY, "label", "label_known_at"])
-    decided = log[DECIDED_AT]
     tables = source.tables(decided.min(), decided.max() + pd.Timedelta(microseconds=1), now)
     valid = {name: raw.repair(name, frame)[0] for name, frame in tables.items()}
     found: pd.DataFrame = source.labels(valid, now)

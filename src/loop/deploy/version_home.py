@@ -9,6 +9,8 @@ import os
 import shutil
 import stat
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,7 +27,7 @@ from loop.repo.worktree import Checkout, install
 from loop.settings.paths import ENVIRONMENT_LOCK, MODEL, PIPELINE_LOCK, REFERENCE
 
 KEPT = 5  # versions whose worktrees stay
-_OF_A_SERVER = ("/__pycache__/", "models/compiled/")  # what it leaves itself; the latter until November 2026
+_OF_A_SERVER = "models/compiled/"  # what one leaves itself that was released before December 2026
 
 Known = Champion | Challenger | Version  # what says where a version comes from
 
@@ -42,7 +44,7 @@ def bring(version: Known, folder: Path, *, model: bool = True) -> Checkout:
         _add(path, version)
     _clean(path)
     os.utime(path)
-    home = Checkout(path, _python(path, folder.absolute()), None)
+    home = Checkout(path, _python(path, folder.absolute()), None, held=True)
     if model:
         _model(home, version)
     return home
@@ -87,7 +89,7 @@ def _is_at(path: Path, commit: str) -> bool:
 
     By an index of ours: the worktree's own may have been told to look away.
     """
-    if not (path / ".git").is_file():
+    if not _is_ours(path):
         return False
     with TemporaryDirectory() as folder:
         own = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
@@ -97,6 +99,15 @@ def _is_at(path: Path, commit: str) -> bool:
             return not changed and git("rev-parse", "HEAD", cwd=path) == commit
         except LoopError:
             return False
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a folder is a worktree of this repository: another's settings could name other files as its."""
+    named, common = path / ".git", git("rev-parse", "--path-format=absolute", "--git-common-dir")
+    if not named.is_file():
+        return False
+    home = (path / named.read_text(errors="replace").removeprefix("gitdir: ").rstrip("\n")).resolve()
+    return home.parent == (Path(common) / "worktrees").resolve()
 
 
 def _clean(path: Path) -> list[str]:
@@ -138,8 +149,7 @@ def _python(path: Path, folder: Path) -> Path:
     """
     environment, mark = _environment(path, folder)
     if not _as_installed(environment, mark):
-        for stray in _strays(environment, mark):
-            shutil.rmtree(stray) if stray.is_dir() and not stray.is_symlink() else stray.unlink()
+        _remove_strays(environment, mark)
     if not _as_installed(environment, mark):
         shutil.rmtree(environment, ignore_errors=True)
         install(Checkout(path, Path(sys.executable), None), environment, Path.cwd(), own=True)
@@ -148,19 +158,29 @@ def _python(path: Path, folder: Path) -> Path:
 
 
 def _as_installed(environment: Path, mark: Path) -> bool:
-    """Whether an environment holds what was installed, and nothing else."""
+    """Whether an environment holds what was installed, bytecode too, and nothing else.
+
+    Of what is as it was last seen, nothing is read again. Else the bytes decide: a backup that came back, or
+    a disk that moved, has the same files in other places.
+    """
     if not (mark.is_file() and (environment / "bin/python").exists()):
         return False
-    made, now = _made(mark), _state(environment)
-    if "all" not in made:  # before December 2026 less was written down
-        write_json(mark, made := now)
-    return made == now
+    made, now = _made(mark), _seen(environment)
+    if "bytes" not in made:  # before December 2026 less was written down
+        write_json(mark, made := _state(environment))
+    if made["seen"] != now and made["bytes"] == _bytes(environment):
+        write_json(mark, made := made | {"seen": now})
+    return bool(made["seen"] == now)
 
 
-def _strays(environment: Path, mark: Path) -> list[Path]:
-    """What was put beside the packages: they go on without it."""
-    known = _made(mark).get("first") if mark.is_file() else None
-    return [Path(path) for path in _state(environment)["first"] if known and path not in known]
+def _remove_strays(environment: Path, mark: Path) -> None:
+    """Remove what was put beside what was installed, with folders that hold nothing else."""
+    known = set(_made(mark).get("files", ()) if mark.is_file() else ())
+    for path, _ in list(_files(environment)) if known else ():
+        if os.path.relpath(path, environment) not in known:
+            os.unlink(path)
+            with suppress(OSError):
+                os.removedirs(os.path.dirname(path))
 
 
 def _made(mark: Path) -> dict[str, Any]:
@@ -169,21 +189,41 @@ def _made(mark: Path) -> dict[str, Any]:
 
 
 def _state(environment: Path) -> dict[str, Any]:
-    """An environment as it is: what Python looks at to find a package, and a hash of what all files are.
+    """An environment as it is: names of its files, what the system says of them, a hash of their bytes."""
+    names = [os.path.relpath(path, environment) for path, _ in _files(environment)]
+    return {"files": names, "seen": _seen(environment), "bytes": _bytes(environment)}
 
-    Of a file its size and time count: to hash what is in them takes seconds. Bytecode is Python's own.
+
+def _seen(environment: Path) -> str:
+    """A hash of what the system says of each file: whoever writes into one changes its ctime.
+
+    Nobody can set that back but who sets the system's clock.
     """
-    first = [environment / "pyvenv.cfg", *environment.glob("lib/python*/site-packages/*")]
     found = hashlib.sha256()
+    for path, status in _files(environment):
+        times = (status.st_mtime_ns, status.st_ctime_ns)
+        found.update(os.fsencode(f"{path}\0{status.st_mode} {status.st_ino} {status.st_size} {times}\0"))
+    return found.hexdigest()
+
+
+def _bytes(environment: Path) -> str:
+    """A hash of the bytes of each file and the aim of each link: a gigabyte takes seconds."""
+    found = hashlib.sha256()
+    for path, status in _files(environment):
+        what = os.readlink(path) if stat.S_ISLNK(status.st_mode) else ""
+        if stat.S_ISREG(status.st_mode):  # a pipe would never end
+            what = digest(Path(path), "sha256")
+        found.update(os.fsencode(f"{os.path.relpath(path, environment)}\0{status.st_mode} {what}\0"))
+    return found.hexdigest()
+
+
+def _files(environment: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Path and status of whatever is no folder, in order; a link is itself."""
     for folder, folders, names in os.walk(environment):
-        folders[:] = sorted(name for name in folders if name != "__pycache__")
-        for name in sorted(names):
-            path = os.path.join(folder, name)
-            status = os.lstat(path)
-            link = os.readlink(path) if stat.S_ISLNK(status.st_mode) else ""
-            what = (path, status.st_mode, status.st_size, status.st_mtime_ns, link)
-            found.update(repr(what).encode(errors="surrogateescape"))
-    return {"first": sorted(str(one) for one in first if one.name != "__pycache__"), "all": found.hexdigest()}
+        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+        folders.sort()
+        for path in (os.path.join(folder, name) for name in sorted(names + links)):
+            yield path, os.lstat(path)
 
 
 def _model(home: Checkout, version: Known) -> None:

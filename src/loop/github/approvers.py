@@ -10,10 +10,11 @@ from typing import Any
 from loop.base.errors import LoopError
 from loop.github.client import BOT, GitHub, RefusalError
 from loop.repo import remote
-from loop.repo.git import git
+from loop.repo.git import git, is_ancestor
 
 WRITERS = ("admin", "write")  # "maintain" is told as write
 FORGE = "web-flow"  # GitHub itself, as for its button "Update branch"
+NOTHING = "0" * 40  # before a branch, and after it
 MOST = 250  # commits of a pull request that GitHub lists
 
 
@@ -62,9 +63,12 @@ def makers(github: GitHub, pull: dict[str, Any]) -> tuple[set[str], list[str]]:
     """
     commits = {one["sha"]: one for one in github.pages(f"pulls/{pull['number']}/commits")}
     own = {sha: one for sha, one in commits.items() if not _only_brings_main(one, commits, pull)}
-    pushes = [(one["after"], (one.get("actor") or {}).get("login")) for one in _pushes(github, pull)]
+    lived = _since_it_began(_pushes(github, pull), commits)
+    pushes = [(one["after"], (one.get("actor") or {}).get("login")) for one in lived]
+    rewritten = [(after, login) for after, login in pushes if login and after not in commits]
+    gone = {login for after, login in rewritten if not _brought_main(github, after)}
     pushes = [(after, login) for after, login in pushes if after in own]
-    pushed = {login for _, login in pushes if login}
+    pushed = {login for _, login in pushes if login} | gone
     named = {who["login"] for one in own.values() for who in (one.get("author"), one.get("committer")) if who}
     unknown = [sha for sha, one in own.items() if not one.get("author")]
     lacks = [f"it has {MOST} commits or more, and GitHub names no others"] if len(commits) >= MOST else []
@@ -110,6 +114,32 @@ def _only_brings_main(commit: dict[str, Any], commits: dict[str, Any], pull: dic
     except LoopError:  # it cannot be had, or there is a conflict
         return False
     return clean == str(commit["commit"]["tree"]["sha"])
+
+
+def _since_it_began(pushes: list[dict[str, Any]], commits: Collection[str]) -> list[dict[str, Any]]:
+    """Of the pushes to a branch, the newest first, those that led to these commits, rewritten since or not.
+
+    What somebody pushed may live on in a commit below the one that was taken away. An older branch of that
+    name is another change.
+    """
+    found, before = [], set()
+    for one in pushes:
+        if one["after"] in commits or one["after"] in before:
+            found.append(one)
+            before |= {one["before"]} - {NOTHING} if "before" in one else set()
+    return found
+
+
+def _brought_main(github: GitHub, sha: str) -> bool:
+    """Whether a commit that is in no branch any more was GitHub's merge of main; no where it forgot it."""
+    try:
+        commit = github.get(f"commits/{sha}")
+    except RefusalError as error:
+        if error.status in (404, 422):
+            return False
+        raise
+    parents = [one["sha"] for one in commit["parents"]]
+    return len(parents) == 2 and _by_the_forge(commit) and is_ancestor(parents[1], "HEAD")
 
 
 def _by_the_forge(commit: dict[str, Any]) -> bool:

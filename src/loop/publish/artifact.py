@@ -19,6 +19,7 @@ from loop.settings.plain_words import read_json
 
 NAME = "review"
 LARGEST = 20_000_000  # bytes, of the archive and of what it unpacks to
+VERDICT_LARGEST = 2_000_000  # bytes; each key that is none takes its time to be named
 MEMBERS = 200
 VERDICT = "review/verdict.json"
 _RUN = f"review/{run_file.NAME}"
@@ -83,6 +84,8 @@ def _expected(info: zipfile.ZipInfo, found: dict[str, bytes]) -> None:
         raise _refused(f"holds {info.filename}, which is no regular file")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others unpack without bound
         raise _refused(f"holds {info.filename}, compressed in an unusual way")
+    if info.filename == VERDICT and info.file_size > VERDICT_LARGEST:
+        raise _refused(f"has a {VERDICT} of more than {VERDICT_LARGEST:,} bytes")
     if info.filename in found:
         raise _refused(f"holds {info.filename} twice")
     if info.filename not in _PAGES and not result(info.filename) and not _of_run(info.filename):

@@ -1,13 +1,19 @@
 """The look at the holdout that a review took, by what the branch itself says of its model and windows."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from loop.base import exit_codes
 from loop.base.deadline import within
 from loop.base.errors import LoopError
+from loop.production import state
 from loop.production.results_commit import LOCK
+from loop.publish import head
 from loop.publish.artifact import Artifact
 from loop.publish.case import Case
+from loop.publish.head import Head
 from loop.repo import dvc_lock
+from loop.repo.git import has
 from loop.review.holdout_looks import Look
 from loop.review.verdict import Metric, Verdict
 from loop.settings import params, yaml_file
@@ -19,15 +25,24 @@ from loop.stats.paired import Gain
 SECONDS = 60
 
 
-def at(case: Case, found: Artifact) -> Look:
+def at(case: Case, found: Artifact) -> Look | None:
     """The model that the artifact's lock names, on the holdout of the head's own params.yaml.
 
+    A verdict that compares models took a look, whether it says so or not: where it names none, what it
+    compared is another model than the champion's, else this very commit. None where nothing new was seen.
     Raises LoopError where the verdict speaks of another model, and for files that cannot be read.
     """
     try:
         with within(SECONDS, _wrong("reading them takes too long")):
-            lock = _yaml(found.files.get(LOCK) or case.head.read(LOCK))
-            model = dvc_lock.outs(lock).get(str(MODEL), "")
+            model = _model(found.files.get(LOCK) or case.head.read(LOCK))
+            if found.verdict.look is None:
+                champions = _champions(case, found)
+                if None in champions or not _compares(found.verdict):
+                    return None
+                if model in champions:
+                    if not any(one.gain for one in found.verdict.metrics):
+                        return None
+                    model = case.run.sha
             values = _yaml(case.head.read(str(PARAMS)))
             windows = params.of_commit("windows", values, Windows, Path(f"{PARAMS} of the pull request"))
     except LoopError:
@@ -35,9 +50,27 @@ def at(case: Case, found: Artifact) -> Look:
     except Exception as error:  # foreign text of whatever shape: it is only refused
         raise _wrong(f"they cannot be read: {type(error).__name__}") from None
     said = found.verdict.look
-    if said is None or said.model != model:
+    if said and said.model != model:
         raise _wrong("the verdict is of another model")
-    return Look(model, windows.holdout, case.pull.number, said.champion, tuple(said.shift))
+    look = Look(model, windows.holdout, case.pull.number)
+    return replace(look, champion=said.champion, shift=tuple(said.shift)) if said else look
+
+
+def _compares(verdict: Verdict) -> bool:
+    """Whether a verdict passes, or shows anything that only labels of the holdout tell."""
+    shown = (verdict.metrics, verdict.slices, verdict.slices_compared, verdict.calibration, verdict.errors)
+    return exit_codes.REVIEW[verdict.verdict] == 0 or any(shown)
+
+
+def _champions(case: Case, found: Artifact) -> set[str | None]:
+    """The models that are none of the change's: of main where it left it and as judged, and what serves."""
+    serving = state.read(state.ref()).state.champion
+    commits = {head.merge_base(case.run.sha), found.verdict.base.commit, serving and serving.commit}
+    return {_model(Head(one).read(LOCK)) or None for one in commits if one and has(one)}
+
+
+def _model(lock: bytes | None) -> str:
+    return dvc_lock.outs(_yaml(lock)).get(str(MODEL), "")
 
 
 def outcome(verdict: Verdict, number: int) -> str:

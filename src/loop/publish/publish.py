@@ -212,19 +212,23 @@ def _gate(case: Case, found: Artifact) -> Gate:
 
 def _counted(case: Case, found: Artifact, gate: Gate) -> Gate:
     """The gate, once the look at the holdout is on record: main's own count is the one that decides."""
-    look = found.verdict.look
-    if look is None:
-        return gate
+    said = found.verdict.look
     try:
-        number = holdout_looks.publish(looked.at(case, found))
+        if (look := looked.at(case, found)) is None:
+            return gate
+        number = holdout_looks.publish(look)
     except LoopError as error:
         case.errors.append(error)
         return Gate("error", f"{error.found}. Run publish again")
+    if said is None:
+        hidden = f"The verdict leaves out its look at the holdout: it was look {number}"
+        case.notes.append(f"{hidden} at these rows, and is on record.")
+        return Gate("error", f"{hidden}. Run the review again") if gate.state == "success" else gate
     outcome = looked.outcome(found.verdict, number)
     if gate.state != "success" or outcome in PASSING:
         return gate
     case.notes.append(
-        f"This is look {number} at these rows by now, and was {look.number} when judged: others came between."
+        f"This is look {number} at these rows by now, and was {said.number} when judged: others came between."
     )
     return Gate("error", f"{outcome} as look {number} at these rows: a person decides, or newer rows do")
 

@@ -19,7 +19,10 @@ _NEUTRAL = {  # what a person's own settings must not change in what git prints,
     "column.ui": "never",
     "commit.cleanup": "whitespace",
     "commit.gpgSign": "false",
+    "core.attributesFile": "/dev/null",
     "core.autocrlf": "false",
+    "core.eol": "lf",
+    "core.fsmonitor": "false",
     "core.hooksPath": "/dev/null",
     "core.quotePath": "true",
     "core.splitIndex": "false",
@@ -39,6 +42,10 @@ _NEUTRAL = {  # what a person's own settings must not change in what git prints,
     "status.renames": "true",
     "status.showUntrackedFiles": "normal",
 }
+_OBJECTS = {  # refs/replace and .git/info/grafts give a commit other contents and parents
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": "/dev/null",
+}
 SETTINGS = tuple(part for name, value in _NEUTRAL.items() for part in ("-c", f"{name}={value}"))
 
 
@@ -52,7 +59,7 @@ def git(*arguments: str, cwd: Path | None = None, text: str | None = None, env: 
 
 def ask(*arguments: str, cwd: Path | None = None, text: str | None = None, env: Env = None) -> Done:
     """A call of git whose exit code is an answer."""
-    told = environment.child(**{"LC_ALL": "C", **(env or {})})
+    told = environment.child(**{"LC_ALL": "C", **_OBJECTS, **(env or {})})
     return program.ask(["git", *SETTINGS, *arguments], seconds=SECONDS, cwd=cwd, env=told, text=text)
 
 

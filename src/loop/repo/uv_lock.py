@@ -15,6 +15,7 @@ from urllib.parse import unquote
 _HOST = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?(?=/)")  # what every reader of addresses reads alike
 _PYPI = {"https://pypi.org/simple", "https://files.pythonhosted.org"}
 _KINDS = ("registry", "git", "url", "path", "directory", "editable", "virtual")  # of a source, in uv.lock
+_WITH_SOURCE = ("subdirectory",)  # beside one of them
 _OWN = "."  # the project itself
 _KEYS = {  # of a lock and of a package in it, where uv writes addresses: it reads others, too
     *("version", "revision", "requires-python", "resolution-markers", "supported-markers"),
@@ -55,7 +56,7 @@ def versions(entries: list[dict[str, Any]]) -> str:
 def origins(entries: list[dict[str, Any]]) -> set[str]:
     """Where a package comes from: its index, repository or folder, and the hosts of its files."""
     sources = [(kind, str(at)) for entry in entries for kind, at in (entry.get("source") or {}).items()]
-    found = {at for kind, at in sources if kind in _KINDS and at != _OWN}
+    found = {at if kind in _KINDS else f"{kind} = {at}" for kind, at in sources if kind not in _WITH_SOURCE}
     for entry in entries:
         whole = {"path", "url"} & set(entry.get("source") or {})  # then its one file is named by the source
         for file in [entry.get("sdist") or {}, *(entry.get("wheels") or [])]:
@@ -73,7 +74,8 @@ def strange(pyproject: str, lock: str) -> list[str]:
     """
     if why := unread(lock):
         return [f"what cannot be held to anything from {why}"]
-    tool = tomllib.loads(pyproject).get("tool", {})
+    project = tomllib.loads(pyproject)
+    tool, name_of_own = project.get("tool", {}), _plain(str(project.get("project", {}).get("name")))
     uv = tool.get("uv", {})
     indexes = _addresses([{key: value for key, value in uv.items() if key != "sources"}, tool.get("loop")])
     folders = {str(one.get("path")) for one in _entries(uv.get("sources")) if isinstance(one, dict)}
@@ -86,6 +88,7 @@ def strange(pyproject: str, lock: str) -> list[str]:
         for name, entries in packages(lock).items()
         for place in sorted(origins(entries))
         if re.split("[?#]", place)[0].rstrip("/") not in allowed
+        and not (place == _OWN and _plain(name) == name_of_own)
         and not any(fnmatch(place, member) for member in members)
     ]
 
@@ -99,6 +102,8 @@ def unread(lock: str) -> str:
     entries = found.get("package", [])
     if not isinstance(entries, list) or sum(map(len, packages(lock).values())) != len(entries):
         return "packages that are no list of tables with names"
+    if not all(isinstance(source := one.get("source"), dict) and source for one in entries):
+        return "a package that names no source"
     held = [(found, _KEYS), *((one, _OF_PACKAGE) for one in entries)]
     keys = [key for table, known in held for key in table if key not in known and "/" in str(table[key])]
     return f"a key that uv does not write: {keys[0]}" if keys else ""

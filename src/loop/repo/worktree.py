@@ -30,17 +30,22 @@ git worktree remove --force "$1" 2> /dev/null
 rm -rf "$2" || { sleep 1; rm -rf "$2"; }
 git worktree prune
 """
-_STRANGE = ("MLFLOW_", "LOOP_", "GITHUB_", "ACTIONS_", "VIRTUAL_ENV", "UV_PROJECT", "UV_PYTHON", "PYTHONPATH")
+_STRANGE = ("MLFLOW_", "LOOP_", "GITHUB_", "ACTIONS_", "VIRTUAL_ENV", "UV_PROJECT", "UV_PYTHON")
+_PYTHON = ("PYTHONPATH", "PYTHONHOME", "PYTHONPYCACHEPREFIX")  # of a shell: code and bytecode
 TIMEOUT = 3600  # seconds; a champion is rebuilt within it, or nothing can be judged
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """Files of one commit, a Python that has its packages, and the process group of its work."""
+    """Files of one commit, a Python that has its packages, and the process group of its work.
+
+    `held`: what its processes write beside its code and packages would be a change of them.
+    """
 
     path: Path
     python: Path
     group: int | None
+    held: bool = False
 
     def run(self, *command: str) -> None:
         """Run a command of the checkout's own code there.
@@ -68,7 +73,9 @@ class Checkout:
         """Variables under which the checkout's own code runs; no tracker, no token of a workflow."""
         path = os.pathsep.join([str(self.python.parent), os.environ.get("PATH", "")])
         own = {"PATH": path, "PYTHONPATH": str(self.path / "src"), "MLFLOW_DISABLE_TELEMETRY": "true"}
-        return environment.child(_STRANGE, **own, **({"TMPDIR": str(self.path.parent)} if self.group else {}))
+        own |= {"TMPDIR": str(self.path.parent)} if self.group else {}
+        own |= {"PYTHONDONTWRITEBYTECODE": "1"} if self.held else {}
+        return environment.child(_STRANGE + _PYTHON, **own)
 
     @contextmanager
     def scorer(self) -> Iterator["Scorer"]:
@@ -172,7 +179,7 @@ def install(home: Checkout, environment: Path, here: Path, *, own: bool = False)
     """The Python of an environment with the packages of a checkout's lock. Raises LoopError.
 
     Nothing is installed from where its pyproject.toml names nothing. With `own` no file of it has a second
-    name in uv's cache or in a person's .venv, by which it could be changed.
+    name in uv's cache or in a person's .venv, by which it could be changed, and its bytecode is made at once.
     """
     texts = [path.read_text("utf-8") for name in uv_lock.FILES if (path := home.path / name).is_file()]
     if len(texts) == len(uv_lock.FILES) and (found := uv_lock.strange(*texts)):
@@ -183,7 +190,7 @@ def install(home: Checkout, environment: Path, here: Path, *, own: bool = False)
         )
     sync = ("sync", "--locked", "--quiet", "--no-dev", "--no-install-project", "--python", sys.executable)
     try:
-        mode = ("--link-mode", "copy") if own else ()
+        mode = ("--link-mode", "copy", "--compile-bytecode") if own else ()
         home.run("env", f"UV_PROJECT_ENVIRONMENT={environment}", uv(here), *sync, *mode)
     except LoopError as error:
         raise LoopError(

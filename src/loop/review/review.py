@@ -147,7 +147,7 @@ def _judge(base: Base, found: Changes, first: list[Check]) -> Review:
         theirs = compare.scored(champion.examples, champion.predictions, "champion")
         rows = compare.align(mine, theirs, settings)
         comparison = _comparison(case, champion, rows, home)
-    look = _look(case, champion, rows)
+    look = _look(case, champion, rows, comparison)
     case.notes.extend(conclusion.older(champion.windows, candidate.windows))
     if look:
         name = policy.primary.metric
@@ -156,10 +156,10 @@ def _judge(base: Base, found: Changes, first: list[Check]) -> Review:
     return _decide(case, rows, champion, comparison, look)
 
 
-def _look(case: _Case, champion: Champion, rows: Rows) -> Look | None:
-    """Which look at the holdout this is, remembered; none where the model is the champion's own."""
+def _look(case: _Case, champion: Champion, rows: Rows, comparison: Comparison) -> Look | None:
+    """Which look at the holdout this is, remembered; none for the champion's own model and scores."""
     candidate = case.candidate
-    if candidate.md5 == champion.md5:
+    if candidate.md5 == champion.md5 and not any(abs(one.gain) > 0 for one in comparison.gains.values()):
         return None
     shift = (rows.scores[1] - rows.scores[0]).mean(axis=0).reshape(-1).round(6).tolist()
     window = candidate.windows.holdout

@@ -93,8 +93,11 @@ class Counters:
         self._decisions.labels(decision=decision).inc(rows)
 
     def filled(self, as_of: str | None) -> None:
-        """Take note of the instant (ISO 8601) as of which the feature store was filled."""
-        self._as_of.set(datetime.fromisoformat(as_of).timestamp() if as_of else 0)
+        """Take note of the instant (ISO 8601) as of which the feature store was filled, else 0."""
+        try:
+            self._as_of.set(datetime.fromisoformat(as_of or "").timestamp())
+        except (ValueError, OverflowError):
+            self._as_of.set(0)
 
     def not_fresh(self, view: str, state: str, rows: int) -> None:
         """Count rows of which a view knew nothing, or only what is too old."""

@@ -200,5 +200,6 @@ class RedisStore:
         return _text(self.get([""]))
 
 
-def _text(values: Sequence[bytes | None]) -> str | None:
-    return values[0].decode() if values[0] is not None else None
+def _text(values: Sequence[Any]) -> str | None:
+    """The text of a row; none where it is of another type: of one bad row all others must not be missing."""
+    return values[0].decode(errors="replace") if isinstance(values[0], bytes) else None
