@@ -159,7 +159,7 @@ def _with_numbers(court: Court, text: str, numbers: list[Number]) -> Court:
 
 def _edited(text: str, numbers: list[Number]) -> str:
     values = proposal.changes(numbers, yaml_file.parse(text))
-    by_hand = "; ".join(f"{'.'.join(keys)}: {value}" for keys, value in values.items())
+    by_hand = "; ".join(f"{'.'.join(map(str, keys))}: {value}" for keys, value in values.items())
     return params_text.edit(text, values, f"write them by hand: {by_hand}")
 
 

@@ -11,13 +11,21 @@ import pandas as pd
 from loop.base import files, program
 from loop.base.errors import LoopError, UsageError
 from loop.base.secret import hidden
-from loop.init import cautious, data_file, given_model, problem_files, query_data, template_parts
+from loop.init import (
+    cautious,
+    data_file,
+    given_model,
+    problem_files,
+    query_data,
+    rollout_numbers,
+    template_parts,
+)
 from loop.init.guess import guess
 from loop.init.guessed import Guess, Options
 from loop.kit.models import Task
 from loop.repo import machinery, remote
 from loop.repo.git import git
-from loop.settings.paths import BEGUN, PARAMS, PIPELINE
+from loop.settings.paths import BEGUN, PARAMS, PIPELINE, POLICY
 
 LARGE = 50e6  # bytes from which on a file does not belong in git
 README = "README.md"
@@ -79,6 +87,7 @@ def main(
     if place:
         _copy(Path(data).resolve(), place)
     texts[README] = problem_files.readme(found, called, n)
+    texts[str(POLICY)] = rollout_numbers.edited(POLICY.read_text(encoding="utf-8"), found.task, n)
     _write(place, texts, found, called, home)
     print(f"\nwritten, and committed: {git('log', '-1', '--format=%h %s')}\nnext: make run")
 

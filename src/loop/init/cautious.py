@@ -123,7 +123,7 @@ def numbers(found: Guess) -> Numbers:
         linear=len(train) < SMALL,
         guess_loss=loss,
         naive_loss=naive,
-        margin=_round(0.02 * loss),
+        margin=rounded(0.02 * loss),
         spread=spread,
         mean=row_weights.mean(train.to_numpy(), weights(found, train.index)),
         final_after_days=round(_days(known - decided, label) + 1, 2),
@@ -300,7 +300,7 @@ def _days(wait: pd.Series, label: pd.Series) -> float:
     return float(wait[label.notna()].max() / DAY)
 
 
-def _round(value: float) -> float:
+def rounded(value: float) -> float:
     """To two digits that count."""
     return float(f"{value:.2g}")
 

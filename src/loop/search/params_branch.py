@@ -10,6 +10,7 @@ from loop.repo.commit import Commit
 from loop.repo.git import commit_of, git
 from loop.search.space import Values
 from loop.settings import params_text, yaml_file
+from loop.settings.params_text import Keys
 from loop.settings.paths import PARAMS
 from loop.settings.search_settings import Value
 
@@ -34,13 +35,13 @@ def make(name: str, values: Values, why: str) -> str:
     if commit_of(f"refs/heads/{branch}"):
         return branch
     there = yaml_file.parse(text).get("train", {}).get("model", {})
-    moved: dict[tuple[str, ...], Value] = {
+    moved: dict[Keys, Value] = {
         ("train", "model", key): value for key, value in values.items() if there.get(key) != value
     }
     by_hand = ", ".join(f"{key}: {value}" for key, value in values.items())
     changed = params_text.edit(text, moved, f"write them by hand under train.model: {by_hand}")
     told = "\n".join(textwrap.wrap(why, 72, break_on_hyphens=False))
-    commit = _committed(head, changed, f"Search: {', '.join(key for *_, key in moved)}\n\n{told}\n")
+    commit = _committed(head, changed, f"Search: {', '.join(str(key) for *_, key in moved)}\n\n{told}\n")
     git("branch", branch, commit)
     return branch
 

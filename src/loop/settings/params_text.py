@@ -1,7 +1,8 @@
-"""params.yaml changed as a text: values by their keys, while comments and layout stay."""
+"""params.yaml, and files like it, changed as a text: values by their keys, while comments and layout stay."""
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,13 @@ import yaml
 
 from loop.base.errors import LoopError
 from loop.settings import yaml_file
+from loop.settings.paths import PARAMS
 
-Keys = tuple[str, ...]
+Keys = tuple[str | int, ...]  # names, and places in lists
 Value = int | float | str
 
 
-def edit(text: str, values: Mapping[Keys, Value], todo: str) -> str:
+def edit(text: str, values: Mapping[Keys, Value], todo: str, file: Path = PARAMS) -> str:
     """The text with these plain values in place of those that stand there, and not another sign changed.
 
     Raises LoopError, with `todo`, where the file is written in a way that cannot be edited so.
@@ -26,10 +28,10 @@ def edit(text: str, values: Mapping[Keys, Value], todo: str) -> str:
             changed = f"{changed[:start]}{written(values[keys])}{changed[end:]}"
         if yaml_file.parse(changed) == _expected(yaml_file.parse(text), values):
             return changed
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError):
+    except (yaml.YAMLError, KeyError, IndexError, TypeError, AttributeError):
         pass
     raise LoopError(
-        "params.yaml cannot be changed without changing more of it",
+        f"{file} cannot be changed without changing more of it",
         "plain values below plain keys, without anchors or aliases",
         todo,
     )
@@ -39,12 +41,21 @@ def span(text: str, keys: Keys) -> tuple[int, int]:
     """Where the plain value of dotted keys starts and ends in the text. Raises KeyError without one."""
     node: yaml.Node | None = yaml.compose(text, yaml_file.Loader)
     for key in keys:
+        if isinstance(key, int) and isinstance(node, yaml.SequenceNode):
+            node = node.value[key]
+            continue
         if not isinstance(node, yaml.MappingNode):
             raise KeyError(key)
         node = next((value for name, value in node.value if name.value == key), None)
     if not isinstance(node, yaml.ScalarNode):
         raise KeyError(keys)
     return node.start_mark.index, node.end_mark.index
+
+
+def value(text: str, keys: Keys) -> str:
+    """A plain value as it is written. Raises KeyError or IndexError without one."""
+    start, end = span(text, keys)
+    return text[start:end]
 
 
 def comment(text: str, keys: Keys) -> str:
