@@ -148,6 +148,25 @@ def table(
     return pa.DataFrameSchema(dict(columns), checks=list(checks), unique=list(unique), strict=True)
 
 
+def of_requests(
+    request: Mapping[str, pa.Column],
+    key: Sequence[str],
+    as_of: pd.Timestamp,
+    later: Mapping[str, pa.Column],
+    null_share_max: Mapping[str, float],
+) -> pa.DataFrameSchema:
+    """The contract of a table of `loop.kit.sources.Requests`, as known at `as_of` (UTC).
+
+    `later` holds its other columns, as the label; `null_share_max` says how much of a column may be missing.
+    """
+    known = known_by(as_of)
+    times = {"decided_at": instant(known), "label_known_at": instant(known, nullable=True)}
+    columns = {**request, **times, **later}
+    for name, share in null_share_max.items():
+        columns[name] = columns[name].set_checks([*columns[name].checks, nulls(share)])
+    return table(columns, key)
+
+
 def derived(
     request: Mapping[str, pa.Column],
     key: Sequence[str],

@@ -1,8 +1,47 @@
 """Rules on rows that are absent, ready to use: quiet days, and outcomes that do not come."""
 
-import pandas as pd
+from collections.abc import Iterator, Mapping
 
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from loop.kit.sources import DECIDED_AT, KNOWN_AT
 from loop.kit.types import Rule
+
+
+class Limits(BaseModel):
+    """`validate.limits` of params.yaml for one table of requests: beyond them the feed counts as broken."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    rows_per_day_min: int = Field(ge=0)
+    short_days_max: int = Field(ge=0)
+    unlabelled_share_max: float = Field(ge=0, le=1)
+    null_share_max: dict[str, float]
+
+
+def of_requests(
+    tables: Mapping[str, pd.DataFrame],
+    limits: Limits,
+    *,
+    table: str,
+    label: str,
+    final_after: pd.Timedelta,
+    since: pd.Timestamp,
+    until: pd.Timestamp,
+    as_of: pd.Timestamp,
+) -> Iterator[Rule]:
+    """Rules over absent rows of a table of `loop.kit.sources.Requests`, decided in [since, until) UTC.
+
+    A label that has not come so long after its decision, `final_after`, is missing.
+    """
+    rows = tables[table]
+    name = f"at most {limits.short_days_max} days with fewer than {limits.rows_per_day_min} rows"
+    counts = per_day(rows[DECIDED_AT], since, until)
+    yield rows_on_days(name, table, DECIDED_AT, counts, limits.rows_per_day_min, limits.short_days_max)
+    name = f"at most {limits.unlabelled_share_max:.0%} of rows without a label"
+    due = rows[rows[DECIDED_AT] < as_of - final_after].set_index(DECIDED_AT)[KNOWN_AT].isna()
+    yield outcomes(name, table, label, due, limits.unlabelled_share_max)
 
 
 def per_day(at: pd.Series, since: pd.Timestamp, until: pd.Timestamp) -> pd.Series:

@@ -344,3 +344,11 @@ def test_an_event_is_a_row_of_the_figure_and_of_the_table():
 def test_how_late_labels_come_is_said_in_a_unit_that_fits(median, most, said):
     late = {"delay_hours_median": median, "delay_hours_99": most}
     assert said in phrases.labels(findings.outcomes().model_copy(update=late))
+
+
+def test_an_alarm_that_has_no_limit_says_so():
+    finding = findings.ALL["retrain"]()
+    signals = [one.model_copy(update={"limit": None, "alarm": True}) for one in finding.signals]
+    said = report.terminal(finding.model_copy(update={"signals": signals}))
+    assert ", no limit" in said
+    assert "limit -" not in said

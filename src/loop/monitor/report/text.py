@@ -93,7 +93,7 @@ def _alarms(finding: Finding, room: int) -> list[str]:
         ", ".join(
             [
                 f"{one.kind}: {plain(one.title, 90)} {value(one)}",
-                f"limit {figure(one.limit)}",
+                "no limit" if one.limit is None else f"limit {figure(one.limit)}",
                 *([f"since {plain(one.since, 10)}"] if one.since else []),
                 *([] if one.confirmed else [state(one)]),
             ]
