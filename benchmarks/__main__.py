@@ -26,6 +26,7 @@ NAMES = [
     "search",
     "status",
     "forget",
+    "scale",
 ]
 PACKAGES = ["dvc", "mlflow", "scikit-learn", "pandas", "numpy", "duckdb", "ibis-framework", "pandera"]
 RESULTS = Path(__file__).with_name("results.md")

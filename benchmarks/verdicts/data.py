@@ -9,7 +9,7 @@ import pandas as pd
 
 from loop.data import raw
 from loop.pipeline import train
-from loop.pipeline.examples import examples
+from loop.pipeline.examples import whole
 from loop.review import champion_comparison, compare
 from loop.review.verdict import decide
 from loop.settings import params
@@ -43,7 +43,7 @@ def year() -> pd.DataFrame:
     """Every labelled example of 2013, as the pipeline makes them."""
     since, until, as_of = month(1), month(13), pd.Timestamp("2014-02-01", tz="UTC").as_unit("us")
     tables = {name: raw.repair(name, frame)[0] for name, frame in source.tables(since, until, as_of).items()}
-    return examples(tables, params.Window.model_validate({"from": since, "until": until}), as_of)[0]
+    return whole(tables, params.Window.model_validate({"from": since, "until": until}), as_of)
 
 
 def trained_on(since: int, until: int) -> pd.DataFrame:

@@ -2,10 +2,13 @@
 
 import json
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from loop.base import files
@@ -29,6 +32,33 @@ def test_the_same_rows_give_the_same_bytes_whatever_the_index(tmp_path):
     files.write_table(tmp_path / "a.parquet", FRAME)
     files.write_table(tmp_path / "b.parquet", FRAME.set_index(pd.Index([7, 9])))
     assert files.digest(tmp_path / "a.parquet") == files.digest(tmp_path / "b.parquet")
+
+
+@pytest.mark.parametrize("cuts", [[], [1], [700, 701, 2048], [2047, 2049, 4096, 6000]])
+def test_slices_give_the_bytes_of_the_whole(tmp_path, monkeypatch, cuts):
+    monkeypatch.setattr(files, "ROW_GROUP", 2048)
+    rows = 6001
+    texts = pd.Series([f"{row % 3000}" if row % 5 else None for row in range(rows)], dtype="str")
+    whole = pd.DataFrame({"text": texts, "number": np.arange(rows) / 7, "even": np.arange(rows) % 2 == 0})
+    files.write_slices(tmp_path / "s.parquet", (whole[a:b] for a, b in pairwise([0, *cuts, rows])))
+    table = pa.Table.from_pandas(whole, preserve_index=False).replace_schema_metadata()
+    pq.write_table(table, tmp_path / "w.parquet", 2048, compression="zstd")
+    assert files.digest(tmp_path / "s.parquet") == files.digest(tmp_path / "w.parquet")
+    assert (files.rows(tmp_path / "s.parquet"), files.columns(tmp_path / "s.parquet")) == (rows, [*whole])
+
+
+def test_slices_that_end_in_an_error_leave_the_old_file_and_no_draft(tmp_path):
+    def slices():
+        yield FRAME
+        raise LoopError("found", "expected", "to do")
+
+    path = tmp_path / "t.parquet"
+    files.write_table(path, FRAME)
+    before = files.digest(path)
+    with pytest.raises(LoopError):
+        files.write_slices(path, slices())
+    assert files.digest(path) == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_folder_is_read_in_the_order_of_its_names(tmp_path):

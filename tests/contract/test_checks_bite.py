@@ -15,7 +15,7 @@ from loop.calibrate.workshop import Workshop
 from loop.data import raw
 from loop.model import model_file
 from loop.pipeline import evaluate, train
-from loop.pipeline.examples import examples
+from loop.pipeline.examples import whole
 from loop.review.candidate import Candidate
 from loop.scorer import score
 from loop.settings import params
@@ -36,8 +36,8 @@ def court(tables, tmp_path_factory):
     """The problem's first champion, as the pipeline would make it."""
     windows, settings = params.section("windows", params.Windows), params.section("train", train.Params)
     valid = {name: raw.repair(name, frame.copy())[0] for name, frame in tables.items()}
-    learnt = examples(valid, windows.train, windows.train.until)[0]
-    holdout = examples(valid, windows.holdout, windows.as_of)[0]
+    learnt = whole(valid, windows.train, windows.train.until)
+    holdout = whole(valid, windows.holdout, windows.as_of)
     model = train.train(learnt, settings)
     path = tmp_path_factory.mktemp("model") / "model.skops"
     model_file.write(model, path)

@@ -14,12 +14,12 @@ import pytest
 from loop.base import files
 from loop.data import contract, features, golden_rows, score_columns
 from loop.data import raw as facts
-from loop.data.features import DECIDED_AT, change_log, clusters, join
+from loop.data.features import DECIDED_AT, change_log, clusters, join, joining
 from loop.data.score_columns import CLASSES
 from loop.kit import groups
 from loop.model import model_file
 from loop.pipeline import evaluate, train
-from loop.pipeline.examples import examples
+from loop.pipeline.examples import examples, whole
 from loop.settings import params
 from loop.settings.review_policy import Policy
 from loop.stats import bootstrap
@@ -104,7 +104,7 @@ def sample(windows, middle, now) -> pd.DataFrame:
     decided = source.requests(now)[DECIDED_AT].sort_values()
     some = decided[decided >= middle].head(ROWS)
     window = params.Window(**{"from": some.iloc[0].isoformat(), "until": some.iloc[-1].isoformat()})
-    return examples(now, window, windows.as_of)[0]
+    return whole(now, window, windows.as_of)
 
 
 @pytest.fixture(scope="module")
@@ -221,6 +221,13 @@ def test_predictions_and_outcomes_keep_their_contracts(fitted, sample):
     assert set(schema.PREDICTION.columns) == set(predictions.columns)
     outcomes = predictions.assign(**{name: sample[name] for name in LABEL})
     contract.require(outcomes, schema.OUTCOME, "outcomes")
+
+
+def test_examples_made_in_slices_are_those_made_at_once(now, sample):
+    rows = sample[[*schema.REQUEST.columns, *LABEL]]
+    with joining(now, VIEWS) as join:
+        found = pd.concat(examples(join, rows, "all", len(rows) // 3))
+    same(found, sample)
 
 
 def test_rows_are_clustered_by_a_column_of_the_examples(sample):
@@ -462,7 +469,7 @@ def test_a_behaviour_changes_examples_into_examples_and_leaves_its_input_alone(b
 def test_golden_requests_are_in_the_training_window_once_each_and_enough(now, windows):
     names = [golden_rows.named(key) for _, key in metrics.GOLDEN]
     rows_min = params.section("review", Policy).golden.rows_min
-    trained = examples(now, windows.train, windows.train.until)[0]
+    trained = whole(now, windows.train, windows.train.until)
     found = golden_rows.find(trained, names)
     assert len({*found.values()}) == len(found)
     assert len(found) >= rows_min, "choose requests that the training window holds"

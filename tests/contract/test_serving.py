@@ -21,7 +21,7 @@ from loop.data import columns, contract, features, raw, score_columns
 from loop.data.features import DECIDED_AT, change_log
 from loop.model import mlflow_model, model_file, reference_rows
 from loop.pipeline import train
-from loop.pipeline.examples import examples
+from loop.pipeline.examples import whole
 from loop.serve import explain, loaded_model, materialize, online, predict
 from loop.serve.request import Contract, RefusedError
 from loop.serve.store import SqliteStore
@@ -51,7 +51,7 @@ def tables(windows) -> dict[str, pd.DataFrame]:
 @pytest.fixture(scope="module")
 def trained_on(tables, windows) -> pd.DataFrame:
     """Every example of the training window."""
-    return examples(tables, windows.train, windows.train.until)[0]
+    return whole(tables, windows.train, windows.train.until)
 
 
 @pytest.fixture(scope="module")

@@ -92,6 +92,20 @@ def test_all_breaches_come_at_once_and_in_one_table():
     assert max(len(line) for line in output.splitlines()) < 120
 
 
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_slices_break_the_same_rules_as_the_whole(cut):
+    for wrong in ({"share": [9.0, None, 8.0, 7.0]}, {"share": [*"abcd"], "more": 1}):
+        whole = frame(**wrong)
+        checked = contract.Slices(SCHEMA, "t")
+        for part in (whole[:cut], whole[cut:]):
+            checked.add(part)
+        with pytest.raises(contract.ContractError) as found:
+            checked.require()
+        expected = contract.check(whole, SCHEMA, "t")
+        assert sorted(found.value.breaches, key=str) == sorted(expected, key=str)
+    contract.Slices(SCHEMA, "t").require()
+
+
 @pytest.mark.parametrize(
     ("value", "output"),
     [

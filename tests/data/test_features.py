@@ -4,8 +4,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from loop.data.features import join
+from loop.base import files
+from loop.base.errors import LoopError
+from loop.data import features
+from loop.data.features import join, joining
 
 TIMES = pd.date_range("2020-01-01", periods=10, freq="h", tz="UTC", unit="us")
 
@@ -67,3 +71,50 @@ def test_an_empty_frame_has_all_columns_and_no_rows():
     found = join(requests(1).iloc[:0], {"prices": PRICES}, [view(age="price_age")])
     assert found.columns.tolist() == ["shop", "decided_at", "price", "price_age"]
     assert found.empty
+
+
+def test_a_raw_table_may_be_called_as_ours_are():
+    found = join(requests(5), {"requests": PRICES}, [view(expression=lambda tables: tables["requests"])])
+    assert found["price"].tolist() == [40]
+
+
+def test_slices_of_stored_tables_are_what_a_plain_join_of_frames_gives(tmp_path):
+    rng = np.random.default_rng(1)
+    times = pd.date_range("2020-01-01", periods=5000, freq="min", tz="UTC", unit="us")
+    shops = np.r_[np.repeat("a", 1000), rng.choice([*"bcdefg"], 1000)]  # one has half of the rows
+    log = pd.DataFrame({"shop": shops, "known_at": rng.choice(times, 2000)}).drop_duplicates()
+    log = log.assign(price=rng.normal(size=len(log))).sort_values("known_at", ignore_index=True)
+    asked = pd.DataFrame({"shop": rng.permutation(shops), "decided_at": np.sort(rng.choice(times, 2000))})
+    files.write_table(tmp_path / "prices.parquet", log)
+    with joining({"prices": tmp_path / "prices.parquet"}, [view()]) as slices:
+        found = pd.concat([*slices(asked[:700], 300), *slices(asked[700:], 300)])
+    ours, theirs = {"left_on": "decided_at", "right_on": "known_at"}, {"tolerance": pd.Timedelta(hours=3)}
+    expected = pd.merge_asof(asked, log, by="shop", **ours, **theirs).drop(columns="known_at")
+    pd.testing.assert_frame_equal(found, expected)
+    assert found["price"].notna().mean() > 0.5
+
+
+def test_a_table_that_was_cut_short_is_named(tmp_path):
+    path = tmp_path / "prices.parquet"
+    files.write_table(path, PRICES)
+    path.write_bytes(path.read_bytes()[:-20])
+    with (
+        pytest.raises(LoopError, match=r"prices\.parquet cannot be read"),
+        joining({"prices": path}, [view()]),
+    ):
+        pass
+
+
+def test_a_full_disk_is_one_message_and_leaves_nothing_there(tmp_path, monkeypatch):
+    connect = features.ibis.duckdb.connect
+    monkeypatch.setattr(
+        features.ibis.duckdb, "connect", lambda **options: connect(**options, max_temp_directory_size="1MB")
+    )
+    monkeypatch.setattr(features, "MEMORY", "30MB")
+    monkeypatch.setattr(features, "SPILL", tmp_path)
+    many = pd.concat([PRICES] * 300_000, ignore_index=True)
+    many["known_at"] = pd.date_range("1990-01-01", periods=len(many), freq="s", tz="UTC", unit="us")
+    with pytest.raises(LoopError, match="cannot be joined") as caught, joining({"prices": many}, [view()]):
+        pass
+    assert caught.value.todo.startswith(f"make room where {tmp_path} lies")
+    assert list(tmp_path.iterdir()) == []

@@ -61,6 +61,11 @@ def test_each_part_of_the_rows_keeps_its_share():
 def test_a_file_is_read_in_pieces_and_gives_the_same_rows(tmp_path, monkeypatch, most):
     monkeypatch.setattr(training_sample, "ROWS", 100)
     files.write_table(tmp_path / "train.parquet", frame(700))
-    chosen, there = training_sample.read(tmp_path / "train.parquet", KEY, most)
-    assert there == 700
-    pd.testing.assert_frame_equal(chosen, training_sample.of(frame(700), KEY, most))
+    found = training_sample.Stored(tmp_path / "train.parquet", KEY, most)
+    expected = training_sample.of(frame(700), KEY, most)
+    assert (found.there, len(found), found.columns) == (700, len(expected), [*expected])
+    places = np.unique([0, len(expected) // 2, len(expected) - 1])
+    pd.testing.assert_frame_equal(found.read(), expected)
+    pd.testing.assert_frame_equal(pd.concat(found.slices(), ignore_index=True), expected)
+    pd.testing.assert_frame_equal(found[["value", "shop"]], expected[["value", "shop"]])
+    pd.testing.assert_frame_equal(found.take(places), expected.take(places).reset_index(drop=True))

@@ -159,7 +159,9 @@ def test_the_error_with_classes_is_what_the_true_class_lacks():
 def test_who_trained_it_is_counted_beside_who_judges_it(monkeypatch):
     monkeypatch.setattr(card_groups.metrics, "SUBGROUPS", {"shop": groups.column("shop")})
     train = pd.DataFrame({"shop": ["a", "a", "a", "b"], "label": [1.0, 0.0, 1.0, 1.0]})
-    found = card_groups.training(train, pd.DataFrame({"shop": ["a", "c"], "label": [1.0, 1.0]}))
+    found = card_groups.training(
+        [train[:3], train[3:]], pd.DataFrame({"shop": ["a", "c"], "label": [1.0, 1.0]})
+    )
     assert found.to_dict("records") == [
         {"cut": "shop", "group": "a", "rows": 3, "share": 0.75, "holdout_share": 0.5, "mean_label": 2 / 3},
         {"cut": "shop", "group": "b", "rows": 1, "share": 0.25, "holdout_share": 0.0, "mean_label": 1.0},

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,8 @@ import numpy as np
 import pandas as pd
 
 from loop.base.errors import LoopError, first_line
+
+ROW_GROUP = 2**20  # rows, as pyarrow has it
 
 
 @contextmanager
@@ -61,12 +63,47 @@ def _plain(value: Any) -> Any:
 
 def write_table(path: Path, frame: pd.DataFrame) -> None:
     """Write a frame as Parquet, the same bytes for the same rows; the index is not kept."""
+    write_slices(path, [frame])
+
+
+def write_slices(path: Path, frames: Iterable[pd.DataFrame]) -> None:
+    """Write one or more frames, one below the other, as one Parquet file; types are those of the first.
+
+    The bytes are those of `write_table` of them all; memory holds a row group, or the largest of the frames.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with replacing(path) as draft:
-        table = pa.Table.from_pandas(frame, preserve_index=False)
-        pq.write_table(table.replace_schema_metadata(), draft, compression="zstd")
+    rest = iter(frames)
+    waiting = pa.Table.from_pandas(next(rest), preserve_index=False).replace_schema_metadata()
+    schema = waiting.schema
+    with replacing(path) as draft, pq.ParquetWriter(draft, schema, compression="zstd") as writer:
+        for frame in rest:
+            if len(waiting) >= ROW_GROUP:
+                whole = len(waiting) // ROW_GROUP * ROW_GROUP
+                writer.write_table(waiting.slice(0, whole), ROW_GROUP)
+                waiting = waiting.slice(whole)
+            part = pa.Table.from_pandas(frame, schema, preserve_index=False).replace_schema_metadata()
+            waiting = pa.concat_tables([waiting, part])
+        writer.write_table(waiting, ROW_GROUP)
+
+
+def columns(path: Path) -> list[str]:
+    """The columns of a Parquet file. Raises what `read_table` raises."""
+    import pyarrow.parquet as pq
+
+    with _whole(path, path):
+        found: list[str] = pq.read_schema(path).names
+    return found
+
+
+def rows(path: Path) -> int:
+    """How many rows a Parquet file has. Raises what `read_table` raises."""
+    import pyarrow.parquet as pq
+
+    with _whole(path, path):
+        found: int = pq.read_metadata(path).num_rows
+    return found
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:

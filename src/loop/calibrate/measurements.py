@@ -61,7 +61,7 @@ def gather(court: Court, models: int, anywhere: Workshop) -> Measurements:
     shop = anywhere.within(FOLDER / _key(court))
     train, holdout = court.champion.train, court.champion.holdout
     early, late = _split(train, court)
-    wanted = evaluate.golden(pd.concat([train, holdout], ignore_index=True))[[*train]]
+    wanted = evaluate.golden(train, holdout)[[*train]]
     fewer = models // 2
     inner = Trial.of(shop.folder / "within training", early, late, holdout, wanted)
     outer = Trial.of(shop.folder / "on the holdout", train, holdout, wanted)

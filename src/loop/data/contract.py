@@ -6,7 +6,7 @@ only make every value look wrong. All breaches are collected before anything is 
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -62,6 +62,30 @@ def require(frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str) -> pd.D
     if breaches:
         raise ContractError(breaches, f"table `{table}`")
     return frame
+
+
+class Slices:
+    """A table held to its contract slice by slice, whose checks are of rows: breaches of all, at the end.
+
+    That no key comes twice is told of each slice alone.
+    """
+
+    def __init__(self, schema: pa.DataFrameSchema, table: str) -> None:
+        self.schema, self.table = schema, table
+        self.found: dict[tuple[str, str], Breach] = {}
+
+    def add(self, part: pd.DataFrame) -> None:
+        """Check one slice."""
+        for one in check(part, self.schema, self.table):
+            before = self.found.get((one.rule, one.column), replace(one, rows=0, examples=()))
+            examples = tuple(dict.fromkeys([*before.examples, *one.examples]))[:EXAMPLES]
+            rows = before.rows + one.rows
+            self.found[one.rule, one.column] = replace(one, rows=rows, examples=examples)
+
+    def require(self) -> None:
+        """Raise ContractError if a slice broke a rule."""
+        if self.found:
+            raise ContractError(list(self.found.values()), f"table `{self.table}`")
 
 
 def check(frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str) -> list[Breach]:

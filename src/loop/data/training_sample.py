@@ -4,7 +4,9 @@ The same rows whatever their order, and mostly the same when the window moves. E
 so means and probabilities stay what they are without weights.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -22,23 +24,44 @@ def of(examples: pd.DataFrame, key: list[str], most: int | None) -> pd.DataFrame
     return examples.iloc[_chosen(examples[key], most)].reset_index(drop=True)
 
 
-def read(path: Path, key: list[str], most: int | None) -> tuple[pd.DataFrame, int]:
-    """`of` a Parquet file, and how many rows that has; memory holds the keys and what is chosen.
+class Stored:
+    """Rows of a Parquet file that are fitted, read as they are asked for, and only so many at once.
 
-    Raises LoopError where the file cannot be read.
+    Like a frame it has `columns`, a length, columns by a list of their names, and rows by `take`. Raises
+    LoopError where the file cannot be read.
     """
-    if most is None:
-        whole = files.read_table(path)
-        return whole, len(whole)
-    keys = files.read_table(path, key)
-    if len(keys) <= most:
-        return files.read_table(path), len(keys)
-    chosen, start, parts = _chosen(keys, most), 0, []
-    for batch in files.batches(path, ROWS):
-        first, last = np.searchsorted(chosen, (start, start + len(batch)))
-        parts.append(batch.iloc[chosen[first:last] - start])
-        start += len(batch)
-    return pd.concat(parts, ignore_index=True), len(keys)
+
+    def __init__(self, path: Path, key: list[str], most: int | None = None) -> None:
+        self.path, self.columns, self.there = path, files.columns(path), files.rows(path)
+        fits = most is None or self.there <= most
+        self._chosen = None if fits else _chosen(files.read_table(path, key), cast(int, most))
+
+    def __len__(self) -> int:
+        return self.there if self._chosen is None else len(self._chosen)
+
+    def __getitem__(self, names: list[str]) -> pd.DataFrame:
+        whole = files.read_table(self.path, names)
+        return whole if self._chosen is None else whole.iloc[self._chosen].reset_index(drop=True)
+
+    def take(self, places: Array) -> pd.DataFrame:
+        """Rows at these places, which are in order."""
+        chosen = places if self._chosen is None else self._chosen[places]
+        return pd.concat(self._slices(chosen), ignore_index=True)
+
+    def slices(self) -> Iterator[pd.DataFrame]:
+        """All of them."""
+        return files.batches(self.path, ROWS) if self._chosen is None else self._slices(self._chosen)
+
+    def read(self) -> pd.DataFrame:
+        """All of them in one frame."""
+        return files.read_table(self.path) if self._chosen is None else self.take(np.arange(len(self)))
+
+    def _slices(self, chosen: Array) -> Iterator[pd.DataFrame]:
+        start = 0
+        for batch in files.batches(self.path, ROWS):
+            first, last = np.searchsorted(chosen, (start, start + len(batch)))
+            yield batch.iloc[chosen[first:last] - start]
+            start += len(batch)
 
 
 def _chosen(keys: pd.DataFrame, most: int) -> Array:

@@ -18,6 +18,7 @@ from loop.base import files
 from loop.base.errors import LoopError
 from loop.data import columns, features, personal
 from loop.data.columns import Array, Columns
+from loop.data.training_sample import Stored
 from problem import model as problem_model
 from problem import schema
 
@@ -34,11 +35,11 @@ class Reference:
     golden: int
 
 
-def of(model: Any, golden: pd.DataFrame, train: pd.DataFrame, seed: int) -> dict[str, Any]:
+def of(model: Any, golden: pd.DataFrame, train: pd.DataFrame | Stored, seed: int) -> dict[str, Any]:
     """The reference as plain values: golden examples first, then a sample of `train` by the seed."""
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.choice(len(train), min(SAMPLE, len(train)), replace=False))
-    rows = features.known(pd.concat([golden[train.columns], train.iloc[chosen]], ignore_index=True))
+    rows = features.known(pd.concat([golden[train.columns], train.take(chosen)], ignore_index=True))
     for name in personal.marks():
         rows[name] = _nobodys(model, rows, name, rng)
     return {

@@ -1,7 +1,11 @@
 """What the model card says of groups of rows: who trained the model, and in which groups errors crowd."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from pandas.api.types import union_categoricals
 
 from loop.data import row_weights, score_columns
 from loop.kit import groups
@@ -12,21 +16,32 @@ WORST = 0.1  # of the rows, by error
 SHOWN = 8
 
 
-def training(train: pd.DataFrame, holdout: pd.DataFrame) -> pd.DataFrame:
+def training(train: Iterable[pd.DataFrame], holdout: pd.DataFrame) -> pd.DataFrame:
     """One row per subgroup: cut, group, rows (that trained), share, holdout_share, mean_label (of those).
 
-    With classes the mean label is undefined.
+    The rows that trained come in one or more frames. With classes the mean label is undefined.
     """
     rows = []
     held = groups.cut(metrics.SUBGROUPS, holdout)
-    labels, weight = train["label"].to_numpy(np.float64), row_weights.of(train)
-    for cut, values in groups.cut(metrics.SUBGROUPS, train).items():
+    labels: list[Array] = []
+    weights: list[Array | None] = []
+    of: dict[str, list[Any]] = {name: [] for name in held}
+    for some in train:
+        labels.append(some["label"].to_numpy(np.float64))
+        weights.append(row_weights.of(some))
+        for cut, values in groups.cut(metrics.SUBGROUPS, some).items():
+            of[cut].append(pd.Categorical(values.astype("str")))  # a code a row
+    label = pd.Series(np.concatenate(labels))
+    known = [one for one in weights if one is not None]
+    weight = np.concatenate(known) if known else None
+    for cut, parts in of.items():
         there = held[cut].astype("str").value_counts(normalize=True)
-        for group, part in pd.Series(labels).groupby(values.astype("str").to_numpy(), sort=True):
+        of_rows = pd.CategoricalIndex(union_categoricals(parts, sort_categories=True))
+        for group, part in label.groupby(of_rows, sort=True, observed=True):
             of_part = None if weight is None else weight[part.index]
             mean = np.nan if score_columns.CLASSES else row_weights.mean(part.to_numpy(), of_part)
             share = float(there.get(str(group), 0.0))
-            rows.append((cut, str(group), len(part), len(part) / len(train), share, mean))
+            rows.append((cut, str(group), len(part), len(part) / len(label), share, mean))
     return pd.DataFrame(rows, columns=["cut", "group", "rows", "share", "holdout_share", "mean_label"])
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 from pydantic import field_validator
 
 from loop.base import files
-from loop.data import contract, features, golden_rows, row_weights, score_columns, training_sample
+from loop.data import contract, features, golden_rows, row_weights, score_columns
+from loop.data.training_sample import Stored
 from loop.kit import groups
 from loop.model import lineage, model_file, reference_rows, run_entries, tracking
 from loop.pipeline import card_groups, evaluation_curves, evaluation_figures, evaluation_report, model_card
@@ -118,11 +119,18 @@ def _by_group(
     return pd.DataFrame(rows, columns=["cut", "slice", "metric", "rows", "value", "low", "high"])
 
 
-def golden(examples: pd.DataFrame) -> pd.DataFrame:
+def golden(*examples: pd.DataFrame | Stored) -> pd.DataFrame:
     """The golden requests among the examples, by their place in GOLDEN, and why each is one."""
     names = [golden_rows.named(key) for _, key in metrics.GOLDEN]
-    places = golden_rows.find(examples, names)
-    found = examples.iloc[list(places.values())].set_axis(list(places))
+    asked = dict.fromkeys([*source.KEY, *(column for name in names for column in name)])
+    there = [column for column in asked if column in examples[0].columns]
+    places = golden_rows.find(pd.concat([part[there] for part in examples], ignore_index=True), names)
+    wanted, start, parts = np.unique(np.array([*places.values()], np.int64)), 0, []
+    for part in examples:
+        here = wanted[(wanted >= start) & (wanted < start + len(part))]
+        parts.append(part.take(here - start).set_axis(here))
+        start += len(part)
+    found = pd.concat(parts).loc[list(places.values())].set_axis(list(places))
     return found.assign(why=[metrics.GOLDEN[at][0] for at in places])
 
 
@@ -164,15 +172,14 @@ def main() -> None:
     files.write_table(PREDICTIONS, predictions)
     files.write_json(METRICS, as_json(found))
     files.write_json(SLICES, files.records(found.slices))
-    train = files.read_table(TRAIN)
-    wanted = golden(pd.concat([train, examples], ignore_index=True))
-    train = training_sample.of(train, source.KEY, made["params"]["train"].get("rows_max"))
+    wanted = golden(Stored(TRAIN, source.KEY), examples)
+    train = Stored(TRAIN, source.KEY, made["params"]["train"].get("rows_max"))
     files.write_json(GOLDEN, golden_scores(model, wanted))
     reference_rows.write(REFERENCE, reference_rows.of(model, wanted, train, settings.seed))
     for name in ("calibration", "clusters", "scores"):
         files.write_text(PLOTS / f"{name}.csv", getattr(found, name).to_csv(index=False, float_format="%.6f"))
     card = model_card.card(about, windows, made, found, settings)
-    card |= {"training": files.records(card_groups.training(train, examples))}
+    card |= {"training": files.records(card_groups.training(train.slices(), examples))}
     files.write_json(CARD_JSON, card)
     files.write_text(CARD, model_card.markdown(card))
     drawn = evaluation_figures.draw(found, settings.confidence)

@@ -1,5 +1,7 @@
 """examples: each request with what was known at its decision, and its label, per window."""
 
+from collections.abc import Iterator
+
 import pandas as pd
 from pydantic import Field
 
@@ -11,6 +13,8 @@ from loop.settings.paths import EXAMPLES, VALID
 from problem import schema, source
 from problem.features import VIEWS
 
+ROWS = 2**17  # that are joined, checked and written at once
+
 
 class Params(params.Section):
     """`examples` of params.yaml."""
@@ -18,44 +22,66 @@ class Params(params.Section):
     rows_min: int = Field(ge=1)
 
 
-def examples(
+def labelled(
     tables: dict[str, pd.DataFrame], window: params.Window, known_by: pd.Timestamp
 ) -> tuple[pd.DataFrame, int]:
-    """Rows decided in the window with features and labels known by then, and how many had none.
+    """Requests decided in the window with labels known by `known_by` (UTC), and how many had none.
 
-    Grain: one row per request, ordered by decision and key. Features are as of each row's
-    own decision; labels as of `known_by` (UTC).
+    Grain: one row per request, ordered by decision and key.
     """
     requests = source.requests(tables)
     decided = requests[features.DECIDED_AT]
     requests = requests[(decided >= window.since) & (decided < window.until)]
     requests = requests.sort_values([features.DECIDED_AT, *source.KEY], ignore_index=True)
     contract.require(requests, schema.REQUEST, "requests")
-    joined = features.join(requests, tables, VIEWS)
-    labelled = joined.merge(source.labels(tables, known_by), on=source.KEY, how="inner", validate="1:1")
-    return labelled, len(joined) - len(labelled)
+    rows = requests.merge(source.labels(tables, known_by), on=source.KEY, how="inner", validate="1:1")
+    return rows, len(requests) - len(rows)
+
+
+def examples(
+    join: features.Slices, rows: pd.DataFrame, name: str, at_once: int = ROWS
+) -> Iterator[pd.DataFrame]:
+    """`labelled` rows with features as of each one's own decision, so many at once, in their order.
+
+    Raises ContractError after the last, for all of them.
+    """
+    outcome = [name for name in rows if name not in schema.REQUEST.columns]
+    checked = contract.Slices(schema.EXAMPLE, f"examples/{name}")
+    for joined in join(rows, at_once):
+        part = joined[[*(one for one in joined if one not in outcome), *outcome]]
+        checked.add(part)
+        yield part
+    checked.require()
+
+
+def whole(tables: dict[str, pd.DataFrame], window: params.Window, known_by: pd.Timestamp) -> pd.DataFrame:
+    """All examples of a window in one frame, as a problem's tests and benchmarks look at them."""
+    with features.joining(tables, VIEWS) as join:
+        return pd.concat(examples(join, labelled(tables, window, known_by)[0], "all"))
 
 
 def main() -> None:
     """Write data/examples/train.parquet and holdout.parquet, or neither."""
     windows = params.section("windows", params.Windows)
     rows_min = params.section("examples", Params).rows_min
-    tables = {path.stem: files.read_table(path) for path in sorted(VALID.glob("*.parquet"))}
+    stored = {path.stem: path for path in sorted(VALID.glob("*.parquet"))}
+    tables = {name: files.read_table(path) for name, path in stored.items()}
     wanted = {
         "train": (windows.train, windows.train.until),
         "holdout": (windows.holdout, windows.as_of),
     }
-    made = {name: examples(tables, window, known_by) for name, (window, known_by) in wanted.items()}
-    for name, (frame, unlabelled) in made.items():
-        if len(frame) < rows_min:
+    made = {name: labelled(tables, window, known_by) for name, (window, known_by) in wanted.items()}
+    del tables
+    for name, (rows, unlabelled) in made.items():
+        if len(rows) < rows_min:
             raise LoopError(
-                f"params.yaml: windows.{name} holds {len(frame):,} labelled rows ({unlabelled:,} without)",
+                f"params.yaml: windows.{name} holds {len(rows):,} labelled rows ({unlabelled:,} without)",
                 f"at least {rows_min:,} (examples.rows_min)",
                 f"widen windows.{name}, or move windows.as_of so that labels have come",
             )
-        contract.require(frame, schema.EXAMPLE, f"examples/{name}")
-    with files.replacing(EXAMPLES) as draft:
-        for name, (frame, _) in made.items():
-            files.write_table(draft / f"{name}.parquet", frame)
-    rows = ", ".join(f"{len(frame):,} to {name} ({n:,} without a label)" for name, (frame, n) in made.items())
-    print(f"examples: {rows}")
+    counts = [f"{len(rows):,} to {name} ({n:,} without a label)" for name, (rows, n) in made.items()]
+    with files.replacing(EXAMPLES) as draft, features.joining(stored, VIEWS) as join:
+        for name in wanted:
+            rows, _ = made.pop(name)
+            files.write_slices(draft / f"{name}.parquet", examples(join, rows, name))
+    print(f"examples: {', '.join(counts)}")

@@ -53,7 +53,8 @@ def main() -> None:
     """Write models/model.skops and models/lineage.json; record the run in MLflow."""
     settings = params.section("train", Params)
     tracking.connect()  # a tracker that does not answer is found before the work, not after
-    examples, there = training_sample.read(TRAIN, source.KEY, settings.rows_max)
+    stored = training_sample.Stored(TRAIN, source.KEY, settings.rows_max)
+    examples, there = stored.read(), stored.there
     warn_of_memory(int(examples.memory_usage(deep=True).sum()), psutil.virtual_memory().available)
     began, started = int(time() * 1000), perf_counter()
     with load_over_time.watched() as cost:

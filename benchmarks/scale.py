@@ -1,0 +1,67 @@
+"""Each stage on the example's year once and ten times over: seconds, and memory of its process at the peak.
+
+The flights are repeated under other numbers, so that every day, route and origin has as many times more:
+336,746 requests, and 3,367,460. The model is trained on January to November and judged on December.
+"""
+
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.pipeline import _copy, _env
+from benchmarks.timing import Row, spent
+
+TIMES = (1, 10)
+STAGES = ("ingest", "validate", "examples", "train", "evaluate")
+MEMORY = 4  # GiB, at every size but in the fit
+AGAIN = """
+
+_once = _flights
+
+
+def _flights(airports: pd.DataFrame) -> pd.DataFrame:
+    one = _once(airports)
+    parts = [one.assign(flight=one["flight"] + 10_000 * turn) for turn in range({times})]
+    return pd.concat(parts, ignore_index=True)
+"""
+WINDOWS = """windows:
+  since: "2013-01-01T00:00Z"
+  train:
+    from: "2013-01-01T00:00Z"
+    until: "2013-12-01T00:00Z"
+  holdout:
+    from: "2013-12-01T00:00Z"
+    until: "2014-01-01T00:00Z"
+  as_of: "2014-01-03T00:00Z"
+"""
+
+
+def measure(runs: int) -> list[Row]:
+    """The stages one after the other, each size in a scratch repository of its own, and once."""
+    rows = []
+    for times in TIMES:
+        with tempfile.TemporaryDirectory() as folder:
+            repo = Path(folder)
+            _copy(repo)
+            _grow(repo, times)
+            env = _env(repo)
+            for name in STAGES:
+                seconds, memory = spent([sys.executable, "src/loop/stage.py", name], repo, env)
+                print(f"{times} times: {name} {seconds:.0f} s, {memory:.2f} GiB", file=sys.stderr, flush=True)
+                rows.append(Row(f"{name}, {times} times the flights", [seconds]))
+                goal = None if name == "train" else MEMORY
+                rows.append(Row("its memory at the peak", [memory], goal=goal, unit="GiB"))
+    return rows
+
+
+def _grow(repo: Path, times: int) -> None:
+    """The example's sources changed to so many times the flights, of the whole year."""
+    source, schema, params = (
+        repo / name for name in ("src/problem/source.py", "src/problem/schema.py", "params.yaml")
+    )
+    source.write_text(source.read_text() + AGAIN.format(times=times))
+    schema.write_text(
+        schema.read_text().replace("contracts.number(1, 9999, ", f"contracts.number(1, {times}9999, ")
+    )
+    params.write_text(re.sub(r"(?ms)^windows:.*?\n(?=\S)", WINDOWS + "\n", params.read_text(), count=1))
