@@ -1,6 +1,7 @@
 """The model card: complete, for people and for programs, and no data can act as markup in it."""
 
 import json
+from collections import defaultdict
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from jinja2 import UndefinedError
 
 from loop.base.errors import LoopError
 from loop.kit import groups
-from loop.pipeline import card_groups, evaluation_report, model_card
+from loop.pipeline import card_groups, evaluation_report, model_card, run
 from loop.settings.params import parse
 
 HOSTILE = "<script>alert(1)</script> | [x](http://evil) `code` @team"
@@ -53,6 +54,20 @@ def test_it_says_what_it_saw_how_good_it_is_and_where_it_ends(card):
 def test_it_says_of_how_many_rows_a_sample_was_fitted(card):
     card["data"]["train"] |= {"rows": 5_000, "sampled_from": 34_000_000}
     assert "5,000 rows, drawn by the hash of their key from 34,000,000, labels" in model_card.markdown(card)
+
+
+def test_days_of_rows_without_a_time_are_shown_nowhere_and_that_they_are_draws_is_said(card):
+    note = "rows have no time of their own"
+    figures: dict[str, str] = defaultdict(str)
+    day = card["data"]["train"]["from"][:10]
+    pages = (model_card.markdown, lambda of: evaluation_report.html(of, figures), run.summary)
+    for page in pages:
+        assert day in page(card)
+        assert note not in page(card)
+    card["data"]["notes"] = [note]
+    for page in pages:
+        assert day not in page(card)
+        assert note in page(card)
 
 
 def test_it_says_which_changes_of_the_feed_nobody_or_somebody_explained(card):

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from loop.base import files
 from loop.base.markup import render
+from loop.data import without_time
 from loop.settings import params
 from loop.settings.paths import POLICY, VALIDATION
 from loop.settings.yaml_file import load
@@ -67,6 +68,7 @@ def card(
             "holdout": {**window(windows.holdout), "rows": int(found.clusters["rows"].sum())},
             "as_of": f"{windows.as_of:%Y-%m-%d %H:%MZ}",
             "hashes": made["data"],
+            **({"notes": notes} if (notes := without_time.notes()) else {}),
         },
         "feed_changes": feed["changes"],
         "accepted_changes": feed["accepted"],
