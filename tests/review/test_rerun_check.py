@@ -2,7 +2,8 @@
 
 import pytest
 
-from loop.review.rerun_check import differences
+from loop.repo.git import git
+from loop.review.rerun_check import _beside_git, _unlisted, differences
 
 
 def lock(out: str = "aa", dep: str = "11", trees: int = 200, stage: str = "train"):
@@ -46,3 +47,33 @@ def test_an_output_left_out_of_the_lock_is_a_difference():
 
 def test_a_result_of_the_base_that_cannot_be_made_again_is_the_bases():
     assert "aa on the base" in next(differences(lock("aa"), lock("bb"), lock("aa")))
+
+
+def test_what_a_run_writes_is_hidden_by_the_bases_gitignore_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    stage = "{cmd: make, outs: [data/raw], metrics: [{figures.json: {cache: false}}]}"
+    (tmp_path / "dvc.yaml").write_text(f"stages: {{ingest: {stage}}}\n")
+    (tmp_path / ".gitignore").write_text("*.db\n__pycache__/\n")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/.gitignore").write_text("/made.py\n")
+    git("init", "--quiet")
+    for change in ("base", "branch"):
+        git("add", "--all")
+        git("-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "-m", change)
+        (tmp_path / ".gitignore").write_text("*.db\n__pycache__/\nplanted.csv\n")
+    base = git("rev-parse", "HEAD~1")
+    listed = ("data/raw/a.parquet", "data/raw", "figures.json", "dvc.lock")
+    ignored = ("mlflow.db", "src/__pycache__/a.pyc", "src/made.py")
+    assert not _unlisted({*listed, *ignored}, base)
+    planted = {"planted.csv", "data/planted.csv", "made.py", "ü a\nb.txt"}
+    assert _unlisted({*listed, *ignored, *planted}, base) == sorted(planted)
+
+
+def test_a_file_that_the_branch_ignores_is_seen_before_and_after_a_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    git("init", "--quiet")
+    (tmp_path / ".gitignore").write_text("*\n")
+    for path in ("planted.csv", ".venv/lib/a.py", ".dvc/cache/ab"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("x")
+    assert _beside_git() == {"planted.csv"}

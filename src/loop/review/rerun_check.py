@@ -8,6 +8,7 @@ with what came out.
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -16,7 +17,7 @@ from loop.base.errors import LoopError
 from loop.repo import dvc_lock, dvc_yaml
 from loop.repo import rerun as rebuild
 from loop.repo.commit import Commit
-from loop.repo.git import git
+from loop.repo.git import ask, git
 from loop.repo.inert import loaded
 from loop.review.base import Base
 from loop.review.verdict import Check, held
@@ -60,8 +61,7 @@ def rerun(base: Base) -> None:
         PIPELINE_LOCK.write_text(lock, encoding="utf-8")
     before = _beside_git()
     rebuild.run(everything=any(map(loaded, base.changed())))  # by stages that do not list it
-    written = sorted(_beside_git() - before - set(rebuild.made()))
-    if written:
+    if written := _unlisted(_beside_git() - before, base.merge_base or "HEAD"):
         raise LoopError(
             f"the run wrote {written[0]}, which no stage of {PIPELINE} lists as its output",
             "code and data as the branch has them",
@@ -70,9 +70,30 @@ def rerun(base: Base) -> None:
 
 
 def _beside_git() -> set[str]:
-    """Paths that are not as git has them; what DVC adds to a .gitignore does not count."""
-    found = git("ls-files", "--modified", "--others", "--exclude-standard", "-z").split("\0")
+    """Paths that are not as git has them, ignored or not; what DVC adds to a .gitignore does not count."""
+    own = [f":(exclude){name}" for name in (".venv", ".tools", ".dvc")]
+    found = git("ls-files", "--modified", "--others", "-z", "--", ".", *own).split("\0")
     return {path for path in found if path and Path(path).name != ".gitignore"}
+
+
+def _unlisted(paths: set[str], commit: str) -> list[str]:
+    """Paths that no stage lists as its output, and that the .gitignore files of a commit do not name.
+
+    A branch's own .gitignore hides nothing that its run writes.
+    """
+    outs = [*rebuild.made(), *(path for stage in dvc_yaml.of() for path in stage.outs)]
+    left = {path for path in paths if not any(path == out or path.startswith(f"{out}/") for out in outs)}
+    if not left:
+        return []
+    rules = git("ls-tree", "-r", "--name-only", "-z", commit).split("\0")
+    with TemporaryDirectory() as folder:
+        git("init", "--quiet", folder)
+        for path in rules:
+            if Path(path).name == ".gitignore" and (text := Commit(commit).file(path)) is not None:
+                (Path(folder) / path).parent.mkdir(parents=True, exist_ok=True)
+                (Path(folder) / path).write_bytes(text)
+        asked = ask("check-ignore", "--no-index", "--stdin", "-z", cwd=Path(folder), text="\0".join(left))
+    return sorted(left - set(asked.out.split("\0")))
 
 
 def check(base: Base) -> Check:
