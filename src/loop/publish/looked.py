@@ -26,7 +26,7 @@ SECONDS = 60
 
 
 def at(case: Case, found: Artifact) -> Look | None:
-    """The model that the artifact's lock names, on the holdout of the head's own params.yaml.
+    """The model that the artifact's lock names, else the head's, on the holdout of the head's params.yaml.
 
     A verdict that compares models took a look, whether it says so or not: where it names none, what it
     compared is another model than the champion's, else this very commit. None where nothing new was seen.
@@ -34,7 +34,7 @@ def at(case: Case, found: Artifact) -> Look | None:
     """
     try:
         with within(SECONDS, _wrong("reading them takes too long")):
-            model = _model(found.files.get(LOCK) or case.head.read(LOCK))
+            model = _of_artifact(found) or _model(case.head.read(LOCK))
             if found.verdict.look is None:
                 champions = _champions(case, found)
                 if None in champions or not _compares(found.verdict):
@@ -67,6 +67,16 @@ def _champions(case: Case, found: Artifact) -> set[str | None]:
     serving = state.read(state.ref()).state.champion
     commits = {head.merge_base(case.run.sha), found.verdict.base.commit, serving and serving.commit}
     return {_model(Head(one).read(LOCK)) or None for one in commits if one and has(one)}
+
+
+def _of_artifact(found: Artifact) -> str:
+    """The model that the artifact's lock names; none of a lock that cannot be read, which nobody commits."""
+    try:
+        return _model(found.files.get(LOCK))
+    except LoopError:  # the time is over
+        raise
+    except Exception:  # foreign text of whatever shape
+        return ""
 
 
 def _model(lock: bytes | None) -> str:
