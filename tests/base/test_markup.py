@@ -111,7 +111,7 @@ TEMPLATES = sorted(ROOT.glob("src/**/*.md.j2"))
 FILTERS = {  # ours, and those of jinja that mark nothing as safe
     *("code", "fenced", "figure", "interval", "plain", "labels", "moved", "sentence", "slice_loss"),
     *("state", "subgroup_gap", "value"),
-    *("first", "format", "length", "list", "map", "select", "trim"),
+    *("first", "format", "length", "list", "map", "max", "min", "select", "trim"),
 }
 PAGE = """
 {% macro cell(text) %}{{ text }} and {{ text | code }}{% endmacro %}

@@ -19,7 +19,7 @@ from loop.settings.params import Section, parse
 from loop.settings.yaml_file import load
 
 ENVIRONMENTS = Path("deploy/environments.yaml")
-TAKEN = {"main", "master", "looks", "heartbeats", "HEAD"}  # branches of another use
+TAKEN = {*default_branch.USUAL, "looks", "heartbeats", "HEAD"}  # branches of another use
 
 
 class Rehearsal(Section):
