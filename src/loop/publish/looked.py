@@ -34,7 +34,8 @@ def at(case: Case, found: Artifact) -> Look | None:
     """
     try:
         with within(SECONDS, _wrong("reading them takes too long")):
-            model = _of_artifact(found) or _model(case.head.read(LOCK))
+            model = _of_artifact(found)
+            model = _model(case.head.read(LOCK)) if model is None else model
             if found.verdict.look is None:
                 champions = _champions(case, found)
                 if None in champions or not _compares(found.verdict):
@@ -69,14 +70,14 @@ def _champions(case: Case, found: Artifact) -> set[str | None]:
     return {_model(Head(one).read(LOCK)) or None for one in commits if one and has(one)}
 
 
-def _of_artifact(found: Artifact) -> str:
-    """The model that the artifact's lock names; none of a lock that cannot be read, which nobody commits."""
+def _of_artifact(found: Artifact) -> str | None:
+    """What the artifact's lock names as model; None for a lock that cannot be read: nobody commits it."""
     try:
-        return _model(found.files.get(LOCK))
+        return _model(found.files[LOCK])
     except LoopError:  # the time is over
         raise
-    except Exception:  # foreign text of whatever shape
-        return ""
+    except Exception:  # none, or foreign text of whatever shape
+        return None
 
 
 def _model(lock: bytes | None) -> str:
