@@ -4,6 +4,7 @@ Objects of Kubernetes 1.37 by its own schemas, the route by the definition that 
 field that a schema does not know is refused.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from jsonschema import Draft202012Validator
 
 from conftest import ROOT
 from loop.base.errors import LoopError
-from loop.deploy import cluster_settings, kubernetes
+from loop.deploy import cluster_settings, kubernetes, overlay
 from loop.production import transitions
 from loop.production.state import EMPTY, State
 from support.states import NOW, STAGED, policy, serving, version
@@ -28,6 +29,7 @@ pytestmark = pytest.mark.slow  # the schemas of Kubernetes, for every state
 SET = cluster_settings.read(ROOT / cluster_settings.SETTINGS)
 SECURED = SET.model_copy(update={"token": True, "personal_key": True, "hostnames": ["model.example.com"]})
 STICKY = SET.model_copy(update={"entity_header": "X-Entity"})
+OVERLAY = {"kustomization.yaml": yaml.dump(overlay.KIND | {"namespace": "models-staging"})}
 BOTH = policy(("off", 0, False), ("shadow", 0, True), ("both", 10, True), ("half", 50, False))
 
 
@@ -207,6 +209,19 @@ def test_secrets_are_named_and_mounted_only_if_they_are_used():
         assert sorted(f"/run/loop/{one['path']}" for one in items) == sorted(env[name] for name in names)
 
 
+def test_an_overlay_is_taken_in_by_models_by_the_route_and_by_both_together():
+    plain, made = (kubernetes.files(serving(1, 2), SET, overlay=over) for over in ({}, OVERLAY))
+    bases = {path: yaml.safe_load(made[path]) for path in made if made[path] != plain.get(path)}
+    component = bases.pop("kubernetes/overlay/kustomization.yaml")
+    assert component["namespace"] == "models-staging"
+    taken = {path: base["components"] for path, base in bases.items()}
+    assert taken == {
+        "kubernetes/kustomization.yaml": ["overlay"],
+        "kubernetes/models/kustomization.yaml": ["../overlay"],
+        "kubernetes/route/kustomization.yaml": ["../overlay"],
+    }
+
+
 @pytest.mark.parametrize("commit", ["0" * 39 + "9", "12345678" * 5, "1e" + "3" * 38])
 def test_a_hash_that_looks_like_a_number_is_quoted(commit):
     state = transitions.enter(EMPTY, version(1, commit=commit), STAGED, NOW)
@@ -274,21 +289,26 @@ def listed(files: dict[str, str]) -> Iterator[str]:
     """What of a kustomize base names a file that is not there, or leaves one out."""
     seen = set()
     for path, text in files.items():
-        if path.endswith("kustomization.yaml"):
-            base = yaml.safe_load(text)
-            assert set(base) == {"apiVersion", "kind", "resources"}
-            for name in base["resources"]:
-                there = f"{Path(path).parent}/{name}"
-                seen |= {there, f"{there}/kustomization.yaml"}
+        base = yaml.safe_load(text) if path.endswith("kustomization.yaml") else {}
+        if base.get("kind") == "Kustomization":
+            assert set(base) == {"apiVersion", "kind", "resources"} | ({"components"} & set(base))
+            for name in base["resources"] + base.get("components", []):
+                there = os.path.normpath(f"{Path(path).parent}/{name}")
+                seen |= {there, f"{there}/kustomization.yaml", path}
                 if not {there, f"{there}/kustomization.yaml"} & files.keys():
                     yield f"{path}: there is no {name}"
-    yield from (f"{path} is in no base" for path in files.keys() - seen - {"kubernetes/kustomization.yaml"})
+    yield from (f"{path} is in no base" for path in files.keys() - seen)
 
 
 @FEW
-@given(state=STATES, some=st.sampled_from([SET, SECURED]), spare=st.sampled_from([None, version(99)]))
-def test_kubernetes_takes_the_manifests_of_any_state(route, state, some, spare):
-    assert refused(kubernetes.files(state, some, spare), route) == ""
+@given(
+    state=STATES,
+    some=st.sampled_from([SET, SECURED]),
+    spare=st.sampled_from([None, version(99)]),
+    over=st.sampled_from([{}, OVERLAY]),
+)
+def test_kubernetes_takes_the_manifests_of_any_state(route, state, some, spare, over):
+    assert refused(kubernetes.files(state, some, spare, over), route) == ""
 
 
 def breaks() -> Iterator[tuple[str, str, str]]:

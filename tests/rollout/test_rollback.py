@@ -467,14 +467,18 @@ def test_a_checkout_without_the_settings_of_main_takes_no_manifest_away(clone):
     assert "kubernetes/models/model-v1.yaml" in manifests()
 
 
-def test_broken_settings_of_a_cluster_stop_no_rollback(clone, capsys):
+@pytest.mark.parametrize(
+    "broken", ["deploy/kubernetes.yaml", "deploy/overlays/production/kustomization.yaml"]
+)
+def test_broken_settings_of_a_cluster_stop_no_rollback(clone, capsys, broken):
     sha = settings_on_main(clone)
     first = version(1, commit=sha)
     branch.change(
         lambda now: (transitions.enter(now.state, first, policy(), NOW), "Release 1", first), lambda _: {}
     )
     champion(2)
-    (clone / "deploy/kubernetes.yaml").write_text("gateway: [")
+    (clone / broken).parent.mkdir(parents=True, exist_ok=True)
+    (clone / broken).write_text("gateway: [")
     assert back().champion.version == 1
     assert "kubernetes/models/model-v1.yaml" in manifests()
     assert "of the champion's commit" in capsys.readouterr().out

@@ -22,13 +22,13 @@ from scipy.stats import binom
 
 from conftest import ROOT, Repo, copy
 from loop.base.files import write_text
-from loop.deploy import cluster_settings, kubernetes
+from loop.deploy import cluster_settings, kubernetes, overlay
 from loop.deploy.cluster_settings import Settings
 from loop.production import transitions
 from loop.production.state import EMPTY, State, Version
 from support.cluster import GATE, Client, Cluster, ask
 from support.containers import Engine, Registry, make_bases, push
-from support.states import NOW, policy, version
+from support.states import NOW, policy, serving, version
 
 STAGES = policy(("shadow", 0, True), ("canary-20", 20, False))
 USER = 1034  # of the image
@@ -410,6 +410,26 @@ def test_a_log_that_cannot_be_written_is_reported_and_answers_go_on(world):
         again = "the prediction log is written again"
         world.cluster.until("it is said", lambda: again in world.cluster.kubectl(*logs))
     assert client.failures == []
+
+
+def test_the_overlay_of_staging_makes_a_place_of_its_own_in_the_same_cluster(cluster, tmp_path):
+    space, settings = "models-staging", cluster_settings.read(ROOT / cluster_settings.SETTINGS)
+    over = {path.name: path.read_text() for path in (ROOT / overlay.OVERLAYS / "staging").iterdir()}
+    sticky = settings.model_copy(update={"entity_header": "X-Entity"})
+    for path, text in kubernetes.files(serving(1, 2), sticky, overlay=over).items():
+        write_text(tmp_path / path, text)
+    cluster.kubectl("create", "namespace", space)
+    try:
+        strict = ("--dry-run=server", "--server-side", "--validate=strict", "--output=name", "-n", space)
+        made = {
+            part: set(cluster.kubectl("apply", *strict, "-k", str(tmp_path / "kubernetes" / part)).split())
+            for part in ("models", "route", "")
+        }
+    finally:
+        cluster.kubectl("delete", "namespace", space, "--wait=false")
+    assert made["models"] & made["route"] == set()
+    assert made["models"] | made["route"] == made[""]
+    assert "httproute.gateway.networking.k8s.io/model" in made["route"]
 
 
 def test_the_namespace_lets_nothing_in_that_is_not_restricted(world):

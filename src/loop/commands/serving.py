@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from loop.commands.options import Now, instant
+from loop.base.errors import UsageError
+from loop.commands.options import Environment, Now, instant
 
 commands = typer.Typer()
 
@@ -16,6 +17,11 @@ def materialize(
     if_empty: Annotated[
         bool, typer.Option("--if-empty", help="Leave a store alone that holds anything, as of windows.as_of.")
     ] = False,
+    served: Annotated[
+        bool,
+        typer.Option("--served", help="For each version that runs, by its own code; as of now by default."),
+    ] = False,
+    environment: Environment = None,
 ) -> None:
     """Fill the feature store: of each view and entity the newest row known at an instant.
 
@@ -25,7 +31,15 @@ def materialize(
     """
     from loop.serve import materialize as filling
 
-    if if_empty:
+    if (environment and not served) or (if_empty and served):
+        found = "--if-empty with --served" if served else "--environment without --served"
+        raise UsageError(found, "--served for the versions of an environment", "leave one of them out")
+    if served:
+        from loop.deploy import fill
+        from loop.production.state import BRANCH
+
+        fill.main(environment or BRANCH, instant(as_of, "--as-of"))
+    elif if_empty:
         from loop.settings import serve_settings
 
         filling.fill(serve_settings.place().features)

@@ -1,10 +1,11 @@
 """The state as manifests for Kubernetes: a kustomize base, brought about by Argo CD, Flux or kubectl.
 
 The route is an object of its own, applied after the models are up, and models go after the route has left
-them. Fields are those of Kubernetes 1.30 and of the Gateway API 1.0, standard channel.
+them. Whatever is applied takes in the environment's overlay: the models, the route, or all of it. Fields are
+those of Kubernetes 1.30 and of the Gateway API 1.0, standard channel.
 """
 
-from pathlib import Path
+from collections.abc import Mapping
 
 from loop.deploy import instances, manifest
 from loop.deploy.cluster_settings import Settings
@@ -12,14 +13,20 @@ from loop.deploy.instances import PORT, Instance
 from loop.deploy.manifest import Manifest
 from loop.production.state import Champion, State, Version
 
-FOLDER = "kubernetes"
+FOLDER, OVERLAY = "kubernetes", "overlay"
 HEAD = "# Made by `loop` from rollout.yaml and deploy/kubernetes.yaml: change those.\n"
 
 
-def files(state: State, settings: Settings, spare: Version | None = None) -> dict[str, str]:
+def files(
+    state: State,
+    settings: Settings,
+    spare: Version | None = None,
+    overlay: Mapping[str, str] | None = None,
+) -> dict[str, str]:
     """What the branch holds for a cluster, by path; nothing where no model of the state has an image.
 
     `spare` is a version that runs and gets no requests: that of the last champion, to go back to at once.
+    `overlay` are the files of a component, by path in its folder.
     Raises LoopError where one model of the state has an image and the other has none.
     """
     if all(model.image is None for model in state.models):
@@ -33,11 +40,13 @@ def files(state: State, settings: Settings, spare: Version | None = None) -> dic
     texts["models/shared"] = manifest.of("shared.yaml.j2", **given)
     roles = {one.role: one for one in instances.of(state)}
     texts["route/model"] = manifest.of("route.yaml.j2", running=roles, **given)
-    texts["kustomization"] = [_base("models", "route")]
-    for folder in ("models", "route"):
-        held = sorted(f"{Path(path).name}.yaml" for path in texts if path.startswith(f"{folder}/"))
-        texts[f"{folder}/kustomization"] = [_base(*held)]
-    return {f"{FOLDER}/{path}.yaml": manifest.dump(HEAD, *held) for path, held in sorted(texts.items())}
+    listed = sorted(texts)
+    for folder, place in {"": OVERLAY, "models/": f"../{OVERLAY}", "route/": f"../{OVERLAY}"}.items():
+        held = [f"{path.removeprefix(folder)}.yaml" for path in listed if path.startswith(folder)]
+        texts[f"{folder}kustomization"] = [_base(held, [place] if overlay else [])]
+    made = {f"{path}.yaml": manifest.dump(HEAD, *held) for path, held in sorted(texts.items())}
+    made |= {f"{OVERLAY}/{path}": text for path, text in (overlay or {}).items()}
+    return {f"{FOLDER}/{path}": text for path, text in made.items()}
 
 
 def _spare(one: Version) -> Instance:
@@ -47,9 +56,10 @@ def _spare(one: Version) -> Instance:
     return Instance(f"model-v{one.version}", "champion", champion)
 
 
-def _base(*resources: str) -> Manifest:
+def _base(resources: list[str], components: list[str]) -> Manifest:
     return {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
-        "resources": list(resources),
+        "resources": resources,
+        **({"components": components} if components else {}),
     }

@@ -8,7 +8,8 @@ from pathlib import Path
 from loop.base.errors import LoopError
 from loop.base.files import write_text
 from loop.base.warning import warn
-from loop.deploy import alerting, cluster_settings, compose, kubernetes, nginx
+from loop.deploy import alerting, cluster_settings, compose, kubernetes, nginx, overlay
+from loop.deploy.cluster_settings import Settings
 from loop.production import branch, environments, log, rollout_policy
 from loop.production import state as production
 from loop.production.state import State, Version
@@ -17,18 +18,25 @@ from loop.settings import serve_settings as settings
 from loop.settings import slo
 
 
-def rendered(state: State, *, spare: bool = True) -> dict[str, str]:
-    """What a commit on `production` holds besides the state: manifests, where there are images.
+def rendered(state: State, environment: str = production.BRANCH) -> dict[str, str]:
+    """What a commit on an environment's branch holds besides the state: manifests, where there are images.
 
-    With `spare` the champion before keeps its pods, so that going back starts none. Without
+    In production the champion before keeps its pods, so that going back starts none. Without
     deploy/kubernetes.yaml, here and on main, there is no cluster to render for: a checkout of another time
     takes no manifests away.
     """
     if not any(one.image for one in state.models):
         return {}
-    here, main = cluster_settings.SETTINGS.is_file(), default_branch.at_origin
-    settings = cluster_settings.read() if here else cluster_settings.of_commit(main())
-    return kubernetes.files(state, settings, _spare(state) if spare else None) if settings else {}
+    if cluster_settings.SETTINGS.is_file():
+        return _of(state, environment, cluster_settings.read())
+    main = default_branch.at_origin()
+    settings = cluster_settings.of_commit(main)
+    return _of(state, environment, settings, main) if settings else {}
+
+
+def _of(state: State, environment: str, settings: Settings, commit: str | None = None) -> dict[str, str]:
+    spare = _spare(state) if environment == production.BRANCH else None
+    return kubernetes.files(state, settings, spare, overlay.read(environment, commit))
 
 
 def rescued(state: State) -> dict[str, str]:
@@ -37,10 +45,10 @@ def rescued(state: State) -> dict[str, str]:
         return rendered(state)
     except LoopError as error:
         settings = cluster_settings.of_commit(state.champion.commit) if state.champion else None
-        if settings is None:
+        if settings is None or state.champion is None:
             raise
         warn(f"{error.found}; manifests are made with {cluster_settings.SETTINGS} of the champion's commit")
-        return kubernetes.files(state, settings, _spare(state))
+        return _of(state, production.BRANCH, settings, state.champion.commit)
 
 
 def _spare(state: State) -> Version | None:
@@ -56,15 +64,15 @@ def main(what: str, to: Path, environment: str = production.BRANCH) -> None:
         files = alerting.files(slo.read())
     else:
         state = branch.serving(environments.known(environment)).state
-        files = of_kubernetes(state) if what == "kubernetes" else of_compose(state)
+        files = of_kubernetes(state, environment) if what == "kubernetes" else of_compose(state)
     for path, text in files.items():
         write_text(to / path, text)
     print(f"  written  {to}, {len(files)} files")
 
 
-def of_kubernetes(state: State) -> dict[str, str]:
-    """A kustomize base, by path in it."""
-    found = kubernetes.files(state, cluster_settings.read())
+def of_kubernetes(state: State, environment: str) -> dict[str, str]:
+    """A kustomize base with the environment's overlay, by path in it."""
+    found = kubernetes.files(state, cluster_settings.read(), overlay=overlay.read(environment))
     if not found:
         raise LoopError(
             "no model that serves has an image",

@@ -291,6 +291,6 @@ def _keep(name: str, shown: Rehearsal, text: str) -> None:
         return there.state, remote.message(subject, text, **trailers), None
 
     evidence = {rehearsal.path(shown.challenger.version): branch.dump(shown)}
-    files: Callable[[State], dict[str, str]] = lambda state: staging.rendered(state) | evidence  # noqa: E731
+    files: Callable[[State], dict[str, str]] = lambda state: staging.rendered(name)(state) | evidence  # noqa: E731
     after = branch.change(transition, files, name)
     print(f"{name}: {counted(shown.asked, 'request')}, kept in commit {str(after.commit)[:12]}")

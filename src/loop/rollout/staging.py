@@ -3,6 +3,8 @@
 Both run there (`loop deploy --environment`), so that one day of requests can be sent to both.
 """
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from loop.base.errors import LoopError
@@ -12,9 +14,9 @@ from loop.production.state import Production, State, Version
 from loop.repo import remote
 
 
-def rendered(state: State) -> dict[str, str]:
-    """What an environment's branch holds besides its state: manifests of both models, and of no other."""
-    return render.rendered(state, spare=False)
+def rendered(name: str) -> Callable[[State], dict[str, str]]:
+    """What an environment's branch holds besides a state: manifests of both models, and of no other."""
+    return lambda state: render.rendered(state, name)
 
 
 def follow_production(name: str, live: Production, now: pd.Timestamp) -> Production:
@@ -32,7 +34,7 @@ def follow_production(name: str, live: Production, now: pd.Timestamp) -> Product
         )
         return state, text, None if record.version in at.versions else record
 
-    return branch.change(transition, rendered, name)
+    return branch.change(transition, rendered(name), name)
 
 
 def enter(name: str, live: Production, version: Version, now: pd.Timestamp, text: str) -> Production:
@@ -44,7 +46,7 @@ def enter(name: str, live: Production, version: Version, now: pd.Timestamp, text
             raise LoopError(f"version {version.version} is in {name} already", "a new one", "run it again")
         return transitions.rehearsed(at.state, version, now), text, version
 
-    return branch.change(transition, rendered, name)
+    return branch.change(transition, rendered(name), name)
 
 
 def challenger(there: Production) -> Version:
