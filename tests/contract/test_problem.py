@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from loop.base import files
-from loop.data import contract, features, golden_rows, score_columns
+from loop.data import contract, features, golden_rows, kpi, score_columns
 from loop.data import raw as facts
 from loop.data.features import DECIDED_AT, change_log, clusters, join, joining
 from loop.data.score_columns import CLASSES
@@ -428,6 +428,26 @@ def test_a_business_metric_if_there_is_one_prices_each_decision_and_none_is_bett
     assert turned["wrong"] > turned["right"], "it does not mind which decision is taken"
     assert business.title.strip()
     np.testing.assert_array_equal(label, outcomes["label"])
+
+
+def test_a_kpi_if_there_is_one_gives_each_request_one_number_as_known_at_an_instant(now, windows, instant):
+    one = kpi.declared()
+    if one is None:
+        return
+    decided = source.requests(now)[DECIDED_AT]
+    known, then = (kpi.known(one, decided, at) for at in (windows.as_of, instant))
+    assert len(known), "no outcome is known: does it read the time that it is asked for?"
+    given = one.outcomes(decided.min(), decided.max() + pd.Timedelta(microseconds=1), instant)
+    assert (given["known_at"] <= instant).all(), "it gives what was not known yet"
+    by = [name for name in known if name not in ("value", "known_at")]
+    same = then.merge(known, on=by, suffixes=("", "_later"))
+    assert len(same) == len(then), "what was known once is gone"
+    assert one.final_after > pd.Timedelta(0)
+    assert one.title.strip()
+    if kpi.BY_REQUEST not in known:
+        found = kpi.of_rows(source.requests(now), windows.as_of)
+        assert (found.fault, found.counts.before) == ("", 0)
+        assert found.counts.counting
 
 
 def _decisions(label: np.ndarray) -> dict[str, np.ndarray]:

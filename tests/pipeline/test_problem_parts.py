@@ -34,7 +34,8 @@ def test_a_part_of_a_wrong_type_is_named(file, name, monkeypatch):
 def test_all_that_is_wrong_is_said_at_once(monkeypatch):
     monkeypatch.delattr(metrics, "SLICES")
     monkeypatch.setattr(metrics, "BUSINESS", "cheap", raising=False)
-    with pytest.raises(LoopError, match=r"lacks `SLICES`; .*has `BUSINESS` as str"):
+    monkeypatch.setattr(metrics, "KPI", "dear", raising=False)
+    with pytest.raises(LoopError, match=r"lacks `SLICES`; .*has `BUSINESS` as str; .*has `KPI` as str"):
         problem_parts.check()
 
 

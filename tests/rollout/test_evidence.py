@@ -1,6 +1,7 @@
 """What a stage has shown: literal logs, and what is said of them."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +9,8 @@ import pandas as pd
 import pytest
 
 from loop.base.errors import LoopError
-from loop.data import personal, prediction_log
+from loop.data import kpi, personal, prediction_log
+from loop.kit.types import Kpi
 from loop.production import transitions
 from loop.production.rollout_policy import Needed, Policy
 from loop.rollout import evidence, rollout
@@ -480,3 +482,150 @@ def test_a_row_without_a_decision_does_not_take_the_business_metric_away():
     log.loc[log.index[0], "decision"] = None
     found = gather(canary(), log, labels(log))
     assert check(found, COST).status == "worse"
+
+
+# The KPI
+
+
+def sold(kpi_value, by: str = "KEY", hours: float = 1, **changed: object) -> Kpi:
+    """A KPI whose outcomes are those of a log's rows: `kpi_value(rows)`, so many hours after each."""
+
+    def outcomes(since, until, as_of):
+        rows = SOLD[0].drop_duplicates("id")
+        rows = rows[(rows["decided_at"] >= since) & (rows["decided_at"] < until)].reset_index(drop=True)
+        named = (
+            pd.DataFrame({"request_id": rows["id"]})
+            if by == "id"
+            else pd.DataFrame(map(json.loads, rows["entity"]))
+        )
+        known_at = rows["decided_at"] + pd.Timedelta(hours=hours)
+        return named.assign(value=kpi_value(rows), known_at=known_at)[known_at <= as_of]
+
+    made = {"title": "revenue a sale", "unit": "EUR", "better": "higher", "outcomes": outcomes}
+    return Kpi(**(made | {"final_after": pd.Timedelta(days=1)} | changed))
+
+
+SOLD: list[pd.DataFrame] = []
+
+
+@pytest.fixture
+def selling(monkeypatch):
+    """Make a log's requests come to something, and give the evidence of its canary."""
+
+    def made(log: pd.DataFrame, one: Kpi, at: Policy = STAGED, now: pd.Timestamp = LATER):
+        SOLD[:] = [log]
+        monkeypatch.setattr(metrics, "KPI", one, raising=False)
+        state = canary()
+        return evidence.gather(
+            state.champion, state.challenger, at, log, labels(log), now, kpi.of_log(log, now)
+        )
+
+    return made
+
+
+def limited(kpi_max: float | None, of: Policy = STAGED) -> Policy:
+    return of.model_copy(update={"limits": of.limits.model_copy(update={"kpi_max": kpi_max})})
+
+
+def fall(rows: pd.DataFrame, by: float = 2.0) -> np.ndarray:
+    """About 10 a sale, less where the challenger answered."""
+    drawn = np.random.default_rng(7).normal(10, 1, len(rows))
+    return drawn - by * (rows["role"] == "challenger").to_numpy()
+
+
+@pytest.mark.parametrize("by", ["KEY", "id"])
+def test_a_challenger_whose_requests_come_to_less_money_is_worse_by_its_limit_alone(selling, by):
+    log = split(4000)
+    assert not selling(log, sold(fall, by)).worse, "shown, and decides nothing"
+    found = selling(log, sold(fall, by), limited(0.5))
+    money = check(found, "revenue a sale, worse by")
+    assert (money.status, money.limit) == ("worse", 0.5)
+    assert money.value == pytest.approx(2, abs=0.1)
+    assert 0.5 < money.low < money.value < money.high
+    theirs, ours = (fall(log)[log["role"] == role].mean() for role in ("challenger", "champion"))
+    assert money.title.endswith(f"{theirs:,.4g} beside {ours:,.4g} EUR")
+    assert found.worse
+    assert f"KPI: {len(log):,} counting" in found.text()
+    assert not selling(log, sold(lambda rows: fall(rows, 0)), limited(0.5)).worse
+    assert not selling(log, sold(fall, by, better="lower"), limited(0.5)).worse, "less is better"
+
+
+def test_a_kpi_that_only_is_shown_takes_nothing_of_the_chance_of_a_false_alarm(selling, monkeypatch):
+    log = split(2000).assign(score=np.random.default_rng(5).choice([0.3, 0.5, 0.8], 2000))
+    shown, deciding = (
+        check(selling(log, sold(fall), at), f"{LOSS}, worse by") for at in (STAGED, limited(9.0))
+    )
+    monkeypatch.delattr(metrics, "KPI")
+    assert check(gather(canary(), log, labels(log)), f"{LOSS}, worse by") == shown
+    assert deciding.low < shown.low
+
+
+def test_a_value_counts_from_when_it_is_final_and_as_it_was_known_then(selling):
+    """At a later instant the same requests give the same figures: what comes too late changes none."""
+    log = split(1000)
+    now = START + pd.Timedelta(days=30)
+    for hours, without, expected in [
+        (1, None, (1000, 0, 0, 0)), (25, None, (0, 0, 1000, 1000)), (25, 0.0, (1000, 0, 1000, 1000)),
+    ]:  # fmt: skip
+        counts = _counts(selling, log, sold(fall, hours=hours, without=without), now)
+        assert (counts.counting, counts.pending, counts.without, counts.late) == expected
+    half = _counts(selling, log, sold(fall), START + pd.Timedelta(days=1, minutes=499))
+    assert (half.counting, half.pending) == (500, 500)
+
+
+def _counts(selling, log: pd.DataFrame, one: Kpi, now: pd.Timestamp) -> kpi.Counts:
+    selling(log, one, now=now)
+    found = kpi.of_log(log, now)
+    assert found is not None
+    return found.counts
+
+
+def test_what_is_odd_of_outcomes_is_counted_and_makes_no_figure(selling):
+    log = split(300)
+    early = _counts(selling, log, sold(fall, hours=-1, without=0.0), LATER)
+    assert (early.counting, early.before) == (0, 300)
+    again = pd.concat([log, log.iloc[:5].assign(body=1)], ignore_index=True)
+    shared = _counts(selling, again, sold(fall, "id"), LATER)
+    assert (shared.counting, shared.ambiguous, shared.orphan) == (295, 10, 5)
+    assert "10 of a shared request id" in shared.text()
+
+
+FAULTS = {
+    "lack known_at": lambda found: found.drop(columns="known_at"),
+    "1 value that are no number": lambda found: found.assign(value=[np.nan, *found["value"][1:]]),
+    "`known_at` as datetime64": lambda found: found.assign(known_at=found["known_at"].dt.tz_localize(None)),
+    "1 row of requests that have one": lambda found: pd.concat([found, found.tail(1)]),
+    "are a int": lambda found: 7,
+    "end in KeyError": lambda found: found["nothing"],
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_outcomes_that_are_wrong_are_named_and_hide_no_other_figure(selling, fault):
+    log, good = split(300), sold(fall)
+    broken = replace(good, outcomes=lambda *ends: FAULTS[fault](good.outcomes(*ends)))
+    found = selling(log, broken)
+    assert fault in found.kpi
+    assert fault in found.text()
+    assert found.missing == []
+    assert check(found, f"{LOSS}, worse by").status == "ok"
+    assert fault in selling(log, broken, limited(0.5)).missing[0], "what may decide is waited for"
+    json.dumps(found.as_json(), allow_nan=False)
+
+
+def test_a_limit_of_a_kpi_that_the_problem_has_not_lets_nobody_go_on():
+    log = split(300)
+    assert "src/problem/metrics.py no KPI" in gather(canary(), log, labels(log), limited(0.5)).missing[0]
+
+
+def test_a_hashed_key_is_joined_as_labels_are(selling, monkeypatch):
+    monkeypatch.setattr(personal, "marks", lambda: {source.KEY[0]: "hash"})
+    log, one = split(300), sold(fall)
+    assert "LOOP_PERSONAL_KEY_FILE" in selling(log, one).kpi
+    monkeypatch.setenv("LOOP_PERSONAL_KEY", "ab" * 32)
+    hider, plain = prediction_log._of_key(), log.copy()
+    log["entity"] = [json.dumps(hider.kept(json.loads(text))) for text in plain["entity"]]
+    SOLD[:] = [plain]
+    found = kpi.of_log(log, LATER)
+    assert found is not None
+    assert found.counts.counting == 300

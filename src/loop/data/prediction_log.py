@@ -82,17 +82,31 @@ def with_labels(log: pd.DataFrame, labels: pd.DataFrame) -> tuple[pd.DataFrame, 
     Of labels that came twice the first known counts. A key that the log has hashed is hashed here too; what
     `unjoinable` says makes all labels unknown.
     """
-    labels = labels.iloc[:0] if unjoinable() else _of_key().hidden(labels)
-    keys = _keys(log["entity"].drop_duplicates(), labels)
-    named = pd.Series(_texts(labels[source.KEY]), index=labels.index, dtype="object")
+    labels = labels.iloc[:0] if unjoinable() else labels
+    asked, named = by_key(log, labels)
     in_order = labels.assign(key=named).sort_values("label_known_at", kind="stable")
     once = in_order.drop_duplicates("key").set_index("key")["label"].astype("float64")
-    label = log["entity"].map(keys).map(once).astype("float64")
-    orphans = ~once.index.isin(list(keys.values()))
+    label = asked.map(once).astype("float64")
+    orphans = ~once.index.isin(asked.unique())
     return log.assign(label=label), {
         "duplicate labels": len(labels) - len(once),
         "orphan labels": int(orphans.sum()),
     }
+
+
+def by_key(log: pd.DataFrame, known: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """The key of each row of the log, and of each that is known of the source, as texts of one form.
+
+    A key that the log has hashed is hashed here too. Raises LoopError for an entity that is no key.
+    """
+    known = _of_key().hidden(known) if len(known) else known
+    keys = _keys(log["entity"].drop_duplicates(), known)
+    return log["entity"].map(keys), pd.Series(key_texts(known), index=known.index, dtype="object")
+
+
+def key_texts(rows: pd.DataFrame) -> list[str]:
+    """A text for each row's key, whatever types its parts came in."""
+    return list(map("\x1f".join, zip(*(_column(rows[name]) for name in source.KEY), strict=True)))
 
 
 def unjoinable() -> str:
@@ -155,12 +169,7 @@ def _keys(entities: pd.Series, labels: pd.DataFrame) -> dict[str, str]:
             "entities as `loop collect` writes them",
             AGAIN,
         ) from None
-    return dict(zip(texts, _texts(parsed), strict=True))
-
-
-def _texts(keys: pd.DataFrame) -> list[str]:
-    """A text for each row's key, whatever types its parts came in."""
-    return list(map("\x1f".join, zip(*(_column(keys[name]) for name in source.KEY), strict=True)))
+    return dict(zip(texts, key_texts(parsed), strict=True))
 
 
 def _column(values: pd.Series) -> list[str]:

@@ -100,3 +100,21 @@ class BusinessMetric:
     title: str
     better: Literal["higher", "lower"]
     rows: Callable[[Array, Array, Array], Array]
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """What a request that was answered came to in money or counts, in `unit`, known some time later.
+
+    `outcomes(since, until, as_of)` gives what was known at `as_of` of decisions in [since, until), all UTC: a
+    row each, with `request_id` or else the columns of KEY, `value` and `known_at`. A value is final
+    `final_after` its decision; a request that has none by then counts as `without`, or not at all where that
+    is None.
+    """
+
+    title: str
+    unit: str
+    better: Literal["higher", "lower"]
+    outcomes: Callable[[pd.Timestamp, pd.Timestamp, pd.Timestamp], pd.DataFrame]
+    final_after: pd.Timedelta
+    without: float | None = None

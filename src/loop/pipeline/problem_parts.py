@@ -8,7 +8,7 @@ import pandera.pandas as pa
 from pydantic import BaseModel
 
 from loop.base.errors import LoopError
-from loop.kit.types import ROW_WEIGHT, Behaviour, BusinessMetric, Metric, Repair, View
+from loop.kit.types import ROW_WEIGHT, Behaviour, BusinessMetric, Kpi, Metric, Repair, View
 
 Holds = Callable[[Any], bool]
 
@@ -142,3 +142,6 @@ def _wrong(file: str, module: Any) -> Iterator[tuple[str, str]]:
         business = getattr(module, "BUSINESS", None)
         if business is not None and not isinstance(business, BusinessMetric):
             yield f"has `BUSINESS` as {type(business).__name__}", "`BUSINESS`: a BusinessMetric, or none"
+        kpi = getattr(module, "KPI", None)
+        if kpi is not None and not isinstance(kpi, Kpi):
+            yield f"has `KPI` as {type(kpi).__name__}", "`KPI`: a Kpi, or none"

@@ -46,6 +46,7 @@ class Limits(Section):
     alpha: float = Field(gt=0, lt=1)  # chance to call an equal challenger worse, however often it is seen
     loss_max: float = Field(ge=0)  # of the primary metric per row, against the champion's arm
     cost_max: float = Field(ge=0)  # of the business metric per row, likewise
+    kpi_max: float | None = Field(default=None, ge=0)  # of the KPI per request, in its unit; None: only shown
 
 
 class Policy(Section):

@@ -6,6 +6,7 @@ challenger is called worse by any of them with that chance at most.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,11 +16,10 @@ from loop.production.rollout_policy import Limits, Needed
 from loop.production.state import Challenger, Champion
 from loop.rollout import outcomes
 from loop.rollout.evidence_check import Check, Status
-from loop.rollout.outcomes import Loss
+from loop.rollout.outcomes import Outcome
 from loop.rollout.shadow import latency
 from loop.stats import sequential
 from loop.stats.sequential import Bounds
-from problem import metrics
 
 SWITCH = pd.Timedelta(minutes=5)  # in which a new share takes effect: nothing is due from the challenger
 
@@ -33,8 +33,11 @@ def compare(
     """
     rows = _arms(champion, challenger, log)
     tested = outcomes.of(rows, limits)
-    alpha = limits.alpha / (len(tested) + 1)
-    checks = [_outcome(rows, title, loss, limit, alpha, needs) for title, loss, limit in tested]
+    counted = outcomes.of_kpi(limits)
+    deciding = [one for one in (*tested, counted) if one is not None and one.limit is not None]
+    alpha = limits.alpha / (len(deciding) + 1)
+    checks = [_outcome(rows, one, alpha, needs) for one in tested]
+    checks += [_kpi(rows, counted, alpha, needs)] if counted else []
     checks.append(_unanswered(rows, limits.error_share_max, alpha))
     mine = rows["challenger"] == 1
     here = rows["at"] >= challenger.stage.since
@@ -60,19 +63,27 @@ def _arms(champion: Champion, challenger: Challenger, log: pd.DataFrame) -> pd.D
     )
 
 
-def _outcome(rows: pd.DataFrame, title: str, loss: Loss, limit: float, alpha: float, needs: Needed) -> Check:
-    decides = title == getattr(getattr(metrics, "BUSINESS", None), "title", None)
-    known = rows[rows["label"].notna() & (rows["decision"].notna() | (not decides))]
+def _outcome(rows: pd.DataFrame, one: Outcome, alpha: float, needs: Needed) -> Check:
+    known = rows[one.known(rows)]
     found = sequential.difference(
-        loss(known),
+        one.loss(known),
         known["challenger"].to_numpy(),
         known["share"].to_numpy(),
         entity=known["unit"].to_numpy(),
         block=known["block"].to_numpy(),
         alpha=alpha,
     )
-    asked = f"{found.information:,.0f} of {sequential.BURN_IN} labels for bounds on {title}"
-    return _check(f"{title}, worse by", found, limit, asked if needs.labels_min else "")
+    asked = f"{found.information:,.0f} of {sequential.BURN_IN} {one.kind} for bounds on {one.title}"
+    waits = needs.labels_min > 0 and one.limit is not None
+    return _check(f"{one.title}, worse by", found, one.limit, asked if waits else "")
+
+
+def _kpi(rows: pd.DataFrame, one: Outcome, alpha: float, needs: Needed) -> Check:
+    """The KPI as any outcome, with what a request of each arm came to."""
+    found, means = _outcome(rows, one, alpha, needs), rows.groupby("challenger")[outcomes.KPI].mean().dropna()
+    if len(means) < 2:
+        return found
+    return replace(found, title=f"{found.title}, {means[1.0]:,.4g} beside {means[0.0]:,.4g} {one.unit}")
 
 
 def _unanswered(rows: pd.DataFrame, limit: float, alpha: float) -> Check:
@@ -84,6 +95,8 @@ def _unanswered(rows: pd.DataFrame, limit: float, alpha: float) -> Check:
     return _check("share due to it that it did not answer", found, limit, "")
 
 
-def _check(title: str, found: Bounds, limit: float, needs: str) -> Check:
-    status: Status = "not enough" if not np.isfinite(found.low) else "worse" if found.low > limit else "ok"
+def _check(title: str, found: Bounds, limit: float | None, needs: str) -> Check:
+    status: Status = "ok" if np.isfinite(found.low) else "not enough"
+    if limit is not None and found.low > limit:
+        status = "worse"
     return Check(title, found.value, found.low, found.high, limit, status, needs)

@@ -13,10 +13,12 @@ import pandas as pd
 
 from loop.base.counted import counted
 from loop.data import prediction_log
+from loop.data.kpi import Joined
 from loop.production.rollout_policy import Needed, Policy
 from loop.production.state import Challenger, Champion
-from loop.rollout import canary, shadow
+from loop.rollout import canary, outcomes, shadow
 from loop.rollout.evidence_check import Check, number
+from loop.settings.paths import POLICY
 
 DAY = pd.Timedelta(days=1)
 
@@ -38,6 +40,8 @@ class Evidence:
     checks: list[Check] = field(default_factory=list)
     odd: dict[str, int] = field(default_factory=dict)  # duplicate and orphan labels
     unjoinable: str = ""  # why no label finds its row, where labels are needed
+    kpi: str = ""  # how many requests count for the KPI, or why none does
+    kpi_fault: str = ""  # why what `kpi_max` limits cannot be told at all
 
     @property
     def missing(self) -> list[str]:
@@ -52,6 +56,7 @@ class Evidence:
         ]
         short = [f"{found:,g} of {least:,} {what}" if what == "days" else f"{found:,} of {least:,} {what}"
                  for found, least, what in asked if found < least]  # fmt: skip
+        short += [f"no KPI: {self.kpi_fault}"] if self.kpi_fault else []
         return short + [check.needs for check in self.checks if check.status == "not enough" and check.needs]
 
     @property
@@ -77,6 +82,7 @@ class Evidence:
         unjoined = [f"cannot be joined: {self.unjoinable}"] if self.unjoinable else []
         ends = [
             ("no figure yet", blank),
+            ("KPI", [self.kpi] if self.kpi else []),
             ("missing", self.missing),
             ("labels", unjoined),
             ("worse", self.worse),
@@ -101,13 +107,15 @@ def gather(
     log: pd.DataFrame,
     labels: pd.DataFrame,
     now: pd.Timestamp,
+    values: Joined | None = None,
 ) -> Evidence:
     """What the log and the labels known at `now` say of the challenger in its stage.
 
     `log` is of predictions.read, from `began(challenger)` on; `labels` have source.KEY, label and
-    label_known_at.
+    label_known_at; `values` are what a canary's requests came to, where the problem has a KPI.
     """
     stage = challenger.stage
+    log = log.assign(**{outcomes.KPI: values.values if values else math.nan})
     labelled, odd = prediction_log.with_labels(log[log["at"] <= now], labels[labels["label_known_at"] <= now])
     needs, rows = needed(challenger, policy), labelled
     checks: Sequence[Check] = ()
@@ -134,7 +142,15 @@ def gather(
         checks=list(checks),
         odd=odd,
         unjoinable=prediction_log.unjoinable() if needs.labels_min else "",
+        kpi=(values.fault or values.counts.text()) if values else "",
+        kpi_fault=_kpi_fault(policy, values) if stage.weight else "",
     )
+
+
+def _kpi_fault(policy: Policy, values: Joined | None) -> str:
+    if policy.limits.kpi_max is None:
+        return ""
+    return values.fault if values else f"{POLICY} has limits.kpi_max, and src/problem/metrics.py no KPI"
 
 
 def began(challenger: Challenger) -> pd.Timestamp:

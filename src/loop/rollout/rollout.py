@@ -10,7 +10,7 @@ import pandas as pd
 
 from loop.base.errors import LoopError, first_line
 from loop.base.markup import plain
-from loop.data import prediction_log
+from loop.data import kpi, prediction_log
 from loop.deploy import render
 from loop.production import branch, log, promotion, rehearsal, transitions
 from loop.production import rollout_policy as policy
@@ -46,7 +46,8 @@ def gathered(state: State, at: View) -> Evidence | None:
         return None
     log = prediction_log.read(at.folders, evidence.began(state.challenger), at.now)
     labels = prediction_log.known_labels(log, at.now)
-    return evidence.gather(state.champion, state.challenger, at.policy, log, labels, at.now)
+    values = kpi.of_log(log, at.now) if state.challenger.stage.weight else None
+    return evidence.gather(state.champion, state.challenger, at.policy, log, labels, at.now, values)
 
 
 def status(at: View, *, as_json: bool = False) -> None:

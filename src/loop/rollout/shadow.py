@@ -12,7 +12,6 @@ from loop.production.state import Challenger, Champion
 from loop.rollout import outcomes
 from loop.rollout.evidence_check import Check, Status
 from loop.stats import bootstrap
-from problem import metrics
 
 SETTLE = pd.Timedelta(minutes=2)  # both records of a request are collected by then, whoever wrote them
 REPLICATES, SEED, CONFIDENCE = 2000, 1, 0.95
@@ -65,15 +64,13 @@ def _outcomes(both: pd.DataFrame, limits: Limits, needs: Needed) -> Iterator[Che
     theirs = known.assign(
         **{name: known[f"{name}_theirs"] for name in (*score_columns.NAMES, "decision") if name in known}
     )
-    for title, loss, limit in outcomes.of(both, limits):
-        business = title == getattr(getattr(metrics, "BUSINESS", None), "title", None)
-        decided = known["decision"].notna() & theirs["decision"].notna()
-        rows = (decided if business else known["label"].notna()).to_numpy()
+    for one in outcomes.of(both, limits):
+        rows = (one.known(known) & one.known(theirs)).to_numpy()
         if rows.any():
-            value, low, high = _by_day(loss(theirs[rows]) - loss(known[rows]), known["at"][rows])
-            status: Status = "worse" if low > limit else "ok"
+            value, low, high = _by_day(one.loss(theirs[rows]) - one.loss(known[rows]), known["at"][rows])
+            status: Status = "worse" if one.limit is not None and low > one.limit else "ok"
             found = status if _enough(int(rows.sum()), needs) else "not enough"
-            yield Check(f"{title}, worse by", value, low, high, limit, found)
+            yield Check(f"{one.title}, worse by", value, low, high, one.limit, found)
 
 
 def _told_apart(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -40,6 +40,14 @@ def labels(tables: dict[str, pd.DataFrame], as_of: pd.Timestamp) -> pd.DataFrame
     return known[KEY].assign(label=known["progression"], label_known_at=known["measured_at"])
 
 
+def outcomes(since: pd.Timestamp, until: pd.Timestamp, as_of: pd.Timestamp) -> pd.DataFrame:
+    """How often each patient of [since, until) came again within 21 days, as known at `as_of`."""
+    visits = _visits()
+    at, known_at = visits["visited_at"], visits["visited_at"] + pd.Timedelta(days=21)
+    found = visits[KEY].assign(value=visits["progression"] // 100, known_at=known_at)
+    return found[(at >= since) & (at < until) & (known_at <= as_of)]
+
+
 def _visits() -> pd.DataFrame:
     found = load_diabetes(as_frame=True, scaled=False).frame
     number = pd.Series(found.index)
