@@ -543,7 +543,7 @@ def test_a_challenger_whose_requests_come_to_less_money_is_worse_by_its_limit_al
     assert money.value == pytest.approx(2, abs=0.1)
     assert 0.5 < money.low < money.value < money.high
     theirs, ours = (fall(log)[log["role"] == role].mean() for role in ("challenger", "champion"))
-    assert money.title.endswith(f"{theirs:,.4g} beside {ours:,.4g} EUR")
+    assert money.title.endswith(f"{theirs:.4g} beside {ours:.4g} EUR")
     assert found.worse
     assert f"KPI: {len(log):,} counting" in found.text()
     assert not selling(log, sold(lambda rows: fall(rows, 0)), limited(0.5)).worse

@@ -12,6 +12,8 @@ from loop.monitor.schema import (
     FeedChange,
     Finding,
     Gain,
+    Kpi,
+    KpiWeek,
     Model,
     Outcomes,
     Point,
@@ -58,6 +60,7 @@ def quiet(now: date = date(2013, 7, 2)) -> Finding:
         features=[feature(place, runs) for place in range(len(NAMES))],
         curves=curves(now),
         cusum=cusum(now, 0.0),
+        kpi=kpi(now),
         gain=None,
         breaches=[],
         events=[
@@ -66,6 +69,13 @@ def quiet(now: date = date(2013, 7, 2)) -> Finding:
         ],
         notes=["The estimate without labels cannot see that the same inputs now mean another outcome."],
     )
+
+
+def kpi(now: date) -> Kpi:
+    """What requests came to in three weeks."""
+    ends = [now - timedelta(8 + 7 * place) for place in (2, 1, 0)]
+    weeks = [KpiWeek(until=str(end), rows=6_400, value=1204.5, low=1180.25, high=1229.0) for end in ends]
+    return Kpi(title="revenue a ride", unit="EUR", weeks=weeks, joined="19,200 counting, 31 late", late=31)
 
 
 def warning() -> Finding:

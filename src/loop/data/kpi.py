@@ -18,6 +18,8 @@ from loop.kit.types import Kpi
 from problem import metrics, source
 
 BY_REQUEST = "request_id"  # instead of KEY
+ID = "kpi_request_id"  # the id of a request whose row has left the log
+SHARED = ""  # instead of an id that two requests have
 WHERE = "the outcomes of KPI in src/problem/metrics.py"
 TODO = "mend what `outcomes` of it returns"
 
@@ -57,6 +59,11 @@ def declared() -> Kpi | None:
     return found
 
 
+def figure(value: float) -> str:
+    """A value for people, in as many digits as count: 12.31, 0.0512, 1,204."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
 def of_log(log: pd.DataFrame, now: pd.Timestamp) -> Joined | None:
     """The values of the log's rows as known at `now` (UTC); a shadow's answers came to nothing.
 
@@ -65,16 +72,21 @@ def of_log(log: pd.DataFrame, now: pd.Timestamp) -> Joined | None:
     if (kpi := declared()) is None:
         return None
     rows = log[(log["role"] != "shadow") & (log["at"] <= now)]
-    asked = rows.drop_duplicates(REQUEST)["id"]
-    shared = asked[asked.duplicated()]
-    return _joined(kpi, rows, rows["id"].mask(rows["id"].isin(shared)), now, in_clear=False)
+    return _joined(kpi, rows, ids(rows), now, in_clear=False)
+
+
+def ids(log: pd.DataFrame) -> pd.Series:
+    """The request id of each row of a log without its shadows; SHARED where two requests have it."""
+    asked = log.drop_duplicates(REQUEST)["id"]
+    found: pd.Series = log["id"].mask(log["id"].isin(asked[asked.duplicated()]), SHARED)
+    return found
 
 
 def of_rows(rows: pd.DataFrame, now: pd.Timestamp) -> Joined | None:
-    """The same of rows that have `decided_at`, KEY in clear and, where the log has one, `request_id`."""
+    """The same of rows that have `decided_at`, KEY in clear and, of those that the log had, ID."""
     if (kpi := declared()) is None:
         return None
-    return _joined(kpi, rows, rows.get(BY_REQUEST), now, in_clear=True)
+    return _joined(kpi, rows, rows.get(ID), now, in_clear=True)
 
 
 def known(kpi: Kpi, decided: pd.Series, now: pd.Timestamp) -> pd.DataFrame:
@@ -126,7 +138,7 @@ def _joined(
         values = values.mask(without, kpi.without)
     counts = Counts(
         counting=int(values.notna().sum()),
-        pending=int((~ripe).sum()),
+        pending=int((~ripe & asked.notna()).sum()),
         without=int(without.sum()),
         late=int(late.sum()),
         before=int(before.sum()),
@@ -153,7 +165,8 @@ def _names(
                 "a prediction log, which has it",
                 "`loop collect`, or let them go by KEY",
             )
-        return ids.astype("object"), found[BY_REQUEST].astype("str"), int(ids.isna().sum())
+        shared = ids == SHARED
+        return ids.astype("object").mask(shared), found[BY_REQUEST].astype("str"), int(shared.sum())
     if in_clear:
         texts = [pd.Series(prediction_log.key_texts(one), one.index, dtype="object") for one in (rows, found)]
         return texts[0], texts[1], 0

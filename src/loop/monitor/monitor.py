@@ -143,6 +143,7 @@ def _figures(snapshot: Snapshot, setup: Settings, notes: list[str]) -> dict[str,
         "curves": snapshot.curves,
         "slices": snapshot.slices,
         "subgroups": snapshot.subgroups,
+        "kpi": snapshot.kpi,
         "cusum": snapshot.performance.cusum,
         "notes": [*without_time.notes(), *notes, *snapshot.notes, *([estimate.NOTE] if expects else [])],
     }

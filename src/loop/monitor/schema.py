@@ -176,6 +176,27 @@ class SubgroupGap(Part):
     alarm: bool  # even the low end is beyond the limit
 
 
+class KpiWeek(Part):
+    """Requests decided in the seven days before `until` and what they came to, with an interval by days."""
+
+    until: str
+    rows: int
+    value: float | None  # the mean of a request
+    low: float | None
+    high: float | None
+
+
+class Kpi(Part):
+    """What requests came to week by week, oldest first, and what is odd of it; it decides nothing."""
+
+    title: str
+    unit: str
+    weeks: list[KpiWeek]
+    joined: str  # how many requests count, and how many do not, each with its reason
+    late: int  # outcomes that came after they were final
+    fault: str = ""  # why there is none
+
+
 class Event(Part):
     """Something that happened, and the day: training ended, a release, a retrain proposed."""
 
@@ -234,6 +255,7 @@ class Finding(Part):
     cusum: Cusum | None = None
     slices: list[SliceLoss] = []
     subgroups: list[SubgroupGap] = []
+    kpi: Kpi | None = None
     gain: Gain | None
     breaches: list[Breach]
     changes: list[FeedChange] = []

@@ -18,10 +18,11 @@ from loop.monitor.inputs.champion_model import Champion
 from loop.monitor.inputs.feed import Feed
 from loop.monitor.inputs.labels import Joined
 from loop.monitor.inputs.windows import DAY, Days, inside, past_ends, start, window
-from loop.monitor.schema import Gain, Point, SliceLoss, SubgroupGap
+from loop.monitor.schema import Gain, Kpi, Point, SliceLoss, SubgroupGap
 from loop.monitor.signals import (
     drift,
     estimate,
+    kpi_weeks,
     loss_by_slice,
     minimum_requirements,
     performance,
@@ -52,6 +53,7 @@ class Snapshot:
     slices: list[SliceLoss]
     subgroups: list[SubgroupGap]
     breached: list[str]
+    kpi: Kpi | None
     source: str
     notes: list[str] = field(default_factory=list)
 
@@ -97,6 +99,7 @@ def take(
         slices=loss_by_slice.rose(matured, list(used), when, setup),
         subgroups=subgroups,
         breached=[*minimum_requirements.breached(newest, setup), *subgroup_gaps.beyond(subgroups)],
+        kpi=kpi_weeks.weeks(joined.rows, now, setup.seed),
         source=answered_by,
         notes=[*notes, *more_notes],
     )

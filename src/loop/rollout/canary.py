@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from loop.data import kpi
 from loop.data.prediction_log import REQUEST
 from loop.production.rollout_policy import Limits, Needed
 from loop.production.state import Challenger, Champion
@@ -83,7 +84,9 @@ def _kpi(rows: pd.DataFrame, one: Outcome, alpha: float, needs: Needed) -> Check
     found, means = _outcome(rows, one, alpha, needs), rows.groupby("challenger")[outcomes.KPI].mean().dropna()
     if len(means) < 2:
         return found
-    return replace(found, title=f"{found.title}, {means[1.0]:,.4g} beside {means[0.0]:,.4g} {one.unit}")
+    return replace(
+        found, title=f"{found.title}, {kpi.figure(means[1.0])} beside {kpi.figure(means[0.0])} {one.unit}"
+    )
 
 
 def _unanswered(rows: pd.DataFrame, limit: float, alpha: float) -> Check:

@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from loop.base.errors import LoopError
-from loop.data import personal
+from loop.data import kpi, personal
 from loop.monitor.inputs import answers
 from loop.serve import collect
 from loop.serve.log_writer import line
-from problem import schema, source
+from problem import metrics, schema, source
 from support.monitor_case import NOW, Model
 
 ASKED = schema.REQUEST_EXAMPLES[0]
@@ -90,6 +90,15 @@ def test_only_the_champions_own_answers_count(tmp_path, head):
 def test_a_key_that_was_asked_again_counts_once_by_its_first_answer(tmp_path):
     rows, again = read(collected(tmp_path, answer(1, 0.9, minutes=9), answer(1, 0.1), answer(2, 0.5)))
     assert (rows["score"].tolist(), again) == ([0.1, 0.5], 1)
+
+
+def test_where_outcomes_are_asked_for_a_row_has_the_id_of_its_request(tmp_path, monkeypatch):
+    """One that two requests have names neither."""
+    twice = answer(3, minutes=9).replace(b'"3-9"', b'"2-0"')
+    folder = collected(tmp_path, answer(1), answer(2), twice)
+    assert kpi.ID not in read(folder)[0]
+    monkeypatch.setattr(metrics, "KPI", object(), raising=False)
+    assert read(folder)[0][kpi.ID].tolist() == ["1-0", kpi.SHARED, kpi.SHARED]
 
 
 def test_answers_from_before_the_watch_or_after_now_are_left_out(tmp_path):

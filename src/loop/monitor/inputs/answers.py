@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from loop.base.errors import LoopError
-from loop.data import columns, personal, prediction_log, score_columns
+from loop.data import columns, kpi, personal, prediction_log, score_columns
 from loop.data.features import DECIDED_AT
 from loop.monitor.inputs.champion_model import Champion
 from problem import schema, source
@@ -57,6 +57,8 @@ def of_log(
     rows = pd.concat(
         [rows, looked_up, ours[[*score_columns.NAMES, "decision"]].reset_index(drop=True)], axis="columns"
     )
+    if kpi.declared() is not None:
+        rows = rows.assign(**{kpi.ID: kpi.ids(ours)})
     rows = prediction_log.recognised(rows, known)
     once = rows.drop_duplicates(source.KEY, ignore_index=True)
     return Answers(once, ours["at"].min(), len(rows) - len(once), len(all_of) - len(ours))

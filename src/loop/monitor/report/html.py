@@ -12,6 +12,7 @@ from loop.monitor.report.phrases import (
     sentence,
     state,
     value,
+    week,
 )
 from loop.monitor.schema import Finding
 
@@ -27,5 +28,5 @@ def report(finding: Finding) -> str:
         "shown": len(monitor_figures.shown(finding.features)),
         "named_features": {one.name: one for one in finding.features},
     }
-    filters = {one.__name__: one for one in (gained, labels, moved, named, sentence, state, value)}
+    filters = {one.__name__: one for one in (gained, labels, moved, named, sentence, state, value, week)}
     return render("loop.monitor.report", "monitor.html.j2", values, **filters)

@@ -3,7 +3,19 @@
 from markupsafe import Markup
 
 from loop.base.markup import figure, plain
-from loop.monitor.schema import Decision, Feature, Finding, Gain, Outcomes, Signal, SliceLoss, SubgroupGap
+from loop.data import kpi as figures
+from loop.monitor.schema import (
+    Decision,
+    Feature,
+    Finding,
+    Gain,
+    Kpi,
+    KpiWeek,
+    Outcomes,
+    Signal,
+    SliceLoss,
+    SubgroupGap,
+)
 
 HEADLINES: dict[Decision, str] = {
     "nothing": "Nothing to do: production looks as it did",
@@ -82,6 +94,23 @@ def sentence(text: str, longest: int = 2000) -> str:
     cut = plain(text, longest)
     end = "" if cut[-1:] in (".", "!", "?", "…") else "."
     return f"{cut[:1].upper()}{cut[1:]}{end}"
+
+
+def kpi(one: Kpi) -> str:
+    """What a request came to in the newest week and the one before, and how many count."""
+    title, unit = plain(one.title, 60), plain(one.unit, 20)
+    if one.fault:
+        return f"{title}: unknown, {plain(one.fault, 400)}"
+    told = [f"{week(each)} {unit} a request until {plain(each.until, 10)}" for each in one.weeks[:-3:-1]]
+    return f"{title}: {', before it '.join(told) or 'no week is final yet'}; requests: {plain(one.joined)}"
+
+
+def week(one: KpiWeek) -> str:
+    """The mean of a week with its interval, in as many digits as count."""
+    value, low, high = (
+        "-" if part is None else figures.figure(part) for part in (one.value, one.low, one.high)
+    )
+    return value if one.low is None else f"{value} ({low} to {high})"
 
 
 def gained(gain: Gain, primary: str) -> str:

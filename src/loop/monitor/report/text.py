@@ -12,6 +12,7 @@ from loop.monitor.report.phrases import (
     HEADLINES,
     alarms,
     gained,
+    kpi,
     labels,
     moved,
     ranked,
@@ -40,6 +41,7 @@ def terminal(finding: Finding) -> str:
         *_wrapped("slices", "; ".join(slice_loss(one) for one in finding.slices[:SLICES]), 3),
         *_wrapped("groups", "; ".join(subgroup_gap(one) for one in finding.subgroups if one.alarm), 2),
         *_wrapped("gain", _gain(finding), 2),
+        *_wrapped("kpi", kpi(finding.kpi) if finding.kpi else "", 2),
         *_wrapped("inputs", _window(finding.inputs, finding.source), 1),
         *_wrapped("labels", labels(finding.outcomes) if finding.outcomes else "", 2),
     ]
@@ -69,7 +71,8 @@ def markdown(finding: Finding, files: str = "") -> str:
         "where": _where(finding),
         "gained": _gain(finding),
     }
-    filters = {one.__name__: one for one in (labels, moved, sentence, slice_loss, state, subgroup_gap, value)}
+    told = (labels, moved, sentence, slice_loss, state, subgroup_gap, value)
+    filters = {one.__name__: one for one in told} | {"in_words": kpi}
     text = render("loop.monitor.report", "monitor.md.j2", {**dict(finding), **values}, **filters)
     return fitted(text, LONGEST, f"_Cut here, because it would be too long; `{HTML_REPORT}` has all of it._")
 
