@@ -13,11 +13,13 @@ from typer.testing import CliRunner
 
 from loop.base.errors import LoopError, UsageError
 from loop.cli import app
+from loop.deploy import dashboard
 from loop.monitor import heard
 from loop.production import branch, heartbeats, transitions
 from loop.production.heartbeats import Heartbeat
 from loop.repo.commit_log import CommitLog
 from loop.repo.git import git
+from loop.settings import slo
 from loop.status import overview, site
 from support.findings import alert
 from support.states import NOW, STAGED, at, clone, released, version  # noqa: F401 - clone is a fixture
@@ -168,6 +170,51 @@ def test_what_the_monitor_found_is_recorded_and_a_red_run_that_decided_is_good(h
         heard.record("monitor", "failure", None, path, TODAY)
     with pytest.raises(UsageError, match="is no schedule"):
         heard.record("tea", "success", None, None, TODAY)
+
+
+def test_what_requests_came_to_is_a_gauge_and_a_line_by_the_last_run_that_decided(home, to, tmp_path):
+    """Whatever the KPI is called: no name leaves its label."""
+    path = tmp_path / "finding.json"
+    assert "loop_kpi" not in overview.metrics(overview.view(TODAY))
+    found = alert()
+    odd = found.kpi.model_copy(update={"title": 'a "ride"\n\\' + HOSTILE})
+    path.write_text(found.model_copy(update={"kpi": odd}).model_dump_json())
+    heard.record("monitor", "success", None, path, at("2026-01-05"))
+    beat("2026-01-06", good=False)
+    written(to)
+    values = dict(
+        line.rsplit(" ", 1) for line in (to / "metrics.txt").read_text().splitlines() if line[0] != "#"
+    )
+    about = 'kpi="a \\"ride\\" \\\\' + HOSTILE + '",unit="EUR"'
+    assert values[f"loop_kpi_mean{{{about}}}"] == "1204.5"
+    assert values[f"loop_kpi_low{{{about}}}"] == "1180.25"
+    assert values[f"loop_kpi_high{{{about}}}"] == "1229.0"
+    until = at(found.kpi.weeks[-1].until).timestamp()
+    assert values[f"loop_kpi_until_timestamp_seconds{{{about}}}"] == repr(until)
+    assert " 1,204 EUR (1,180 to 1,229), the week until " in "\n".join(
+        overview.terminal(overview.view(TODAY))
+    )
+    assert "1,204 EUR" in (to / "index.html").read_text()
+    assert "<script" not in (to / "index.html").read_text()
+    for said in ("many", "nan", "1 inf 2", ""):
+        beat(
+            "2026-01-07", KPI=said, **{"KPI-Title": "x", "KPI-Unit": "x", "KPI-Until": "2026-01-05T00:00:00Z"}
+        )
+        assert heartbeats.earned(heartbeats.known()[-1]) is None
+    path.write_text(found.model_copy(update={"kpi": None}).model_dump_json())
+    heard.record("monitor", "success", None, path, at("2026-01-08"))
+    assert "loop_kpi" not in overview.metrics(overview.view(TODAY)), "what is not known now is not shown"
+
+
+def test_each_name_that_the_dashboard_asks_of_the_status_is_in_its_metrics(home, tmp_path):
+    path = tmp_path / "finding.json"
+    path.write_text(alert().model_dump_json())
+    heard.record("monitor", "success", None, path, TODAY)
+    text = overview.metrics(overview.view(TODAY))
+    board = json.dumps(dashboard.dashboard(slo.read(ROOT / "deploy/slo.yaml"), str))
+    asked = set(re.findall(r"loop_(?:kpi|schedule|production)_\w+", board))
+    assert {name for name in asked if f"\n{name}{{" not in f"\n{text}"} == set()
+    assert len(asked) == 5
 
 
 class Site:

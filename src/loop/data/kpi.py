@@ -59,11 +59,6 @@ def declared() -> Kpi | None:
     return found
 
 
-def figure(value: float) -> str:
-    """A value for people, in as many digits as count: 12.31, 0.0512, 1,204."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-
-
 def of_log(log: pd.DataFrame, now: pd.Timestamp) -> Joined | None:
     """The values of the log's rows as known at `now` (UTC); a shadow's answers came to nothing.
 

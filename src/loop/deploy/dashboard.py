@@ -6,6 +6,7 @@ from typing import Any
 from loop.settings.slo import Slo
 
 WIDE, HIGH, COLUMNS = 8, 7, 24  # of a panel and of the page, in Grafana's grid
+MONEY = "short"  # may be below zero
 SOURCE = {"type": "prometheus", "uid": "${source}"}
 Span = Callable[[float], str]
 Panel = tuple[str, str, str, dict[str, str]]  # title, unit, what it says, and expressions by legend
@@ -116,6 +117,14 @@ def _panels(slo: Slo, span: Span) -> Iterator[Panel]:
             "(loop_schedule_last_good_timestamp_seconds)) / 86400",
         },
     )
+    about = "max by (kpi, unit) (loop_kpi_{})"
+    yield (
+        "What a request came to",
+        MONEY,
+        "The KPI by the last monitoring run: the newest week that was final, with its interval; nothing "
+        "where a problem has none.",
+        {f"{{{{kpi}}}} ({{{{unit}}}}), {kind}": about.format(kind) for kind in ("mean", "low", "high")},
+    )
 
 
 def _drawn(at: int, panel: Panel) -> dict[str, Any]:
@@ -128,7 +137,7 @@ def _drawn(at: int, panel: Panel) -> dict[str, Any]:
         "description": text,
         "datasource": SOURCE,
         "gridPos": {"x": at % across * WIDE, "y": at // across * HIGH, "w": WIDE, "h": HIGH},
-        "fieldConfig": {"defaults": {"unit": unit, "min": 0}, "overrides": []},
+        "fieldConfig": {"defaults": {"unit": unit, "min": None if unit == MONEY else 0}, "overrides": []},
         "targets": [
             {"refId": chr(65 + place), "datasource": SOURCE, "expr": expression, "legendFormat": legend}
             for place, (legend, expression) in enumerate(queries.items())

@@ -12,7 +12,7 @@ from loop.github import workflow_run
 from loop.github.client import GitHub
 from loop.monitor.schema import FINDING, FOLDER, Finding
 from loop.production import heartbeats
-from loop.production.heartbeats import SCHEDULES, Heartbeat
+from loop.production.heartbeats import SCHEDULES, Earned, Heartbeat
 
 LARGEST = 20_000_000  # bytes, of the archive and of the finding in it
 
@@ -89,4 +89,11 @@ def _decided(text: bytes) -> dict[str, str]:
         )
     if found.gain is not None:
         said["Gain"] = f"{found.gain.value:+.4f}, {found.gain.low:+.4f} to {found.gain.high:+.4f}"
+    week = (
+        next((one for one in reversed(found.kpi.weeks) if one.value is not None), None) if found.kpi else None
+    )
+    if found.kpi is not None and week is not None and week.value is not None:
+        until = pd.Timestamp(week.until, tz="UTC")
+        about = (found.kpi.title, found.kpi.unit, until, week.value, week.low, week.high)
+        said |= Earned(*about).trailers()
     return {name: text for name, text in said.items() if text}

@@ -3,6 +3,7 @@
 Its log is also the history of the monitor: what each run decided, and why. status.yml writes it.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -55,6 +56,41 @@ class Schedule:
         good = f"last good run {self.last_good.at:%Y-%m-%d %H:%M}Z" if self.last_good else "no run was good"
         result = plain(self.last.result, 30)
         return f"{self.state(now)}: last run {self.last.at:%Y-%m-%d %H:%M}Z, {result}; {good}"
+
+
+@dataclass(frozen=True)
+class Earned:
+    """What a request came to in the newest week that was final, by the monitor: mean, and interval if any."""
+
+    title: str
+    unit: str
+    until: pd.Timestamp
+    mean: float
+    low: float | None
+    high: float | None
+
+    def trailers(self) -> dict[str, str]:
+        """As a heartbeat says it."""
+        ends = [] if self.low is None or self.high is None else [self.low, self.high]
+        return {
+            "KPI": " ".join(f"{one:.9g}" for one in [self.mean, *ends]),
+            "KPI-Unit": self.unit,
+            "KPI-Title": self.title,
+            "KPI-Until": f"{self.until:{ISO}}",
+        }
+
+
+def earned(beat: Heartbeat | None) -> Earned | None:
+    """What a heartbeat says of the KPI; None where it says nothing, or nothing that can be read."""
+    said = beat.more if beat else {}
+    try:
+        mean, *ends = map(float, said["KPI"].split())
+        low, high = ends or (None, None)
+        if not all(map(math.isfinite, (mean, *ends))):
+            return None
+        return Earned(said["KPI-Title"], said["KPI-Unit"], instant(said["KPI-Until"]), mean, low, high)
+    except (KeyError, ValueError):
+        return None
 
 
 def known() -> list[Heartbeat]:

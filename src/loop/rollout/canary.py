@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from loop.data import kpi
+from loop.base.counted import in_digits
 from loop.data.prediction_log import REQUEST
 from loop.production.rollout_policy import Limits, Needed
 from loop.production.state import Challenger, Champion
@@ -85,7 +85,7 @@ def _kpi(rows: pd.DataFrame, one: Outcome, alpha: float, needs: Needed) -> Check
     if len(means) < 2:
         return found
     return replace(
-        found, title=f"{found.title}, {kpi.figure(means[1.0])} beside {kpi.figure(means[0.0])} {one.unit}"
+        found, title=f"{found.title}, {in_digits(means[1.0])} beside {in_digits(means[0.0])} {one.unit}"
     )
 
 

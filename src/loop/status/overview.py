@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from loop.base.counted import in_digits
 from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.monitor.inputs import past_retrains
 from loop.monitor.inputs.past_retrains import Attempt
 from loop.production import heartbeats, log, rollout_policy
 from loop.production import state as production
-from loop.production.heartbeats import Heartbeat, Schedule
+from loop.production.heartbeats import Earned, Heartbeat, Schedule
 from loop.production.log import Transition
 from loop.production.state import EMPTY, State, Version
 from loop.repo import remote
@@ -34,6 +35,11 @@ class Overview:
     def since(self) -> pd.Timestamp | None:
         """Since when the champion is champion."""
         return self.state.champion.since if self.state.champion else None
+
+    @property
+    def earned(self) -> Earned | None:
+        """What a request came to, by the last monitoring run that came to a decision."""
+        return heartbeats.earned(next((one for one in reversed(self.monitored) if one.good), None))
 
     def evidence(self) -> list[Transition]:
         """The advances of the challenger, the oldest first: each carries what it had shown by then."""
@@ -96,8 +102,21 @@ def terminal(found: Overview) -> Iterator[str]:
         yield f"{one.name:<10} {one.standing(found.now)}"
     last = found.monitored[-1] if found.monitored else None
     yield f"decision   {plain(last.more.get('Decision', last.result), 60) if last else 'unknown'}"
+    if found.earned is not None:
+        yield f"kpi        {in_words(found.earned)}"
     for attempt in found.retrains:
         yield f"retrain    of {attempt.day} is open: {plain(attempt.where, 80)}"
+
+
+def in_words(one: Earned) -> str:
+    """What a request came to, as "revenue a ride 12.31 EUR (11.9 to 12.7), the week until 2026-11-23"."""
+    of = f"{plain(one.title, 60)} {in_digits(one.mean)} {plain(one.unit, 20)}"
+    ends = (
+        f" ({in_digits(one.low)} to {in_digits(one.high)})"
+        if one.low is not None and one.high is not None
+        else ""
+    )
+    return f"{of}{ends}, the week until {one.until:%Y-%m-%d}"
 
 
 def metrics(found: Overview) -> str:
@@ -114,5 +133,17 @@ def metrics(found: Overview) -> str:
     for model in found.state.models:
         about = f'role="{model.role}",version="{model.version}"'
         lines.append(f"loop_production_weight_percent{{{about}}} {model.weight}")
+    if (earned := found.earned) is not None:
+        about = f'kpi="{_label(earned.title)}",unit="{_label(earned.unit)}"'
+        values = {"mean": earned.mean, "low": earned.low, "high": earned.high}
+        values["until_timestamp_seconds"] = earned.until.timestamp()
+        for kind, value in values.items():
+            if value is not None:
+                lines += [f"# TYPE loop_kpi_{kind} gauge", f"loop_kpi_{kind}{{{about}}} {value!r}"]
     lines += ["# TYPE loop_retrains_open gauge", f"loop_retrains_open {len(found.retrains)}"]
     return "\n".join(lines) + "\n"
+
+
+def _label(text: str) -> str:
+    """A label's value in Prometheus' text format."""
+    return plain(text, 100).replace("\\", r"\\").replace('"', r"\"")

@@ -92,6 +92,7 @@ def _hash(value: Any) -> str:
 def _filters() -> dict[str, Callable[..., Any]]:
     return {
         "described": log.described,
+        "in_words": overview.in_words,
         "lines": log.clean,
         "when": lambda at: f"{at:%Y-%m-%d %H:%M}Z",
         "cut": lambda text: text if len(text) <= LONGEST else text[: LONGEST - 1] + "…",

@@ -2,8 +2,8 @@
 
 from markupsafe import Markup
 
+from loop.base.counted import in_digits
 from loop.base.markup import figure, plain
-from loop.data import kpi as figures
 from loop.monitor.schema import (
     Decision,
     Feature,
@@ -107,9 +107,7 @@ def kpi(one: Kpi) -> str:
 
 def week(one: KpiWeek) -> str:
     """The mean of a week with its interval, in as many digits as count."""
-    value, low, high = (
-        "-" if part is None else figures.figure(part) for part in (one.value, one.low, one.high)
-    )
+    value, low, high = ("-" if part is None else in_digits(part) for part in (one.value, one.low, one.high))
     return value if one.low is None else f"{value} ({low} to {high})"
 
 
