@@ -120,10 +120,10 @@ def _joined(
     try:
         found = known(kpi, decided, now)
         asked, named, shared = _names(rows, ids, found, in_clear=in_clear)
+        by = found.assign(name=named).drop_duplicates("name").set_index("name")
+        value, at = asked.map(by["value"]), asked.map(by["known_at"])
     except Exception as error:  # the problem's own code: what is wrong with it hides no other figure
         return Joined(nothing, fault=_in_words(error))
-    by = found.assign(name=named).set_index("name")
-    value, at = asked.map(by["value"]), asked.map(by["known_at"])
     final = rows[DECIDED_AT] + kpi.final_after
     ripe, before = final <= now, at < rows[DECIDED_AT]
     late = at > final
