@@ -25,7 +25,7 @@ def policy(folder: Path, label: np.ndarray, days: int, text: str = TEMPLATE) -> 
     )
     frame.to_csv(folder / "rows.csv", index=False)
     found = guess(data_file.read(folder / "rows.csv"), Options(label="y", time="at"))
-    return yaml.safe_load(rollout_numbers.edited(text, found.task, cautious.numbers(found)))
+    return yaml.safe_load(rollout_numbers.policy(text, found.task, cautious.numbers(found)))
 
 
 def needs(found: dict) -> list[tuple[int, int]]:
@@ -54,15 +54,26 @@ def test_a_stage_asks_for_no_more_rows_than_its_days_may_bring(tmp_path):
     assert needs(policy(tmp_path, label, 1)) == needs(yaml.safe_load(TEMPLATE))
 
 
+def test_a_rehearsal_asks_for_no_more_rows_than_a_day_brings(tmp_path):
+    label = np.random.default_rng(1).normal(size=4000).round(3)
+    text = (ROOT / "deploy/environments.yaml").read_text(encoding="utf-8")
+    for days, rows in ((1000, 10), (40, 70), (1, 1000)):
+        policy(tmp_path, label, days)
+        found = guess(data_file.read(tmp_path / "rows.csv"), Options(label="y", time="at"))
+        written = yaml.safe_load(rollout_numbers.environments(text, cautious.numbers(found)))
+        assert written["rehearsal"]["rows_min"] == rows
+        assert written["chain"] == ["production"]
+
+
 def test_comments_stay_and_a_file_without_the_keys_is_named(tmp_path):
     label = np.random.default_rng(1).normal(size=400)
     found = guess_of(tmp_path, label)
-    text = rollout_numbers.edited(TEMPLATE, *found)
+    text = rollout_numbers.policy(TEMPLATE, *found)
     assert [line.partition("#")[2] for line in text.splitlines()] == [
         line.partition("#")[2] for line in TEMPLATE.splitlines()
     ]
     with pytest.raises(LoopError, match=r"deploy/policy\.yaml cannot be changed"):
-        rollout_numbers.edited(TEMPLATE.replace("loss_max", "loss"), *found)
+        rollout_numbers.policy(TEMPLATE.replace("loss_max", "loss"), *found)
 
 
 def guess_of(folder: Path, label: np.ndarray):

@@ -23,6 +23,7 @@ from loop.init import (
 from loop.init.guess import guess
 from loop.init.guessed import Guess, Options
 from loop.kit.models import Task
+from loop.production.environments import ENVIRONMENTS
 from loop.repo import machinery, remote
 from loop.repo.git import git
 from loop.settings.paths import BEGUN, PARAMS, PIPELINE, POLICY
@@ -87,7 +88,9 @@ def main(
     if place:
         _copy(Path(data).resolve(), place)
     texts[README] = problem_files.readme(found, called, n)
-    texts[str(POLICY)] = rollout_numbers.edited(POLICY.read_text(encoding="utf-8"), found.task, n)
+    texts[str(POLICY)] = rollout_numbers.policy(POLICY.read_text(encoding="utf-8"), found.task, n)
+    if ENVIRONMENTS.is_file():  # a copy from before there were any has none
+        texts[str(ENVIRONMENTS)] = rollout_numbers.environments(ENVIRONMENTS.read_text(encoding="utf-8"), n)
     _write(place, texts, found, called, home)
     print(f"\nwritten, and committed: {git('log', '-1', '--format=%h %s')}\nnext: make run")
 
