@@ -109,7 +109,18 @@ def test_a_value_that_a_template_lacks_is_an_error_by_name():
 
 TEMPLATES = sorted(ROOT.glob("src/**/*.md.j2"))
 FILTERS = {  # ours, and those of jinja that mark nothing as safe
-    *("code", "fenced", "figure", "interval", "plain", "labels", "moved", "sentence", "slice_loss"),
+    *(
+        "code",
+        "fenced",
+        "figure",
+        "in_words",
+        "interval",
+        "plain",
+        "labels",
+        "moved",
+        "sentence",
+        "slice_loss",
+    ),
     *("state", "subgroup_gap", "value"),
     *("first", "format", "length", "list", "map", "max", "min", "select", "trim"),
 }
