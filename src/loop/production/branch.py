@@ -151,12 +151,14 @@ def _commit(
         texts[f"{VERSIONS}/{version.version}.yaml"] = dump(version)
     with tempfile.TemporaryDirectory() as folder:
         index = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
-        records = _records(now.commit) if now.commit else ""
-        if records:
-            git("update-index", "--index-info", text=records + "\n", env=index)
-        for path, text in sorted(texts.items()):
-            blob = git("hash-object", "-w", "--stdin", text=text)
-            git("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", env=index)
+        written = [Path(folder, str(place)) for place in range(len(texts))]
+        for place, text in zip(written, texts.values(), strict=True):
+            place.write_text(text, encoding="utf-8", newline="")
+        names = "".join(f"{place}\n" for place in written)
+        blobs = git("hash-object", "-w", "--no-filters", "--stdin-paths", text=names).split()
+        lines = _records(now.commit).splitlines() if now.commit else []
+        lines += [f"100644 {blob}\t{path}" for blob, path in zip(blobs, texts, strict=True)]
+        git("update-index", "--index-info", text="".join(f"{line}\n" for line in lines), env=index)
         tree = git("write-tree", env=index)
     parents = ["-p", now.commit] if now.commit else []
     return git("commit-tree", tree, *parents, text=message + "\n", env=identity())

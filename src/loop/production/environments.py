@@ -14,7 +14,6 @@ from loop.production import rollout_policy
 from loop.production.state import BRANCH, STAGE_NAME
 from loop.repo import default_branch
 from loop.repo.commit import Commit
-from loop.repo.git import git
 from loop.settings.params import Section, parse
 from loop.settings.yaml_file import load
 
@@ -74,7 +73,7 @@ class Environments(Section):
             raise ValueError(f"{named}: {BRANCH} is the last of every chain")
         if doubled := next((name for name in self.chain if self.chain.count(name) > 1), None):
             raise ValueError(f"{named}: {doubled} is there twice")
-        taken = TAKEN | {default_branch.name()}
+        taken = TAKEN | {default_branch.name()} if self.chain[1:] else TAKEN
         if bad := next(
             (one for one in self.chain if one in taken or not re.fullmatch(STAGE_NAME, one)), None
         ):
@@ -87,14 +86,12 @@ ALONE = Environments(chain=[BRANCH])
 
 def in_force() -> Environments:
     """The chain of main as this clone knows it from `origin`; without origin's main that of the checkout."""
-    main = default_branch.at_origin()
-    if git("for-each-ref", "--format=%(refname)", main):
-        there = Commit(main).file(ENVIRONMENTS) is not None
-        values, where = rollout_policy.on_main(ENVIRONMENTS) if there else (None, ENVIRONMENTS)
-    else:
-        there, where = ENVIRONMENTS.is_file(), ENVIRONMENTS
-        values = load(ENVIRONMENTS) if there else None
-    return parse("environments", values, Environments, where) if there else ALONE
+    main = rollout_policy.of_main()
+    there = ENVIRONMENTS.is_file() if main is None else main.file(ENVIRONMENTS) is not None
+    if not there:
+        return ALONE
+    values, where = rollout_policy.on_main(ENVIRONMENTS)
+    return parse("environments", load(ENVIRONMENTS) if main is None else values, Environments, where)
 
 
 def of_commit(commit: str) -> Environments:

@@ -11,9 +11,8 @@ from pydantic import Field, model_validator
 
 from loop.base.errors import LoopError
 from loop.production.state import STAGE_NAME
-from loop.repo import default_branch
+from loop.repo import default_branch, git
 from loop.repo.commit import Commit
-from loop.repo.git import git
 from loop.settings.params import Section, parse
 from loop.settings.paths import POLICY
 from loop.settings.yaml_file import load
@@ -85,16 +84,27 @@ def on_main(path: Path) -> tuple[Any, Path]:
 
     Raises LoopError where main has no such file, or one that is no YAML.
     """
-    main = default_branch.at_origin()
-    if not git("for-each-ref", "--format=%(refname)", main):
+    ref = default_branch.at_origin()
+    main = _newest(ref)
+    if main is None:
         return None, path
-    where = Path(f"{path} on {main.removeprefix('refs/remotes/')}")
+    where = Path(f"{path} on {ref.removeprefix('refs/remotes/')}")
     try:
-        return Commit(main).yaml(path) or {}, where
+        return main.yaml(path) or {}, where
     except LoopError as error:
         raise LoopError(
             f"{where} cannot be read: {error.found}", "the policy of main", "fix it there"
         ) from None
+
+
+def of_main() -> Commit | None:
+    """The newest commit of origin's main as this clone knows it; None where it knows none."""
+    return _newest(default_branch.at_origin())
+
+
+def _newest(ref: str) -> Commit | None:
+    found = git.commit_of(ref)
+    return Commit(found) if found else None
 
 
 def approvals(commit: str) -> int:

@@ -1,6 +1,8 @@
 """The files of a commit, read from git's objects: nothing is checked out."""
 
+import functools
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from loop.repo import git
 from loop.settings import yaml_file
 from loop.settings.paths import LINEAGE
 
+_WHOLE = re.compile(r"[0-9a-f]{40}")
 CHANGED = "-changed"  # after the commit of a checkout in which files were changed
 
 
@@ -25,8 +28,11 @@ class Commit:
 
     def file(self, path: Path | str) -> bytes | None:
         """A file to the byte; None where the commit has none, or the clone no such commit."""
-        done = git.ask("cat-file", "blob", f"{self.name}:{_plain(path)}", cwd=self.cwd)
-        return None if done.code else done.raw
+        asked = (f"{self.name}:{_plain(path)}", self.cwd)
+        try:
+            return _held(*asked) if _WHOLE.fullmatch(self.name) else _read(*asked)
+        except KeyError:
+            return None
 
     def words(self, path: Path | str) -> str | None:
         """A file as text; None as in `file`."""
@@ -81,7 +87,8 @@ class Commit:
 
     def blobs(self, *under: str) -> dict[str, str]:
         """Path -> blob of its files, those below `under` if any is named."""
-        lines = git.git("ls-tree", "-r", "-z", "--full-tree", self.name, "--", *under, cwd=self.cwd)
+        asked = (self.name, under, self.cwd)
+        lines = _held_tree(*asked) if _WHOLE.fullmatch(self.name) else _tree(*asked)
         parts = (line.split("\t", 1) for line in lines.split("\0") if line)
         return {path: meta.split()[2] for meta, path in parts}
 
@@ -90,6 +97,24 @@ class Commit:
         blobs = self.blobs(*under)
         found = contents(list(blobs.values()), self.cwd)
         return {path: (raw or b"").decode(errors="replace") for path, raw in zip(blobs, found, strict=True)}
+
+
+def _read(name: str, cwd: Path | None) -> bytes:
+    """A blob as COMMIT:PATH. Raises KeyError where there is none."""
+    done = git.ask("cat-file", "blob", name, cwd=cwd)
+    if done.code:
+        raise KeyError(name)
+    return done.raw
+
+
+def _tree(name: str, under: tuple[str, ...], cwd: Path | None) -> str:
+    """Mode, kind, hash and path of a commit's files, each ended by a NUL."""
+    return git.git("ls-tree", "-r", "-z", "--full-tree", name, "--", *under, cwd=cwd)
+
+
+# What a whole hash names never changes.
+_held = functools.lru_cache(maxsize=64)(_read)
+_held_tree = functools.lru_cache(maxsize=64)(_tree)
 
 
 def contents(names: Sequence[str], cwd: Path | None = None) -> list[bytes | None]:
