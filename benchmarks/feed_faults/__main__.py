@@ -20,7 +20,8 @@ import pandas as pd
 from benchmarks.feed_faults.kinds import KINDS, SEED, Kind, Target
 from benchmarks.feed_faults.problems import PROBLEMS, Problem
 from loop.data import feed_changes
-from loop.data.feed_changes import Change, Table
+from loop.data.feed_tables import Table
+from loop.data.told_change import Change
 
 RESULTS = Path(__file__).parent.parent / "feed_faults.json"
 HALVES = ("chosen", "held out")

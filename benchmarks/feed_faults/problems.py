@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.feed_faults.kinds import Tables, Target
-from loop.data import feed_changes, raw
-from loop.data.feed_changes import Table
+from loop.data import feed_tables, raw
+from loop.data.feed_tables import Table
 from problem import source
 
 ISLP = "ISLP==0.6.0", "ca772cecca1747a2f84ee799a5503ddddbdf0e98f90c235494790c1d036c694b"
@@ -63,7 +63,7 @@ def flights() -> Problem:
             name: frame[frame[time] < end] if (time := source.TIME[name]) else frame
             for name, frame in valid.items()
         }
-        return feed_changes.tables(cut, late)
+        return feed_tables.tables(cut, late)
 
     weather = Target(
         "weather", "observed_at", ("origin", "observed_at"), "temperature_f", "dewpoint_f", "origin",

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop.data import change_words, day_hashes, feed_changes
-from loop.data.feed_changes import Change, Table
+from loop.data import change_words, day_hashes, feed_changes, feed_tables
+from loop.data.feed_tables import Table
+from loop.data.told_change import Change
 from loop.settings.monitor_settings import Accepted
 from loop.stats.daily import Measure
 from support.readings import PAST, SINCE, UNTIL, readings
@@ -202,9 +203,9 @@ def test_classes_that_come_more_often_for_all_are_the_worlds():
 
 def test_rows_without_a_time_of_their_own_have_no_day_and_no_change(monkeypatch):
     rows = pd.DataFrame({"row": range(200), "alcohol": np.linspace(10, 14, 200)})
-    monkeypatch.setattr(feed_changes.source, "TIME", {"wine": None})
+    monkeypatch.setattr(feed_tables.source, "TIME", {"wine": None})
     monkeypatch.setattr(day_hashes.source, "TIME", {"wine": None})
-    assert feed_changes.tables({"wine": rows}, UNTIL) == []
+    assert feed_tables.tables({"wine": rows}, UNTIL) == []
 
 
 def test_days_without_a_row_have_no_number_of_different_values():
@@ -308,9 +309,9 @@ def test_of_what_fills_in_later_the_newest_days_say_nothing():
 def test_what_was_null_then_and_is_not_now_is_late():
     now = readings(SINCE + pd.Timedelta(days=3))
     then = now.assign(humidity=now["humidity"].mask(now["at"] >= SINCE + pd.Timedelta(days=2)))
-    assert feed_changes.late(then, now, "at") == {"humidity"}
-    assert feed_changes.late(now, now, "at") == set()
-    assert "" in feed_changes.late(now[now["at"].dt.hour % 2 == 0], now, "at")
+    assert feed_tables.late(then, now, "at") == {"humidity"}
+    assert feed_tables.late(now, now, "at") == set()
+    assert "" in feed_tables.late(now[now["at"].dt.hour % 2 == 0], now, "at")
 
 
 def test_without_eight_weeks_of_past_nothing_is_said():

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from loop.data import feed_changes, without_time
+from loop.data import feed_tables, without_time
 from problem import source
 
 
@@ -18,6 +18,6 @@ def test_it_is_said_only_where_no_table_has_a_time(monkeypatch):
 def test_days_that_are_draws_have_no_changes_of_a_feed(monkeypatch):
     monkeypatch.setattr(source, "TIME", {"rides": None})
     assert (
-        feed_changes.tables({"rides": pd.DataFrame({"row": [1, 2]})}, pd.Timestamp("2024-05-01", tz="UTC"))
+        feed_tables.tables({"rides": pd.DataFrame({"row": [1, 2]})}, pd.Timestamp("2024-05-01", tz="UTC"))
         == []
     )

@@ -9,7 +9,8 @@ import yaml
 
 from conftest import ROOT
 from loop.data import feed_changes
-from loop.data.feed_changes import Change, Table
+from loop.data.feed_tables import Table
+from loop.data.told_change import Change
 from loop.pipeline import validate
 from loop.settings.paths import RAW, VALIDATION
 
@@ -37,7 +38,7 @@ def validated(tmp_path, monkeypatch, capsys):
         report = {"rows": {}, "repairs": []}
         monkeypatch.setattr(validate, "validate", lambda *_, **__: ({"t": ROWS}, report, []))
         monkeypatch.setattr(validate.day_hashes, "of", lambda _: {})
-        monkeypatch.setattr(validate.feed_changes, "tables", lambda *_: [READINGS])
+        monkeypatch.setattr(validate.feed_tables, "tables", lambda *_: [READINGS])
         monkeypatch.setattr(validate.feed_changes, "find", find)
         validate.main()
         return json.loads((tmp_path / VALIDATION).read_text()), "".join(capsys.readouterr())

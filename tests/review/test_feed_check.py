@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from loop.data import feed_changes
-from loop.data.feed_changes import Change
+from loop.data.told_change import Change
 from loop.review import feed_check
 from loop.settings import params
 from loop.settings.params import Windows
@@ -48,7 +48,7 @@ def asked(monkeypatch) -> list[tuple]:
         return [replace(CHANGE, accepted=by and by.reason)]
 
     monkeypatch.setattr(feed_check.files, "read_table", lambda _: pd.DataFrame())
-    monkeypatch.setattr(feed_check.feed_changes, "tables", lambda *_: [])
+    monkeypatch.setattr(feed_check.feed_tables, "tables", lambda *_: [])
     monkeypatch.setattr(feed_check.feed_changes, "find", find)
     return questions
 

@@ -10,7 +10,7 @@ import pandas as pd
 from loop.base import files
 from loop.base.errors import LoopError
 from loop.base.warning import warn
-from loop.data import day_hashes, feed_changes
+from loop.data import day_hashes, feed_changes, feed_tables
 from loop.data.contract import ContractError
 from loop.data.raw import Params, validate
 from loop.settings import monitor_settings, params
@@ -27,7 +27,7 @@ def main() -> None:
     tables = {name: files.read_table(RAW / name) for name in source.TIME if (RAW / name).is_dir()}
     span = {"since": windows.since, "until": windows.holdout.until, "as_of": windows.as_of}
     valid, report, breaches = validate(tables, limits, **span)
-    found = [] if breaches else feed_changes.tables(valid, windows.as_of)
+    found = [] if breaches else feed_tables.tables(valid, windows.as_of)
     own = [one for one in monitor_settings.read().accepted if _within(one.since, windows)]
     strange = [one for one in own if found and not feed_changes.named(one, found)]
     changes = feed_changes.find(found, windows.since, None, windows.holdout.until, accepted=own)

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from loop.base import files
 from loop.base.counted import counted
-from loop.data import feed_changes
+from loop.data import feed_changes, feed_tables
 from loop.review.verdict import Check, FeedChange
 from loop.settings.monitor_settings import Accepted
 from loop.settings.params import Windows
@@ -28,7 +28,7 @@ def changes(champion: Windows, own: Windows, base: Any) -> list[FeedChange]:
         return []
     valid = {name: files.read_table(VALID / f"{name}.parquet") for name in source.TIME}
     found = feed_changes.find(
-        feed_changes.tables(valid, own.as_of),
+        feed_tables.tables(valid, own.as_of),
         own.since,
         champion.holdout.until,
         own.holdout.until,

@@ -9,8 +9,8 @@ import pandas as pd
 from loop.base import files
 from loop.base.counted import counted
 from loop.base.errors import LoopError
-from loop.data import day_hashes, feed_changes, raw
-from loop.data.feed_changes import Change
+from loop.data import day_hashes, feed_changes, feed_tables, raw
+from loop.data.told_change import Change
 from loop.monitor.inputs.champion_model import Champion
 from loop.monitor.inputs.feed import CODE
 from loop.monitor.schema import FeedChange
@@ -33,7 +33,7 @@ def changes(champion: Champion, now: pd.Timestamp, setup: Settings) -> list[Feed
     past, until = own.holdout.until.ceil("D"), now.floor("D")  # the day in which it ends may have no rest
     wait = int(np.ceil(setup.wait_days)) + 1
     then = _valid(past - wait * DAY, past, past)
-    tables = feed_changes.tables(_valid(own.since, until, now), now, then)
+    tables = feed_tables.tables(_valid(own.since, until, now), now, then)
     found = feed_changes.find(tables, own.since, past, until, wait, setup.accepted)
     told = [_part(one) for one in [*found, *_rewritten(champion, setup.accepted)]]
     return sorted(told, key=lambda one: (one.accepted is not None, one.since))
