@@ -1,0 +1,1 @@
+"""Many candidates on one holdout: how often any of them passes by luck."""
