@@ -87,6 +87,8 @@ def simulated(
             step = rng.uniform(-STRIDE, STRIDE)
             moved = best + step * (scores[rng.integers(len(scores))] - best)
             moved = np.clip(moved, scores[champion].min(), scores[champion].max())
+            if np.array_equal(moved, scores[champion]):
+                continue  # the same model is no new look
             seen.append(world.judged(fair(losses[champion] - sums(moved))))
             if seen[-1][0] > top:
                 best, top = moved, seen[-1][0]

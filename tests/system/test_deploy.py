@@ -74,6 +74,19 @@ def host(small_home: Repo, small_changed: Repo, tmp_path_factory) -> Repo:
     return repo
 
 
+@pytest.fixture
+def person(host, monkeypatch) -> str:
+    """Somebody at work on the host, with a name and the key of its log; their PATH, with nginx's tools."""
+    monkeypatch.chdir(host.path)
+    for role in ("COMMITTER", "AUTHOR"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "t")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "t@t")
+    key = host.path.parent / "key"  # its patients are hashed in the prediction log
+    key.write_text("1f" * 32)
+    monkeypatch.setenv("LOOP_PERSONAL_KEY_FILE", str(key))
+    return f"{ROOT / '.tools/bin'}{os.pathsep}{host.environment()['PATH']}"
+
+
 def propose_and_merge(repo: Repo) -> None:
     """The change as a branch that the review lets pass, merged into main."""
     repo.git("switch", "--quiet", "change")
@@ -87,29 +100,20 @@ def moved(how, *more) -> State:
     return branch.change(lambda now: (how(now.state, *more), how.__name__, None), lambda _: {}).state
 
 
-def test_a_model_takes_over_and_is_taken_back_while_requests_flow(host, monkeypatch):
-    monkeypatch.chdir(host.path)
-    for name in ("GIT_COMMITTER_NAME", "GIT_AUTHOR_NAME"):
-        monkeypatch.setenv(name, "t")
-    for name in ("GIT_COMMITTER_EMAIL", "GIT_AUTHOR_EMAIL"):
-        monkeypatch.setenv(name, "t@t")
-    key = host.path.parent / "key"  # its patients are hashed in the prediction log
-    key.write_text("1f" * 32)
-    monkeypatch.setenv("LOOP_PERSONAL_KEY_FILE", str(key))
+def test_a_model_takes_over_and_is_taken_back_while_requests_flow(host, person):
     rules, port = rollout_policy.read(), free_port()
     body = host.run("python", "-c", EXAMPLE).stdout
-    search = f"{ROOT / '.tools/bin'}{os.pathsep}{host.environment()['PATH']}"
 
     def deploy(*options: str) -> str:
-        return host.run("loop", "deploy", "--listen", f"127.0.0.1:{port}", *options, PATH=search).stdout
+        return host.run("loop", "deploy", "--listen", f"127.0.0.1:{port}", *options, PATH=person).stdout
 
     load, seen = None, []
     try:
-        host.run("loop", "release", "record", PATH=search)
+        host.run("loop", "release", "record", PATH=person)
         deploy()
         load = Load(port, body)
         propose_and_merge(host)
-        host.run("loop", "release", "record", PATH=search)
+        host.run("loop", "release", "record", PATH=person)
         first, second = (branch.fetch().version(number) for number in (1, 2))
         assert first.model != second.model
         seen.append(deploy())
@@ -117,7 +121,7 @@ def test_a_model_takes_over_and_is_taken_back_while_requests_flow(host, monkeypa
             moved(transitions.advance, rules, NOW)
             seen.append(deploy())
         before = time.monotonic()
-        host.run("loop", "rollback", "--reason", "it is worse", "--no-pull-request", PATH=search)
+        host.run("loop", "rollback", "--reason", "it is worse", "--no-pull-request", PATH=person)
         seen.append(deploy())
         back = time.monotonic()
         time.sleep(1)

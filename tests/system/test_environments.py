@@ -1,28 +1,17 @@
 """A version goes through staging on one host: real models, real nginx, requests that a champion answered."""
 
 import json
-import os
 import urllib.request
 
-from conftest import ROOT
 from loop.production import branch, rehearsal
 from support.backends import free_port
-from system.test_deploy import EXAMPLE, host, propose_and_merge  # noqa: F401 - host is a fixture
+from system.test_deploy import EXAMPLE, host, person, propose_and_merge  # noqa: F401 - fixtures
 
 ASKED = 40
 CHAIN = "chain: [staging, production]\nrehearsal: {rows_min: 30, rows_max: 60, days_max: 7}\n"
 
 
-def test_a_days_requests_are_answered_in_staging_before_production_has_the_version(host, monkeypatch):  # noqa: F811
-    monkeypatch.chdir(host.path)
-    for name in ("GIT_COMMITTER_NAME", "GIT_AUTHOR_NAME"):
-        monkeypatch.setenv(name, "t")
-    for name in ("GIT_COMMITTER_EMAIL", "GIT_AUTHOR_EMAIL"):
-        monkeypatch.setenv(name, "t@t")
-    key = host.path.parent / "key"  # its patients are hashed in the prediction log
-    key.write_text("1f" * 32)
-    monkeypatch.setenv("LOOP_PERSONAL_KEY_FILE", str(key))
-    search = f"{ROOT / '.tools/bin'}{os.pathsep}{host.environment()['PATH']}"
+def test_a_days_requests_are_answered_in_staging_before_production_has_the_version(host, person):  # noqa: F811
     body, port = host.run("python", "-c", EXAMPLE).stdout, free_port()
     (host.path / "deploy/environments.yaml").write_text(CHAIN)
     host.edit("deploy/policy.yaml", "latency_times_max: 2.0", "latency_times_max: 50.0")  # a busy machine
@@ -33,7 +22,7 @@ def test_a_days_requests_are_answered_in_staging_before_production_has_the_versi
     host.commit()
 
     def loop(*command: str) -> str:
-        return host.run("loop", *command, PATH=search).stdout
+        return host.run("loop", *command, PATH=person).stdout
 
     try:
         loop("release", "record")
