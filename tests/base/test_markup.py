@@ -161,6 +161,14 @@ def test_no_sign_that_is_not_seen_is_shown(shown):
         assert not (set(str(found)) & UNSEEN) - lines
 
 
+@pytest.mark.parametrize("shown", [plain, prose, code, spans, lambda text: fenced([text])])
+def test_marks_are_on_letters_and_not_in_piles(shown):
+    pile = "\u0335\u20dd\u0301" * 100
+    assert len(str(shown(f"{pile}Z{pile}"))) < 30
+    written = "e\u0301 \u05d1\u05bc\u05b8\u0591"  # marks that people write: of Hebrew up to three
+    assert written in str(shown(written))
+
+
 def test_a_page_shows_no_sign_that_is_not_seen_and_keeps_its_lines(package):
     page = render(package, "text.html.j2", {"value": "a\x1b[31mb\u202ec\nd<"})
     assert page == "<pre>a [31mb c\nd&lt;</pre>"
