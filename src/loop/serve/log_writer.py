@@ -170,9 +170,9 @@ class _Segment:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         self.path = folder / f"{stamp}-{uuid.uuid4().hex[:12]}{OPEN}"
         self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o640)
-        fcntl.flock(self._file, fcntl.LOCK_EX)
         self._size, self._started = 0, time.monotonic()
         try:
+            fcntl.flock(self._file, fcntl.LOCK_EX)  # some network disks have no locks
             self.write([head])
         except OSError:
             self.close()
