@@ -197,7 +197,7 @@ def test_what_could_not_be_written_before_the_end_is_counted_and_said(tmp_path, 
     log.append(record("b", rows=2), 2)
     log.close()
     assert counted.dropped.value == 3
-    assert "3 predictions that waited for the prediction log are lost" in caplog.text
+    assert "lost 3 predictions that waited" in caplog.text
 
 
 def test_what_waits_is_bounded_in_bytes_too(log, counted, monkeypatch):

@@ -108,7 +108,7 @@ class PredictionLog:
             self._queue.clear()
         if lost:
             self._counters.dropped.inc(lost)
-            LOG.error("%s that waited for the prediction log are lost", counted(lost, "prediction"))
+            LOG.error("the prediction log lost %s that waited for it", counted(lost, "prediction"))
 
     def _run(self) -> None:
         while not self._end.is_set():
