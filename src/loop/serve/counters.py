@@ -36,7 +36,7 @@ class _Roomy(mmap_dict.MmapedDict):
         super().__init__(name, read_mode)  # type: ignore[no-untyped-call]
 
 
-values.MmapedDict = _Roomy  # type: ignore[misc]
+values.MmapedDict = _Roomy  # type: ignore[attr-defined]
 
 
 class Counters:
