@@ -97,6 +97,14 @@ def test_long_text_is_cut_and_shown_to_be():
     assert len(code("x" * 600)) == 122
 
 
+def test_of_a_long_path_in_code_both_ends_are_shown():
+    found = str(code(f"data/{'x' * 300}/dvc.yaml"))
+    assert found.startswith("`data/xx")
+    assert found.endswith("x/dvc.yaml`")
+    assert len(found) == 122
+    assert str(code("abcdefgh", 4)) == "`a…gh`"
+
+
 def test_a_figure_is_four_decimals_without_a_negative_zero():
     assert [figure(v) for v in (None, 0.12345, -0.00001)] == ["-", "0.1235", "0.0000"]
     assert figure(-0.00001, "+.4f") == "+0.0000"

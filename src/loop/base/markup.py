@@ -43,6 +43,7 @@ _SIGNS = (
 _UNSEEN = re.compile(f"[\u0000-\u001f{_SIGNS}]+")
 _UNSEEN_IN_LINES = re.compile(f"[\u0000-\u0008\u000b-\u001f{_SIGNS}]+")
 _MARKS = 4  # that one letter bears: no script needs more, and piles of them reach over other lines
+_PATH = 10_000  # characters of which the end is looked for
 _CODE = re.compile("`(\\s*[^`\\s][^`]*)`")
 _START = re.compile(r"^([#+=-]|\d+[.)](?=\s|$))")
 _LINKS = re.compile(r"(@|#(?=\w)|:(?=[^\s\d])|\bwww(?=\.)|\bGH(?=-\d))", re.IGNORECASE)
@@ -73,8 +74,13 @@ def _escaped(text: str) -> str:
 
 
 def code(value: Any, longest: int = 120) -> Markup:
-    """A code span for markdown, in which nothing acts, fit for a table's cell; nothing for nothing."""
-    text = plain(value, longest).replace("`", "'").replace("|", "¦")
+    """A code span for markdown, in which nothing acts, fit for a table's cell; nothing for nothing.
+
+    Of what is longer both ends are shown: a path's last part says what it is.
+    """
+    text = plain(value, _PATH).replace("`", "'").replace("|", "¦")
+    half = longest // 2
+    text = text if len(text) <= longest else f"{text[: half - 1]}…{text[half - longest :]}"
     return ready(f"`{text}`" if text else "")
 
 
