@@ -97,6 +97,14 @@ def test_long_text_is_cut_and_shown_to_be():
     assert len(code("x" * 600)) == 122
 
 
+def test_of_a_long_path_in_code_both_ends_are_shown():
+    found = str(code(f"data/{'x' * 300}/dvc.yaml"))
+    assert found.startswith("`data/xx")
+    assert found.endswith("x/dvc.yaml`")
+    assert len(found) == 122
+    assert str(code("abcdefgh", 4)) == "`a…gh`"
+
+
 def test_a_figure_is_four_decimals_without_a_negative_zero():
     assert [figure(v) for v in (None, 0.12345, -0.00001)] == ["-", "0.1235", "0.0000"]
     assert figure(-0.00001, "+.4f") == "+0.0000"
@@ -159,6 +167,14 @@ def test_no_sign_that_is_not_seen_is_shown(shown):
     for at in range(0, len(UNSEEN), 100):
         found = shown("".join(f"a{sign}" for sign in sorted(UNSEEN)[at : at + 100]))
         assert not (set(str(found)) & UNSEEN) - lines
+
+
+@pytest.mark.parametrize("shown", [plain, prose, code, spans, lambda text: fenced([text])])
+def test_marks_are_on_letters_and_not_in_piles(shown):
+    pile = "\u0335\u20dd\u0301" * 100
+    assert len(str(shown(f"{pile}Z{pile}"))) < 30
+    written = "e\u0301 \u05d1\u05bc\u05b8\u0591"  # marks that people write: of Hebrew up to three
+    assert written in str(shown(written))
 
 
 def test_a_page_shows_no_sign_that_is_not_seen_and_keeps_its_lines(package):

@@ -1,5 +1,7 @@
 """The join: the newest row known at each decision, of any view, and none past its time to live."""
 
+import os
+import subprocess
 from types import SimpleNamespace
 
 import numpy as np
@@ -118,3 +120,15 @@ def test_a_full_disk_is_one_message_and_leaves_nothing_there(tmp_path, monkeypat
         pass
     assert caught.value.todo.startswith(f"make room where {tmp_path} lies")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_join_left_on_disk_is_removed_and_a_running_ones_is_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(features, "SPILL", tmp_path)
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    left = [tmp_path / f".features.{pid}.tmp" for pid in (ended.pid, os.getppid())]
+    for folder in left:
+        folder.mkdir()
+        (folder / "block").touch()
+    with joining({"prices": PRICES}, [view()]):
+        assert [folder.exists() for folder in left] == [False, True]

@@ -73,6 +73,28 @@ def test_a_folder_whose_index_was_told_to_look_away_is_made_anew(stored, tmp_pat
     assert version_home.holds(stored, tmp_path / "host")
 
 
+def test_what_somebody_told_the_index_of_a_version_is_its_own_is_not_run(stored, tmp_path, no_environment):
+    home = version_home.bring(stored, tmp_path / "host").path
+    (home / "src").mkdir(exist_ok=True)
+    (home / "src/sitecustomize.py").write_text("raise SystemExit(1)")
+    git("add", "--force", "src/sitecustomize.py", cwd=home)
+    assert not version_home.holds(stored, tmp_path / "host")
+    assert not (home / "src/sitecustomize.py").exists()
+    assert version_home.holds(stored, tmp_path / "host")
+
+
+def test_no_attribute_makes_a_changed_file_the_committed_one(stored, tmp_path, no_environment):
+    home = version_home.bring(stored, tmp_path / "host").path
+    true = (home / "dvc.lock").read_text()
+    (home / "dvc.lock").write_text(f"# +{true}")
+    git("config", "filter.x.clean", "git cat-file blob HEAD:%f")
+    attributes = Path(git("rev-parse", "--git-path", "info/attributes"))
+    attributes.parent.mkdir(exist_ok=True)
+    attributes.write_text("dvc.lock filter=x\n")
+    assert not version_home.holds(stored, tmp_path / "host")
+    assert (version_home.bring(stored, tmp_path / "host").path / "dvc.lock").read_text() == true
+
+
 def test_a_folder_that_was_made_another_repository_s_is_made_anew(stored, tmp_path, no_environment):
     """Its settings may name another folder, in which all is as committed, as the one to look at."""
     home = version_home.bring(stored, tmp_path / "host").path

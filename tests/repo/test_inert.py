@@ -90,6 +90,12 @@ def test_of_too_many_of_a_kind_those_that_were_there_before_come_first():
     assert set(JUDGING) <= set(found)
 
 
+@pytest.mark.parametrize("instead", ["src/loop/review/checks/__init__.py", "src/loop/review/checks.abi3.so"])
+def test_of_too_many_of_a_kind_what_is_found_before_a_module_comes_first(instead):
+    filling = [f"src/{at}/{end}" for at in range(3000) for end in ("__init__.py", "a.so")]
+    assert instead in shown([*filling, instead], set(JUDGING).__contains__)
+
+
 @pytest.mark.parametrize(
     "filling",
     [

@@ -100,13 +100,15 @@ def test_its_work_sees_no_secret_tracker_and_no_git_of_another(monkeypatch):
     assert found["PATH"].startswith("/venv/bin:")
 
 
-def test_its_work_takes_no_bytecode_of_a_shell_and_writes_none_where_its_files_are_held(monkeypatch):
-    for name in ("PYTHONPYCACHEPREFIX", "PYTHONHOME"):
-        monkeypatch.setenv(name, "/elsewhere")
+def test_its_work_is_not_steered_by_a_shell_and_writes_no_bytecode_where_its_files_are_held(monkeypatch):
+    steering = {"PYTHONPYCACHEPREFIX", "PYTHONHOME", "PYTHONOPTIMIZE", "PYTHONINSPECT", "BENTOML_CONFIG"}
+    for name in steering | {"PYTHONUTF8"}:
+        monkeypatch.setenv(name, "1")
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     for held in (True, False):
         found = Checkout(Path("/there"), Path("/venv/bin/python"), None, held=held).environment()
-        assert not {"PYTHONPYCACHEPREFIX", "PYTHONHOME"} & found.keys()
+        assert not steering & found.keys()
+        assert found["PYTHONUTF8"] == "1"
         assert ("PYTHONDONTWRITEBYTECODE" in found) is held
 
 

@@ -13,7 +13,7 @@ from loop.data import kpi, personal, prediction_log
 from loop.kit.types import Kpi
 from loop.production import transitions
 from loop.production.rollout_policy import Needed, Policy
-from loop.rollout import evidence, rollout
+from loop.rollout import evidence, evidence_check, rollout
 from loop.serve import collect
 from loop.settings import params
 from loop.stats import sequential
@@ -629,3 +629,10 @@ def test_a_hashed_key_is_joined_as_labels_are(selling, monkeypatch):
     found = kpi.of_log(log, LATER)
     assert found is not None
     assert found.counts.counting == 300
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(1.5, "+1.5000"), (-1.5, "-1.5000"), (1234.0, "+1,234"), (-1234.0, "-1,234")]
+)
+def test_a_figure_has_its_sign_however_large(value, shown):
+    assert evidence_check.number(value) == shown

@@ -176,6 +176,20 @@ def test_a_folder_that_cannot_be_written_is_counted(counted, tmp_path):
     log.close()
 
 
+def test_a_disk_without_locks_costs_records_and_no_file_stays_open(log, counted, tmp_path, monkeypatch):
+    def unlocked(file: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", unlocked)
+    log.append(record("a"), 1)
+    log._flush()  # makes the folder
+    before = len(os.listdir("/dev/fd"))
+    log._flush()
+    assert len(os.listdir("/dev/fd")) == before
+    assert counted.failures.value == 2
+    assert segments(tmp_path) == []
+
+
 def test_what_could_not_be_written_before_the_end_is_counted_and_said(tmp_path, counted, caplog):
     (tmp_path / "log").write_text("a file in the way, as a full disk is")
     log = quiet(tmp_path, counted)
@@ -183,7 +197,7 @@ def test_what_could_not_be_written_before_the_end_is_counted_and_said(tmp_path, 
     log.append(record("b", rows=2), 2)
     log.close()
     assert counted.dropped.value == 3
-    assert "3 predictions that waited for the prediction log are lost" in caplog.text
+    assert "lost 3 predictions that waited" in caplog.text
 
 
 def test_what_waits_is_bounded_in_bytes_too(log, counted, monkeypatch):

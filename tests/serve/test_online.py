@@ -251,6 +251,14 @@ def test_a_file_that_never_answers_makes_all_missing(tmp_path, how, monkeypatch)
     assert states == [[MISSING, MISSING]]
 
 
+def test_a_file_that_was_cut_short_is_said_and_not_read_as_an_empty_one(tmp_path, caplog):
+    store = SqliteStore(tmp_path, "one")
+    store.replace(rows((PLACE, ("x",), NOON, [1.0, 1.0])), "then")
+    os.truncate(store.path, store.path.stat().st_size - 1000)
+    assert Features(store, (PLACE,)).of(asked(("x", 7))).failed
+    assert "was cut short" in caplog.text
+
+
 def test_another_definition_sees_nothing_of_it(tmp_path):
     SqliteStore(tmp_path, "one").replace(rows((PLACE, ("x",), NOON, [1.0, 1.0])), "then")
     other = SqliteStore(tmp_path, "another")

@@ -107,6 +107,9 @@ def doubled(text: str) -> str:
         ("a: .NaN\n", "not a finite number"),
         ("a: 1e999\n", "not a finite number"),
         ("a: 1\na: 2\n", "line 2: `a` twice"),
+        ("true: a\n1: b\n", "line 2: `1` twice"),  # one key of Python's
+        ("{1: a, 1.0: b}", "`1.0` twice"),
+        ("{null: a, ~: b}", "`~` twice"),
         ("%YAML 1.1\n---\na: on\n", r"line 1: `%YAML 1\.1`"),
         ("# 1\n%YAML 1.3\n---\na: 1\n", r"line 2: (`%YAML 1\.3`|found incompatible YAML document)"),
         ("a: !!int '1_:1_'\n", "a tag"),

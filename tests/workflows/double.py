@@ -62,6 +62,7 @@ class Double:
     settings: Settings = field(default_factory=Settings)
     reviews: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     rights: dict[str, str] = field(default_factory=dict)  # by login; whoever is not named may write
+    events: dict[int, list[dict[str, Any]]] = field(default_factory=dict)  # of a pull request
     releases: list[dict[str, Any]] = field(default_factory=list)
     signed: set[str] = field(default_factory=set)  # commits that GitHub itself made
     unknown: set[str] = field(default_factory=set)  # names in commits that are no account's
@@ -702,6 +703,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._permitted("pull-requests", "read")
         return 200, self._page(self.double.reviews[int(number)], query)
 
+    def list_events(self, query, _body, number):
+        self._permitted("pull-requests", "read")
+        return 200, self._page(self.double.events.get(int(number), []), query)
+
     def permission(self, _query, _body, login):
         self._permitted("contents", "read")  # any token may: it is metadata
         level = self.double.rights.get(login, "write")
@@ -849,6 +854,7 @@ _ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("GET", rf"{_REPO}/commits/(\w+)/statuses", _Handler.list_statuses),
     ("GET", rf"{_REPO}/commits/(\w+)/pulls", _Handler.pulls_of_commit),
     ("GET", rf"{_REPO}/pulls/(\d+)/reviews", _Handler.list_reviews),
+    ("GET", rf"{_REPO}/issues/(\d+)/events", _Handler.list_events),
     ("GET", rf"{_REPO}/collaborators/([\w\[\]-]+)/permission", _Handler.permission),
     ("GET", rf"{_REPO}/pulls/(\d+)/commits", _Handler.list_commits),
     ("GET", f"{_REPO}/activity", _Handler.pushes),

@@ -316,6 +316,23 @@ def test_a_member_of_whom_github_does_not_tell_may_approve_if_they_may_write(hou
     assert house.plan()["go"] == "true"
 
 
+@pytest.mark.parametrize(("turned", "go"), [("11:00:01", False), ("10:59:59", True)])
+def test_an_approval_of_a_change_against_another_branch_is_none_of_it_against_main(house, turned, go):
+    """Turned to main, it brings what the other branch has: perhaps the approver's own commits."""
+    number = house.propose(model("1"))
+    house.judged(number)
+    house.github.review(number, "bob")  # at 11:00:00
+    house.github.events[number] = [
+        {"event": "labeled", "created_at": "2026-01-05T11:30:00Z"},
+        {"event": "base_ref_changed", "created_at": f"2026-01-05T{turned}Z"},
+    ]
+    house.merge(number)
+    if go:
+        assert house.plan()["go"] == "true"
+    else:
+        refused(house, "approved before it was turned to main")
+
+
 def test_who_made_a_commit_of_somebody_elses_pull_request_does_not_approve_it(house):
     number = house.propose(model("1"), author="ann")
     house.judged(number)

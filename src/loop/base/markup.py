@@ -6,6 +6,7 @@ space instead.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.resources import files as resources
@@ -41,6 +42,8 @@ _SIGNS = (
 )
 _UNSEEN = re.compile(f"[\u0000-\u001f{_SIGNS}]+")
 _UNSEEN_IN_LINES = re.compile(f"[\u0000-\u0008\u000b-\u001f{_SIGNS}]+")
+_MARKS = 4  # that one letter bears: no script needs more, and piles of them reach over other lines
+_PATH = 10_000  # characters of which the end is looked for
 _CODE = re.compile("`(\\s*[^`\\s][^`]*)`")
 _START = re.compile(r"^([#+=-]|\d+[.)](?=\s|$))")
 _LINKS = re.compile(r"(@|#(?=\w)|:(?=[^\s\d])|\bwww(?=\.)|\bGH(?=-\d))", re.IGNORECASE)
@@ -48,7 +51,7 @@ _LINKS = re.compile(r"(@|#(?=\w)|:(?=[^\s\d])|\bwww(?=\.)|\bGH(?=-\d))", re.IGNO
 
 def plain(value: Any, longest: int = 500) -> str:
     """One line without unseen signs, cut at `longest` characters; in a log of GitHub's it is no command."""
-    text = " ".join(_UNSEEN.sub(" ", str(value)).split()).replace("##[", "# #[")
+    text = _few_marks(" ".join(_UNSEEN.sub(" ", str(value)).split())).replace("##[", "# #[")
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
@@ -71,8 +74,13 @@ def _escaped(text: str) -> str:
 
 
 def code(value: Any, longest: int = 120) -> Markup:
-    """A code span for markdown, in which nothing acts, fit for a table's cell; nothing for nothing."""
-    text = plain(value, longest).replace("`", "'").replace("|", "¦")
+    """A code span for markdown, in which nothing acts, fit for a table's cell; nothing for nothing.
+
+    Of what is longer both ends are shown: a path's last part says what it is.
+    """
+    text = plain(value, _PATH).replace("`", "'").replace("|", "¦")
+    half = longest // 2
+    text = text if len(text) <= longest else f"{text[: half - 1]}…{text[half - longest :]}"
     return ready(f"`{text}`" if text else "")
 
 
@@ -83,7 +91,7 @@ def spans(text: str) -> Markup:
 
 def fenced(lines: Iterable[str], language: str = "") -> Markup:
     """Lines as a block of code for markdown, in which nothing acts."""
-    inner = (_UNSEEN.sub(" ", line).replace("`", "'") for line in lines)
+    inner = (_few_marks(_UNSEEN.sub(" ", line)).replace("`", "'") for line in lines)
     return ready("\n".join([f"```{language}", *inner, "```"]))
 
 
@@ -128,7 +136,19 @@ def interval(low: float | None, high: float | None) -> Markup:
 
 def _in_lines(value: Any) -> Any:
     """A text of a page without unseen signs; its lines stay. What is made already is left as it is."""
-    return _UNSEEN_IN_LINES.sub(" ", value) if type(value) is str else value
+    return _few_marks(_UNSEEN_IN_LINES.sub(" ", value)) if type(value) is str else value
+
+
+def _few_marks(text: str) -> str:
+    """A text without the marks that no letter bears, at its start or in piles."""
+    if text.isascii():
+        return text
+    kept: list[str] = []
+    marks = _MARKS
+    for sign in text:
+        marks = marks + 1 if unicodedata.category(sign) in ("Mn", "Me") else 0
+        kept += sign if marks <= _MARKS else ""
+    return "".join(kept)
 
 
 def _words(value: Any) -> Markup:

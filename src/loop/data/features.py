@@ -9,6 +9,7 @@ its image has none.
 """
 
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -119,6 +120,7 @@ def change_log(view: View, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def _engine(tables: Mapping[str, pd.DataFrame | Path]) -> Iterator[tuple[Any, dict[str, ir.Table]]]:
     import duckdb
 
+    _remove_strays()
     spill = SPILL / f".features.{os.getpid()}.tmp"
     engine = ibis.duckdb.connect(
         memory_limit=MEMORY, temp_directory=str(spill), threads=min(THREADS, os.cpu_count() or 1)
@@ -133,6 +135,17 @@ def _engine(tables: Mapping[str, pd.DataFrame | Path]) -> Iterator[tuple[Any, di
         ) from None
     finally:
         engine.disconnect()
+
+
+def _remove_strays() -> None:
+    """Remove what the engine of a process left that was killed: as much as the joined rows may lie there."""
+    for left in SPILL.glob(".features.*.tmp"):
+        try:
+            os.kill(int(left.name.split(".")[2]), 0)
+        except ProcessLookupError:
+            shutil.rmtree(left, ignore_errors=True)
+        except (ValueError, OSError):
+            continue  # another's, or none of ours
 
 
 def _load(engine: Any, name: str, table: pd.DataFrame | Path) -> ir.Table:

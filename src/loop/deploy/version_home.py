@@ -40,9 +40,14 @@ def bring(version: Known, folder: Path, *, model: bool = True) -> Checkout:
     with another hash than was released.
     """
     path = path_of(version, folder)
-    if not _is_at(path, version.commit):
+    if _cleaned(path, version.commit) is None:
         _add(path, version)
-    _clean(path)
+        if _cleaned(path, version.commit) is None:
+            raise LoopError(
+                f"git makes other files of version {version.version} than {version.commit[:12]} holds",
+                "files as they are committed",
+                "take away the filter that changes them: `cat $(git rev-parse --git-path info/attributes)`",
+            )
     os.utime(path)
     home = Checkout(path, _python(path, folder.absolute()), None, held=True)
     if model:
@@ -61,10 +66,8 @@ def holds(version: Known, folder: Path) -> bool:
     What else lies there is removed.
     """
     path = path_of(version, folder)
-    if not _is_at(path, version.commit):
-        return False
-    strange = [name for name in _clean(path) if not name.endswith(_OF_A_SERVER)]
-    if strange or _other(path, version):
+    strays = _cleaned(path, version.commit)
+    if strays is None or any(not name.endswith(_OF_A_SERVER) for name in strays) or _other(path, version):
         return False
     return _as_installed(*_environment(path, folder.absolute()))
 
@@ -84,21 +87,40 @@ def prune(folder: Path, wanted: set[int]) -> None:
             mark.unlink()
 
 
-def _is_at(path: Path, commit: str) -> bool:
-    """Whether a worktree is there, at a commit, with no file of it changed.
+def _cleaned(path: Path, commit: str) -> list[str] | None:
+    """What lay in a worktree that no commit holds, ignored or not, and no hash names: it is removed.
 
-    By an index of ours: the worktree's own may have been told to look away.
+    None where no worktree of ours is there, at that commit with no file of it changed.
     """
     if not _is_ours(path):
-        return False
+        return None
+    kept = [f"--exclude=/{one}" for one in (MODEL, REFERENCE)]
     with TemporaryDirectory() as folder:
-        own = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
         try:
-            git("read-tree", commit, cwd=path, env=own)
+            own = _view(Path(folder), path, commit)
+            removed = git("clean", "-ffdx", *kept, cwd=path, env=own).splitlines()
             changed = git("status", "--porcelain", "--untracked-files=no", cwd=path, env=own)
-            return not changed and git("rev-parse", "HEAD", cwd=path) == commit
+            if changed or git("rev-parse", "HEAD", cwd=path) != commit:
+                return None
         except LoopError:
-            return False
+            return None
+    return [line.removeprefix("Removing ") for line in removed]
+
+
+def _view(folder: Path, path: Path, commit: str) -> dict[str, str]:
+    """Variables by which git sees a worktree by a commit alone, from a folder of ours.
+
+    The worktree's own index may name what no commit has, or have been told to look away; attributes beside
+    the repository may have a filter make a changed file the committed one.
+    """
+    common = Path(git("rev-parse", "--path-format=absolute", "--git-common-dir"))
+    (folder / "HEAD").write_text(f"{commit}\n", encoding="utf-8")
+    (folder / "refs").mkdir()
+    for name in ("objects", "config"):
+        (folder / name).symlink_to(common / name)
+    own = {"GIT_DIR": str(folder), "GIT_WORK_TREE": str(path)}
+    git("read-tree", commit, cwd=path, env=own)
+    return own
 
 
 def _is_ours(path: Path) -> bool:
@@ -108,12 +130,6 @@ def _is_ours(path: Path) -> bool:
         return False
     home = (path / named.read_text(errors="replace").removeprefix("gitdir: ").rstrip("\n")).resolve()
     return home.parent == (Path(common) / "worktrees").resolve()
-
-
-def _clean(path: Path) -> list[str]:
-    """Remove what no commit holds, ignored or not, and no hash names; which that was."""
-    kept = [f"--exclude=/{one}" for one in (MODEL, REFERENCE)]
-    return [line.removeprefix("Removing ") for line in git("clean", "-ffdx", *kept, cwd=path).splitlines()]
 
 
 def _add(path: Path, version: Known) -> None:

@@ -24,7 +24,7 @@ def approvers(
     """Who approved one of the `heads` before the merge, and what is missing to `least` of them.
 
     Only the newest review of each person counts; nobody's who may not write, made a part of it, or is `also`
-    left out.
+    left out, and none of what it was against another base.
     """
     path = f"pulls/{pull['number']}"
     newest = {
@@ -42,10 +42,14 @@ def approvers(
     if refuses := [login for login, one in reviews.items() if one["state"] == "CHANGES_REQUESTED"]:
         return [], [f"{refuses[0]} asked for changes"]
     own, lacks = makers(github, pull)
+    since = _turned(github, pull)
+    approved = {login: one for login, one in reviews.items() if one["state"] == "APPROVED"}
+    valid = {login: one for login, one in approved.items() if one["submitted_at"] > since}
+    if least and approved and not valid:
+        lacks.append(f"it was approved before it was turned to {pull['base']['ref']}, against another branch")
     if lacks:
         return [], lacks
-    approved = {login: one for login, one in reviews.items() if one["state"] == "APPROVED"}
-    others = {login: one for login, one in approved.items() if login not in own | set(also)}
+    others = {login: one for login, one in valid.items() if login not in own | set(also)}
     found = [login for login, one in others.items() if one["commit_id"] in heads]
     if len(found) >= least:
         return found, []
@@ -90,6 +94,12 @@ def opener(pull: dict[str, Any]) -> str:
 def signed(commit: dict[str, Any]) -> bool:
     """Whether GitHub vouches for a commit's signature."""
     return bool(commit["commit"]["verification"]["verified"])
+
+
+def _turned(github: GitHub, pull: dict[str, Any]) -> str:
+    """When somebody last chose its base (UTC, as text): commits of the old one are part of it since."""
+    events = github.pages(f"issues/{pull['number']}/events")
+    return max((one["created_at"] for one in events if one["event"] == "base_ref_changed"), default="")
 
 
 def _may_write(github: GitHub, login: str) -> bool:

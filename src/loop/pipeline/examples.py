@@ -6,6 +6,7 @@ import pandas as pd
 from pydantic import Field
 
 from loop.base import files
+from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.data import contract, features
 from loop.settings import params
@@ -34,7 +35,15 @@ def labelled(
     requests = requests[(decided >= window.since) & (decided < window.until)]
     requests = requests.sort_values([features.DECIDED_AT, *source.KEY], ignore_index=True)
     contract.require(requests, schema.REQUEST, "requests")
-    rows = requests.merge(source.labels(tables, known_by), on=source.KEY, how="inner", validate="1:1")
+    labels = source.labels(tables, known_by)
+    for what, frame in {"requests": requests, "labels": labels}.items():
+        if again := int(frame.duplicated(source.KEY).sum()):
+            raise LoopError(
+                f"{what} of src/problem/source.py has {counted(again, 'row')} with a key that came before",
+                f"each {', '.join(source.KEY)} once",
+                "keep one of them there, or name in KEY what tells them apart",
+            )
+    rows = requests.merge(labels, on=source.KEY, how="inner")
     return rows, len(requests) - len(rows)
 
 

@@ -71,10 +71,10 @@ def shown(paths: Iterable[str], known: Callable[[str], bool] = bool) -> list[str
     """Paths for a person: all that steers, makes or judges first, and then some of the others.
 
     Beyond so many characters each kind has a few names and a count, and no kind hides another. The `known`
-    come first of their kind: what is new runs only by them.
+    come first of their kind, with what is found before one of them: what else is new runs only by them.
     """
     kinds: dict[tuple[int, str], list[str]] = {}
-    for path in sorted(paths, key=lambda path: (not known(path), path)):
+    for path in sorted(paths, key=lambda path: (not (known(path) or known(_instead_of(path))), path)):
         kinds.setdefault(_kind(path), []).append(path)
     whole = sum(len(path) for (rank, _), some in kinds.items() for path in some if rank < _OTHERS) < _LONGEST
     found = []
@@ -83,6 +83,13 @@ def shown(paths: Iterable[str], known: Callable[[str], bool] = bool) -> list[str
         found += some[:most]
         found += [f"and {len(some) - most} more of {kind}"] if len(some) > most else []
     return found
+
+
+def _instead_of(path: str) -> str:
+    """The module beside it that a package, or a compiled module, of its name is found before."""
+    place = PurePosixPath(path)
+    home = place.parent if place.name.startswith("__init__.") and len(place.parts) > 1 else place
+    return str(home.with_name(home.name.split(".")[0] + ".py"))
 
 
 def _kind(path: str) -> tuple[int, str]:

@@ -31,7 +31,8 @@ rm -rf "$2" || { sleep 1; rm -rf "$2"; }
 git worktree prune
 """
 _STRANGE = ("MLFLOW_", "LOOP_", "GITHUB_", "ACTIONS_", "VIRTUAL_ENV", "UV_PROJECT", "UV_PYTHON")
-_PYTHON = ("PYTHONPATH", "PYTHONHOME", "PYTHONPYCACHEPREFIX")  # of a shell: code and bytecode
+_STEERING = ("PYTHON", "BENTOML_CONFIG")  # of a shell: which code runs, and how
+_TEXT = ("PYTHONUTF8", "PYTHONIOENCODING")
 TIMEOUT = 3600  # seconds; a champion is rebuilt within it, or nothing can be judged
 
 
@@ -75,7 +76,8 @@ class Checkout:
         own = {"PATH": path, "PYTHONPATH": str(self.path / "src"), "MLFLOW_DISABLE_TELEMETRY": "true"}
         own |= {"TMPDIR": str(self.path.parent)} if self.group else {}
         own |= {"PYTHONDONTWRITEBYTECODE": "1"} if self.held else {}
-        return environment.child(_STRANGE + _PYTHON, **own)
+        own |= {name: os.environ[name] for name in _TEXT if name in os.environ}
+        return environment.child(_STRANGE + _STEERING, **own)
 
     @contextmanager
     def scorer(self) -> Iterator["Scorer"]:

@@ -32,4 +32,4 @@ class Check:
 
 def number(value: float) -> str:
     """A value with its sign; a dash where there is none."""
-    return "-" if not math.isfinite(value) else f"{value:+.4f}" if abs(value) < 100 else f"{value:,.0f}"
+    return "-" if not math.isfinite(value) else f"{value:+.4f}" if abs(value) < 100 else f"{value:+,.0f}"

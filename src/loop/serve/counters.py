@@ -3,21 +3,55 @@
 BentoML counts only what reaches it, which no prediction does: its counters are in the same text.
 """
 
+import logging
 import os
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import prometheus_client
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, multiprocess
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, mmap_dict, multiprocess, values
 
 from loop.settings.serve_settings import BUCKETS
 
+LOG = logging.getLogger(__name__)
+ROOM = 2**18  # bytes of a file of counters: some 2,500 of them
+
+
+class _Roomy(mmap_dict.MmapedDict):
+    """A file of counters with its room taken at once.
+
+    In one that is only said to be so long, a counter for which a full disk has no page ends the process.
+    """
+
+    def __init__(self, name: str, read_mode: bool = False) -> None:
+        path = Path(name)
+        if not read_mode and not (path.exists() and path.stat().st_size):
+            try:
+                path.write_bytes(bytes(ROOM))
+            except OSError:
+                path.unlink(missing_ok=True)
+                raise
+        super().__init__(name, read_mode)  # type: ignore[no-untyped-call]
+
+
+values.MmapedDict = _Roomy  # type: ignore[attr-defined]
+
 
 class Counters:
-    """The metrics of a server of one model in one role."""
+    """The metrics of a server of one model in one role; those of this process alone on a full disk."""
 
     def __init__(self, about: dict[str, Any], role: str) -> None:
+        self._shared = bool(os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
+        try:
+            self._make(about, role)
+        except OSError as error:
+            LOG.error("the counters of this process are kept apart from those of others: %s", error)
+            self._shared, values.ValueClass = False, values.MutexValue
+            self._make(about, role)
+
+    def _make(self, about: dict[str, Any], role: str) -> None:
         self._registry = registry = CollectorRegistry()
 
         def counter(name: str, text: str, *labels: str) -> Any:
@@ -109,7 +143,7 @@ class Counters:
 
     def text(self) -> bytes:
         """The counters of all processes of the server, in Prometheus' text format."""
-        if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        if not self._shared:
             return prometheus_client.generate_latest(self._registry)
         together = CollectorRegistry()
         multiprocess.MultiProcessCollector(together)  # type: ignore[no-untyped-call]

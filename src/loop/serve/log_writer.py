@@ -108,7 +108,7 @@ class PredictionLog:
             self._queue.clear()
         if lost:
             self._counters.dropped.inc(lost)
-            LOG.error("%s that waited for the prediction log are lost", counted(lost, "prediction"))
+            LOG.error("the prediction log lost %s that waited for it", counted(lost, "prediction"))
 
     def _run(self) -> None:
         while not self._end.is_set():
@@ -170,9 +170,9 @@ class _Segment:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         self.path = folder / f"{stamp}-{uuid.uuid4().hex[:12]}{OPEN}"
         self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o640)
-        fcntl.flock(self._file, fcntl.LOCK_EX)
         self._size, self._started = 0, time.monotonic()
         try:
+            fcntl.flock(self._file, fcntl.LOCK_EX)  # some network disks have no locks
             self.write([head])
         except OSError:
             self.close()

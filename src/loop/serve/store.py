@@ -26,6 +26,7 @@ KEPT_MAX = 100_000  # rows of a file that a process remembers
 TIMEOUT, ANSWER_MAX = 0.1, 0.3  # seconds that a store on the network may be silent, and take for an answer
 READ_MAX, STEPS = 1.0, 100_000  # seconds that a read of a file may take; after how many steps that is asked
 TABLE = "CREATE TABLE online (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID"  # a view could take for ever
+WRITTEN = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"  # bytes, by its head
 LONGEST, MADE_MAX = 2**16, 2**26  # bytes of a row that are read; of what one step may make
 
 
@@ -145,6 +146,10 @@ class SqliteStore:
             if made != (TABLE,):
                 self.close()
                 raise OSError(f"{self.path} holds another table than ours: run `loop materialize`")
+            (written,) = self._reader.execute(WRITTEN).fetchone()
+            if written not in (status.st_size, os.path.getsize(self._where)):  # what lacks is read as empty
+                self.close()
+                raise OSError(f"{self.path} was cut short: run `loop materialize`")
             self._version, self._kept = version, {}
         return self._reader
 

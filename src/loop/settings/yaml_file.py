@@ -161,14 +161,17 @@ class Loader(_Core):
             raise _refused(f"more than {DEEPEST} levels", mark)
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        """Refuse a key that is given twice, and take `<<` as a merge."""
+        """Refuse a key that is given twice, as true and 1 are one in Python; take `<<` as a merge."""
         node: yaml.MappingNode = super().compose_mapping_node(anchor)
         seen: set[Any] = set()
         for key, _ in node.value:
-            if (name := key.value if isinstance(key, yaml.ScalarNode) else id(key)) in seen:
-                raise _refused(f"`{str(name)[:40]}` twice", key.start_mark)
-            seen.add(name)
-            if name == "<<" and not key.style:
+            if not isinstance(key, yaml.ScalarNode):
+                continue  # no key that a mapping of Python's can have
+            names = {key.value, self.construct_object(key)}
+            if not seen.isdisjoint(names):
+                raise _refused(f"`{key.value[:40]}` twice, by its text or its value", key.start_mark)
+            seen |= names
+            if key.value == "<<" and not key.style:
                 key.tag = "tag:yaml.org,2002:merge"
         return node
 
