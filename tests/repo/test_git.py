@@ -55,6 +55,17 @@ def test_who_has_no_name_in_git_commits_by_the_machines_and_only_a_workflow_as_t
     assert remote.identity()["GIT_AUTHOR_NAME"] == remote.committer()[0] == name
 
 
+def test_who_names_themselves_to_git_is_on_record_in_a_workflow_too(place, monkeypatch):
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "Ada")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "ada@example.com")
+    assert (remote.identity(), remote.committer()) == ({}, ("Ada", "ada@example.com"))
+    monkeypatch.delenv("GIT_AUTHOR_NAME")
+    assert remote.identity() == {"GIT_AUTHOR_NAME": remote.BOT[0]}
+
+
 def test_what_git_refuses_is_said_by_its_first_line(place):
     with pytest.raises(LoopError, match="git failed: fatal: ambiguous argument 'none'"):
         git.git("log", "none", cwd=place)

@@ -77,7 +77,7 @@ def status(
 
 @commands.command()
 def heartbeat(
-    schedule: Annotated[str, typer.Argument(help="monitor, release, reproduce or update.")],
+    schedule: Annotated[str, typer.Argument(help="monitor, audit, release, reproduce or update.")],
     result: Annotated[str, typer.Option(help="How the run ended, such as success.")],
     run: Annotated[str | None, typer.Option(help="The address of the run.")] = None,
     finding: Annotated[

@@ -81,7 +81,9 @@ class GitHub:
             )
         server, repository = address.rsplit("/", 2)[0], "/".join(address.rsplit("/", 2)[1:])
         public = server == "https://github.com"
-        return cls("https://api.github.com" if public else f"{server}/api/v3", server, repository, token)
+        found = cls("https://api.github.com" if public else f"{server}/api/v3", server, repository, token)
+        found.repository = str(found.get("")["full_name"])  # another one after a move
+        return found
 
     def get(self, path: str, **query: Any) -> Any:
         """What `repos/OWNER/NAME/path` answers, or the repository itself."""
@@ -166,11 +168,15 @@ class GitHub:
         self, method: str, url: str, session: requests.Session | None = None, **how: Any
     ) -> requests.Response:
         path = url.removeprefix(self.api)
+        how |= {"timeout": TIMEOUT, "allow_redirects": method == "GET"}
         try:
-            answer = (session or self._session).request(method, url, timeout=TIMEOUT, **how)
+            answer = (session or self._session).request(method, url, **how)
+            moved = answer.headers.get("Location", "") if answer.is_redirect else ""
+            if moved.startswith(f"{self.api}/"):  # a repository that moved: requests would ask it by GET
+                answer = (session or self._session).request(method, moved, **how)
         except requests.RequestException as error:
             raise _silent(method, path, error) from None
-        if not answer.ok:
+        if not answer.ok or answer.is_redirect:
             raise _refused(method, path, answer.status_code, _message(answer))
         return answer
 

@@ -17,7 +17,7 @@ from loop.settings import slo
 from loop.settings.params import ISO, instant
 
 LOG = CommitLog("heartbeats")
-SCHEDULES = ("monitor", "release", "reproduce", "update")  # workflows, by the names of their files
+SCHEDULES = ("monitor", "audit", "release", "reproduce", "update")  # workflows, by the names of their files
 OWN = ("Schedule", "At", "Result", "Good", "Run")
 
 

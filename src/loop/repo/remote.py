@@ -104,18 +104,16 @@ def identity() -> dict[str, str]:
         except LoopError:
             name = getpass.getuser()
             mail = f"{name}@localhost"
-    return {
-        "GIT_AUTHOR_NAME": name,
-        "GIT_AUTHOR_EMAIL": mail,
-        "GIT_COMMITTER_NAME": name,
-        "GIT_COMMITTER_EMAIL": mail,
-    }
+    said = {"NAME": name, "EMAIL": mail}
+    names = {f"GIT_{role}_{what}": said[what] for role in ("AUTHOR", "COMMITTER") for what in said}
+    return {one: text for one, text in names.items() if not os.environ.get(one)}  # a person's own stay
 
 
 def committer() -> tuple[str, str]:
     """Name and mail of who commits, as in this clone: one that is made of it does not know."""
-    if given := identity():
-        return given["GIT_COMMITTER_NAME"], given["GIT_COMMITTER_EMAIL"]
+    said = {**os.environ, **identity()}
+    if "GIT_COMMITTER_NAME" in said and "GIT_COMMITTER_EMAIL" in said:
+        return said["GIT_COMMITTER_NAME"], said["GIT_COMMITTER_EMAIL"]
     found = re.match(r"(.*) <(.*)> ", git("var", "GIT_COMMITTER_IDENT"))
     return (found[1], found[2]) if found else BOT
 

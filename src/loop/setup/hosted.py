@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from loop.base.errors import LoopError
+from loop.production.heartbeats import SCHEDULES
 from loop.setup.gh import ask
 from loop.setup.need import Need, written
 
 _REPO = "repos/{owner}/{repo}"
 _USES = re.compile(r"^\s*(?:- )?uses:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
-SCHEDULED = ("monitor.yml", "reproduce.yml", "update.yml")
+SCHEDULED = tuple(f"{name}.yml" for name in SCHEDULES)
 
 
 def needs() -> list[Need]:
