@@ -4,6 +4,7 @@ BentoML counts only what reaches it, which no prediction does: its counters are 
 """
 
 import os
+import time
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,8 @@ import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, multiprocess
 
 from loop.settings.serve_settings import BUCKETS
+
+CLOCK = b"# TYPE loop_clock_timestamp_seconds gauge\nloop_clock_timestamp_seconds %.3f\n"
 
 
 class Counters:
@@ -108,7 +111,10 @@ class Counters:
         self._unknown.labels(column=column).inc(rows)
 
     def text(self) -> bytes:
-        """The counters of all processes of the server, in Prometheus' text format."""
+        """The counters of all processes of the server, in Prometheus' text format, and its clock."""
+        return self._counted() + CLOCK % time.time()
+
+    def _counted(self) -> bytes:
         if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
             return prometheus_client.generate_latest(self._registry)
         together = CollectorRegistry()
