@@ -5,7 +5,7 @@ BentoML counts only what reaches it, which no prediction does: its counters are 
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -51,12 +51,7 @@ class Counters:
             buckets=BUCKETS,
         )
         self.seconds = seconds.labels(role=role)
-        self._as_of = Gauge(
-            "loop_features_as_of_timestamp_seconds",
-            "the instant as of which the feature store was filled; 0 where it never was",
-            registry=registry,
-            multiprocess_mode="max",
-        )
+        self._as_of: Gauge | None = None
         info = Gauge(
             "loop_model_info",
             "1; its labels say what is served",
@@ -72,8 +67,15 @@ class Counters:
         ):
             nothing_yet.inc(0)
 
-    def begin(self, views: Iterable[str], columns: Iterable[str], decisions: Iterable[str]) -> None:
+    def begin(self, views: Sequence[str], columns: Iterable[str], decisions: Iterable[str]) -> None:
         """Let every counter begin at 0: the first of what goes wrong would otherwise be no increase."""
+        if views:  # else it would be 0 for ever, which means a store that was never filled
+            self._as_of = Gauge(
+                "loop_features_as_of_timestamp_seconds",
+                "the instant as of which the feature store was filled; 0 where it never was",
+                registry=self._registry,
+                multiprocess_mode="max",
+            )
         for view in views:
             for state in ("missing", "stale"):
                 self.not_fresh(view, state, 0)
@@ -97,6 +99,8 @@ class Counters:
 
     def filled(self, as_of: str | None) -> None:
         """Take note of the instant (ISO 8601) as of which the feature store was filled, else 0."""
+        if self._as_of is None:
+            return
         try:
             self._as_of.set(datetime.fromisoformat(as_of or "").timestamp())
         except (ValueError, OverflowError):
