@@ -127,6 +127,7 @@ FILTERS = {  # ours, and those of jinja that mark nothing as safe
         "labels",
         "moved",
         "sentence",
+        "slice_drift",
         "slice_loss",
     ),
     *("state", "subgroup_gap", "value"),

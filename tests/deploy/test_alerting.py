@@ -20,7 +20,7 @@ NEEDED = pytest.mark.skipif(
 )
 LIMITS = {
     **dict.fromkeys(("missing_share", "stale_share", "unknown_share", "decision_shift"), 0.1),
-    **{"fallback_share": 0.01, "dropped": 0, "features_lag_hours": 26},
+    **{"fallback_share": 0.01, "dropped": 0, "features_lag_hours": 26, "clock_seconds": 30},
     **{"monitoring_days": 9, "schedule_days": 9},
 }
 SLO = slo.Slo.model_validate(
@@ -88,6 +88,7 @@ ALERTS = {  # minutes of a step, series, the step at which it fires, and the one
     "FeaturesMissing": (1, share("loop_features_total", view="weather", state="missing"), 60, 130),
     "FeaturesStale": (1, share("loop_features_total", view="weather", state="stale"), 60, 130),
     "FeaturesLag": (HOUR, [series("loop_features_as_of_timestamp_seconds", "0x30 100000x10")], 28, 33),
+    "ClockSkew": (1, [series("loop_clock_timestamp_seconds", "0+60x10 0+60x30 2520+60x60")], 30, 60),
     "UnknownCategories": (1, share("loop_unknown_categories_total", column="city"), 60, 130),
     "ChallengerFallsBack": (
         1,
@@ -182,6 +183,20 @@ def test_a_model_that_does_well_disturbs_nobody(tmp_path):
 def test_a_schedule_that_nobody_heard_of_is_unknown_and_not_fine(tmp_path):
     expected = [firing("MonitoringSilent", 30, fires=True)]
     assert not promtool(tmp_path, UP, expected)
+
+
+FUTURE = "9e9x100"
+AHEAD = {
+    "MonitoringSilent": series(HEARD, FUTURE, schedule="monitor"),
+    "ScheduleSilent": series(HEARD, FUTURE, schedule="release"),
+    "FeaturesLag": series("loop_features_as_of_timestamp_seconds", FUTURE),
+}
+
+
+@NEEDED
+@pytest.mark.parametrize("alert", AHEAD)
+def test_a_time_that_is_still_to_come_is_no_sign_of_life(alert, tmp_path):
+    assert not promtool(tmp_path, [AHEAD[alert]], [firing(alert, 30, fires=True)])
 
 
 @NEEDED

@@ -1,6 +1,8 @@
 """The feature store of each version that runs, filled by its own code."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -10,6 +12,7 @@ from loop.cli import app
 from loop.deploy import fill
 from loop.production import branch, transitions
 from loop.repo.protocol import FILE
+from loop.repo.worktree import Checkout
 from production.test_branch import git
 from support.states import NOW, STAGED, clone, version  # noqa: F401 - clone is a fixture
 
@@ -57,6 +60,28 @@ def test_each_version_fills_by_its_own_code_as_of_the_same_instant(elsewhere, ca
         f"second: materialize --as-of {NOW:%Y-%m-%dT%H:%MZ} redis://store:6379/0",
     ]
     assert git("worktree", "list").count("\n") == 0
+
+
+def test_a_version_reads_the_tables_that_dvc_keeps_here_and_is_left_as_it_was(elsewhere, capfd):
+    """No commit holds them, so no worktree does."""
+    for name, text in {
+        "data/source/visits.csv.dvc": "outs: []",
+        ".gitignore": "/data/source/visits.csv",
+    }.items():
+        (elsewhere / name).parent.mkdir(parents=True, exist_ok=True)
+        (elsewhere / name).write_text(text)
+    git("add", "data", ".gitignore")
+    (elsewhere / "data/source/visits.csv").write_text("a table")
+    reads = "import os, pathlib; print(pathlib.Path('data/source/visits.csv').read_text(), os.getcwd())"
+    serve(speaks(reads))
+    fill.main("production", NOW)
+    assert capfd.readouterr().out.splitlines()[1].startswith("a table /")
+    home = elsewhere.parent / "home"
+    git("worktree", "add", "--quiet", str(home))
+    with Checkout(home, Path("python"), None).lent():
+        assert (home / "data/source/visits.csv").read_text() == "a table"
+    assert not os.path.lexists(home / "data/source/visits.csv")
+    assert (elsewhere / "data/source/visits.csv").read_text() == "a table"
 
 
 def test_versions_of_one_commit_are_filled_once(elsewhere, capfd):

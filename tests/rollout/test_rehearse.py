@@ -1,11 +1,13 @@
 """A version goes through staging: a day of requests replayed, evidence kept, and production lets it in."""
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import yaml
@@ -126,6 +128,10 @@ def team(clone, monkeypatch):  # noqa: F811
 
 def invoke(*arguments: str):
     return CliRunner().invoke(app, ["rollout", *arguments, *NOW_OPTION])
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(app, ["rollout", *arguments])
 
 
 def rehearse(ours: Model, theirs: Model, *more: str):
@@ -261,6 +267,71 @@ def test_a_host_brings_about_no_version_that_came_past_staging(team, tmp_path, m
     assert "without a rehearsal that counts" in refusal(CliRunner().invoke(app, ["rollout", "verify"]))
     there = branch.fetch("staging")
     assert permitted.of(there, tmp_path / "approved.json") == (there.state, None)
+
+
+def test_a_chain_of_three_goes_folder_by_folder_and_each_asks_its_own_rehearsal(team, serve, monkeypatch):
+    """A host of its own for each, as clones of one origin; the log of production is copied to both."""
+    (one, two), here = team, Path.cwd()
+    text = (here / ENVIRONMENTS).read_text().replace("- staging", "- trial\n- staging")
+    (here / ENVIRONMENTS).write_text(text)
+    git("commit", "--quiet", "--all", "-m", "chain")
+    git("push", "--quiet", "origin", "HEAD:main")
+    staging.enter("trial", branch.fetch(), two, NOW, "Release 2")
+    git("push", "--quiet", "origin", ":staging")  # nothing has entered it yet
+    git("update-ref", "-d", "refs/remotes/origin/staging")
+    servers = serve(Model(one, score(0.5))), serve(Model(two, score(0.51)))
+    for name, following in (("trial", "staging"), ("staging", "production")):
+        folder = here.parent / name
+        git("clone", "--quiet", str(here.parent / "origin.git"), str(folder))
+        shutil.copytree(here / "data/predictions", folder / "data/predictions")
+        monkeypatch.chdir(folder)
+        where = ["--environment", name]
+        assert f"was not rehearsed in {name}" in refusal(invoke("advance", *where))
+        addresses = ["--champion", servers[0].url, "--challenger", servers[1].url]
+        done = invoke("rehearse", *where, *addresses)
+        assert f"--environment {name}` lets it enter {following}" in done.output, done.exception
+        assert invoke("advance", *where).exit_code == 0
+    monkeypatch.chdir(here)
+    live = branch.fetch()
+    assert live.version(2) == branch.fetch("trial").version(2) == branch.fetch("staging").version(2)
+    assert [rehearsal.find(branch.fetch(at), 2).environment for at in ("trial", "staging", "production")] == [
+        *("trial", "staging", "staging")
+    ]
+    assert rehearsal.skipped(live) == []
+
+
+def test_a_version_that_waits_in_staging_is_held_and_let_go_on(team, serve):
+    one, two = team
+    rehearse(serve(Model(one, score(0.5))), serve(Model(two, score(0.5))))
+    before = branch.fetch().commit
+    assert run("hold", "--reason", "until Monday", *WHERE).exit_code == 0
+    assert "held: until Monday" in invoke("status", *WHERE).output
+    assert "`loop rollout hold --release --environment staging`" in refusal(invoke("advance", *WHERE))
+    assert branch.fetch().commit == before
+    run("hold", "--release", *WHERE)
+    assert invoke("advance", *WHERE).exit_code == 0
+
+
+def test_a_version_that_was_taken_back_in_staging_comes_again_by_no_release(team, serve):
+    one, two = team
+    rehearse(serve(Model(one, score(0.5))), serve(Model(two, score(0.5))))
+    before = branch.fetch().commit
+    done = invoke("abort", "--reason", "too dear", *WHERE)
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert "answered by both" in git("log", "-1", "--format=%b", "origin/staging")
+    assert branch.fetch().commit == before
+    assert "no version waits in staging" in refusal(invoke("advance", *WHERE))
+    three = version(3)
+    branch.change(lambda now: (transitions.mirrored(now.state, three, NOW), "Other", three), lambda _: {})
+    staging.follow_production("staging", branch.fetch(), NOW)
+    assert [entry.version for entry in staging.with_waiting(branch.fetch()).state.refused] == [2]
+
+
+def test_an_environment_that_there_is_not_is_named_and_nothing_is_changed(team):
+    for command in (["hold", "--reason", "why"], ["abort", "--reason", "why"]):
+        assert "stagin is no environment before production" in refusal(
+            run(*command, "--environment", "stagin")
+        )
 
 
 def test_a_checkout_serves_one_environment(team, monkeypatch):

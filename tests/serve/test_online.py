@@ -1,6 +1,7 @@
 """The feature store: whole versions only, none of another definition, and never an error to a caller."""
 
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -197,9 +198,20 @@ def test_a_store_that_does_not_say_of_when_it_is_still_gives_its_rows(tmp_path, 
         writer.execute("UPDATE online SET value = ? WHERE key = ''", (bad,))
     features, about = Features(store, (PLACE,)), dict.fromkeys(("version", "commit", "engine"), "x")
     noted = Counters(about, "champion")
+    noted.begin(["place"], [], [])
     noted.filled(features.as_of())
     assert b"loop_features_as_of_timestamp_seconds 0" in noted.text()
     assert features.of(asked(("x", 7))).states.tolist() == [[FRESH]]
+
+
+def test_a_model_without_views_has_no_age_of_features_and_every_server_tells_its_time():
+    noted = Counters(dict.fromkeys(("version", "commit", "engine"), "x"), "champion")
+    noted.begin([], [], [])
+    noted.filled(None)
+    text = noted.text().decode()
+    assert "loop_features_as_of" not in text
+    told = float(re.search(r"^loop_clock_timestamp_seconds (\S+)$", text, re.MULTILINE)[1])
+    assert told > 1.7e9
 
 
 @pytest.mark.parametrize("rows_asked", [1, online.FEW + 5])

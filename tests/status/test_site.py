@@ -20,6 +20,7 @@ from loop.production.heartbeats import Heartbeat
 from loop.repo.commit_log import CommitLog
 from loop.repo.git import git
 from loop.settings import slo
+from loop.setup import doctor
 from loop.status import overview, site
 from support.findings import alert
 from support.states import NOW, STAGED, at, clone, released, version  # noqa: F401 - clone is a fixture
@@ -75,6 +76,23 @@ def test_what_nobody_recorded_is_unknown_and_never_fine(home, to):
     assert "unknown: no run of it is on record" in "\n".join(overview.terminal(overview.view(TODAY)))
 
 
+def test_what_waits_before_production_is_on_the_screen_and_on_the_page(home, to):
+    (home / "deploy/environments.yaml").write_text("chain: [staging, production]\n")
+    git("add", "deploy")
+    git("commit", "--quiet", "-m", "chain")
+    git("push", "--quiet", "origin", "HEAD:main")
+    git("push", "--quiet", "origin", "origin/production:refs/heads/staging")
+    branch.change(lambda now: (transitions.hold(now.state, HOSTILE), "Hold", None), lambda _: {}, "staging")
+    line = next(one for one in overview.terminal(overview.view(TODAY)) if one.startswith("staging"))
+    assert "version 2 waits since 2026-01-0" in line
+    assert "not rehearsed yet; `loop rollout status --environment staging`" in line
+    written(to)
+    assert "not rehearsed yet" in (to / "index.html").read_text()
+    Links((to / "index.html").read_text())  # a reason is only words
+    branch.change(lambda now: (now.state, "x", None), lambda _: {"rehearsals/2.yaml": "not: one"}, "staging")
+    assert "does not count" in overview.view(TODAY).before[0].text()
+
+
 def test_a_schedule_is_late_by_its_last_good_run_not_by_its_last(home):
     beat("2026-01-05")
     beat("2026-01-19", good=False)
@@ -88,6 +106,23 @@ def test_a_schedule_is_late_by_its_last_good_run_not_by_its_last(home):
     seconds = f"{at('2026-01-05').timestamp():.0f}"
     assert f'loop_schedule_last_good_timestamp_seconds{{schedule="monitor"}} {seconds}' in text
     assert 'loop_production_weight_percent{role="champion",version="1"} 100' in text
+
+
+def test_a_run_of_the_future_counts_for_nothing_and_is_named(home, to, capsys):
+    beat("2026-01-05")
+    beat("2027-01-05", Decision="nothing")
+    found = overview.view(TODAY)
+    monitor = next(one for one in found.schedules if one.name == "monitor")
+    assert monitor.state(TODAY) == "late"
+    assert "a run of 2027-01-05 00:00Z does not count: a clock is ahead" in monitor.standing(TODAY)
+    assert f"{at('2027-01-05').timestamp():.0f}" not in overview.metrics(found)
+    assert [one.more for one in found.monitored] == [{}]
+    site.write(found, to)
+    assert "a clock is ahead" in (to / "index.html").read_text()
+    assert doctor.scheduled(TODAY) == 1
+    assert "a clock is ahead" in capsys.readouterr().out
+    beat("2026-01-19")
+    assert overview.view(TODAY).schedules[0].state(TODAY) == "on time"
 
 
 def test_a_run_is_recorded_once_and_another_clone_reads_it(home, tmp_path):

@@ -13,7 +13,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -52,6 +52,17 @@ def _broken(self: Predictor, requests: Columns, given: bool = False) -> Predicti
 
 
 Predictor.predict = _broken
+
+
+def _set_the_clock() -> None:
+    import pathlib
+    import time
+
+    right = time.time
+    time.time = lambda: right() + 600 * pathlib.Path("ahead").exists()
+
+
+_set_the_clock()
 """
 pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, NEEDED)),
@@ -145,7 +156,7 @@ def running(command: list[str], cwd: Path, env: dict[str, str] | None = None) ->
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        process.wait(60)  # it may have been killed before
         log.close()
 
 
@@ -154,19 +165,43 @@ class Watched:
     """A server, what watches it, and where its notifications arrive."""
 
     home: Repo
+    folder: Path
     port: int
     prometheus: int
     inbox: Inbox
     stack: ExitStack
     example: dict
     traffic: Traffic
+    watchers: dict[str, list[str]]
     server: ExitStack = field(default_factory=ExitStack)
+    processes: dict[str, subprocess.Popen] = field(default_factory=dict)
 
     def start(self) -> None:
         place = {"LOOP_PREDICTIONS": str(self.home.path / "predictions"), "LOOP_COMMIT": "c0ffee"}
         place |= {"LOOP_PERSONAL_KEY": "k" * 32, "BENTOML_HOME": str(self.home.path / "bento")}
         command = [str(BIN / "loop"), "serve", "--port", str(self.port)]
         self.server.enter_context(running(command, self.home.path, self.home.environment() | place))
+
+    def watch(self, name: str) -> None:
+        """Start Prometheus, or Alertmanager."""
+        command = running([name, *self.watchers[name]], self.folder)
+        self.processes[name] = self.stack.enter_context(command)
+
+    def kill(self, name: str) -> None:
+        """End one of them as a host does that loses its power."""
+        self.processes[name].kill()
+        self.processes[name].wait(60)
+
+    def alert(self, name: str, state: str) -> dict:
+        """An alert in Prometheus, once it has this state."""
+        end, found = time.monotonic() + PATIENCE, {}
+        while found.get("state") != state:
+            assert time.monotonic() < end, (name, state, found)
+            with suppress(OSError):
+                every = json.loads(self.ask("/api/v1/alerts", self.prometheus))["data"]["alerts"]
+                found = next((one for one in every if one["labels"]["alertname"] == name), {})
+            time.sleep(0.1)
+        return found
 
     def ask(self, path: str, port: int | None = None) -> str:
         with urllib.request.urlopen(f"http://127.0.0.1:{port or self.port}{path}", timeout=30) as found:
@@ -212,12 +247,12 @@ def promised(inbox: Inbox) -> slo.Slo:
     return slo.Slo.model_validate(values)
 
 
-def watch(stack: ExitStack, folder: Path, home: Repo, example: dict, page: int) -> Watched:
-    """Start a server of the repository `home`, Alertmanager and Prometheus."""
+def watch(stack: ExitStack, home: Repo, example: dict, page: int) -> Watched:
+    """Start a server of the repository `home`, Alertmanager and Prometheus, in its deploy/monitoring."""
     inbox, port, seen, told = Inbox(), free_port(), free_port(), free_port()
     stack.callback(inbox.server.shutdown)
     made = alerting.files(promised(inbox), SHORT)
-    folder.mkdir()
+    folder = home.path / "deploy/monitoring"
     (folder / "rules.yaml").write_text(yaml.safe_dump(rules(promised(inbox))))
     (folder / "alertmanager.yaml").write_text(made["alertmanager.yaml"])
     config = yaml.safe_load(made["prometheus.yaml"])
@@ -227,19 +262,23 @@ def watch(stack: ExitStack, folder: Path, home: Repo, example: dict, page: int) 
     for job in config["scrape_configs"]:
         job["scrape_interval"] = "200ms"
     (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
-    (folder / "targets.json").write_text(json.dumps([{"targets": [f"127.0.0.1:{port}"]}]))
+    (home.path / ".deploy").mkdir()
+    (home.path / ".deploy/targets.json").write_text(json.dumps([{"targets": [f"127.0.0.1:{port}"]}]))
     traffic = Traffic(port, example)
-    made_of = Watched(home, port, seen, inbox, stack, example, traffic)
+    alone = ["--cluster.listen-address=", f"--web.listen-address=127.0.0.1:{told}", "--storage.path=am"]
+    where = [f"--web.listen-address=127.0.0.1:{seen}", "--storage.tsdb.path=tsdb"]
+    watchers = {
+        "prometheus-alertmanager": ["--config.file=alertmanager.yaml", *alone],
+        "prometheus": ["--config.file=prometheus.yaml", *AGAIN, *where],
+    }
+    made_of = Watched(home, folder, port, seen, inbox, stack, example, traffic, watchers)
     stack.enter_context(made_of.server)
     made_of.start()
     made_of.until("/readyz")
     threading.Thread(target=traffic.run, daemon=True).start()
     stack.callback(traffic.end.set)
-    alone = ["--cluster.listen-address=", f"--web.listen-address=127.0.0.1:{told}", "--storage.path=am"]
-    manager = ["prometheus-alertmanager", "--config.file=alertmanager.yaml", *alone]
-    stack.enter_context(running(manager, folder))
-    where = [f"--web.listen-address=127.0.0.1:{seen}", "--storage.tsdb.path=tsdb"]
-    stack.enter_context(running(["prometheus", "--config.file=prometheus.yaml", *where], folder))
+    for name in watchers:
+        made_of.watch(name)
     made_of.until("/-/ready", seen)
     return made_of
 
@@ -263,6 +302,9 @@ def site(folder: Path) -> Iterator[int]:
     server.shutdown()
 
 
+AGAIN = ["--rules.alert.for-grace-period=200ms", "--rules.alert.resend-delay=5s"]  # by default 10m and 1m
+KEPT = "sum(count_over_time(loop_unknown_categories_total[30m]))"  # samples, those of before a restart too
+ALWAYS = {"MonitoringSilent", "FeaturesLag", "FeaturesMissing"}  # of the example, whose store is empty
 OPEN = "dest"  # a column of the example whose categories the contract leaves open
 REQUEST = {
     **{"patient": "p500", "day": "2020-08-02", "clinic": "north", "age": 59.0, "blood_pressure": 101.0},
@@ -314,7 +356,7 @@ def test_every_alert_comes_and_goes(  # noqa: PLR0915 - one server for all, one 
         repo.set_param("validate.limits.visits_per_day_min", 0)
         page = tmp_path / "page"
         page.mkdir()
-        watched = watch(stack, tmp_path / "watch", repo, REQUEST, stack.enter_context(site(page)))
+        watched = watch(stack, repo, REQUEST, stack.enter_context(site(page)))
         inbox = watched.inbox
         inbox.wait("MonitoringSilent", "firing")  # nobody ever heard of it
         inbox.wait("FeaturesLag", "firing")  # the store is of 2020
@@ -348,6 +390,10 @@ def test_every_alert_comes_and_goes(  # noqa: PLR0915 - one server for all, one 
             pass
         with watched.broken("DecisionShareMoved", bad=REQUEST | {"bmi": 70.0}):
             pass
+        with watched.broken("ClockSkew"):
+            (repo.path / "ahead").touch()
+            inbox.wait("ClockSkew", "firing")
+            (repo.path / "ahead").unlink()
         log = repo.path / "predictions/log"
         with watched.broken("PredictionLogDrops", rows=50):
             log.rename(log.with_name("away"))
@@ -388,9 +434,22 @@ def test_a_classification_is_watched_by_the_same_rules(finished, tmp_path):
     with ExitStack() as stack:
         page = stack.enter_context(site(tmp_path))
         example = dict(schema.REQUEST_EXAMPLES[0])
-        watched = watch(stack, tmp_path / "watch", copy(finished, tmp_path / "repo"), example, page)
+        watched = watch(stack, copy(finished, tmp_path / "repo"), example, page)
+        inbox = watched.inbox
         with watched.broken("UnknownCategories", bad=example | {OPEN: "ZZZ"}):
             pass
+        watched.kill("prometheus-alertmanager")
+        with watched.broken("UnknownCategories", bad=example | {OPEN: "ZZZ"}):
+            since = watched.alert("UnknownCategories", "firing")["activeAt"]
+            kept, before = watched.query(KEPT)[0], list(inbox.got)
+            watched.kill("prometheus")
+            watched.watch("prometheus")
+            assert watched.alert("UnknownCategories", "firing")["activeAt"][:19] == since[:19]
+            assert float(watched.query(KEPT)[0]["value"][1]) >= float(kept["value"][1]) > 0
+            assert inbox.got == before  # there is nobody to tell it
+            watched.watch("prometheus-alertmanager")
+        told = [(alert, status) for _, alert, status, _ in inbox.got if alert not in ALWAYS]  # no other
+        assert told == [("UnknownCategories", one) for one in ("firing", "resolved")] * 2
         assert {one["metric"]["column"] for one in watched.query("loop_unknown_categories_total > 0")} == {
             OPEN
         }

@@ -147,17 +147,20 @@ def verify() -> None:
 def hold(
     reason: Annotated[str | None, typer.Option(help="Why it may not go on.")] = None,
     release: Annotated[bool, typer.Option("--release", help="Let it go on again.")] = False,
+    environment: Environment = None,
 ) -> None:
-    """Keep the challenger where it is, for a reason, until it is released.
+    """Keep the challenger where it is, for a reason, until it is released; likewise in staging.
 
     Example: loop rollout hold --reason "holidays until Monday"
     """
+    from loop.production import environments
+    from loop.production.state import BRANCH
     from loop.rollout import rollout
 
     if (reason is None or not reason.strip()) != release:
         found = "both --reason and --release" if release else "neither --reason nor --release"
         raise UsageError(found, "one of the two", 'for example --reason "holidays until Monday"')
-    rollout.hold(reason)
+    rollout.hold(reason, environments.known(environment) if environment else BRANCH)
 
 
 @rolling.command()
@@ -165,16 +168,22 @@ def abort(
     reason: Annotated[str, typer.Option(help="Why it is taken back.")],
     predictions: Predictions = None,
     now: Now = None,
+    environment: Environment = None,
 ) -> None:
     """Take the challenger back: all requests go to the champion, and no release brings it again by itself.
 
+    Of an environment before production: the version that waits there never enters the next.
+
     Example: loop rollout abort --reason "answers too late"
     """
+    from loop.production import environments
+    from loop.production.state import BRANCH
     from loop.rollout import rollout
 
     if not reason.strip():
         raise UsageError("--reason is empty", "a reason, which the log keeps", "say why")
-    rollout.abort(predictions or [], instant(now), reason)
+    where = environments.known(environment) if environment else BRANCH
+    rollout.abort(predictions or [], instant(now), reason, where)
 
 
 @commands.command()
@@ -242,7 +251,8 @@ def render(
 
     kubernetes: a kustomize base, as on the branch production; compose: compose.yaml with nginx; monitoring:
     rules of Prometheus, routes of Alertmanager, a dashboard of Grafana. What was written there before is
-    replaced. Exit codes: 0 written, 1 not: a model has no image, for one.
+    replaced. compose gives no version a share that another person must approve and did not, as `loop deploy`.
+    Exit codes: 0 written; 1 not: a model has no image, for one; or an older state, which was approved.
 
     Example: loop render kubernetes && kubectl diff -k build/kubernetes
     """
@@ -250,4 +260,4 @@ def render(
     from loop.production.state import BRANCH
 
     folder = to or (Path("deploy/monitoring") if what == "monitoring" else Path("build", what))
-    rendering.main(what, folder, environment or BRANCH)
+    raise typer.Exit(rendering.main(what, folder, environment or BRANCH))

@@ -46,7 +46,7 @@ def main(environment: str, now: pd.Timestamp) -> None:
 
 def _fill(commit: str, name: str, now: pd.Timestamp) -> None:
     require(commit, name)
-    with checkout(commit, Path.cwd()) as home:
+    with checkout(commit, Path.cwd()) as home, home.lent():
         place = serve_settings.place().features
         features = place if "://" in place else str(Path(place).absolute())
         said = program.run(

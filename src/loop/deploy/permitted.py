@@ -13,6 +13,7 @@ from loop.base.files import write_json
 from loop.production import log, promotion, rehearsal
 from loop.production.state import BRANCH, Production, State
 
+KEPT = Path(".deploy/approved.json")  # beside the servers of a host
 FAR = 20  # commits of the branch among which an approved state is looked for
 
 

@@ -3,12 +3,13 @@
 The branch holds those of a cluster, made anew with each move; `loop render` writes files to look at.
 """
 
+import sys
 from pathlib import Path
 
 from loop.base.errors import LoopError
 from loop.base.files import write_text
 from loop.base.warning import warn
-from loop.deploy import alerting, cluster_settings, compose, kubernetes, nginx, overlay
+from loop.deploy import alerting, cluster_settings, compose, kubernetes, nginx, overlay, permitted
 from loop.deploy.cluster_settings import Settings
 from loop.production import branch, environments, log, rollout_policy
 from loop.production import state as production
@@ -39,16 +40,16 @@ def _of(state: State, environment: str, settings: Settings, commit: str | None =
     return kubernetes.files(state, settings, spare, overlay.read(environment, commit))
 
 
-def rescued(state: State) -> dict[str, str]:
+def rescued(state: State, environment: str = production.BRANCH) -> dict[str, str]:
     """As `rendered`, for a move that nothing may stop: settings that are broken are the champion's own."""
     try:
-        return rendered(state)
+        return rendered(state, environment)
     except LoopError as error:
         settings = cluster_settings.of_commit(state.champion.commit) if state.champion else None
         if settings is None or state.champion is None:
             raise
         warn(f"{error.found}; manifests are made with {cluster_settings.SETTINGS} of the champion's commit")
-        return _of(state, production.BRANCH, settings, state.champion.commit)
+        return _of(state, environment, settings, state.champion.commit)
 
 
 def _spare(state: State) -> Version | None:
@@ -58,16 +59,28 @@ def _spare(state: State) -> Version | None:
     return next((there.versions[one] for one in before if one not in taken and one in there.versions), None)
 
 
-def main(what: str, to: Path, environment: str = production.BRANCH) -> None:
-    """Write the files of an environment's state as it is now. Raises LoopError where nothing can run."""
+def main(what: str, to: Path, environment: str = production.BRANCH) -> int:
+    """Write the files of an environment's state as it is now; the exit code.
+
+    compose: of the newest state that another person approved, where one must; 1 if that is not the newest.
+    Raises LoopError where nothing can run.
+    """
+    refused = None
     if what == "monitoring":
         files = alerting.files(slo.read())
     else:
-        state = branch.serving(environments.known(environment)).state
-        files = of_kubernetes(state, environment) if what == "kubernetes" else of_compose(state)
+        there = branch.serving(environments.known(environment))
+        if what == "kubernetes":  # to look at: a cluster follows the branch, which holds the same
+            files = of_kubernetes(there.state, environment)
+        else:
+            state, refused = permitted.of(there, permitted.KEPT)
+            files = of_compose(state)
     for path, text in files.items():
         write_text(to / path, text)
     print(f"  written  {to}, {len(files)} files")
+    if refused:
+        print(f"error: {refused}", file=sys.stderr, flush=True)
+    return 1 if refused else 0
 
 
 def of_kubernetes(state: State, environment: str) -> dict[str, str]:

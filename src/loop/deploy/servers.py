@@ -246,17 +246,18 @@ def _settings(server: Server, where: Place) -> dict[str, str]:
 def _fill(own: Checkout, where: Place) -> None:
     """Fill the feature store of a version's own definition if it is empty, by its own code."""
     server = Server(int(own.path.name), "champion", "", 0)
-    done = program.ask(
-        [*own.entry("loop"), "materialize", "--if-empty"],
-        seconds=900,
-        cwd=own.path,
-        env=own.environment() | _settings(server, where),
-    )
+    with own.lent():
+        done = program.ask(
+            [*own.entry("loop"), "materialize", "--if-empty"],
+            seconds=900,
+            cwd=own.path,
+            env=own.environment() | _settings(server, where),
+        )
     if done.code:
         raise LoopError(
             f"the feature store of version {own.path.name} cannot be filled: {done.gist()}",
             "features that its model can be asked with",
-            f"run `loop materialize` in {own.path}",
+            f"`dvc pull` brings a table that DVC keeps; else run `loop materialize` in {own.path}",
         )
 
 

@@ -161,6 +161,19 @@ class SliceLoss(Part):
     p: float | None  # corrected for all slices that were asked
 
 
+class SliceDrift(Part):
+    """A slice of the problem's cuts in which a column moved that did not over all rows; the surest first."""
+
+    cut: str
+    value: str
+    column: str  # a feature, or score
+    rows: int  # in the newest window
+    distance: str  # of the five the one that is least like the past
+    far: float | None  # by that distance
+    limit: float | None  # of it
+    p: float | None  # corrected for all slices and columns that were asked
+
+
 class SubgroupGap(Part):
     """Of one cut the two subgroups that lie furthest apart, with an interval that holds for all its pairs."""
 
@@ -254,6 +267,7 @@ class Finding(Part):
     curves: list[Point] = []
     cusum: Cusum | None = None
     slices: list[SliceLoss] = []
+    drifted: list[SliceDrift] = []
     subgroups: list[SubgroupGap] = []
     kpi: Kpi | None = None
     gain: Gain | None

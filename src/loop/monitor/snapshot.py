@@ -18,9 +18,10 @@ from loop.monitor.inputs.champion_model import Champion
 from loop.monitor.inputs.feed import Feed
 from loop.monitor.inputs.labels import Joined
 from loop.monitor.inputs.windows import DAY, Days, inside, past_ends, start, window
-from loop.monitor.schema import Gain, Kpi, Point, SliceLoss, SubgroupGap
+from loop.monitor.schema import Gain, Kpi, Point, SliceDrift, SliceLoss, SubgroupGap
 from loop.monitor.signals import (
     drift,
+    drift_by_slice,
     estimate,
     kpi_weeks,
     loss_by_slice,
@@ -51,6 +52,7 @@ class Snapshot:
     curves: list[Point]
     series: list[Series]
     slices: list[SliceLoss]
+    drifted: list[SliceDrift]
     subgroups: list[SubgroupGap]
     breached: list[str]
     kpi: Kpi | None
@@ -97,6 +99,7 @@ def take(
         curves=curves(rows, sums, when, setup, more),
         series=series,
         slices=loss_by_slice.rose(matured, list(used), when, setup),
+        drifted=drift_by_slice.moved(rows, moved, when, setup),
         subgroups=subgroups,
         breached=[*minimum_requirements.breached(newest, setup), *subgroup_gaps.beyond(subgroups)],
         kpi=kpi_weeks.weeks(joined.rows, now, setup.seed),

@@ -18,6 +18,7 @@ from loop.settings.params import ISO, instant
 
 LOG = CommitLog("heartbeats")
 SCHEDULES = ("monitor", "audit", "release", "reproduce", "update")  # workflows, by the names of their files
+AHEAD = pd.Timedelta(hours=1)  # what clocks may differ; rules.yaml has the same
 OWN = ("Schedule", "At", "Result", "Good", "Run")
 
 
@@ -32,6 +33,10 @@ class Heartbeat:
     run: str | None = None
     more: dict[str, str] = field(default_factory=dict)
 
+    def to_come(self, now: pd.Timestamp) -> bool:
+        """Whether it ended after `now`: whoever wrote it down has a clock that is ahead."""
+        return self.at > now + AHEAD
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -41,6 +46,7 @@ class Schedule:
     last: Heartbeat | None
     last_good: Heartbeat | None
     days_max: float
+    ahead: pd.Timestamp | None = None  # the time of a run that is still to come: it counts for nothing
 
     def state(self, now: pd.Timestamp) -> str:
         """`on time`, `late`, or `unknown` where no run was ever good."""
@@ -52,10 +58,18 @@ class Schedule:
     def standing(self, now: pd.Timestamp) -> str:
         """The same in words: never fine where nobody knows."""
         if self.last is None:
-            return "unknown: no run of it is on record"
+            return f"unknown: no run of it is on record{self.left_out()}"
         good = f"last good run {self.last_good.at:%Y-%m-%d %H:%M}Z" if self.last_good else "no run was good"
         result = plain(self.last.result, 30)
-        return f"{self.state(now)}: last run {self.last.at:%Y-%m-%d %H:%M}Z, {result}; {good}"
+        return (
+            f"{self.state(now)}: last run {self.last.at:%Y-%m-%d %H:%M}Z, {result}; {good}{self.left_out()}"
+        )
+
+    def left_out(self) -> str:
+        """What is said of a run that is still to come; nothing where there is none."""
+        return (
+            f"; a run of {self.ahead:%Y-%m-%d %H:%M}Z does not count: a clock is ahead" if self.ahead else ""
+        )
 
 
 @dataclass(frozen=True)
@@ -99,17 +113,24 @@ def known() -> list[Heartbeat]:
     return sorted((one for one in found if one), key=lambda one: one.at)
 
 
-def schedules(beats: Iterable[Heartbeat]) -> list[Schedule]:
-    """How each schedule stands, by the days that deploy/slo.yaml lets it be silent."""
+def schedules(beats: Iterable[Heartbeat], now: pd.Timestamp) -> list[Schedule]:
+    """How each schedule stands at `now` (UTC), by the days that deploy/slo.yaml lets it be silent."""
     limits = slo.read().limits
     days_max = dict.fromkeys(SCHEDULES, limits.schedule_days.max) | {"monitor": limits.monitoring_days.max}
     last: dict[str, Heartbeat] = {}
     good: dict[str, Heartbeat] = {}
+    ahead: dict[str, pd.Timestamp] = {}
     for one in beats:
+        if one.to_come(now):
+            ahead[one.schedule] = one.at
+            continue
         last[one.schedule] = one
         if one.good:
             good[one.schedule] = one
-    return [Schedule(name, last.get(name), good.get(name), days) for name, days in days_max.items()]
+    return [
+        Schedule(name, last.get(name), good.get(name), days, ahead.get(name))
+        for name, days in days_max.items()
+    ]
 
 
 def record(beat: Heartbeat) -> bool:

@@ -41,7 +41,7 @@ def rehearsed(state: State, new: Version, now: pd.Timestamp) -> State:
 def mirrored(state: State, champion: Version, now: pd.Timestamp) -> State:
     """An environment before production with production's champion; a version that waits there stays."""
     waits = [one for one in [state.challenger] if one is not None and one.version != champion.version]
-    return State(models=[_champion(champion, now), *waits])
+    return State(models=[_champion(champion, now), *waits], refused=state.refused)
 
 
 def on_its_way(state: State) -> Challenger | None:
@@ -53,12 +53,7 @@ def on_its_way(state: State) -> Challenger | None:
 def advance(state: State, policy: Policy, now: pd.Timestamp) -> State:
     """The challenger at its next stage, or champion after the last."""
     challenger = _challenger(state)
-    if challenger.held is not None:
-        raise LoopError(
-            f"version {challenger.version} is held: {challenger.held}",
-            "a challenger that may go on",
-            "`loop rollout hold --release` lets it go on",
-        )
+    free(challenger)
     step = following(challenger, policy)
     if step is None:
         return State(models=[_champion(challenger, now)], refused=state.refused)
@@ -68,6 +63,16 @@ def advance(state: State, policy: Policy, now: pd.Timestamp) -> State:
             update={"weight": step.weight, "stages": [*challenger.stages, _stage(step, now)]}
         ),
     )
+
+
+def free(challenger: Challenger, option: str = "") -> None:
+    """Raise LoopError for one that is held; `option` is what the command says of its environment."""
+    if challenger.held is not None:
+        raise LoopError(
+            f"version {challenger.version} is held: {challenger.held}",
+            "a challenger that may go on",
+            f"`loop rollout hold --release{option}` lets it go on",
+        )
 
 
 def hold(state: State, reason: str | None) -> State:

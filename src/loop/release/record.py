@@ -170,6 +170,7 @@ def notes(now: Production, version: Version) -> str:
     """The release notes of a version: what changed, where it comes from, and its model card."""
     last = before(now, version.commit)
     made, back = contents(version.commit).card, _back(now, version)
+    rehearsed = rehearsal.find(now, version.version)
     values = {
         "address": markup.ready(remote.address() or ""),  # of letters, digits, dots and dashes
         "owner": made.get("owner") or "nobody named",
@@ -177,8 +178,8 @@ def notes(now: Production, version: Version) -> str:
         "back": back,
         "undone": _undone(back, version),
         "chain": environments.in_force().chain,
-        "rehearsal": rehearsal.find(now, version.version),
-        "shown": _shown(now, version),
+        "rehearsal": rehearsed,
+        "shown": markup.fenced(rehearsal_check.shown(now, version.version).splitlines()) if rehearsed else "",
         "version": version,
         "last": last,
         "changes": markup.ready(_since(last, version)),
@@ -192,14 +193,6 @@ def _back(now: Production, version: Version) -> Version | None:
     earlier = log.champions(now.commit) if now.commit else iter(())
     taken = {version.version, *(one.version for one in now.state.refused)}
     return next((now.versions[one] for one in earlier if one not in taken and one in now.versions), None)
-
-
-def _shown(now: Production, version: Version) -> str:
-    """What its rehearsal showed, as lines ready for a page."""
-    if (found := rehearsal.find(now, version.version)) is None:
-        return ""
-    text = rehearsal_check.text(found, policy.in_force().limits, environments.in_force().rehearsal)
-    return markup.fenced(text.splitlines())
 
 
 def _undone(back: Version | None, version: Version) -> str:

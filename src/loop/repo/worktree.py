@@ -80,6 +80,21 @@ class Checkout:
         return environment.child(_STRANGE + _STEERING, **own)
 
     @contextmanager
+    def lent(self) -> Iterator[None]:
+        """For as long, tables that DVC keeps in the working directory lie in the checkout too."""
+        links: list[Path] = []
+        try:
+            for listed in git("ls-files", "-z", "--", "*.dvc").split("\0"):
+                here, link = Path(listed.removesuffix(".dvc")), self.path / listed.removesuffix(".dvc")
+                if listed and here.exists() and link.parent.is_dir() and not os.path.lexists(link):
+                    link.symlink_to(here.resolve())
+                    links.append(link)
+            yield
+        finally:
+            for link in links:
+                link.unlink()
+
+    @contextmanager
     def scorer(self) -> Iterator["Scorer"]:
         """The model of this checkout, ready to be asked."""
         with tempfile.TemporaryFile() as errors:

@@ -25,6 +25,10 @@ def status(name: str, at: View, *, as_json: bool = False) -> None:
     following = f"{REHEARSE.format(name)}, in a checkout that serves {name}"
     if waiting is None or waiting.version in branch.fetch().versions:
         following = f"the next release enters {chain.first}"
+    elif waiting.held is not None:
+        following = (
+            f"it is held: {waiting.held}; `loop rollout hold --release --environment {name}` lets it go on"
+        )
     elif shown is not None:
         try:
             _evidence(there, at)
@@ -37,7 +41,8 @@ def status(name: str, at: View, *, as_json: bool = False) -> None:
         print(json.dumps({"state": state, "rehearsal": seen, "next": following}, indent=2, allow_nan=False))
         return
     for one in there.state.models:
-        print(f"{one.role:<11} version {one.version}, commit {one.commit[:12]}")
+        held = f", held: {one.held}" if isinstance(one, Challenger) and one.held else ""
+        print(f"{one.role:<11} version {one.version}, commit {one.commit[:12]}{held}")
     if shown is not None:
         print(rehearsal_check.text(shown, at.policy.limits, chain.rehearsal))
     print(f"next: {following}")
@@ -50,6 +55,8 @@ def advance(name: str, at: View) -> None:
     """
     chain = environments.in_force()
     there = branch.fetch(chain.before_production(name))
+    if there.state.challenger is not None:
+        transitions.free(there.state.challenger, f" --environment {name}")
     version, shown, text = _evidence(there, at)
     target = chain.after(name)
     if target != BRANCH:

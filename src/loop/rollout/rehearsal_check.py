@@ -7,9 +7,11 @@ import math
 
 from loop.base.counted import counted
 from loop.base.errors import LoopError
+from loop.production import environments, rehearsal, rollout_policy
 from loop.production.environments import Rehearsal as Rules
 from loop.production.rehearsal import REHEARSE, Rehearsal, Shift
 from loop.production.rollout_policy import Limits
+from loop.production.state import Production
 from loop.rollout.evidence_check import Check, Status, number
 
 NAN = float("nan")
@@ -44,6 +46,12 @@ def text(found: Rehearsal, limits: Limits, rules: Rules) -> str:
     lines += [f"  {one.text()}" for one in checks(found, limits, rules) if math.isfinite(one.value)]
     ends = [("missing", missing(found, rules)), ("worse", worse(found, limits, rules))]
     return "\n".join([*lines, *(f"  {name}: {'; '.join(what)}" for name, what in ends if what)])
+
+
+def shown(there: Production, number: int) -> str:
+    """What a version showed, by the limits in force; empty where it was not rehearsed."""
+    found = rehearsal.find(there, number)
+    return text(found, rollout_policy.in_force().limits, environments.in_force().rehearsal) if found else ""
 
 
 def missing(found: Rehearsal, rules: Rules) -> list[str]:

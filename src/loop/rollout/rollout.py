@@ -15,9 +15,9 @@ from loop.deploy import render
 from loop.production import branch, log, promotion, rehearsal, transitions
 from loop.production import rollout_policy as policy
 from loop.production.rollout_policy import Policy
-from loop.production.state import Production, State
+from loop.production.state import BRANCH, Production, State
 from loop.repo import remote
-from loop.rollout import evidence, follow, promote
+from loop.rollout import evidence, follow, promote, rehearsal_check
 from loop.rollout.evidence import Evidence
 from loop.settings import serve_settings
 
@@ -109,7 +109,7 @@ def advance(at: View) -> None:
     if promotion.asked():
         promote.propose(*branch.prepared(transition, render.rendered)[:2])
     else:
-        _change(transition)
+        _change(transition, render.rendered)
 
 
 def verify() -> int:
@@ -130,8 +130,8 @@ def verify() -> int:
     return 0
 
 
-def hold(reason: str | None) -> None:
-    """Keep the challenger where it is, for a reason; None lets it go on again."""
+def hold(reason: str | None, name: str = BRANCH) -> None:
+    """Keep the challenger of an environment where it is, for a reason; None lets it go on again."""
     reason = plain(reason) if reason else None
 
     def transition(now: Production) -> tuple[State, str, None]:
@@ -139,28 +139,29 @@ def hold(reason: str | None) -> None:
         number, stage = _where(now.state)
         return state, _message("hold" if reason else "resume", reason or "", number, stage), None
 
-    _change(transition)
+    _change(transition, render.rendered, name)
 
 
-def abort(folders: Sequence[Path], at: pd.Timestamp, reason: str) -> None:
-    """Take the challenger back, whatever the evidence says; it is in the commit if it can be had."""
+def abort(folders: Sequence[Path], at: pd.Timestamp, reason: str, name: str = BRANCH) -> None:
+    """Take the challenger of an environment back, whatever its evidence says: the commit has it if it can."""
     reason = plain(reason)
 
     def transition(now: Production) -> tuple[State, str, None]:
         state = transitions.abort(now.state, reason, at)
         number, stage = _where(now.state)
-        body = f"{reason}\n\n{_evidence_text(now.state, folders, at)}"
+        body = f"{reason}\n\n{_evidence_text(now, folders, at)}"
         return state, _message("abort", body, number, stage), None
 
-    _change(transition, render.rescued)
+    _change(transition, render.rescued, name)
 
 
 def _change(
     transition: Callable[[Production], tuple[State, str, None]],
-    files: Callable[[State], dict[str, str]] = render.rendered,
+    files: Callable[[State, str], dict[str, str]],
+    name: str = BRANCH,
 ) -> None:
     """Make the commit and say what serves now. What must follow every transition is called here."""
-    after = branch.change(transition, files)
+    after = branch.change(transition, lambda state: files(state, name), name)
     print("\n".join(_models(after.state)), flush=True)
     follow.follow(after)
 
@@ -188,9 +189,11 @@ def _sufficient(shown: Evidence) -> None:
         )
 
 
-def _evidence_text(state: State, folders: Sequence[Path], at: pd.Timestamp) -> str:
+def _evidence_text(now: Production, folders: Sequence[Path], at: pd.Timestamp) -> str:
     try:
-        shown = gathered(state, view(folders, at))
+        if now.branch != BRANCH and now.state.challenger:
+            return rehearsal_check.shown(now, now.state.challenger.version)
+        shown = gathered(now.state, view(folders, at))
     except Exception as error:  # whatever is broken may not keep a bad model in production
         return f"No evidence: {first_line(error)}"
     return shown.text() if shown else ""

@@ -68,9 +68,13 @@ def champion(there: Production) -> Version:
 
 
 def with_waiting(live: Production) -> Production:
-    """Production, with the versions that the environments before it hold as well: they have their numbers."""
-    versions, newest = dict(live.versions), live.newest
+    """Production, with the versions that the environments before it hold as well: they have their numbers.
+
+    What was taken back there is taken back, where production never had it.
+    """
+    versions, newest, refused = dict(live.versions), live.newest, list(live.state.refused)
     for name in environments.in_force().chain[:-1]:
         there = branch.fetch(name)
         versions, newest = there.versions | versions, max(newest, there.newest)
-    return Production(live.commit, live.state, versions, newest)
+        refused += [one for one in there.state.refused if one.version not in live.versions]
+    return Production(live.commit, live.state.model_copy(update={"refused": refused}), versions, newest)

@@ -5,7 +5,8 @@ BentoML counts only what reaches it, which no prediction does: its counters are 
 
 import logging
 import os
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, mmap
 
 from loop.settings.serve_settings import BUCKETS
 
+CLOCK = b"# TYPE loop_clock_timestamp_seconds gauge\nloop_clock_timestamp_seconds %.3f\n"
 LOG = logging.getLogger(__name__)
 ROOM = 2**18  # bytes of a file of counters: some 2,500 of them
 
@@ -82,12 +84,7 @@ class Counters:
             buckets=BUCKETS,
         )
         self.seconds = seconds.labels(role=role)
-        self._as_of = Gauge(
-            "loop_features_as_of_timestamp_seconds",
-            "the instant as of which the feature store was filled; 0 where it never was",
-            registry=registry,
-            multiprocess_mode="max",
-        )
+        self._as_of: Gauge | None = None
         info = Gauge(
             "loop_model_info",
             "1; its labels say what is served",
@@ -103,8 +100,15 @@ class Counters:
         ):
             nothing_yet.inc(0)
 
-    def begin(self, views: Iterable[str], columns: Iterable[str], decisions: Iterable[str]) -> None:
+    def begin(self, views: Sequence[str], columns: Iterable[str], decisions: Iterable[str]) -> None:
         """Let every counter begin at 0: the first of what goes wrong would otherwise be no increase."""
+        if views:  # else it would be 0 for ever, which means a store that was never filled
+            self._as_of = Gauge(
+                "loop_features_as_of_timestamp_seconds",
+                "the instant as of which the feature store was filled; 0 where it never was",
+                registry=self._registry,
+                multiprocess_mode="max",
+            )
         for view in views:
             for state in ("missing", "stale"):
                 self.not_fresh(view, state, 0)
@@ -128,6 +132,8 @@ class Counters:
 
     def filled(self, as_of: str | None) -> None:
         """Take note of the instant (ISO 8601) as of which the feature store was filled, else 0."""
+        if self._as_of is None:
+            return
         try:
             self._as_of.set(datetime.fromisoformat(as_of or "").timestamp())
         except (ValueError, OverflowError):
@@ -142,7 +148,10 @@ class Counters:
         self._unknown.labels(column=column).inc(rows)
 
     def text(self) -> bytes:
-        """The counters of all processes of the server, in Prometheus' text format."""
+        """The counters of all processes of the server, in Prometheus' text format, and its clock."""
+        return self._counted() + CLOCK % time.time()
+
+    def _counted(self) -> bytes:
         if not self._shared:
             return prometheus_client.generate_latest(self._registry)
         together = CollectorRegistry()

@@ -66,6 +66,9 @@ class Limits(Section):
     decision_shift: Share
     dropped: Limit
     features_lag_hours: Limit
+    clock_seconds: Limit = Limit(
+        max=30, reason="what servers write down is joined and ordered by their clocks"
+    )
     monitoring_days: Limit
     schedule_days: Limit
 

@@ -32,7 +32,7 @@ def scheduled(now: pd.Timestamp) -> int:
     """Print when each schedule ran last, by the branch `heartbeats` as it is known here; 1 if one is late."""
     print("on schedule")
     try:
-        found = heartbeats.schedules(heartbeats.known())
+        found = heartbeats.schedules(heartbeats.known(), now)
     except LoopError as error:
         print(f"  unknown   {error.found}\n            to do:   {error.todo}")
         return 0

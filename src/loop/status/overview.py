@@ -10,12 +10,29 @@ from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.monitor.inputs import past_retrains
 from loop.monitor.inputs.past_retrains import Attempt
-from loop.production import heartbeats, log, rollout_policy
+from loop.production import environments, heartbeats, log, rehearsal, rollout_policy
 from loop.production import state as production
 from loop.production.heartbeats import Earned, Heartbeat, Schedule
 from loop.production.log import Transition
-from loop.production.state import EMPTY, State, Version
+from loop.production.state import EMPTY, Challenger, State, Version
 from loop.repo import remote
+
+
+@dataclass(frozen=True)
+class Before:
+    """An environment before production: what waits there, if anything does, and what it has shown."""
+
+    name: str
+    waiting: Challenger | None
+    shown: str  # in words
+
+    def text(self) -> str:
+        """In one line."""
+        one = self.waiting
+        if one is None:
+            return self.shown or "no version waits"
+        held = f", held: {plain(one.held, 200)}" if one.held else ""
+        return f"version {one.version} waits since {one.stage.since:%Y-%m-%d %H:%M}Z{held}; {self.shown}"
 
 
 @dataclass(frozen=True)
@@ -24,6 +41,7 @@ class Overview:
 
     now: pd.Timestamp
     state: State
+    before: list[Before]  # the environments before production, as the chain has them
     transitions: list[Transition]
     versions: dict[int, Version]
     schedules: list[Schedule]
@@ -66,7 +84,8 @@ class Overview:
 
 def view(now: pd.Timestamp) -> Overview:
     """What git says at `now`, with what origin has where it answers."""
-    for name in (production.BRANCH, heartbeats.LOG.branch):
+    earlier = _earlier()
+    for name in (*earlier, production.BRANCH, heartbeats.LOG.branch):
         _bring(name)
     ref = production.ref()
     moves = log.transitions(ref)
@@ -75,13 +94,33 @@ def view(now: pd.Timestamp) -> Overview:
     return Overview(
         now,
         states[-1] if states else EMPTY,
+        [_before(name) for name in earlier],
         moves,
         log.versions(ref),
-        heartbeats.schedules(beats),
-        [one for one in beats if one.schedule == "monitor"],
+        heartbeats.schedules(beats, now),
+        [one for one in beats if one.schedule == "monitor" and not one.to_come(now)],
         [one for one in past_retrains.in_git(now) if one.outcome == "open"],
         remote.address(),
     )
+
+
+def _earlier() -> list[str]:
+    try:
+        return environments.in_force().chain[:-1]
+    except LoopError:  # which the command that uses it names
+        return []
+
+
+def _before(name: str) -> Before:
+    """What an environment's branch says, as this clone knows it; what cannot be read is said."""
+    try:
+        there = production.read(production.ref(name), name)
+        one = there.state.challenger
+        found = rehearsal.find(there, one.version) if one else None
+    except LoopError as error:
+        return Before(name, None, error.found)
+    shown = f"rehearsed on {found.at:%Y-%m-%d}" if found else "not rehearsed yet"
+    return Before(name, one, shown if one else "")
 
 
 def _bring(name: str) -> None:
@@ -98,6 +137,8 @@ def terminal(found: Overview) -> Iterator[str]:
         yield f"           the champion since {found.since:%Y-%m-%d %H:%M}Z"
     if found.state.challenger is not None:
         yield f"           {found.waits_for()}; `loop rollout status` says what it has shown"
+    for place in found.before:
+        yield f"{place.name:<10} {place.text()}; `loop rollout status --environment {place.name}`"
     for one in found.schedules:
         yield f"{one.name:<10} {one.standing(found.now)}"
     last = found.monitored[-1] if found.monitored else None

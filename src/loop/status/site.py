@@ -112,7 +112,7 @@ def _pages(found: Overview) -> Iterator[Page]:
         found.now,
         newest,
         ends,
-        *([asdict(one) for one in some] for some in (found.schedules, found.retrains)),
+        *([asdict(one) for one in some] for some in (found.before, found.schedules, found.retrains)),
     ]
     yield Page("index.html", "index.html.j2", inputs, lambda: {"ends": ends, **front})
     yield Page("alerts.html", "alerts.html.j2", _alerts(), lambda: {"ends": ends, "alerts": _alerts()})

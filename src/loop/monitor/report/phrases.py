@@ -13,6 +13,7 @@ from loop.monitor.schema import (
     KpiWeek,
     Outcomes,
     Signal,
+    SliceDrift,
     SliceLoss,
     SubgroupGap,
 )
@@ -77,6 +78,14 @@ def slice_loss(one: SliceLoss) -> str:
     return (
         f"{plain(one.feature, 60)} {plain(one.value, 60)}: {figure(one.after)}, was {figure(one.before)} "
         f"({one.rows:,} rows)"
+    )
+
+
+def slice_drift(one: SliceDrift) -> str:
+    """What moved in one slice alone, as "shop north: score, PSI 0.31, limit 0.12 (1,203 rows)"."""
+    return (
+        f"{plain(one.cut, 60)} {plain(one.value, 60)}: {plain(one.column, 60)}, {named(one.distance)} "
+        f"{figure(one.far)}, limit {figure(one.limit)} ({one.rows:,} rows)"
     )
 
 

@@ -17,6 +17,7 @@ from loop.monitor.report.phrases import (
     moved,
     ranked,
     sentence,
+    slice_drift,
     slice_loss,
     state,
     subgroup_gap,
@@ -39,6 +40,7 @@ def terminal(finding: Finding) -> str:
         *_wrapped("to do", finding.todo, 2),
         *_wrapped("matters", ", ".join(_used(finding, name) for name in finding.features_that_matter), 2),
         *_wrapped("slices", "; ".join(slice_loss(one) for one in finding.slices[:SLICES]), 3),
+        *_wrapped("drifted", "; ".join(slice_drift(one) for one in finding.drifted[:SLICES]), 2),
         *_wrapped("groups", "; ".join(subgroup_gap(one) for one in finding.subgroups if one.alarm), 2),
         *_wrapped("gain", _gain(finding), 2),
         *_wrapped("kpi", kpi(finding.kpi) if finding.kpi else "", 2),
@@ -71,7 +73,7 @@ def markdown(finding: Finding, files: str = "") -> str:
         "where": _where(finding),
         "gained": _gain(finding),
     }
-    told = (labels, moved, sentence, slice_loss, state, subgroup_gap, value)
+    told = (labels, moved, sentence, slice_drift, slice_loss, state, subgroup_gap, value)
     filters = {one.__name__: one for one in told} | {"in_words": kpi}
     text = render("loop.monitor.report", "monitor.md.j2", {**dict(finding), **values}, **filters)
     return fitted(text, LONGEST, f"_Cut here, because it would be too long; `{HTML_REPORT}` has all of it._")

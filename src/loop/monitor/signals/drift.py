@@ -122,13 +122,8 @@ def drift(
     `importance` is that of each feature whose shuffling moves the score.
     """
     baseline = days.between("0001", until)
-    within, rest = profile.past(baseline, settings.window_days, settings.step_days)
-    windows = _windows(days, runs, settings.window_days)
-    independent = _calendar_days(baseline) / settings.window_days
-    whole = baseline.total()
-    moved = {
-        name: _moved(name, whole, windows, (rest, within), independent, settings.alpha) for name in days.bins
-    }
+    whole, windows, (rest, within), independent = sides = _sides(days, until, runs, settings)
+    moved = {name: _moved(name, *sides, settings.alpha) for name in days.bins}
     weights = np.array(list(importance.values()))
     p = np.array([moved[name].p for name in importance]).reshape(len(importance), len(runs))
     adjusted = np.column_stack(
@@ -149,6 +144,23 @@ def drift(
             days, baseline, [name for name in importance if importance[name] >= IMPORTANT], runs[-1], settings
         ),
     )
+
+
+def columns(days: Profile, until: str, runs: list[str], settings: Settings) -> dict[str, Moved]:
+    """Each column at each run, against the days before `until`."""
+    sides = _sides(days, until, runs, settings)
+    return {name: _moved(name, *sides, settings.alpha) for name in days.bins}
+
+
+Sides = tuple[Profile, Profile, tuple[Profile, Profile], float]
+
+
+def _sides(days: Profile, until: str, runs: list[str], settings: Settings) -> Sides:
+    """The whole baseline, each run's window, past windows beside their other days, and how many count."""
+    baseline = days.between("0001", until)
+    within, rest = profile.past(baseline, settings.window_days, settings.step_days)
+    windows = _windows(days, runs, settings.window_days)
+    return baseline.total(), windows, (rest, within), _calendar_days(baseline) / settings.window_days
 
 
 def _of(profile: Profile, columns: list[str]) -> Profile:
