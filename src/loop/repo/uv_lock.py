@@ -75,7 +75,7 @@ def strange(pyproject: str, lock: str) -> list[str]:
     if why := unread(lock):
         return [f"what cannot be held to anything from {why}"]
     project = tomllib.loads(pyproject)
-    tool, name_of_own = project.get("tool", {}), _plain(str(project.get("project", {}).get("name")))
+    tool, name_of_own = project.get("tool", {}), plain(str(project.get("project", {}).get("name")))
     uv = tool.get("uv", {})
     indexes = _addresses([{key: value for key, value in uv.items() if key != "sources"}, tool.get("loop")])
     folders = {str(one.get("path")) for one in _entries(uv.get("sources")) if isinstance(one, dict)}
@@ -88,7 +88,7 @@ def strange(pyproject: str, lock: str) -> list[str]:
         for name, entries in packages(lock).items()
         for place in sorted(origins(entries))
         if re.split("[?#]", place)[0].rstrip("/") not in allowed
-        and not (place == _OWN and _plain(name) == name_of_own)
+        and not (place == _OWN and plain(name) == name_of_own)
         and not any(fnmatch(place, member) for member in members)
     ]
 
@@ -124,10 +124,11 @@ def _is_of(name: str, url: str) -> bool:
     """Whether an address names a file of this package: an index has those of strangers too."""
     file = unquote(re.split("[?#]", url)[0].rpartition("/")[2])
     whose = file.partition("-") if file.endswith(".whl") else file.rpartition("-")
-    return _plain(whose[0]) == _plain(name)
+    return plain(whose[0]) == plain(name)
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A package's name as locks write it."""
     return re.sub("[-_.]+", "-", name).lower()
 
 
