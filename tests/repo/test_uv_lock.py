@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from conftest import ROOT
-from loop.repo.uv_lock import strange
+from loop.repo.uv_lock import strange, unhashed
 
 OWN = '[[tool.uv.index]]\nname = "own"\nurl = "https://user@own.example/simple/"\n'
 
@@ -15,6 +15,7 @@ def lock(url: str, source: str = 'registry = "https://pypi.org/simple"') -> str:
     return f'[[package]]\nname = "a"\nsource = {{ {source} }}\nwheels = [{{ url = "{url}" }}]\n'
 
 
+SCRIPT = [sys.executable, "-I", ROOT / "src/loop/repo/uv_lock.py"]
 GOOD = "https://files.pythonhosted.org/a-1-py3-none-any.whl"
 
 
@@ -122,9 +123,55 @@ def test_a_file_without_an_address_is_named(file):
 def test_it_is_refused_in_a_message_before_anything_is_installed(tmp_path):
     (tmp_path / "pyproject.toml").write_text("")
     (tmp_path / "uv.lock").write_text(lock("https://evil.example/a-1-py3-none-any.whl"))
-    script = [sys.executable, "-I", ROOT / "src/loop/repo/uv_lock.py"]
-    done = subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(SCRIPT, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("error: uv.lock takes 'a from https://evil.example'\n  expected: ")
     setup = (ROOT / "Makefile").read_text().partition("\nsetup:")[2]
     assert setup.index("uv_lock.py") < setup.index("sync --locked")
+
+
+PROJECT = """
+[[package]]
+name = "loop"
+source = {{ editable = "." }}
+[package.dev-dependencies]
+{group} = [{{ name = "a" }}]
+[[package]]
+name = "a"
+source = {{ registry = "https://pypi.org/simple" }}
+dependencies = [{{ name = "views" }}]
+[[package]]
+name = "views"
+source = {{ {source} }}
+"""
+
+
+@pytest.mark.parametrize("kind", ["directory", "editable", "virtual"])
+def test_a_folder_that_stages_or_servers_run_is_named(kind):
+    """No hash of it is in uv.lock, which is all that stages and the image know of packages."""
+    for group in ("pipeline", "serve"):
+        assert unhashed(PROJECT.format(group=group, source=f'{kind} = "libs/views"')) == [
+            "views from libs/views"
+        ]
+
+
+@pytest.mark.parametrize(
+    ("group", "source"),
+    [
+        ("dev", 'directory = "libs/views"'),
+        ("serve", 'path = "wheels/views-1.0-py3-none-any.whl"'),
+        ("serve", 'git = "https://github.com/team/views?tag=v1#12ab"'),
+    ],
+)
+def test_what_the_lock_pins_and_tools_of_developers_are_taken(group, source):
+    assert not unhashed(PROJECT.format(group=group, source=source))
+
+
+def test_a_folder_is_refused_in_a_message_before_anything_is_installed(tmp_path):
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "loop"\n[tool.uv.workspace]\nmembers = ["libs/*"]\n'
+    )
+    (tmp_path / "uv.lock").write_text(PROJECT.format(group="serve", source='editable = "libs/views"'))
+    done = subprocess.run(SCRIPT, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: uv.lock takes 'views from libs/views', without a hash")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from loop.review.changes import moved, packages, sources
+from loop.review.base import Base
+from loop.review.changes import in_git, moved, packages, sources
 from loop.review.verdict import Change
 
 
@@ -74,6 +75,22 @@ def test_another_hash_of_the_same_version_is_named():
     assert first.old != first.new
     assert (second.name, second.old, second.new) == ("typer", "0.29", "0.30")
     assert not sources(BEFORE, entry("sklearn", sha="b") + BUMPED)
+
+
+def test_packages_that_the_problem_imports_come_before_the_others(bare_copy, monkeypatch):
+    """Views may be among them: a reviewer sees a bump of them, whatever moved beside it."""
+    bare_copy.append("src/problem/features.py", "import numpy as np\nfrom team_views import VIEWS\n")
+    names = ("aiohttp", "numpy", "team-views", "zipp")
+    bare_copy.append("uv.lock", lock(**dict.fromkeys(names, "1.0")))
+    commit = bare_copy.commit()
+    (bare_copy.path / "uv.lock").write_text(
+        bare_copy.text("uv.lock").replace(
+            lock(**dict.fromkeys(names, "1.0")), lock(**dict.fromkeys(names, "2"))
+        )
+    )
+    monkeypatch.chdir(bare_copy.path)
+    found = in_git(Base("main", commit, commit))
+    assert [row.name for row in found.environment] == ["numpy", "team-views", "aiohttp", "zipp"]
 
 
 def test_each_version_of_a_package_counts():

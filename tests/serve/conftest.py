@@ -1,5 +1,9 @@
 """A server in this process: the model of the finished repository, a filled store, an empty log."""
 
+import shutil
+import socket
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,3 +61,27 @@ def server(finished: Repo, place: serve_settings.Place, model: loaded_model.Mode
 @pytest.fixture(scope="session")
 def client(server: Server) -> Client:
     return Client(server)
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real Redis of this test session."""
+    if (server := shutil.which("redis-server")) is None:
+        pytest.skip("no redis-server: on Debian, apt install redis-server")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = tmp_path_factory.mktemp("redis")
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    running = subprocess.Popen([server, *options], stdout=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 120
+        while time.monotonic() < until:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        running.terminate()
+        running.wait(timeout=120)

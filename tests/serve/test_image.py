@@ -1,10 +1,12 @@
 import json
+from pathlib import Path
 
 import pytest
 
 from loop.base.errors import LoopError
 from loop.model import artifacts
 from loop.serve import image
+from support.wheels import wheel
 
 
 @pytest.fixture
@@ -113,3 +115,26 @@ def test_a_digest_counts_only_if_it_is_that_of_what_was_built(docker):
         docker(pushed, known)
         with pytest.raises(LoopError, match="was pushed as"):
             image._push("ghcr.io/team/model:v7", "sha256:3")
+
+
+def test_a_wheel_of_the_repository_goes_to_the_stage_that_builds(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = wheel(tmp_path / "wheels/of", "team_views", "1.0", {"team_views.py": ""})
+    (tmp_path / "context").mkdir()
+    requirements = tmp_path / "context/requirements.txt"
+    others = "# by uv\nnumpy==2.4.6 ; sys_platform == 'linux' \\\n    --hash=sha256:1\n    # via a/b\n"
+    requirements.write_text(f"./wheels/of/{made.name} \\\n    --hash=sha256:2\n{others}")
+    image._wheels(Path("context"))
+    assert requirements.read_text() == f"/build/{made.name} \\\n    --hash=sha256:2\n{others}"
+    assert (tmp_path / "context/wheels" / made.name).read_bytes() == made.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "line", ["./libs/views", "-e ./libs/views", "team-views @ git+https://github.com/team/views@12ab"]
+)
+def test_a_package_without_a_hash_is_named_before_anything_is_built(tmp_path, line):
+    (tmp_path / "requirements.txt").write_text(f"a==1 --hash=sha256:1\n{line} ; sys_platform == 'linux'\n")
+    with pytest.raises(
+        LoopError, match=r"cannot take .*views.*: uv.lock holds no hash(?s:.)*build its wheel"
+    ):
+        image._wheels(tmp_path)

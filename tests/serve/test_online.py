@@ -5,9 +5,7 @@ import re
 import shutil
 import socket
 import sqlite3
-import subprocess
 import threading
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +24,6 @@ from loop.serve.online import FRESH, MISSING, STALE, Features
 from loop.serve.store import TIMEOUT, RedisStore, SqliteStore, open_store
 from support.bounded import bounded
 
-REDIS = shutil.which("redis-server")
 NOON = np.datetime64("2013-06-03T12:00", "us")
 HOUR = np.timedelta64(1, "h")
 
@@ -54,29 +51,6 @@ def asked(*entities: tuple[str, int], at: np.datetime64 = NOON) -> dict[str, np.
     where = np.array([entity[0] for entity in entities], object)
     number = np.array([entity[1] for entity in entities], np.int64)
     return {"where": where, "number": number, DECIDED_AT: np.full(len(entities), at)}
-
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory):
-    if REDIS is None:
-        pytest.skip("no redis-server: on Debian, apt install redis-server")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder = tmp_path_factory.mktemp("redis")
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    server = subprocess.Popen([REDIS, *options], stdout=subprocess.DEVNULL)
-    try:
-        until = time.monotonic() + 120
-        while time.monotonic() < until:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        server.terminate()
-        server.wait(timeout=120)
 
 
 @pytest.fixture(params=["sqlite", "redis"])

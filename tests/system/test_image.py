@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -20,12 +21,14 @@ from threading import Thread
 import pandas as pd
 import pytest
 
-from conftest import PATIENCE, Repo, copy
+from conftest import PATIENCE, ROOT, Repo, copy
 from problem import schema
 from support.containers import Engine, Registry, make_bases, push
+from support.wheels import wheel
 
 ROWS = 200  # of the holdout
 SLIM_MB = 131  # python:3.11-slim-bookworm, assumed: no registry is asked; figures told of it go up to 150
+TEAM = {"team_views/__init__.py": "from .more import MORE\n", "team_views/more.py": "MORE = ()\n"}
 LOCALLY = """
 import json, pathlib, sys, time
 from loop.settings import serve_settings as settings
@@ -146,11 +149,16 @@ def bases(engine) -> Iterator[Future[None]]:
 
 @pytest.fixture(scope="module")
 def repo(bases, finished, tmp_path_factory) -> Repo:
-    """A repository whose pipeline has run and whose tree is clean."""
+    """A repository whose pipeline has run, with a package of the team's for its views, and a clean tree."""
     path = tmp_path_factory.mktemp("image") / "repo"
     copy(finished, path)
     repo = Repo(path)
+    made = wheel(path / "wheels", "team_views", "1.0", TEAM)
+    uv = shutil.which("uv") or ROOT / ".tools/bin/uv"
+    repo.run(str(uv), "add", "--quiet", "--no-sync", "--group", "serve", f"./wheels/{made.name}")
+    repo.append("src/problem/features.py", "\nfrom team_views import MORE\n\nVIEWS = (*VIEWS, *MORE)\n")
     repo.commit()
+    shutil.unpack_archive(made, path.parent / "site", "zip")
     return repo
 
 
@@ -174,6 +182,7 @@ def local(repo, asked) -> Iterator[Future[list[str]]]:
             *("python", "-c", LOCALLY, str(folder)),
             LOOP_FEATURES=str(folder / "features"),
             LOOP_PREDICTIONS=str(folder / "local"),
+            PYTHONPATH=f"{repo.path / 'src'}{os.pathsep}{folder / 'site'}",
         )
         return json.loads((folder / "answers.json").read_text())
 
@@ -251,6 +260,15 @@ def answers(container: Container, asked: list[tuple[str, bool]]) -> list[str]:
 def test_answers_are_those_of_the_local_model_to_the_bit(container, local, asked):
     assert answers(container, asked) == local.result(3600)
     assert len({row["score"] for row in json.loads(local.result()[2])}) > 100
+
+
+def test_a_wheel_of_the_repository_is_installed_and_defines_the_same_features(container, local, repo):
+    local.result(3600)
+    (store,) = (repo.path.parent / "features").glob("*.sqlite")
+    code = "from loop.serve.definition import definition; print(definition())"
+    assert container.python(code).stdout.strip() == store.stem
+    code = "import os, team_views; print(team_views.MORE, os.path.exists('/app/wheels'))"
+    assert container.python(code).stdout.strip() == "() False"
 
 
 def test_a_body_that_breaks_the_contract_is_refused(container):

@@ -4,10 +4,9 @@ All comes from the commit that made the model: its file, reference rows, code an
 the model's runs, so a version of any age is written without a worktree and without an environment of its own.
 """
 
-import ast
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -20,7 +19,7 @@ from loop.base import files
 from loop.model import mlflow_loader
 from loop.model.mlflow_loader import ABOUT, CODE, MODEL
 from loop.repo import uv_lock
-from loop.repo.closure import SRC, reached
+from loop.repo.closure import SRC, loaded, reached
 
 FLAVORS, PYTHON = "MLmodel", "python_env.yaml"
 LOADER = "loop_mlflow_model"
@@ -83,7 +82,7 @@ def requirements(parts: Parts) -> list[str]:
     locked = uv_lock.packages(parts.lock)
     of_module = packages_distributions()
     names = {name for path in code(parts.texts) for name in _foreign(parts.texts[path])}
-    known = {_plain(one) for name in names for one in of_module.get(name, [name])}
+    known = {uv_lock.plain(one) for name in names for one in of_module.get(name, [name])}
     waiting, found = sorted({*ALWAYS, *known} & locked.keys()), dict[str, str]()
     while waiting:
         entry = locked[waiting.pop()][0]
@@ -94,25 +93,10 @@ def requirements(parts: Parts) -> list[str]:
     return [f"{name}=={version}" for name, version in sorted(found.items())]
 
 
-def _foreign(text: str) -> Iterator[str]:
+def _foreign(text: str) -> set[str]:
     """Packages that a module imports as it is loaded: what only a function imports, scoring does without."""
-    try:
-        body = ast.parse(text).body
-    except SyntaxError:
-        return
-    for node in body:
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [node.module or ""]
-        else:
-            continue
-        tops = {name.partition(".")[0] for name in names}
-        yield from tops - sys.stdlib_module_names - {"", "loop", "problem"}
-
-
-def _plain(name: str) -> str:
-    return name.lower().replace("_", "-").replace(".", "-")
+    tops = {name.partition(".")[0] for name in loaded(text, "problem")}
+    return tops - sys.stdlib_module_names - {"loop", "problem"}
 
 
 def _environment(folder: Path, needed: list[str]) -> None:

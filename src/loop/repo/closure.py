@@ -46,6 +46,26 @@ def imports(tree: ast.AST) -> list[str]:
     return names
 
 
+def loaded(text: str, package: str = "") -> list[str]:
+    """Modules that a text imports as it is loaded; relative ones by the package that it lies in.
+
+    What a function imports, or a `try` that expects it may be absent, does not count.
+    """
+    try:
+        body = ast.parse(text).body
+    except SyntaxError:
+        return []
+    names = []
+    for node in body:
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            of = ".".join([*filter(None, above), *filter(None, [node.module])])
+            names += [of, *(f"{of}.{alias.name}" for alias in node.names)] if of else []
+    return names
+
+
 @cache
 def _named(text: str) -> tuple[list[str], set[str]]:
     """Modules and templates that a text names; many modules reach the same few, which are parsed once."""

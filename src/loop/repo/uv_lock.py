@@ -15,6 +15,7 @@ from urllib.parse import unquote
 _HOST = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?(?=/)")  # what every reader of addresses reads alike
 _PYPI = {"https://pypi.org/simple", "https://files.pythonhosted.org"}
 _KINDS = ("registry", "git", "url", "path", "directory", "editable", "virtual")  # of a source, in uv.lock
+_FOLDERS = ("directory", "editable", "virtual")
 _WITH_SOURCE = ("subdirectory",)  # beside one of them
 _OWN = "."  # the project itself
 _KEYS = {  # of a lock and of a package in it, where uv writes addresses: it reads others, too
@@ -75,7 +76,7 @@ def strange(pyproject: str, lock: str) -> list[str]:
     if why := unread(lock):
         return [f"what cannot be held to anything from {why}"]
     project = tomllib.loads(pyproject)
-    tool, name_of_own = project.get("tool", {}), _plain(str(project.get("project", {}).get("name")))
+    tool, name_of_own = project.get("tool", {}), plain(str(project.get("project", {}).get("name")))
     uv = tool.get("uv", {})
     indexes = _addresses([{key: value for key, value in uv.items() if key != "sources"}, tool.get("loop")])
     folders = {str(one.get("path")) for one in _entries(uv.get("sources")) if isinstance(one, dict)}
@@ -88,9 +89,27 @@ def strange(pyproject: str, lock: str) -> list[str]:
         for name, entries in packages(lock).items()
         for place in sorted(origins(entries))
         if re.split("[?#]", place)[0].rstrip("/") not in allowed
-        and not (place == _OWN and _plain(name) == name_of_own)
+        and not (place == _OWN and plain(name) == name_of_own)
         and not any(fnmatch(place, member) for member in members)
     ]
+
+
+def unhashed(lock: str) -> list[str]:
+    """Folders among what stages and servers install, `NAME from FOLDER`: no hash tells of a change there."""
+    known = packages(lock)
+    own = [one for some in known.values() for one in some if _OWN in (one.get("source") or {}).values()]
+    groups = [
+        one.get("dev-dependencies", {}).get(group, []) for one in own for group in ("pipeline", "serve")
+    ]
+    waiting = [one["name"] for group in groups for one in group]
+    done, found = {one["name"] for one in own}, set[str]()
+    while waiting:
+        name = waiting.pop()
+        for entry in known.get(name, []) if name not in done else []:
+            found |= {f"{name} from {at}" for kind, at in entry["source"].items() if kind in _FOLDERS}
+            waiting += [one["name"] for one in entry.get("dependencies", [])]
+        done.add(name)
+    return sorted(found)
 
 
 def unread(lock: str) -> str:
@@ -124,24 +143,35 @@ def _is_of(name: str, url: str) -> bool:
     """Whether an address names a file of this package: an index has those of strangers too."""
     file = unquote(re.split("[?#]", url)[0].rpartition("/")[2])
     whose = file.partition("-") if file.endswith(".whl") else file.rpartition("-")
-    return _plain(whose[0]) == _plain(name)
+    return plain(whose[0]) == plain(name)
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A package's name as locks write it."""
     return re.sub("[-_.]+", "-", name).lower()
 
 
 def main() -> None:
     """End with an error where a package of uv.lock comes from a place that pyproject.toml does not name."""
-    found = strange(*(Path(name).read_text("utf-8") for name in FILES))
-    if found:
-        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    texts = [Path(name).read_text("utf-8") for name in FILES]
+    if found := strange(*texts):
         sys.exit(
-            f"error: uv.lock takes {', '.join(map(ascii, found[:3]))}{more}\n"
+            f"error: uv.lock takes {_some(found)}\n"
             "  expected: packages of PyPI, or of what [tool.uv] in pyproject.toml names as index or source\n"
             "  to do:    `git checkout main -- uv.lock` and `uv lock`; for an index whose files lie on\n"
             '            another host: [tool.loop] package-hosts = ["https://HOST"] in pyproject.toml'
         )
+    if found := unhashed(texts[1]):
+        sys.exit(
+            f"error: uv.lock takes {_some(found)}, without a hash: a change there would rerun no stage\n"
+            "  expected: in the groups pipeline and serve, packages of an index, or wheels\n"
+            "  to do:    `uv build --wheel` there, and `uv add --group serve ./wheels/NAME.whl` here"
+        )
+
+
+def _some(found: list[str]) -> str:
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return ", ".join(map(ascii, found[:3])) + more
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -148,10 +149,10 @@ def moved(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
     ]
 
 
-def packages(old: str | None, new: str | None) -> list[Change]:
+def packages(old: str | None, new: str | None, first: frozenset[str] = frozenset()) -> list[Change]:
     """Packages whose lock moved, of texts of uv.lock: each its versions, or what else of it is another.
 
-    Other files or hashes of the same version are named by a hash of the entry.
+    Other files or hashes of the same version are named by a hash of the entry, before all; then the `first`.
     """
     was, now = uv_lock.packages(old), uv_lock.packages(new)
     told: list[dict[str, str]] = [{}, {}]
@@ -163,7 +164,7 @@ def packages(old: str | None, new: str | None) -> list[Change]:
                     text[name] = uv_lock.versions(lock[name]) + (
                         f", files {_hash(lock[name])}" if same else ""
                     )
-    return sorted(moved(*told), key=lambda row: "files" not in (row.new or ""))
+    return sorted(moved(*told), key=lambda row: ("files" not in (row.new or ""), row.name not in first))
 
 
 def sources(old: str | None, new: str | None) -> list[Change]:
@@ -186,11 +187,21 @@ def sources(old: str | None, new: str | None) -> list[Change]:
 def _packages(base: Base) -> list[Change]:
     """Packages that moved, and the rest of the lock where it did, such as its options."""
     old, new = base.text(ENVIRONMENT_LOCK, base.merge_base), _text(ENVIRONMENT_LOCK)
-    found = packages(old, new)
+    found = packages(old, new, _of_the_problem(base))
     rest = [None if text is None else _hash(uv_lock.rest(text)) for text in (old, new)]
     if None in rest or rest[0] == rest[1]:
         return found
     return [Change(name=str(ENVIRONMENT_LOCK), old=rest[0], new=rest[1]), *found]
+
+
+def _of_the_problem(base: Base) -> frozenset[str]:
+    """Packages that the problem imports, here or at the merge base: views may be among them."""
+    there = Commit(base.merge_base)
+    texts = [path.read_text("utf-8") for path in Path(JUDGED).rglob("*.py")]
+    texts += there.texts(JUDGED).values() if there.blobs(JUDGED) else []
+    tops = {name.partition(".")[0] for text in texts for name in closure.loaded(text, "problem")}
+    owners = packages_distributions()
+    return frozenset(uv_lock.plain(one) for top in tops for one in owners.get(top, [top]))
 
 
 def _hash(value: Any) -> str:

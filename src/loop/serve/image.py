@@ -16,9 +16,8 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from loop.base import environment, program
+from loop.base import environment, files, program
 from loop.base.errors import LoopError
-from loop.base.files import replacing
 from loop.github import workflow_output
 from loop.model import artifacts, lineage
 from loop.production.content import EXPORT, in_image
@@ -27,11 +26,12 @@ from loop.repo.commit import checked_out
 from loop.repo.git import git
 from loop.repo.worktree import uv
 from loop.settings import serve_settings
-from loop.settings.paths import CARD, CARD_JSON, LINEAGE, MODEL, PARAMS, REFERENCE
+from loop.settings.paths import CARD, CARD_JSON, ENVIRONMENT_LOCK, LINEAGE, MODEL, PARAMS, REFERENCE
 
 BENTOFILE = Path("bentofile.yaml")
 TEMPLATE = Path("deploy/Dockerfile.j2")
 INSTALLER = Path("requirements-uv.txt")
+REQUIREMENTS, WHEELS = Path("requirements.txt"), Path("wheels")
 SBOM = Path("dist/sbom.cdx.json")
 MODELS = (MODEL, LINEAGE, REFERENCE, CARD_JSON, CARD)
 BASES = {"BASE": "LOOP_IMAGE_BASE", "BUILDER": "LOOP_IMAGE_BUILDER"}
@@ -121,7 +121,30 @@ def _lay_out(context: Path) -> None:
         _copy(Path(name), context / Path(name).relative_to("src"))
     for path in (*MODELS, PARAMS, BENTOFILE, TEMPLATE, INSTALLER):
         _copy(path, context / path)
-    _export(context / "requirements.txt")
+    _export(context / REQUIREMENTS)
+    _wheels(context)
+
+
+def _wheels(context: Path) -> None:
+    """Lay the repository's own wheels beside the requirements, which name them as they lie where it is built.
+
+    Raises LoopError for a package without a hash: the stage that builds takes none.
+    """
+    text = (context / REQUIREMENTS).read_text("utf-8")
+    for one in text.replace("\\\n", "").splitlines():
+        if not one.lstrip().startswith(("#", "--")) and one.strip() and "--hash=" not in one:
+            raise LoopError(
+                f"the image cannot take {one.split(' ;')[0]}: {ENVIRONMENT_LOCK} holds no hash of its files",
+                "packages of an index, or wheels: neither folders nor git",
+                "build its wheel (`uv build --wheel`), and `uv add --group serve ./wheels/NAME.whl`",
+            )
+
+    def laid(found: re.Match[str]) -> str:
+        source = Path(found[0])
+        _copy(source, context / WHEELS / source.name)
+        return f"/build/{source.name}"
+
+    files.write_text(context / REQUIREMENTS, re.sub(r"^\.{0,2}/\S+", laid, text, flags=re.MULTILINE))
 
 
 def _code() -> set[str]:
@@ -190,7 +213,7 @@ def _inspect(tag: str, form: str) -> str:
 
 def _write_sbom() -> None:
     """The packages of the image in CycloneDX; those of the base are its maker's to list."""
-    with replacing(SBOM) as draft:
+    with files.replacing(SBOM) as draft:
         _export(draft, "--format", "cyclonedx1.5", "--preview-features", "sbom-export")
 
 

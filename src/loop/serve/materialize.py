@@ -13,7 +13,8 @@ from loop.data.contract import ContractError
 from loop.data.features import change_log
 from loop.kit.types import View
 from loop.serve import online
-from loop.serve.store import LONGEST, Store, definition, open_store
+from loop.serve.definition import definition
+from loop.serve.store import LONGEST, Store, open_store
 from loop.settings import params, serve_settings
 from problem import source
 from problem.features import VIEWS

@@ -1,26 +1,23 @@
 """Where online features are kept: values by key in a SQLite file, or in Redis by URL.
 
-A store belongs to one definition of the features, the hash of the code that says what they are: a model
-never reads what another definition wrote. A new version replaces the old one whole.
+A store belongs to one definition of the features (`loop.serve.definition`): a model never reads what another
+one wrote. A new version replaces the old one whole.
 """
 
-import hashlib
 import os
 import sqlite3
 import stat
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from loop.base.errors import LoopError
 from loop.base.files import replacing
-from loop.repo.closure import SRC, here, reached
+from loop.serve.definition import definition
 
-DEFINED_IN = ("problem.source", "problem.schema", "problem.features")
 AT_ONCE = 500  # keys of one query
 KEPT_MAX = 100_000  # rows of a file that a process remembers
 TIMEOUT, ANSWER_MAX = 0.1, 0.3  # seconds that a store on the network may be silent, and take for an answer
@@ -41,19 +38,6 @@ class Store(Protocol):
 
     def as_of(self) -> str | None:
         """The instant of the last `replace`, None before the first."""
-
-
-def definition() -> str:
-    """What the features are, as a hash of the code that says so: of the problem, and of the kit."""
-    home = Path(str(import_module("problem").__file__)).parents[1]
-
-    def place(path: str) -> Path:
-        return home / Path(path).relative_to(SRC)
-
-    found = hashlib.sha256()
-    for path in sorted(reached(DEFINED_IN, lambda path: here(str(place(path))))):
-        found.update(place(path).read_bytes())
-    return found.hexdigest()[:12]
 
 
 def open_store(where: str) -> Store:
