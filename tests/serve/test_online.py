@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import socket
 import sqlite3
 import threading
