@@ -92,11 +92,14 @@ def test_versions_of_one_commit_are_filled_once(elsewhere, capfd):
 
 
 def test_a_version_that_cannot_be_filled_is_named_and_the_others_are_filled(elsewhere, capfd):
-    first, second = speaks("raise SystemExit('no source')"), speaks(SAY.format(name="second"))
+    fault = "raise SystemExit('error: no source\\n  table visits')"
+    first, second = speaks(fault), speaks(SAY.format(name="second"))
     serve(first, second)
     with pytest.raises(LoopError, match="`loop materialize` of version 1 failed: no source"):
         fill.main("production", NOW)
-    assert "second: materialize" in capfd.readouterr().out
+    told = capfd.readouterr()
+    assert "second: materialize" in told.out
+    assert "table visits" in told.err  # all that it said, for whoever has the log alone
 
 
 @pytest.mark.parametrize("options", [["--environment", "staging"], ["--served", "--if-empty"]])

@@ -3,12 +3,14 @@
 A model reads only what its own definition of the features wrote, so main's code cannot fill for all of them.
 """
 
+import sys
 from pathlib import Path
 
 import pandas as pd
 
 from loop.base import program
 from loop.base.errors import LoopError
+from loop.base.secret import hidden
 from loop.base.warning import warn
 from loop.deploy import instances
 from loop.production import branch, environments
@@ -49,14 +51,18 @@ def _fill(commit: str, name: str, now: pd.Timestamp) -> None:
     with checkout(commit, Path.cwd()) as home, home.lent():
         place = serve_settings.place().features
         features = place if "://" in place else str(Path(place).absolute())
-        said = program.run(
+        done = program.ask(
             [*home.entry("loop"), "materialize", "--as-of", f"{now:{ISO}}"],
             seconds=LIMIT,
             cwd=home.path,
             env=home.environment() | {"LOOP_FEATURES": features},
             group=home.group,
-            expected=f"features of {name} as of now",
-            todo="look at the source and the store; what the store has stays, and grows stale",
-            name=f"`loop materialize` of {name}",
         )
-    print(said, end="", flush=True)
+    print(done.out, end="", flush=True)
+    if done.code:
+        print(hidden(done.errors), end="", file=sys.stderr, flush=True)  # which rule, which days
+        raise LoopError(
+            f"`loop materialize` of {name} failed: {done.gist()}",
+            f"features of {name} as of now",
+            "look at the source and the store; what the store has stays, and grows stale",
+        )
