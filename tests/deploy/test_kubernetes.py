@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from conftest import ROOT
+from loop.base import exit_codes
 from loop.base.errors import LoopError
 from loop.deploy import cluster_settings, kubernetes, overlay
 from loop.production import transitions
@@ -27,7 +28,10 @@ from support.tools import tool
 pytestmark = pytest.mark.slow  # the schemas of Kubernetes, for every state
 
 SET = cluster_settings.read(ROOT / cluster_settings.SETTINGS)
-SECURED = SET.model_copy(update={"token": True, "personal_key": True, "hostnames": ["model.example.com"]})
+JOBS = SET.jobs.model_copy(update={"image": f"registry.example.com/team/jobs@sha256:{'5' * 64}"})
+SECURED = SET.model_copy(
+    update={"token": True, "personal_key": True, "hostnames": ["model.example.com"], "jobs": JOBS}
+)
 STICKY = SET.model_copy(update={"entity_header": "X-Entity"})
 OVERLAY = {"kustomization.yaml": yaml.dump(overlay.KIND | {"namespace": "models-staging"})}
 BOTH = policy(("off", 0, False), ("shadow", 0, True), ("both", 10, True), ("half", 50, False))
@@ -222,6 +226,83 @@ def test_an_overlay_is_taken_in_by_models_by_the_route_and_by_both_together():
     }
 
 
+def jobs(environment: str = "production", **changed) -> dict[str, dict]:
+    """The schedules of a cluster, by name."""
+    some = SECURED.model_copy(update={"jobs": JOBS.model_copy(update=changed)})
+    found = objects(kubernetes.files(serving(1), some, environment=environment))
+    return {name: one["spec"] for (kind, name), one in found.items() if kind == "CronJob"}
+
+
+def test_no_two_runs_of_a_job_at_once_and_a_missed_one_is_caught_up():
+    found = jobs(late_minutes_max=30, minutes_max=20)
+    assert {name: one["schedule"] for name, one in found.items()} == {
+        "materialize": JOBS.materialize,
+        "collect": JOBS.collect,
+        "monitor": JOBS.monitor,
+    }
+    for one in found.values():
+        assert one["concurrencyPolicy"] == "Forbid"
+        assert one["startingDeadlineSeconds"] == 1800
+        assert one["jobTemplate"]["spec"]["activeDeadlineSeconds"] == 1200
+        assert one["failedJobsHistoryLimit"] > 0  # a failure stays to be seen
+
+
+def test_a_job_runs_the_one_image_with_what_it_needs_and_may_do_nothing_else():
+    pods = {name: one["jobTemplate"]["spec"]["template"]["spec"] for name, one in jobs().items()}
+    assert {name: pod["containers"][0]["args"][0] for name, pod in pods.items()} == {
+        name: name for name in pods
+    }
+    for pod in pods.values():
+        (container,) = pod["containers"]
+        assert container["image"] == JOBS.image
+        assert {one["name"]: one.get("value") for one in container["env"]} == {
+            "LOOP_FEATURES": None,
+            "LOOP_PREDICTIONS": "/var/lib/loop/predictions",
+            "LOOP_PERSONAL_KEY_FILE": "/run/loop/personal_key",
+        }
+        assert container["envFrom"] == [{"secretRef": {"name": "jobs"}}]
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+
+
+def test_a_decision_of_the_monitor_fails_at_once_and_an_accident_is_tried_again():
+    found = {name: one["jobTemplate"]["spec"] for name, one in jobs().items()}
+    assert {one["backoffLimit"] for one in found.values()} == {2}
+    (rule_of_monitor,) = found["monitor"]["podFailurePolicy"]["rules"]
+    decisions = {code for code in exit_codes.MONITOR.values() if code}
+    assert rule_of_monitor["action"] == "FailJob"
+    assert set(rule_of_monitor["onExitCodes"]["values"]) == decisions
+    assert exit_codes.GENERAL["refused (bad data, bad params, a full disk)"] not in decisions
+
+
+def test_jobs_are_those_that_have_an_image_and_a_schedule_and_staging_needs_features_alone():
+    assert list(jobs("staging")) == ["materialize"]
+    assert jobs("staging")["materialize"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0][
+        "args"
+    ] == ["materialize", "--served", "--environment", "staging"]
+    assert sorted(jobs(monitor=None)) == ["collect", "materialize"]
+    for bare in (SET, SET.model_copy(update={"jobs": None})):  # as it comes, and of before there were jobs
+        assert not [path for path in kubernetes.files(serving(1), bare) if "jobs" in path]
+
+
+def test_the_network_of_jobs_is_open_to_what_the_settings_name_and_to_nobody_who_asks():
+    some = SECURED.model_copy(update={"jobs": JOBS.model_copy(update={"ports": [443, 5432, SET.redis_port]})})
+    found = objects(kubernetes.files(serving(1), some))
+    policy_of_jobs = found["NetworkPolicy", "job"]["spec"]
+    assert policy_of_jobs["ingress"] == []
+    ports = [one["port"] for rule in policy_of_jobs["egress"] for one in rule["ports"]]
+    assert sorted(ports) == [53, 53, 443, 5432, 6379]
+    labels = found["CronJob", "collect"]["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"]
+    assert policy_of_jobs["podSelector"]["matchLabels"].items() <= labels.items()
+    of_models = found["NetworkPolicy", "model"]["spec"]["podSelector"]["matchLabels"]
+    assert not of_models.items() <= labels.items()
+
+
 @pytest.mark.parametrize("commit", ["0" * 39 + "9", "12345678" * 5, "1e" + "3" * 38])
 def test_a_hash_that_looks_like_a_number_is_quoted(commit):
     state = transitions.enter(EMPTY, version(1, commit=commit), STAGED, NOW)
@@ -235,6 +316,9 @@ def test_a_hash_that_looks_like_a_number_is_quoted(commit):
         (("proxies: gateway", "proxys: gateway"), "did you mean `proxies`"),
         (("500m", "half"), "requests"),
         (("redis_port: 6379", "redis_port: 0"), "redis_port"),
+        (("37 * * * *", "hourly"), "jobs.collect"),
+        (("37 * * * *", "37 * * *"), "jobs.collect"),
+        (("image: null", "image: registry.example.com/jobs:1"), "jobs.image.*by its digest"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_with_their_key(tmp_path, change, found):

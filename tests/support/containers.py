@@ -33,7 +33,8 @@ http: {{addr: "127.0.0.1:{port}"}}
 FOR_THE_INDEX = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "http_proxy", "https_proxy", "no_proxy")
 BUILDER = """FROM base
 {env}
-RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev python3-venv >/dev/null
+RUN apt-get update -qq \\
+ && apt-get install -y -qq --no-install-recommends gcc git libc6-dev python3-venv >/dev/null
 COPY authority.crt /etc/ssl/certs/ca-certificates.crt
 ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt PIP_CERT=/etc/ssl/certs/ca-certificates.crt
 """
@@ -167,10 +168,10 @@ def make_bases(engine: Engine) -> None:
     engine.docker("build", "--quiet", "--tag=builder", str(context))
 
 
-def push(engine: Engine, repo: Repo, tag: str, output: Path) -> subprocess.CompletedProcess[str]:
+def push(engine: Engine, repo: Repo, tag: str, output: Path, *more: str) -> subprocess.CompletedProcess[str]:
     """What `loop image --push` says, as a step of a workflow."""
     return repo.run(
-        *("loop", "image", "--push", "--tag", tag),
+        *("loop", "image", "--push", "--tag", tag, *more),
         check=False,
         PATH=f"{engine.folder / 'bin'}:{BIN}:{ROOT / '.tools/bin'}:{os.environ['PATH']}",
         DOCKER_HOST=engine.host,

@@ -13,18 +13,23 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import chdir
 from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
+import redis
 from scipy.stats import binom
 
 from conftest import ROOT, Repo, copy
 from loop.base.files import write_text
 from loop.deploy import cluster_settings, kubernetes, overlay
 from loop.deploy.cluster_settings import Settings
-from loop.production import transitions
+from loop.production import branch, transitions
 from loop.production.state import EMPTY, State, Version
 from support.cluster import GATE, Client, Cluster, ask
 from support.containers import Engine, Registry, make_bases, push
@@ -116,30 +121,76 @@ def blocks(kind: str) -> list[str]:
 
 
 FIRST, MOVE = (one for one in blocks("sh") if "kubectl apply -k kubernetes/models" in one)
+SECRET, AT_ONCE = (
+    re.sub("^loop .*\n", "", one, flags=re.MULTILINE).replace("v7", "v1")
+    for one in blocks("sh")
+    if "jobs.env" in one or "cronjob/" in one
+)
+MODELS = ("pods", "--selector=app.kubernetes.io/name=model")
 (CLAIM,) = (one for one in blocks("yaml") if "PersistentVolumeClaim" in one)
 
 
+class Shared(SimpleHTTPRequestHandler):
+    """Git's files and DVC's, as pods fetch them."""
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
 @pytest.fixture(scope="module")
-def images(engine, small_home, small_changed, tmp_path_factory) -> Iterator[list[Version]]:
-    """Two versions, whose images are in a registry on loopback."""
-    make_bases(engine)
+def remote(cluster, small_home, tmp_path_factory) -> Iterator[tuple[Path, str]]:
+    """A folder that pods read, and its URL; DVC's remote of the small problem is in it."""
+    folder = tmp_path_factory.mktemp("remote")
+    (folder / "store").symlink_to(small_home.path / ".dvc/cache")
+    with ThreadingHTTPServer((GATE, 0), partial(Shared, directory=str(folder))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield folder, f"http://{GATE}:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def repos(small_home, small_changed, remote, tmp_path_factory) -> list[Repo]:
+    """The repositories of two versions, the second a child of the first, with DVC's remote on main."""
+    first = copy(small_home, tmp_path_factory.mktemp("image") / "repo")
+    first.append(".dvc/config", f"    remote = shared\n['remote \"shared\"']\n    url = {remote[1]}/store\n")
+    first.commit()
+    second = copy(small_changed, tmp_path_factory.mktemp("image") / "repo")
+    origin = str(remote[0] / "origin.git")
+    first.git("clone", "--quiet", "--bare", str(first.path), origin)
+    second.git("push", "--quiet", origin, "HEAD:refs/heads/change")
+    return [first, second]
+
+
+@pytest.fixture(scope="module")
+def registry(engine) -> Iterator[Registry]:
+    """A registry on loopback, for the node."""
     registry = Registry(engine.folder / "registry of the cluster")
-    repos = [copy(one, tmp_path_factory.mktemp("image") / "repo") for one in (small_home, small_changed)]
-    try:
-        with ThreadPoolExecutor(2) as pool:  # they share what takes long: the environment
-            yield list(pool.map(lambda one: pushed(engine, repos[one], one + 1, registry), range(2)))
-    finally:
-        registry.stop()
+    yield registry
+    registry.stop()
 
 
-def pushed(engine: Engine, repo: Repo, number: int, registry: Registry) -> Version:
+@pytest.fixture(scope="module")
+def images(engine, repos, registry) -> list[Version]:
+    """Two versions, whose images are in the registry."""
+    make_bases(engine)
+    with ThreadPoolExecutor(2) as pool:  # they share what takes long: the environment
+        return list(pool.map(lambda one: released(engine, repos[one], one + 1, registry), range(2)))
+
+
+def released(engine: Engine, repo: Repo, number: int, registry: Registry) -> Version:
     """A version of a repository's model, with its image."""
-    output = engine.folder / f"output of {number}"
-    done = push(engine, repo, f"127.0.0.1:{registry.port}/team/model:{number}", output)
+    sha256 = json.loads(repo.text("models/lineage.json"))["model"]["sha256"]
+    image = pushed(engine, repo, f"127.0.0.1:{registry.port}/team/model:{number}")
+    return version(number, commit=repo.git("rev-parse", "HEAD"), model=sha256, image=image)
+
+
+def pushed(engine: Engine, repo: Repo, tag: str, *more: str) -> str:
+    """An image by its digest, as `loop image` names it in a workflow."""
+    output = engine.folder / re.sub(r"\W", " ", tag)
+    done = push(engine, repo, tag, output, *more)
     assert done.returncode == 0, done.stderr
     told = dict(line.split("=", 1) for line in output.read_text().splitlines())
-    sha256 = json.loads(repo.text("models/lineage.json"))["model"]["sha256"]
-    return version(number, model=sha256, image=f"{told['name']}@{told['digest']}")
+    return f"{told['name']}@{told['digest']}"
 
 
 @pytest.fixture(scope="module")
@@ -279,6 +330,77 @@ def test_a_rollout_goes_through_its_stages_and_back_and_loses_no_request_to_a_po
         "sum(len(line.get('scores', [])) for one in lines if one[0]['role'] != 'shadow' for line in one)"
     )
     assert int(told) >= len(client.answers)
+
+
+def in_shadow(world: World, origin: Path, clone: Path) -> Repo:
+    """A clone of the repository, on whose branch `production` the second version is a shadow."""
+    Repo(origin).git("clone", "--quiet", str(origin), str(clone))
+    people = Repo(clone)
+    people.git("push", "--quiet", "origin", "HEAD:production")
+    with chdir(clone):
+        for one in (world.first, world.second):
+            branch.change(
+                lambda now, one=one: (transitions.enter(now.state, one, STAGES, NOW), "Release", one),
+                lambda _: {},
+            )
+    Repo(origin).git("update-server-info")  # pods read it as files
+    return people
+
+
+def start(world: World, name: str, *more: str) -> None:
+    """A schedule's job at once, with options for its command: the small problem is of 2020."""
+    made = ("create", "job", name, f"--from=cronjob/{name}", "--dry-run=client", "--output=json")
+    job = json.loads(world.cluster.kubectl(*made))
+    job["spec"]["template"]["spec"]["containers"][0]["args"] += more
+    world.cluster.kubectl("create", "-f", "-", given=json.dumps(job))
+
+
+def ended(world: World, name: str) -> str:
+    """What `kubectl get jobs` shows of a job that ended."""
+    show = ("get", "job", name, "--no-headers")
+    return str(world.cluster.until(f"{name} ends", lambda: over(world.cluster.kubectl(*show)), 900))
+
+
+def over(line: str) -> str:
+    """The line of a job, if it does not run."""
+    return "" if "Running" in line else line
+
+
+def test_jobs_fill_collect_and_monitor_and_evidence_is_read_of_pods_that_are_gone(
+    world, engine, repos, registry, store, remote, tmp_path
+):
+    people = in_shadow(world, remote[0] / "origin.git", tmp_path / "people")
+    image = pushed(engine, repos[0], f"127.0.0.1:{registry.port}/team/jobs:1", "--jobs")
+    small = {"requests": {"cpu": "50m", "memory": "256Mi"}, "image": image}
+    kubectl = world.cluster.kubectl
+    with world.client() as client:
+        world.bring(transitions.enter(world.serving, world.second, STAGES, NOW))
+        client.more(50)
+        world.bring(world.serving, jobs=world.settings.jobs.model_copy(update=small))
+    kubectl("rollout", "restart", "deployment/model-v1")
+    with redis.Redis.from_url(store) as features:
+        features.flushall()
+        (world.folder / "clone/jobs.env").write_text(f"LOOP_ORIGIN={remote[1]}/origin.git\n")
+        world.shell(SECRET)
+        start(world, "materialize", "--as-of", "2020-08-01")
+        start(world, "monitor", "--now", "2020-08-01")
+        kubectl("create", "job", "late", "--from=cronjob/monitor")  # as of now no request comes
+        assert "Complete" in ended(world, "materialize"), kubectl("logs", "job/materialize")
+        assert features.dbsize()
+    kubectl("rollout", "status", "deployment/model-v1")
+    world.cluster.until("the old pods are gone", lambda: len(world.cluster.get(*MODELS)["items"]) == 2)
+    world.shell(AT_ONCE)
+
+    assert "Complete" in ended(world, "monitor"), kubectl("logs", "job/monitor")
+    assert "version 1, commit " in kubectl("logs", "job/monitor")
+    assert "Failed" in ended(world, "late")
+    (pod,) = world.cluster.get("pods", "--selector=job-name=late")["items"]  # a decision is not tried again
+    assert "No data" in pod["status"]["containerStatuses"][0]["state"]["terminated"]["message"]
+
+    told = people.run("loop", "rollout", "status", "--json", "--predictions", str(world.folder / "clone"))
+    assert json.loads(told.stdout)["evidence"]["rows"] >= 50
+    world.bring(world.serving)
+    assert world.cluster.get("cronjobs")["items"] == []
 
 
 def test_pods_that_are_deleted_lose_no_request(world):

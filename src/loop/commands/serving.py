@@ -103,6 +103,10 @@ def collect(now: Now = None) -> None:
 def image(
     tag: Annotated[str | None, typer.Option(help="NAME:TAG; loop:MODEL by default.")] = None,
     push: Annotated[bool, typer.Option("--push", help="Push it to the registry that --tag names.")] = False,
+    jobs: Annotated[
+        bool,
+        typer.Option("--jobs", help="That of a cluster's jobs instead: git, uv, the packages of uv.lock."),
+    ] = False,
 ) -> None:
     """Build the image that answers requests in production, and the list of what is in it.
 
@@ -115,7 +119,7 @@ def image(
     """
     from loop.serve import image as building
 
-    raise typer.Exit(building.main(tag, push))
+    raise typer.Exit(building.jobs(tag, push) if jobs else building.main(tag, push))
 
 
 @commands.command()

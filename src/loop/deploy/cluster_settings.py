@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from loop.production.state import Image
 from loop.repo.commit import Commit
 from loop.settings.params import Section, parse
 from loop.settings.yaml_file import load
@@ -12,6 +13,7 @@ from loop.settings.yaml_file import load
 SETTINGS = Path("deploy/kubernetes.yaml")
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi)?$")]
+Cron = Annotated[str, Field(pattern=r"^[0-9*/,-]+( [0-9A-Za-z*/,-]+){4}$")]
 
 
 class Gateway(Section):
@@ -34,6 +36,20 @@ class Replicas(Section):
         return self
 
 
+class Jobs(Section):
+    """What runs on schedule in the cluster."""
+
+    image: Image | None  # by digest, as `loop image --jobs --push` gives; None: no job runs
+    materialize: Cron | None  # None: this one runs elsewhere
+    collect: Cron | None
+    monitor: Cron | None
+    minutes_max: int = Field(ge=1)  # how long a run may take
+    late_minutes_max: int = Field(ge=1)  # how late a missed run is still caught up
+    ports: list[Annotated[int, Field(ge=1, le=65535)]]
+    requests: dict[str, Quantity]
+    limits: dict[str, Quantity]
+
+
 class Settings(Section):
     """`deploy/kubernetes.yaml`."""
 
@@ -49,6 +65,7 @@ class Settings(Section):
     cpu_percent: int = Field(ge=1, le=100)
     requests: dict[str, Quantity]
     limits: dict[str, Quantity]
+    jobs: Jobs | None = None
 
     @property
     def secrets(self) -> list[str]:

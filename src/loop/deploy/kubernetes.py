@@ -7,11 +7,12 @@ those of Kubernetes 1.30 and of the Gateway API 1.0, standard channel.
 
 from collections.abc import Mapping
 
+from loop.base import exit_codes
 from loop.deploy import instances, manifest
-from loop.deploy.cluster_settings import Settings
+from loop.deploy.cluster_settings import Jobs, Settings
 from loop.deploy.instances import PORT, Instance
 from loop.deploy.manifest import Manifest
-from loop.production.state import Champion, State, Version
+from loop.production.state import BRANCH, Champion, State, Version
 
 FOLDER, OVERLAY = "kubernetes", "overlay"
 HEAD = "# Made by `loop` from rollout.yaml and deploy/kubernetes.yaml: change those.\n"
@@ -22,11 +23,13 @@ def files(
     settings: Settings,
     spare: Version | None = None,
     overlay: Mapping[str, str] | None = None,
+    environment: str = BRANCH,
 ) -> dict[str, str]:
     """What the branch holds for a cluster, by path; nothing where no model of the state has an image.
 
     `spare` is a version that runs and gets no requests: that of the last champion, to go back to at once.
-    `overlay` are the files of a component, by path in its folder.
+    `overlay` are the files of a component, by path in its folder. An environment before production has no
+    traffic: of the jobs it needs the one that fills its feature store.
     Raises LoopError where one model of the state has an image and the other has none.
     """
     if all(model.image is None for model in state.models):
@@ -38,6 +41,9 @@ def files(
     given = {"settings": settings, "port": PORT}
     texts = {f"models/{one.name}": manifest.of("model.yaml.j2", one=one, **given) for one in running}
     texts["models/shared"] = manifest.of("shared.yaml.j2", **given)
+    if commands := _commands(settings.jobs, environment):
+        given |= {"jobs": settings.jobs, "decisions": sorted({*exit_codes.MONITOR.values()} - {0})}
+        texts["models/jobs"] = manifest.of("jobs.yaml.j2", commands=commands, **given)
     roles = {one.role: one for one in instances.of(state)}
     texts["route/model"] = manifest.of("route.yaml.j2", running=roles, **given)
     listed = sorted(texts)
@@ -54,6 +60,16 @@ def _spare(one: Version) -> Instance:
     what = {name: getattr(one, name) for name in ("version", "commit", "model", "image")}
     champion = Champion(role="champion", weight=0, since=one.released, **what)
     return Instance(f"model-v{one.version}", "champion", champion)
+
+
+def _commands(jobs: Jobs | None, environment: str) -> dict[str, list[str]]:
+    """The commands of `loop` that run on schedule, by name."""
+    if jobs is None or jobs.image is None:
+        return {}
+    known = {"materialize": ["materialize", "--served", "--environment", environment]}
+    if environment == BRANCH:
+        known |= {"collect": ["collect"], "monitor": ["monitor"]}
+    return {name: command for name, command in known.items() if getattr(jobs, name)}
 
 
 def _base(resources: list[str], components: list[str]) -> Manifest:

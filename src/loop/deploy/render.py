@@ -37,7 +37,7 @@ def rendered(state: State, environment: str = production.BRANCH) -> dict[str, st
 
 def _of(state: State, environment: str, settings: Settings, commit: str | None = None) -> dict[str, str]:
     spare = _spare(state) if environment == production.BRANCH else None
-    return kubernetes.files(state, settings, spare, overlay.read(environment, commit))
+    return kubernetes.files(state, settings, spare, overlay.read(environment, commit), environment)
 
 
 def rescued(state: State, environment: str = production.BRANCH) -> dict[str, str]:
@@ -85,7 +85,9 @@ def main(what: str, to: Path, environment: str = production.BRANCH) -> int:
 
 def of_kubernetes(state: State, environment: str) -> dict[str, str]:
     """A kustomize base with the environment's overlay, by path in it."""
-    found = kubernetes.files(state, cluster_settings.read(), overlay=overlay.read(environment))
+    found = kubernetes.files(
+        state, cluster_settings.read(), overlay=overlay.read(environment), environment=environment
+    )
     if not found:
         raise LoopError(
             "no model that serves has an image",

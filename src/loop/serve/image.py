@@ -20,7 +20,7 @@ from loop.base import environment, files, program
 from loop.base.errors import LoopError
 from loop.github import workflow_output
 from loop.model import artifacts, lineage
-from loop.production.content import EXPORT, in_image
+from loop.production.content import EXPORT, PACKAGES, in_image
 from loop.repo import closure
 from loop.repo.commit import checked_out
 from loop.repo.git import git
@@ -30,11 +30,28 @@ from loop.settings.paths import CARD, CARD_JSON, ENVIRONMENT_LOCK, LINEAGE, MODE
 
 BENTOFILE = Path("bentofile.yaml")
 TEMPLATE = Path("deploy/Dockerfile.j2")
+JOBS = Path("deploy/jobs")
 INSTALLER = Path("requirements-uv.txt")
 REQUIREMENTS, WHEELS = Path("requirements.txt"), Path("wheels")
 SBOM = Path("dist/sbom.cdx.json")
 MODELS = (MODEL, LINEAGE, REFERENCE, CARD_JSON, CARD)
 BASES = {"BASE": "LOOP_IMAGE_BASE", "BUILDER": "LOOP_IMAGE_BUILDER"}
+
+
+def jobs(tag: str | None, push: bool = False) -> int:
+    """Build the image of a cluster's jobs, push it if asked; print what it is, a workflow's outputs too.
+
+    Raises LoopError as `main` does.
+    """
+    name = _pushable(tag) if push else None
+    _ready(shutil.which("docker"))
+    tag = tag or "loop-jobs"
+    with TemporaryDirectory(prefix="loop-image-") as folder:
+        context = Path(folder, "context")
+        for path in (INSTALLER, *map(Path, PACKAGES), JOBS / "run", JOBS / "Dockerfile"):
+            _copy(path, context / path.name)
+        built = _build(context, context / "Dockerfile", tag, {"SOURCE": _source()})
+    return _tell(tag, built, name, {})
 
 
 def main(tag: str | None, push: bool = False) -> int:
@@ -52,15 +69,16 @@ def main(tag: str | None, push: bool = False) -> int:
         context = Path(folder, "context")
         _lay_out(context)
         bento = _bento(context, Path(folder, "bentoml"))
-        built = _build(bento, tag, {"COMMIT": commit, "VERSION": version, **_described()})
+        title = lineage.load(CARD_JSON)["name"]
+        given = {"COMMIT": commit, "VERSION": version, "TITLE": title, "SOURCE": _source()}
+        built = _build(bento, bento / "env/docker/Dockerfile", tag, given)
     _write_sbom()
-    told = {
-        "image": tag,
-        "size": f"{int(_inspect(built, '{{.Size}}')) / 1e6:.0f} MB",
-        "model": version,
-        "commit": commit,
-        "sbom": str(SBOM),
-    }
+    return _tell(tag, built, name, {"model": version, "commit": commit, "sbom": str(SBOM)})
+
+
+def _tell(tag: str, built: str, name: str | None, more: dict[str, str]) -> int:
+    """Push what was built to a registry's `name` if there is one, and print what it is."""
+    told = {"image": tag, "size": f"{int(_inspect(built, '{{.Size}}')) / 1e6:.0f} MB", **more}
     if name is not None:
         told["digest"] = _push(tag, built)
         workflow_output.put(name=name, digest=told["digest"])
@@ -97,14 +115,12 @@ def _ready(docker: str | None) -> None:
         )
 
 
-def _described() -> dict[str, str]:
-    """The model's title, and the page of the repository if its remote `origin` has one."""
-    title = lineage.load(CARD_JSON)["name"]
+def _source() -> str:
+    """The page of the repository, if its remote `origin` has one."""
     try:
-        origin = git("remote", "get-url", "origin")
+        return _page(git("remote", "get-url", "origin"))
     except LoopError:
-        origin = ""
-    return {"TITLE": title, "SOURCE": _page(origin)}
+        return ""
 
 
 def _page(origin: str) -> str:
@@ -170,13 +186,14 @@ def _bento(context: Path, home: Path) -> Path:
     return next(home.glob("bentos/*/*/bento.yaml")).parent  # the tag is printed with an emoji for `:loop:`
 
 
-def _build(bento: Path, tag: str, arguments: dict[str, str]) -> str:
+def _build(context: Path, recipe: Path, tag: str, arguments: dict[str, str]) -> str:
     """Build the image, whose id this is; Docker says on stderr what it does."""
     bases = {name: os.environ[variable] for name, variable in BASES.items() if os.environ.get(variable)}
-    given = [f"--build-arg={name}={value}" for name, value in {**bases, **arguments}.items()]
-    recipe, id_file = bento / "env/docker/Dockerfile", bento.parent / "id"
+    known = re.findall(r"^ARG (\w+)", recipe.read_text(encoding="utf-8"), re.MULTILINE)
+    given = [f"--build-arg={name}={text}" for name, text in {**bases, **arguments}.items() if name in known]
+    id_file = context.parent / "id"
     command = ["docker", "build", f"--file={recipe}", f"--tag={tag}", f"--iidfile={id_file}", *given]
-    code = program.follow([*command, str(bento)], seconds=7200, env=environment.child(DOCKER_BUILDKIT="1"))
+    code = program.follow([*command, str(context)], seconds=7200, env=environment.child(DOCKER_BUILDKIT="1"))
     if code:
         raise LoopError(
             f"`docker build` ended with {code}",
