@@ -479,6 +479,7 @@ def broken(engine: Engine, good: Version) -> str:
         ("too little memory", "OOMKilled"),
         ("a node that is full", "Insufficient cpu"),
         ("a Secret that lacks a key", "references non-existent secret key: token"),
+        ("a quota that is used up", "exceeded quota: full"),
     ],
 )
 def test_a_version_that_cannot_run_is_reported_and_the_champion_answers_on(world, engine, fault, told):
@@ -492,6 +493,8 @@ def test_a_version_that_cannot_run_is_reported_and_the_champion_answers_on(world
         changed = {"requests": {"cpu": "50m", "memory": "48Mi"}, "limits": {"memory": "48Mi"}}
     elif fault == "a node that is full":
         changed = {"requests": {"cpu": "900"}}
+    elif fault == "a quota that is used up":
+        world.cluster.kubectl("create", "quota", "full", "--hard=pods=2")
     else:
         changed = {"token": True}
     state = transitions.enter(world.serving, second, STAGES, NOW)
@@ -502,6 +505,7 @@ def test_a_version_that_cannot_run_is_reported_and_the_champion_answers_on(world
         client.more(100)
         world.shell("kubectl apply -k kubernetes/route")  # a mirror to nobody
         client.more(200)
+        world.cluster.kubectl("delete", "quota/full", "--ignore-not-found")
         world.bring(world.serving)  # aborted
         client.more(100)
     assert client.failures == []
@@ -510,13 +514,21 @@ def test_a_version_that_cannot_run_is_reported_and_the_champion_answers_on(world
 
 def reported(world: World, name: str) -> str:
     """What docs/kubernetes.md names as the places where a fault is seen, of one instance's pods."""
-    pods = world.pods(name)
-    of = ",".join(pod["metadata"]["name"] for pod in pods)
-    events = [
-        one for one in world.cluster.get("events")["items"] if one["involvedObject"]["name"] in of.split(",")
-    ]
-    statuses = [status for pod in pods for status in pod["status"].get("containerStatuses", [])]
+    objects = [*world.pods(name), *world.cluster.get("replicasets")["items"]]
+    of = {one["metadata"]["name"] for one in objects if one["metadata"]["name"].startswith(f"{name}-")}
+    events = [one for one in world.cluster.get("events")["items"] if one["involvedObject"]["name"] in of]
+    statuses = [status for one in objects for status in one["status"].get("containerStatuses", [])]
     return json.dumps([statuses, [one["message"] for one in events]])
+
+
+def test_what_somebody_changed_by_hand_is_shown_and_put_back(world):
+    kubectl, route = world.cluster.kubectl, ("httproute", "model")
+    before = world.cluster.get(*route)["spec"]
+    kubectl("patch", *route, "--type=json", '--patch=[{"op": "remove", "path": "/spec/rules/1"}]')
+    shown = kubectl("diff", "-k", str(world.folder / "clone/kubernetes"), check=False)
+    assert "+        value: /docs.json" in shown
+    world.bring(world.serving)
+    assert world.cluster.get(*route)["spec"] == before
 
 
 def test_a_log_that_cannot_be_written_is_reported_and_answers_go_on(world):
