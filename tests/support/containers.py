@@ -87,7 +87,7 @@ class Engine:
                 self.docker("rm", "--force", "--volumes", *containers, check=False)
             self._process.terminate()
             self._process.wait(30)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        subprocess.run(["rm", "-rf", self.folder], check=False)  # tens of thousands of files
 
 
 class Registry:
