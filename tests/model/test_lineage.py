@@ -9,6 +9,14 @@ from loop.base.errors import LoopError
 from loop.model import lineage
 
 
+@pytest.mark.parametrize("text", ["", "[]", '{"model": 1}', "[" * 100_000], ids=len)
+def test_a_file_that_is_no_lineage_is_named(tmp_path, text):
+    path = tmp_path / "lineage.json"
+    path.write_text(text)
+    with pytest.raises(LoopError, match=r"lineage\.json cannot be used"):
+        lineage.load(path)
+
+
 def test_it_names_what_training_read_by_the_hashes_of_the_pipelines_lock(finished):
     stage = yaml.safe_load(finished.text("dvc.lock"))["stages"]["train"]
     made = json.loads(finished.text("models/lineage.json"))

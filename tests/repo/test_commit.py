@@ -12,6 +12,7 @@ FILES = {
     "d/bytes": b"\xff\x00",
     "empty": b"",
     "d/bad.yaml": b"k: [",
+    "d/deep.json": b"[" * 100_000,
 }
 
 
@@ -44,6 +45,7 @@ def test_yaml_and_json_come_as_values(commit):
     [
         ("yaml", "d/bad.yaml", r"line [12] is not YAML"),
         ("json", "a.yaml", "not JSON"),
+        ("json", "d/deep.json", "not JSON"),
         ("text", "gone", "has no gone"),
     ],
 )
@@ -56,7 +58,7 @@ def test_what_cannot_be_read_says_which_file_of_which_commit(commit, read, name,
 def test_all_texts_are_read_by_one_call(commit):
     texts = commit.texts()
     assert texts == {name: raw.decode(errors="replace") for name, raw in FILES.items()}
-    assert set(commit.texts("d")) == {"d/bytes", "d/bad.yaml"}
+    assert set(commit.texts("d")) == {"d/bytes", "d/bad.yaml", "d/deep.json"}
 
 
 def test_what_git_has_and_what_came_before(commit):

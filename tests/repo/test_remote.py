@@ -42,3 +42,9 @@ def test_the_address_of_a_repository_is_that_of_its_pages(tmp_path, monkeypatch,
     assert remote.address() == "https://github.com/a/b"
     git("remote", "set-url", "origin", f"{url}](javascript:alert)")
     assert remote.address() is None
+
+
+@given(st.text(), st.text())
+def test_no_value_ends_its_trailer_or_begins_another(one, other):
+    _, _, text = remote.message("subject", "", Model=f"x{one}", Until=f"y{other}").partition("\n\n")
+    assert remote.trailers(text)[1].keys() == {"Model", "Until"}

@@ -41,7 +41,8 @@ def test_each_other_model_is_another_look_and_the_same_one_again_is_none(clone):
         (window("2013-05-20", 31), 1),
         (window("2013-05-10", 31), 2),
         (window("2013-05-02", 31), 2),
-        (window("2013-04-01", 90), 1),
+        (window("2013-04-01", 90), 2),
+        (window("2013-05-01", 3650), 2),  # in time that has no rows: they are those of May
         (window("2013-05-10", 7), 2),
     ],
 )

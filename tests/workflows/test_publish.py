@@ -813,6 +813,17 @@ def test_a_look_of_another_model_than_the_lock_names_is_no_success(at_main, revi
     assert "another model" in reviewed.gates[0][1]
 
 
+def test_a_lock_whose_model_is_no_hash_leaves_no_look_that_is_not_read_back(at_main, reviewed):
+    """It would end the trailers of its own entry: each try at the holdout were the first."""
+    model, uncounted = str(looked(reviewed)["look"]["model"]), "ab\n\nSee-also: nothing"
+    lock = reviewed.change.repo.text("dvc.lock").replace(model, json.dumps(uncounted))
+    reviewed.bring({"dvc.lock": lock}, **looked(reviewed, model=uncounted))
+    publish.main(reviewed.run)
+    ((state, why),) = reviewed.gates
+    assert (state, "another model" in why) == ("error", True)
+    assert not git(at_main, "for-each-ref", "refs/remotes/origin/looks")
+
+
 @pytest.mark.parametrize("which", ["a new model", "the lock of main", "nothing to see"])
 def test_a_look_that_the_artifact_leaves_out_is_counted_and_passes_nothing(at_main, reviewed, which):
     """Main knows by itself that another model was judged, or that figures differ where the lock is main's."""

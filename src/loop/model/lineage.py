@@ -49,7 +49,7 @@ def load(path: Path = LINEAGE) -> dict[str, Any]:
     try:
         lineage: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         lineage["model"]["sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
         raise LoopError(
             f"{path} cannot be used: {type(error).__name__}",
             "what the pipeline wrote beside the model",

@@ -69,7 +69,7 @@ def read(path: Path) -> Reference:
         found = json.loads(path.read_text(encoding="utf-8"))
         values = {name: _array(name, values) for name, values in found["columns"].items()}
         return Reference(values, np.array(found["scores"], np.float64), found["golden"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
         raise LoopError(
             f"{path} cannot be used: {type(error).__name__}",
             "the reference rows that `evaluate` writes beside the model",

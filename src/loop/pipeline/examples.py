@@ -6,7 +6,6 @@ import pandas as pd
 from pydantic import Field
 
 from loop.base import files
-from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.data import contract, features
 from loop.settings import params
@@ -39,7 +38,7 @@ def labelled(
     for what, frame in {"requests": requests, "labels": labels}.items():
         if again := int(frame.duplicated(source.KEY).sum()):
             raise LoopError(
-                f"{what} of src/problem/source.py has {counted(again, 'row')} with a key that came before",
+                f"{what} of src/problem/source.py has keys that came before, in rows: {again:,}",
                 f"each {', '.join(source.KEY)} once",
                 "keep one of them there, or name in KEY what tells them apart",
             )

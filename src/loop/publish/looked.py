@@ -1,5 +1,6 @@
 """The look at the holdout that a review took, by what the branch itself says of its model and windows."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,9 +72,9 @@ def _champions(case: Case, found: Artifact) -> set[str | None]:
 
 
 def _of_artifact(found: Artifact) -> str | None:
-    """What the artifact's lock names as model; None for a lock that cannot be read: nobody commits it."""
+    """What the artifact's lock names as model; None for a lock that names none: nobody commits it."""
     try:
-        return _model(found.files[LOCK])
+        return _model(found.files[LOCK]) or None
     except LoopError:  # the time is over
         raise
     except Exception:  # none, or foreign text of whatever shape
@@ -81,7 +82,9 @@ def _of_artifact(found: Artifact) -> str | None:
 
 
 def _model(lock: bytes | None) -> str:
-    return dvc_lock.outs(_yaml(lock)).get(str(MODEL), "")
+    """The hash of the model; nothing for another text, that would end the entry of its own look."""
+    found = str(dvc_lock.outs(_yaml(lock)).get(str(MODEL), ""))
+    return found if re.fullmatch("[0-9a-f]{32}", found) else ""
 
 
 def outcome(verdict: Verdict, number: int) -> str:

@@ -25,7 +25,7 @@ PIPELINE = "dvc.yaml"
 MOST = 200  # stages, and dependencies of one
 SECONDS = 120
 _HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
-_ENTRY = {"path", "hash", "md5", "size", "nfiles", "isexec"}
+_ENTRY = {"path": str, "hash": str, "md5": str, "size": int, "nfiles": int, "isexec": bool}
 _STAGE = {"cmd", "deps", "params", "outs"}
 
 
@@ -100,11 +100,11 @@ def _entries(stage: str, listed: Any) -> dict[str, str]:
     for entry in listed or []:
         good = (
             isinstance(entry, dict)
-            and entry.keys() <= _ENTRY
-            and isinstance(entry.get("path"), str)
-            and isinstance(entry.get("md5"), str)
+            and {"path", "hash", "md5"} <= entry.keys() <= _ENTRY.keys()
+            and all(type(value) is _ENTRY[key] for key, value in entry.items())
             and _HASH.fullmatch(entry["md5"])
-            and entry.get("hash") == "md5"
+            and entry["hash"] == "md5"
+            and entry["path"] not in found
         )
         if not good:
             raise _wrong(f"stage {stage} has an entry that DVC does not write")

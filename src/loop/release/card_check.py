@@ -84,7 +84,7 @@ def check(sha256: str | None, path: Path = CARD_JSON) -> Card:
     """The card of this checkout. Raises LoopError that names each field that lacks, and a foreign model."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _incomplete(f"{path} cannot be read: {type(error).__name__}") from None
     try:
         card = parse("card", values, Card, path)

@@ -71,7 +71,7 @@ class Commit:
         """A JSON file as plain values. Raises LoopError for one that is missing, or no JSON."""
         try:
             return json.loads(self.text(path))
-        except ValueError:
+        except (ValueError, RecursionError):
             raise LoopError(
                 f"{_plain(path)} is not JSON in commit {self.name[:12]}",
                 "valid JSON",

@@ -87,9 +87,10 @@ def shown(paths: Iterable[str], known: Callable[[str], bool] = bool) -> list[str
 
 def _instead_of(path: str) -> str:
     """The module beside it that a package, or a compiled module, of its name is found before."""
-    place = PurePosixPath(path)
-    home = place.parent if place.name.startswith("__init__.") and len(place.parts) > 1 else place
-    return str(home.with_name(home.name.split(".")[0] + ".py"))
+    folder, slash, name = path.rpartition("/")
+    if name.startswith("__init__.") and folder:
+        folder, slash, name = folder.rpartition("/")
+    return f"{folder}{slash}{name.partition('.')[0]}.py"
 
 
 def _kind(path: str) -> tuple[int, str]:

@@ -134,8 +134,9 @@ def who() -> str:
 
 
 def message(subject: str, body: str = "", **trailers: Any) -> str:
-    """A commit message: subject, body, and trailers by name, those that are None left out."""
-    lines = [f"{name.replace('_', '-')}: {value}" for name, value in trailers.items() if value is not None]
+    """A commit message: subject, body, and trailers by name, each one line, those that are None left out."""
+    told = {name.replace("_", "-"): value for name, value in trailers.items() if value is not None}
+    lines = [f"{name}: {' '.join(str(value).split())}" for name, value in told.items()]
     return "\n\n".join(filter(None, [subject, body.strip(), "\n".join(lines)]))
 
 

@@ -14,7 +14,7 @@ from loop.settings.params import ISO, Window, instant
 
 LOG = CommitLog("looks")
 OWN = f"refs/loop/{LOG.branch}"  # of this clone
-SAME = 0.5  # share of a holdout's time that another one covers: then both are one
+SAME = 0.5  # share of the shorter holdout's time that both cover: then they are one
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,12 @@ def _holds(known: list[Look], look: Look) -> bool:
 
 
 def _same_rows(other: Window, own: Window) -> bool:
-    """Whether another window covers half of one's own time or more."""
+    """Whether two windows share half of the shorter one's time or more.
+
+    Not of its own: whoever ends a window in time that has no rows would begin anew each time.
+    """
     covered = min(other.until, own.until) - max(other.since, own.since)
-    return bool(covered >= (own.until - own.since) * SAME)
+    return bool(covered >= min(one.until - one.since for one in (own, other)) * SAME)
 
 
 def _known(ref: str) -> list[Look]:

@@ -195,7 +195,7 @@ class _Cards:
 def _card(raw: bytes | None) -> dict[str, Any]:
     try:
         found = json.loads(raw or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
