@@ -147,6 +147,14 @@ def test_what_was_refused_is_refused_again(working_copy, parsed):
     run.check_params()
 
 
+def test_a_lock_that_a_merge_left_torn_is_recorded_by_no_stage(working_copy, parsed):
+    lock = working_copy.path / "uv.lock"
+    lock.write_text(lock.read_text().replace("\n", "\n<<<<<<< HEAD\n=======\n>>>>>>> other\n", 1))
+    with pytest.raises(LoopError, match=r"uv\.lock, line 2: a merge left both sides") as error:
+        run.check_params()
+    assert "`uv lock`" in error.value.todo
+
+
 def test_where_nothing_can_be_written_it_is_checked_each_time(parsed, monkeypatch):
     monkeypatch.setattr(run, "CHECKED", Path("params.yaml/checked"))
     run.check_params()

@@ -18,7 +18,7 @@ from loop.base.errors import LoopError, UsageError
 from loop.repo import dvc_lock, dvc_yaml
 from loop.settings.minimum import reaches
 from loop.settings.paths import CARD, CARD_JSON, ENVIRONMENT_LOCK, EVALUATION, LINEAGE, PARAMS, PIPELINE
-from loop.settings.yaml_file import load
+from loop.settings.yaml_file import both_sides, load
 
 MODELS = {  # section -> what parses it; slow to import, so only for what changed
     "windows": "loop.settings.params:Windows",
@@ -46,6 +46,10 @@ def check_params() -> None:
     if CHECKED.is_file() and CHECKED.read_text(encoding="utf-8") == state:
         return
     values = load(PARAMS)
+    if ENVIRONMENT_LOCK.is_file() and (
+        conflict := both_sides(ENVIRONMENT_LOCK.read_bytes(), ENVIRONMENT_LOCK)
+    ):
+        raise conflict  # a stage reads its hash alone, and would record it
     _all_there(values)
     _problem()
     accepted = _accepted()
