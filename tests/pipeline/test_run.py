@@ -185,10 +185,16 @@ def test_a_folder_that_was_downloaded_and_not_cloned_is_refused_before_anything_
     assert "git init" in refused.value.todo
 
 
-def test_a_clone_that_another_user_holds_is_one_message_before_anything_runs(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", [".dvc/tmp", "dvc.lock", "data/raw", "models"])
+def test_a_clone_that_another_user_holds_is_one_message_before_anything_runs(tmp_path, monkeypatch, name):
     """As where root ran once, or on a checkout that can be read only: DVC says `unexpected error`."""
     monkeypatch.chdir(tmp_path)
-    (place := tmp_path / ".dvc/tmp").mkdir(parents=True)
+    for folder in (".dvc/tmp", "data/raw", "models"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "dvc.lock").touch()
+    stage = "{cmd: x, outs: [data/raw, models/model.skops]}"
+    (tmp_path / "dvc.yaml").write_text(f"stages:\n  a: {stage}\n")
+    place = tmp_path / name
     run._may_write()
     may = os.access
     monkeypatch.setattr("os.access", lambda path, how: may(path, how) and Path(path).absolute() != place)

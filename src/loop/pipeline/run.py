@@ -15,9 +15,18 @@ from typing import Any
 
 from loop.base import environment, program
 from loop.base.errors import LoopError, UsageError
-from loop.repo import dvc_lock, dvc_yaml
+from loop.repo import dvc_files, dvc_lock, dvc_yaml
 from loop.settings.minimum import reaches
-from loop.settings.paths import CARD, CARD_JSON, ENVIRONMENT_LOCK, EVALUATION, LINEAGE, PARAMS, PIPELINE
+from loop.settings.paths import (
+    CARD,
+    CARD_JSON,
+    ENVIRONMENT_LOCK,
+    EVALUATION,
+    LINEAGE,
+    PARAMS,
+    PIPELINE,
+    PIPELINE_LOCK,
+)
 from loop.settings.yaml_file import both_sides, load
 
 MODELS = {  # section -> what parses it; slow to import, so only for what changed
@@ -152,9 +161,13 @@ def _in_git() -> None:
 
 
 def _may_write() -> None:
-    """Raise LoopError where DVC can keep no lock and no cache, as in a clone where root ran once."""
-    places = (Path(".dvc/tmp"), Path(".dvc/cache"), Path(".dvc"), Path())
-    if shut := [place for place in places if place.exists() and not os.access(place, os.W_OK | os.X_OK)]:
+    """Raise LoopError where DVC can keep no lock, cache or output, as in a clone where root ran once."""
+    stages = dvc_yaml.of() if PIPELINE.is_file() else []
+    outs = [Path(out) for stage in stages for out in (*stage.outs, *stage.in_git)]
+    folders = {out if out.is_dir() else out.parent for out in outs}
+    places = (Path(".dvc/tmp"), Path(".dvc/cache"), Path(".dvc"), Path(), PIPELINE_LOCK, *sorted(folders))
+    how = {place: os.W_OK | (os.X_OK if place.is_dir() else 0) for place in places if place.exists()}
+    if shut := [place for place in how if not os.access(place, how[place])]:
         raise LoopError(
             f"{shut[0].absolute()} cannot be written by {getuser()}",
             "a clone of one's own: DVC keeps its locks and its cache there",
@@ -164,6 +177,7 @@ def _may_write() -> None:
 
 def run(arguments: list[str]) -> int:
     """`dvc repro` with these arguments, then the summary; the exit code is DVC's, 1 on failure."""
+    dvc_files.check()
     check_arguments(arguments)
     dvc_lock.of_tree()
     if PIPELINE.is_file():
