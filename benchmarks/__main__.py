@@ -15,6 +15,7 @@ NAMES = [
     "intervals",
     "review",
     "workflows",
+    "jobs",
     "serving",
     "attacks",
     "batch",

@@ -79,11 +79,14 @@ def test_the_command_line_writes_utf8_in_any_locale(tree, name, value):
     [
         ("PYTHONWARNINGS", "error", "import warnings; warnings.warn('old', DeprecationWarning)"),
         ("PYTHONOPTIMIZE", "2", "__doc__.format()"),
+        ("MPLBACKEND", "module://of_a_notebook", "import matplotlib"),
+        ("MATPLOTLIBRC", "rc", "import matplotlib; assert not matplotlib.rcParams['axes.grid']"),
     ],
 )
 def test_what_python_is_told_ends_nothing_in_a_library(tree, name, value, code):
     with (tree / "src/loop/base/exit_codes.py").open("a") as module:
         module.write(f"{code}\n")
+    (tree / "rc").write_text("axes.grid: True\n")
     assert loop(tree, "--help", **{name: value}).returncode == 0
 
 

@@ -147,6 +147,14 @@ def test_what_was_refused_is_refused_again(working_copy, parsed):
     run.check_params()
 
 
+def test_a_lock_that_a_merge_left_torn_is_recorded_by_no_stage(working_copy, parsed):
+    lock = working_copy.path / "uv.lock"
+    lock.write_text(lock.read_text().replace("\n", "\n<<<<<<< HEAD\n=======\n>>>>>>> other\n", 1))
+    with pytest.raises(LoopError, match=r"uv\.lock, line 2: a merge left both sides") as error:
+        run.check_params()
+    assert "`uv lock`" in error.value.todo
+
+
 def test_where_nothing_can_be_written_it_is_checked_each_time(parsed, monkeypatch):
     monkeypatch.setattr(run, "CHECKED", Path("params.yaml/checked"))
     run.check_params()
@@ -177,10 +185,16 @@ def test_a_folder_that_was_downloaded_and_not_cloned_is_refused_before_anything_
     assert "git init" in refused.value.todo
 
 
-def test_a_clone_that_another_user_holds_is_one_message_before_anything_runs(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", [".dvc/tmp", "dvc.lock", "data/raw", "models"])
+def test_a_clone_that_another_user_holds_is_one_message_before_anything_runs(tmp_path, monkeypatch, name):
     """As where root ran once, or on a checkout that can be read only: DVC says `unexpected error`."""
     monkeypatch.chdir(tmp_path)
-    (place := tmp_path / ".dvc/tmp").mkdir(parents=True)
+    for folder in (".dvc/tmp", "data/raw", "models"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "dvc.lock").touch()
+    stage = "{cmd: x, outs: [data/raw, models/model.skops]}"
+    (tmp_path / "dvc.yaml").write_text(f"stages:\n  a: {stage}\n")
+    place = tmp_path / name
     run._may_write()
     may = os.access
     monkeypatch.setattr("os.access", lambda path, how: may(path, how) and Path(path).absolute() != place)

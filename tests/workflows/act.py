@@ -12,6 +12,8 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
+import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -38,6 +40,7 @@ STANDINS = {
 CML = ROOT / "tests/workflows/cml"  # a `cml` that minds its arguments as 0.20.6 does
 SYSTEM = ROOT / "tests/workflows/system"  # a `sudo` and an `apt-get` that change nothing
 _USES = re.compile(r"^\s*(?:- )?uses: (\S+)", re.MULTILINE)
+_JOB = re.compile(r"\[[^/\]]+/(.+?) *\] ")  # at the start of a line of a job's log
 _STRANGE = ("GITHUB_", "GIT_", "MLFLOW_", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "ACTIONS_")
 
 
@@ -166,11 +169,29 @@ class Runner:
             "GITHUB_TOKEN": token,
             "PATH": os.pathsep.join([str(CML), str(SYSTEM), str(Path(UV).parent), os.environ["PATH"]]),
         }
-        done = subprocess.run(
-            command, cwd=place, env=outside, capture_output=True, text=True, timeout=PATIENCE, check=False
-        )
+        code, log, seconds = _followed(command, place, outside)
+        if "JOB_SECONDS" in os.environ:  # for `python -m benchmarks jobs`
+            with Path(os.environ["JOB_SECONDS"]).open("a") as file:
+                file.writelines(f"{json.dumps([workflow, *one])}\n" for one in seconds.items())
         shutil.rmtree(place)
-        return Done(done.returncode, done.stdout + done.stderr)
+        return Done(code, log)
+
+
+def _followed(command: list[str], place: Path, env: dict[str, str]) -> tuple[int, str, dict[str, float]]:
+    """The exit code of act, its log, and the seconds from the first to the last line of each job."""
+    lines, seen = [], {}
+    with subprocess.Popen(
+        command, cwd=place, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        late = threading.Timer(PATIENCE, process.kill)
+        late.start()
+        for line in process.stdout:
+            lines.append(line)
+            if job := _JOB.match(line):
+                first, _ = seen.setdefault(job[1], (time.perf_counter(), 0))
+                seen[job[1]] = first, time.perf_counter()
+        late.cancel()
+    return process.returncode, "".join(lines), {job: last - first for job, (first, last) in seen.items()}
 
 
 @cache

@@ -46,6 +46,8 @@ def enter(*arguments: str) -> None:
     """
     _loopback_is_direct()
     _person()
+    os.environ["MATPLOTLIBRC"] = os.devnull  # a person's own would change the bytes of a report
+    os.environ.pop("MPLBACKEND", None)  # a notebook's, which the tree's environment may not have
     home = tree(Path.cwd())
     if home is None:
         return

@@ -15,10 +15,19 @@ from typing import Any
 
 from loop.base import environment, program
 from loop.base.errors import LoopError, UsageError
-from loop.repo import dvc_lock, dvc_yaml
+from loop.repo import dvc_files, dvc_lock, dvc_yaml
 from loop.settings.minimum import reaches
-from loop.settings.paths import CARD, CARD_JSON, ENVIRONMENT_LOCK, EVALUATION, LINEAGE, PARAMS, PIPELINE
-from loop.settings.yaml_file import load
+from loop.settings.paths import (
+    CARD,
+    CARD_JSON,
+    ENVIRONMENT_LOCK,
+    EVALUATION,
+    LINEAGE,
+    PARAMS,
+    PIPELINE,
+    PIPELINE_LOCK,
+)
+from loop.settings.yaml_file import both_sides, load
 
 MODELS = {  # section -> what parses it; slow to import, so only for what changed
     "windows": "loop.settings.params:Windows",
@@ -46,6 +55,10 @@ def check_params() -> None:
     if CHECKED.is_file() and CHECKED.read_text(encoding="utf-8") == state:
         return
     values = load(PARAMS)
+    if ENVIRONMENT_LOCK.is_file() and (
+        conflict := both_sides(ENVIRONMENT_LOCK.read_bytes(), ENVIRONMENT_LOCK)
+    ):
+        raise conflict  # a stage reads its hash alone, and would record it
     _all_there(values)
     _problem()
     accepted = _accepted()
@@ -148,9 +161,13 @@ def _in_git() -> None:
 
 
 def _may_write() -> None:
-    """Raise LoopError where DVC can keep no lock and no cache, as in a clone where root ran once."""
-    places = (Path(".dvc/tmp"), Path(".dvc/cache"), Path(".dvc"), Path())
-    if shut := [place for place in places if place.exists() and not os.access(place, os.W_OK | os.X_OK)]:
+    """Raise LoopError where DVC can keep no lock, cache or output, as in a clone where root ran once."""
+    stages = dvc_yaml.of() if PIPELINE.is_file() else []
+    outs = [Path(out) for stage in stages for out in (*stage.outs, *stage.in_git)]
+    folders = {out if out.is_dir() else out.parent for out in outs}
+    places = (Path(".dvc/tmp"), Path(".dvc/cache"), Path(".dvc"), Path(), PIPELINE_LOCK, *sorted(folders))
+    how = {place: os.W_OK | (os.X_OK if place.is_dir() else 0) for place in places if place.exists()}
+    if shut := [place for place in how if not os.access(place, how[place])]:
         raise LoopError(
             f"{shut[0].absolute()} cannot be written by {getuser()}",
             "a clone of one's own: DVC keeps its locks and its cache there",
@@ -160,6 +177,7 @@ def _may_write() -> None:
 
 def run(arguments: list[str]) -> int:
     """`dvc repro` with these arguments, then the summary; the exit code is DVC's, 1 on failure."""
+    dvc_files.check()
     check_arguments(arguments)
     dvc_lock.of_tree()
     if PIPELINE.is_file():

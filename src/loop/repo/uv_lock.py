@@ -153,8 +153,16 @@ def plain(name: str) -> str:
 
 def main() -> None:
     """End with an error where a package of uv.lock comes from a place that pyproject.toml does not name."""
-    texts = [Path(name).read_text("utf-8") for name in FILES]
-    if found := strange(*texts):
+    try:
+        texts = [Path(name).read_text("utf-8") for name in FILES]
+        found = strange(*texts)
+    except (OSError, ValueError) as error:  # what a lock holds raises none
+        sys.exit(
+            f"error: {' or '.join(FILES)} cannot be read: {error}\n"
+            "  expected: both, in UTF-8 and TOML; of a merge one side of each conflict\n"
+            "  to do:    edit pyproject.toml, or `git checkout main -- uv.lock`"
+        )
+    if found:
         sys.exit(
             f"error: uv.lock takes {_some(found)}\n"
             "  expected: packages of PyPI, or of what [tool.uv] in pyproject.toml names as index or source\n"

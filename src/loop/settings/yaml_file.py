@@ -50,15 +50,8 @@ def mapping(text: bytes, path: Path) -> dict[str, Any]:
             "save it in UTF-8; most editors ask for the encoding",
         ) from None
     except yaml.YAMLError as error:
-        if marks := re.search(rb"^<{7} ", text, re.MULTILINE):
-            line = text[: marks.start()].count(b"\n") + 1
-            raise LoopError(
-                f"{path}, line {line}: a merge left both sides of a conflict",
-                "one of them",
-                f"`git checkout --ours {path}`, then `make run`, which makes the right one"
-                if path.suffix == ".lock"
-                else f"edit {path}: keep the lines that count, and drop those of <<<, === and >>>",
-            ) from None
+        if conflict := both_sides(text, path):
+            raise conflict from None
         mark = getattr(error, "problem_mark", None)
         if unseen := _unseen(text.decode(), mark.line if mark else None):
             raise LoopError(f"{path}, line {unseen}", "signs that are seen", "type it anew") from None
@@ -69,6 +62,22 @@ def mapping(text: bytes, path: Path) -> dict[str, Any]:
         found = "is empty" if values is None else f"is not a mapping: {str(values)[:40]!r}"
         raise LoopError(f"{path} {found}", "sections, each with its keys", f"see {path} on main")
     return values
+
+
+def both_sides(text: bytes, path: Path) -> LoopError | None:
+    """The error of a file with the marks of a merge; None for one without."""
+    marks = re.search(rb"^<{7} ", text, re.MULTILINE)
+    if marks is None:
+        return None
+    line = text[: marks.start()].count(b"\n") + 1
+    anew = {"dvc.lock": "`make run`, which makes the right one", "uv.lock": "`uv lock`, which completes it"}
+    return LoopError(
+        f"{path}, line {line}: a merge left both sides of a conflict",
+        "one of them",
+        f"`git checkout --ours {path}`, then {anew[path.name]}"
+        if path.name in anew
+        else f"edit {path}: keep the lines that count, and drop those of <<<, === and >>>",
+    )
 
 
 def _unseen(text: str, at: int | None) -> str:
