@@ -1,5 +1,6 @@
 """Numbers of params.yaml follow the unit of the data."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,9 @@ def test_a_monitoring_run_holds_at_least_one_unit_of_the_data(
 
 def test_rows_without_a_time_are_one_file_and_the_source_says_that_they_have_none(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    source = written(None, "none")["src/problem/source.py"]
+    texts = written(None, "none")
+    source = texts["src/problem/source.py"]
+    assert re.search("short_days_max: 0 +# days with fewer", texts["params.yaml"])
     assert 'TIME = {"wages": None}' in source
 
 

@@ -111,7 +111,7 @@ def numbers(found: Guess) -> Numbers:
         train_rows=len(train),
         holdout_rows=len(holdout),
         per_day_min=least,
-        short_days_max=int((quiet < least).sum()) + 1 if dense else len(quiet),
+        short_days_max=int((quiet < least).sum()) + 1 if least else 0,
         unlabelled_max=round(min(1.0, float(label.isna().mean()) * 2 + 0.05), 2),
         nulls={
             name: round(min(1.0, 2 * found.columns[name].missing + 0.05), 2)
