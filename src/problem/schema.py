@@ -5,7 +5,6 @@ Raw tables are repaired first, each rule looking only at a row and at rows known
 """
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -49,16 +48,9 @@ class Limits(BaseModel):
     @field_validator("weather_null_share_max")
     @classmethod
     def _names_columns(cls, shares: dict[str, float]) -> dict[str, float]:
-        known = ["default", *_WEATHER_RANGES]
-        for name, share in shares.items():
-            if name not in known:
-                near = get_close_matches(name, known, n=1)
-                raise ValueError(f"has no column `{name}`" + (f"; did you mean `{near[0]}`?" if near else ""))
-            if not 0 <= share <= 1:
-                raise ValueError(f"says {share} for `{name}`; a share lies between 0 and 1")
         if "default" not in shares:
             raise ValueError("lacks `default`, the share for columns that it does not name")
-        return shares
+        return contracts.null_shares(shares, ["default", *_WEATHER_RANGES])
 
 
 def _midnight(flights: pd.DataFrame) -> pd.DataFrame:

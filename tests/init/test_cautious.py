@@ -1,5 +1,6 @@
 """Numbers of params.yaml follow the unit of the data."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,9 @@ def test_a_monitoring_run_holds_at_least_one_unit_of_the_data(
 
 def test_rows_without_a_time_are_one_file_and_the_source_says_that_they_have_none(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    source = written(None, "none")["src/problem/source.py"]
+    texts = written(None, "none")
+    source = texts["src/problem/source.py"]
+    assert re.search("short_days_max: 0 +# days with fewer", texts["params.yaml"])
     assert 'TIME = {"wages": None}' in source
 
 
@@ -219,3 +222,11 @@ def test_what_two_columns_tell_together_is_said(tmp_path):
     said = problem_files.tells_much(found, cautious.numbers(found))
     assert said.startswith("one + two: alone it puts 99.")
     assert not found.suspected
+
+
+def test_rows_that_have_no_label_yet_do_not_take_the_place_of_those_that_judge(tmp_path):
+    times = pd.date_range("2024-01-01", periods=400, freq="D").strftime("%Y-%m-%d")
+    target = pd.Series(np.random.default_rng(1).normal(size=400)).mask(np.arange(400) >= 300)
+    n = numbers_of(tmp_path, at=times, y=target)
+    assert (n.train_rows, n.holdout_rows) == (240, 60)
+    assert f"{n.split:%Y-%m-%d} {n.until:%Y-%m-%d}" == "2024-08-28 2025-02-04"

@@ -38,6 +38,20 @@ def test_a_label_of_two_values_is_binary_and_the_one_that_says_yes_counts():
     assert other.positive == "no"
 
 
+@pytest.mark.parametrize(("rare", "usual", "told"), [("2", "4", "4"), ("0", "1", "1"), ("m", "b", "m")])
+def test_of_two_values_that_do_not_say_yes_the_larger_number_counts_or_the_rarer_text(rare, usual, told):
+    found = guess(data(target=np.where(RNG.random(400) < 0.2, rare, usual)), Options())
+    assert found.positive == told
+    assert f"{told} is told from" in said(found, "task")
+
+
+@pytest.mark.parametrize("name", ["rownames", "row.names", "RowName"])
+def test_names_of_rows_with_gaps_between_them_are_the_key_and_no_input(name):
+    plain = data_file.in_code(name)
+    found = guess(data(target=NOISE, **{plain: np.arange(400) * 3}), Options())
+    assert (found.key, plain in found.inputs) == ((plain,), False)
+
+
 def test_a_label_of_numbers_is_a_regression_and_one_of_several_names_has_classes():
     found = guess(data(target=NOISE), Options())
     assert (found.task, found.positive) == ("regression", None)
@@ -58,6 +72,15 @@ def test_whole_numbers_are_classes_where_their_column_is_called_so_or_the_caller
     assert guess(data(rooms=whole), Options(label="rooms")).task == "regression"
     with pytest.raises(LoopError, match="at most 100 classes"):
         guess(data(target=[f"n{row % 150}" for row in range(400)]), Options())
+
+
+def test_a_label_of_classes_names_neither_rows_nor_groups():
+    each = [f"card {row}" for row in range(100)]
+    frame = pd.DataFrame({"target": each, "x": np.arange(100) % 7}).astype("str")
+    assert guess(DataFile(Path("some.csv"), frame, {}), Options()).key == ("row",)
+    customers = data(customer=RNG.integers(0, 50, 400), household=RNG.integers(0, 40, 400))
+    found = guess(customers, Options(label="customer", task="multiclass"))
+    assert (found.group, found.label.name) == ("household", "customer")
 
 
 def test_a_column_of_which_each_value_has_one_class_gives_the_label_away_and_a_rare_class_does_not():
@@ -236,19 +259,24 @@ def test_years_months_and_days_that_are_written_as_numbers_may_be_the_time(form)
 
 
 @pytest.mark.parametrize(
-    ("unit", "per_second"), [("seconds", 1), ("milliseconds", 1000), ("nanoseconds", 10**9)]
+    ("name", "unit", "per_second"),
+    [("timestamp", "seconds", 1), ("ts", "milliseconds", 1000), ("event_time_ns", "nanoseconds", 10**9)],
 )
-def test_counts_since_1970_are_times_where_their_column_is_called_so_or_the_caller_says_it(unit, per_second):
+def test_counts_since_1970_are_times_where_their_column_is_called_so_or_the_caller_says_it(
+    name, unit, per_second
+):
     counts = (HOURS - pd.Timestamp("1970-01-01")) // pd.Timedelta(seconds=1) * per_second
-    named = guess(data(churned=YES, timestamp=counts), Options())
-    assert (named.time.name, named.time.dates) == ("timestamp", f"{unit} since 1970")
+    named = guess(data(churned=YES, **{name: counts}), Options())
+    assert (named.time.name, named.time.dates) == (name, f"{unit} since 1970")
     assert named.time.values.tolist() == HOURS.tz_localize("UTC").tolist()
     assert named.time.zoned
     other = data(churned=YES, sent=counts)
     found = guess(other, Options())
     assert found.time is None
     assert any(f"{unit} since 1970" in one for one in found.suspected)
-    assert guess(other, Options(time="sent")).time.dates == f"{unit} since 1970"
+    named = guess(other, Options(time="sent"))
+    assert named.time.dates == f"{unit} since 1970"
+    assert not any("taken for a number" in one for one in named.suspected)
 
 
 def test_times_of_which_some_name_no_zone_are_said():
@@ -292,12 +320,18 @@ def test_two_numbers_may_be_predicted_as_numbers():
     assert found.task == "regression"
 
 
-def test_of_a_day_and_an_instant_of_it_the_instant_is_the_time():
-    found = guess(data(target=NOISE, day=HOURS.strftime("%Y-%m-%d"), at=HOURS), Options())
+@pytest.mark.parametrize("unit", ["day", "week", "month", "quarter", "year"])
+def test_of_an_instant_and_its_day_or_a_longer_unit_the_instant_is_the_time(unit):
+    at = pd.Series(pd.date_range("2023-01-01", periods=400, freq="55h"))
+    forms = {"day": "D", "week": "W", "month": "M", "quarter": "Q", "year": "Y"}
+    first = at.dt.to_period(forms[unit]).dt.start_time
+    written = at.dt.to_period("Q").astype("str") if unit == "quarter" else first.dt.strftime("%Y-%m-%d")
+    found = guess(data(target=NOISE, unit=written, at=at), Options())
     assert (found.time.name, said(found, "time of")) == (
         "at",
-        "time of decision: at: the earliest of the times; day is its day",
+        f"time of decision: at: the earliest of the times; unit is its {unit}",
     )
+    assert found.left_out == {"unit": f"the {unit} of at, which says it too"}
 
 
 @pytest.mark.parametrize(
@@ -424,6 +458,9 @@ def test_a_weight_that_may_be_that_of_a_thing_is_taken_where_its_mean_is_one():
     assert guess(data(churned=YES, weight=WEIGHTS / WEIGHTS.mean()), Options()).weight == "weight"
     assert guess(data(churned=YES, weight=1000 * WEIGHTS), Options()).weight is None
     assert guess(data(churned=YES, weight=1000 * WEIGHTS), Options(weight="weight")).weight == "weight"
+    with_unit = guess(data(churned=YES, weight_in_lbs=1000 * WEIGHTS), Options())
+    assert with_unit.weight is None
+    assert not any("weight_in_lbs" in one for one in with_unit.suspected)
 
 
 @pytest.mark.parametrize("name", ["some", "below", "churned", "text"])

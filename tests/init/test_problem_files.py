@@ -78,3 +78,26 @@ def test_the_gate_asks_for_what_the_problem_says_of_its_behaviour(tmp_path, key,
     said = texts["src/problem/metrics.py"]
     assert ("invariance" in asked, "direction" in asked) == ('"the same"' in said, '"not lower"' in said)
     assert ("invariance" in asked, "direction" in asked) == (True, follows)
+
+
+@pytest.mark.parametrize(
+    "label", [RNG.normal(size=120), RNG.choice(["a", "b", "c"], 120)], ids=["y", "classes"]
+)
+@pytest.mark.parametrize("few", [True, False])
+def test_subgroups_are_some_of_the_slices_where_no_column_cuts_the_rows_as_well(tmp_path, label, few):
+    many = RNG.choice([f"town {at}" for at in range(4 if few else 30)], 120)
+    pd.DataFrame({"town": many, "y": label}).to_csv(tmp_path / "rows.csv", index=False)
+    found = guess(data_file.read(tmp_path / "rows.csv"), Options(label="y"))
+    texts = problem_files.write(found, problem_files.names(found, None), tmp_path / "rows.csv")
+    written = texts["src/problem/metrics.py"].replace("from problem.source import CLASSES", "CLASSES = ['a']")
+    (tmp_path / "metrics.py").write_text(written)
+    made = runpy.run_path(str(tmp_path / "metrics.py"))
+    assert list(made["SUBGROUPS"]) == (["town"] if few else ["all"])
+    assert set(made["SUBGROUPS"]) <= set(made["SLICES"])
+
+
+def test_a_table_is_called_as_its_file_without_the_accents(tmp_path):
+    rows = pd.DataFrame({"x": RNG.normal(size=120), "y": RNG.normal(size=120)})
+    rows.to_csv(tmp_path / "Übergröße été.csv", index=False)
+    found = guess(data_file.read(tmp_path / "Übergröße été.csv"), Options(label="y"))
+    assert problem_files.names(found, None) == problem_files.Names("ubergrosse_ete", "Übergröße été")

@@ -290,7 +290,7 @@ def test_a_line_by_which_excel_knows_the_separator_is_followed_and_is_no_header(
         ("x,y\n1,a\n".encode("utf-32"), "UTF-32"),
         ("x,y,año\n1,a,1\n".encode("latin-1"), "0xf1"),
         ("x,y\n1,ñ\n".encode("latin-1"), "0xf1"),
-        (("x,y\n" + "1,a\n" * 50_000 + "1,ñ\n").encode("latin-1"), "iconv"),
+        (("x,y\n" + "1,a\n" * 50_000 + "1,ñ\n").encode("latin-1"), "x y.csv'` with"),
         (b"PK\x03\x04\x14\x00\x06\x00", "spreadsheet"),
         (b"\x1f\x8b\x08\x00", "gzip"),
         *[(begun, "unpack it first") for begun in (b"\x28\xb5\x2f\xfd\x04", b"\xfd7zXZ\0", b"BZh91AY&SY")],
@@ -308,9 +308,9 @@ def test_a_line_by_which_excel_knows_the_separator_is_followed_and_is_no_header(
     ids=str,
 )
 def test_a_csv_that_is_another_thing_is_refused_in_one_message(tmp_path, data, found):
-    (tmp_path / "x.csv").write_bytes(data)
+    (tmp_path / "x y.csv").write_bytes(data)
     with pytest.raises(LoopError) as refused:
-        read(tmp_path / "x.csv")
+        read(tmp_path / "x y.csv")
     assert found in str(refused.value)
     assert refused.value.todo
 

@@ -67,12 +67,13 @@ def numbers(found: Guess) -> Numbers:
     """All numbers of a problem as it is understood."""
     decided = decided_at(found)
     since = decided.min().floor("D")
-    until = _end(found, decided.max() + pd.Timedelta(microseconds=1))
-    split = _split(decided, since, until)
+    until = _end(found, decided.max())
+    label = truth(found)
+    labelled = decided[label.notna()]
+    split = _split(labelled, since, _end(found, labelled.max()))
     if found.time and unit(found.time) > 7 * DAY:  # as a person would: where a month or a year begins
         split = decided[decided >= split].min().floor("D")
     known = found.columns[found.known].values if found.known else decided + found.after
-    label = truth(found)
     as_of = max(until, known[label.notna()].max().ceil("D" if until == until.floor("D") else "h"))
     holdout, train = label[decided >= split].dropna(), label[known <= split].dropna()
     if train.nunique() < 2 or len(train) < TRAIN_MIN or len(holdout) < HOLDOUT_MIN:
@@ -110,7 +111,7 @@ def numbers(found: Guess) -> Numbers:
         train_rows=len(train),
         holdout_rows=len(holdout),
         per_day_min=least,
-        short_days_max=int((quiet < least).sum()) + 1 if dense else len(quiet),
+        short_days_max=int((quiet < least).sum()) + 1 if least else 0,
         unlabelled_max=round(min(1.0, float(label.isna().mean()) * 2 + 0.05), 2),
         nulls={
             name: round(min(1.0, 2 * found.columns[name].missing + 0.05), 2)
@@ -136,7 +137,8 @@ def numbers(found: Guess) -> Numbers:
 
 
 def _end(found: Guess, last: pd.Timestamp) -> pd.Timestamp:
-    """Where the data end: with a day, or within one of which the rest is not there."""
+    """Where rows until `last` end: with a day, or within one of which the rest is not there."""
+    last = last + pd.Timedelta(microseconds=1)
     day = last.ceil("D")
     if not found.time or day - last <= 2 * gap(found.time):
         return day
@@ -191,7 +193,10 @@ def weights(found: Guess, rows: pd.Index) -> np.ndarray | None:
 
 
 def _split(decided: pd.Series, since: pd.Timestamp, until: pd.Timestamp) -> pd.Timestamp:
-    """Where training ends: after four fifths of the time, moved so that both sides have rows enough."""
+    """Where training ends: after four fifths of the time, moved so that both sides have rows enough.
+
+    `decided` is of rows that have a label: those of others judge nothing.
+    """
     at = np.sort(decided.to_numpy("datetime64[us]"))
     share = max(HOLDOUT, min(0.4, JUDGES / len(at)))
     late, early, fifth = (

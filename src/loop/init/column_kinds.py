@@ -39,7 +39,8 @@ CURRENCY = "[$€£¥]|USD|EUR|GBP|CHF|JPY"
 NUMBER = re.compile(
     rf"[+-]?((?:(?:{CURRENCY})\s?)?)[+-]?(\d[\d.,' ]*?)(\s?[^\d\s.,][^\d.,]{{0,11}})?"
 )  # with its unit
-ID = re.compile(r"id(_|$)|(^|_)(no|nr|num|number|code|key|index|row)(_|$)")
+ID = re.compile(r"id(_|$)|(^|_)(no|nr|num|number|code|key|index|row|row_?names?)(_|$)")
+ROW_NAMES = re.compile("row(_?names?)?")
 OF_MANY = re.compile(r"(^|_)(id|uid|nr|individual|subject|patient|customer|household)(_(no|nr|number))?$")
 COMPACT = r"(19|20)\d{6}"  # a day as 20240131
 NESTED = {"ndarray": "lists", "list": "lists", "tuple": "lists", "dict": "records", "bytes": "bytes"}
@@ -272,6 +273,11 @@ def counts(one: Column) -> bool:
 def named_id(one: Column) -> bool:
     """Whether a column is called as what names a row."""
     return bool(ID.search(one.name))
+
+
+def named_row(one: Column) -> bool:
+    """Whether a column is called as what names one row: an id, or the names of R's rows."""
+    return bool(CODE.search(one.name) or ROW_NAMES.fullmatch(one.name))
 
 
 def named_of_many(one: Column) -> bool:

@@ -8,7 +8,7 @@ import pandas as pd
 from loop.base.errors import LoopError, UsageError
 from loop.init import column_kinds, left_out, which_label, which_time, which_weight
 from loop.init.column_kinds import Column
-from loop.init.data_file import ROW, DataFile
+from loop.init.data_file import DataFile
 from loop.init.guessed import Guess, Options, Said, column
 
 GROUPS_MIN = 10  # groups from which on they may be held out, or resampled, whole
@@ -48,14 +48,18 @@ def guess(data: DataFile, options: Options) -> Guess:
         inputs.remove(name)
     if not inputs and time is None:
         raise LoopError(
-            f"{data.path}: no column is left to learn from ({'; '.join(left.values()) or 'label alone'})",
+            f"{data.path}: no column is left to learn from ({_reasons(left) or 'label alone'})",
             "at least one beside the label",
-            "look at what is left out, and name the label with --label",
+            "look at what is left out; --label names the label, --time what says when rows came",
         )
     return Guess(
         data, found, label, task, positive, classes, time, known, after, key or ("row",), not key, zone,
         tuple(inputs), left, tuple(said), tuple(suspected), group, weight,
     )  # fmt: skip
+
+
+def _reasons(left: dict[str, str]) -> str:
+    return "; ".join(f"{name}: {reason}" for name, reason in list(left.items())[:5])
 
 
 def _key(
@@ -81,15 +85,13 @@ def _key(
         for one in found.values()
         if one.kind in ("text", "whole")
         and not one.missing
-        and one is not label
+        and one.name != label.name
         and not (time and one.name == time.name)
         and not which_time.since_1970(one)
         and not (one.personal or one.prose or one.unusable)
     ]
     alone = [one for one in usable if one.distinct == len(one.values)]
-    if named := [
-        one for one in alone if one.kind == "text" or column_kinds.CODE.search(one.name) or one.name == ROW
-    ]:
+    if named := [one for one in alone if one.kind == "text" or column_kinds.named_row(one)]:
         said.append(Said(f"key: {named[0].name}", "it has a different value in each row", "sure", "--key"))
         return (named[0].name,)
     if counted := [one for one in alone if one.kind == "whole" and column_kinds.counts(one)]:
@@ -114,7 +116,7 @@ def _group(
         return None
     if options.group:
         one = column(found, options.group, "--group")
-        if one.missing or one.kind not in ("text", "whole") or one is label or one.name in key:
+        if one.missing or one.kind not in ("text", "whole") or one.name == label.name or one.name in key:
             raise UsageError(
                 f"--group {options.group}: it is the label or the key, no text or whole number, or has gaps",
                 "a column that says in each row whose it is",
@@ -125,7 +127,7 @@ def _group(
         one
         for one in found.values()
         if one.kind in ("text", "whole")
-        and not (one is label or one.name in key or one.personal or one.prose or one.unusable)
+        and not (one.name == label.name or one.name in key or one.personal or one.prose or one.unusable)
         and not one.missing
         and GROUPS_MIN <= one.distinct < len(one.values)
     ]

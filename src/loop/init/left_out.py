@@ -36,10 +36,10 @@ def unusable(
     suspected: list[str] = []
     named = {column(found, name, "--leave-out").name for name in options.leave_out}
     for one in found.values():
-        reason = "as you said" if one.name in named else one.unusable or _useless(one, time)
+        reason = "as you said" if one.name in named else one.unusable or _useless(one, time, options)
         if reason and one.name not in fixed:
             left[one.name] = reason
-        suspected += [f"{one.name}: {odd}" for odd in _odd(one, data)]
+        suspected += [f"{one.name}: {odd}" for odd in _odd(one, data, time)]
         if time is None and options.time is None and (hint := which_time.may_be(one, data)):
             suspected.append(f"{one.name}: {hint}")
     suspected += _told_by_name(found, label, time, {*left, *fixed})
@@ -70,7 +70,7 @@ def _told_by_name(
     numbers = [
         one
         for one in found.values()
-        if one.kind in ("number", "whole") and one.name not in left and one is not label and one is not time
+        if one.kind in ("number", "whole") and one.name not in (*left, label.name) and one is not time
     ]
     said = []
     for one in numbers:
@@ -94,7 +94,7 @@ def _told_by_name(
     return said
 
 
-def _odd(one: Column, data: DataFile) -> list[str]:
+def _odd(one: Column, data: DataFile, time: Column | None) -> list[str]:
     """How a column is read, where it might be read otherwise."""
     odd = [f"nearly all are numbers, but not {', '.join(map(repr, one.odd))}"] if one.odd else []
     if one.other_dates:
@@ -104,25 +104,27 @@ def _odd(one: Column, data: DataFile) -> list[str]:
     if one.form:
         at = int(one.values.abs().argmax())
         odd.append(f"a number: {data.frame[one.name].iloc[at]!r} is {one.values.iloc[at]:.15g}")
-    if form := which_time.since_1970(one):
+    if (form := which_time.since_1970(one)) and not (time is not None and time.name == one.name):
         odd.append(f"it looks like {form} since 1970, and is taken for a number")
     return odd
 
 
-def _useless(one: Column, time: Column | None) -> str:
+def _useless(one: Column, time: Column | None, options: Options) -> str:
     """Why a model cannot use a column, or must not; nothing where it can."""
     if one.distinct < 2 and not one.missing:
         return "always the same"
     if one.personal:
         return "it looks personal: what is not needed is not kept"
     if one.kind == "instant":
-        return _other_time(one, time)
+        return _other_time(one, time, options.zone or "UTC")
     if time is not None and one is not time and _is_part_of(one, time):
         return f"the {one.name} of {time.name}, which says it too"
     return _names_rows(one)
 
 
-def _other_time(one: Column, time: Column | None) -> str:
+def _other_time(one: Column, time: Column | None, zone: str) -> str:
+    if time is not None and (word := which_time.period_of(one, time, zone)):
+        return f"the {word} of {time.name}, which says it too"
     known = one.values.dropna()
     if time is None or known.empty or not (known > time.values[known.index]).all():
         return "another time: a model would need what it is relative to"
@@ -254,7 +256,8 @@ def _told(values: np.ndarray, truth: np.ndarray, task: Task) -> float:
         return float(1 + abs(np.corrcoef(ranks, of_truth)[0, 1])) / 2
     if task == "multiclass":  # in the order of values, a class is one run of rows
         changes = int((np.diff(truth[known][np.argsort(ranks, kind="stable")]) != 0).sum())
-        return float(changes < len(np.unique(truth)) + 0.001 * known.sum())
+        rows = known.sum()  # of which some have the class of the one before, else nothing is told
+        return float(changes < min(len(np.unique(truth)) + 0.001 * rows, 0.5 * rows))
     ones = truth[known] == 1
     pairs = ones.sum() * (~ones).sum()
     won = ranks[ones].sum() - ones.sum() * (ones.sum() + 1) / 2

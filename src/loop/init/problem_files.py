@@ -1,5 +1,6 @@
 """The five files, params.yaml and the tests of a problem, as text: what was guessed, for people to edit."""
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,7 +45,10 @@ def names(found: Guess, given: str | None) -> Names:
     """The table and the title, by the file unless a name is given."""
     stem = found.data.path.stem if found.data.path.suffix else found.data.path.name
     words = (given or stem).replace("_", " ").replace("-", " ").strip() or "rows"
-    plain = "".join(sign if sign.isascii() and sign.isalnum() else "_" for sign in stem.lower()).strip("_")
+    letters = (
+        one for one in unicodedata.normalize("NFKD", stem.casefold()) if not unicodedata.combining(one)
+    )
+    plain = "".join(one if one.isascii() and one.isalnum() else "_" for one in letters).strip("_")
     table = plain if plain and not plain[0].isdigit() else f"rows_{plain}".rstrip("_")
     return Names(table, words[0].upper() + words[1:])
 
@@ -260,10 +264,10 @@ def _metrics(found: Guess, n: Numbers) -> dict[str, Any]:
     cuts = {name: cut.code for name, cut in _cuts(found).items()}
     time = _by_time(found)
     by_class = {found.label.name: "groups.classes(CLASSES)"} if found.classes else {}
-    subgroups = dict(list(cuts.items())[:SUBGROUPS]) or time or _ROWS_BY_NUMBER
+    cut = {**cuts, **time} or _ROWS_BY_NUMBER
     return {
-        "slices": {**by_class, **cuts, **time} or _ROWS_BY_NUMBER,
-        "subgroups": subgroups,
+        "slices": {**by_class, **cut},
+        "subgroups": list(cuts)[:SUBGROUPS] or list(cut),
         "behaviours": _behaviours(found),
         "golden": _golden(found, n),
     }

@@ -97,7 +97,8 @@ def task(label: Column, options: Options, said: list[Said]) -> tuple[Task, str |
         return "binary", options.positive
     if label.distinct == 2 and options.task != "regression":
         positive = _positive(values)
-        reason = f"{label.name} has two values; {positive} counts as 1"
+        other = next(shown(value) for value in values.unique() if shown(value) != positive)
+        reason = f"{label.name} has two values; {positive} is told from {other}"
         said.append(
             Said("task: binary", reason, "sure" if positive.lower() in YES else "likely", "--positive")
         )
@@ -148,13 +149,13 @@ def in_order(values: Iterable[str]) -> tuple[str, ...]:
 
 
 def _positive(values: pd.Series) -> str:
-    """Which of two values counts as 1: one that says yes, else the larger number, else the rarer."""
+    """Which of two values is to be told: one that says yes, else the larger number, else the rarer."""
     two = sorted(map(shown, values.unique()))
     yes = [value for value in two if value.lower() in YES]
     if len(yes) == 1:
         return yes[0]
-    if pd.api.types.is_numeric_dtype(values.dtype):
-        return shown(values.max())
+    if pd.to_numeric(pd.Series(two), errors="coerce").notna().all():
+        return max(two, key=float)
     return str(values.map(shown).value_counts().index[-1])
 
 

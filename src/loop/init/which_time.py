@@ -10,9 +10,23 @@ from loop.init.data_file import DataFile
 from loop.init.guessed import Options, Said, column
 from loop.kit.sources import SINCE_1970, typed
 
-TIMES = ("decided_at", "timestamp", "datetime", "time", "date", "created_at", "created", "day", "hour", "at")
+TIMES = (
+    "decided_at",
+    "timestamp",
+    "datetime",
+    "time",
+    "date",
+    "created_at",
+    "created",
+    "day",
+    "hour",
+    "at",
+    "ts",
+    "epoch",
+)
 NUMBERED = ("%Y", "%Y%m", "%Y.0", "%Y%m.0", "%Y%m%d.0")  # times that are written as numbers
 IN_2001 = {"seconds": 1e9, "milliseconds": 1e12, "microseconds": 1e15, "nanoseconds": 1e18}  # since 1970
+PERIODS = {"D": "day", "W-SUN": "week", "W-SAT": "week", "M": "month", "Q": "quarter", "Y": "year"}
 LAST = 2099  # the last year that a server takes a decision of
 
 
@@ -39,9 +53,10 @@ def time(
                 "drop those rows, or name another column",
             )
         return _of_these_days(time)
-    times = [one for one in found.values() if one.kind == "instant" and not one.missing and one is not label]
+    others = [one for one in found.values() if one.name != label.name]
+    times = [one for one in others if one.kind == "instant" and not one.missing]
     if not times:
-        named = [one for one in found.values() if one.name in TIMES and one is not label and since_1970(one)]
+        named = [one for one in others if _named_time(one) and since_1970(one)]
         times = [made for one in named if (made := _numbered(one, data.frame[one.name], options))]
     if not times:
         reason = "no column holds a time in each row: rows are held out by a hash"
@@ -50,16 +65,25 @@ def time(
     rank = {name: at for at, name in enumerate(TIMES)}
     best = min(times, key=lambda one: (one.values.astype("int64").mean(), rank.get(one.name, 99)))
     reason = "the earliest of the times" if len(times) > 1 else "the only column with a time in each row"
-    if finer := next((one for one in times if _is_day_of(best, one, options.zone or "UTC")), None):
-        best, reason = finer, f"the earliest of the times; {best.name} is its day"
+    if finer := [one for one in times if period_of(best, one, options.zone or "UTC")]:
+        coarse, best = best, max(finer, key=lambda one: one.distinct)
+        word = period_of(coarse, best, options.zone or "UTC")
+        reason = f"the earliest of the times; {coarse.name} is its {word}"
     said.append(Said(f"time of decision: {best.name}", reason, "likely", "--time"))
     return _of_these_days(best)
 
 
-def _is_day_of(day: Column, time: Column, zone: str) -> bool:
-    """Whether one column of times is the day of another."""
-    days = time.values.dt.tz_convert(zone).dt.normalize()
-    return day is not time and bool((day.values.dt.tz_convert(zone) == days).all())
+def _named_time(one: Column) -> bool:
+    return one.name in TIMES or bool(column_kinds.OF_TIME.search(one.name))
+
+
+def period_of(coarse: Column, fine: Column, zone: str) -> str:
+    """The unit, as `week`, of which one column of times holds the first day of another's; else nothing."""
+    first, at = (one.values.dt.tz_convert(zone).dt.tz_localize(None) for one in (coarse, fine))
+    if first.equals(at):
+        return ""
+    periods = ((word, at.dt.to_period(form).dt.start_time) for form, word in PERIODS.items())
+    return next((word for word, starts in periods if (starts == first).all()), "")
 
 
 def _of_these_days(time: Column) -> Column:

@@ -13,7 +13,9 @@ SAYS_IT = re.compile(
     r"(^|_)(fnlwgt|fin(a|al)?_?lwgt|finlwt|p_?weights?|"
     r"(sample|sampling|survey|person|case|row|freq|prob|design)_?(weights?|wgt|wt))(_|$)"
 )
-MAY_SAY_IT = re.compile(r"(^|_)(weights?|wgt|wt|exposure|freq|frequency)(_|$)")  # or a car's, or a light's
+MAY_SAY_IT = re.compile(  # or a car's, or a light's; with a unit it is a thing's
+    r"(^|_)(weights?|wgt|wt|exposure|freq|frequency)(?!_(in_)?(lbs?|kgs?|g|grams?|pounds?|oz|tons?|hz)(_|$))(_|$)"
+)
 NORMALISED = 0.01  # from 1, the mean of weights that sum to the number of rows
 
 

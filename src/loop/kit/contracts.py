@@ -1,6 +1,7 @@
 """Columns and checks of tables and requests, and the contracts that follow for examples and scores."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -102,6 +103,18 @@ def nulls(share: float) -> pa.Check:
     )
 
 
+def null_shares(shares: Mapping[str, float], columns: Iterable[str]) -> dict[str, float]:
+    """How much of each column may be null, as a person wrote it. Raises ValueError for what names none."""
+    known = list(columns)
+    for name, share in shares.items():
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            raise ValueError(f"has no column `{name}`" + (f"; did you mean `{near[0]}`?" if near else ""))
+        if not 0 <= share <= 1:
+            raise ValueError(f"says {share} for `{name}`; a share lies between 0 and 1")
+    return dict(shares)
+
+
 def known_by(as_of: pd.Timestamp, after: pd.Timedelta = AT_ONCE) -> pa.Check:
     """Nothing is in a raw table that became known, so long `after` the instant, later than `as_of` (UTC)."""
     return pa.Check(
@@ -158,11 +171,16 @@ def of_requests(
     """The contract of a table of `loop.kit.sources.Requests`, as known at `as_of` (UTC).
 
     `later` holds its other columns, as the label; `null_share_max` says how much of a column may be missing.
+    Raises ValueError where it names none.
     """
     known = known_by(as_of)
     times = {"decided_at": instant(known), "label_known_at": instant(known, nullable=True)}
     columns = {**request, **times, **later}
-    for name, share in null_share_max.items():
+    try:
+        shares = null_shares(null_share_max, columns)
+    except ValueError as error:
+        raise ValueError(f"params.yaml: validate.limits.null_share_max {error}") from None
+    for name, share in shares.items():
         columns[name] = columns[name].set_checks([*columns[name].checks, nulls(share)])
     return table(columns, key)
 

@@ -8,6 +8,7 @@ a zone where `zone` does not say it, columns that something else separates than 
 
 import codecs
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -223,7 +224,7 @@ def _of_text(path: Path) -> bytes:
 
 
 def _not_utf8(found: str, path: Path, wide: str = "") -> LoopError:
-    todo = f"save it as UTF-8, or run `iconv -f {wide or 'ENCODING'} -t UTF-8 {path}`"
+    todo = f"save it as UTF-8, or run `iconv -f {wide or 'ENCODING'} -t UTF-8 {shlex.quote(str(path))}`"
     todo += "" if wide else " with the encoding that it has"
     return LoopError(found, "a CSV in UTF-8", todo)
 
