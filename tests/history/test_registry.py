@@ -13,6 +13,7 @@ from loop.history import registry
 from loop.model import tracking
 from loop.model.run_entries import Entries, add
 from loop.production import branch, transitions
+from loop.settings.paths import FORGOTTEN
 from support.states import NOW, STAGED, released, version
 
 pytestmark = pytest.mark.slow  # a registry of MLflow
@@ -283,3 +284,21 @@ def test_what_this_checkout_measured_of_a_training_goes_with_it_to_the_server(th
     points = mlflow.get_metric_history(told.info.run_id, "system/process_cpu_percent")
     assert [one.value for one in points] == [90.0, 99.0]
     assert points[1].timestamp - points[0].timestamp == 1000
+
+
+def test_versions_that_learned_from_one_who_was_forgotten_are_tagged_and_stay_so(three, mlflow):
+    registry.sync(branch.fetch())
+    assert registry.tag_forgotten() == []
+    model = branch.fetch().version(2).model
+    entries = [
+        {"day": day, "trained models": [f"{model[:12]} (version 2)"]} for day in ("2026-02-01", "2026-01-09")
+    ]
+    FORGOTTEN.parent.mkdir(exist_ok=True)
+    FORGOTTEN.write_text(json.dumps(entries))
+    assert registry.tag_forgotten() == [2]
+    tags = picture(mlflow)["tags"]
+    assert [tags[number].get("learned_from_forgotten") for number in (1, 2, 3)] == [None, "2026-02-01", None]
+    assert "nothing to do" in str(registry.sync(branch.fetch()))
+    FORGOTTEN.unlink()
+    registry.sync(branch.fetch())
+    assert "learned_from_forgotten" not in picture(mlflow)["tags"][2]
