@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from loop.base import files
-from loop.settings.paths import FORGOTTEN
+from loop.history.registry import FORGOTTEN
 from loop.settings.yaml_file import load
 
 

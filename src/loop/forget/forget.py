@@ -20,6 +20,7 @@ from loop.forget import person as persons
 from loop.forget.person import Person
 from loop.forget.places import Place
 from loop.history import registry
+from loop.history.registry import FORGOTTEN
 from loop.model import tracking
 from loop.production import environments
 from loop.production import log as production_log
@@ -28,7 +29,7 @@ from loop.production.state import Version
 from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.settings import params, serve_settings
-from loop.settings.paths import FORGOTTEN, HOLDOUT, LINEAGE, TRAIN
+from loop.settings.paths import HOLDOUT, LINEAGE, TRAIN
 from problem import metrics, source
 
 CODES = exit_codes.FORGET

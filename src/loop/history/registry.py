@@ -23,9 +23,10 @@ from loop.production import branch
 from loop.production.state import Production, Version
 from loop.repo.commit import Commit, require
 from loop.settings import yaml_file
-from loop.settings.paths import CARD, ENVIRONMENT_LOCK, FORGOTTEN, LINEAGE, METRICS, PARAMS, SLICES
+from loop.settings.paths import CARD, ENVIRONMENT_LOCK, LINEAGE, METRICS, PARAMS, SLICES
 
 DATA = "data "
+FORGOTTEN = Path("data/forgotten.json")  # the record of erasures
 FILE = Path(tracking.LOCAL).name  # of runs, where nothing else is set
 OURS = (
     *("commit", "model_sha256", "lock_sha256", "verdict", "pull_request", "author", "approver"),

@@ -23,7 +23,6 @@ EVALUATION = Path("reports/evaluation.html")
 PLOTS = Path("reports/plots")
 
 REVIEW = Path("review")
-FORGOTTEN = Path("data/forgotten.json")  # the record of erasures
 
 PARAMS = Path("params.yaml")
 POLICY = Path("deploy/policy.yaml")  # how a new version takes over
