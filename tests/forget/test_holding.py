@@ -3,6 +3,7 @@
 import gzip
 import json
 import sqlite3
+import subprocess
 import zipfile
 
 import pandas as pd
@@ -11,7 +12,7 @@ import pytest
 
 from loop.base.errors import LoopError, UsageError
 from loop.data import personal
-from loop.forget import holding
+from loop.forget import holding, places
 from loop.forget import person as persons
 from problem import schema, source
 
@@ -80,6 +81,24 @@ def test_they_are_found_in_whatever_is_no_table(form, tmp_path):
     if form == "hash":
         path.write_text(personal.Personal({"who": "hash"}, KEY).hashed(NAME))
     assert holding.rows(path, person())
+
+
+def test_any_bytes_can_be_searched_also_such_as_look_like_a_table_at_first(tmp_path):
+    path = tmp_path / "file"
+    for content in (b"a\tb\rc\n", b"\x00,\x00\n", b"", b"\r", b'"a,b\n', "who\tö\x0c\n".encode("latin-1")):
+        path.write_bytes(content)
+        assert holding.rows(path, person()) == 0
+        assert isinstance(holding.header(path), list)
+
+
+def test_a_hosts_packages_are_no_place_of_a_person(tmp_path, monkeypatch):
+    """Whoever is called as an author of a package would lose the servers of the host."""
+    monkeypatch.chdir(tmp_path)
+    for name in (".deploy/environments/1/AUTHORS", ".deploy/predictions/days/note.txt"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(NAME)
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    assert [one.name for one in places.others(person(), [])] == [".deploy/predictions/days/note.txt"]
 
 
 def test_a_database_keeps_no_page_of_them(tmp_path):

@@ -10,6 +10,7 @@ from mlflow import MlflowClient
 
 from loop.base.errors import LoopError
 from loop.history import registry
+from loop.history.registry import FORGOTTEN
 from loop.model import tracking
 from loop.model.run_entries import Entries, add
 from loop.production import branch, transitions
@@ -283,3 +284,22 @@ def test_what_this_checkout_measured_of_a_training_goes_with_it_to_the_server(th
     points = mlflow.get_metric_history(told.info.run_id, "system/process_cpu_percent")
     assert [one.value for one in points] == [90.0, 99.0]
     assert points[1].timestamp - points[0].timestamp == 1000
+
+
+def test_versions_that_learned_from_one_who_was_forgotten_are_tagged_and_stay_so(clone, mlflow):
+    released(*(version(one, commit=merged(one), model=f"{one}" * 64) for one in (1, 2)))
+    registry.sync(branch.fetch())
+    assert registry.tag_forgotten() == []
+    model = branch.fetch().version(2).model
+    entries = [
+        {"day": day, "trained models": [f"{model[:12]} (version 2)"]} for day in ("2026-02-01", "2026-01-09")
+    ]
+    FORGOTTEN.parent.mkdir(exist_ok=True)
+    FORGOTTEN.write_text(json.dumps(entries))
+    assert registry.tag_forgotten() == [2]
+    tags = picture(mlflow)["tags"]
+    assert [tags[number].get("learned_from_forgotten") for number in (1, 2)] == [None, "2026-02-01"]
+    assert "nothing to do" in str(registry.sync(branch.fetch()))
+    FORGOTTEN.unlink()
+    registry.sync(branch.fetch())
+    assert "learned_from_forgotten" not in picture(mlflow)["tags"][2]

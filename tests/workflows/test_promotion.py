@@ -12,6 +12,7 @@ from conftest import ROOT
 from loop.base.errors import LoopError
 from loop.deploy import permitted
 from loop.production import branch, promotion, rollout_policy, transitions
+from loop.production.state import EMPTY
 from loop.rollout import rollout
 from support.states import NOW, version
 from workflows.act import Runner
@@ -88,7 +89,7 @@ def shadow(tmp_path, monkeypatch) -> Iterator[Site]:
         monkeypatch.chdir(made.place)
         monkeypatch.setattr(rollout, "gathered", lambda *_: None)
         monkeypatch.setattr("loop.rollout.follow.follow", lambda _: None)
-        monkeypatch.setattr("loop.deploy.render.rendered", lambda _: {})
+        monkeypatch.setattr("loop.deploy.render.rendered", lambda *_: {})
         made.release(1)
         made.release(2)
         yield made
@@ -203,11 +204,75 @@ def test_a_step_that_was_pushed_by_hand_takes_no_effect(shadow):
     assert "by no pull request to production" in why
 
 
+@pytest.mark.parametrize("says", ["approvals: 0", "that it is of before the rule"])
+def test_a_commit_that_main_never_was_at_cannot_say_that_nobody_need_approve_it(shadow, says):
+    policy = shadow.place / POLICY
+    git(shadow.place, "checkout", "--quiet", "--detach", "origin/main")
+    if says == "approvals: 0":
+        policy.write_text(policy.read_text().replace("approvals: 1", says))
+    else:
+        (shadow.place / promotion.HERE).unlink()
+    git(shadow.place, "commit", "--quiet", "--all", "-m", "mine")
+    git(shadow.place, "push", "--quiet", "origin", "HEAD:refs/heads/mine")
+    three = version(3, commit=git(shadow.place, "rev-parse", "HEAD"))
+    branch.change(
+        lambda now: (transitions.mirrored(now.state, three, NOW), "Make version 3 champion", three),
+        lambda _: {},
+    )
+    served, why = may(shadow)
+    assert served == {"champion": 1}
+    assert "came to main by no pull request" in why
+
+
+def swapped(site: Site, subject: str, **what: str) -> None:
+    """By hand, another commit or image under version 2's number, in the state and in its record."""
+    now = branch.fetch().state
+    two = [one.model_copy(update=what) if one.version == 2 else one for one in now.models]
+    record = branch.fetch().version(2).model_copy(update=what)
+    state = now.model_copy(update={"models": two})
+    branch.change(lambda _: (state, subject, record), lambda _: {})
+
+
+@pytest.mark.parametrize("subject", ["Make version 2 canary-5", "Release version 2: challenger, canary-5"])
+@pytest.mark.parametrize("what", ["commit", "image"])
+def test_what_was_approved_of_a_version_is_what_it_runs_and_not_its_number(shadow, what, subject):
+    shadow.github.merge(proposed(shadow), by="bob")
+    kept = shadow.folder / "approved.json"
+    assert may(shadow, kept) == ({"champion": 1, "challenger": 2}, "")
+    before = branch.fetch().state
+    git(shadow.place, "checkout", "--quiet", "--detach", "origin/main")
+    (shadow.place / "model").write_text("of nobody's review")
+    git(shadow.place, "commit", "--quiet", "--all", "-m", "mine")
+    git(shadow.place, "push", "--quiet", "origin", "HEAD:refs/heads/mine")
+    other = {
+        "commit": git(shadow.place, "rev-parse", "HEAD"),
+        "image": f"ghcr.io/team/model@sha256:{'e' * 64}",
+    }
+    swapped(shadow, subject, **{what: other[what]})
+    for place in (kept, shadow.folder / "none.json"):
+        state, error = permitted.of(branch.serving(), place)
+        assert state.challenger == before.challenger
+        assert "version 2 at 5 %" in str(error)
+
+
 def test_another_state_than_the_one_that_was_proposed_takes_no_effect(shadow):
     number = proposed(shadow)
     branch.change(lambda now: (now.state, "Render", None), lambda _: {"more.yaml": "1\n"})
     shadow.github.merge(number, by="bob")
     assert "had moved on before the merge" in may(shadow)[1]
+
+
+def test_where_the_history_began_anew_no_version_is_the_first_one_that_needs_no_rollout(shadow):
+    kept = shadow.folder / "approved.json"
+    may(shadow, kept)
+    three = version(3, commit=shadow.merged(Path("model"), "3"))
+    here = shadow.github.repo()
+    state = transitions.enter(EMPTY, three, rollout_policy.in_force(), NOW)
+    git(here, "update-ref", "-d", "refs/heads/production")
+    git(shadow.place, "update-ref", "-d", "refs/remotes/origin/production")
+    branch.change(lambda _: (state, "Release version 3: champion", three), lambda _: {})
+    with pytest.raises(LoopError, match=r"version 3 at 100 %.*by no pull request to production"):
+        may(shadow, kept)
 
 
 def test_an_approved_step_on_top_of_one_that_was_not_lets_both_through(shadow):
@@ -238,7 +303,8 @@ def test_what_was_approved_once_is_kept_when_github_does_not_answer(shadow, monk
     shadow.github.merge(proposed(shadow), by="bob")
     kept = shadow.folder / "approved.json"
     may(shadow, kept)
-    assert json.loads(kept.read_text()) == {"1": 100, "2": 5}
+    shares = {name.split()[0]: weight for name, weight in json.loads(kept.read_text()).items()}
+    assert shares == {"1": 100, "2": 5}
     monkeypatch.setattr("loop.github.client.GitHub._ask", None)
     assert may(shadow, kept)[1] == ""
     kept.write_text('{"1": ')

@@ -25,7 +25,7 @@ def of(there: Production, kept: Path) -> tuple[State, LoopError | None]:
     if there.branch != BRANCH:  # nobody's requests are answered in an environment before it
         return there.state, None
     known, past = _read(kept), rehearsal.skipped(there)
-    whole = all(known.get(one.version, 0) >= one.weight for one in there.state.models)
+    whole = all(known.get(promotion.named(one), 0) >= one.weight for one in there.state.models)
     asks = not whole and promotion.asked()
     if not (past or asks):
         return there.state, None
@@ -39,13 +39,14 @@ def of(there: Production, kept: Path) -> tuple[State, LoopError | None]:
         skipped = any(one.version in past for one in state.models)
         if not skipped and not (asked and asked.lacking(state)):
             if asked:
-                write_json(kept, {str(version): weight for version, weight in sorted(asked.kept.items())})
+                write_json(kept, dict(sorted(asked.kept.items())))
             return state, refusal
     raise refusal or promotion.refusal(lacks)
 
 
-def _read(kept: Path) -> dict[int, int]:
+def _read(kept: Path) -> dict[str, int]:
     try:
-        return {int(version): int(weight) for version, weight in json.loads(kept.read_text()).items()}
+        found = json.loads(kept.read_text()).items()
+        return {name: int(weight) for name, weight in found if " " in name}  # once by number alone
     except (FileNotFoundError, ValueError, TypeError, AttributeError):  # a power cut may leave half of it
         return {}

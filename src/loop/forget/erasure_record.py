@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from loop.base import files
+from loop.history.registry import FORGOTTEN
 from loop.settings.yaml_file import load
-
-RECORDS = Path("data/forgotten.json")
 
 
 def known(person: str) -> dict[str, Any] | None:
@@ -38,7 +37,7 @@ def add(
         "left": list(left),
     }
     others = [one for one in _all() if one["person"] != person]
-    files.write_json(RECORDS, [*others, entry])
+    files.write_json(FORGOTTEN, [*others, entry])
 
 
 class Begun:
@@ -61,4 +60,4 @@ class Begun:
 
 
 def _all() -> list[dict[str, Any]]:
-    return json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.is_file() else []
+    return json.loads(FORGOTTEN.read_text(encoding="utf-8")) if FORGOTTEN.is_file() else []

@@ -12,12 +12,15 @@ import pandas as pd
 
 from loop.base import exit_codes, files
 from loop.base.counted import counted
-from loop.base.errors import LoopError
+from loop.base.errors import LoopError, first_line
+from loop.base.warning import warn
 from loop.data import golden_rows
 from loop.forget import erasure_record, holding, places
 from loop.forget import person as persons
 from loop.forget.person import Person
 from loop.forget.places import Place
+from loop.history import registry
+from loop.history.registry import FORGOTTEN
 from loop.model import tracking
 from loop.production import environments
 from loop.production import log as production_log
@@ -68,6 +71,7 @@ def main(pairs: Sequence[str], folders: Sequence[Path], now: pd.Timestamp, *, dr
     places.track_again()
     left = _left(who, folders, place.features)
     erasure_record.add(who.id, f"{now:%Y-%m-%d}", list(who.values), rows, models, left)
+    _tag_versions()
     if not any(one.startswith(places.LOG) for one in left):
         begun.end()
     _say_models(models)
@@ -142,7 +146,7 @@ def _trained(objects: places.Objects) -> list[str]:
 
 def _nobody(who: Person) -> int:
     if done := erasure_record.known(who.id):
-        print(f"they were forgotten on {done['day']}, and nothing is found now ({erasure_record.RECORDS})")
+        print(f"they were forgotten on {done['day']}, and nothing is found now ({FORGOTTEN})")
         return CODES["forgotten"]
     print("nothing is found of them: no row, no prediction, no run and no file here or in a remote")
     print(f"  looked for: {', '.join(who.values)}, exactly as the data have it; nothing is changed")
@@ -162,8 +166,19 @@ def _say_models(models: Sequence[str]) -> None:
         print("no model that git knows is seen to have learned from them")
 
 
+def _tag_versions() -> None:
+    """Tag what MLflow has of the models that learned from somebody; one that is down stops nothing."""
+    try:
+        numbers = registry.tag_forgotten()
+    except Exception as error:  # whatever a client of a server that is down raises
+        warn(f"versions in MLflow are not tagged: {first_line(error, 200)}; `loop registry sync` does it")
+        return
+    if numbers:
+        print(f"tagged in MLflow, learned_from_forgotten: version {', '.join(map(str, numbers))}")
+
+
 def _say_next(left: Sequence[str], golden: Sequence[str]) -> None:
-    print(f"record: {erasure_record.RECORDS}, by a keyed hash")
+    print(f"record: {FORGOTTEN}, by a keyed hash")
     for why in dict.fromkeys(golden):
         print(f"golden request `{why}` was theirs: take another in GOLDEN of src/problem/metrics.py")
     print("next: a model that never knew them, as a pull request that the review judges:")

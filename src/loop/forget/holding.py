@@ -142,7 +142,7 @@ def _dialect(content: bytes) -> tuple[str, str, list[str]] | None:
             line = first.decode(encoding).strip()
         except UnicodeDecodeError:
             continue
-        if not line.isprintable() and "\t" not in line:
+        if not line.replace("\t", "").isprintable():  # a lone carriage return would end the reader, too
             return None
         for delimiter in dict.fromkeys([*(one.delimiter for one in declared), *DELIMITERS]):
             names = next(csv.reader([line], delimiter=delimiter), [])

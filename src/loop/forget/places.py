@@ -36,6 +36,7 @@ from problem.features import VIEWS
 TABLES, CACHE, REMOTE = "tables of the source", "DVC's cache", "DVC's remote"
 LOG, STORE, RUNS, FILES = "prediction log", "feature store", "MLflow", "other files"
 LEFT_ALONE = {".git", ".venv", ".tools", "__pycache__"}  # of the tree: code, and what git is asked for
+APART = {Path(".dvc/cache"), Path(".deploy/environments")}  # searched by hash; packages of a host's servers
 PART = "\x1f"  # between view and entity in a key of the store
 
 
@@ -271,7 +272,7 @@ def others(who: Person, but: Sequence[Path]) -> Iterator[Place]:
     for folder, folders, names in os.walk("."):
         here = Path(folder)
         inside = [name for name in folders if name not in LEFT_ALONE and here / name not in kept]
-        folders[:] = sorted(name for name in inside if here / name != Path(".dvc/cache"))
+        folders[:] = sorted(name for name in inside if here / name not in APART)
         for name in sorted(names):
             path = here / name
             if path not in kept and path.is_file() and (rows := holding.rows(path, who)):

@@ -26,10 +26,11 @@ from loop.settings import yaml_file
 from loop.settings.paths import CARD, ENVIRONMENT_LOCK, LINEAGE, METRICS, PARAMS, SLICES
 
 DATA = "data "
+FORGOTTEN = Path("data/forgotten.json")  # the record of erasures
 FILE = Path(tracking.LOCAL).name  # of runs, where nothing else is set
 OURS = (
     *("commit", "model_sha256", "lock_sha256", "verdict", "pull_request", "author", "approver"),
-    *("image", "released", "state", "refused_at", "refused_because"),
+    *("image", "released", "state", "refused_at", "refused_because", "learned_from_forgotten"),
 )
 ALIASES = ("champion", "challenger")
 ANEW = (
@@ -145,9 +146,31 @@ def wanted(production: Production, version: Version) -> dict[str, str]:
         "state": serving.role if serving else "refused" if refused else "retired",
         "refused_at": f"{refused.at:%Y-%m-%dT%H:%M:%SZ}" if refused else None,
         "refused_because": plain(refused.reason) if refused else None,
+        "learned_from_forgotten": forgotten().get(version.model[:12]),
         **{f"{DATA}{path}": md5 for path, md5 in version.data.items()},
     }
     return {key: str(value) for key, value in tags.items() if value is not None}
+
+
+def forgotten() -> dict[str, str]:
+    """The last day on which one was forgotten from whom a model had learned, by 12 signs of its hash."""
+    entries = json.loads(FORGOTTEN.read_text(encoding="utf-8")) if FORGOTTEN.is_file() else []
+    days = sorted((one["day"], named) for one in entries for named in one["trained models"])
+    return {named.partition(" ")[0]: day for day, named in days}
+
+
+def tag_forgotten() -> list[int]:
+    """Tag the versions of MLflow whose model learned from one who was forgotten; which these are."""
+    if not (tracking.server() or Path(FILE).is_file()):
+        return []
+    client, _ = tracking.connect()
+    name, days = os.environ.get("MLFLOW_REGISTERED_MODEL_NAME") or "loop", forgotten()
+    found = []
+    for number, one in sorted(_there(client, name).items()):
+        if day := days.get(one.tags.get("model_sha256", "")[:12]):
+            client.set_model_version_tag(name, str(number), "learned_from_forgotten", day)
+            found.append(number)
+    return found
 
 
 def _there(client: Any, name: str) -> dict[int, Any]:

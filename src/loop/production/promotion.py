@@ -17,10 +17,10 @@ from loop.github.client import GitHub
 from loop.production import results_commit, rollout_policy
 from loop.production.log import Transition
 from loop.production.rollout_policy import Policy
-from loop.production.state import BRANCH, State
+from loop.production.state import BRANCH, Challenger, Champion, State
 from loop.repo import default_branch, remote
 from loop.repo.commit import Commit
-from loop.repo.git import git, has
+from loop.repo.git import git
 
 HERE = Path("src/loop/production/promotion.py")  # versions before it were promoted by a push
 NOBODY = "nobody, as was the rule when it was released"
@@ -29,29 +29,44 @@ WHY = "deploy/policy.yaml says `approvals: 0`, or origin is no repository on Git
 
 @dataclass(frozen=True)
 class Rise:
-    """A commit that gave a version a larger share than it had, in percent; `enters` where a release did."""
+    """A commit that gave a version a larger share than it had, in percent; `enters` where a release did.
+
+    A version is what it runs: under the same number, another commit, model or image has had no share.
+    """
 
     commit: str
-    version: int
+    model: str  # as `named` names it
     weight: int
     source: str  # the version's own commit, on main
     enters: bool
 
 
+def named(one: Champion | Challenger) -> str:
+    """Number, commit, model and image of what runs: what an approval is for."""
+    return f"{one.version} {one.commit} {one.model} {one.image or '-'}"
+
+
 def rises(known: list[Transition]) -> list[Rise]:
     """Every rise of a log, newest first."""
     found: list[Rise] = []
-    before: dict[int, int] = {}
+    before: dict[str, int] = {}
+    numbers: set[int] = set()  # of which a release has made a version already
     for one in known:
         if one.state is None:
             continue
-        now = {model.version: model.weight for model in one.state.models}
         found += [
-            Rise(one.commit, model.version, model.weight, model.commit, one.kind == "release")
+            Rise(
+                one.commit,
+                named(model),
+                model.weight,
+                model.commit,
+                one.kind == "release" and model.version not in numbers,
+            )
             for model in one.state.models
-            if model.weight > before.get(model.version, 0)
+            if model.weight > before.get(named(model), 0)
         ]
-        before = now
+        before = {named(model): model.weight for model in one.state.models}
+        numbers |= {model.version for model in one.state.models}
     return found[::-1]
 
 
@@ -64,38 +79,44 @@ def asked() -> bool:
 
 
 class Approvals:
-    """What GitHub says of the commits of `production`; `kept` are shares that were approved, by version."""
+    """What GitHub says of the commits of `production`; `kept` are shares that were approved, by what runs."""
 
-    def __init__(self, known: list[Transition], kept: dict[int, int]) -> None:
+    def __init__(self, known: list[Transition], kept: dict[str, int]) -> None:
         self.kept = dict(kept)
         self._rises = rises(known)
-        self._first = next((one.commit for one in known if one.state and one.state.champion), None)
+        first = next((one.commit for one in known if one.state and one.state.champion), None)
+        seen = {named(model) for one in known if one.state for model in one.state.models}
+        self._first = None if set(kept) - seen else first  # a history that began anew has no first one
         self._policy: Policy = rollout_policy.in_force()
         self._found: dict[Rise, tuple[str, str]] = {}
 
     def lacking(self, state: State) -> list[str]:
         """Why a state may not be brought about: a line for each version that nobody gave its share."""
-        return [why for one in state.models if one.weight and (why := self._why_not(one.version, one.weight))]
+        return [why for one in state.models if one.weight and (why := self._why_not(one))]
 
-    def by_whom(self, version: int, weight: int) -> str:
+    def by_whom(self, model: Champion | Challenger) -> str:
         """Who gave a version its share, in words; empty where nobody did."""
-        told = (self._of(one)[0] for one in self._enough(version, weight))
+        told = (self._of(one)[0] for one in self._enough(model))
         return next(filter(None, told), "")
 
-    def _why_not(self, version: int, weight: int) -> str:
-        if self.kept.get(version, 0) >= weight:
+    def _why_not(self, model: Champion | Challenger) -> str:
+        name, version = named(model), model.version
+        if self.kept.get(name, 0) >= model.weight:
             return ""
         reasons = []
-        for one in self._enough(version, weight):
+        for one in self._enough(model):
             who, why = self._of(one)
             if who:
-                self.kept[version] = max(self.kept.get(version, 0), one.weight)
+                self.kept[name] = max(self.kept.get(name, 0), one.weight)
                 return ""
             reasons.append(f"version {version} at {one.weight} %, by commit {one.commit[:12]}: {why}")
-        return reasons[0] if reasons else f"version {version} at {weight} %: no commit gave it that share"
+        return (
+            reasons[0] if reasons else f"version {version} at {model.weight} %: no commit gave it that share"
+        )
 
-    def _enough(self, version: int, weight: int) -> Iterator[Rise]:
-        return (one for one in self._rises if one.version == version and one.weight >= weight)
+    def _enough(self, model: Champion | Challenger) -> Iterator[Rise]:
+        name = named(model)
+        return (one for one in self._rises if one.model == name and one.weight >= model.weight)
 
     def _of(self, rise: Rise) -> tuple[str, str]:
         """Who approved a rise, or why nobody did."""
@@ -121,9 +142,12 @@ class Approvals:
         )
 
     def _least(self, source: str) -> int:
-        """How many people must have approved a rise: none of a version that came when none were asked."""
-        if not has(source):
-            remote.fetch(source)
+        """How many people must have approved a rise: none of a version that came when none were asked.
+
+        Only main says when that was: a commit that it never was at could say whatever its maker likes.
+        """
+        if not remote.once_main(source):
+            return self._policy.approvals
         there = Commit(source)
         if there.file(HERE) is None:
             return 0

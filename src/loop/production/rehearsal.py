@@ -23,6 +23,7 @@ from loop.production.state import (
     Sha256,
     Version,
 )
+from loop.repo import remote
 from loop.repo.commit import Commit
 from loop.settings import yaml_file
 from loop.settings.params import Instant, Section, parse
@@ -157,7 +158,8 @@ def of(there: Production, version: Version, champion: Version, days_max: int, no
 def skipped(there: Production) -> list[int]:
     """Versions that serve in production past the environments before it, without evidence that counts.
 
-    Asked of those whose own commit has such a chain, where main has one still; the first version had no log.
+    Asked of those whose own commit has such a chain, or was never main, where main has one still; the first
+    version had no log.
     """
     if len(environments.in_force().chain) == 1:
         return []
@@ -165,7 +167,8 @@ def skipped(there: Production) -> list[int]:
     asked = [
         one.version
         for one in there.state.models
-        if one.version != first and len(environments.of_commit(one.commit).chain) > 1
+        if one.version != first
+        and (len(environments.of_commit(one.commit).chain) > 1 or not remote.once_main(one.commit))
     ]
     return [number for number in asked if not _counts(there, number)]
 

@@ -59,6 +59,12 @@ def main_ref() -> str | None:
     return there[0] if there else None
 
 
+def once_main(commit: str) -> bool:
+    """Whether main was once at a commit, and not a branch beside it. True where there is no main."""
+    main = main_ref()
+    return main is None or commit in git("rev-list", "--first-parent", main).split()
+
+
 def _begun(commit: str) -> bool:
     """Whether a commit holds a problem in place of the example."""
     return bool(git("ls-tree", "--name-only", commit, "--", str(BEGUN)))

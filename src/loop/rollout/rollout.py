@@ -123,7 +123,7 @@ def verify() -> int:
         return 0
     asked = promotion.Approvals(log.transitions(there.commit), {})
     for one in there.state.models:
-        if one.weight and (who := asked.by_whom(one.version, one.weight)):
+        if one.weight and (who := asked.by_whom(one)):
             print(f"version {one.version:<4} {one.weight:>3} %  {who}")
     if lacks := asked.lacking(there.state):
         raise promotion.refusal(lacks)
