@@ -62,6 +62,7 @@ def origins(entries: list[dict[str, Any]]) -> set[str]:
         whole = {"path", "url"} & set(entry.get("source") or {})  # then its one file is named by the source
         for file in [entry.get("sdist") or {}, *(entry.get("wheels") or [])]:
             named = [str(file[key]) for key in ("url", "path") if key in file]
+            named = [] if named == [(entry.get("source") or {}).get("url")] else named  # its one file
             for at in named or ([] if whole or not file else [f"no address, {file.get('filename')}"]):
                 known = _HOST.match(at) if _is_of(str(entry["name"]), at) else None
                 found.add(known[0] if known else at)
