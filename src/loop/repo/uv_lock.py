@@ -26,6 +26,7 @@ _OF_PACKAGE = {
     *("name", "version", "source", "resolution-markers", "sdist", "wheels", "metadata"),
     *("dependencies", "optional-dependencies", "dev-dependencies"),
 }
+_FILES, _TOLD = ("sdist", "wheels"), ("size", "upload-time")
 FILES = ("pyproject.toml", "uv.lock")
 Packages = dict[str, list[dict[str, Any]]]
 
@@ -39,6 +40,17 @@ def packages(text: str | None) -> Packages:
     except (ValueError, RecursionError, AttributeError, KeyError, TypeError):
         return {}
     return found
+
+
+def held(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What entries hold of packages, without what an index tells of a file beside its address and hash."""
+    return [{key: _bare(value) if key in _FILES else value for key, value in one.items()} for one in entries]
+
+
+def _bare(files: Any) -> Any:
+    if isinstance(files, dict):
+        return {key: value for key, value in files.items() if key not in _TOLD}
+    return [_bare(file) for file in files] if isinstance(files, list) else files
 
 
 def rest(text: str) -> Any:
