@@ -47,6 +47,13 @@ def test_the_lock_of_this_repository_takes_what_it_names():
         ("", lock(GOOD, 'of-a-later-uv = "https://pypi.org/simple"')),
         ('[project]\nname = "own"\n', lock(GOOD, 'editable = "."')),
         (
+            '[tool.uv.sources]\na = { url = "https://team.example/a-1-py3-none-any.whl" }\n',
+            lock(
+                "https://team.example/evil/a-1-py3-none-any.whl",
+                'url = "https://team.example/a-1-py3-none-any.whl"',
+            ),
+        ),
+        (
             '[tool.uv.sources]\nb = { git = "https://github.com/a/b" }\n',
             lock("https://github.com/evil/x/releases/download/a-1-py3-none-any.whl"),
         ),
@@ -73,6 +80,13 @@ def test_what_comes_from_elsewhere_is_named(pyproject, text):
         (
             '[tool.uv.sources]\na = { git = "https://github.com/a/b" }\n',
             '[[package]]\nname = "a"\nsource = { git = "https://github.com/a/b?rev=1#2" }\n',
+        ),
+        (
+            '[tool.uv.sources]\na = { url = "https://team.example/a-1-py3-none-any.whl" }\n',
+            lock(
+                "https://team.example/a-1-py3-none-any.whl",
+                'url = "https://team.example/a-1-py3-none-any.whl"',
+            ),
         ),
         ('[tool.uv.sources]\na = { path = "libs/a" }\n', lock(GOOD, 'directory = "libs/a"')),
         ('[tool.uv.workspace]\nmembers = ["libs/*"]\n', lock(GOOD, 'editable = "libs/a"')),

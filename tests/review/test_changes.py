@@ -77,6 +77,13 @@ def test_another_hash_of_the_same_version_is_named():
     assert not sources(BEFORE, entry("sklearn", sha="b") + BUMPED)
 
 
+def test_what_an_index_tells_of_the_same_file_is_no_change():
+    """`uv lock` adds sizes where an index tells them: 262 packages would stand before the one that moved."""
+    told = BEFORE.replace(', hash = "sha256:a" }', ', hash = "sha256:a", size = 7, upload-time = "2026" }')
+    assert told != BEFORE
+    assert packages(BEFORE, told) == []
+
+
 def test_packages_that_the_problem_imports_come_before_the_others(bare_copy, monkeypatch):
     """Views may be among them: a reviewer sees a bump of them, whatever moved beside it."""
     bare_copy.append("src/problem/features.py", "import numpy as np\nfrom team_views import VIEWS\n")

@@ -200,7 +200,7 @@ def registry(engine) -> Iterator[Registry]:
 @pytest.fixture(scope="module")
 def built(engine, bases, repo, local, registry) -> str:
     """What `loop image --push` printed; the image is `product:test` as well."""
-    bases.result(300)
+    bases.result(PATIENCE)
     tag = f"127.0.0.1:{registry.port}/team/product:test"
     done = push(engine, repo, tag, engine.folder / "output")
     assert done.returncode == 0, done.stderr

@@ -26,6 +26,7 @@ _OF_PACKAGE = {
     *("name", "version", "source", "resolution-markers", "sdist", "wheels", "metadata"),
     *("dependencies", "optional-dependencies", "dev-dependencies"),
 }
+_FILES, _TOLD = ("sdist", "wheels"), ("size", "upload-time")
 FILES = ("pyproject.toml", "uv.lock")
 Packages = dict[str, list[dict[str, Any]]]
 
@@ -39,6 +40,17 @@ def packages(text: str | None) -> Packages:
     except (ValueError, RecursionError, AttributeError, KeyError, TypeError):
         return {}
     return found
+
+
+def held(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What entries hold of packages, without what an index tells of a file beside its address and hash."""
+    return [{key: _bare(value) if key in _FILES else value for key, value in one.items()} for one in entries]
+
+
+def _bare(files: Any) -> Any:
+    if isinstance(files, dict):
+        return {key: value for key, value in files.items() if key not in _TOLD}
+    return [_bare(file) for file in files] if isinstance(files, list) else files
 
 
 def rest(text: str) -> Any:
@@ -62,6 +74,7 @@ def origins(entries: list[dict[str, Any]]) -> set[str]:
         whole = {"path", "url"} & set(entry.get("source") or {})  # then its one file is named by the source
         for file in [entry.get("sdist") or {}, *(entry.get("wheels") or [])]:
             named = [str(file[key]) for key in ("url", "path") if key in file]
+            named = [] if named == [(entry.get("source") or {}).get("url")] else named  # its one file
             for at in named or ([] if whole or not file else [f"no address, {file.get('filename')}"]):
                 known = _HOST.match(at) if _is_of(str(entry["name"]), at) else None
                 found.add(known[0] if known else at)

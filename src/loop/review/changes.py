@@ -154,7 +154,9 @@ def packages(old: str | None, new: str | None, first: frozenset[str] = frozenset
 
     Other files or hashes of the same version are named by a hash of the entry, before all; then the `first`.
     """
-    was, now = uv_lock.packages(old), uv_lock.packages(new)
+    was, now = (
+        {name: uv_lock.held(some) for name, some in uv_lock.packages(text).items()} for text in (old, new)
+    )
     told: list[dict[str, str]] = [{}, {}]
     for name in was.keys() | now.keys():
         same = uv_lock.versions(was.get(name, [])) == uv_lock.versions(now.get(name, []))
