@@ -141,7 +141,7 @@ def test_it_is_refused_in_a_message_before_anything_is_installed(tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith("error: uv.lock takes 'a from https://evil.example'\n  expected: ")
     (tmp_path / "pyproject.toml").write_text("<<<<<<< HEAD\n")
-    done = subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(SCRIPT, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stderr.startswith("error: pyproject.toml or uv.lock cannot be read: ")
     setup = (ROOT / "Makefile").read_text().partition("\nsetup:")[2]
     assert setup.index("uv_lock.py") < setup.index("sync --locked")
