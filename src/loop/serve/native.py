@@ -18,8 +18,9 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from importlib.metadata import version
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -141,12 +142,13 @@ def scorer(path: Path, threads: int) -> Callable[[Array], Array]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what the libraries' C++ writes off the terminal; what goes wrong they raise."""
+    """Keep what the libraries write off the terminal, in C++ and in Python; what goes wrong they raise."""
     kept = os.dup(2)
     try:
         with open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), 2)
-            yield
+            with redirect_stdout(StringIO()):
+                yield
     finally:
         os.dup2(kept, 2)
         os.close(kept)
