@@ -1,8 +1,11 @@
 import json
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 
+from conftest import ROOT
 from loop.base.errors import LoopError
 from loop.model import artifacts
 from loop.serve import image
@@ -127,6 +130,22 @@ def test_a_wheel_of_the_repository_goes_to_the_stage_that_builds(tmp_path, monke
     image._wheels(Path("context"))
     assert requirements.read_text() == f"/build/{made.name} \\\n    --hash=sha256:2\n{others}"
     assert (tmp_path / "context/wheels" / made.name).read_bytes() == made.read_bytes()
+
+
+def test_the_image_of_jobs_has_the_wheels_of_the_repository_where_its_lock_names_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = wheel(tmp_path / "wheels", "team_views", "1.0", {"team_views.py": ""})
+    names = ("requirements-uv.txt", "pyproject.toml", "uv.lock", "deploy/jobs/run", "deploy/jobs/Dockerfile")
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    with Path("uv.lock").open("a") as lock:
+        lock.write(f'\n[[package]]\nname = "team-views"\nsource = {{ path = "wheels/{made.name}" }}\n')
+    image._lay_out_jobs(Path("context"))
+    assert (tmp_path / "context/packages/wheels" / made.name).read_bytes() == made.read_bytes()
+    copied = re.findall(r"^COPY (.*) \./$", (tmp_path / "context/Dockerfile").read_text(), re.MULTILINE)
+    held = {path.name for name in " ".join(copied).split() for path in Path("context").glob(name)}
+    assert held == {path.name for path in Path("context").iterdir()} - {"Dockerfile"}
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from loop.base.errors import LoopError
 from loop.github import workflow_output
 from loop.model import artifacts, lineage
 from loop.production.content import EXPORT, PACKAGES, in_image
-from loop.repo import closure
+from loop.repo import closure, uv_lock
 from loop.repo.commit import checked_out
 from loop.repo.git import git
 from loop.repo.worktree import uv
@@ -48,8 +48,7 @@ def jobs(tag: str | None, push: bool = False) -> int:
     tag = tag or "loop-jobs"
     with TemporaryDirectory(prefix="loop-image-") as folder:
         context = Path(folder, "context")
-        for path in (INSTALLER, *map(Path, PACKAGES), JOBS / "run", JOBS / "Dockerfile"):
-            _copy(path, context / path.name)
+        _lay_out_jobs(context)
         built = _build(context, context / "Dockerfile", tag, {"SOURCE": _source()})
     return _tell(tag, built, name, {})
 
@@ -139,6 +138,16 @@ def _lay_out(context: Path) -> None:
         _copy(path, context / path)
     _export(context / REQUIREMENTS)
     _wheels(context)
+
+
+def _lay_out_jobs(context: Path) -> None:
+    """Copy what deploy/jobs/Dockerfile takes; the repository's own wheels by the paths that uv.lock names."""
+    for path in (INSTALLER, *map(Path, PACKAGES), JOBS / "run", JOBS / "Dockerfile"):
+        _copy(path, context / path.name)
+    locked = uv_lock.packages(ENVIRONMENT_LOCK.read_text("utf-8")).values()
+    for source in [one.get("source") or {} for some in locked for one in some]:
+        if "path" in source:
+            _copy(Path(source["path"]), context / "packages" / source["path"])
 
 
 def _wheels(context: Path) -> None:
