@@ -43,6 +43,8 @@ def test_a_chain_that_cannot_be_is_refused_with_its_reason(chain, found):
 
 def test_mains_chain_counts_whatever_is_edited_here(clone):  # noqa: F811
     assert environments.in_force().chain == ["production"]
+    with pytest.raises(LoopError, match="no environment before production, such as staging"):
+        environments.known("staging")
     on_main(clone, yaml.safe_dump({"chain": CHAIN}))
     (clone / "deploy/environments.yaml").write_text("chain: [production]")
     assert environments.in_force().chain == CHAIN

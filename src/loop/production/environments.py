@@ -57,11 +57,16 @@ class Environments(Section):
         """
         earlier = self.chain[:-1]
         name = name or next(iter(earlier), BRANCH)
+        if not earlier:
+            raise LoopError(
+                f"there is no environment before {BRANCH}{f', such as {name}' if name != BRANCH else ''}",
+                f"a chain such as [staging, {BRANCH}] in {ENVIRONMENTS} on main",
+                "add one by a pull request (docs/environments.md)",
+            )
         if name not in earlier:
-            there = ", ".join(earlier) or f"none: the chain is {BRANCH} alone"
             raise LoopError(
                 f"{name} is no environment before {BRANCH}",
-                f"one of the chain in {ENVIRONMENTS} on main: {there}",
+                f"one of the chain in {ENVIRONMENTS} on main: {', '.join(earlier)}",
                 f"name one of them, or add it to `chain` in {ENVIRONMENTS}",
             )
         return name

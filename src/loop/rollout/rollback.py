@@ -84,7 +84,8 @@ def _target(there: Production, to: int | None) -> Version:
             return there.versions[number]
     once = set(log.champions(there.commit)) & set(there.versions) - {champion.version}
     known = ", ".join(map(str, sorted(once)))
-    todo = f"name one by --to: {known}" if known else "no other version was ever champion"
+    none = "no other ever was: mend it by a pull request; on one host `loop deploy --down` stops it meanwhile"
+    todo = f"name one by --to: {known}" if known else none
     if there.state.challenger is not None:
         number = there.state.challenger.version
         todo = f"`loop rollout abort` takes back version {number}, the challenger; {todo}"
