@@ -90,6 +90,10 @@ clean:  ## remove the environment; data, models and caches stay
 
 -include .ci/template.mk
 
+# Spark is half a gigabyte: for a params.yaml that asks for it, and for the tests in CI, where nothing may be skipped.
+SPARK := $(or $(shell sed -n 's/ *\#.*//; /^engine:/,/^[a-z]/{/spark *:/p;}' params.yaml 2>/dev/null), \
+  $(and $(CI),$(filter test,$(MAKECMDGOALS)),$(wildcard tests/system/test_spark.py)))
+
 .python:
 	@command -v "$(PYTHON)" >/dev/null || { printf 'error: %s\n  expected: %s\n  to do:    %s\n' \
 	  "$(PYTHON) is no program here" "Python 3.11, 3.12 or 3.13" "install one, or make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
@@ -98,7 +102,7 @@ clean:  ## remove the environment; data, models and caches stay
 
 setup: .python $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv)  ## the locked environment, in .venv
 	@$(PYTHON) -I src/loop/repo/uv_lock.py
-	@$(UV) sync --locked --quiet --python "$(PYTHON)"
+	@$(UV) sync --locked --quiet $(if $(SPARK),--group spark) --python "$(PYTHON)"
 	@test -L .venv || for path in .venv/lib/python*/site-packages/_editable_impl_loop.pth; do echo ../../../../src > "$$path.new" && mv "$$path.new" "$$path"; done  # in any locale
 
 .tools/bin/uv: requirements-uv.txt | .python

@@ -12,6 +12,7 @@ from benchmarks.timing import Row
 NAMES = [
     "pipeline",
     "features",
+    "spark",
     "intervals",
     "review",
     "workflows",

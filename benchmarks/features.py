@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.timing import Row, timed
-from loop.data import features
+from loop.data import joining
 from problem import source
 from problem.features import VIEWS
 
@@ -20,16 +20,16 @@ def measure(runs: int) -> list[Row]:
     tables = source.tables(SINCE, UNTIL, AS_OF)
     requests = source.requests(tables)
     logs = _logs(tables)
-    whole = features.join(requests, tables, VIEWS)
+    whole = joining.join(requests, tables, VIEWS)
     size = f"{len(requests):,} requests, {len(NAMES)} features"
     return [
         Row("reading the source, views and join", timed(_from_source, runs)),
-        Row("views and join", timed(lambda: features.join(requests, tables, VIEWS), runs), 5, size),
+        Row("views and join", timed(lambda: joining.join(requests, tables, VIEWS), runs), 5, size),
         Row("the views alone", timed(lambda: _logs(tables), runs), note="each in an engine of its own"),
         Row(
             "the join alone, of ready views",
-            timed(lambda: features.join(requests, logs, READY), runs),
-            note=_same(features.join(requests, logs, READY), whole),
+            timed(lambda: joining.join(requests, logs, READY), runs),
+            note=_same(joining.join(requests, logs, READY), whole),
         ),
         Row(
             "peer: pandas merge_asof of ready views",
@@ -41,7 +41,7 @@ def measure(runs: int) -> list[Row]:
 
 def _from_source() -> pd.DataFrame:
     tables = source.tables(SINCE, UNTIL, AS_OF)
-    return features.join(source.requests(tables), tables, VIEWS)
+    return joining.join(source.requests(tables), tables, VIEWS)
 
 
 def _same(found: pd.DataFrame, whole: pd.DataFrame) -> str:
@@ -50,7 +50,7 @@ def _same(found: pd.DataFrame, whole: pd.DataFrame) -> str:
 
 
 def _logs(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    return {view.name: features.change_log(view, tables) for view in VIEWS}
+    return {view.name: joining.change_log(view, tables) for view in VIEWS}
 
 
 def _merge_asof(requests: pd.DataFrame, logs: dict[str, pd.DataFrame]) -> pd.DataFrame:

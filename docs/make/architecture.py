@@ -8,6 +8,7 @@ PAGE = Path("docs/architecture.md")
 ORDER = (  # a room imports from those in lines above it, never from its own line or below
     ("base", "kit"),
     ("settings", "stats"),
+    ("engine",),
     ("data",),
     ("repo",),
     ("github", "model"),
@@ -36,7 +37,7 @@ order, and that no two modules share a name.
 asks this one's model. What one commit may ask of another is `src/loop/repo/protocol.json`.
 
 Read in this order to see a model made: `pipeline/ingest.py`, `pipeline/validate.py`, `data/contract.py`,
-`pipeline/examples.py`, `data/features.py`, `pipeline/train.py`, `model/model_file.py`, `model/lineage.py`,
+`pipeline/examples.py`, `data/joining.py`, `pipeline/train.py`, `model/model_file.py`, `model/lineage.py`,
 `pipeline/evaluate.py`, `stats/bootstrap.py`.
 
 `make docs` writes this page from the code.

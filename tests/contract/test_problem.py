@@ -14,7 +14,8 @@ import pytest
 from loop.base import files
 from loop.data import contract, features, golden_rows, kpi, score_columns
 from loop.data import raw as facts
-from loop.data.features import DECIDED_AT, change_log, clusters, join, joining
+from loop.data.features import DECIDED_AT, clusters
+from loop.data.joining import change_log, join, joining
 from loop.data.score_columns import CLASSES
 from loop.kit import groups
 from loop.model import model_file

@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loop.data import columns, contract, features, raw, score_columns
-from loop.data.features import DECIDED_AT, change_log
+from loop.data.features import DECIDED_AT
+from loop.data.joining import change_log
 from loop.model import mlflow_model, model_file, reference_rows
 from loop.pipeline import train
 from loop.pipeline.examples import whole

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loop.data.features import change_log, join
+from loop.data.joining import change_log, join
 from loop.kit.views import latest, trailing
 
 START = datetime(2024, 3, 1, tzinfo=UTC)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loop.data.features import join
+from loop.data.joining import join
 from loop.data.raw import repair
 from problem.features import SCHEDULE, VIEWS, WEATHER, schedule, trailing
 from problem.source import ORIGIN_ZONE, labels, requests, tables

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loop.base.errors import LoopError
-from loop.data.features import join
+from loop.data.joining import join
 from loop.kit.views import trailing
 from loop.serve.materialize import kept, materialize, newest
 from loop.serve.online import Features

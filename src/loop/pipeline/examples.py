@@ -7,8 +7,8 @@ from pydantic import Field
 
 from loop.base import files
 from loop.base.errors import LoopError
-from loop.data import contract, features
-from loop.settings import params
+from loop.data import contract, features, joining
+from loop.settings import engine_settings, params
 from loop.settings.paths import EXAMPLES, VALID
 from problem import schema, source
 from problem.features import VIEWS
@@ -47,7 +47,7 @@ def labelled(
 
 
 def examples(
-    join: features.Slices, rows: pd.DataFrame, name: str, at_once: int = ROWS
+    join: joining.Slices, rows: pd.DataFrame, name: str, at_once: int = ROWS
 ) -> Iterator[pd.DataFrame]:
     """`labelled` rows with features as of each one's own decision, so many at once, in their order.
 
@@ -64,7 +64,7 @@ def examples(
 
 def whole(tables: dict[str, pd.DataFrame], window: params.Window, known_by: pd.Timestamp) -> pd.DataFrame:
     """All examples of a window in one frame, as a problem's tests and benchmarks look at them."""
-    with features.joining(tables, VIEWS) as join:
+    with joining.joining(tables, VIEWS) as join:
         return pd.concat(examples(join, labelled(tables, window, known_by)[0], "all"))
 
 
@@ -72,6 +72,7 @@ def main() -> None:
     """Write data/examples/train.parquet and holdout.parquet, or neither."""
     windows = params.section("windows", params.Windows)
     rows_min = params.section("examples", Params).rows_min
+    spark = engine_settings.spark()
     stored = {path.stem: path for path in sorted(VALID.glob("*.parquet"))}
     tables = {name: files.read_table(path) for name, path in stored.items()}
     wanted = {
@@ -88,7 +89,7 @@ def main() -> None:
                 f"widen windows.{name}, or move windows.as_of so that labels have come",
             )
     counts = [f"{len(rows):,} to {name} ({n:,} without a label)" for name, (rows, n) in made.items()]
-    with files.replacing(EXAMPLES) as draft, features.joining(stored, VIEWS) as join:
+    with files.replacing(EXAMPLES) as draft, joining.joining(stored, VIEWS, spark) as join:
         for name in wanted:
             rows, _ = made.pop(name)
             files.write_slices(draft / f"{name}.parquet", examples(join, rows, name))

@@ -33,6 +33,7 @@ MODELS = {  # section -> what parses it; slow to import, so only for what change
     "windows": "loop.settings.params:Windows",
     "validate": "loop.data.raw:Params",
     "examples": "loop.pipeline.examples:Params",
+    "engine": "loop.settings.engine_settings:Engine",
     "train": "loop.pipeline.train:Params",
     "evaluate": "loop.pipeline.evaluate:Params",
     "review": "loop.settings.review_policy:Policy",
@@ -41,7 +42,7 @@ MODELS = {  # section -> what parses it; slow to import, so only for what change
     "search": "loop.settings.search_settings:Settings",
     "card": "loop.pipeline.model_card:Params",
 }
-MAY_LACK = {"search"}  # a copy that never searches
+MAY_LACK = {"engine", "search"}  # DuckDB without the one; a copy that never searches lacks the other
 CODE = Path("src")
 CHECKED = Path(".dvc/tmp/params-checked")  # what was accepted last, with the code that accepted it
 
@@ -149,6 +150,14 @@ def _parse(name: str, value: Any, place: str) -> None:
     params.parse(name, value, getattr(import_module(module), model))
 
 
+def _engine() -> None:
+    """Raise LoopError where params.yaml asks for Spark, and this machine cannot start it."""
+    if load(PARAMS).get("engine", "duckdb") != "duckdb":
+        from loop.engine import session
+
+        session.require()
+
+
 def _in_git() -> None:
     """Raise LoopError in a folder that was downloaded, not cloned: the records name commits."""
     here = Path.cwd()
@@ -183,6 +192,7 @@ def run(arguments: list[str]) -> int:
     if PIPELINE.is_file():
         load(PIPELINE)  # what DVC says of a slip has no to-do
     check_params()
+    _engine()
     _in_git()
     _may_write()
     tools = str(Path(sys.executable).parent)  # so that a stage's `python` is this one

@@ -10,7 +10,7 @@ from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.data import raw
 from loop.data.contract import ContractError
-from loop.data.features import change_log
+from loop.data.joining import change_log
 from loop.kit.types import View
 from loop.serve import online
 from loop.serve.definition import definition

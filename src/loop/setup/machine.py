@@ -7,9 +7,10 @@ from pathlib import Path
 
 from loop.base import program
 from loop.base.errors import LoopError
+from loop.engine import java
 from loop.repo import machinery
 from loop.repo.git import git
-from loop.settings import renamed
+from loop.settings import engine_settings, renamed
 from loop.settings.paths import BEGUN, PARAMS
 from loop.settings.yaml_file import load
 from loop.setup.need import LackError, Need, written
@@ -26,16 +27,29 @@ def needs() -> list[Need]:
         "results": lambda: _dvc("status", "--json").strip() in ("", "{}"),
         "remote": lambda: bool(_dvc("remote", "list").strip()),
         "browser": lambda: shutil.which("chromedriver") is not None,
+        "java": _java,
         "machinery": _machinery,
         "act": lambda: shutil.which("go") is not None or shutil.which("act") is not None,
     }
-    return written("machine.yaml.j2", checks, own=BEGUN.is_file())
+    return written("machine.yaml.j2", checks, own=BEGUN.is_file(), spark=_spark(), java=java.MEND)
 
 
 def at_root() -> None:
     """Raise LoopError outside of the root of a clone."""
     if not Path("dvc.yaml").is_file() or Path(git("rev-parse", "--show-toplevel")) != Path.cwd():
         raise LoopError(f"{Path.cwd()} is not the root of a clone", "the folder with dvc.yaml", "cd there")
+
+
+def _spark() -> bool:
+    """Whether params.yaml asks for Spark, and is there to ask."""
+    return PARAMS.is_file() and load(PARAMS).get("engine", engine_settings.DUCKDB) != engine_settings.DUCKDB
+
+
+def _java() -> bool:
+    try:
+        return bool(java.require())
+    except LoopError as error:
+        raise LackError(error.found, error.expected, error.todo) from None
 
 
 def _machinery() -> bool:
@@ -49,7 +63,8 @@ def _locked() -> bool:
     uv = shutil.which("uv") or ".tools/bin/uv"
     if not Path(uv).is_file():
         return False
-    command = [uv, "sync", "--locked", "--check", "--quiet", "--python", sys.executable]
+    group = ["--group", "spark"] if _spark() else []
+    command = [uv, "sync", "--locked", "--check", "--quiet", *group, "--python", sys.executable]
     return program.ask(command, seconds=TIMEOUT).code == 0
 
 

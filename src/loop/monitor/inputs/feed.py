@@ -13,7 +13,7 @@ import pandas as pd
 from loop.base import files
 from loop.base.counted import counted
 from loop.base.errors import LoopError, guard
-from loop.data import features, raw
+from loop.data import features, joining, raw
 from loop.data.contract import Breach
 from loop.data.raw import Params
 from loop.monitor.inputs.champion_model import Champion
@@ -26,6 +26,7 @@ DAY = pd.Timedelta(days=1)
 CODE = (
     "src/problem",
     "src/loop/data/features.py",
+    "src/loop/data/joining.py",
     "src/loop/data/raw.py",
 )  # what makes a request and its features
 
@@ -82,7 +83,7 @@ def made(since: pd.Timestamp, until: pd.Timestamp, now: pd.Timestamp) -> tuple[p
             f"one request per {', '.join(source.KEY)}",
             "drop the repeated rows in src/problem/source.py, or name the column that tells them apart",
         )
-    return features.join(requests, valid, VIEWS), source.labels(valid, now)
+    return joining.join(requests, valid, VIEWS), source.labels(valid, now)
 
 
 def broken(since: pd.Timestamp, until: pd.Timestamp, now: pd.Timestamp) -> list[Breach]:

@@ -4,14 +4,15 @@ import os
 import subprocess
 from types import SimpleNamespace
 
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
 
 from loop.base import files
 from loop.base.errors import LoopError
-from loop.data import features
-from loop.data.features import join, joining
+from loop.data.joining import join, joining
+from loop.engine import duckdb_engine, spill
 
 TIMES = pd.date_range("2020-01-01", periods=10, freq="h", tz="UTC", unit="us")
 
@@ -108,12 +109,12 @@ def test_a_table_that_was_cut_short_is_named(tmp_path):
 
 
 def test_a_full_disk_is_one_message_and_leaves_nothing_there(tmp_path, monkeypatch):
-    connect = features.ibis.duckdb.connect
+    connect = ibis.duckdb.connect
     monkeypatch.setattr(
-        features.ibis.duckdb, "connect", lambda **options: connect(**options, max_temp_directory_size="1MB")
+        ibis.duckdb, "connect", lambda **options: connect(**options, max_temp_directory_size="1MB")
     )
-    monkeypatch.setattr(features, "MEMORY", "30MB")
-    monkeypatch.setattr(features, "SPILL", tmp_path)
+    monkeypatch.setattr(duckdb_engine, "MEMORY", "30MB")
+    monkeypatch.setattr(spill, "SPILL", tmp_path)
     many = pd.concat([PRICES] * 300_000, ignore_index=True)
     many["known_at"] = pd.date_range("1990-01-01", periods=len(many), freq="s", tz="UTC", unit="us")
     with pytest.raises(LoopError, match="cannot be joined") as caught, joining({"prices": many}, [view()]):
@@ -123,7 +124,7 @@ def test_a_full_disk_is_one_message_and_leaves_nothing_there(tmp_path, monkeypat
 
 
 def test_what_a_killed_join_left_on_disk_is_removed_and_a_running_ones_is_not(tmp_path, monkeypatch):
-    monkeypatch.setattr(features, "SPILL", tmp_path)
+    monkeypatch.setattr(spill, "SPILL", tmp_path)
     with subprocess.Popen(["true"]) as ended:
         ended.wait()
     left = [tmp_path / f".features.{pid}.tmp" for pid in (ended.pid, os.getppid())]

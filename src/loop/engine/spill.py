@@ -1,0 +1,24 @@
+"""Where an engine puts what memory does not hold, and what its parts hand to each other; gone afterwards."""
+
+import os
+import shutil
+from pathlib import Path
+
+SPILL = Path("data")
+OURS = "loop_join_"  # begins the names of our own tables in an engine: no raw table is called so
+
+
+def place() -> Path:
+    """The folder of this process alone."""
+    return SPILL / f".features.{os.getpid()}.tmp"
+
+
+def remove_strays() -> None:
+    """Remove what the engine of a process left that was killed: as much as the joined rows may lie there."""
+    for left in SPILL.glob(".features.*.tmp"):
+        try:
+            os.kill(int(left.name.split(".")[2]), 0)
+        except ProcessLookupError:
+            shutil.rmtree(left, ignore_errors=True)
+        except (ValueError, OSError):
+            continue  # another's, or none of ours
