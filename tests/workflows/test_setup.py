@@ -11,7 +11,7 @@ from workflows.double import NAME, Double, serve
 
 ADMIN = {"administration": "write", "contents": "write"}
 NEEDS = 9  # that `--apply` brings about
-ASKED = 5  # that only `loop doctor` asks
+ASKED = 7  # that only `loop doctor` asks
 
 
 @pytest.fixture
