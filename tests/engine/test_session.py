@@ -36,6 +36,18 @@ def test_packages_that_are_not_installed_are_named_with_the_command(asks, monkey
     assert refused.value.todo == "make setup"
 
 
+def test_a_user_without_a_name_is_told_so_before_java_starts(asks, monkeypatch):
+    """As in a container: Spark's login ends in a NullPointerException."""
+
+    def nobody(number: int) -> None:
+        raise KeyError(number)
+
+    monkeypatch.setattr(session.java, "require", lambda: 17)
+    monkeypatch.setattr(session.pwd, "getpwuid", nobody)
+    with pytest.raises(LoopError, match="has no name on this machine"):
+        run._engine()
+
+
 def test_the_doctor_names_a_java_that_will_not_do_and_what_installs_one(asks):
     need = next(one for one in machine.needs() if one.name == "Java, for Spark")
     found = examine(need)

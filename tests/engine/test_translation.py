@@ -42,6 +42,7 @@ def test_what_spark_may_compute_otherwise_is_refused_with_the_reason(why):
 
 def test_distinct_rows_of_sorted_ones_are_distinct():
     """Ibis 12 writes SQL for Spark that keeps the columns of the order, and so each row."""
+    pytest.importorskip("pyspark", reason="no Spark: `.tools/bin/uv sync --locked --group spark`")
     _ = ibis.pyspark
     sql = ibis.to_sql(translation.of(T.order_by("at").select("shop").distinct(), "v"), dialect="pyspark")
     assert str(sql).split() == ["SELECT", "DISTINCT", "`t0`.`shop`", "FROM", "`t`", "AS", "`t0`"]

@@ -37,14 +37,16 @@ def cluster(tmp_path_factory):
     home = tmp_path_factory.mktemp("spark")
     (home / "conf").mkdir()
     (home / "conf/spark-defaults.conf").write_text(DEFAULTS)
-    before = Path.cwd()
+    before, begun = Path.cwd(), False
     os.chdir(home)
     os.environ["SPARK_CONF_DIR"] = str(home / "conf")
     try:
         with session.started(MASTER) as running:
+            begun = True
             yield running
     except LoopError:
-        pass  # the last test ended its driver
+        if not begun:
+            raise  # else the last test ended its driver
     finally:
         del os.environ["SPARK_CONF_DIR"]
         os.chdir(before)

@@ -144,6 +144,15 @@ def start(  # noqa: PLR0913 - what a process is given, by keyword
         ) from None
 
 
+def finish(process: Process, seconds: float) -> None:
+    """Wait for a program that was told to end; one that does not in time is killed."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 def gist(text: str, longest: int = 300) -> str:
     """The line of an output that says what went wrong: our own `error:`, DVC's or git's, else the last."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]

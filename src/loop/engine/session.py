@@ -5,9 +5,9 @@ see this clone at the same path: tables and results are files in it.
 """
 
 import os
+import pwd
 import re
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from loop.base import program
 from loop.base.errors import LoopError, first_line
 from loop.engine import java
 from loop.engine.spill import place
@@ -49,6 +50,14 @@ def require() -> None:
             "make setup",
         )
     java.require()
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:
+        raise LoopError(
+            f"user {os.getuid()} has no name on this machine",
+            "one, in /etc/passwd: Spark does not start without it",
+            f"as root: useradd --uid {os.getuid()} NAME; in a container, before it starts",
+        ) from None
 
 
 @contextmanager
@@ -217,13 +226,8 @@ def _end(gateway: Any, session: Any) -> None:
         session.stop()
     with suppress(Exception):
         gateway.shutdown()
-    process = gateway.proc
     with suppress(OSError):
-        process.stdin.close()  # by which Java ends itself
-    try:
-        process.wait(30)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        gateway.proc.stdin.close()  # by which Java ends itself
+    program.finish(gateway.proc, 30)
     SparkContext._gateway = SparkContext._jvm = SparkContext._active_spark_context = None
     SparkSession._instantiatedSession = SparkSession._activeSession = None

@@ -192,9 +192,9 @@ def run(arguments: list[str]) -> int:
     if PIPELINE.is_file():
         load(PIPELINE)  # what DVC says of a slip has no to-do
     check_params()
-    _engine()
     _in_git()
     _may_write()
+    _engine()
     tools = str(Path(sys.executable).parent)  # so that a stage's `python` is this one
     path = os.pathsep.join([tools, os.environ.get("PATH", "")])
     command = [f"{tools}/dvc", "repro", *arguments]
