@@ -46,9 +46,9 @@ hypothesis.settings.load_profile("loop")
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 PATIENCE = 1500  # seconds: what hangs ends as a failure, what is slow does not
-WHOLE = {  # fixtures of whole pipelines, of the small problem's too, and of a browser
+WHOLE = {  # fixtures of whole pipelines, of the small problem's too, of a browser and of Spark
     *("finished", "working_copy", "bare_copy", "small_home", "github", "town", "world", "lived", "adopted"),
-    "browser",
+    *("browser", "spark"),
 }
 SLOW = {ROOT / "tests/system", ROOT / "tests/workflows"}
 COMMAND_LINE = {"loop.cli", "loop.cli.app"}  # what its commands import when they run, a test need not reach

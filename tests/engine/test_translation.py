@@ -40,14 +40,6 @@ def test_what_spark_may_compute_otherwise_is_refused_with_the_reason(why):
         translation.of(REFUSED[why](), "view `v`")
 
 
-def test_distinct_rows_of_sorted_ones_are_distinct():
-    """Ibis 12 writes SQL for Spark that keeps the columns of the order, and so each row."""
-    pytest.importorskip("pyspark", reason="no Spark: `.tools/bin/uv sync --locked --group spark`")
-    _ = ibis.pyspark
-    sql = ibis.to_sql(translation.of(T.order_by("at").select("shop").distinct(), "v"), dialect="pyspark")
-    assert str(sql).split() == ["SELECT", "DISTINCT", "`t0`.`shop`", "FROM", "`t`", "AS", "`t0`"]
-
-
 def frame(rng, rows: int) -> pd.DataFrame:
     """Some instants and shops repeat, some are missing; one shop has half of the rows."""
     at = pd.date_range("2020-01-01", periods=50, freq="min", unit="us").to_series(index=None)

@@ -30,7 +30,7 @@ DAY, HOUR, ALWAYS = pd.Timedelta(days=1), pd.Timedelta(hours=1), pd.Timedelta(da
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
+def spark(tmp_path_factory):
     """A session for all tests of this file, in a folder of its own."""
     if find_spec("pyspark") is None:
         pytest.skip("no Spark: `.tools/bin/uv sync --locked --group spark`")
@@ -54,9 +54,9 @@ def cluster(tmp_path_factory):
 
 
 @pytest.fixture
-def at_home(cluster, monkeypatch, tmp_path):
+def at_home(spark, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    return cluster
+    return spark
 
 
 def sales(rows: int = 4000) -> pd.DataFrame:
@@ -170,6 +170,13 @@ def test_each_operation_that_is_let_through_is_the_same_to_the_bit(at_home, tmp_
     of = (EVERY, *OF_KIT)
     pd.testing.assert_frame_equal(joined(tmp_path, of, MASTER), joined(tmp_path, of), check_exact=True)
     assert not list(tmp_path.glob("data/.features*"))
+
+
+def test_distinct_rows_of_sorted_ones_are_distinct(at_home):
+    """Ibis 12 writes SQL for Spark that keeps the columns of the order, and so each row."""
+    rows = ibis.table({"shop": "string", "at": "timestamp"}, name="t")
+    sql = ibis.to_sql(translation.of(rows.order_by("at").select("shop").distinct(), "v"), dialect="pyspark")
+    assert str(sql).split() == ["SELECT", "DISTINCT", "`t0`.`shop`", "FROM", "`t`", "AS", "`t0`"]
 
 
 def test_executors_are_processes_with_another_clock_than_ours(at_home):
