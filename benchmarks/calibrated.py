@@ -6,15 +6,13 @@ figure is of models, or of years, that chose no number, unless margins had to be
 """
 
 import json
-import re
 import shutil
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import adopted, scratch
-from loop.base import files
+from benchmarks import adopted, by_problem
 
 ROOT = Path(__file__).parent.parent
 RESULTS, PAGE = Path(__file__).with_suffix(".json"), ROOT / "docs/calibrate.md"
@@ -33,16 +31,9 @@ HEAD = f"| {' | '.join(COLUMNS)} |"
 
 
 def main(asked: list[str]) -> None:
-    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    with scratch.place() as folder:
-        shipped = adopted._download(folder) if not asked or set(asked) & set(SETS) else {}
-        for name in asked or ("the example", "the second problem", *SETS):
-            found[name] = _calibrated(folder / "work", name, shipped)
-            files.write_json(RESULTS, found)
-            print(name, json.dumps(found[name]), flush=True)
-    page = PAGE.read_text(encoding="utf-8")
-    table = re.escape(HEAD) + r"\n(\|.*\n)+"
-    PAGE.write_text(re.sub(table, lambda _: _table(found), page), encoding="utf-8")
+    names = asked or ("the example", "the second problem", *SETS)
+    found = by_problem.measured(names, RESULTS, _calibrated)
+    by_problem.show(PAGE, HEAD, _table(found))
 
 
 def problem(folder: Path, name: str, shipped: adopted.Files) -> Any:

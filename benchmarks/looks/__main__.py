@@ -9,13 +9,12 @@ are worth. It writes benchmarks/looks.json, the table of docs/review.md and docs
 
 import io
 import json
-import re
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import adopted, scratch
+from benchmarks import adopted, by_problem
 from benchmarks.looks.draws import AT
 from loop.base import files
 from loop.base.plotting import BLUE, GREY, ORANGE, canvas, picture
@@ -34,16 +33,8 @@ HEAD = f"| {' | '.join(COLUMNS)} |"
 
 def main(asked: list[str]) -> None:
     """Measure, and write the table and the figure."""
-    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    with scratch.place() as folder:
-        shipped = adopted._download(folder) if not asked or "wage.csv" in asked else {}
-        for name in asked or MODELS:
-            found[name] = _measured(folder / "work", name, shipped)
-            files.write_json(RESULTS, found)
-            print(name, json.dumps(found[name]), flush=True)
-    page = PAGE.read_text(encoding="utf-8")
-    table = re.escape(HEAD) + r"\n(\|.*\n)+"
-    PAGE.write_text(re.sub(table, lambda _: _table(found), page), encoding="utf-8")
+    found = by_problem.measured(asked or MODELS, RESULTS, _measured)
+    by_problem.show(PAGE, HEAD, _table(found))
     files.write_text(FIGURE, _drawn(found).replace("<svg", '<svg style="background: #fff"', 1))
 
 
