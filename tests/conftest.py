@@ -28,6 +28,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from loop.base.environment import git_settings
 from loop.repo.closure import imports, reached
 from support.closure import packages, relocked
 from support.runs import empty_runs, own_code, tracker  # noqa: F401
@@ -76,8 +77,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Commands of scratch repositories start warm; workers share the server of their controller."""
+    """Commands of scratch repositories start warm; workers share the server of their controller.
+
+    Thousands of short-lived repositories need no upkeep: git starts a process of it after each commit.
+    """
     if "WARM_BIN" not in os.environ:
+        os.environ |= git_settings(("maintenance.auto", "false"))
         warm = Warm()
         os.environ["WARM_BIN"] = str(warm.bin)
         config.add_cleanup(warm.stop)
