@@ -21,13 +21,18 @@ from loop.kit.types import View
 Slices = Callable[[pd.DataFrame, int], Iterator[pd.DataFrame]]  # requests and rows at once
 
 
-def join(requests: pd.DataFrame, tables: Mapping[str, pd.DataFrame], views: Iterable[View]) -> pd.DataFrame:
-    """`requests` with the features (numbers) of all views as of `decided_at` (UTC).
+def join(
+    requests: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    views: Iterable[View],
+    spark: str | None = None,
+) -> pd.DataFrame:
+    """`requests` with the features (numbers) of all views as of `decided_at` (UTC), by DuckDB or a `spark`.
 
     Grain: one row per request. A missing or stale entity gives nulls; an empty frame gives an
     empty frame with all columns.
     """
-    with joining(tables, views) as slices:
+    with joining(tables, views, spark) as slices:
         joined: pd.DataFrame = pd.concat(slices(requests, max(len(requests), 1)))
     return joined
 

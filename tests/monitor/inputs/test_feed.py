@@ -47,6 +47,18 @@ def test_a_champion_of_other_code_is_asked_about_features_as_its_own_code_makes_
     assert asked[0][:3] == ("feed", windows().since.isoformat(), NOW.isoformat())
 
 
+def test_features_are_joined_by_the_engine_of_params(monkeypatch):
+    """Where the champion's code is that of this tree: no executor sees a worktree."""
+    monkeypatch.setattr(feed, "git", lambda *arguments: "")
+    monkeypatch.setattr(feed, "broken", lambda *arguments: [])
+    monkeypatch.setattr(feed.engine_settings, "spark", lambda: "local[2]")
+    monkeypatch.setattr(
+        feed.joining, "join", lambda requests, tables, views, spark: pd.DataFrame({"by": [spark]})
+    )
+    champion = SimpleNamespace(commit="c" * 40, windows=SimpleNamespace(since=SINCE))
+    assert feed.by(champion, NOW, NOW, 28).examples["by"].tolist() == ["local[2]"]
+
+
 def test_what_a_checkout_writes_is_what_its_code_makes(tmp_path, monkeypatch):
     instants = [at.isoformat() for at in (SINCE, NOW, NOW)]
     monkeypatch.setattr("sys.argv", ["feed", *instants, str(tmp_path)])

@@ -18,7 +18,7 @@ from loop.data.contract import Breach
 from loop.data.raw import Params
 from loop.monitor.inputs.champion_model import Champion
 from loop.repo.git import git
-from loop.settings import params
+from loop.settings import engine_settings, params
 from problem import source
 from problem.features import VIEWS
 
@@ -43,22 +43,32 @@ class Feed:
     breaches: list[Breach]
 
 
-def read(since: pd.Timestamp, until: pd.Timestamp, now: pd.Timestamp, window_days: int) -> Feed:
-    """The feed as known at `now` (UTC); without rows where the newest window breaks its contract."""
+def read(
+    since: pd.Timestamp,
+    until: pd.Timestamp,
+    now: pd.Timestamp,
+    window_days: int,
+    spark: str | None = None,
+) -> Feed:
+    """The feed as known at `now` (UTC); without rows where the newest window breaks its contract.
+
+    Features are joined by DuckDB, or by a `spark` of this master.
+    """
     breaches = broken(max(since, until - window_days * DAY), until, now)
     if breaches:
         return Feed(pd.DataFrame(), pd.DataFrame(), breaches)
-    return Feed(*made(since, until, now), [])
+    return Feed(*made(since, until, now, spark), [])
 
 
 def by(champion: Champion, until: pd.Timestamp, now: pd.Timestamp, window_days: int) -> Feed:
     """The feed for a champion: where its code differs, requests and features are as that code makes them.
 
-    The contract is that of this tree. Raises LoopError where the champion's code cannot make them.
+    The contract is that of this tree. Its own code runs in a worktree that no executor of a Spark sees, on
+    this machine. Raises LoopError where the champion's code cannot make them.
     """
     since = champion.windows.since
     if not git("diff", "--name-only", champion.commit, "--", *CODE):
-        return read(since, until, now, window_days)
+        return read(since, until, now, window_days, engine_settings.spark())
     if breaches := broken(max(since, until - window_days * DAY), until, now):
         return Feed(pd.DataFrame(), pd.DataFrame(), breaches)
     place = champion.home.path.parent / "feed"
@@ -68,7 +78,9 @@ def by(champion: Champion, until: pd.Timestamp, now: pd.Timestamp, window_days: 
     return Feed(examples, labels, [])
 
 
-def made(since: pd.Timestamp, until: pd.Timestamp, now: pd.Timestamp) -> tuple[pd.DataFrame, pd.DataFrame]:
+def made(
+    since: pd.Timestamp, until: pd.Timestamp, now: pd.Timestamp, spark: str | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Requests decided in [since, until) with features, and the labels known at `now`, by this tree's code.
 
     Raises LoopError where a request comes twice.
@@ -83,7 +95,7 @@ def made(since: pd.Timestamp, until: pd.Timestamp, now: pd.Timestamp) -> tuple[p
             f"one request per {', '.join(source.KEY)}",
             "drop the repeated rows in src/problem/source.py, or name the column that tells them apart",
         )
-    return joining.join(requests, valid, VIEWS), source.labels(valid, now)
+    return joining.join(requests, valid, VIEWS, spark), source.labels(valid, now)
 
 
 def broken(since: pd.Timestamp, until: pd.Timestamp, now: pd.Timestamp) -> list[Breach]:
