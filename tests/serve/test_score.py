@@ -12,10 +12,11 @@ import pytest
 
 from loop.base import files
 from loop.base.errors import LoopError
+from loop.commands import serving
 from loop.data import columns
 from loop.data.contract import ContractError
 from loop.data.features import DECIDED_AT
-from loop.serve import loaded_model, request_file, score
+from loop.serve import loaded_model, request_file, score, score_parts
 from problem import schema, source
 from support.http_client import EXAMPLE
 
@@ -196,6 +197,68 @@ def test_a_folder_of_requests_is_not_written_into(scored, holdout, tmp_path):
     assert pd.read_parquet(tmp_path / "out.parquet").equals(pd.read_parquet(tmp_path / "requests.parquet"))
 
 
+@pytest.fixture
+def folder(scored, holdout, tmp_path, monkeypatch):
+    """A file of five row groups, whose scores are made in parts of two."""
+    monkeypatch.setattr(score_parts, "ROWS", 200)
+    pq.write_table(holdout.slice(0, 450), tmp_path / "requests.parquet", row_group_size=100)
+    return tmp_path
+
+
+def test_parts_of_a_folder_hold_the_scores_of_a_file_in_their_order(folder, scored, holdout):
+    serving.score(folder / "requests.parquet", folder / "out")
+    parts = sorted((folder / "out").iterdir())
+    assert [pq.read_metadata(part).num_rows for part in parts] == [200, 200, 50]
+    found = pd.concat(map(pd.read_parquet, parts), ignore_index=True)
+    pd.testing.assert_frame_equal(found, scored(holdout.slice(0, 450)), check_exact=True)
+
+
+def test_a_folder_of_scores_is_replaced_whole_and_no_other_one(folder, holdout):
+    (folder / "other").mkdir()
+    (folder / "other/precious").write_text("data")
+    (folder / "file").write_text("data")
+    (folder / "in").mkdir()
+    (folder / "requests.parquet").rename(folder / "in/1.parquet")
+    for target, why in {
+        "other": "holds precious",
+        "file": "is a file",
+        "in": "of the requests",
+        "in/out": "of the requests",
+        ".": "of the requests",
+    }.items():
+        with pytest.raises(LoopError, match=why):
+            score_parts.main(folder / "in", folder / target)
+    score_parts.main(folder / "in", folder / "out")
+    pq.write_table(holdout.slice(0, 10), folder / "in/1.parquet")
+    score_parts.main(folder / "in", folder / "out")
+    assert [path.name for path in (folder / "out").iterdir()] == ["scores-00000.parquet"]
+    pq.write_table(broken(holdout.slice(0, 10), NUMBER, None), folder / "in/2.parquet")
+    with pytest.raises(ContractError, match="not null"):
+        score_parts.main(folder / "in", folder / "out")
+    assert pq.read_metadata(folder / "out/scores-00000.parquet").num_rows == 10
+    assert sorted(path.name for path in folder.iterdir()) == ["file", "in", "other", "out"]
+
+
+def test_a_store_that_does_not_answer_is_told_before_spark_starts(folder, holdout, place, monkeypatch):
+    elsewhere = dataclasses.replace(place, features=str(folder / "nowhere"))
+    monkeypatch.setattr(score.serve_settings, "place", lambda: elsewhere)
+    monkeypatch.setattr(score_parts.engine_settings, "spark", lambda: "local[2]")
+    monkeypatch.setattr(score_parts.tasks, "run", lambda *arguments: pytest.fail("it started"))
+    pq.write_table(holdout.select(COLUMNS), folder / "requests.parquet")
+    with pytest.raises(LoopError, match=r"the feature store cannot be read: .* is missing"):
+        score_parts.main(folder / "requests.parquet", folder / "out")
+    assert [path.name for path in folder.iterdir()] == ["requests.parquet"]
+
+
+def test_an_executor_that_scores_otherwise_is_refused(scored, model, place, tmp_path):
+    score_parts._predictor.cache_clear()
+    scores = model.scores(model.reference.columns)
+    found = score_parts._predictor(place.features, tmp_path, scores.tobytes())
+    assert found.model is model
+    with pytest.raises(LoopError, match="scores the reference rows otherwise"):
+        score_parts._predictor(place.features, tmp_path, np.nextafter(scores, 2).tobytes())
+
+
 def test_a_file_that_is_none_is_refused(scored, tmp_path):
     for name, message in (
         ("gone.parquet", "is missing"),
@@ -219,7 +282,7 @@ def test_a_csv_is_written_where_the_system_has_no_time_zones(tmp_path, monkeypat
     given, real = [], pa.csv.CSVWriter
     monkeypatch.setattr(pa.csv, "CSVWriter", lambda path, kinds: given.append(kinds) or real(path, kinds))
     times = pa.array([datetime(2013, 6, 3, 0, 25, tzinfo=UTC), None], pa.timestamp("us", "UTC"))
-    with score._writer(tmp_path / "x.csv", ".csv") as write:
+    with score.writer(tmp_path / "x.csv", ".csv") as write:
         write(pa.table({"at": times, "n": [1, 2]}))
     assert given[0].types == [pa.string(), pa.int64()]
     assert (tmp_path / "x.csv").read_text() == '"at","n"\n"2013-06-03 00:25:00.000000Z",1\n,2\n'

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import threading
 import time
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,14 +13,17 @@ import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from loop.base import files
 from loop.base.errors import LoopError
 from loop.data import joining
-from loop.engine import session, translation
+from loop.engine import session, tasks, translation
 from loop.kit import views
 from loop.kit.types import View
+from loop.serve import score_parts
+from problem import schema
 
 pytestmark = pytest.mark.slow
 MASTER = "local-cluster[2,1,512]"
@@ -199,11 +203,12 @@ def _ours(process: int, above: dict[int, int]) -> bool:
     return process == os.getpid()
 
 
-def test_an_executor_that_is_killed_in_the_middle_changes_nothing(at_home, tmp_path):
-    expected = joined(tmp_path, OF_KIT)
+@contextmanager
+def one_killed(running):
+    """An executor is killed as soon as it works; its process."""
     killed: list[int] = []
     done = threading.Event()
-    tracker = at_home.sparkContext.statusTracker()
+    tracker = running.sparkContext.statusTracker()
 
     def kill() -> None:
         while not done.is_set() and not killed:
@@ -216,13 +221,68 @@ def test_an_executor_that_is_killed_in_the_middle_changes_nothing(at_home, tmp_p
     killer = threading.Thread(target=kill)
     killer.start()
     try:
-        found = joined(tmp_path, OF_KIT, MASTER)
+        yield
     finally:
         done.set()
         killer.join()
-    pd.testing.assert_frame_equal(found, expected, check_exact=True)
     assert killed
     assert killed[0] not in executors()
+
+
+def test_an_executor_that_is_killed_in_the_middle_changes_nothing(at_home, tmp_path):
+    expected = joined(tmp_path, OF_KIT)
+    with one_killed(at_home):
+        found = joined(tmp_path, OF_KIT, MASTER)
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+
+@pytest.fixture
+def scoring(at_home, finished, tmp_path, monkeypatch):
+    """Scores of a folder of requests, three parts of two pieces each, on Spark or here: each part's hash."""
+    monkeypatch.chdir(finished.path)
+    monkeypatch.setattr(score_parts, "ROWS", 1000)
+    (tmp_path / "in").mkdir()
+    requests = pq.read_table("data/examples/holdout.parquet").drop_columns(["label", "label_known_at"])
+    for part in range(3):
+        pq.write_table(requests.slice(part * 2000, 2000), tmp_path / f"in/{part}.parquet", row_group_size=500)
+
+    def score(spark: str | None) -> dict[str, str]:
+        monkeypatch.setattr(score_parts.engine_settings, "spark", lambda: spark)
+        score_parts.main(tmp_path / "in", tmp_path / "out")
+        return {path.name: files.md5(path) for path in (tmp_path / "out").iterdir()}
+
+    return score
+
+
+def test_scores_are_the_same_files_though_an_executor_is_killed(scoring, at_home):
+    expected = scoring(None)
+    assert len(expected) == 6
+    with one_killed(at_home):
+        assert scoring(MASTER) == expected
+
+
+def test_a_task_that_refuses_a_row_ends_as_it_does_here_and_leaves_what_was_there(scoring, tmp_path):
+    expected = scoring(None)
+    wrong = pq.read_table(tmp_path / "in/2.parquet")
+    name = next(one for one, column in schema.REQUEST.columns.items() if str(column.dtype) == "int64")
+    at = wrong.column_names.index(name)
+    pq.write_table(
+        wrong.set_column(at, name, pa.array([None] * len(wrong), pa.int64())), tmp_path / "in/2.parquet"
+    )
+    refused = []
+    for spark in (None, MASTER):
+        with pytest.raises(LoopError, match=f"not null +{name}") as caught:
+            scoring(spark)
+        refused.append(str(caught.value))
+    assert len(set(refused)) == 1
+    assert {path.name: files.md5(path) for path in (tmp_path / "out").iterdir()} == expected
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
+
+
+def test_a_fault_of_ours_in_a_task_shows_its_traceback(at_home):
+    with pytest.raises(RuntimeError, match=r"(?s)Traceback.*ZeroDivisionError"):
+        tasks.run(MASTER, lambda number: 1 / (number - 1), 2)
+    assert tasks.run(MASTER, lambda number: number * 2, 3) == [0, 2, 4]
 
 
 def test_examples_by_one_setting_are_the_same_file(small_copy):

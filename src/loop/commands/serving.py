@@ -68,7 +68,9 @@ def score(
     requests: Annotated[
         Path, typer.Argument(metavar="IN", help="Requests, .parquet or .csv, or a folder of such parts.")
     ],
-    scores: Annotated[Path, typer.Argument(metavar="OUT", help="Where scores go, .parquet or .csv.")],
+    scores: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Where scores go, .parquet or .csv, or a folder for parts.")
+    ],
     zone: Annotated[
         str | None, typer.Option(help="Of times that name none, such as UTC or Europe/London.")
     ] = None,
@@ -79,13 +81,19 @@ def score(
     """Score a file of requests of any size, as the server would.
 
     Features come from the store, or from IN if it has a column for each. Values are those that a request
-    takes: what could mean two things, such as a time without a zone, is refused.
+    takes: what could mean two things, such as a time without a zone, is refused. A folder is made by the
+    engine of params.yaml, on Spark many parts at once; a file is made by this machine.
 
     Example: loop score data/examples/holdout.parquet scores.parquet
     """
-    from loop.serve import score as scoring
+    if scores.suffix:
+        from loop.serve import score as scoring
 
-    scoring.main(requests, scores, zone, delimiter)
+        scoring.main(requests, scores, zone, delimiter)
+    else:
+        from loop.serve import score_parts
+
+        score_parts.main(requests, scores, zone, delimiter)
 
 
 @commands.command()

@@ -7,7 +7,6 @@ see this clone at the same path: tables and results are files in it.
 import os
 import pwd
 import re
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -18,8 +17,7 @@ from typing import Any
 
 from loop.base import program
 from loop.base.errors import LoopError, first_line
-from loop.engine import java
-from loop.engine.spill import place
+from loop.engine import java, spill
 
 WAIT = 300  # seconds for a first executor
 ROWS = 64  # of the table by which executors show that they write where we read
@@ -73,22 +71,17 @@ def started(master: str) -> Iterator[Any]:
         if running is not None and running.sparkContext.master == master:
             yield running
             return
-    folder = (place() / "spark").absolute()
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     gateway = session = None
-    try:
-        with told(master, folder / "log"):
-            gateway = _gateway(master, folder)
-            session = _session(gateway)
-            _executors(session, master)
-            yield session
-    finally:
-        if gateway is not None:
-            _end(gateway, session)
-        shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):  # the rest of it is an engine's
-            folder.parent.rmdir()
+    with spill.folder("spark") as folder:
+        try:
+            with told(master, folder / "log"):
+                gateway = _gateway(master, folder)
+                session = _session(gateway)
+                _executors(session, master)
+                yield session
+        finally:
+            if gateway is not None:
+                _end(gateway, session)
 
 
 @contextmanager
@@ -206,7 +199,7 @@ def _executors(session: Any, master: str) -> None:
         return
     from loop.base import files
 
-    shared = (place() / "probe").absolute()
+    shared = (spill.place() / "probe").absolute()
     session.range(ROWS, numPartitions=8).write.parquet(f"file:{shared}")
     found = sum(files.rows(path) for path in shared.glob("*.parquet"))
     if found != ROWS:

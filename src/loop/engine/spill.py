@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SPILL = Path("data")
@@ -11,6 +13,20 @@ OURS = "loop_join_"  # begins the names of our own tables in an engine: no raw t
 def place() -> Path:
     """The folder of this process alone."""
     return SPILL / f".features.{os.getpid()}.tmp"
+
+
+@contextmanager
+def folder(name: str) -> Iterator[Path]:
+    """A folder there with nothing in it, by its whole path, for as long as it is used."""
+    made = (place() / name).absolute()
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir(parents=True)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+        with suppress(OSError):  # the rest of it is another's
+            made.parent.rmdir()
 
 
 def remove_strays() -> None:

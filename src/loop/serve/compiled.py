@@ -27,14 +27,18 @@ class CannotCompileError(Exception):
 
 
 class Compiled:
-    """Like the Pipeline, for columns in place of a frame: the same `predict` and `predict_proba`."""
+    """Like the Pipeline, for columns in place of a frame: the same `predict` and `predict_proba`.
 
-    def __init__(self, pipeline: Pipeline, trees: Callable[[Array], Array], engine: str) -> None:
+    `library` is the machine code of its trees, None where Treelite interprets them.
+    """
+
+    def __init__(self, pipeline: Pipeline, trees: Callable[[Array], Array], library: Path | None) -> None:
         transformer: ColumnTransformer = pipeline[0]
         self._steps = _steps(transformer)
         self._width = max((place.stop for place in transformer.output_indices_.values()), default=0)
         self._trees = trees
-        self.engine = engine
+        self.library = library
+        self.engine = "machine code" if library else "treelite"
         self.after = _After(trees, pipeline[-1])
         self.classes_ = self.after.classes_
 
@@ -78,8 +82,7 @@ def build(pipeline: Any, sha256: str, *, threads: int = 1, folder: Path | None =
     if not isinstance(pipeline[0], ColumnTransformer):
         raise CannotCompileError(f"its first step is a {type(pipeline[0]).__name__}, no ColumnTransformer")
     _same_categories(pipeline[0], pipeline[1])
-    trees, engine = _trees(pipeline[1], sha256, threads, folder)
-    return Compiled(pipeline, trees, engine)
+    return Compiled(pipeline, *_trees(pipeline[1], sha256, threads, folder))
 
 
 def categories(pipeline: Any) -> dict[str, frozenset[Any]]:
@@ -97,7 +100,7 @@ def categories(pipeline: Any) -> dict[str, frozenset[Any]]:
 
 def _trees(
     estimator: Any, sha256: str, threads: int, folder: Path | None
-) -> tuple[Callable[[Array], Array], str]:
+) -> tuple[Callable[[Array], Array], Path | None]:
     import treelite
     from treelite import gtil
 
@@ -107,8 +110,8 @@ def _trees(
         raise CannotCompileError(f"Treelite does not read {type(estimator).__name__}: {error}") from None
     path = native.library(model, sha256, folder)
     if path is None:
-        return lambda rows: gtil.predict(model, rows, nthread=threads).reshape(len(rows), -1), "treelite"
-    return native.scorer(path, threads), "machine code"
+        return lambda rows: gtil.predict(model, rows, nthread=threads).reshape(len(rows), -1), None
+    return native.scorer(path, threads), path
 
 
 def _steps(transformer: ColumnTransformer) -> list[Step]:

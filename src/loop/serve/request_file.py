@@ -9,11 +9,10 @@ a zone where `zone` does not say it, columns that something else separates than 
 import codecs
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandera.pandas as pandera
@@ -52,32 +51,45 @@ HEAD = 2**16  # bytes of a CSV in which its encoding shows
 
 @dataclass(frozen=True)
 class Part:
-    """One file: its columns, how many rows (None where only reading it would tell), what reads them."""
+    """One file: its columns, and what reads them. `groups` are the rows of each row group of Parquet.
+
+    Of a CSV there are none: only reading it tells how many rows it has.
+    """
 
     path: Path
     names: list[str]
-    rows: int | None
+    groups: list[int]
     texts: bool  # all its values are texts, as a CSV's are
-    batches: Callable[[list[str]], Iterator[pa.Table]]
+    batches: Callable[[list[str], list[int] | None], Iterator[pa.Table]]
 
 
 @dataclass(frozen=True)
 class RequestFile:
-    """A file of requests, or the parts of one, and the zone of times that name none."""
+    """A file of requests, or the parts of one, and the zone of times that name none.
+
+    Of a part's row groups those are read that `only` names; None for all.
+    """
 
     path: Path
     parts: list[Part]
     zone: ZoneInfo | None = None
+    only: list[int] | None = None
 
     @property
     def rows(self) -> int | None:
         """How many there are; None where only reading them tells."""
-        known = [part.rows for part in self.parts]
-        return None if None in known else sum(filter(None, known))
+        if any(part.texts for part in self.parts):
+            return None
+        return sum(sum(part.groups) for part in self.parts)
 
     def has(self, names: list[str]) -> bool:
         """Whether each part has all of these columns."""
         return all(set(names) <= set(part.names) for part in self.parts)
+
+    def require(self, wanted: Iterable[str]) -> None:
+        """Raise LoopError for a part that has not each of these columns once."""
+        for part in self.parts:
+            _each_once(part, list(wanted))
 
     def batches(
         self, wanted: dict[str, pandera.Column], rules: pandera.DataFrameSchema | None = None
@@ -86,10 +98,9 @@ class RequestFile:
 
         Raises LoopError for what lacks a column, ContractError for all that is wrong with a batch.
         """
+        self.require(wanted)
         for part in self.parts:
-            _each_once(part, wanted)
-        for part in self.parts:
-            for table in part.batches(list(wanted)):
+            for table in part.batches(list(wanted), self.only):
                 where = str(part.path)
                 found, wrong = file_values.columns(table, wanted, where, texts=part.texts, zone=self.zone)
                 if broken := [*wrong, *_broken(found, rules, {one.column for one in wrong}, where)]:
@@ -164,14 +175,16 @@ def _parquet(path: Path) -> Part:
     # Without pre_buffer it does not keep what it has read; nanoseconds would turn other centuries into ours.
     file = pq.ParquetFile(path, pre_buffer=False, coerce_int96_timestamp_unit="us")
 
-    def batches(names: list[str]) -> Iterator[pa.Table]:
+    def batches(names: list[str], only: list[int] | None) -> Iterator[pa.Table]:
         try:
-            for batch in file.iter_batches(ROWS, columns=names):
+            for batch in file.iter_batches(ROWS, only, columns=names):
                 yield pa.Table.from_batches([batch]).select(names)
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(path, error) from None
 
-    return Part(path, file.schema_arrow.names, file.metadata.num_rows, False, batches)
+    about = file.metadata
+    groups = [about.row_group(at).num_rows for at in range(about.num_row_groups)]
+    return Part(path, file.schema_arrow.names, groups, False, batches)
 
 
 def _csv(path: Path, delimiter: str | None) -> Part:
@@ -182,7 +195,7 @@ def _csv(path: Path, delimiter: str | None) -> Part:
     with pa.csv.open_csv(path, pa.csv.ReadOptions(skip_rows=above), options) as reader:
         names = reader.schema.names
 
-    def batches(wanted: list[str]) -> Iterator[pa.Table]:
+    def batches(wanted: list[str], only: list[int] | None) -> Iterator[pa.Table]:
         """The columns that are wanted, as texts, some rows at a time."""
         convert = pa.csv.ConvertOptions(
             include_columns=wanted,
@@ -199,7 +212,7 @@ def _csv(path: Path, delimiter: str | None) -> Part:
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(path, error) from None
 
-    return Part(path, names, None, True, batches)
+    return Part(path, names, [], True, batches)
 
 
 def _of_text(path: Path) -> bytes:
@@ -236,7 +249,7 @@ def _unreadable(path: Path, error: Exception) -> LoopError:
     return LoopError(found, "a whole file; of a CSV a header, and rows of as many columns", "make it again")
 
 
-def _each_once(part: Part, wanted: dict[str, Any]) -> None:
+def _each_once(part: Part, wanted: list[str]) -> None:
     if twice := [name for name in wanted if part.names.count(name) > 1]:
         raise LoopError(
             f"{part.path} has more than one column {', '.join(twice)}",

@@ -37,13 +37,21 @@ from problem import schema, source
 NUMBER = pandera.Column("float64", nullable=True)  # a feature
 
 
+def has_features(requests: RequestFile) -> bool:
+    """Whether the file has a column for each feature, so that the store is not asked."""
+    return bool(names := online.names()) and requests.has(names)
+
+
+def asked_for(own: bool) -> dict[str, pandera.Column]:
+    """The columns that are read: those of a request, and the file's own features."""
+    return values.columns(schema.REQUEST) | (dict.fromkeys(online.names(), NUMBER) if own else {})
+
+
 def score(
-    predictor: Predictor, requests: RequestFile, threshold: float | None, decided: Window
+    predictor: Predictor, requests: RequestFile, threshold: float | None, decided: Window, own: bool
 ) -> Iterator[pa.Table]:
     """Tables of key, decided_at, score, decision, model version and views missing or stale, in order."""
     asked = values.columns(schema.REQUEST)
-    features = predictor.features.names
-    own = bool(features) and requests.has(features)
     relaxed = pandera.DataFrameSchema(asked, checks=schema.REQUEST.checks).update_columns(
         {name: {"dtype": None} for name in asked}  # which the values have kept already
     )
@@ -53,17 +61,13 @@ def score(
         description="look at the clock of what made it, or widen serve.decided_at in params.yaml",
     )
     relaxed = relaxed.update_column(DECIDED_AT, checks=[*asked[DECIDED_AT].checks, within])
-    for columns in requests.batches(asked | (dict.fromkeys(features, NUMBER) if own else {}), relaxed):
+    for columns in requests.batches(asked_for(own), relaxed):
         try:
             found = predictor.predict(columns, given=own)
         except FloatingPointError as error:
             raise LoopError(str(error), "numbers", "look at src/problem/model.py") from None
         if found.store_failed:  # a caller is better served without features than not at all; a file is not
-            raise LoopError(
-                "the feature store cannot be read; its error is above",
-                "features for every row",
-                "fix LOOP_FEATURES or fill it by `loop materialize`, then score again",
-            )
+            raise unreadable("the log says why")
         yield _result(columns, found, predictor, threshold)
 
 
@@ -72,7 +76,9 @@ def main(source_path: Path, target: Path, zone: str | None = None, delimiter: st
     params, place = serve_settings.params(), serve_settings.place()
     if target.suffix.lower() not in KINDS:
         raise LoopError(
-            f"{target} is neither Parquet nor CSV", " or ".join(KINDS), "name the file by what it is"
+            f"{target} is neither Parquet nor CSV",
+            f"{' or '.join(KINDS)}, or a folder of parts, whose name has no dot",
+            "name it by what it is",
         )
     requests = request_file.read(source_path, zone, delimiter)
     inside = source_path.is_dir() and source_path.resolve() in target.resolve().parents
@@ -81,16 +87,35 @@ def main(source_path: Path, target: Path, zone: str | None = None, delimiter: st
         raise LoopError(f"{target} is {found}", "a file that may be replaced", "name another")
     model = loaded_model.load(threads=0)
     predictor = Predictor(model, online.Features(open_store(place.features)))
-    rows, started = 0, time.perf_counter()
-    with replacing(target) as draft, _writer(draft, target.suffix.lower()) as write:
-        for table in score(predictor, requests, params.threshold, params.decided_at):
+    rows, started, own = 0, time.perf_counter(), has_features(requests)
+    with replacing(target) as draft, writer(draft, target.suffix.lower()) as write:
+        for table in score(predictor, requests, params.threshold, params.decided_at, own):
             write(table)
             rows += len(table)
-            _progress(rows, requests.rows, time.perf_counter() - started)
-        if rows == 0:
-            raise LoopError(f"{source_path} holds no rows", "at least one request", "look at what makes it")
-    speed = rows / max(time.perf_counter() - started, 1e-9)
-    print(f"score: {counted(rows, 'row')} by {model.version} into {target}, {speed:,.0f} a second")
+            progress(rows, requests.rows, time.perf_counter() - started)
+        tell(rows, source_path, target, model.version, time.perf_counter() - started)
+
+
+def tell(rows: int, source_path: Path, target: Path, version: str, seconds: float) -> None:
+    """Say what was scored. Raises LoopError where that is nothing."""
+    if rows == 0:
+        raise nothing(source_path)
+    speed = rows / max(seconds, 1e-9)
+    print(f"score: {counted(rows, 'row')} by {version} into {target}, {speed:,.0f} a second")
+
+
+def unreadable(why: str) -> LoopError:
+    """That the feature store does not answer."""
+    return LoopError(
+        f"the feature store cannot be read: {why}",
+        "features for every row",
+        "fix LOOP_FEATURES or fill it by `loop materialize`, then score again",
+    )
+
+
+def nothing(source_path: Path) -> LoopError:
+    """That there is nothing to score."""
+    return LoopError(f"{source_path} holds no rows", "at least one request", "look at what makes it")
 
 
 def _result(columns: Columns, found: Predictions, predictor: Predictor, threshold: float | None) -> pa.Table:
@@ -127,7 +152,7 @@ def _named(marks: Array, views: list[str]) -> pa.Array:
 
 
 @contextmanager
-def _writer(path: Path, kind: str) -> Iterator[Callable[[pa.Table], None]]:
+def writer(path: Path, kind: str) -> Iterator[Callable[[pa.Table], None]]:
     """Writes tables one after the other; the first one says which columns there are."""
     made: Any = None
 
@@ -156,7 +181,8 @@ def _with_texts(table: pa.Table) -> pa.Table:
     return table
 
 
-def _progress(rows: int, of: int | None, seconds: float) -> None:
+def progress(rows: int, of: int | None, seconds: float) -> None:
+    """Show on a terminal how far it is."""
     if sys.stderr.isatty():
         whole = f" of {of:,} ({rows / of:.0%})" if of else ""
         print(f"\r{rows:,}{whole}, {rows / seconds:,.0f} rows a second", end="", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""`engine` of params.yaml: where features are joined. The result is the same, so no stage depends on it."""
+"""`engine` of params.yaml: what joins features and scores folders. No result and no stage depends on it."""
 
 import re
 from typing import Annotated, Any
