@@ -25,6 +25,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from conftest import sources
+from support import git_server
 from workflows.settings import Settings
 
 BOT = "github-actions[bot]"
@@ -797,23 +798,10 @@ class _Handler(BaseHTTPRequestHandler):
         except Refusal as refusal:
             self._send(refusal.status, str(refusal).encode(), **{"WWW-Authenticate": 'Basic realm="git"'})
             return
-        env = {
-            "PATH": os.environ["PATH"],
-            "GIT_PROJECT_ROOT": str(self.double.folder),
-            "GIT_HTTP_EXPORT_ALL": "1",
-            "REMOTE_USER": "token",
-            "REQUEST_METHOD": self.command,
-            "PATH_INFO": path,
-            "QUERY_STRING": query,
-            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-            "HTTP_GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
-            "CONTENT_LENGTH": str(len(body)),
-        }
-        done = subprocess.run(["git", "http-backend"], env=env, input=body, capture_output=True, check=False)
-        head, _, content = done.stdout.partition(b"\r\n\r\n")
-        headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if ": " in line)
-        self._send(int(headers.pop("Status", "200").split()[0]), content, **headers)
+        status, headers, content = git_server.answer(
+            self.double.folder, self.command, path, query, dict(self.headers.items()), body
+        )
+        self._send(status, content, **headers)
         if pushes:
             self.double.writes.append(("PUSH", path, 200))
             before = self.double.heads()
