@@ -21,6 +21,10 @@ def main(apply: bool, reviewers: list[str]) -> int:
         if found.state is State.MET:
             print(f"  ok      {need.name}")
             continue
+        if found.state is State.MISSING and found.reason:  # no script of ours can help
+            failed += 1
+            print(f"  FAILED  {need.name}: {found.reason}\n          to do:   {found.todo}")
+            continue
         try:
             gh.do(need.fix)
         except gh.PlanError as error:
