@@ -217,6 +217,17 @@ def test_rules_hold_for_a_default_branch_of_any_name(fresh):
     assert "default branch release/2.x" in loop(fresh, "doctor").stdout
 
 
+@pytest.mark.parametrize("name", ["production", "looks"])
+def test_a_default_branch_that_would_be_two_things_is_refused_with_the_command(fresh, name):
+    fresh.settings.default = name
+    for command in (["setup", "github", "--apply"], ["doctor"]):
+        done = loop(fresh, *command)
+        assert done.returncode == 1
+        assert f"the default branch is called {name}" in done.stdout + done.stderr
+        assert f"branches/{name}/rename" in done.stdout + done.stderr
+    assert not fresh.writes
+
+
 def above(kind: str, **parameters: object) -> dict[str, object]:
     """A rule of the organization."""
     return {"type": kind, "parameters": parameters}

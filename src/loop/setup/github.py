@@ -14,7 +14,9 @@ def main(apply: bool, reviewers: list[str]) -> int:
         for need in needs:
             print(f"\n# {need.name}; without: {need.why}\n{need.fix}")
         return 0
-    print(f"{gh.repository()['full_name']}:")
+    here = gh.repository()
+    repository.apart(here)
+    print(f"{here['full_name']}:")
     failed = 0
     for need in needs:
         found = examine(need)

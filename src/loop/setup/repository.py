@@ -77,6 +77,18 @@ def needs(reviewers: list[str]) -> list[Need]:
     )
 
 
+def apart(here: dict[str, Any]) -> None:
+    """Raise LoopError where the default branch has the name of one that holds something else."""
+    name = here["default_branch"]
+    if name in (PRODUCTION, LOOKS, HEARTBEATS):
+        raise LoopError(
+            f"the default branch is called {name}, as the branch that holds what "
+            f"{'serves' if name == PRODUCTION else 'workflows keep on record'}",
+            "any other name",
+            f"gh api -X POST 'repos/{{owner}}/{{repo}}/branches/{name}/rename' -f new_name=main",
+        )
+
+
 def _named() -> bool:
     """Whether the owners are somebody, and alerts lead to this repository's runbook."""
     text = "".join(path.read_text(encoding="utf-8") for path in (OWNERS, *ADDRESSES) if path.is_file())
