@@ -44,9 +44,12 @@ def branches(repo: Repo) -> list[str]:
 
 
 def test_it_is_kept_as_a_branch_named_by_its_day_with_the_next_command(laptop, capfd):
+    laptop.git("branch", "--move", "main", "release/2.x")
     assert retrain.main(None, proposed=False) == 0
     assert branches(laptop) == ["retrain/2013-09-02"]
-    assert "git merge retrain/2013-09-02" in capfd.readouterr().out
+    output = capfd.readouterr().out
+    assert "in a worktree of release/2.x\n" in output
+    assert "git switch release/2.x && git merge retrain/2013-09-02" in output
 
 
 def test_with_a_remote_the_next_commands_push_it_and_open_its_pull_request(laptop, tmp_path, capfd):

@@ -58,10 +58,14 @@ class Done:
 
 
 class Runner:
-    """A machine that runs workflows of the double's repository; `caches` is what actions/cache keeps."""
+    """A machine that runs workflows of the double's repository; `caches` is what actions/cache keeps.
+
+    `variables` are the repository's: `vars` in a workflow.
+    """
 
     def __init__(self, double: Double, folder: Path) -> None:
         self.double, self.folder, self.caches = double, folder, folder / "caches"
+        self.variables: dict[str, str] = {}
         self.program = shutil.which("act") or str(tool("ACT"))
         folder.mkdir(parents=True, exist_ok=True)
         bundle = os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
@@ -97,7 +101,7 @@ class Runner:
             "publish.yml",
             "workflow_run",
             {"action": "completed", "workflow_run": self.double.runs[run], "repository": {"full_name": NAME}},
-            sha=self.double.tip("main"),
+            sha=self.double.tip(self.double.main),
             permissions=permissions,
             GITHUB_RUN_ID=str(self.double.judge()),
         )
@@ -162,6 +166,8 @@ class Runner:
                 "--local-repository",
                 f"{short}@{ref}={ROOT / 'tests/workflows/actions' / STANDINS[short]}",
             ]
+        for name, value in self.variables.items():
+            command += ["--var", f"{name}={value}"]
         for name, value in inside.items():
             command += ["--env", f"{name}={value}"]
         outside = {name: value for name, value in os.environ.items() if not name.startswith(_STRANGE)}

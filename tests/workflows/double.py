@@ -209,6 +209,7 @@ class Double:
         """A run of publish.yml with main's code; its number."""
         key = self.next()
         self.runs[key] = {
+            "id": key,
             "path": ".github/workflows/publish.yml",
             "event": "workflow_run",
             "conclusion": "success",

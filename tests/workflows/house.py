@@ -13,6 +13,7 @@ from loop.production import state as production
 from loop.production.state import Production
 from loop.release import plan
 from loop.release import record as register
+from loop.serve.image import SBOM
 from workflows.double import BOT, GATED, Double, git
 
 NOW = pd.Timestamp("2026-01-05T12:00Z")
@@ -72,6 +73,8 @@ class House:
         git(self.place, "fetch", "--quiet", "--prune", "origin")
         sha = self.github.tip(self.github.main) if sha == "main" else sha
         git(self.place, "-c", "advice.detachedHead=false", "checkout", "--quiet", sha)
+        (self.place / SBOM).parent.mkdir(exist_ok=True)
+        (self.place / SBOM).write_text("{}")  # as `loop image` leaves it
 
     def good(self, edit: Callable[[Repo], None], squash: bool = True) -> str:
         """A change that went the whole way: proposed by ann, judged, approved by bob, merged."""

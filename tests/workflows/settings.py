@@ -3,8 +3,9 @@
 import re
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
-LOGINS = {"alice": 11, "bob": 12}
+LOGINS = {"alice": 11, "bob": 12, "eve_acme": 13}  # an enterprise's own have its name behind theirs
 TEAMS = {"team/ml-owners": 21}
 
 
@@ -32,6 +33,7 @@ class Settings:
     branches: dict[str, str] = field(default_factory=dict)
     environments: dict[str, dict[str, Any]] = field(default_factory=dict)
     rulesets: dict[int, dict[str, Any]] = field(default_factory=dict)
+    above: list[dict[str, Any]] = field(default_factory=list)  # rules of the organization, for each branch
 
     def answer(self, method: str, path: str, given: Any) -> tuple[int, Any]:
         """Status and body for a path below /api/v3/; 404 for what is not there."""
@@ -107,9 +109,12 @@ class Settings:
         if self.plan == "free":
             return self.get_rulesets(None)
         found = [one for one in self.rulesets.values() if one["enforcement"] == "active"]
+        branch = unquote(branch)
         here = {f"refs/heads/{branch}", *(["~DEFAULT_BRANCH"] if branch == self.default else [])}
         mine = [one for one in found if here & set(one["conditions"]["ref_name"]["include"])]
-        return 200, [rule for one in mine for rule in one["rules"]]
+        own = [{**rule, "ruleset_source_type": "Repository"} for one in mine for rule in one["rules"]]
+        theirs = {"ruleset_source_type": "Organization", "ruleset_source": "team"}
+        return 200, own + [{**rule, **theirs} for rule in self.above]
 
     def get_repository(self, _given):
         owner = {"login": "team", "type": "Organization"}
@@ -119,7 +124,7 @@ class Settings:
             "default_branch": self.default,
             "owner": owner,
         }
-        return 200, {"full_name": "team/model", **shown}
+        return 200, {"full_name": "team/model", "html_url": "https://git.team.example/team/model", **shown}
 
     def put_actions(self, given):
         self.actions |= given
@@ -172,7 +177,7 @@ _ROUTES: list[tuple[str, str, Any]] = [
     ("GET", f"{_REPO}/rulesets", Settings.get_rulesets),
     ("POST", f"{_REPO}/rulesets", Settings.add_ruleset),
     ("PUT", rf"{_REPO}/rulesets/(\d+)", Settings.put_ruleset),
-    ("GET", rf"{_REPO}/rules/branches/(\w+)", Settings.get_rules),
+    ("GET", rf"{_REPO}/rules/branches/([\w.%-]+)", Settings.get_rules),
     ("GET", "user", Settings.get_me),
     ("GET", r"users/([\w-]+)", Settings.get_user),
     ("GET", r"orgs/([\w-]+)/teams/([\w-]+)", Settings.get_team),

@@ -76,6 +76,23 @@ def test_no_workflow_knows_the_name_of_the_default_branch(file):
     ]
 
 
+def test_no_command_for_a_person_knows_the_name_of_the_default_branch():
+    """An example of the command line may: it says what it is for."""
+    named = re.compile(r"\b(?:(?:checkout|switch|merge|rebase|origin)[ /]|--base[ =]|blob/|tree/)main\b")
+    files = [
+        *(ROOT / "src/loop").rglob("*.py"),
+        *(ROOT / "src/loop").rglob("*.j2"),
+        *(ROOT / "deploy").rglob("*.yaml"),
+    ]
+    found = [
+        f"{file.name}: {line}"
+        for file in files
+        for line in file.read_text().splitlines()
+        if named.search(line)
+    ]
+    assert [one for one in found if "merge main into the branch" not in one] == []
+
+
 def test_what_a_merge_queue_asks_for_is_run_there():
     """`gate` is required: a queue in which nothing sets it waits for ever."""
     events = {file.stem: yaml.safe_load(file.read_text())[True] for file in WORKFLOWS}

@@ -11,7 +11,7 @@ from workflows.double import NAME, Double, serve
 
 ADMIN = {"administration": "write", "contents": "write"}
 NEEDS = 9  # that `--apply` brings about
-ASKED = 7  # that only `loop doctor` asks
+ASKED = 8  # that only `loop doctor` asks
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_apply_brings_about_every_need_and_a_second_time_changes_nothing(fresh):
     assert "protects nothing" not in owners
     for file in ("deploy/slo.yaml", "deploy/monitoring/rules.yaml"):
         text = Path(file).read_text()
-        assert "https://github.com/team/model/blob/main/docs/runbook" in text
+        assert "https://git.team.example/team/model/blob/HEAD/docs/runbook" in text
         assert "your-organization" not in text
 
     writes = list(fresh.writes)
@@ -101,12 +101,12 @@ def test_what_was_set_by_hand_and_lacks_the_gate_is_fixed_in_place(fresh):
 
 
 def test_reviewers_are_people_and_teams(fresh):
-    loop(fresh, "setup", "github", "--apply", "--reviewer", "bob", "--reviewer", "team/ml-owners")
+    loop(fresh, "setup", "github", "--apply", "--reviewer", "eve_acme", "--reviewer", "team/ml-owners")
     (rule,) = fresh.settings.environments["production"]["protection_rules"]
-    assert rule["reviewers"] == [{"type": "User", "id": 12}, {"type": "Team", "id": 21}]
+    assert rule["reviewers"] == [{"type": "User", "id": 13}, {"type": "Team", "id": 21}]
 
 
-@pytest.mark.parametrize("name", ["$(touch pwned)", "a'; touch pwned; '", "-x", "a/b/c", ""])
+@pytest.mark.parametrize("name", ["$(touch pwned)", "a'; touch pwned; '", "-x", "_x", "a/b/c", ""])
 def test_a_reviewer_that_can_be_no_login_is_refused_before_anything_is_done(fresh, name):
     done = loop(fresh, "setup", "github", "--apply", "--reviewer", name)
     assert done.returncode == 1
@@ -211,10 +211,70 @@ def test_rules_that_a_release_would_not_understand_are_fixed(fresh, key, value):
 
 
 def test_rules_hold_for_a_default_branch_of_any_name(fresh):
-    fresh.settings.default = "trunk"
+    fresh.settings.default = "release/2.x"
     loop(fresh, "setup", "github", "--apply")
     assert loop(fresh, "setup", "github", "--apply").stdout.count("  ok ") == NEEDS
-    assert "default branch trunk" in loop(fresh, "doctor").stdout
+    assert "default branch release/2.x" in loop(fresh, "doctor").stdout
+
+
+@pytest.mark.parametrize("name", ["production", "looks"])
+def test_a_default_branch_that_would_be_two_things_is_refused_with_the_command(fresh, name):
+    fresh.settings.default = name
+    for command in (["setup", "github", "--apply"], ["doctor"]):
+        done = loop(fresh, *command)
+        assert done.returncode == 1
+        assert f"the default branch is called {name}" in done.stdout + done.stderr
+        assert f"branches/{name}/rename" in done.stdout + done.stderr
+    assert not fresh.writes
+
+
+def above(kind: str, **parameters: object) -> dict[str, object]:
+    """A rule of the organization."""
+    return {"type": kind, "parameters": parameters}
+
+
+def test_rules_of_the_organization_beside_ours_are_no_lack(fresh):
+    loop(fresh, "setup", "github", "--apply")
+    methods = ["squash"]
+    asked = {
+        "required_approving_review_count": 0,
+        "allowed_merge_methods": methods,
+        "require_extra_approval_for_unattributed_changes": False,
+    }
+    fresh.settings.above = [
+        above("required_status_checks", required_status_checks=[{"context": "licences"}]),
+        above("pull_request", **asked),
+    ]
+    assert loop(fresh, "setup", "github", "--apply").stdout.count("  ok ") == NEEDS
+
+
+@pytest.mark.parametrize(
+    ("approvals", "asked", "says"),
+    [
+        (0, {"required_approving_review_count": 2}, "2 approvals, where deploy/policy.yaml asks for none"),
+        (
+            1,
+            {"allowed_merge_methods": ["rebase"]},
+            "a merge by rebase, and a release understands merge and squash",
+        ),
+        (1, {"require_extra_approval_for_unattributed_changes": True}, "one approval more"),
+    ],
+)
+def test_an_organization_that_asks_for_more_is_named_for_no_command_here_mends_it(
+    fresh, approvals, asked, says
+):
+    Repo(Path.cwd()).edit("deploy/policy.yaml", "approvals: 1", f"approvals: {approvals}")
+    loop(fresh, "setup", "github", "--apply")
+    fresh.settings.above = [
+        above("pull_request", **{"require_extra_approval_for_unattributed_changes": False, **asked})
+    ]
+    writes = list(fresh.writes)
+    for command in (["setup", "github", "--apply"], ["doctor"]):
+        done = loop(fresh, *command)
+        assert done.returncode == 1
+        assert f"rules of team ask each pull request for more: {says}" in done.stdout
+        assert "to do:   ask who keeps the rulesets of team to leave this repository out" in done.stdout
+    assert fresh.writes == writes
 
 
 @pytest.mark.parametrize(
@@ -229,11 +289,12 @@ def test_doctor_names_the_command_where_no_action_may_run(fresh, actions):
 
 
 def test_doctor_names_what_github_stopped_and_owners_that_do_not_exist(fresh):
-    fresh.settings.stopped["monitor.yml"] = "disabled_inactivity"
+    fresh.settings.stopped |= dict.fromkeys(["monitor.yml", "status.yml"], "disabled_inactivity")
     fresh.settings.owner_errors = [{"kind": "Unknown owner", "message": "Unknown owner on line 7: @nobody"}]
     told = loop(fresh, "doctor").stdout
     assert "optional  the schedule of monitor.yml" in told
     assert "gh workflow enable monitor.yml" in told
+    assert "gh workflow enable status.yml" in told
     assert "missing   owners that GitHub knows" in told
     assert "codeowners/errors" in told
 
@@ -244,4 +305,6 @@ def test_doctor_says_what_stands_in_for_what_the_plan_does_not_have(fresh):
     assert "absent  environment production with reviewers" in done.stdout
     told = loop(fresh, "doctor").stdout
     assert "team/model: private, plan free" in told
-    assert told.count("your plan has no such rule; instead ") == 4
+    assert told.count("your plan has no such rule; instead ") == 5, "rules of four branches, and reviewers"
+    fresh.settings.plan = "enterprise"
+    assert "missing   environment production with reviewers" in loop(fresh, "doctor").stdout

@@ -1,9 +1,14 @@
 """Releases of a team of one, of a `trunk`, of a merge queue; and a page that GitHub refuses."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from loop.base.errors import LoopError
 from loop.release import plan, record
+from loop.serve.image import SBOM
+from workflows.act import UV
 from workflows.double import git
 from workflows.house import NOW, model, serving, versions
 
@@ -129,3 +134,24 @@ def test_a_refused_page_is_a_warning_with_the_command_that_mends_it(house, capsy
     house.work.run("bash", "-ec", command)
     assert record.main("", NOW) == 0
     assert [(one["tag_name"], one["target_commitish"]) for one in github.releases] == [("v1", sha)]
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_list_of_packages_that_github_refuses_is_made_and_attached_by_the_next_run(
+    house, capsys, monkeypatch, status
+):
+    github = house.github
+    house.good(model("1"))
+    github.faults.append(("POST", "/assets/", status))
+    assert record.main(IMAGE, NOW) == 0
+    told = capsys.readouterr().out
+    assert "its page on GitHub lacks something" in told
+    assert "A person may" not in told, "nothing is wrong with its tag"
+    again = house.plan()
+    assert (again["go"], again["build"]) == ("true", "false")
+    SBOM.unlink()  # a run that builds no image finds none
+    monkeypatch.setenv("PATH", f"{Path(UV).parent}{os.pathsep}{os.environ['PATH']}")
+    assert record.main("", NOW) == 0
+    (asset,) = github.releases[0]["assets"]
+    assert asset["size"] == SBOM.stat().st_size > 100_000
+    assert house.plan()["go"] == "false"

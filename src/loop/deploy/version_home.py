@@ -140,7 +140,7 @@ def _add(path: Path, version: Known) -> None:
             raise LoopError(
                 f"commit {version.commit[:12]} of version {version.version} cannot be had: {error.found}",
                 "a commit of this repository, or of origin",
-                "`git fetch origin main`",
+                "`git fetch origin`",
             ) from None
     if path.exists():
         shutil.rmtree(path)

@@ -25,7 +25,7 @@ class Plan:
     commit: str
     needs_release: NeedsRelease
     evidence: list[Evidence] = field(default_factory=list)
-    unpublished: Version | None = None  # on record, but GitHub's release of it is not there
+    unpublished: Version | None = None  # on record, but GitHub's release of it is not whole
 
     @property
     def go(self) -> bool:
@@ -90,10 +90,10 @@ def _public() -> bool:
 
 
 def _published(now: Production, version: Version) -> bool:
-    """Whether GitHub's release of a version is there, with its rehearsal once it is in production."""
+    """Whether GitHub's release of a version is whole, with its rehearsal once it is in production."""
     page = release_notes.find(GitHub.of_this_run(), version.version)
     shown = rehearsal.find(now, version.version)
-    return page is not None and (shown is None or shown.seal[:12] in page["body"])
+    return release_notes.whole(page) and (shown is None or shown.seal[:12] in (page or {})["body"])
 
 
 def image() -> str:

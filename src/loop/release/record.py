@@ -5,7 +5,6 @@ The commit on `production` is the release; the other two follow it, and can be m
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
@@ -29,8 +28,6 @@ from loop.repo.commit import Commit
 from loop.rollout import follow, rehearsal_check, staging
 from loop.settings import renamed
 from loop.settings.paths import CARD, CARD_JSON, PARAMS, PIPELINE_LOCK
-
-SBOM = Path("dist/sbom.cdx.json")  # `loop image` writes it
 
 
 class _NothingToDo(Exception):  # noqa: N818 - it is no error
@@ -75,10 +72,8 @@ def main(image: str, now: pd.Timestamp) -> int:
 def _show(version: Version, text: str) -> None:
     """The release notes, on GitHub and on the run's page; a release that GitHub refuses is a warning."""
     try:
-        address = release_notes.put(GitHub.of_this_run(), version, text, SBOM)
-    except RefusalError as error:
-        if error.status not in (403, 404):
-            raise
+        address = release_notes.put(GitHub.of_this_run(), version, text)
+    except release_notes.NoTagError as error:
         address, command = "", release_notes.by_hand(version)
         warn(
             f"version {version.version} is released, but its page on GitHub is not there: {error.found}. "
@@ -86,6 +81,14 @@ def _show(version: Version, text: str) -> None:
             f"A person may: `{command}`; then run this job again, for notes and packages"
         )
         text = f"Its page on GitHub is not there. To do, then run this job again:\n\n    {command}\n\n{text}"
+    except RefusalError as error:
+        if error.status not in release_notes.NO:
+            raise
+        address = ""
+        warn(
+            f"version {version.version} is released, but its page on GitHub lacks something: {error.found}. "
+            f"To do: {error.todo}; then run this job again, for notes and packages"
+        )
     print(f"version {version.version} is released{address and f': {address}'}")
     workflow_output.put(version=version.version, page=address)
     workflow_output.summary(f"## Version {version.version} is released\n\n{text}")

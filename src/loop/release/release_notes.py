@@ -1,13 +1,19 @@
 """The release notes of a version: GitHub's release `vN`, a tag on the commit of main it came from."""
 
-from pathlib import Path
 from typing import Any
 
 from loop.base.errors import LoopError
-from loop.github.client import GitHub
+from loop.github.client import GitHub, RefusalError
 from loop.production.state import Version
+from loop.serve import image
+from loop.serve.image import SBOM
 
 LONGEST = 120_000  # characters; GitHub takes 125,000
+NO = (403, 404)  # how GitHub says that somebody may not
+
+
+class NoTagError(RefusalError):
+    """GitHub does not let a workflow make the tag of a release: a person may."""
 
 
 def find(github: GitHub, number: int) -> dict[str, Any] | None:
@@ -16,28 +22,28 @@ def find(github: GitHub, number: int) -> dict[str, Any] | None:
     return next((one for one in listed if one["tag_name"] == tag(number)), None)
 
 
-def put(github: GitHub, version: Version, text: str, sbom: Path) -> str:
+def whole(page: dict[str, Any] | None) -> bool:
+    """Whether the release of a version is there, with its list of packages."""
+    return page is not None and SBOM.name in [one["name"] for one in page["assets"]]
+
+
+def put(github: GitHub, version: Version, text: str) -> str:
     """Make the release of a version, or bring its notes up to date; its address.
 
-    The list of packages is attached once, where there is one. Raises LoopError for a tag of that name on
-    another commit.
+    The list of packages is attached once, of the commit that is checked out: the version's. Raises LoopError
+    for a tag of that name on another commit, and NoTagError where a person has to make it.
     """
     _free(github, version)
     body = text if len(text) <= LONGEST else f"{text[:LONGEST]}\n\n…"
     found = find(github, version.version)
     if found is None:
-        found = github.post_once(
-            "releases",
-            tag_name=tag(version.version),
-            target_commitish=version.commit,
-            name=f"Version {version.version}",
-            body=body,
-        )
+        found = _made(github, version, body)
     elif found["body"] != body:
         found = github.patch(f"releases/{found['id']}", body=body)
-    name = sbom.name
-    if sbom.is_file() and name not in [one["name"] for one in found["assets"]]:
-        github.upload(found["upload_url"], sbom.read_bytes(), name=name)
+    if not whole(found):
+        if not SBOM.is_file():  # an earlier run built the image
+            image.write_sbom()
+        github.upload(found["upload_url"], SBOM.read_bytes(), name=SBOM.name)
     return str(found["html_url"])
 
 
@@ -49,6 +55,19 @@ def by_hand(version: Version) -> str:
 def tag(number: int) -> str:
     """The tag of a version."""
     return f"v{number}"
+
+
+def _made(github: GitHub, version: Version, body: str) -> dict[str, Any]:
+    name, title = tag(version.version), f"Version {version.version}"
+    try:
+        made = github.post_once(
+            "releases", tag_name=name, target_commitish=version.commit, name=title, body=body
+        )
+    except RefusalError as error:
+        raise (NoTagError if error.status in NO else RefusalError)(
+            error.status, error.found, error.expected, error.todo
+        ) from None
+    return dict(made)
 
 
 def _free(github: GitHub, version: Version) -> None:

@@ -173,14 +173,14 @@ def main() -> None:
         sys.exit(
             f"error: {' or '.join(FILES)} cannot be read: {error}\n"
             "  expected: both, in UTF-8 and TOML; of a merge one side of each conflict\n"
-            "  to do:    edit pyproject.toml, or `git checkout main -- uv.lock`"
+            "  to do:    edit pyproject.toml, or `git checkout origin/HEAD -- uv.lock`"
         )
     if found:
         sys.exit(
             f"error: uv.lock takes {_some(found)}\n"
             "  expected: packages of PyPI, or of what [tool.uv] in pyproject.toml names as index or source\n"
-            "  to do:    `git checkout main -- uv.lock` and `uv lock`; for an index whose files lie on\n"
-            '            another host: [tool.loop] package-hosts = ["https://HOST"] in pyproject.toml'
+            "  to do:    `git checkout origin/HEAD -- uv.lock` and `uv lock`; for an index whose files lie\n"
+            '            on another host: [tool.loop] package-hosts = ["https://HOST"] in pyproject.toml'
         )
     if found := unhashed(texts[1]):
         sys.exit(

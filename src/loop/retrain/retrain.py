@@ -100,23 +100,23 @@ def _champion(main: str) -> str:
 
 def _here(main: str, moved: Windows, at: pd.Timestamp) -> None:
     """The retrain as a branch of this clone; a refused one is kept by another name, and remembered."""
-    branch = f"{past_retrains.PREFIX}{at:%Y-%m-%d}"
+    branch, onto = f"{past_retrains.PREFIX}{at:%Y-%m-%d}", default_branch.short(main)
     for name in (branch, f"{branch}{past_retrains.REFUSED}"):
         if git("for-each-ref", f"refs/heads/{name}"):
             print(
                 f"nothing to do: the branch {name} is there already; `git branch -D {name}` to make it anew"
             )
             return
-    print(f"{challenger.subject(moved)}, in a worktree of {main.rpartition('/')[2]}", flush=True)
+    print(f"{challenger.subject(moved)}, in a worktree of {onto}", flush=True)
     made = challenger.make(main, moved, at)
     name = branch if made.passes else f"{branch}{past_retrains.REFUSED}"
     git("update-ref", f"refs/heads/{name}", made.commit, "0" * 40)
     print(f"{made.verdict.verdict}: {plain(made.verdict.sentence)}")
     print(f"  report      {challenger.REPORTS}/report.html")
-    print(_next(name, made))
+    print(_next(name, made, onto))
 
 
-def _next(name: str, made: Challenger) -> str:
+def _next(name: str, made: Challenger, onto: str) -> str:
     if not made.passes:
         return f"  not to be proposed; kept as the branch {name}, so that it is not tried again soon"
     lines = [
@@ -126,8 +126,8 @@ def _next(name: str, made: Challenger) -> str:
     if remote.remote():
         lines.append(f"              git push origin {name}")
         lines.append(
-            f"              gh pr create --base main --head {name} --label {past_retrains.LABEL} --fill"
+            f"              gh pr create --base {onto} --head {name} --label {past_retrains.LABEL} --fill"
         )
     else:
-        lines.append(f"              git switch main && git merge {name} && dvc checkout")
+        lines.append(f"              git switch {onto} && git merge {name} && dvc checkout")
     return "\n".join(lines)

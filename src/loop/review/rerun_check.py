@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from loop.base.errors import LoopError
-from loop.repo import dvc_lock, dvc_yaml
+from loop.repo import default_branch, dvc_lock, dvc_yaml
 from loop.repo import rerun as rebuild
 from loop.repo.commit import Commit
 from loop.repo.git import ask, git
@@ -141,6 +141,6 @@ def _committed() -> dict[str, Any]:
         raise LoopError(
             f"{PIPELINE_LOCK} of this branch is not a lock that DVC wrote",
             "a lock as DVC writes it",
-            f"`git checkout main -- {PIPELINE_LOCK}`, commit, and let the review make it",
+            f"`git checkout {default_branch.name()} -- {PIPELINE_LOCK}`, commit, and let the review make it",
         ) from None
     return found or {}

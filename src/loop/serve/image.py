@@ -71,7 +71,7 @@ def main(tag: str | None, push: bool = False) -> int:
         title = lineage.load(CARD_JSON)["name"]
         given = {"COMMIT": commit, "VERSION": version, "TITLE": title, "SOURCE": _source()}
         built = _build(bento, bento / "env/docker/Dockerfile", tag, given)
-    _write_sbom()
+    write_sbom()
     return _tell(tag, built, name, {"model": version, "commit": commit, "sbom": str(SBOM)})
 
 
@@ -237,7 +237,7 @@ def _inspect(tag: str, form: str) -> str:
     return _run("docker inspect", ["docker", "image", "inspect", "--format", form, tag]).strip()
 
 
-def _write_sbom() -> None:
+def write_sbom() -> None:
     """The packages of the image in CycloneDX; those of the base are its maker's to list."""
     with files.replacing(SBOM) as draft:
         _export(draft, "--format", "cyclonedx1.5", "--preview-features", "sbom-export")

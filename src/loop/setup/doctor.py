@@ -23,6 +23,7 @@ def main(now: pd.Timestamp, *, rename: bool = False) -> int:
     except LoopError as error:
         print(f"on GitHub\n  unknown   {error.found}\n            to do:   {error.todo}")
         return _code(found) or late
+    repository.apart(there)
     print(f"on GitHub, {there['full_name']}: {hosted.about(there)}")
     found += [_report(need, APPLY) for need in repository.needs([])]
     return _code(found + [_report(need, need.fix) for need in hosted.needs()]) or late

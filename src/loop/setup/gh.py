@@ -45,6 +45,17 @@ def repository() -> dict[str, Any]:
     return dict(found)
 
 
+def plan(repository: dict[str, Any]) -> str:
+    """The plan of who owns a repository, such as "team"; empty where whoever is logged in may not see it."""
+    owner = repository["owner"]
+    try:
+        found = ask(f"orgs/{owner['login']}" if owner["type"] == "Organization" else "user") or {}
+    except LoopError:
+        return ""
+    own = found.get("login", owner["login"]) == owner["login"]
+    return str((found.get("plan") or {}).get("name") or "") if own else ""
+
+
 def _run(command: list[str]) -> Done:
     return program.ask(command, seconds=TIMEOUT)
 

@@ -14,12 +14,18 @@ def main(apply: bool, reviewers: list[str]) -> int:
         for need in needs:
             print(f"\n# {need.name}; without: {need.why}\n{need.fix}")
         return 0
-    print(f"{gh.repository()['full_name']}:")
+    here = gh.repository()
+    repository.apart(here)
+    print(f"{here['full_name']}:")
     failed = 0
     for need in needs:
         found = examine(need)
         if found.state is State.MET:
             print(f"  ok      {need.name}")
+            continue
+        if found.state is State.MISSING and found.reason:  # no script of ours can help
+            failed += 1
+            print(f"  FAILED  {need.name}: {found.reason}\n          to do:   {found.todo}")
             continue
         try:
             gh.do(need.fix)

@@ -6,40 +6,29 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from loop.base.errors import LoopError
-from loop.production.heartbeats import SCHEDULES
-from loop.setup.gh import ask
+from loop.setup.gh import ask, plan
 from loop.setup.need import Need, written
 
 _REPO = "repos/{owner}/{repo}"
 _USES = re.compile(r"^\s*(?:- )?uses:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
-SCHEDULED = tuple(f"{name}.yml" for name in SCHEDULES)
+_SCHEDULE = re.compile(r"^ +schedule:", re.MULTILINE)
 
 
 def needs() -> list[Need]:
     """Every such need, each with its own command."""
+    scheduled = _scheduled()
     checks: dict[str, Callable[[], bool]] = {
         "actions": _may_run,
         "owners": lambda: not (ask(f"{_REPO}/codeowners/errors") or {}).get("errors"),
-        **{name: partial(_active, name) for name in SCHEDULED},
+        **{name: partial(_active, name) for name in scheduled},
     }
-    return written("hosted.yaml.j2", checks, scheduled=SCHEDULED)
+    return written("hosted.yaml.j2", checks, scheduled=scheduled)
 
 
 def about(repository: dict[str, Any]) -> str:
     """What decides which rules there can be: visibility, plan, and which branch is the default one."""
-    plan = _plan(repository)
-    paid = "" if repository["visibility"] == "public" else f", plan {plan or 'not shown to you'}"
+    paid = "" if repository["visibility"] == "public" else f", plan {plan(repository) or 'not shown to you'}"
     return f"{repository['visibility']}{paid}, default branch {repository['default_branch']}"
-
-
-def _plan(repository: dict[str, Any]) -> str:
-    owner = repository["owner"]
-    path = f"orgs/{owner['login']}" if owner["type"] == "Organization" else "user"
-    try:
-        return str(((ask(path) or {}).get("plan") or {}).get("name") or "")
-    except LoopError:
-        return ""
 
 
 def _may_run() -> bool:
@@ -64,6 +53,12 @@ def _matches(action: str, patterns: list[str]) -> bool:
     """GitHub's patterns: `*` is any text, and case is all one."""
     wanted = (re.escape(one).replace(r"\*", ".*") for one in patterns)
     return any(re.fullmatch(one, action, re.IGNORECASE) for one in wanted)
+
+
+def _scheduled() -> list[str]:
+    """The workflows of this checkout that start by a clock, by the names of their files."""
+    files = sorted(Path(".github/workflows").glob("*.y*ml"))
+    return [path.name for path in files if _SCHEDULE.search(path.read_text(encoding="utf-8"))]
 
 
 def _active(name: str) -> bool:

@@ -55,7 +55,7 @@ def _java() -> bool:
 def _machinery() -> bool:
     if edited := machinery.edited(Path.cwd()):
         more = f" and {len(edited) - SHOWN} more" if edited[SHOWN:] else ""
-        raise LackError(f"edited: {', '.join(edited[:SHOWN])}{more}", "files as they came", "bring them back")
+        raise LackError(f"edited: {', '.join(edited[:SHOWN])}{more}", "files as they came", "")
     return True
 
 

@@ -61,7 +61,7 @@ def examine(need: Need) -> Found:
     except PlanError:
         return Found(need, State.ABSENT, f"your plan has no such rule; instead {need.instead}")
     except LackError as error:
-        return Found(need, _missing(need), error.found)
+        return Found(need, _missing(need), error.found, error.todo)
     except LoopError as error:
         return Found(need, State.UNKNOWN, error.found, error.todo)
     return Found(need, _missing(need))

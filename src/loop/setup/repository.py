@@ -9,12 +9,13 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.production import environments, rollout_policy
-from loop.setup.gh import ask
-from loop.setup.need import Need, written
+from loop.setup.gh import PlanError, ask, plan
+from loop.setup.need import LackError, Need, written
 
 GATE = "gate"  # the commit status that publish.yml sets
 METHODS = ["merge", "squash"]  # each one commit that a release can trace to its pull request
@@ -22,7 +23,8 @@ PRODUCTION = "production"
 LOOKS = "looks"  # how often each holdout was looked at: written by publish.yml and monitor.yml
 HEARTBEATS = "heartbeats"  # when each schedule ran: written by status.yml
 OWNERS = Path(".github/CODEOWNERS")
-PLACEHOLDER, REPOSITORY = "@your-organization/ml-owners", "your-organization/your-repository"
+PLACEHOLDER = "@your-organization/ml-owners"
+REPOSITORY = "https://github.com/your-organization/your-repository"
 ADDRESSES = (Path("deploy/slo.yaml"), Path("deploy/monitoring/rules.yaml"))  # of the runbook's pages
 LABELS = {
     "retrain": ("0e8a16", "a model trained again on newer data"),
@@ -31,7 +33,9 @@ LABELS = {
     "dependencies": ("0366d6", "an update of a package or an action"),
 }
 _REPO = "repos/{owner}/{repo}"
-_LOGIN = re.compile(r"[A-Za-z0-9](-?[A-Za-z0-9])*(/[A-Za-z0-9._-]+)?")
+_LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9._-]+)?")  # NAME_COMPANY: an enterprise manages it
+NO_REVIEWERS = ("free", "pro", "team")  # plans on which a private repository's environments have none
+CHECKS = "required_status_checks"
 _KEPT = {"deletion", "non_fast_forward"}  # types of rules by which history is kept
 
 
@@ -73,6 +77,18 @@ def needs(reviewers: list[str]) -> list[Need]:
     )
 
 
+def apart(here: dict[str, Any]) -> None:
+    """Raise LoopError where the default branch has the name of one that holds something else."""
+    name = here["default_branch"]
+    if name in (PRODUCTION, LOOKS, HEARTBEATS):
+        raise LoopError(
+            f"the default branch is called {name}, as the branch that holds what "
+            f"{'serves' if name == PRODUCTION else 'workflows keep on record'}",
+            "any other name",
+            f"gh api -X POST 'repos/{{owner}}/{{repo}}/branches/{name}/rename' -f new_name=main",
+        )
+
+
 def _named() -> bool:
     """Whether the owners are somebody, and alerts lead to this repository's runbook."""
     text = "".join(path.read_text(encoding="utf-8") for path in (OWNERS, *ADDRESSES) if path.is_file())
@@ -90,30 +106,72 @@ def _kept(name: str) -> bool:
 
 
 def _guarded() -> bool:
+    """Whether somebody reviews what enters production. PlanError where the plan has no such rule."""
     found = ask(f"{_REPO}/environments/{PRODUCTION}") or {}
-    rules = {rule["type"] for rule in found.get("protection_rules", [])}
-    return "required_reviewers" in rules
+    if "required_reviewers" in {rule["type"] for rule in found.get("protection_rules", [])}:
+        return True
+    here = ask(_REPO) or {}
+    if here.get("visibility") == "private" and (named := plan(here)) in NO_REVIEWERS:
+        raise PlanError(f"no required reviewers in a private repository on {named}", "Enterprise", "")
+    return False
 
 
-def _rules(branch: str) -> dict[str, dict[str, Any]]:
-    """The rules that hold for a branch: their parameters by type."""
-    rules = ask(f"{_REPO}/rules/branches/{branch}?per_page=100") or []
-    return {rule["type"]: rule.get("parameters") or {} for rule in rules}
+def _rules(branch: str) -> dict[str, list[dict[str, Any]]]:
+    """The rules that hold for a branch, by type: the repository's, and beside them its organization's."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for rule in ask(f"{_REPO}/rules/branches/{quote(branch, safe='')}?per_page=100") or []:
+        found.setdefault(rule["type"], []).append({"parameters": {}, **rule})
+    return found
 
 
 def _reviews(approvals: int) -> bool:
-    """Whether the default branch takes what `gate` let pass and that many approved; for 0, alone."""
+    """Whether the default branch takes what `gate` let pass and that many approved; for 0, alone.
+
+    Of several rules of a type GitHub takes the strictest. Raises LackError for one of an organization that is
+    stricter than a pull request here can meet: nobody here can change it.
+    """
     found = _rules((ask(_REPO) or {})["default_branch"])
-    required = found.get("required_status_checks", {}).get("required_status_checks", [])
-    asked = found.get("pull_request", {})
-    count = asked.get("required_approving_review_count", 0)
-    return (
-        {*_KEPT, "pull_request"} <= found.keys()
-        and GATE in {one["context"] for one in required}
-        and (count >= approvals if approvals else count == 0 and not asked.get("require_code_owner_review"))
-        and set(asked.get("allowed_merge_methods", ["rebase"])) <= set(METHODS)
-        and not asked.get("require_extra_approval_for_unattributed_changes", True)
-    )
+    asked = found.get("pull_request", [])
+    checks = [one["parameters"].get("required_status_checks", []) for one in found.get(CHECKS, [])]
+    if (
+        not {*_KEPT, "pull_request"} <= found.keys()
+        or GATE not in {one["context"] for some in checks for one in some}
+        or max(map(_count, asked)) < approvals
+        or not set.intersection(*map(_methods, asked)) <= set(METHODS)
+    ):
+        return False
+    strict = [one for one in asked if _stricter(one, approvals)]
+    if strict and all(one.get("ruleset_source_type", "Repository") != "Repository" for one in strict):
+        whose = strict[0]["ruleset_source"]
+        raise LackError(
+            f"rules of {whose} ask each pull request for more: {_stricter(strict[0], approvals)}",
+            "rules that a pull request can meet",
+            f"ask who keeps the rulesets of {whose} to leave this repository out",
+        )
+    return not strict
+
+
+def _stricter(rule: dict[str, Any], approvals: int) -> str:
+    """What a rule asks for that deploy/policy.yaml does not, or that the commit of results cannot have."""
+    if not approvals and _count(rule):
+        return f"{counted(_count(rule), 'approval')}, where deploy/policy.yaml asks for none"
+    if not approvals and rule["parameters"].get("require_code_owner_review"):
+        return "a code owner's approval, where deploy/policy.yaml asks for none"
+    if not _methods(rule) & set(METHODS):
+        allowed = " or ".join(sorted(_methods(rule)))
+        return f"a merge by {allowed}, and a release understands {' and '.join(METHODS)}"
+    if rule["parameters"].get("require_extra_approval_for_unattributed_changes", True):
+        return "one approval more, for the commit of results is a bot's"
+    return ""
+
+
+def _count(rule: dict[str, Any]) -> int:
+    return int(rule["parameters"].get("required_approving_review_count", 0))
+
+
+def _methods(rule: dict[str, Any]) -> set[str]:
+    """The ways to merge that a rule allows: all where it names none."""
+    return set(rule["parameters"].get("allowed_merge_methods", [*METHODS, "rebase"]))
 
 
 def _reviewer(name: str) -> str:
