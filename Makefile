@@ -94,6 +94,12 @@ clean:  ## remove the environment; data, models and caches stay
 SPARK := $(or $(shell sed -n 's/ *\#.*//; /^engine:/,/^[a-z]/{/spark *:/p;}' params.yaml 2>/dev/null), \
   $(and $(CI),$(filter test,$(MAKECMDGOALS)),$(wildcard tests/system/test_spark.py)))
 
+# DVC starts the workers of its queue as `dvc`, by the PATH. So that it finds itself from any shell, its processes, and no
+# others of the environment, have the environment's programs first there.
+define DVC_BY_PATH
+import os, sys; "dvc" in [os.path.basename(one) for one in sys.orig_argv[1:3]] and os.environ.update(PATH=os.pathsep.join(dict.fromkeys([os.path.join(sys.prefix, "bin"), *os.environ.get("PATH", os.defpath).split(os.pathsep)])))
+endef
+
 .python:
 	@command -v "$(PYTHON)" >/dev/null || { printf 'error: %s\n  expected: %s\n  to do:    %s\n' \
 	  "$(PYTHON) is no program here" "Python 3.11, 3.12 or 3.13" "install one, or make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
@@ -104,6 +110,7 @@ setup: .python $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv)  ## the locked 
 	@$(PYTHON) -I src/loop/repo/uv_lock.py
 	@$(UV) sync --locked --quiet $(if $(SPARK),--group spark) --python "$(PYTHON)"
 	@test -L .venv || for path in .venv/lib/python*/site-packages/_editable_impl_loop.pth; do echo ../../../../src > "$$path.new" && mv "$$path.new" "$$path"; done  # in any locale
+	@test -L .venv || for path in .venv/lib/python*/site-packages; do echo '$(DVC_BY_PATH)' > "$$path/dvc_by_path.pth"; done
 
 .tools/bin/uv: requirements-uv.txt | .python
 	@echo "setting up uv in .tools"

@@ -16,7 +16,8 @@ done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.ST
 seconds = time.perf_counter() - started
 if done.returncode:
     sys.exit(done.stdout)
-print(seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(seconds, used.ru_maxrss, used.ru_utime + used.ru_stime)
 """
 
 
@@ -71,6 +72,11 @@ def spent(command: list[str], cwd: Path, env: dict[str, str]) -> tuple[float, fl
 
     Ends the benchmark with the command's output if it fails.
     """
+    return used(command, cwd, env)[:2]
+
+
+def used(command: list[str], cwd: Path, env: dict[str, str]) -> tuple[float, float, float]:
+    """As `spent`, and seconds of the processor, which depend less on what else the machine does."""
     done = subprocess.run(
         [sys.executable, "-c", HELPER, *command],
         cwd=cwd,
@@ -81,5 +87,5 @@ def spent(command: list[str], cwd: Path, env: dict[str, str]) -> tuple[float, fl
     )
     if done.returncode:
         sys.exit(f"error: `{' '.join(command)}` failed in {cwd}; its output is above")
-    seconds, memory = done.stdout.split()
-    return float(seconds), float(memory) * (1 if sys.platform == "darwin" else 1024) / 2**30
+    seconds, memory, processor = map(float, done.stdout.split())
+    return seconds, memory * (1 if sys.platform == "darwin" else 1024) / 2**30, processor

@@ -106,6 +106,20 @@ def test_a_stage_of_an_experiments_copy_runs_by_the_environment_of_its_repositor
     assert environment._python(copy) == tree / ".venv/bin/python"
 
 
+@pytest.mark.parametrize(("name", "found"), [("dvc", VENV / "dvc"), ("other", None)])
+def test_dvc_alone_finds_itself_in_any_shell(tmp_path, name, found):
+    """It starts the workers of its queue by the PATH, and waits for ever where it is not there."""
+    (tmp_path / name).write_text("import shutil\nprint(shutil.which('dvc'))\n")
+    done = subprocess.run(
+        [VENV / "python", tmp_path / name],
+        env={"PATH": str(tmp_path / "nothing")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == str(found)
+
+
 def test_a_child_gets_a_persons_git_and_no_hooks(monkeypatch):
     monkeypatch.setenv("GIT_DIR", "/elsewhere")
     monkeypatch.setenv("GIT_INDEX_FILE", "/elsewhere/index")

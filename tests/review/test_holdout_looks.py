@@ -1,6 +1,7 @@
 """Looks at a holdout are counted in git: by whom, how often, and what starts anew."""
 
 import subprocess
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -64,6 +65,20 @@ def test_what_a_clone_reviewed_by_itself_counts_there_as_well(clone):
     holdout_looks.keep(look("b"))
     holdout_looks.keep(look("a"))
     assert holdout_looks.number(look("c")) == 3
+
+
+def test_forks_spend_no_look_of_the_repositorys_own(clone):
+    def fork(model):
+        return replace(look(model), fork=True)
+
+    assert holdout_looks.publish(look("a")) == 1
+    assert [holdout_looks.publish(fork(model)) for model in "bcd"] == [2, 3, 4]
+    assert holdout_looks.number(look("e")) == 2
+    assert holdout_looks.number(look("d")) == 4  # whoever takes the best of three over has looked at three
+    assert [holdout_looks.publish(look("d")), holdout_looks.publish(fork("d"))] == [4, 4]
+    assert holdout_looks.publish(fork("a")) == 1  # the repository's own, again: no new look
+    assert holdout_looks.number(look("e")) == 3
+    assert git("log", "--format=%B", LOG.remote).count("Fork: yes") == 3
 
 
 def test_another_clone_that_came_first_is_counted_too(clone, tmp_path):

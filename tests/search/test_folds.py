@@ -46,6 +46,16 @@ def test_parts_have_about_as_many_rows_and_no_day_is_torn():
     assert not days[1] & days[2]
 
 
+def test_rows_of_few_instants_are_parted_between_them():
+    """As of a survey that comes once a year, whose labels are known at the next one."""
+    years = pd.to_datetime(np.repeat(["2003", "2004", "2005", "2006", "2007"], 40), utc=True)
+    known, label = years + pd.DateOffset(years=1), np.arange(len(years)) % 2
+    found = pd.DataFrame({"decided_at": years, "label_known_at": known, "label": label})
+    parts = folds.of(found, 3)
+    assert [set(years[part.judge].year) for part in parts] == [{2005}, {2006}, {2007}]
+    assert [len(part.fit) for part in parts] == [80, 120, 160]
+
+
 def test_labels_that_come_late_leave_fewer_rows_to_fit():
     soon, late = folds.of(examples(600, 6), 3), folds.of(examples(600, 6, wait_days=30), 3)
     assert all(len(a.judge) > len(b.judge) for a, b in zip(soon, late, strict=True))

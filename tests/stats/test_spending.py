@@ -12,6 +12,8 @@ def test_all_looks_together_spend_at_most_what_two_sides_of_one_do(confidence):
     spent = sum(spending.tail(look, confidence) for look in range(1, 20_000))
     assert spent <= 0.75 * (1 - confidence)
     assert spent > 0.74 * (1 - confidence)
+    of_forks = spent - spending.tail(1, confidence)  # which begin at the second look
+    assert spent + of_forks <= 1 - confidence
 
 
 def test_the_first_look_costs_nothing_and_each_further_one_more():

@@ -16,7 +16,7 @@ from loop.base.errors import LoopError
 from loop.publish import publish
 from loop.review import holdout_looks
 from loop.settings import params
-from workflows.double import ALL, BOT, archive, git
+from workflows.double import ALL, BOT, FORK, archive, git
 
 MARK = '![](https://cml.dev/watermark.png#abc123 "CML watermark review")'
 VERDICT = {
@@ -804,6 +804,17 @@ def test_a_gain_that_many_looks_explain_passes_no_more(at_main, reviewed):
     assert state == "error"
     assert "inconclusive as look 10" in why
     assert "look 10 at these rows by now, and was 1" in reviewed.output[0]
+
+
+def test_a_fork_spends_no_look_of_the_repositorys_own(at_main, github, change):
+    stranger = Reviewed(github, change(name=FORK))
+    stranger.bring(**looked(stranger))
+    publish.main(stranger.run)
+    ((state, why),) = stranger.gates
+    assert (state, "inconclusive as look 2" in why) == ("error", True)
+    assert "forks have a count of their own" in stranger.output[0]
+    window = params.parse("windows", params.whole()["windows"], params.Windows).holdout
+    assert holdout_looks.number(holdout_looks.Look("0" * 32, window)) == 1
 
 
 def test_a_look_of_another_model_than_the_lock_names_is_no_success(at_main, reviewed):

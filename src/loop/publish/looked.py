@@ -54,7 +54,7 @@ def at(case: Case, found: Artifact) -> Look | None:
     said = found.verdict.look
     if said and said.model != model:
         raise _wrong("the verdict is of another model")
-    look = Look(model, windows.holdout, case.pull.number)
+    look = Look(model, windows.holdout, case.pull.number, fork=not case.pull.own)
     return replace(look, champion=said.champion, shift=tuple(said.shift)) if said else look
 
 

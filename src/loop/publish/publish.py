@@ -227,9 +227,9 @@ def _counted(case: Case, found: Artifact, gate: Gate) -> Gate:
     outcome = looked.outcome(found.verdict, number)
     if gate.state != "success" or outcome in PASSING:
         return gate
-    case.notes.append(
-        f"This is look {number} at these rows by now, and was {said.number} when judged: others came between."
-    )
+    then = f"and was {said.number} when judged: others came between"
+    note = f"This is look {number} at these rows by now, {then}"
+    case.notes.append(f"{note}." if case.pull.own else f"{note}, and forks have a count of their own.")
     return Gate("error", f"{outcome} as look {number} at these rows: a person decides, or newer rows do")
 
 

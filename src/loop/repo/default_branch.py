@@ -1,10 +1,8 @@
 """The default branch, `main` in our words, whatever it is called: who knows its name, asked in order."""
 
-import json
 import os
-from pathlib import Path
 
-from loop.repo import git
+from loop.repo import git, workflow_event
 
 USUAL = ("main", "master")
 
@@ -28,12 +26,9 @@ def _of_the_event() -> str:
     """What started this run of a workflow says; a schedule names nothing, and runs on the default branch."""
     if not os.environ.get("GITHUB_ACTIONS"):
         return ""
-    try:
-        event = json.loads(Path(os.environ.get("GITHUB_EVENT_PATH", "")).read_text(encoding="utf-8"))
-        if found := (event.get("repository") or {}).get("default_branch"):
-            return str(found)
-    except (OSError, ValueError, AttributeError):
-        pass
+    home = workflow_event.read().get("repository")
+    if isinstance(home, dict) and (found := home.get("default_branch")):
+        return str(found)
     return os.environ.get("GITHUB_REF_NAME", "") if os.environ.get("GITHUB_EVENT_NAME") == "schedule" else ""
 
 

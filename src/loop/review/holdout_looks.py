@@ -2,6 +2,10 @@
 
 Git keeps a history that nobody can shorten without rewriting it, which the rules of the branch forbid. Only
 workflows with main's code write it; what a clone reviewed by itself stays there, in a ref that is not pushed.
+
+Anybody may open pull requests from forks. So their models are counted by themselves, from the second look on:
+a stranger spends what forks have, and not the repository's. Both together stay within one budget, since all
+looks after the first take half of what the first takes, once for each of the two.
 """
 
 from contextlib import suppress
@@ -23,6 +27,7 @@ class Look:
 
     shift: by how much its mean score, with classes each, is above that of the model it was compared with,
     `champion` (md5), on these rows; nothing of a look of before this was kept.
+    fork: the pull request is of one.
     """
 
     model: str
@@ -30,6 +35,7 @@ class Look:
     pull: int | None = None
     champion: str = ""
     shift: tuple[float, ...] = ()
+    fork: bool = False
 
 
 def number(look: Look) -> int:
@@ -64,13 +70,25 @@ def announced() -> list[Look]:
 
 
 def _place(known: list[Look], look: Look) -> int:
-    """Its place among the models that were judged on these rows: the first time of each counts."""
-    models = list(dict.fromkeys(one.model for one in known if _same_rows(one.window, look.window)))
-    return 1 + (models.index(look.model) if look.model in models else len(models))
+    """Its place among the models that were judged on these rows: the first time of each counts.
+
+    Forks have a second row of places. A model that came from one first keeps its place there: whoever chose
+    it among those of forks has looked at them.
+    """
+    same = [one for one in known if _same_rows(one.window, look.window)]
+    own, forks = (list(dict.fromkeys(one.model for one in same if one.fork is of)) for of in (False, True))
+    counts_there = look.model in forks or (look.fork and look.model not in own)
+    return max(_in(own, look.model), 1 + _in(forks, look.model) if counts_there else 0)
+
+
+def _in(models: list[str], model: str) -> int:
+    return 1 + (models.index(model) if model in models else len(models))
 
 
 def _holds(known: list[Look], look: Look) -> bool:
-    return any(one.model == look.model and _same_rows(one.window, look.window) for one in known)
+    """Whether a look is counted; a fork's model of the repository's own is, and not the other way round."""
+    found = [one for one in known if one.model == look.model and _same_rows(one.window, look.window)]
+    return any(look.fork or not one.fork for one in found)
 
 
 def _same_rows(other: Window, own: Window) -> bool:
@@ -90,7 +108,8 @@ def _known(ref: str) -> list[Look]:
             span = {"from": instant(entry["Since"]), "until": instant(entry["Until"])}
             shift = tuple(map(float, entry.get("Shift", "").split()))
             champion = entry.get("Champion", "")
-            found.append(Look(entry["Model"], Window.model_validate(span), None, champion, shift))
+            fork = entry.get("Fork") == "yes"
+            found.append(Look(entry["Model"], Window.model_validate(span), None, champion, shift, fork))
     return found
 
 
@@ -98,6 +117,7 @@ def _message(look: Look) -> str:
     span: dict[str, Any] = {"Since": f"{look.window.since:{ISO}}", "Until": f"{look.window.until:{ISO}}"}
     days = " until ".join(f"{at:%Y-%m-%d}" for at in (look.window.since, look.window.until))
     more: dict[str, Any] = {
+        "Fork": "yes" if look.fork else None,
         "Champion": look.champion or None,
         "Shift": " ".join(f"{one:+.6f}" for one in look.shift) or None,
     }

@@ -13,6 +13,7 @@ from loop.base import exit_codes, files
 from loop.base.errors import LoopError, UsageError, debugging, first_line, mistake
 from loop.base.warning import warn
 from loop.data import score_columns, without_time
+from loop.repo import workflow_event
 from loop.repo.worktree import Checkout, checkout
 from loop.review import candidate as candidates
 from loop.review import champion as champions
@@ -163,7 +164,8 @@ def _look(case: _Case, champion: Champion, rows: Rows, comparison: Comparison) -
         return None
     shift = (rows.scores[1] - rows.scores[0]).mean(axis=0).reshape(-1).round(6).tolist()
     window = candidate.windows.holdout
-    this = holdout_looks.Look(candidate.md5, window, champion=champion.md5, shift=tuple(shift))
+    fork = workflow_event.of_fork()
+    this = holdout_looks.Look(candidate.md5, window, champion=champion.md5, shift=tuple(shift), fork=fork)
     number = holdout_looks.number(this)
     holdout_looks.keep(this)
     times = spending.times(number, rows.weight.shape[1], case.settings.confidence)

@@ -51,8 +51,7 @@ def _by_time(examples: pd.DataFrame, count: int) -> list[Fold]:
     late = decided[decided >= np.sort(known)[len(known) // (count + 1)]] if len(known) else decided
     if not len(late):
         return [Fold(np.zeros(0, np.int64), np.zeros(0, np.int64))] * count
-    late, first = np.sort(late), decided.min()
-    starts = [_day(late[len(late) * place // count], first) for place in range(count)]
+    starts = _starts(np.sort(late), decided.min(), count)
     after = [decided >= start for start in starts] + [np.zeros(len(decided), dtype=bool)]
     return [
         Fold(
@@ -63,14 +62,25 @@ def _by_time(examples: pd.DataFrame, count: int) -> list[Fold]:
     ]
 
 
+def _starts(late: NDArray[np.datetime64], first: np.datetime64, count: int) -> list[np.datetime64]:
+    """When each part begins: about as many rows each, and where rows come at few instants, one at least."""
+    begins = _days(late, first)
+    days, place, found = np.unique(begins), -1, []
+    for number in range(count):
+        ideal = int(np.searchsorted(days, begins[len(late) * number // count]))
+        place = min(max(ideal, place + 1), max(len(days) - count + number, 0))
+        found.append(days[place])
+    return found
+
+
 def _instants(times: pd.Series) -> NDArray[np.datetime64]:
     return np.asarray(times.dt.tz_convert("UTC").dt.tz_localize(None), dtype="datetime64[us]")
 
 
-def _day(start: np.datetime64, first: np.datetime64) -> np.datetime64:
-    """The start of its day, so that no day is torn; the instant itself where no row is older than that."""
-    day = start.astype("datetime64[D]").astype(start.dtype)
-    return day if day > first else start
+def _days(times: NDArray[np.datetime64], first: np.datetime64) -> NDArray[np.datetime64]:
+    """The starts of their days, so that no day is torn; the instants themselves where no row is older."""
+    days = times.astype("datetime64[D]").astype(times.dtype)
+    return np.where(days > first, days, times)
 
 
 def _by_hash(examples: pd.DataFrame, count: int) -> list[Fold]:

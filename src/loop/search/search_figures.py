@@ -38,10 +38,13 @@ def _history(found: "Outcome") -> str:
         shown = gains[:, 1][np.isfinite(gains[:, 1])]
         low, high = np.quantile(shown, 0.1), gains[np.isfinite(gains[:, 2]), 2].max(initial=shown.max())
         room = max(high - low, 1e-9) * 0.15
-        axes.set_ylim(min(low, 0) - room, high + room)  # a trial that is far worse need not be seen whole
+        end = min(low, 0) - room  # a trial that is far worse need not be seen whole
+        axes.set_ylim(end, high + room)
+        if len(far := numbers[gains[:, 1] < end]):
+            axes.plot(far, np.full(len(far), end), "v", color=BLUE, clip_on=False, label="far below")
         axes.set(xlabel="trial", ylabel=f"gain in {metrics.METRICS[metrics.PRIMARY].title}")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=4, fontsize=9)
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=5, fontsize=9)
     return picture(svg, "gain of each trial over the params as they are")
 
 
