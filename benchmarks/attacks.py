@@ -76,6 +76,23 @@ def attacks(body: bytes) -> list[Attack]:
         ),
         Attack("empty lines without an end", 20, b"", b"\r\n" * 1_000, 50 * mega, "0 MB, 0.1 s"),
         Attack("bodies that do not end", 400, whole[:-1], b"", 0, "103 MB, 0.1 s"),
+        Attack(
+            "bodies that do not end, opened anew",
+            600,
+            HEAD + b"Content-Length: %d\r\n\r\n" % mega + b" " * (mega - 1),
+            b"",
+            0,
+            "",
+            stays=False,
+        ),
+        Attack(
+            "a body of a terabyte",
+            100,
+            HEAD + b"Content-Length: %d\r\n\r\n" % 10**12,
+            b"a" * 65_536,
+            50 * mega,
+            "",
+        ),
         Attack("bodies in chunks of a byte", 100, CHUNKED, b"1\r\n \r\n" * 1_000, 50 * mega, "33 MB, 13 s"),
         Attack("heads that do not end", 1_000, HEAD[:40], b"", 0, "3 MB, 0.1 s"),
     ]

@@ -5,6 +5,7 @@ import importlib
 import runpy
 import sys
 
+import numpy as np
 import pytest
 
 from loop.base import errors
@@ -62,6 +63,12 @@ def test_a_full_disk_is_found_behind_the_error_of_a_library(capsys):
     with pytest.raises(SystemExit):
         guard(raising(wrapped))
     assert "the disk is full" in capsys.readouterr().err
+
+
+def test_numbers_that_no_memory_holds_are_a_mistake(capsys):
+    with pytest.raises(SystemExit):
+        guard(lambda: np.empty(2**50))
+    assert "error: memory is not enough: Unable to allocate" in capsys.readouterr().err
 
 
 def test_a_fault_of_ours_is_not_hidden(capsys):

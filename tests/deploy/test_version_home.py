@@ -1,5 +1,6 @@
 """A version's folder holds what its commit and lock name, and comes by the way that a person has set."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -59,6 +60,18 @@ def test_whatever_was_changed_in_a_version_s_folder_is_as_its_commit_and_lock_na
 def no_environment(monkeypatch) -> None:
     monkeypatch.setattr(version_home, "_python", lambda *_: Path(sys.executable))
     monkeypatch.setattr(version_home, "_as_installed", lambda *_: True)
+
+
+def test_a_folder_that_is_made_anew_keeps_a_model_that_no_cache_has_any_more(
+    clone, stored, tmp_path, no_environment
+):
+    home = version_home.bring(stored, tmp_path / "host").path
+    whole = (home / "models/model.skops").read_bytes()
+    shutil.rmtree(clone / ".dvc/cache")
+    (home / "dvc.lock").write_text("stages: {}\n")
+    assert version_home.bring(stored, tmp_path / "host").path == home
+    assert (home / "models/model.skops").read_bytes() == whole
+    assert version_home.holds(stored, tmp_path / "host")
 
 
 @pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])

@@ -2,8 +2,9 @@
 
 import pytest
 
+from loop.base.errors import LoopError
 from loop.repo.git import git
-from loop.review.rerun_check import _beside_git, _unlisted, differences
+from loop.review.rerun_check import _beside_git, _unlisted, differences, refuse_tracked
 
 
 def lock(out: str = "aa", dep: str = "11", trees: int = 200, stage: str = "train"):
@@ -47,6 +48,20 @@ def test_an_output_left_out_of_the_lock_is_a_difference():
 
 def test_a_result_of_the_base_that_cannot_be_made_again_is_the_bases():
     assert "aa on the base" in next(differences(lock("aa"), lock("bb"), lock("aa")))
+
+
+def test_a_link_that_a_stage_reads_is_refused_since_its_target_counts_as_read_by_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").write_text("stages: {ingest: {cmd: make, deps: [src], outs: [data/raw]}}\n")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "notes.md").write_text("x = 1\n")
+    (tmp_path / "src/source.py").symlink_to("../notes.md")
+    git("init", "--quiet")
+    git("add", "--all")
+    with pytest.raises(
+        LoopError, match=r"src/source\.py, which a stage of dvc\.yaml reads, is a symbolic link"
+    ):
+        refuse_tracked()
 
 
 def test_what_a_run_writes_is_hidden_by_the_bases_gitignore_alone(tmp_path, monkeypatch):

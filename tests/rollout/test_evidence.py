@@ -184,6 +184,14 @@ def test_no_label_is_looked_for_after_now_whatever_instant_a_request_claimed(mon
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize(("far", "first"), [(10, START), (11, START - pd.Timedelta(days=4000))])
+def test_a_few_who_claim_a_far_instant_do_not_widen_what_a_source_is_asked(far, first):
+    """Up to one in a hundred: more than that are a past that somebody has."""
+    decided = [START + pd.Timedelta(minutes=one) for one in range(1000 - far)]
+    log = pd.Series(pd.DatetimeIndex([*decided, *[START - pd.Timedelta(days=4000)] * far]))
+    assert prediction_log.span(log) == (first, decided[-1] + pd.Timedelta(microseconds=1))
+
+
 def test_an_entity_that_is_no_json_is_refused():
     with pytest.raises(LoopError, match="no JSON"):
         prediction_log.with_labels(rows(1, "champion", 1, entity="{"), labels(rows(1, "champion", 1)))

@@ -20,7 +20,7 @@ LATER = at("2026-01-06T03:00")
 def _alone(monkeypatch):
     for name in ("GITHUB_RUN_ID", "GITHUB_API_URL"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(available, "_image", lambda _: True)
+    monkeypatch.setattr(available, "_gone", lambda _: "")
     monkeypatch.setattr("loop.rollout.follow.follow", lambda _: None)
 
 

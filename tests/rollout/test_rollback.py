@@ -1,9 +1,11 @@
 """`loop rollback`: one commit that makes an earlier champion serve, or nothing at all."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
+import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -14,6 +16,7 @@ import yaml
 from conftest import ROOT
 from loop.base.errors import LoopError
 from loop.base.program import Done
+from loop.deploy import version_home
 from loop.history import registry as mlflow
 from loop.production import branch, transitions
 from loop.production import state as production
@@ -34,7 +37,7 @@ def _alone(clone, monkeypatch):
     (clone / "deploy/policy.yaml").write_text((ROOT / "deploy/policy.yaml").read_text())
     for name in ("GITHUB_RUN_ID", "GITHUB_ACTOR", "GITHUB_TRIGGERING_ACTOR"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(available, "_image", lambda _: True)
+    monkeypatch.setattr(available, "_gone", lambda _: "")
     monkeypatch.setattr("loop.rollout.follow.follow", lambda _: None)
 
 
@@ -240,28 +243,58 @@ def test_an_mlflow_that_is_down_is_a_warning(monkeypatch, capsys):
     assert "warning: MLflow does not follow yet" in capsys.readouterr().out
 
 
-class Registry(BaseHTTPRequestHandler):
-    """Of one image that needs no login, one that does, and one that is refused to all."""
+WHOLE = {
+    "config": {"digest": "sha256:of-config"},
+    "layers": [{"digest": "sha256:of-layer"}, {"digest": "x", "urls": []}],
+}
 
-    def do_HEAD(self) -> None:
-        login = self.headers.get("Authorization")
-        if "/closed/" in self.path or ("/private/" in self.path and login != "Bearer let-me"):
-            self.send_response(401)
-            port = self.server.server_address[1]
-            realm = f'Bearer realm="http://127.0.0.1:{port}/token",service="r",scope="repository:m:pull"'
-            self.send_header("WWW-Authenticate", realm)
-        elif "/broken/" in self.path:
-            self.send_response(500)
-        else:
-            self.send_response(200 if self.path.endswith("1") else 404)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+
+def manifest(of: str, **parts) -> bytes:
+    return json.dumps({"of": of, **parts}).encode()
+
+
+def digest(text: bytes) -> str:
+    return f"sha256:{hashlib.sha256(text).hexdigest()}"
+
+
+PLAIN, TORN, LOST = (
+    manifest("plain", **WHOLE),
+    manifest("torn", layers=[{"digest": "sha256:lost"}]),
+    manifest("lost"),
+)
+ATTESTED = {"digest": digest(b"a record of the build"), "platform": {"os": "unknown"}}
+INDEX, HOLLOW = (manifest("index", manifests=[{"digest": digest(one)}, ATTESTED]) for one in (PLAIN, LOST))
+OTHER = digest(b"what was pushed")
+KEPT = {digest(one): one for one in (PLAIN, TORN, INDEX, HOLLOW)} | {OTHER: b"{}"}
+
+
+class Registry(BaseHTTPRequestHandler):
+    """Of images that need no login, ones that do, and ones that are refused to all."""
 
     def do_GET(self) -> None:
-        assert self.path.startswith("/token?service=r&scope=repository")
-        self.send_response(200)
+        login, name = self.headers.get("Authorization"), self.path.rpartition("/")[2]
+        if self.path.startswith("/token?service=r&scope=repository"):
+            self.answer(200, b'{"token": "let-me"}')
+        elif "/closed/" in self.path or ("/private/" in self.path and login != "Bearer let-me"):
+            port = self.server.server_address[1]
+            realm = f'Bearer realm="http://127.0.0.1:{port}/token",service="r",scope="repository:m:pull"'
+            self.answer(401, **{"WWW-Authenticate": realm})
+        elif "/broken/" in self.path:
+            self.answer(500)
+        elif "/blobs/" in self.path:
+            self.answer(307 if name.startswith("sha256:of-") else 404)
+        else:
+            self.answer(200 if name in KEPT else 404, KEPT.get(name, b""))
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(b'{"token": "let-me"}')
+        self.wfile.write(body if self.command == "GET" else b"")
 
     def log_message(self, *_) -> None:
         pass
@@ -278,16 +311,31 @@ def registry(monkeypatch):
     server.server_close()
 
 
-def image(name: str, last: int) -> str:
-    return f"{name}@sha256:{last:064x}"
+def image(name: str, what: bytes | str = LOST) -> str:
+    return f"{name}@{what if isinstance(what, str) else digest(what)}"
 
 
 @pytest.mark.parametrize("name", ["open", "private"])
 def test_an_image_that_is_gone_is_found_and_one_that_is_there_is_let_pass(registry, capsys, name):
-    available.check(version(1, image=image(f"{registry}/{name}/model", 1)))
-    with pytest.raises(LoopError, match=r"version 1 cannot serve: .* is gone"):
-        available.check(version(1, image=image(f"{registry}/{name}/model", 2)))
+    for whole in (PLAIN, INDEX):
+        available.check(version(1, image=image(f"{registry}/{name}/model", whole)))
+    with pytest.raises(LoopError, match=r"version 1 cannot serve: .* is gone\n"):
+        available.check(version(1, image=image(f"{registry}/{name}/model", LOST)))
     assert not capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("what", "lacks"),
+    [
+        (HOLLOW, f"is gone in part: {digest(LOST)[:19]}"),
+        (TORN, "is gone in part: sha256:lost"),
+        (OTHER, f"has other bytes in the registry: {OTHER[:19]}"),
+    ],
+)
+def test_an_image_of_which_a_part_is_gone_or_another_cannot_serve(registry, what, lacks):
+    """As where a cleaner removed what had no tag: an index keeps naming what is gone."""
+    with pytest.raises(LoopError, match=f"version 1 cannot serve: .* {lacks}"):
+        available.check(version(1, image=image(f"{registry}/open/model", what)))
 
 
 @pytest.mark.parametrize(
@@ -299,7 +347,7 @@ def test_an_image_that_is_gone_is_found_and_one_that_is_there_is_let_pass(regist
     ],
 )
 def test_a_registry_that_does_not_answer_is_reported_and_does_not_hinder(registry, capsys, name, why):
-    available.check(version(1, image=image(name.format(registry), 2)))
+    available.check(version(1, image=image(name.format(registry))))
     output = capsys.readouterr().out
     assert "is unknown" in output
     assert why in output
@@ -308,7 +356,7 @@ def test_a_registry_that_does_not_answer_is_reported_and_does_not_hinder(registr
 def test_a_version_whose_image_is_gone_is_refused_before_any_commit(monkeypatch):
     champion(1, 2)
     before = git("ls-remote", "origin", "production")
-    monkeypatch.setattr(available, "_image", lambda _: False)
+    monkeypatch.setattr(available, "_gone", lambda image: f"{image} is gone")
     with pytest.raises(LoopError, match="version 1 cannot serve"):
         back()
     assert git("ls-remote", "origin", "production") == before
@@ -336,13 +384,13 @@ def test_an_image_is_asked_of_the_registry_that_its_name_means(monkeypatch, name
     monkeypatch.undo()
     seen = []
 
-    def head(url, **_):
+    def request(_, url, **__):
         seen.append(url)
         raise available.requests.ConnectionError
 
-    monkeypatch.setattr(available.requests, "head", head)
-    available.check(version(1, image=image(name, 1)))
-    assert seen == [asked + f"sha256:{1:064x}"]
+    monkeypatch.setattr(available.requests, "request", request)
+    available.check(version(1, image=image(name)))
+    assert seen == [asked + digest(LOST)]
 
 
 def drop_cache(clone) -> None:
@@ -406,6 +454,48 @@ def test_a_commit_of_which_a_file_cannot_be_read_cannot_serve(clone, stored):
     (clone / ".git/objects" / blob[:2] / blob[2:]).unlink()
     with pytest.raises(LoopError, match=r"version 1 cannot serve: commit \w+ is damaged"):
         available.check(stored)
+
+
+def test_an_object_of_git_with_other_bytes_is_not_taken_for_the_right_one(clone, stored):
+    blob = git("rev-parse", f"{stored.commit}:models/lineage.json")
+    file = clone / ".git/objects" / blob[:2] / blob[2:]
+    file.chmod(0o600)
+    file.write_bytes(zlib.compress(b"blob 2\0{}"))
+    for use in (available.check, lambda one: version_home.bring(one, clone / ".deploy")):
+        with pytest.raises(LoopError, match=rf"is damaged: hash mismatch {blob}"):
+            use(stored)
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "lacks"),
+    [
+        ("dvc.lock", "", "is no lock that DVC wrote"),
+        ("dvc.lock", "stages: [1]\n", "is no lock that DVC wrote"),
+        ("dvc.lock", "schema: '2.0'\nstages: {}\n", r"names no models/model\.skops"),
+        ("models/lineage.json", "{", "does not name the model that was released"),
+        ("models/lineage.json", '{"model": {"sha256": "0"}}', "does not name the model that was released"),
+    ],
+)
+def test_a_commit_whose_record_names_no_such_model_cannot_serve(clone, stored, path, text, lacks):
+    (clone / path).write_text(text)
+    git("commit", "--quiet", "--all", "-m", "broken")
+    with pytest.raises(LoopError, match=f"version 1 cannot serve: {path} of .* {lacks}"):
+        available.check(stored.model_copy(update={"commit": git("rev-parse", "HEAD")}))
+
+
+@pytest.mark.parametrize("here", [False, True])
+def test_where_a_remote_does_not_answer_only_a_host_that_needs_it_now_stays_as_it_is(
+    clone, stored, monkeypatch, capsys, here
+):
+    subprocess.run([DVC, "remote", "add", "--quiet", "-d", "r", "http://127.0.0.1:9/x"], check=True)
+    drop_cache(clone)
+    monkeypatch.setattr("loop.deploy.deploy.by_processes", lambda: here)
+    if here:
+        with pytest.raises(LoopError, match="version 1 cannot serve on this host: Cannot connect to host"):
+            available.check(stored)
+    else:
+        available.check(stored)
+        assert "is unknown: Cannot connect to host" in capsys.readouterr().out
 
 
 def test_what_this_host_has_served_can_serve_again_without_a_cache(clone, stored):

@@ -19,6 +19,7 @@ from loop.serve.http1 import (
     HEAD_SECONDS,
     HELD,
     LARGE,
+    PARTS,
     STEP,
     WAITING,
     Http1,
@@ -292,6 +293,35 @@ def test_a_head_that_does_not_come_in_time_ends_its_connection(part):
         Clock.now += 2
         await turns()
         assert protocol.transport.closed
+
+    within(test)
+
+
+def test_of_many_bodies_a_turn_reads_a_part_of_a_few_and_what_a_lost_one_held_is_let_go():
+    reading: set[int] = set()
+
+    class Counted(Wire):
+        def pause_reading(self) -> None:
+            reading.discard(id(self))
+
+        def resume_reading(self) -> None:
+            reading.add(id(self))
+
+    async def test() -> None:
+        state = ServerState()
+        many = [connect(state) for _ in range(3 * PARTS)]
+        for one in many:
+            one.transport.__class__ = Counted
+            one.data_received(post(b"", b"a" * 1000)[:-1])
+        for turn in (1, 2, 3):
+            await asyncio.sleep(0)
+            assert len(reading) == turn * PARTS, "the others wait for their turn"
+        many[0].connection_lost(None)
+        assert not many[0].cycle.body
+        for one in many[1:]:
+            one.data_received(b"a")
+        await turns()
+        assert all(answers(one.transport.written) for one in many[1:])
 
     within(test)
 

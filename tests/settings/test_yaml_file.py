@@ -59,7 +59,11 @@ def test_a_missing_file_says_where_to_run(tmp_path):
 
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
 )
 
@@ -104,6 +108,7 @@ def doubled(text: str) -> str:
     ("text", "output"),
     [
         ("a: .inf\n", "line 1: .inf is not a finite number"),
+        ("a: 99999999999999999999\n", "line 1: 9+ is no whole number that 64 bits hold"),
         ("a: .NaN\n", "not a finite number"),
         ("a: 1e999\n", "not a finite number"),
         ("a: 1\na: 2\n", "line 2: `a` twice"),

@@ -1,6 +1,7 @@
 """Versions, states and a repository with a remote, as small as they can be."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -119,7 +120,8 @@ def two_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("model.skops", "reference.json"):
         stage = ("-n", name[:5], "-o", f"models/{name}", f"echo {name} > models/{name}")
         run(dvc, "stage", "add", "--quiet", "--run", *stage)
-    (made / "models/lineage.json").write_text("{}")
+    sha256 = hashlib.sha256((made / "models/model.skops").read_bytes()).hexdigest()
+    (made / "models/lineage.json").write_text(json.dumps({"model": {"sha256": sha256}}))
     return made
 
 

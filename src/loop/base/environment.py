@@ -11,6 +11,7 @@ import importlib.util
 import locale
 import os
 import pwd
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -22,6 +23,10 @@ _TRIED = "LOOP_TREE_TRIED"  # the tree by which this process replaced itself
 _FOLDERS = (  # what libraries open, and end by a traceback where it is a file or another user's
     *("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR"),
     *("DVC_SITE_CACHE_DIR", "MPLCONFIGDIR", "BENTOML_HOME"),
+)
+_NUMBERS = (  # what libraries take for a number as they are imported, and end by a traceback where it is none
+    *("LOKY_MAX_CPU_COUNT", "JOBLIB_MULTIPROCESSING"),
+    *("SKLEARN_WORKING_MEMORY", "SKLEARN_PAIRWISE_DIST_CHUNK_SIZE"),
 )
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PERSON = (  # variables of git that say who commits, whom to trust and how to reach a remote
@@ -47,6 +52,9 @@ def enter(*arguments: str) -> None:
     _loopback_is_direct()
     _person()
     os.environ["MATPLOTLIBRC"] = os.devnull  # a person's own would change the bytes of a report
+    for name in _NUMBERS:
+        if not re.fullmatch("[0-9]{1,9}", os.environ.get(name, "1")):
+            del os.environ[name]  # as if not set
     os.environ.pop("MPLBACKEND", None)  # a notebook's, which the tree's environment may not have
     home = tree(Path.cwd())
     if home is None:

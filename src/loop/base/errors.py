@@ -83,6 +83,12 @@ def mistake(error: BaseException) -> LoopError | None:
             "room for the data, the model and DVC's cache, about 500 MB",
             "free some space (`dvc gc --workspace` drops what no stage uses), then run again",
         )
+    if isinstance(error, MemoryError):
+        return LoopError(
+            f"memory is not enough: {first_line(error)}",
+            "numbers of params.yaml, and rows, that this machine can hold",
+            "take smaller ones, or a larger machine (docs/scale.md)",
+        )
     if place := _in_problem(error):
         said = error.msg if isinstance(error, SyntaxError) else hidden(" ".join(str(error).split()))[:300]
         return LoopError(

@@ -89,7 +89,7 @@ def known(kpi: Kpi, decided: pd.Series, now: pd.Timestamp) -> pd.DataFrame:
 
     Raises LoopError that says what is wrong with what the problem's own code gave.
     """
-    found = kpi.outcomes(decided.min(), decided.max() + pd.Timedelta(microseconds=1), now)
+    found = kpi.outcomes(*prediction_log.span(decided), now)
     if not isinstance(found, pd.DataFrame):
         raise LoopError(f"{WHERE} are a {type(found).__name__}", "a data frame", TODO)
     by = [BY_REQUEST] if BY_REQUEST in found else source.KEY

@@ -35,6 +35,7 @@ TYPES = {
     "decision": "object",  # True, False, or None where there is no threshold; with classes the likeliest
     "latency_ms": "float64",
 }
+FAR = 100  # one row of so many may claim to be decided far from the others: nobody looks for its outcome
 AGAIN = "`loop collect` writes it; take the broken file away, or bring it back from a copy"
 
 
@@ -65,15 +66,32 @@ def empty(types: Mapping[str, str] = TYPES) -> pd.DataFrame:
 def known_labels(log: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
     """The labels of the time in which the log's rows were decided, as known at `now` (UTC).
 
-    A request may claim any time of `serve.decided_at`; what is decided after `now` has no label yet.
+    What is decided after `now` has no label yet.
     """
     decided = log.loc[log[DECIDED_AT] <= now, DECIDED_AT]
     if decided.empty:
         return pd.DataFrame(columns=[*source.KEY, "label", "label_known_at"])
-    tables = source.tables(decided.min(), decided.max() + pd.Timedelta(microseconds=1), now)
+    tables = source.tables(*span(decided), now)
     valid = {name: raw.repair(name, frame)[0] for name, frame in tables.items()}
     found: pd.DataFrame = source.labels(valid, now)
     return found
+
+
+def span(decided: pd.Series) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """The time [since, until) of which outcomes are asked, for rows decided at these instants (UTC).
+
+    A caller may claim any instant of `serve.decided_at`. Where up to one row in FAR alone more than doubles
+    the time, it is that of the others: a source need not read years for a few requests.
+    """
+    at = np.sort(decided.to_numpy("datetime64[us]"))
+    least = len(at) - len(at) // FAR  # rows that must be within
+    wide = at[least - 1 :] - at[: len(at) - least + 1]
+    first = int(wide.argmin())
+    last = first + least - 1
+    if at[-1] - at[0] <= max(2 * wide[first], np.timedelta64(1, "D")):
+        first, last = 0, -1
+    since, until = (pd.Timestamp(one, tz="UTC") for one in (at[first], at[last]))
+    return since, until + pd.Timedelta(microseconds=1)
 
 
 def with_labels(log: pd.DataFrame, labels: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:

@@ -17,14 +17,12 @@ from typing import Any
 
 from loop.base.errors import LoopError
 from loop.base.files import digest, write_json
-from loop.model.artifacts import Stored
+from loop.model.artifacts import Stored, named
 from loop.production.state import Challenger, Champion, Version
 from loop.repo import remote
-from loop.repo.commit import Commit
-from loop.repo.dvc_lock import outs
-from loop.repo.git import git, has
+from loop.repo.git import damage, git, has
 from loop.repo.worktree import Checkout, install
-from loop.settings.paths import ENVIRONMENT_LOCK, MODEL, PIPELINE_LOCK, REFERENCE
+from loop.settings.paths import ENVIRONMENT_LOCK, MODEL, REFERENCE
 
 KEPT = 5  # versions whose worktrees stay
 _OF_A_SERVER = "models/compiled/"  # what one leaves itself that was released before December 2026
@@ -142,10 +140,22 @@ def _add(path: Path, version: Known) -> None:
                 "a commit of this repository, or of origin",
                 "`git fetch origin`",
             ) from None
-    if path.exists():
-        shutil.rmtree(path)
-    git("worktree", "prune")
-    git("worktree", "add", "--quiet", "--detach", str(path), version.commit)
+    if told := damage(version.commit):
+        raise LoopError(
+            f"commit {version.commit[:12]} of version {version.version} is damaged: {told}",
+            "objects of git that are what their hashes say",
+            "clone the repository anew, and move .deploy there",
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=path.parents[1]) as aside:  # no cache may have these any more
+        whole = {MODEL, REFERENCE}.difference(_other(path, version)) if path.exists() else set()
+        for one in whole:
+            shutil.move(path / one, Path(aside, one.name))
+        shutil.rmtree(path, ignore_errors=True)
+        git("worktree", "prune")
+        git("worktree", "add", "--quiet", "--detach", str(path), version.commit)
+        for one in whole:
+            shutil.move(Path(aside, one.name), path / one)
 
 
 def _lock(path: Path) -> str:
@@ -257,6 +267,6 @@ def _model(home: Checkout, version: Known) -> None:
 
 def _other(home: Path, version: Known) -> list[Path]:
     """Of the model and its reference those that a folder has not, or not as the lock names them."""
-    made = outs(Commit(version.commit).yaml(PIPELINE_LOCK))
+    made = named(version.commit)
     files = ((path, home / path) for path in (REFERENCE, MODEL))
     return [path for path, file in files if not file.is_file() or digest(file) != made.get(str(path))]

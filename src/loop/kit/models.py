@@ -35,7 +35,7 @@ class Boosted(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     learning_rate: float = Field(gt=0)
-    trees: int = Field(ge=1)
+    trees: int = Field(ge=1, le=100_000)
     leaves: int = Field(ge=2)
     rows_per_leaf: int = Field(ge=1)
     l2: float = Field(ge=0)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from loop.base import files
 from loop.base.errors import LoopError, first_line
@@ -27,7 +28,7 @@ class Stored:
 
         logging.getLogger("dvc").setLevel(logging.CRITICAL)
         whole_index(here)
-        self.root, self._commit, self._here = root, commit, here
+        self.root, self._commit, self._here, self._why = root, commit, here, ""
         self._files = DVCFileSystem(str(here) if here else None, rev=commit)
 
     def bring(self, path: Path) -> bool:
@@ -35,8 +36,11 @@ class Stored:
 
         A remote that refuses or does not answer is a warning: what is not had can often be made.
         """
-        from dvc.exceptions import DvcException
+        from dvc.config import NoRemoteError
+        from dvc.exceptions import FileMissingError, OutputNotFoundError, PathMissingError
 
+        missing: tuple[Any, ...] = (FileMissingError, OutputNotFoundError, PathMissingError)
+        nowhere = (FileNotFoundError, IsADirectoryError, KeyError, NoRemoteError, *missing)
         target, name = self.root / path, path.as_posix()
         try:
             with files.replacing(target) as draft:
@@ -45,10 +49,11 @@ class Stored:
                 if dvc_lock.named(lock)[name] != files.md5(draft):
                     raise ValueError(f"what cache or remote have is not what {PIPELINE_LOCK} names")
             return True
-        except (FileNotFoundError, IsADirectoryError, DvcException, KeyError):
-            pass  # it is nowhere
+        except nowhere:
+            self._why = ""
         except Exception as error:  # a remote's parts have errors of their own; it cannot be had
-            warn(f"{name} of commit {self._commit[:12]} was not brought: {first_line(error, 200)}")
+            self._why = first_line(error, 200)
+            warn(f"{name} of commit {self._commit[:12]} was not brought: {self._why}")
         if target.is_file():
             target.unlink()
         return False
@@ -56,12 +61,25 @@ class Stored:
     def need(self, path: Path) -> None:
         """Bring an output. Raises LoopError if it cannot be had."""
         if not self.bring(path):
+            told = f"was not brought: {self._why}" if self._why else "is in no cache or remote"
             raise LoopError(
-                f"{path} of commit {self._commit[:12]} is in no cache or remote",
+                f"{path} of commit {self._commit[:12]} {told}",
                 f"the file that its {PIPELINE_LOCK} names",
                 "`dvc push` it from where it was made, or make it again here: "
                 f"`git switch --detach {self._commit[:12]}`, `make run`, `git switch -`",
             )
+
+
+def named(commit: str) -> dict[str, str]:
+    """Path -> md5 of what a commit's pipeline made. Raises LoopError where its lock is none."""
+    try:
+        return dvc_lock.outs(Commit(commit).yaml(PIPELINE_LOCK))
+    except (AttributeError, KeyError, TypeError):
+        raise LoopError(
+            f"{PIPELINE_LOCK} of commit {commit[:12]} is no lock that DVC wrote",
+            "stages with the paths and hashes of what they made",
+            f"look at it: `git show {commit[:12]}:{PIPELINE_LOCK}`",
+        ) from None
 
 
 def here(*beside: Path) -> str:

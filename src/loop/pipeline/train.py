@@ -24,7 +24,7 @@ TIMES = 8  # the memory of its frame that a fit of trees may take: cautious, the
 class Params(params.Section):
     """`train` of params.yaml."""
 
-    seed: int = Field(ge=0)
+    seed: params.Seed
     rows_max: int | None = Field(default=None, ge=1)
     model: problem_model.Params
 

@@ -74,6 +74,15 @@ def has(commit: str, cwd: Path | None = None) -> bool:
     return ask("cat-file", "-e", f"{commit}^{{commit}}", cwd=cwd).code == 0
 
 
+def damage(commit: str) -> str:
+    """What of a commit cannot be read, or has other bytes than its hash says; nothing where it is whole.
+
+    A loose object with other bytes is taken for the right one by all that reads, but for this.
+    """
+    done = ask("rev-list", "--objects", "--verify-objects", "--no-walk", "--quiet", commit)
+    return done.gist(200) if done.code or "mismatch" in done.errors else ""
+
+
 def is_ancestor(commit: str, of: str) -> bool:
     """Whether a commit is in the history of another; no where this clone does not have it."""
     return ask("merge-base", "--is-ancestor", commit, of).code == 0

@@ -26,12 +26,15 @@ from loop.settings.paths import PIPELINE, PIPELINE_LOCK
 from loop.settings.review_policy import Limit
 from loop.settings.yaml_file import load
 
-NAME = "rerun"
+NAME, LINK = "rerun", "120000"  # the mode of a link in git
 REASON = "figures are those of this run: a result that cannot be made again is no evidence"
 
 
 def refuse_tracked() -> None:
-    """Raise LoopError for an output that DVC keeps and git tracks: it would be there whatever made it."""
+    """Raise LoopError for an output that DVC keeps and git tracks: it would be there whatever made it.
+
+    And for a link that a stage reads: its target changes by files that nobody names.
+    """
     kept = [path for stage in dvc_yaml.of() for path, cached in stage.outs.items() if cached]
     tracked = git("--literal-pathspecs", "ls-files", "-z", "--", *kept).split("\0") if kept else []
     if tracked and tracked[0]:
@@ -39,6 +42,14 @@ def refuse_tracked() -> None:
             f"git tracks {tracked[0]}, which is in an output that {PIPELINE} leaves to DVC",
             "outputs that come from the pipeline alone",
             f"`git rm -r --cached {tracked[0]}`, and commit",
+        )
+    read = {path for stage in dvc_yaml.of() for path in stage.deps}
+    listed = git("--literal-pathspecs", "ls-files", "--stage", "-z", "--", *sorted(read)).split("\0")
+    if links := [line.partition("\t")[2] for line in listed if line.startswith(LINK)]:
+        raise LoopError(
+            f"{links[0]}, which a stage of {PIPELINE} reads, is a symbolic link",
+            "files: what a link leads to would be read, and be named as what no stage reads",
+            f"put the file itself at {links[0]}",
         )
 
 

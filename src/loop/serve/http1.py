@@ -11,6 +11,7 @@ answered: uvicorn's parser takes what follows its head for the other protocol's,
 import asyncio
 import json
 import socket
+from itertools import islice
 from typing import Any
 
 import uvicorn
@@ -20,6 +21,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 CONNECTIONS = 512  # of one process
 ACCEPTED = 16  # new ones in a turn of the event loop: libuv lets one in for each socket that it listens on
+RECEIVED = (
+    64 * 2**10
+)  # bytes of a connection that the system keeps: who sends on waits, and is not done at once
 HELD = 32 * 2**20  # bytes of bodies, of unread answers and of waiting requests that they hold together
 LARGE = 64 * 2**10  # bytes of a connection that are never too much
 WAITING = 4 * 2**10  # bytes that a request costs while it waits for another
@@ -31,6 +35,7 @@ HEAD, HEADERS = (
 HEAD_SECONDS = 10.0  # in which a head must have come
 ANSWER_SECONDS = 60.0  # in which an answer must be taken, or the next part of a long one
 STEP, FIRST = 512, 4  # bytes read at once, and how often of what has just come
+PARTS = 16  # bodies of which a part is read in a turn of the event loop, however many there are
 TURN_SECONDS = 0.003  # in which what waits is read on, of all connections, before anything else has its turn
 
 
@@ -38,7 +43,9 @@ class Listener(uvicorn.Server):
     """uvicorn's server that lets several in at a turn: else who comes waits a turn for each before."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, several times on each socket."""
+        """Listen, several times on each socket; the system keeps little that was sent and is not yet read."""
+        for one in sockets or []:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED)
         await super().startup(sockets and [one.dup() for one in sockets for _ in range(ACCEPTED)])
 
 
@@ -59,6 +66,7 @@ class Http1(HttpToolsProtocol):
         self._app, self.app = self.app, self._run
         self._work: set[asyncio.Task[Any]] = set()  # an answer that is whole may not yet be done with
         self._lost = False
+        self.rests = False  # it has had a part of a body read, and waits for its turn
         self._turns: _Turns = vars(self.server_state).setdefault("turns", _Turns(self.loop))
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -77,6 +85,9 @@ class Http1(HttpToolsProtocol):
         self._rest = b""
         self.pipeline.clear()
         super().connection_lost(exc)
+        self._turns.forget(self)
+        if self.cycle is not None:
+            self.cycle.body = bytearray()  # it would stay until Python looks for what refers to itself
         self._lost = True
         for task in self._work:
             task.cancel()
@@ -119,6 +130,15 @@ class Http1(HttpToolsProtocol):
         if self.waits:
             self.flow.pause_reading()
             self._grow(len(self._rest) + WAITING * len(self.pipeline))
+        elif self._answering and self.cycle.more_body:
+            self.rests = True
+            self.flow.pause_reading()
+            self._turns.rest(self)
+
+    def read_on(self) -> None:
+        """Read the next part of a body."""
+        self.rests = False
+        self.flow.resume_reading()
 
     def on_response_complete(self) -> None:
         """Go on with what waited."""
@@ -272,9 +292,21 @@ class _Turns:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop, self._planned, self.grown = loop, False, 0
         self._waiting: dict[Http1, None] = {}
+        self._resting: dict[Http1, None] = {}
 
     def add(self, connection: Http1) -> None:
         self._waiting[connection] = None
+        self._plan()
+
+    def rest(self, connection: Http1) -> None:
+        self._resting[connection] = None
+        self._plan()
+
+    def forget(self, connection: Http1) -> None:
+        self._waiting.pop(connection, None)
+        self._resting.pop(connection, None)
+
+    def _plan(self) -> None:
         if not self._planned:
             self._planned = True
             self._loop.call_soon(self._run)
@@ -285,7 +317,10 @@ class _Turns:
             first = next(iter(self._waiting))
             del self._waiting[first]
             first.go_on()
-        self._planned = bool(self._waiting)
+        for first in list(islice(self._resting, PARTS)):
+            del self._resting[first]
+            first.read_on()
+        self._planned = bool(self._waiting or self._resting)
         if self._planned:
             self._loop.call_soon(self._run)
 
@@ -298,7 +333,7 @@ class _Flow(FlowControl):
         self._connection = connection
 
     def resume_reading(self) -> None:
-        if not self._connection.waits:
+        if not (self._connection.waits or self._connection.rests):
             super().resume_reading()
 
 

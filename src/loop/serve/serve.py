@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from loop.base import environment, program
 from loop.base.port import free
@@ -36,19 +37,23 @@ def main(host: str, port: int) -> int:
         if end != signal.SIGHUP or signal.getsignal(end) is not signal.SIG_IGN:  # as nohup wants it
             signal.signal(end, lambda *_: sys.exit(0))
     signal.signal(signal.SIGUSR1, lambda *_: sys.exit(1))  # a worker that cannot start has said why
-    server = program.start(
-        [*command, "--host", host, "--port", str(port)],
-        env=defaults | environment.child(PYTHONPATH=path, LOOP_STARTER=str(os.getpid())),
-        session=True,  # BentoML takes a terminal's SIGHUP for a restart: what ends us reaches it as SIGTERM
-    )
-    try:
-        materialize.fill(place.features)  # while the server loads its model
-        greeting = (server, host, port, _authorization(place.token is not None))
-        threading.Thread(target=_greet, args=greeting, daemon=True).start()
-        return min(server.wait(), 1)
-    finally:
-        server.terminate()
-        server.wait()  # it flushes its log first
+    with TemporaryDirectory(
+        prefix="loop-serve-"
+    ) as own:  # BentoML empties its folder of counters at each start
+        folders = {"PYTHONPATH": path, "BENTOML_HOME": own, "LOOP_STARTER": str(os.getpid())}
+        server = program.start(
+            [*command, "--host", host, "--port", str(port)],
+            env=defaults | environment.child(**folders),
+            session=True,  # BentoML takes a terminal's SIGHUP for a restart: what ends us is a SIGTERM to it
+        )
+        try:
+            materialize.fill(place.features)  # while the server loads its model
+            greeting = (server, host, port, _authorization(place.token is not None))
+            threading.Thread(target=_greet, args=greeting, daemon=True).start()
+            return min(server.wait(), 1)
+        finally:
+            server.terminate()
+            server.wait()  # it flushes its log first
 
 
 def _authorization(secured: bool) -> str:

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from loop.settings import params
-from loop.settings.params import Section
+from loop.settings.params import Section, Seed
 
 
 class Labels(Section):
@@ -77,7 +77,7 @@ class Accepted(Section):
 class Settings(Section):
     """`monitor` of params.yaml; days are whole days of UTC."""
 
-    seed: int = Field(ge=0)
+    seed: Seed
     window_days: int = Field(ge=1)
     step_days: int = Field(ge=1)
     rows_min: int = Field(ge=1)

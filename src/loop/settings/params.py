@@ -45,6 +45,7 @@ def instant_option(name: str, text: str) -> pd.Timestamp:
 
 
 Instant = Annotated[pd.Timestamp, BeforeValidator(instant)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # as scikit-learn takes it
 
 
 class Section(BaseModel):
@@ -99,9 +100,9 @@ class Windows(Section):
 class Resampling(Section):
     """`evaluate` of params.yaml: how figures get their intervals, by resampling whole clusters."""
 
-    seed: int = Field(ge=0)
+    seed: Seed
     cluster: str
-    replicates: int = Field(ge=1)
+    replicates: int = Field(ge=1, le=1_000_000)
     confidence: float = Field(gt=0, lt=1)
     slice_rows_min: int = Field(ge=1)
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from loop.base.errors import LoopError
 from loop.settings import params
-from loop.settings.params import Section
+from loop.settings.params import Section, Seed
 from loop.settings.paths import PARAMS
 
 Value = bool | int | float | str
@@ -66,7 +66,7 @@ class Settings(Section):
     worse than most did after as many folds is ended.
     """
 
-    seed: int = Field(ge=0)
+    seed: Seed
     trials: int = Field(ge=1)
     minutes: float = Field(gt=0)
     trial_minutes: float = Field(gt=0)

@@ -193,7 +193,10 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 def _int(_: Loader, node: yaml.ScalarNode) -> int:
     text = node.value.replace("_", "")
-    return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+    number = int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+    if not -(2**63) <= number < 2**63:
+        raise _refused(f"{node.value[:40]} is no whole number that 64 bits hold", node.start_mark)
+    return number
 
 
 def _float(_: Loader, node: yaml.ScalarNode) -> float:
