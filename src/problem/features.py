@@ -8,12 +8,12 @@ import pandas as pd
 
 from loop.kit import clock, views
 from loop.kit.types import View
-from problem.source import LATE_MINUTES, ORIGIN_ZONE, WEATHER_PUBLISHED_AFTER
+from problem import source
 
 HOUR = pd.Timedelta(hours=1)
 ARRIVALS = {  # a delay is cut at -60 and 240 minutes, so that one stranded flight does not set the mean
     "mean_delay": lambda flights: flights.arrival_delay_minutes.cast("int64").clip(lower=-60, upper=240),
-    "late_share": lambda flights: (flights.arrival_delay_minutes >= LATE_MINUTES).cast("int64"),
+    "late_share": lambda flights: (flights.arrival_delay_minutes >= source.LATE_MINUTES).cast("int64"),
 }
 
 
@@ -32,23 +32,14 @@ def trailing(name: str, entity: tuple[str, ...], hours: int) -> View:
     )
 
 
-WEATHER = (
-    "temperature_f",
-    "dewpoint_f",
-    "humidity_percent",
-    "wind_direction_degrees",
-    "wind_mph",
-    "rain_inches",
-    "pressure_millibars",
-    "visibility_miles",
-)
+WEATHER = tuple(name for name in source.WEATHER if name != "gust_mph")  # reported only when it gusts
 VIEWS = (
     views.latest(
         "weather",
         ("origin",),
         "observed_at",
         WEATHER,
-        after=WEATHER_PUBLISHED_AFTER,
+        after=source.WEATHER_PUBLISHED_AFTER,
         ttl=6 * HOUR,
         age="weather_age_hours",
     ),
@@ -68,7 +59,7 @@ def schedule(requests: Mapping[str, Any]) -> np.ndarray:
 
     Works on a frame and on plain arrays by name (times in UTC), so that a server needs no frame.
     """
-    minutes, days = clock.local(requests["scheduled_departure"], ORIGIN_ZONE)
+    minutes, days = clock.local(requests["scheduled_departure"], source.ORIGIN_ZONE)
     block = requests["scheduled_arrival"] - requests["scheduled_departure"]
     block_minutes = np.asarray(block, "timedelta64[us]") / np.timedelta64(1, "s") / 60
     return np.column_stack([clock.hour(minutes, days), clock.weekday(days), block_minutes])

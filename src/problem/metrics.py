@@ -1,11 +1,10 @@
 """How a model is judged: metrics, slices, subgroups, and what it must do whatever its figures are."""
 
-import numpy as np
 import pandas as pd
 
 from loop.kit import groups
-from loop.kit.metrics import BINARY
-from loop.kit.types import Array, Behaviour, BusinessMetric
+from loop.kit.metrics import BINARY, cost
+from loop.kit.types import Behaviour, BusinessMetric
 from problem.source import ORIGIN_ZONE
 
 SCORE = "probability of a late arrival"  # what the score and the mean label are, in words
@@ -22,22 +21,11 @@ SLICES = {
     "week of": groups.week("scheduled_departure", ORIGIN_ZONE),
 }
 REGIONAL = ("9E", "EV", "MQ", "OO", "YV")
-
-
-def airline(examples: pd.DataFrame) -> pd.Series:
-    """Regional or mainline."""
-    return examples["carrier"].isin(REGIONAL).map({True: "regional", False: "mainline"})
-
-
 SUBGROUPS = {  # groups that the model must serve alike
     "origin": groups.column("origin"),
-    "airline": airline,
+    "airline": groups.among("carrier", REGIONAL, "regional", "mainline"),
     "distance": groups.ranges("distance_miles", (0, 500, 1500, 9999), ("short", "medium", "long")),
 }
-
-
-def _renumbered(examples: pd.DataFrame) -> pd.DataFrame:
-    return examples.assign(flight=examples["flight"] % 9999 + 1)
 
 
 def _storm(examples: pd.DataFrame) -> pd.DataFrame:
@@ -54,7 +42,11 @@ def _delays(examples: pd.DataFrame) -> pd.DataFrame:
 
 
 BEHAVIOURS = (
-    Behaviour("the flight number does not matter", "the same", _renumbered),
+    Behaviour(
+        "the flight number does not matter",
+        "the same",
+        lambda rows: rows.assign(flight=rows["flight"] % 9999 + 1),
+    ),
     Behaviour("worse weather at the origin", "not lower", _storm),
     Behaviour("more delay at the origin", "not lower", _delays),
 )
@@ -77,13 +69,7 @@ GOLDEN = (
 )
 
 
-def cost(label: Array, score: Array, decision: Array) -> Array:
-    """1 for a late arrival that nobody was told of, 2/3 for a warning without one, else 0.
-
-    An assumption, which you replace: 2/3 is what `serve.threshold` 0.4 says if it is set where both cost
-    the same (0.4 x 1 = 0.6 x 2/3).
-    """
-    return np.asarray(np.where(decision, (label == 0) * 2 / 3, (label == 1) * 1.0))
-
-
-BUSINESS = BusinessMetric("cost of decisions", "lower", cost)  # leave it out where a score is no decision
+# An assumption, which you replace: a needless warning costs 2/3 of a late arrival that nobody was told of, as
+# `serve.threshold` 0.4 says if it is set where both cost the same (0.4 x 1 = 0.6 x 2/3). Leave it out where a
+# score is no decision.
+BUSINESS = BusinessMetric("cost of decisions", "lower", cost(missed=1, needless=2 / 3))

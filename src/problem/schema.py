@@ -10,17 +10,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-from loop.kit import contracts
+from loop.kit import contracts, repairs
 from loop.kit import rules as rules_of
 from loop.kit.types import Repair, Rule
 from problem.features import VIEWS
-from problem.source import KEY, LEAD, UNLISTED_AIRPORTS, WEATHER_PUBLISHED_AFTER
+from problem.source import KEY, LEAD, WEATHER_PUBLISHED_AFTER
 
 CARRIERS = ["9E", "AA", "AS", "B6", "DL", "EV", "F9", "FL", "HA", "MQ", "OO", "UA", "US", "VX", "WN", "YV"]
 ORIGINS = ["EWR", "JFK", "LGA"]
-
 _WEATHER_RANGES = {
     "temperature_f": (-40, 120),
     "dewpoint_f": (-60, 90),
@@ -45,78 +44,65 @@ class Limits(BaseModel):
     no_outcome_share_max: float = Field(ge=0, le=1)
     weather_null_share_max: dict[str, float]
 
-    @field_validator("weather_null_share_max")
-    @classmethod
-    def _names_columns(cls, shares: dict[str, float]) -> dict[str, float]:
-        if "default" not in shares:
-            raise ValueError("lacks `default`, the share for columns that it does not name")
-        return contracts.null_shares(shares, ["default", *_WEATHER_RANGES])
-
-
-def _midnight(flights: pd.DataFrame) -> pd.DataFrame:
-    return flights.assign(arrived_clock=flights["arrived_clock"].where(flights["arrived_clock"] != 2400, 0.0))
-
-
-def _between_own_airports(flights: pd.DataFrame) -> pd.DataFrame:
-    return flights[~flights["dest"].isin(ORIGINS)]
-
-
-def _wind(weather: pd.DataFrame) -> pd.DataFrame:
-    return weather.assign(wind_mph=weather["wind_mph"].mask(weather["wind_mph"] > 150))
-
-
-def _thermometer(weather: pd.DataFrame) -> pd.DataFrame:
-    in_time = weather.sort_values(["origin", "observed_at"])
-    earlier = in_time.groupby("origin")["temperature_f"].shift(1)
-    before = earlier.groupby(in_time["origin"]).rolling(3, min_periods=1).median().droplevel(0)
-    jumped = (in_time["temperature_f"] - before).abs().reindex(weather.index) > 30
-    return weather.assign(**{name: weather[name].mask(jumped) for name in ("temperature_f", "dewpoint_f")})
-
-
-def _unlisted(airports: pd.DataFrame) -> pd.DataFrame:
-    missing = {k: v for k, v in UNLISTED_AIRPORTS.items() if k not in set(airports["airport"])}
-    extra = pd.DataFrame({"airport": list(missing), "zone": list(missing.values())}, dtype="str")
-    return pd.concat([airports, extra], ignore_index=True)
-
 
 REPAIRS = (
-    Repair("midnight_is_0000", "flights", "the clock 2400 means 0000", _midnight),
     Repair(
-        "no_flight_between_own_airports", "flights", "a ferry flight, not a service", _between_own_airports
+        "midnight_is_0000",
+        "flights",
+        "the clock 2400 means 0000",
+        lambda flights: flights.assign(arrived_clock=flights["arrived_clock"].replace(2400, 0)),
     ),
-    Repair("wind_above_150_mph", "weather", "no such wind was ever measured there; missing", _wind),
-    Repair("temperature_jump_of_30_f", "weather", "30 °F off the last three readings; missing", _thermometer),
-    Repair("unlisted_airport", "airports", "a destination that the list leaves out; added", _unlisted),
+    Repair(
+        "no_flight_between_own_airports",
+        "flights",
+        "a ferry flight, not a service",
+        lambda flights: flights[~flights["dest"].isin(ORIGINS)],
+    ),
+    repairs.missing(
+        "wind_above_150_mph",
+        "weather",
+        "no such wind was ever measured there; missing",
+        "wind_mph",
+        lambda wind: wind > 150,
+    ),
+    repairs.jumps(
+        "temperature_jump_of_30_f",
+        "weather",
+        "30 °F off the last three readings; missing",
+        ["temperature_f", "dewpoint_f"],
+        entity="origin",
+        time="observed_at",
+        more_than=30,
+    ),
 )
 
 
 def raw(as_of: pd.Timestamp, limits: Limits) -> dict[str, pa.DataFrameSchema]:
     """The contracts of the raw tables, as known at `as_of` (UTC)."""
+    later = {
+        "arrived_clock": contracts.number(0, 2359, _CLOCK, nullable=True),
+        "arrival_delay_minutes": contracts.number(-180, 3000, nullable=True),
+    }
+    shares = limits.weather_null_share_max
+    weather = {
+        "origin": contracts.category(ORIGINS),
+        "observed_at": contracts.instant(contracts.known_by(as_of, WEATHER_PUBLISHED_AFTER)),
+        **contracts.measures(_WEATHER_RANGES, shares, "validate.limits.weather_null_share_max"),
+    }
+    airports = {"airport": contracts.text(), "zone": contracts.text(nullable=True)}
     return {
-        "flights": contracts.table(
-            {
-                **_REQUEST,
-                "arrived_at": contracts.instant(contracts.known_by(as_of), nullable=True),
-                "arrived_clock": contracts.number(0, 2359, _CLOCK, nullable=True),
-                "arrival_delay_minutes": contracts.number(-180, 3000, nullable=True),
-            },
+        "flights": contracts.of_requests(
+            _REQUEST,
             KEY,
-            [_BLOCK, _TOGETHER, _ARRIVES_AFTER_DECISION],
+            as_of,
+            later,
+            {},
+            time="scheduled_departure",
+            known="arrived_at",
+            checks=[_BLOCK, *_ARRIVAL],
         ),
-        "weather": contracts.table(
-            {
-                "origin": contracts.category(ORIGINS),
-                "observed_at": contracts.instant(contracts.known_by(as_of, WEATHER_PUBLISHED_AFTER)),
-                **{
-                    name: contracts.number(low, high, _nulls(limits, name), nullable=True)
-                    for name, (low, high) in _WEATHER_RANGES.items()
-                },
-            },
-            ["origin", "observed_at"],
-        ),
-        "airports": contracts.table(
-            {"airport": contracts.text(), "zone": contracts.text(nullable=True)}, ["airport"]
-        ),
+        "weather": contracts.table(weather, ["origin", "observed_at"]),
+        "airports": contracts.table(airports, ["airport"]),
     }
 
 
@@ -130,23 +116,19 @@ def rules(
 ) -> Iterator[Rule]:
     """Rules over absent rows and across tables, for rows decided in [since, until) UTC."""
     flights, weather, airports = tables["flights"], tables["weather"], tables["airports"]
-    departed = rules_of.per_day(flights["scheduled_departure"] - LEAD, since, until)
-    yield rules_of.rows_on_days(
-        f"at least {limits.flights_per_day_min} flights on every day",
-        "flights",
-        "scheduled_departure",
-        departed,
-        limits.flights_per_day_min,
+    decided, least = flights["scheduled_departure"] - LEAD, limits.flights_per_day_min
+    yield rules_of.quiet_days(
+        "flights", "scheduled_departure", decided, (since, until), least, rows="flights"
     )
     for origin in ORIGINS:
-        yield rules_of.rows_on_days(
-            f"at most {limits.short_days_max} days with fewer than "
-            f"{limits.weather_hours_per_day_min} hours of weather at {origin}",
+        yield rules_of.quiet_days(
             "weather",
             "observed_at",
-            rules_of.per_day(weather.loc[weather["origin"] == origin, "observed_at"], since, until),
+            weather.loc[weather["origin"] == origin, "observed_at"],
+            (since, until),
             limits.weather_hours_per_day_min,
             limits.short_days_max,
+            rows=f"hours of weather at {origin}",
         )
     yield Rule(
         "every destination is an airport with a time zone",
@@ -165,14 +147,6 @@ def rules(
     )
 
 
-def _nulls(limits: Limits, name: str) -> pa.Check:
-    allowed = limits.weather_null_share_max.get(name, limits.weather_null_share_max["default"])
-    return contracts.nulls(allowed)
-
-
-_CLOCK = pa.Check(lambda clock: clock % 100 < 60, name="minutes below 60", description="not an hhmm clock")
-
-
 def _block(rows: Mapping[str, Any]) -> Any:
     """On a frame or on plain arrays by name: a server asks it of each request, without a frame."""
     block = rows["scheduled_arrival"] - rows["scheduled_departure"]
@@ -182,20 +156,10 @@ def _block(rows: Mapping[str, Any]) -> Any:
 _BLOCK = pa.Check(
     _block,
     name="scheduled block of 15 minutes to 18 hours",
-    description="a wrong date or time zone: see _next_clock in src/problem/source.py",
+    description="a wrong date or time zone: see next_clock in src/problem/source.py",
 )
-_TOGETHER = pa.Check(
-    lambda f: f["arrived_at"].notna() == f["arrival_delay_minutes"].notna(),
-    name="arrival and delay are known together",
-    description="one without the other is a half-written row at the source",
-)
-_ARRIVES_AFTER_DECISION = pa.Check(
-    lambda f: ~(f["arrived_at"] <= f["scheduled_departure"] - LEAD),
-    name="arrives after the decision",
-    description="a wrong date or time zone at the source",
-)
-
-
+_ARRIVAL = contracts.of_outcome("arrival_delay_minutes", "arrived_at", "scheduled_departure", LEAD)
+_CLOCK = pa.Check(lambda clock: clock % 100 < 60, name="minutes below 60", description="not an hhmm clock")
 _AIRPORT = (r"^[A-Z]{3}$", "three letters")
 _REQUEST = {  # what a caller sends; `personal="drop"` (or "hash") keeps a column out of the log
     "flight_date": contracts.day(about="day of departure, local"),

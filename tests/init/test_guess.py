@@ -334,6 +334,42 @@ def test_of_an_instant_and_its_day_or_a_longer_unit_the_instant_is_the_time(unit
     assert found.left_out == {"unit": f"the {unit} of at, which says it too"}
 
 
+PARTS = {  # columns, as strftime writes them, and the option that names them
+    "a day": ({"year": "%Y", "month": "%m", "day": "%d"}, None),
+    "an hour": ({"year": "%Y", "mon": "%m", "mday": "%d", "hr": "%H"}, None),
+    "a month by its name": ({"year": "%Y", "month": "%b"}, None),
+    "a date and an hour": ({"dteday": "%Y-%m-%d", "hr": "%H"}, None),
+    "a date and a clock": ({"date": "%d/%m/%Y", "time": "%H:%M"}, None),
+    "as it is said": ({"at": "%d.%m.%Y", "so": "%H:%M"}, "at,so"),
+}
+
+
+@pytest.mark.parametrize(("parts", "option"), PARTS.values(), ids=PARTS)
+def test_a_time_in_several_columns_is_the_time_and_its_parts_are_no_inputs(parts, option):
+    at = pd.Series(pd.date_range("2023-01-01", periods=400, freq="55h").floor("h"))
+    form = " ".join(parts.values())
+    found = guess(
+        data(target=NOISE, **{name: at.dt.strftime(one) for name, one in parts.items()}), Options(time=option)
+    )
+    expected = pd.to_datetime(at.dt.strftime(form), format=form, utc=True)
+    assert found.time.values.tolist() == expected.tolist()
+    assert found.inputs == ("x",)
+    assert found.data.joined == {found.time.name: tuple(parts)}
+
+
+def test_a_column_whose_values_each_hold_for_one_stretch_of_time_looks_like_the_mark_of_a_split():
+    marks = {"train": ["TRUE"] * 250 + ["FALSE"] * 150, "fold": ["a", "b"] * 200}
+    found = guess(data(target=NOISE, at=HOURS, **marks), Options())
+    assert [one.split(":")[0] for one in found.suspected if "one stretch of time" in one] == ["train"]
+
+
+def test_parts_that_make_no_time_are_none_and_where_they_are_named_an_error():
+    odd = data(target=NOISE, year=["2023"] * 400, month=["2"] * 400, day=np.arange(400) % 31)
+    assert guess(odd, Options()).time is None
+    with pytest.raises(UsageError, match="make no time in each row"):
+        guess(odd, Options(time="year,month,day"))
+
+
 @pytest.mark.parametrize(
     ("freq", "words"),
     [

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.kit.sources import Files, Query, Requests, SourceError, spread, typed
+from loop.kit.sources import Beside, Files, Query, Requests, SourceError, next_clock, spread, typed
 
 CSV = "when;id;amount;fine;paid\n31.12.2023 23:30;a;1,5;yes;ja\n01.01.2024 00:30;b;;no;nein\n"
 
@@ -47,6 +47,8 @@ def test_a_label_is_there_from_the_instant_on_at_which_it_was_known(shop):
     assert source.requests(tables).columns.tolist() == ["id", "amount", "fine", "decided_at"]
     assert source.labels(tables, first)[["id", "label"]].to_dict("records") == [{"id": "a", "label": 1}]
     assert tables["shop"]["paid"].isna().tolist() == [False, True]
+    for rows in (tables["shop"], source.requests(tables), source.labels(tables, first)):
+        assert set(rows.select_dtypes("datetimetz").dtypes.astype("str")) == {"datetime64[us, UTC]"}
     later = source.tables(since, until, until)
     assert source.labels(later, until)["label"].tolist() == [1, 0]
     assert source.labels(later, first)["label"].tolist() == [1]
@@ -61,6 +63,74 @@ def test_a_weight_comes_with_the_label_and_is_in_no_request(shop):
     labels = source.labels(tables, span[1])
     assert labels.columns.tolist() == ["id", "label", "label_known_at", "row_weight"]
     assert labels["row_weight"].iloc[0] == 1.5
+
+
+def test_a_clock_is_read_as_its_next_time_in_its_own_zone():
+    start = pd.Series(pd.to_datetime(["2013-06-01T23:30Z", "2013-06-01T23:30Z", "2013-11-03T04:30Z"]))
+    clock = pd.Series([105, 2000, 130])  # after midnight; same evening further west; the repeated hour
+    zones = pd.Series(["America/New_York", "America/Los_Angeles", "America/New_York"])
+    found = next_clock(start, clock, zones)
+    expected = ["2013-06-02T05:05Z", "2013-06-02T03:00Z", "2013-11-03T05:30Z"]
+    assert list(found) == [pd.Timestamp(text) for text in expected]
+
+
+AT = [pd.Timestamp(f"2024-01-0{day}", tz="UTC") for day in range(1, 6)]
+
+
+def test_a_request_may_come_before_its_time_and_what_lies_beside_it_is_known_after_its_own():
+    """Trains of the 2nd to the 4th, announced a day before; a reading is known an hour later."""
+    trains = pd.DataFrame(
+        {"id": ["c", "b", "a"], "leaves": AT[3:0:-1], "came": [AT[4], AT[3], AT[2]], "delay": [9.0, 2.0, 7.0]}
+    )
+    readings = pd.DataFrame({"place": "x", "at": AT[:4], "rain": [1.0, 2.0, 3.0, 4.0]})
+    source = Requests(
+        "trains",
+        lambda: trains,
+        ["id"],
+        "delay",
+        positive=lambda delay: delay >= 5,
+        time="leaves",
+        lead=pd.Timedelta(days=1),
+        known="came",
+        beside=[Beside("rain", lambda: readings, ["place", "at"], "at", after=pd.Timedelta(hours=1))],
+    )
+    tables = source.tables(AT[0], AT[2], AT[2])  # decided on the 1st and 2nd, as known on the 3rd
+    assert tables["trains"]["id"].tolist() == ["a", "b"]
+    assert tables["trains"]["delay"].isna().tolist() == [False, True]
+    assert tables["rain"]["rain"].tolist() == [1.0, 2.0]
+    requests = source.requests(tables)
+    assert requests.columns.tolist() == ["id", "leaves", "decided_at"]
+    assert requests["decided_at"].tolist() == AT[:2]
+    assert source.labels(tables, AT[4])[["id", "label"]].to_dict("list") == {"id": ["a"], "label": [1]}
+
+
+def test_another_file_written_alike_holds_requests_and_needs_no_label(shop, tmp_path):
+    source = Requests("shop", shop, ["id"], "paid", positive="ja")
+    (tmp_path / "new.csv").write_text("id;fine;when;more;amount\nc;no;02.01.2024 09:00;?;2,5\n")
+    found = source.of_file(tmp_path / "new.csv")
+    assert found.to_dict("records") == [
+        {"id": "c", "amount": 2.5, "fine": False, "decided_at": pd.Timestamp("2024-01-02T08:00Z")}
+    ]
+    assert source.unlabelled.needed == ["id", "amount", "fine", "when"]
+    undated = Requests("shop", replace(shop, columns={"id": "text", "paid": "text"}), ["id"], "paid")
+    assert undated.of_file(tmp_path / "new.csv")["decided_at"].tolist() == [spread(found[["id"]]).iloc[0]]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_time_may_be_in_several_columns_of_which_one_may_be_a_column_by_itself(tmp_path, kind):
+    frame = pd.DataFrame({"year": [2024, 2024], "day": [1, 31], "month": [1.0, 12.0], "x": [1, 2]})
+    getattr(frame.astype({"month": "int64"}) if kind == "csv" else frame, f"to_{kind}")(
+        tmp_path / f"a.{kind}", index=False
+    )
+    found = Files(
+        str(tmp_path / f"a.{kind}"),
+        {"month": "whole", "decided_at": "instant"},
+        joined={"decided_at": ["year", "month", "day"]},
+        dates={"decided_at": "%Y %m %d"},
+    )
+    assert found.read()["month"].tolist() == [1, 12]
+    assert [f"{at:%Y-%m-%d}" for at in found.read()["decided_at"]] == ["2024-01-01", "2024-12-31"]
+    assert found.needed == ["month", "year", "day"]
 
 
 def test_parquet_keeps_its_own_types_whatever_wrote_it(tmp_path, monkeypatch):

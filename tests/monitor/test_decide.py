@@ -78,6 +78,11 @@ def test_what_comes_first_rules(found, gained, expected):
     assert decision(found, gained) == expected
 
 
+def test_labels_that_do_not_come_are_missed_in_a_window_that_is_named():
+    found = decide(case(labels=3, judged="the 28 days 2012-06-02 until 2012-06-30"), "", RUNS, SETTINGS)
+    assert found.reason.startswith("3 labels of the 28 days 2012-06-02 until 2012-06-30, which must have")
+
+
 def test_every_decision_says_what_to_do_and_has_an_exit_code():
     assert NEXT.keys() == exit_codes.MONITOR.keys()
     assert len({exit_codes.MONITOR[one] for one in ("nothing", "alert", "broken feed", "no data")}) == 4

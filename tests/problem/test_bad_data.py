@@ -64,7 +64,7 @@ def test_good_data_passes_and_is_written(ingested):
     report = json.loads(Path("reports/validation.json").read_text())
     assert report["passed"]
     assert report["breaches"] == []
-    assert {entry["rule"] for entry in report["repairs"]} >= {"midnight_is_0000", "unlisted_airport"}
+    assert {entry["rule"] for entry in report["repairs"]} >= {"midnight_is_0000", "wind_above_150_mph"}
     assert sorted(path.name for path in Path("data/valid").iterdir()) == [
         "airports.parquet",
         "flights.parquet",

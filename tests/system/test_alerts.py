@@ -353,7 +353,7 @@ def test_every_alert_comes_and_goes(  # noqa: PLR0915 - one server for all, one 
     with ExitStack() as stack:
         repo = copy(small_home, tmp_path / "repo")
         quick(repo, 150.0)
-        repo.set_param("validate.limits.visits_per_day_min", 0)
+        repo.set_param("validate.limits.rows_per_day_min", 0)
         page = tmp_path / "page"
         page.mkdir()
         watched = watch(stack, repo, REQUEST, stack.enter_context(site(page)))

@@ -231,7 +231,7 @@ def test_results_that_are_out_of_date_are_not_judged(change):
 
 def test_data_that_broke_their_contract_are_refused_by_that_check(small_copy):
     small_copy.commit("burst")
-    small_copy.set_param("validate.limits.visits_per_day_min", 100)
+    small_copy.set_param("validate.limits.rows_per_day_min", 100)
     small_copy.run("loop", "run", check=False)
     code, verdict, output = review(small_copy)
     assert (code, verdict["verdict"]) == (1, "worse")

@@ -63,7 +63,9 @@ def test_a_quiet_month_is_a_report_and_nothing_else(world):
 def test_a_broken_feed_is_a_red_run_and_an_issue_with_its_report(world):
     main, repo = world.double.tip("main"), Repo(world.double.home)
     fewer = 'visits[(visits["visited_at"] < "2020-12-10") | (visits.index % 4 > 0)]'
-    repo.edit("src/problem/source.py", "visits = _visits()\n", f"visits = _visits()\n    visits = {fewer}\n")
+    own = 'SOURCE = Requests("visits", _visits'
+    lost = f"def _fewer():\n    visits = _visits()\n    return {fewer}\n\n\n"
+    repo.edit("src/problem/source.py", own, lost + own.replace("_visits", "_fewer"))
     git(repo.path, "commit", "--quiet", "--all", "-m", "a source that loses rows since December")
     git(repo.path, "push", "--quiet", str(world.double.repo()), "HEAD:main")
     done = run(world, "2021-01-04T00:00Z", 302, "monitor")

@@ -8,8 +8,8 @@ import csv
 import keyword
 import re
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -44,6 +44,8 @@ class DataFile:
     encoding: str = "utf-8-sig"
     texts: bool = True  # a CSV, whose values are all texts
     query: Query | None = None  # of a database; then there is no file
+    joined: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # columns made of several of the file
+    dates: str = ""  # how a time among them is written
 
 
 def read(path: Path) -> DataFile:

@@ -3,10 +3,12 @@
 An option of the command takes the place of a guess. What is left out says why; nothing is asked.
 """
 
+from dataclasses import replace
+
 import pandas as pd
 
 from loop.base.errors import LoopError, UsageError
-from loop.init import column_kinds, left_out, which_label, which_time, which_weight
+from loop.init import column_kinds, left_out, time_in_parts, which_label, which_time, which_weight
 from loop.init.column_kinds import Column
 from loop.init.data_file import DataFile
 from loop.init.guessed import Guess, Options, Said, column
@@ -21,6 +23,10 @@ def guess(data: DataFile, options: Options) -> Guess:
     found = column_kinds.every(data.frame, zone)
     said: list[Said] = []
     label = which_label.label(data, found, options, said)
+    data, made = time_in_parts.find(data, found, label, options)
+    if made:
+        found[made] = time_in_parts.read(data, made, zone)
+        options = replace(options, time=None if options.time is None else made)
     task, positive = which_label.task(label, options, said)
     classes: tuple[str, ...] = ()
     if task == "multiclass":
@@ -38,7 +44,9 @@ def guess(data: DataFile, options: Options) -> Guess:
     if weight is not None:
         fixed.add(weight)
         group = None if group == weight else group
-    left, suspected = left_out.unusable(data, found, label, time, fixed, options)
+    parts = set(time_in_parts.names(data, made)) - fixed if time is not None and time.name == made else set()
+    left, suspected = left_out.unusable(data, found, label, time, fixed | parts, options)
+    left |= dict.fromkeys(sorted(parts), f"part of {made}, which says it too")
     if group is not None and (time is None or group in left):  # of what is held out whole, none is learnt
         fixed.add(group)
         left.pop(group, None)

@@ -20,6 +20,7 @@ NUMBERS_MAX = 60  # of which pairs are summed, to see whether two of them are th
 SAMPLE = 20_000
 TREND = 0.8  # rank correlation of label and time from which on rows to come are unlike those that train
 MOSTLY = 0.75  # days of two clocks that are hours apart are the same that often
+MARKS = 10  # values of a column that may each be of one stretch of time
 SURE, MUCH = 0.999, 0.97  # of what a column tells alone: it is the label; it may be
 
 
@@ -45,6 +46,12 @@ def unusable(
     suspected += _told_by_name(found, label, time, {*left, *fixed})
     if time is not None and time.bare:
         suspected.append(f"{time.name}: {time.bare:,} rows name no zone, others do; they are taken as UTC")
+    if time is not None:
+        stretches = [
+            one.name for one in found.values() if one.name not in {*left, *fixed} and _mark(one, time)
+        ]
+        words = "each of its values holds for one stretch of time: a mark, as of a split, tells no new row"
+        suspected += [f"{name}: {words}" for name in stretches]
     if time is not None and (holes := which_time.holes(time)):
         suspected.append(holes)
     if time is not None and label.kind in ("number", "whole") and label.distinct > 2:
@@ -61,6 +68,14 @@ def unusable(
         none = f"{label.name}: {missing:,} rows have no label (nothing, or such as NA and None)"
         suspected.append(f"{none}; they are scored, and train nothing")
     return left, suspected
+
+
+def _mark(one: Column, time: Column) -> bool:
+    """Whether the rows of each value of a column, which has few, lie in one stretch of time."""
+    if one.kind == "instant" or one.missing or not 1 < one.distinct <= MARKS < len(one.values) / 10:
+        return False
+    codes = pd.factorize(one.values)[0][np.argsort(time.values.to_numpy(), kind="stable")]
+    return int((np.diff(codes) != 0).sum()) == one.distinct - 1
 
 
 def _told_by_name(

@@ -129,8 +129,14 @@ def _source(found: Guess, place: Path | None) -> dict[str, Any]:
     numbers = {name: found.columns[one].form for name, one in plain.items() if one in found.columns}
     if found.time:
         forms["decided_at"] = found.time.dates
+    joined = {name: list(found.data.joined[one]) for name, one in plain.items() if one in found.data.joined}
     dialect: dict[str, Any] = {
-        "names": {name: header for name, header in written.items() if name not in (header, "row")},
+        "names": {
+            name: header
+            for name, header in written.items()
+            if name not in (header, "row") and name not in joined
+        },
+        "joined": joined,
         "delimiter": found.data.delimiter if found.data.texts and found.data.delimiter != "," else None,
         "decimal": "," if any(one.decimal == "," for one in shown) else None,
         "encoding": found.data.encoding if found.data.texts and found.data.encoding != "utf-8-sig" else None,

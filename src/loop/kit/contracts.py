@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
+from loop.kit.sources import DECIDED_AT, KNOWN_AT
 from loop.kit.types import ROW_WEIGHT, View
 
-AT_ONCE = pd.Timedelta(0)
+NOTHING = pd.Timedelta(0)
 UTC = "datetime64[us, UTC]"
 Personal = Literal["drop", "hash"]
 REPAIR = "repair it by a named rule in src/problem/schema.py, or ask the source"
@@ -115,13 +116,52 @@ def null_shares(shares: Mapping[str, float], columns: Iterable[str]) -> dict[str
     return dict(shares)
 
 
-def known_by(as_of: pd.Timestamp, after: pd.Timedelta = AT_ONCE) -> pa.Check:
+def measures(
+    ranges: Mapping[str, tuple[float, float]], null_share_max: Mapping[str, float], limit: str
+) -> dict[str, pa.Column]:
+    """Numbers by their ranges, each missing in at most its share of rows, or in the share of `default`.
+
+    Raises ValueError, with the key of params.yaml that `limit` is, for a share that names no number.
+    """
+    try:
+        shares = null_shares(null_share_max, ["default", *ranges])
+        if "default" not in shares:
+            raise ValueError("lacks `default`, the share for columns that it does not name")
+    except ValueError as error:
+        raise ValueError(f"params.yaml: {limit} {error}") from None
+    return {
+        name: number(low, high, nulls(shares.get(name, shares["default"])), nullable=True)
+        for name, (low, high) in ranges.items()
+    }
+
+
+def known_by(as_of: pd.Timestamp, after: pd.Timedelta = NOTHING) -> pa.Check:
     """Nothing is in a raw table that became known, so long `after` the instant, later than `as_of` (UTC)."""
     return pa.Check(
         lambda at: at + after <= as_of,
         name="known_at_as_of",
         description="the source must leave out what became known after windows.as_of",
     )
+
+
+def of_outcome(label: str, known: str, time: str, lead: pd.Timedelta = NOTHING) -> list[pa.Check]:
+    """Checks of a table of requests: a label and when it was `known` come together, after the decision.
+
+    That is at `time`, or so long before it as `lead` says.
+    """
+    source = "a wrong date or time zone at the source"
+    return [
+        pa.Check(
+            lambda rows: rows[known].notna() == rows[label].notna(),
+            name=f"{label} and {known} come together",
+            description="one without the other is a half-written row at the source",
+        ),
+        pa.Check(
+            lambda rows: ~(rows[known] <= rows[time] - lead),
+            name=f"{known} is after the decision",
+            description=source,
+        ),
+    ]
 
 
 def probability() -> pa.Column:
@@ -167,22 +207,27 @@ def of_requests(
     as_of: pd.Timestamp,
     later: Mapping[str, pa.Column],
     null_share_max: Mapping[str, float],
+    *,
+    time: str = DECIDED_AT,
+    known: str = KNOWN_AT,
+    checks: Sequence[pa.Check] = (),
 ) -> pa.DataFrameSchema:
     """The contract of a table of `loop.kit.sources.Requests`, as known at `as_of` (UTC).
 
-    `later` holds its other columns, as the label; `null_share_max` says how much of a column may be missing.
+    `time`, `known` are those of `Requests`; `later` holds its other columns, as the label. `null_share_max`
+    says how much of a column may be missing.
     Raises ValueError where it names none.
     """
-    known = known_by(as_of)
-    times = {"decided_at": instant(known), "label_known_at": instant(known, nullable=True)}
-    columns = {**request, **times, **later}
+    by_then = known_by(as_of)
+    times = {} if time in request else {time: instant(by_then)}
+    columns = {**request, **times, known: instant(by_then, nullable=True), **later}
     try:
         shares = null_shares(null_share_max, columns)
     except ValueError as error:
         raise ValueError(f"params.yaml: validate.limits.null_share_max {error}") from None
     for name, share in shares.items():
         columns[name] = columns[name].set_checks([*columns[name].checks, nulls(share)])
-    return table(columns, key)
+    return table(columns, key, checks)
 
 
 def derived(

@@ -22,6 +22,11 @@ def column(name: str) -> By:
     return lambda examples: examples[name].astype("str").fillna("missing")
 
 
+def among(name: str, values: Sequence[str], one: str, other: str) -> By:
+    """By whether a column holds one of these values: `one` where it does, else `other`."""
+    return lambda examples: examples[name].isin(list(values)).map({True: one, False: other})
+
+
 def classes(names: Sequence[str]) -> By:
     """By the true class of a label that is the place of its class among `names`."""
     return lambda examples: examples["label"].astype("int64").map(dict(enumerate(names)))

@@ -30,17 +30,17 @@ def of_requests(
     since: pd.Timestamp,
     until: pd.Timestamp,
     as_of: pd.Timestamp,
+    time: str = DECIDED_AT,
+    known: str = KNOWN_AT,
 ) -> Iterator[Rule]:
     """Rules over absent rows of a table of `loop.kit.sources.Requests`, decided in [since, until) UTC.
 
     A label that has not come so long after its decision, `final_after`, is missing.
     """
-    rows = tables[table]
-    name = f"at most {limits.short_days_max} days with fewer than {limits.rows_per_day_min} rows"
-    counts = per_day(rows[DECIDED_AT], since, until)
-    yield rows_on_days(name, table, DECIDED_AT, counts, limits.rows_per_day_min, limits.short_days_max)
+    rows, span = tables[table], (since, until)
+    yield quiet_days(table, time, rows[time], span, limits.rows_per_day_min, limits.short_days_max)
     name = f"at most {limits.unlabelled_share_max:.0%} of rows without a label"
-    due = rows[rows[DECIDED_AT] < as_of - final_after].set_index(DECIDED_AT)[KNOWN_AT].isna()
+    due = rows[rows[time] < as_of - final_after].set_index(time)[known].isna()
     yield outcomes(name, table, label, due, limits.unlabelled_share_max)
 
 
@@ -49,6 +49,23 @@ def per_day(at: pd.Series, since: pd.Timestamp, until: pd.Timestamp) -> pd.Serie
     days = pd.date_range(since.floor("D"), until, freq="D", inclusive="left", unit="us")
     counts: pd.Series = at.dt.floor("D").value_counts().reindex(days, fill_value=0)
     return counts
+
+
+def quiet_days(
+    table: str,
+    column: str,
+    at: pd.Series,
+    span: tuple[pd.Timestamp, pd.Timestamp],
+    least: int,
+    short_max: int = 0,
+    *,
+    rows: str = "rows",
+) -> Rule:
+    """At most `short_max` days of the span with fewer than `least` of some instants, which are `rows`."""
+    name = f"at most {short_max} days with fewer than {least} {rows}"
+    if not short_max:
+        name = f"at least {least} {rows} on every day"
+    return rows_on_days(name, table, column, per_day(at, *span), least, short_max)
 
 
 def rows_on_days(

@@ -6,11 +6,11 @@ long after the decision. What was not known by then is missing in the raw table,
 
 import os
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from glob import glob
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from glob import escape, glob
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -27,7 +27,9 @@ SINCE_1970 = " since 1970"  # of counted times, behind the name of a unit
 MICROSECONDS = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1, "nanoseconds": 1e-3}
 LAKES = {"_delta_log": "Delta Lake", ".hoodie": "Hudi"}  # logs that say which files beside them count
 DECIDED_AT, KNOWN_AT = "decided_at", "label_known_at"
+NOTHING = pd.Timedelta(0)
 AT_ONCE = pd.Timedelta(seconds=1)  # after which a label is known that is known at once
+MOMENTS: Final = "datetime64[us, UTC]"
 EPOCH = pd.Timestamp("2000-01-01", tz="UTC")  # of rows that have no time
 DAYS = pd.Timedelta(days=2)  # that an unknown clock may be off
 FILE_DATABASES = ("duckdb", "sqlite")
@@ -39,6 +41,10 @@ class SourceError(ValueError):
     """A file that cannot be read as it is declared; the text says what was found."""
 
 
+class LostColumnsError(SourceError):
+    """A file without columns that it is declared to have."""
+
+
 @dataclass(frozen=True)
 class Files:
     """CSV or Parquet files at a path or pattern from the repository's root, one below the other.
@@ -47,7 +53,8 @@ class Files:
     `row` names a column that is the number of the row. The rest says how texts are read: `dates` gives the
     format of each column that is not ISO 8601 (of strptime, "quarters" as 2024Q1, or "seconds since 1970"),
     `zone` where times without one are at home, `forms` how numbers of a column are written that are more
-    than digits, such as "$#,###.#" or "# %".
+    than digits, such as "$#,###.#" or "# %". `joined` names columns of the files whose texts, with blanks
+    between, are one here, as year, month and day.
     """
 
     pattern: str
@@ -60,6 +67,7 @@ class Files:
     zone: str = "UTC"
     row: str | None = None
     forms: Mapping[str, str] = field(default_factory=dict)
+    joined: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def read(self) -> pd.DataFrame:
         """All rows: float64, int64, str, bool and datetime64[us, UTC]. Raises SourceError."""
@@ -78,7 +86,7 @@ class Files:
         return _declared(self, whole, self.pattern)
 
     def _one(self, path: Path) -> pd.DataFrame:
-        inside = {self.names.get(name, name): name for name in self.columns if name != self.row}
+        inside = self.inside
         if path.suffix.lower() in PARQUET:
             frame = pd.read_parquet(path)
             frame = frame.reset_index() if frame.index.name else frame
@@ -87,9 +95,32 @@ class Files:
                 path, sep=self.delimiter, encoding=self.encoding, dtype="str", keep_default_na=False
             )
         frame = frame.rename(columns=lambda name: str(name).strip())
-        if lost := [name for name in inside if name not in frame]:
-            raise SourceError(f"{path} has no column {', '.join(lost)}; it has {', '.join(frame.columns)}")
-        return frame[list(inside)].rename(columns=inside)
+        if lost := [name for name in self.needed if name not in frame]:
+            raise LostColumnsError(
+                f"{path} has no column {', '.join(lost)}; it has {', '.join(frame.columns)}"
+            )
+        made = {name: joined(frame, of) for name, of in self.joined.items() if name in self.columns}
+        return frame[list(inside)].rename(columns=inside).assign(**made)
+
+    @property
+    def inside(self) -> dict[str, str]:
+        """The columns that are one in the file as well, by their names there."""
+        made = {*self.joined, self.row}
+        return {self.names.get(name, name): name for name in self.columns if name not in made}
+
+    @property
+    def needed(self) -> list[str]:
+        """The names of all columns that a file must have."""
+        parts = [part for name, of in self.joined.items() if name in self.columns for part in of]
+        return list(dict.fromkeys([*self.inside, *parts]))
+
+
+def joined(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
+    """The texts of some columns with a blank between; missing where one of them is."""
+    first, *rest = (_texts(frame[name]) for name in columns)
+    for one in rest:
+        first = first + " " + one
+    return first
 
 
 def lake_of(folder: Path) -> str | None:
@@ -288,8 +319,22 @@ def _instants(values: pd.Series, dates: str, zone: str) -> pd.Series:
         zoned = dates == "ISO8601" and texts.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True).any()
         found = pd.to_datetime(texts, format=dates, utc=bool(zoned) or "%z" in dates)
         found = found if isinstance(found.dtype, pd.DatetimeTZDtype) else _at_home(found, zone)
-    instants: pd.Series = found.astype("datetime64[us, UTC]")
+    instants: pd.Series = found.astype(MOMENTS)
     return instants
+
+
+def next_clock(start: pd.Series, clock: pd.Series, zones: pd.Series) -> pd.Series:
+    """The first instant at or after `start` (UTC) at which the clock of the row's zone says `clock` (hhmm).
+
+    A repeated hour means its first pass, one that is skipped the hour after. Without a zone there is none.
+    """
+    of_day = pd.to_timedelta(clock // 100 * 60 + clock % 100, unit="min")
+    found = pd.Series(pd.NaT, index=start.index, dtype=MOMENTS)
+    for zone, rows in start.groupby(zones):
+        local = rows.dt.tz_convert(zone).dt.tz_localize(None)
+        wall = local.dt.normalize() + of_day[rows.index]
+        found[rows.index] = _at_home(wall.mask(wall < local, wall + pd.Timedelta(days=1)), str(zone))
+    return found
 
 
 def _at_home(values: pd.Series, zone: str) -> pd.Series:
@@ -301,59 +346,140 @@ def _at_home(values: pd.Series, zone: str) -> pd.Series:
 
 
 @dataclass(frozen=True)
-class Requests:
-    """One table whose rows are requests: when each was decided, and when its label became known.
+class Beside:
+    """A table beside the requests, in the order of its key: what views and rules look up.
 
-    Its `files`, or a query, hold them. The column `decided_at` says when a row was decided. Without one, rows
-    are spread over a hundred days from 2000 on by the hash of their key: windows then draw rows at random,
-    always the same ones, and nothing can be said of time. Rows that are alike, as those of one person, then
-    lie in several windows, unless `group` names the columns whose hash is taken instead. The column
-    `label_known_at` says when the label became known; without one it is so long `after` the decision.
-    `positive` is the text of a label that is 1; of several `classes`, a label is the place of its text.
-    `weight` names a column that says how much a row counts: it comes with the label, no request holds it.
+    A row is known so long `after` its `time`; one without a time always was. A window also holds what came so
+    long `before` it.
     """
 
     table: str
-    files: Files | Query
+    files: "Rows"
+    key: Sequence[str]
+    time: str | None = None
+    after: pd.Timedelta = NOTHING
+    before: pd.Timedelta = NOTHING
+
+    def read(self, since: pd.Timestamp, until: pd.Timestamp, as_of: pd.Timestamp) -> pd.DataFrame:
+        """The rows of [since, until) UTC that were known at `as_of`."""
+        rows = _read(self.files, since - self.before, until)
+        if self.time:
+            at = rows[self.time]
+            rows = rows[(at >= since - self.before) & (at < until) & (at + self.after <= as_of)]
+        return rows.sort_values([*self.key], ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Requests:
+    """A table whose rows are requests: when each was decided, and when its label became known.
+
+    Its `files`, a query or a function give them. A row is decided at its `time`, or so long before it as
+    `lead` says: then a caller sends that time. Without the column, rows are spread over a hundred days from
+    2000 on by the hash of their key: windows then draw rows at random, always the same ones, and nothing can
+    be said of time. Rows that are alike, as those of one person, then lie in several windows, unless `group`
+    names the columns whose hash is taken instead. The column `known` says when the label became known;
+    without it that is so long `after` the decision. `positive` is the text of a label that is 1, or a
+    function that tells which labels are; of several `classes`, a label is the place of its text. `outcome`
+    names what comes with the label, and `weight` a column that says how much a row counts: no request holds
+    them. `beside` are tables beside it.
+    """
+
+    table: str
+    files: "Rows"
     key: Sequence[str]
     label: str
     after: pd.Timedelta = AT_ONCE
-    positive: str | None = None
+    positive: str | Callable[[pd.Series], pd.Series] | None = None
     classes: Sequence[str] = ()
     group: Sequence[str] = ()
     weight: str | None = None
+    time: str = DECIDED_AT
+    lead: pd.Timedelta = NOTHING
+    known: str = KNOWN_AT
+    outcome: Sequence[str] = ()
+    beside: Sequence[Beside] = ()
 
     def tables(
         self, since: pd.Timestamp, until: pd.Timestamp, as_of: pd.Timestamp
     ) -> dict[str, pd.DataFrame]:
-        """The rows decided in [since, until) UTC, with the labels known at `as_of`."""
-        rows = self.files.read(since, until) if isinstance(self.files, Query) else self.files.read()
-        if DECIDED_AT not in rows:
-            rows[DECIDED_AT] = spread(rows[list(self.group or self.key)])
-        if KNOWN_AT not in rows:
-            rows[KNOWN_AT] = rows[DECIDED_AT] + self.after
-        decided = rows[DECIDED_AT]
+        """The rows decided in [since, until) UTC, with what was known of their labels at `as_of`."""
+        rows = _read(self.files, since, until)
+        if self.time not in rows:
+            rows[self.time] = spread(rows[list(self.group or self.key)])
+        decided = self._decided(rows)
+        if self.known not in rows:
+            rows[self.known] = (decided + self.after).astype(MOMENTS)
         rows = rows[(decided >= since) & (decided < until) & (decided <= as_of)]
-        unknown = rows[self.label].isna() | ~(rows[KNOWN_AT] <= as_of)
-        rows = rows.assign(**{name: rows[name].mask(unknown) for name in (self.label, KNOWN_AT)})
-        return {self.table: rows.sort_values([DECIDED_AT, *self.key], ignore_index=True)}
+        unknown = rows[self.label].isna() | ~(rows[self.known] <= as_of)
+        rows = rows.assign(**{name: rows[name].mask(unknown) for name in self._later})
+        rows = rows.sort_values([self.time, *self.key], ignore_index=True)
+        return {self.table: rows, **{one.table: one.read(since, until, as_of) for one in self.beside}}
 
     def requests(self, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         """One row per request: what a caller knows, and when the decision is due (UTC)."""
-        later = [self.label, KNOWN_AT, *([self.weight] if self.weight else [])]
-        return tables[self.table].drop(columns=later)
+        return self._sent(tables[self.table])
+
+    def of_file(self, path: Path) -> pd.DataFrame:
+        """The requests of a file, or a folder of parts, written as `files` are; labels need not be there.
+
+        Raises SourceError for what is written otherwise.
+        """
+        place = f"{escape(str(path))}{'/*' if path.is_dir() else ''}"
+        rows = replace(self.unlabelled, pattern=place).read()
+        if self.time not in rows:
+            rows[self.time] = spread(rows[list(self.group or self.key)])
+        return self._sent(rows)
+
+    @property
+    def unlabelled(self) -> Files:
+        """The files without what comes with the label. Raises SourceError where rows are in none."""
+        if not isinstance(self.files, Files):
+            raise SourceError(f"rows of {self.table} are read from no file")
+        kept = {name: kind for name, kind in self.files.columns.items() if name not in self._not_sent}
+        return replace(self.files, columns=kept)
+
+    def _sent(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """What a caller sends, and when it is decided."""
+        sent = rows.drop(columns=self._not_sent, errors="ignore")
+        if not self.lead:
+            return sent.rename(columns={self.time: DECIDED_AT})
+        return sent.assign(**{DECIDED_AT: self._decided(rows)})
+
+    def _decided(self, rows: pd.DataFrame) -> pd.Series:
+        return (rows[self.time] - self.lead).astype(MOMENTS)
 
     def labels(self, tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp) -> pd.DataFrame:
         """A row per request whose label was known at `as_of`: key, label, label_known_at (UTC), weight."""
         rows = tables[self.table]
-        rows = rows[rows[KNOWN_AT] <= as_of]
+        rows = rows[rows[self.known] <= as_of]
         label: Any = rows[self.label]
-        if self.positive is not None:
+        if callable(self.positive):
+            label = self.positive(label).astype("int64")
+        elif self.positive is not None:
             label = (label == self.positive).astype("int64")
         elif self.classes:
             label = pd.Categorical(label, list(self.classes)).codes.astype("int64")
-        found = rows[[*self.key]].assign(label=label, **{KNOWN_AT: rows[KNOWN_AT]})
+        found = rows[[*self.key]].assign(label=label, **{KNOWN_AT: rows[self.known]})
         return found.assign(**{ROW_WEIGHT: rows[self.weight]}) if self.weight else found
+
+    @property
+    def _later(self) -> list[str]:
+        """What is missing until the label is known."""
+        return [self.label, *self.outcome, self.known]
+
+    @property
+    def _not_sent(self) -> list[str]:
+        return [*self._later, *([self.weight] if self.weight else [])]
+
+
+Rows = Files | Query | Callable[[], pd.DataFrame]
+
+
+def _read(rows: Rows, since: pd.Timestamp, until: pd.Timestamp) -> pd.DataFrame:
+    """All rows there are; of a database, those of about [since, until)."""
+    if isinstance(rows, Query):
+        return rows.read(since, until)
+    return rows.read() if isinstance(rows, Files) else rows()
 
 
 def spread(keys: pd.DataFrame) -> pd.Series:
@@ -361,4 +487,4 @@ def spread(keys: pd.DataFrame) -> pd.Series:
     numbers = pd.util.hash_pandas_object(keys, index=False).to_numpy()
     minutes = pd.Series(numbers % np.uint64(PARTS * 24 * 60), index=keys.index).astype("int64")
     spread: pd.Series = EPOCH + pd.to_timedelta(minutes, unit="min")
-    return spread.astype("datetime64[us, UTC]")
+    return spread.astype(MOMENTS)

@@ -39,6 +39,7 @@ class Case:
     attempts: list[str]  # days of earlier retrains, ISO
     trained: pd.Timestamp  # windows.as_of of the champion
     now: pd.Timestamp
+    judged: str = ""  # the newest window with final labels
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,8 @@ def _first(case: Case, settings: Settings) -> tuple[Decision, str] | None:
         found = f"{counted(case.rows, 'row')} in the newest {settings.window_days} days"
         return "no data", f"{found}, fewer than {settings.rows_min:,} (monitor.rows_min)"
     if case.labels is not None and case.labels < settings.rows_min:
-        found = f"{counted(case.labels, 'label')} of {settings.window_days} days that must have them by now"
+        days = case.judged or f"{settings.window_days} days"
+        found = f"{counted(case.labels, 'label')} of {days}, which must have them by now"
         return "no data", f"{found}, fewer than {settings.rows_min:,} (monitor.rows_min): do they still come?"
     if case.constant:
         verb = "is" if len(case.constant) == 1 else "are"

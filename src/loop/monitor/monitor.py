@@ -122,6 +122,7 @@ def _case(
         attempts=[one.day for one in earlier],
         trained=champion.windows.as_of,
         now=now,
+        judged=_days(snapshot.days.ends[-1], setup) if snapshot else "",
     )
 
 
@@ -160,6 +161,11 @@ def _newest(snapshot: Snapshot, until: str, setup: Settings) -> int:
     end = pd.Timestamp(until, tz="UTC")
     decided = snapshot.rows[DECIDED_AT]
     return int(((decided < end) & (decided >= end - setup.window_days * DAY)).sum())
+
+
+def _days(until: str, setup: Settings) -> str:
+    first = pd.Timestamp(until, tz="UTC") - setup.window_days * DAY
+    return f"the {setup.window_days} days {first:%Y-%m-%d} until {until}"
 
 
 def _window(until: str, rows: int, setup: Settings) -> Window:

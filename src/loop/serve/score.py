@@ -24,7 +24,7 @@ from loop.data import columns as arrays
 from loop.data import score_columns, values
 from loop.data.columns import Array, Columns
 from loop.data.features import DECIDED_AT
-from loop.serve import loaded_model, online, request_file
+from loop.serve import loaded_model, online, source_file
 from loop.serve.online import MISSING, STALE
 from loop.serve.predict import Predictions, Predictor
 from loop.serve.request import in_words
@@ -80,7 +80,7 @@ def main(source_path: Path, target: Path, zone: str | None = None, delimiter: st
             f"{' or '.join(KINDS)}, or a folder of parts, whose name has no dot",
             "name it by what it is",
         )
-    requests = request_file.read(source_path, zone, delimiter)
+    requests = source_file.read(source_path, zone, delimiter)
     inside = source_path.is_dir() and source_path.resolve() in target.resolve().parents
     if target.is_dir() or inside or (target.exists() and target.samefile(source_path)):
         found = "a folder" if target.is_dir() else "the file of requests itself"

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from loop.monitor.report import phrases
 from loop.monitor.report import text as report
 from loop.monitor.report.html import report as page
-from loop.monitor.schema import Event, Finding
+from loop.monitor.schema import Event, Finding, Window
 from support import findings
 
 RENDERER = MarkdownIt("gfm-like", {"html": True, "linkify": True})
@@ -118,6 +118,25 @@ def test_every_finding_fits_one_screen_eight_kilobytes_and_a_page(decision, bend
     assert len(text.encode()) <= 8_000
     for start in (screen, text.removeprefix("## "), re.search("<h1>(.*)</h1>", html)[1]):
         assert start.lower().startswith(finding.decision)
+
+
+def test_a_run_says_which_window_it_judged_and_why_not_the_newest():
+    """Labels take two days; a year; none at all. Of a year, none is of after training."""
+    quiet, year = findings.quiet(), Window(since="2012-06-02", until="2012-06-30", rows=9_000)
+    why = "the newest that are final, {} after the decision"
+    for found, window, said in (
+        (quiet, quiet.matured, why.format("2 days")),
+        (
+            quiet.model_copy(update={"matured": year}),
+            year,
+            why.format("367 days") + "; none is of after training",
+        ),
+    ):
+        for text in (report.terminal(found), report.markdown(found), page(found)):
+            words = " ".join(text.split())
+            assert f"{window.since} until {window.until}, {window.rows:,} labels: {said}" in words
+    at_once = quiet.model_copy(update={"matured": quiet.inputs})
+    assert "judged" not in report.terminal(at_once)
 
 
 def test_a_change_of_the_feed_says_place_day_was_and_is_everywhere():

@@ -1,8 +1,10 @@
 """What a finding says, the same on the terminal, in markdown and in HTML."""
 
+from datetime import date
+
 from markupsafe import Markup
 
-from loop.base.counted import in_digits
+from loop.base.counted import counted, in_digits
 from loop.base.markup import figure, plain
 from loop.monitor.schema import (
     Decision,
@@ -134,6 +136,21 @@ def _lasting(hours: float) -> str:
     if hours <= 48:
         return f"{hours:.1f} h" if hours >= 0.05 else "minutes"
     return f"{hours / 24:,.0f} days"
+
+
+def judged(finding: Finding) -> str:
+    """Of which window the loss is, why not of the newest, and whether that window says anything of late."""
+    window, newest = finding.matured, finding.inputs
+    if window is None or newest is None or window.until == newest.until:
+        return ""
+    wait = (date.fromisoformat(newest.until[:10]) - date.fromisoformat(window.until[:10])).days
+    said = (
+        f"{plain(window.since[:10])} until {plain(window.until[:10])}, {counted(window.rows, 'label')}: "
+        f"the newest that are final, {counted(wait, 'day')} after the decision"
+    )
+    if window.until[:10] <= finding.model.train_until[:10]:
+        return f"{said}; none is of after training: of the loss since then nothing is known"
+    return said
 
 
 def labels(found: Outcomes) -> str:

@@ -12,6 +12,7 @@ from loop.monitor.report.phrases import (
     HEADLINES,
     alarms,
     gained,
+    judged,
     kpi,
     labels,
     moved,
@@ -45,6 +46,7 @@ def terminal(finding: Finding) -> str:
         *_wrapped("gain", _gain(finding), 2),
         *_wrapped("kpi", kpi(finding.kpi) if finding.kpi else "", 2),
         *_wrapped("inputs", _window(finding.inputs, finding.source), 1),
+        *_wrapped("judged", judged(finding), 3),
         *_wrapped("labels", labels(finding.outcomes) if finding.outcomes else "", 2),
     ]
     tail = [
@@ -153,6 +155,6 @@ def _where(finding: Finding) -> str:
     parts = [
         _model(finding),
         f"inputs of {_window(finding.inputs, finding.source)}" if finding.inputs else "",
-        f"matured {_window(finding.matured, 'labels are final')}" if finding.matured else "",
+        f"judged {judged(finding)}" if judged(finding) else "",
     ]
     return "; ".join(filter(None, parts))

@@ -1,0 +1,67 @@
+"""A file that is written as those of src/problem/source.py are, as `loop init` began with, as requests."""
+
+import csv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from loop.base.errors import LoopError, first_line
+from loop.kit.sources import Files, LostColumnsError, Requests, SourceError
+from loop.serve import request_file
+from loop.serve.request_file import ROWS, Part, RequestFile
+from problem import schema, source
+
+
+def read(path: Path, zone: str | None = None, delimiter: str | None = None) -> RequestFile:
+    """The file as requests; one that lacks what these hold is read as the source reads its own, in memory.
+
+    Raises LoopError for what cannot be read either way.
+    """
+    own = getattr(source, "SOURCE", None)
+    if zone or delimiter or not (isinstance(own, Requests) and isinstance(own.files, Files)):
+        return request_file.read(path, zone, delimiter)
+    wanted = set(schema.REQUEST.columns)
+    try:
+        found = request_file.read(path)
+    except LoopError as error:  # such as another encoding, which the source may say
+        return _own(path, own, error)
+    needed = own.unlabelled.needed
+    names = {name.strip() for name in found.parts[0].names}
+    lost = [name for name in needed if name not in names]
+    if found.has([*wanted]) or len(lost) >= len(wanted - names):
+        return found
+    if lost:
+        raise LoopError(
+            f"{path} lacks {', '.join(lost)}",
+            f"the columns that src/problem/source.py reads: {', '.join(needed)}",
+            "add them; other columns, the label among them, are left alone",
+        )
+    return _own(path, own)
+
+
+def _own(path: Path, own: Requests, refused: LoopError | None = None) -> RequestFile:
+    """The file as the source reads its own; `refused` is why it is no file of requests."""
+    try:
+        rows = own.of_file(path)
+    except (SourceError, OSError, ValueError, pa.ArrowException, csv.Error) as error:
+        if refused is not None and (
+            isinstance(error, LostColumnsError) or not isinstance(error, SourceError)
+        ):
+            raise refused from None
+        raise LoopError(
+            f"{path}, read as src/problem/source.py reads {own.table}: {first_line(error, 300)}",
+            "values as they are declared there",
+            "fix them; or make a file of requests, with decided_at as an instant",
+        ) from None
+    print(f"note: {path} is read as src/problem/source.py reads {own.table}")
+    return RequestFile(path, [Part(path, list(rows.columns), len(rows), False, _batches(rows))])
+
+
+def _batches(rows: pd.DataFrame) -> Callable[[list[str]], Iterator[pa.Table]]:
+    def batches(names: list[str]) -> Iterator[pa.Table]:
+        for at in range(0, len(rows), ROWS):
+            yield pa.Table.from_pandas(rows.iloc[at : at + ROWS][names], preserve_index=False)
+
+    return batches
