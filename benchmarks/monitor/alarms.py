@@ -90,7 +90,7 @@ def decision(found_runs: Runs, places: Ints, breached: list[str], model: Champio
     """The decision at a monitoring run without a check-up; on suspicion a model is fitted again."""
     now = pd.Timestamp(found_runs.runs[-1], tz="UTC")
     case = Case(
-        breaches=0,
+        breaches=[],
         rows=world.settings.rows_min,
         labels=None,
         series=found_runs.series,

@@ -1,5 +1,6 @@
 """A breach says rule, column, how many rows, three examples and what to do."""
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 import pytest
@@ -131,3 +132,68 @@ def test_of_a_personal_column_no_value_is_quoted_nor_of_one_that_is_unknown():
     assert len(found) == 4
     assert "Bob" not in contract.as_text(found)
     assert contract.HIDDEN in contract.as_text(found)
+
+
+# Where a fault began
+
+
+def readings(broken=lambda rows: rows["at"] < "2000", days: int = 20) -> pd.DataFrame:
+    """Three readings a day of each of three stations; a share of 7 where it is `broken`."""
+    at = pd.date_range("2020-01-01", periods=3 * days, freq="8h", tz="UTC", unit="us")
+    rows = pd.DataFrame({"at": np.repeat(at, 3), "station": ["east", "north", "west"] * 3 * days})
+    rows = rows.assign(id=range(len(rows)), day=rows["at"].dt.strftime("%Y-%m-%d"), share=0.5)
+    return rows.assign(share=rows["share"].mask(broken(rows), 7.0))
+
+
+OF_STATIONS = pa.DataFrameSchema(
+    {**SCHEMA.columns, "station": pa.Column("str"), "day": pa.Column("str")}, unique=["id"], strict=True
+)
+LATE, NORTH = "2020-01-09", "north"
+
+
+def placed(rows: pd.DataFrame) -> contract.Breach:
+    return only(contract.check(rows, OF_STATIONS, "t", "at"))
+
+
+def test_a_value_out_of_its_range_that_begins_at_one_group_on_one_day_is_named_with_both():
+    rows = readings(lambda rows: (rows["at"] >= LATE) & (rows["station"] == NORTH))
+    breach = placed(rows)
+    assert breach.place == "t.share of station north, since 2020-01-09"
+    where = "of station north, since 2020-01-09: was none of 24 rows, is 36 of 36 rows"
+    assert breach.where == where == breach.as_json()["where"]
+    assert where in contract.as_text([breach])
+
+
+@pytest.mark.parametrize(
+    ("broken", "place"),
+    [
+        (lambda rows: rows["at"] >= LATE, "t.share, since 2020-01-09"),
+        (lambda rows: rows["at"].dt.strftime("%Y-%m-%d") == LATE, "t.share, since 2020-01-09"),  # and heals
+        (lambda rows: rows["id"] == 100, "t.share, since 2020-01-12"),  # of one row no group is told
+        (lambda rows: rows["station"] == NORTH, "t.share of station north, since 2020-01-01 or before"),
+        (lambda rows: rows["id"].isin([4]) | (rows["at"] >= LATE), "t.share, since 2020-01-09"),  # a stray
+    ],
+)
+def test_a_fault_is_named_by_the_day_it_began_and_by_a_group_only_where_it_is_that_groups(broken, place):
+    assert placed(readings(broken)).place == place
+
+
+def test_examples_are_of_the_place_where_it_began():
+    rows = readings(lambda rows: (rows["at"] >= LATE) & (rows["station"] == NORTH))
+    rows.loc[[0, 1], "share"] = 5.0
+    assert placed(rows).examples[0] == "7.0"
+
+
+def test_a_column_that_is_personal_names_no_group():
+    hidden = pa.DataFrameSchema(
+        {**OF_STATIONS.columns, "station": pa.Column("str", metadata={"personal": "drop"})}, strict=True
+    )
+    rows = readings(lambda rows: (rows["at"] >= LATE) & (rows["station"] == NORTH))
+    assert only(contract.check(rows, hidden, "t", "at")).place == "t.share, since 2020-01-09"
+
+
+def test_rows_without_a_day_are_told_without_one():
+    rows = readings(lambda rows: rows["id"] == 5)
+    rows.loc[5, "at"] = pd.NaT
+    (of_time, of_share) = contract.check(rows, OF_STATIONS, "t", "at")
+    assert (of_time.where, of_share.where) == ("", "")

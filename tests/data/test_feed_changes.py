@@ -517,6 +517,30 @@ def test_of_few_rows_a_day_a_group_that_alone_makes_a_change_is_named(fault, pla
     assert changes[0].since in ("2024-05-03", "2024-05-04")
 
 
+def test_readings_that_are_filled_with_the_one_before_are_told_by_how_often():
+    rows = readings()
+    lost = (rows["at"] >= FAULT) & (np.random.default_rng(7).random(len(rows)) < 0.4)
+    filled = rows["temperature"].mask(lost).groupby(rows["station"]).ffill()
+    (told,) = found(rows.assign(temperature=filled))
+    assert (told.place, told.since) == ("weather.temperature", "2024-05-03")
+    assert told.what == "how often a reading is the one before"
+    assert told.before != told.after
+    assert told.after.endswith("% of them")
+
+
+def test_of_few_rows_a_day_a_sensor_of_one_group_that_is_stuck_is_told_with_its_group_and_day():
+    rows = few_a_day()
+    stuck = (rows["at"] >= FAULT) & (rows["clinic"] == "north")
+    rows["weight"] = (60 + 15 * rows["weight"]).round().mask(stuck, 52.0)
+    (told,) = feed_changes.find([Table("weather", rows, "at", ["visit"])], SINCE, PAST, UNTIL)
+    assert told.place == "weather.weight of clinic north"
+    assert abs(pd.Timestamp(told.since, tz="UTC") - FAULT) <= pd.Timedelta(days=2), (
+        "52 comes by itself as well"
+    )
+    assert told.what == "how often one value comes"
+    assert told.after.startswith("52 in ")
+
+
 @pytest.mark.parametrize("clinic", ["north", "west"])
 def test_of_few_rows_a_day_a_group_that_is_booked_as_another_is_told(clinic):
     rows = few_a_day()

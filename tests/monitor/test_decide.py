@@ -29,7 +29,7 @@ def series(alarm, name="loss") -> Series:
 def case(*alarms, **changed) -> Case:
     watched = [series(alarm, f"s{place}") for place, alarm in enumerate(alarms or [QUIET])]
     made = Case(
-        breaches=0, rows=20_000, labels=20_000, series=watched, constant=[], breached=[],
+        breaches=[], rows=20_000, labels=20_000, series=watched, constant=[], breached=[],
         changes=[], changed=None, attempts=[],
         trained=TRAINED, now=NOW,
     )  # fmt: skip
@@ -69,8 +69,12 @@ HURTS, NO_IMPORTANCE = gain(0.001), gain(-0.001)
         (case(DRIFTED, constant=["wind"], attempts=["2013-06-20"]), HURTS, "alert"),
         (case(DRIFTED, rows=5, constant=["wind"], breached=["AUC is bad"]), HURTS, "no data"),
         (case(QUIET, rows=0), "", "no data"),
-        (case(DRIFTED, breaches=1, rows=0, constant=["wind"], breached=["AUC is bad"]), HURTS, "broken feed"),
-        (replace(case(), series=[], breaches=2, rows=0), "", "broken feed"),
+        (
+            case(DRIFTED, breaches=["weather"], rows=0, constant=["wind"], breached=["AUC is bad"]),
+            HURTS,
+            "broken feed",
+        ),
+        (replace(case(), series=[], breaches=["weather", "flights"], rows=0), "", "broken feed"),
         (replace(case(), series=[]), "", "nothing"),
     ],
 )
@@ -176,7 +180,7 @@ def test_a_check_up_that_would_gain_says_so_and_since_today():
 @pytest.mark.parametrize(
     "changed",
     [
-        {"breaches": 1},
+        {"breaches": ["x"]},
         {"rows": 5},
         {"constant": ["wind"]},
         {"breached": ["x"]},
@@ -221,9 +225,12 @@ def test_where_a_gain_cannot_be_told_the_reason_is_the_one_that_was_found(why):
     assert found.reason.endswith(f"; at the check-up {why}")
 
 
-def test_one_broken_rule_is_one_rule():
-    assert "1 rule " in decide(case(breaches=1), "", RUNS, SETTINGS).reason
-    assert "3 rules " in decide(case(breaches=3), "", RUNS, SETTINGS).reason
+def test_a_broken_rule_is_named_with_its_place_and_its_day():
+    place = "weather.wind of origin JFK, since 2013-06-20"
+    found = decide(case(breaches=[place], changed="2013-06-20"), "", RUNS, SETTINGS)
+    assert found.reason == f"the newest rows break 1 rule of their contract: {place}"
+    assert found.since == "2013-06-20"
+    assert "3 rules " in decide(case(breaches=["a", "b", "c"]), "", RUNS, SETTINGS).reason
 
 
 def test_where_the_loss_is_beyond_its_limit_no_decision_says_that_nothing_is_lost():

@@ -231,6 +231,11 @@ def broken_feed() -> Finding:
                     rows=311,
                     examples=["999.0", "-999.0"],
                     todo="ask the source which station sends 999",
+                    group="station JFK",
+                    since="2013-06-27",
+                    before="none of 552 rows",
+                    after="311 of 311 rows",
+                    where="of station JFK, since 2013-06-27: was none of 552 rows, is 311 of 311 rows",
                 ),
                 Breach(
                     table="requests",

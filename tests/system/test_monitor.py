@@ -90,19 +90,27 @@ _whole = tables
 def tables(since, until, as_of):
     found = _whole(since, until, as_of)
     weather = found["weather"]
-    old = weather["observed_at"] < as_of - pd.Timedelta(days=7)
-    return found | {"weather": weather.assign(humidity_percent=weather["humidity_percent"].where(old, 300.0))}
+    right = (weather["observed_at"] < as_of - pd.Timedelta(days=7)) | (weather["origin"] != "JFK")
+    wrong = weather["humidity_percent"].where(right, 300.0)
+    return found | {"weather": weather.assign(humidity_percent=wrong)}
 """
 
 
-def test_a_broken_feed_is_reported_with_its_rules_and_nothing_else_is_looked_at(another):
+def test_a_broken_feed_is_reported_with_its_rules_and_where_it_began_and_no_signal_is_asked(another):
     another.append("src/problem/source.py", BROKEN)
     done = run(another)
     assert done.returncode == 3, done.stderr
     found = finding(another)
     assert found["decision"] == "broken feed"
     assert {(one["table"], one["column"]) for one in found["breaches"]} == {("weather", "humidity_percent")}
-    assert found["breaches"][0]["examples"] == ["300.0"]
+    (breach,) = found["breaches"]
+    assert breach["examples"] == ["300.0"]
+    assert (breach["group"], breach["since"], found["since"]) == ("origin JFK", "2013-06-24", "2013-06-24")
+    for name in ("report.md", "report.html"):
+        assert breach["where"] in another.text(f"monitor/{name}")
+    change = found["changes"][0]
+    assert (change["place"], change["since"]) == ("weather.humidity_percent of origin JFK", "2013-06-24")
+    assert change["values"], "to be drawn"
     assert (found["features"], found["signals"], found["curves"], found["gain"]) == ([], [], [], None)
 
 

@@ -11,7 +11,7 @@ from loop.data.contract import shown
 from loop.stats.arrays import Floats
 from loop.stats.daily import Measure
 from loop.stats.day_clock import begin
-from loop.stats.day_columns import CLASS
+from loop.stats.day_columns import CLASS, OF_A_WEEK, ONE_VALUE, UNMOVED
 from loop.stats.day_rows import content, number
 
 FEW = 10  # different numbers, of which the mean says more than the median
@@ -29,7 +29,8 @@ WORDS = {  # the start of a measure's name: what changed
     "share of rows": "the share of rows",
     CLASS: "how often a class comes",
     "distinct values": "the number of different values",
-    "one value": "how often one value comes",
+    ONE_VALUE: "how often one value comes",
+    UNMOVED: "how often a reading is the one before",
     "change between readings": "the change from one reading to the next",
     "low end": "the low end",
     "high end": "the high end",
@@ -84,15 +85,36 @@ def new_texts(was: pd.Series, comes: pd.Series) -> tuple[str, str]:
     return "none of them", ", ".join(f"{shown(value, 20)} in {_share(share)}" for value, share in new.items())
 
 
+def numbers(measure: Measure, rows: pd.DataFrame, time: str) -> pd.Series:
+    """A column of numbers or instants, or how long its texts are, as a measure takes it; of each row."""
+    name = measure.column.removesuffix(" (length)")
+    values = number(rows, name, time)
+    if values is None:
+        values = np.asarray(rows[name].astype("str").where(rows[name].notna()).str.len(), np.float64)
+    return pd.Series(values, rows.index)
+
+
+def unmoved(series: Floats, place: int, width: int, before: int) -> tuple[str, str]:
+    """The words of how often a reading is the one before, from its share of each day around a change."""
+    days = series[max(place - before, 0) : place], series[place : place + width]
+    was, comes = (own[np.isfinite(own)] for own in days)
+    return f"{_share(float(was.mean()))} of them", f"{_share(float(comes.mean()))} of them"
+
+
+def too_often(was: pd.Series, comes: pd.Series) -> float:
+    """The number whose share rose most; NaN where none comes."""
+    old, new = (column.value_counts(normalize=True) for column in (was, comes))
+    more = new - old.reindex(new.index, fill_value=0.0)
+    return float(more.index.to_numpy()[more.to_numpy().argmax()]) if len(more) else np.nan
+
+
 def _of_column(measure: Measure, rows: pd.DataFrame, days: int, time: str) -> str:
     name = measure.column.removesuffix(" (length)")
     if measure.name == "missing":
         return _share(float(rows[name].isna().mean()))
-    values = number(rows, name, time)
-    if values is None and name == measure.column:
+    if number(rows, name, time) is None and name == measure.column:
         return ", ".join(shown(value, 20) for value in rows[name].value_counts().index[:3]) or "nothing"
-    if values is None:
-        values = np.asarray(rows[name].astype("str").where(rows[name].notna()).str.len(), np.float64)
+    values = numbers(measure, rows, time).to_numpy(np.float64)
     if measure.name.endswith(("(sin)", "(cos)")):
         hours = pd.Series(values).groupby(rows[time].dt.hour.to_numpy()).mean().dropna()
         return f"highest at {hours.idxmax():02d}:00 UTC" if len(hours) else "nothing"
@@ -109,12 +131,13 @@ def _of_numbers(name: str, days: int) -> Callable[[Floats], str]:
     words: dict[str, Callable[[Floats], str]] = {
         "share of multiples": partial(_multiples, name),
         "distinct values": lambda values: f"{len(np.unique(values)):,} in {counted(days, 'day')}",
-        "one value": _most_often,
+        ONE_VALUE: _most_often,
         "spread": lambda values: f"a deviation of {np.std(values):.4g}",
         "low end": lambda values: f"a tenth below {np.quantile(values, 0.1):.4g}",
         "high end": lambda values: f"a tenth above {np.quantile(values, 0.9):.4g}",
     }
-    return words.get(name.rpartition(" of ")[0] if name.startswith("share of") else name, _middle)
+    kind = ONE_VALUE if name == OF_A_WEEK else name
+    return words.get(kind.rpartition(" of ")[0] if kind.startswith("share of") else kind, _middle)
 
 
 def _multiples(name: str, values: Floats) -> str:

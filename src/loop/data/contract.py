@@ -18,6 +18,7 @@ from pandera.errors import SchemaError, SchemaErrors
 
 from loop.base.errors import LoopError
 from loop.data import personal
+from loop.data.breach_place import placed
 
 EXAMPLES = 3
 HIDDEN = "(personal)"  # in place of a value: reports are in git, and in public artifacts
@@ -29,7 +30,11 @@ UNSEEN = re.compile(
 
 @dataclass(frozen=True)
 class Breach:
-    """One broken rule of one table: how many rows, three examples, what to do."""
+    """One broken rule of one table: how many rows, three examples, what to do.
+
+    And where it began, as far as a table's days and texts say it: the group ("origin JFK"), since which day,
+    and how many of its rows broke the rule before and since.
+    """
 
     table: str
     rule: str
@@ -37,10 +42,32 @@ class Breach:
     rows: int
     examples: tuple[str, ...]
     todo: str
+    group: str = ""
+    since: str = ""
+    before: str = ""
+    after: str = ""
+
+    @property
+    def place(self) -> str:
+        """Table, column, group, and since which day."""
+        name = f"{self.table}.{self.column}" if self.column else self.table
+        return f"{name} {self._began}".rstrip().replace(" , ", ", ")
+
+    @property
+    def where(self) -> str:
+        """Group and day, how many rows broke the rule before and since; nothing where no day is known."""
+        was = f"was {self.before}, " if self.before else ""
+        return f"{self._began.removeprefix(', ')}: {was}is {self.after}" if self.since else ""
+
+    @property
+    def _began(self) -> str:
+        of = f"of {self.group}" if self.group else ""
+        or_before = "" if self.before else " or before"  # the day may be that of the oldest row
+        return f"{of}, since {self.since}{or_before}" if self.since else of
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for a report."""
-        return asdict(self) | {"examples": list(self.examples)}
+        return asdict(self) | {"examples": list(self.examples), "where": self.where}
 
 
 class ContractError(LoopError):
@@ -88,10 +115,15 @@ class Slices:
             raise ContractError(list(self.found.values()), f"table `{self.table}`")
 
 
-def check(frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str) -> list[Breach]:
-    """Every rule of `schema` that `frame` breaks; empty when it keeps them all."""
+def check(
+    frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str, time: str | None = None
+) -> list[Breach]:
+    """Every rule of `schema` that `frame` breaks; empty when it keeps them all.
+
+    `time` is the column of instants that says the day of a row, so that it can be told where a fault began.
+    """
     broken = structure(frame, schema, table)
-    return broken or list(_values(frame, schema, table))
+    return broken or list(_values(frame, schema, table, time))
 
 
 def structure(frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str) -> list[Breach]:
@@ -118,19 +150,41 @@ def structure(frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str) -> li
     return breaches
 
 
-def _values(frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str) -> Iterator[Breach]:
+def _values(
+    frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str, time: str | None
+) -> Iterator[Breach]:
     try:
         schema.validate(frame, lazy=True)
     except SchemaErrors as errors:
         for error in errors.schema_errors:
-            yield _breach(frame, schema, table, error)
+            yield _breach(frame, schema, table, error, time)
 
 
-def _breach(frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str, error: SchemaError) -> Breach:
-    reason = error.reason_code.name if error.reason_code else ""
-    column = str(getattr(error.schema, "name", None) or "")
+def _breach(
+    frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str, error: SchemaError, time: str | None
+) -> Breach:
+    """The rule that an error is of, and where it began; examples are of there."""
     cases = error.failure_cases
     rows: Any = cases["index"].dropna().unique() if isinstance(cases, pd.DataFrame) else []
+    hidden = {*_hidden(schema), str(getattr(error.schema, "name", None) or "")}
+    at = placed(frame, rows, time, hidden) if time and len(rows) else None
+    if at is None:
+        return _of_rule(frame, schema, table, error, rows)
+    found = _of_rule(frame, schema, table, error, at.rows)
+    return replace(
+        found,
+        group=" ".join(shown(one, 40) for one in at.group),
+        since=at.since,
+        before=at.before,
+        after=at.after,
+    )
+
+
+def _of_rule(
+    frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str, error: SchemaError, rows: Any
+) -> Breach:
+    reason = error.reason_code.name if error.reason_code else ""
+    column = str(getattr(error.schema, "name", None) or "")
     if reason == "SERIES_CONTAINS_NULLS":
         todo = f"fill or drop the rows without `{column}`, or allow nulls in the contract"
         return Breach(table, "not null", column, len(rows), _keys(frame, schema, rows), todo)
@@ -188,7 +242,7 @@ def shortened(text: str, most: int | None) -> str:
 
 
 def as_text(breaches: Iterable[Breach]) -> str:
-    """The breaches as a plain table: rule, column, rows, examples, and below each what to do."""
+    """The breaches as a plain table; below each where it began, as far as known, and what to do."""
     head = ("table", "rule", "column", "rows", "examples")
     rows = [(b.table, b.rule, b.column, f"{b.rows:,}", "; ".join(b.examples)) for b in breaches]
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
@@ -196,5 +250,7 @@ def as_text(breaches: Iterable[Breach]) -> str:
     def line(cells: tuple[str, ...]) -> str:
         return "  " + "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
-    body = [text for row, b in zip(rows, breaches, strict=True) for text in (line(row), f"    -> {b.todo}")]
+    body = []
+    for row, one in zip(rows, breaches, strict=True):
+        body += [line(row), *([f"    {one.where}"] if one.where else []), f"    -> {one.todo}"]
     return "\n".join([line(head), *body])

@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from loop.data import change_words
 from loop.data.feed_tables import Table
 from loop.stats import change_points
 from loop.stats.change_points import BEFORE, ChangePoint, Sizes
 from loop.stats.daily import Daily
-from loop.stats.day_columns import CLASS
+from loop.stats.day_columns import CLASS, OF_A_WEEK, ONE_VALUE
+from loop.stats.onset import onset
 
 APART = 3.0  # times the step of all other rows that one group must have made to be named
 BESIDE_OTHERS = ("level", "missing", "relation")  # measures of a group less those of all other rows
@@ -20,7 +22,7 @@ DAY = pd.Timedelta(days=1)
 GONE = 1.0  # of the logarithm of a group's share: it lost two thirds
 WHOLE = ("repeated rows", "time of day")
 HOW = ("level", "low end", "high end", "spread", "relation", "daily shape")
-OF_CLASSES = ("one value", "share of multiples", "distinct values", CLASS)
+OF_CLASSES = (ONE_VALUE, "share of multiples", "distinct values", CLASS)
 CLASSES = 10  # different values of an outcome up to which these say how often each comes
 WEEK = pd.Timedelta(days=7)  # from which on it counts that a class is gone
 BRIEF = 3  # days that a mistaken delivery lasts; what stays longer may be the world
@@ -126,8 +128,14 @@ def of_the_world(point: ChangePoint, table: Table, found: Daily) -> bool:
 
 
 def with_its_day(point: ChangePoint, table: Table) -> ChangePoint | None:
-    """The change; of a class the one that came no more, since the day after its last; a bad week is none."""
+    """The change by its own day, where a measure is of weeks.
+
+    Of a class the one that came no more, since the day after its last; a bad week is none. Of a value that
+    comes too often since the day on which it began to.
+    """
     own = point.measure
+    if own.name == OF_A_WEEK:
+        return _since_it_comes(point, table)
     if not own.name.startswith(CLASS):
         return point
     until = pd.Timestamp(point.day, tz="UTC") + point.width * DAY
@@ -137,6 +145,18 @@ def with_its_day(point: ChangePoint, table: Table) -> ChangePoint | None:
         its &= rows[own.group[0]].astype("str") == own.group[1]
     since = rows.loc[its, table.time].max().floor("D") + DAY
     return replace(point, day=f"{since:%Y-%m-%d}") if until - since >= WEEK else None
+
+
+def _since_it_comes(point: ChangePoint, table: Table) -> ChangePoint:
+    """The change on the first day of the value that comes too often."""
+    start = pd.Timestamp(point.day, tz="UTC")
+    at = table.rows[table.time]
+    rows = table.rows[(at >= start - BEFORE * DAY) & (at < start + point.width * DAY)]
+    own = change_words.numbers(point.measure, rows, table.time)
+    day = rows[table.time].dt.floor("D")
+    by_day = (own == change_words.too_often(own[day < start], own[day >= start])).groupby(day)
+    first = onset(by_day.sum().to_numpy(np.float64), by_day.size().to_numpy(np.float64))
+    return replace(point, day=f"{by_day.size().index[first]:%Y-%m-%d}") if first else point
 
 
 def _lasts(point: ChangePoint, day: int, found: Daily) -> bool:

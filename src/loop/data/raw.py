@@ -1,10 +1,11 @@
 """Raw tables, repaired by named rules and held against their contract: all at once, nothing written."""
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
-from loop.data import contract, personal
+from loop.data import breach_place, contract, day_hashes, personal
 from loop.data.contract import Breach
 from loop.kit.types import Rule
 from loop.settings import params
@@ -55,10 +56,12 @@ def validate(
         if name not in broken:
             valid[name], log = repair(name, tables[name])
             repairs += log
-            breaches += contract.check(valid[name], contracts[name], name)
+            breaches += contract.check(
+                valid[name], contracts[name], name, day_hashes.dated(name, valid[name])
+            )
     if not broken:
         breaches += [
-            Breach(rule.table, rule.name, rule.column, len(rule.offenders), _three(rule), rule.todo)
+            _breach(rule, since, until)
             for rule in schema.rules(valid, limits, since=since, until=until, as_of=as_of)
             if len(rule.offenders)
         ]
@@ -80,10 +83,16 @@ def _structure(frame: pd.DataFrame | None, expected: Any, name: str) -> list[Bre
     return contract.structure(frame, expected, name)
 
 
-def _three(rule: Rule) -> tuple[str, ...]:
-    if rule.column in personal.marks():
-        return (contract.HIDDEN,)
-    return tuple(str(value) for value in rule.offenders.drop_duplicates().iloc[: contract.EXAMPLES])
+def _breach(rule: Rule, since: pd.Timestamp, until: pd.Timestamp) -> Breach:
+    """A rule that is broken; where its offenders are of days, since when, and examples are of then."""
+    own = rule.offenders.astype("str")
+    began = breach_place.of_days(own, since, until)
+    if began is not None:
+        own = own[own >= began.since]
+    some = tuple(own.drop_duplicates().iloc[: contract.EXAMPLES])
+    examples = (contract.HIDDEN,) if rule.column in personal.marks() else some
+    found = Breach(rule.table, rule.name, rule.column, len(rule.offenders), examples, rule.todo)
+    return replace(found, since=began.since, before=began.before, after=began.after) if began else found
 
 
 def _changed(before: pd.DataFrame, after: pd.DataFrame) -> int:

@@ -7,8 +7,9 @@ import pandas as pd
 
 from loop.data import change_words, personal
 from loop.data.feed_tables import Table
-from loop.stats.change_points import BEFORE, ChangePoint
+from loop.stats.change_points import BEFORE, MISSING, ChangePoint
 from loop.stats.daily import Daily, Measure
+from loop.stats.day_columns import ONE_VALUE, UNMOVED
 
 SHOWN = 60  # days before and after a change that are drawn
 DAY = pd.Timedelta(days=1)
@@ -61,7 +62,7 @@ def told(lead: ChangePoint, points: list[ChangePoint], table: Table, found: Dail
     at = table.rows[table.time]
     old = table.rows[(at >= day - BEFORE * DAY) & (at < day)]
     new = table.rows[(at >= day) & (at < day + lead.width * DAY)]
-    alone = replace(own, group=own.group or _alone(own, old, new, lead.width))
+    alone = replace(own, group=own.group or _alone(own, old, new, lead.width, table.time))
     before, after = (
         change_words.said(alone, rows, days, table.time, table.key)
         for rows, days in ((old, BEFORE), (new, lead.width))
@@ -70,10 +71,13 @@ def told(lead: ChangePoint, points: list[ChangePoint], table: Table, found: Dail
         before, after = change_words.new_texts(old[own.column], new[own.column])
     if own.column in old and pd.api.types.is_numeric_dtype(old[own.column]):
         before, after = change_words.with_new_value(before, after, old[own.column], new[own.column])
+    values = found.values[:, found.measures.index(own)]
+    if own.name == UNMOVED:
+        place = int(np.searchsorted(found.days, np.datetime64(lead.day)))
+        before, after = change_words.unmoved(values, place, lead.width, BEFORE)
     names = [one.measure.column or table.name for one in points]
     others = dict.fromkeys(name for name in names if name != (own.column or table.name))
     near = abs(found.days - np.datetime64(lead.day)) <= np.timedelta64(SHOWN, "D")
-    series = found.values[near, found.measures.index(own)]
     return Change(
         table.name,
         own.column,
@@ -85,20 +89,23 @@ def told(lead: ChangePoint, points: list[ChangePoint], table: Table, found: Dail
         round(lead.size, 2),
         tuple(others),
         tuple(map(str, found.days[near])),
-        tuple(series.tolist()),
+        tuple(values[near].tolist()),
     )
 
 
-def _alone(measure: Measure, old: pd.DataFrame, new: pd.DataFrame, days: int) -> tuple[str, ...]:
-    """Column and value whose rows alone make a change of rows or of missing values, if one does."""
+def _alone(measure: Measure, old: pd.DataFrame, new: pd.DataFrame, days: int, time: str) -> tuple[str, ...]:
+    """Column and value whose rows alone make a change of rows, missing values or one value, if one does."""
     best = ALONE
     found: tuple[str, ...] = ()
-    for name in map(str, old) if measure.name in ("rows", "missing") else []:
+    if not measure.name.startswith(("rows", MISSING, ONE_VALUE)):
+        return found
+    was, comes = _parts(measure, old, new, time)
+    for name in map(str, old):
         if pd.api.types.is_numeric_dtype(old[name]) or pd.api.types.is_datetime64_any_dtype(old[name]):
             continue
         if name in personal.marks():  # a change is named in reports, which are in git
             continue
-        before, after = _counts(measure, old, name) / BEFORE, _counts(measure, new, name) / days
+        before, after = _counts(was, old, name) / BEFORE, _counts(comes, new, name) / days
         before, after = before.align(after, fill_value=0.0)
         base = before["rows"] if measure.name == "rows" else after["rows"]
         moved = after["part"] / base - before["part"] / before["rows"]
@@ -112,10 +119,22 @@ def _alone(measure: Measure, old: pd.DataFrame, new: pd.DataFrame, days: int) ->
     return found
 
 
-def _counts(measure: Measure, rows: pd.DataFrame, name: str) -> pd.DataFrame:
+def _parts(
+    measure: Measure, old: pd.DataFrame, new: pd.DataFrame, time: str
+) -> "tuple[pd.Series | bool, pd.Series | bool]":
+    """The rows that a measure counts: all, those without a value, or with the one that comes too often."""
+    if measure.name.startswith(ONE_VALUE):
+        was, comes = (change_words.numbers(measure, rows, time) for rows in (old, new))
+        value = change_words.too_often(was, comes)
+        return was == value, comes == value
+    if measure.name == MISSING:
+        column = measure.column.removesuffix(" (length)")
+        return old[column].isna(), new[column].isna()
+    return True, True
+
+
+def _counts(part: "pd.Series | bool", rows: pd.DataFrame, name: str) -> pd.DataFrame:
     """Of each value of a column the `rows`, and the `part` of them that a measure counts."""
-    column = measure.column.removesuffix(" (length)")
-    part = rows[column].isna() if measure.name == "missing" else True
     counted = pd.DataFrame({"value": rows[name].astype("str"), "rows": 1.0, "part": part})
     return counted.groupby("value")[["rows", "part"]].sum().astype("float64")
 

@@ -10,6 +10,7 @@ from loop.monitor.schema import Decision, Gain
 from loop.monitor.signals.series import Series, confirmed, since
 from loop.settings.monitor_settings import Hysteresis, Settings
 
+FAULTS = ("broken feed", "suspected feed fault")
 LOSS = ("loss", "cusum")  # concept signals that say that the model does worse, not only another way
 NEXT: dict[Decision, str] = {
     "nothing": "nothing to do",
@@ -28,14 +29,14 @@ NEXT: dict[Decision, str] = {
 class Case:
     """What is known at an instant."""
 
-    breaches: int
+    breaches: list[str]  # broken rules of the contract, each by its place
     rows: int
     labels: int | None  # matured rows in the newest window with final labels; None where the feed is broken
     series: list[Series]
     constant: list[str]
     breached: list[str]  # minimum requirements that are breached for certain, each as a text
     changes: list[str]  # of the feed, that nobody has explained, each as a text
-    changed: str | None  # the first day of them
+    changed: str | None  # the first day of them, or of a broken rule
     attempts: list[str]  # days of earlier retrains, ISO
     trained: pd.Timestamp  # windows.as_of of the champion
     now: pd.Timestamp
@@ -84,7 +85,7 @@ def decide(case: Case, gain: Gain | str, runs: list[str], settings: Settings) ->
     `gain` is what a retrain would have gained, or why that is not known; nothing where it was not asked.
     """
     if (first := _first(case, settings)) is not None:
-        return Decided(*first, case.changed if first[0] == "suspected feed fault" else None)
+        return Decided(*first, case.changed if first[0] in FAULTS else None)
     if not suspects(case, settings):
         return _quiet(case, gain, runs, settings)
     decision, reason = _drifted(case, gain, settings)
@@ -114,8 +115,9 @@ def _quiet(case: Case, gain: Gain | str, runs: list[str], settings: Settings) ->
 def _first(case: Case, settings: Settings) -> tuple[Decision, str] | None:
     """What is decided whatever drifted."""
     if case.breaches:
-        rules = counted(case.breaches, "rule")
-        return "broken feed", f"the newest rows break {rules} of their contract"
+        rules = counted(len(case.breaches), "rule")
+        more = f"; and {counted(len(case.breaches) - 1, 'more')}" if case.breaches[1:] else ""
+        return "broken feed", f"the newest rows break {rules} of their contract: {case.breaches[0]}{more}"
     if case.rows < settings.rows_min:
         found = f"{counted(case.rows, 'row')} in the newest {settings.window_days} days"
         return "no data", f"{found}, fewer than {settings.rows_min:,} (monitor.rows_min)"

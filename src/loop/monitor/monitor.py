@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from loop.base import exit_codes, files
+from loop.base.warning import warn
 from loop.data import contract, without_time
 from loop.data.features import DECIDED_AT
 from loop.monitor import decide, notify
@@ -66,7 +67,7 @@ def find(folders: Sequence[Path], now: pd.Timestamp) -> Finding:
         when = daily.days(champion, now, setup)
         fed = feed.by(champion, now.floor("D"), now, setup.window_days)
         snapshot = None if fed.breaches else snapshots.take(champion, fed, folders, now, setup)
-        changed = [] if fed.breaches else feed_faults.changes(champion, now, setup)
+        changed = _changed(champion, fed.breaches, now, setup)
         case = _case(champion, fed.breaches, changed, snapshot, earlier, now, setup)
         on_its_way = _newer(champion)
         gain: Gain | str = ""
@@ -92,6 +93,24 @@ def find(folders: Sequence[Path], now: pd.Timestamp) -> Finding:
     )
 
 
+def _changed(
+    champion: Champion, breaches: list[contract.Breach], now: pd.Timestamp, setup: Settings
+) -> list[FeedChange]:
+    """What changed in the feed; of one that breaks its contract as far as its rows can be counted."""
+    try:
+        return feed_faults.changes(champion, now, setup)
+    except Exception as error:  # what breaks its contract may be anything, also to the problem's own code
+        if not breaches:
+            raise
+        warn(f"what changed in the feed from day to day could not be counted: {error!r}")
+        return []
+
+
+def _unexplained(changed: list[FeedChange]) -> list[str]:
+    """The days of changes that nobody has explained."""
+    return [one.since for one in changed if one.accepted is None]
+
+
 def _newer(champion: Champion) -> list[str]:
     """A note where main holds another model than serves: it is on its way, and no retrain outruns it."""
     main = remote.main_ref()
@@ -110,15 +129,16 @@ def _case(
     now: pd.Timestamp,
     setup: Settings,
 ) -> Case:
+    first = [one.since for one in breaches if one.since] if breaches else _unexplained(changed)
     return Case(
-        breaches=len(breaches),
+        breaches=[one.place for one in breaches],
         rows=_newest(snapshot, snapshot.days.until, setup) if snapshot else 0,
         labels=int(snapshot.performance.rows[-1]) if snapshot else None,
         series=snapshot.series if snapshot else [],
         constant=snapshot.constant if snapshot else [],
         breached=snapshot.breached if snapshot else [],
         changes=[f"{one.place}, since {one.since}: {one.what}" for one in changed if one.accepted is None],
-        changed=next((one.since for one in changed if one.accepted is None), None),
+        changed=min(first, default=None),
         attempts=[one.day for one in earlier],
         trained=champion.windows.as_of,
         now=now,

@@ -218,7 +218,7 @@ class Event(Part):
 
 
 class Breach(Part):
-    """A broken rule of the feed's contract."""
+    """A broken rule of the feed's contract, and where it began, where that is known."""
 
     table: str
     rule: str
@@ -226,6 +226,11 @@ class Breach(Part):
     rows: int
     examples: list[str]
     todo: str
+    group: str = ""  # column and value of the rows that break it
+    since: str = ""
+    before: str = ""  # how many rows of the group broke it before that day; empty where it was so before
+    after: str = ""
+    where: str = ""  # group and day, was and is, in one line
 
 
 class FeedChange(Part):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from loop.stats.arrays import Floats
 from loop.stats.daily import Daily, Measure
-from loop.stats.day_columns import CLASS, RARER_SHARE
+from loop.stats.day_columns import CLASS, ONE_VALUE, RARER_SHARE, UNMOVED
 
 WIDTHS = (1, 3, 7, 14)  # days after a step that are taken together
 WEEKS = 4  # before it
@@ -39,8 +39,9 @@ FLOORS = {  # the least step that concerns anybody, by a measure's name: of shar
     "share of rows": 0.5,
     CLASS: 1.0,
     "distinct values": 0.3,
-    "one value": 0.025,
+    ONE_VALUE: 0.025,
     "change between readings": 0.5,
+    UNMOVED: 0.05,
     "low end": 0.5,
     "high end": 0.5,
     "level": 0.2,
@@ -57,7 +58,8 @@ SHARES = (
     "new values",
     "share of multiples",
     RARER_SHARE,
-    "one value",
+    ONE_VALUE,
+    UNMOVED,
 )
 RISING = ("same number of rows", "new values")  # that fewer are new, or alike, is no news
 NEARLY, PEAK = 0.6, 3  # of the largest step; days around a peak that are below it

@@ -73,6 +73,7 @@ def daily(
     }
     usual = float(np.median(of.count[:past]))
     of_group = np.array([usual * shares.get(one.group, 1.0) for one in measures])
+    of_group[[one.name == day_columns.OF_A_WEEK for one in measures]] *= 7
     of_group[[one.name == "same number of rows" for one in measures]] = 1.0  # a day says it once
     return Daily(days, measures, np.column_stack([values for *_, values in found]), of_group, past)
 

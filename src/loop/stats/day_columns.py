@@ -28,10 +28,14 @@ NEW = 0.01  # share of rows with a value that is new, from which on a column nam
 REPEATED = 0.01  # share of rows that may repeat a group and an instant in a table of readings
 STILL = 0.05  # of the usual change between readings: less than that is none
 SAMPLE = 50_000  # rows that bins are taken from
+FEW_A_DAY = 100  # rows, below which it is of a week how often the most frequent value comes
 FEW = 3  # different values, of which a day may lack one by luck
 LUCK = 1e-6  # the chance of it, from which on it says nothing
 
 RARER_SHARE, CLASS = "share of rows of a rarer value", "share of class"  # names of measures
+ONE_VALUE = "one value"
+UNMOVED = "same as the reading before"
+OF_A_WEEK = f"{ONE_VALUE} of a week"  # that ends with a day
 
 Bools = NDArray[np.bool_]
 Groups = Mapping[str, Mapping[str, Bools]]  # column -> value -> its rows
@@ -179,9 +183,13 @@ def of_numbers(of: DayRows, name: str, values: Floats, bins: binning.Bins) -> Se
     many = np.log(np.array([len(own) for own, _ in often]) + 0.5)
     told = np.isfinite(there) & ~_lacks_by_luck(known, of.by_day(~missing))
     yield name, "distinct values", (), np.where(told, many, np.nan)
+    often_by = ONE_VALUE
+    if of.known < FEW_A_DAY * of.past:
+        weeks = [np.concatenate(of_days[max(day - 6, 0) : day + 1]) for day in range(len(of_days))]
+        often, often_by = [np.unique(own, return_counts=True) for own in weeks], OF_A_WEEK
     before = _shares(known)
     more = [np.max(rows / max(rows.sum(), 1) - before(own), initial=0) for own, rows in often]
-    yield name, "one value", (), np.where(np.isfinite(there), more, np.nan)
+    yield name, often_by, (), np.where(np.isfinite(there), more, np.nan)
 
 
 def _lacks_by_luck(known: Floats, rows: Floats) -> Bools:
@@ -199,7 +207,10 @@ def _lacks_by_luck(known: Floats, rows: Floats) -> Bools:
 def of_readings(
     of: DayRows, numbers: Mapping[str, Floats], scores: Mapping[str, Scores], grouped: Groups
 ) -> Series:
-    """How far a reading lies from the one before, in a table with one row for each group and instant."""
+    """How far a reading lies from the one before, and how often nowhere: a sensor, or a value filled forward.
+
+    Of a table with one row for each group and instant.
+    """
     at = of.rows[of.time].dt.tz_convert(None).to_numpy().astype(np.int64)
     for group, values_of in {"": {}, **grouped}.items():
         entity = pd.factorize(of.rows[group])[0] if group else np.zeros(len(of.rows), np.int64)
@@ -217,10 +228,11 @@ def of_readings(
                 continue
             for value, rows in parts.items():
                 here = rows[where]
-                total, count = (
+                still, total, count = (
                     np.bincount(of.day[where[here]], weight, len(of.days)).astype(np.float64)
-                    for weight in (moves[here], None)
+                    for weight in (moves[here] == 0, moves[here], None)
                 )
+                yield name, UNMOVED, value, still / of.enough(count)
                 yield name, "change between readings", value, np.log(total / usual / of.enough(count) + STILL)
         yield from _shapes_of_groups(of, scores, {value: rows for value, rows in parts.items() if value})
         return

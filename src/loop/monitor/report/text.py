@@ -91,8 +91,8 @@ def _wrapped(name: str, text: str, most: int | None = None) -> list[str]:
 def _alarms(finding: Finding, room: int) -> list[str]:
     """Broken rules and alarms, each in the lines that it needs, as many as have room."""
     rows = [
-        f"{plain(one.table, 60)}.{plain(one.column, 60)}: {plain(one.rule, 90)} "
-        f"broken by {counted(one.rows, 'row')}"
+        f"{plain('.'.join(filter(None, (one.table, one.column))), 120)}: {plain(one.rule, 90)} "
+        f"broken by {counted(one.rows, 'row')}{f', {plain(one.where, 300)}' if one.where else ''}"
         for one in finding.breaches
     ]
     rows += [one.summary for one in finding.changes if one.accepted is None]
