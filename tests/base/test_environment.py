@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from loop.base import environment
+from loop.base.errors import INTERRUPTED
 from loop.repo.git import git
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +26,7 @@ def tree(tmp_path):
     shutil.copytree(ROOT / "src", tmp_path / "größe/src", ignore=shutil.ignore_patterns("__pycache__"))
     home = tmp_path / "größe"
     (home / "dvc.yaml").write_text("stages: {}\n")
-    cli = home / "src/loop/cli.py"
+    cli = home / "src/loop/commands/command_line.py"
     cli.write_text(cli.read_text().replace("is a pull request with evidence.\\n", "of THIS TREE, größe.\\n"))
     return home
 
@@ -58,6 +59,13 @@ def test_a_tree_with_an_environment_of_its_own_runs_in_it(tree, tmp_path):
     script.write_text('#!/bin/sh\necho in its own: "$@"\n')
     script.chmod(0o755)
     assert b"in its own: -m loop.cli --help" in loop(tree, "--help").stdout
+
+
+def test_an_interrupt_while_the_commands_are_imported_is_one_message(tree, tmp_path):
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first/typer.py").write_text("raise KeyboardInterrupt\n")
+    done = loop(tree, "--help", PYTHONPATH=str(tmp_path / "first"))
+    assert (done.returncode, done.stderr.decode()) == (130, f"{INTERRUPTED}\n")
 
 
 def test_a_python_that_imports_another_tree_all_the_same_is_one_error_and_no_circle(tree):
