@@ -185,6 +185,24 @@ def test_a_folder_that_nobody_may_go_into_is_as_if_not_named(tmp_path, monkeypat
     assert not [name for name in names if os.environ.get(name, "").startswith(str(place))]
 
 
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("below", ["", "new"])
+def test_what_dvc_always_writes_has_a_folder_where_its_own_takes_none(tmp_path, monkeypatch, named, below):
+    """As on a disk that may only be read: DVC calls it an unexpected error."""
+    (place := tmp_path / "read only").mkdir()
+    may = os.access
+    monkeypatch.setattr(
+        "os.access", lambda path, how: may(path, how) and not (how & os.W_OK and place == Path(path))
+    )
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(place / below) if named else "")
+    monkeypatch.setattr(environment, "_SHARED", str(place / below))
+    monkeypatch.chdir(tmp_path)
+    environment.enter()
+    assert Path(os.environ["DVC_SITE_CACHE_DIR"]) == tmp_path / f"loop-{os.getuid()}" / "dvc"
+    assert Path(os.environ["HOME"]) != tmp_path / f"loop-{os.getuid()}"
+
+
 @pytest.mark.parametrize("home", [None, "", "not/absolute"])
 def test_who_has_no_name_and_no_home_gets_them(tmp_path, monkeypatch, home):
     def unknown(_: int) -> None:

@@ -23,6 +23,7 @@ _FOLDERS = (  # what libraries open, and end by a traceback where it is a file o
     *("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR"),
     *("DVC_SITE_CACHE_DIR", "MPLCONFIGDIR", "BENTOML_HOME"),
 )
+_SHARED = "/var/tmp/dvc"  # noqa: S108 - DVC's own
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PERSON = (  # variables of git that say who commits, whom to trust and how to reach a remote
     *("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"),
@@ -140,7 +141,8 @@ def _person() -> None:
     """A name and a HOME for who has none, as the user of a container that is a number alone.
 
     Where HOME cannot be written, what libraries keep there has folders elsewhere; a folder that a variable
-    names and nobody may go into, as after `su` or `sudo` that keep the environment, is as if not named.
+    names and nobody may go into, as after `su` or `sudo` that keep the environment, is as if not named. So is
+    one that DVC cannot write its shared files to.
     """
     try:
         pwd.getpwuid(os.getuid())
@@ -151,18 +153,30 @@ def _person() -> None:
     for name in _FOLDERS:
         if not _may_be_a_folder(os.environ.get(name, "/")):
             del os.environ[name]
-    if there and os.access(home, os.W_OK):
+    write = os.X_OK | os.W_OK
+    home_takes, dvc_writes = there and os.access(home, write), _may_be_a_folder(_dvcs(), write)
+    if home_takes:
         os.environ["HOME"] = home
         return
     folder = Path(tempfile.gettempdir()) / f"loop-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid == os.getuid():
+    if folder.stat().st_uid != os.getuid():
+        return
+    if not dvc_writes:
+        os.environ["DVC_SITE_CACHE_DIR"] = str(folder / "dvc")
+    if not home_takes:
         os.environ["HOME"] = home if there else str(folder)
         for name in ("BENTOML_HOME", "MPLCONFIGDIR", "XDG_CACHE_HOME", "UV_CACHE_DIR"):
             os.environ.setdefault(name, str(folder / name.lower()))
 
+    if home_takes and dvc_writes:
 
-def _may_be_a_folder(path: str) -> bool:
+def _dvcs() -> str:
+    """Where DVC keeps what it always writes: what all users of a machine share."""
+    return os.environ.get("DVC_SITE_CACHE_DIR") or _SHARED
+
+
+def _may_be_a_folder(path: str, how: int = os.X_OK) -> bool:
     """Whether we may go into it, or into the nearest that exists above it; another user's we may not."""
     nearest = next((one for one in (path, *map(str, Path(path).parents)) if os.path.lexists(one)), ".")
-    return os.path.isdir(nearest) and os.access(nearest, os.X_OK)
+    return os.path.isdir(nearest) and os.access(nearest, how)
