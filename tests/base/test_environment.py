@@ -241,12 +241,39 @@ def test_make_gives_uv_a_cache_where_a_persons_folder_takes_none(tmp_path, monke
     assert f"UV_CACHE_DIR={Path.cwd()}/.tools/uv-cache" not in kept
 
 
+REACH = dict.fromkeys(
+    ("UV_INDEX_CORP_PASSWORD", "UV_DEFAULT_INDEX", "UV_HTTP_TIMEOUT", "UV_SYSTEM_CERTS"), "1"
+)
+ELSE = dict.fromkeys(  # by each uv installs something else, or elsewhere, or refuses the lock
+    (
+        *("UV_PROJECT_ENVIRONMENT", "UV_EXCLUDE_NEWER", "UV_RESOLUTION", "UV_NO_CONFIG"),
+        *("UV_NO_INSTALL_PROJECT", "UV_PYTHON_PREFERENCE", "UV_NO_BUILD_ISOLATION", "UV_WHAT_COMES_NEXT"),
+    ),
+    "1",
+)
+
+
 def test_make_passes_nothing_on_that_is_of_another_environment(tmp_path):
-    strange = {"PIP_USER": "1", "PIP_TARGET": "/x", "VIRTUAL_ENV": "/x", "UV_PROJECT_ENVIRONMENT": "/x"}
-    strange |= {"PYTHONWARNINGS": "error", "SOURCE_DATE_EPOCH": "0"}
-    lines = of_make(tmp_path, **strange)
+    strange = {
+        "PIP_USER": "1",
+        "PIP_TARGET": "/x",
+        "PIP_DRY_RUN": "1",
+        "PIP_NO_BINARY": "uv",
+        "VIRTUAL_ENV": "/x",
+    }
+    strange |= {"PYTHONWARNINGS": "error", "SOURCE_DATE_EPOCH": "0"} | ELSE
+    reach = REACH | {"PIP_INDEX_URL": "https://x", "PIP_CERT": "/x"}
+    lines = of_make(tmp_path, **strange, **reach)
     assert "PIP_USER=0" in lines  # which a pip.conf with `user = true` gives way to
     assert not [line for line in lines if line.startswith((*list(strange)[1:],))]
+    assert {f"{name}={value}" for name, value in reach.items()} <= set(lines)
+
+
+def test_a_shell_says_to_a_childs_uv_how_packages_are_reached_and_not_which(monkeypatch):
+    for name in (*REACH, *ELSE):
+        monkeypatch.setenv(name, "1")
+    given = {name for name in environment.child() if name in REACH | ELSE}
+    assert given == set(REACH)
 
 
 def test_a_persons_pip_conf_sends_uv_to_no_other_place(tmp_path):

@@ -30,6 +30,12 @@ _PERSON = (  # variables of git that say who commits, whom to trust and how to r
     *("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_COUNT"),
     *("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_SSH", "GIT_SSL_", "GIT_ASKPASS", "GIT_PROXY"),
 )
+_PACKAGES = (  # variables of uv that say how packages are reached; a lock says which, and we say where to
+    *("UV_INDEX", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_CACHE_DIR", "UV_NO_CACHE"),
+    *("UV_OFFLINE", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS", "UV_INSECURE_HOST", "UV_KEYRING_PROVIDER"),
+    *("UV_CREDENTIALS_DIR", "UV_HTTP_", "UV_REQUEST_", "UV_CONCURRENT_", "UV_LINK_MODE", "UV_LOCK_TIMEOUT"),
+    "UV_MALWARE_",
+)
 
 
 def tree(folder: Path) -> Path | None:
@@ -74,11 +80,13 @@ def foreign() -> str | None:
 
 
 def child(without: Sequence[str] = (), **more: str) -> dict[str, str]:
-    """What a child process gets: ours, less git's variables of a hook and what starts as told, and more."""
+    """What a child gets: ours, less git's of a hook, uv's of a shell, what starts as told; and more."""
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(tuple(without)) and (name[:4] != "GIT_" or name.startswith(_PERSON))
+        if not name.startswith(tuple(without))
+        and (name[:4] != "GIT_" or name.startswith(_PERSON))
+        and (name[:3] != "UV_" or name.startswith(_PACKAGES))
     } | more
 
 
@@ -157,6 +165,7 @@ def _person() -> None:
     home_takes, dvc_writes = there and os.access(home, write), _may_be_a_folder(_dvcs(), write)
     if home_takes:
         os.environ["HOME"] = home
+    if home_takes and dvc_writes:
         return
     folder = Path(tempfile.gettempdir()) / f"loop-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -169,7 +178,6 @@ def _person() -> None:
         for name in ("BENTOML_HOME", "MPLCONFIGDIR", "XDG_CACHE_HOME", "UV_CACHE_DIR"):
             os.environ.setdefault(name, str(folder / name.lower()))
 
-    if home_takes and dvc_writes:
 
 def _dvcs() -> str:
     """Where DVC keeps what it always writes: what all users of a machine share."""
