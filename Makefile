@@ -14,9 +14,14 @@ CML_COMMIT := a3a66c74b218b08710f42bf599b066e37cb4cba7
 CML_HASH := 34c8c3c00334088705dfc433de94c46c184186e38345802f47654c8a8ad1e8fb
 export MLFLOW_DISABLE_TELEMETRY := true
 # What a shell may hold of another project: uv, pip and Python would install or import elsewhere than in .venv.
-unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PYTHON UV_PROJECT UV_PROJECT_ENVIRONMENT UV_WORKING_DIRECTORY
-unexport UV_NO_EDITABLE UV_NO_SYNC UV_NO_DEV UV_NO_GROUP UV_NO_DEFAULT_GROUPS UV_FROZEN UV_CONFIG_FILE
-unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+# It says how packages are reached, as by an index, a cache, a certificate; the lock says which, and we where to.
+unexport $(filter-out UV_INDEX% UV_DEFAULT_INDEX UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_CACHE_DIR UV_NO_CACHE UV_OFFLINE \
+  UV_NATIVE_TLS UV_SYSTEM_CERTS UV_INSECURE_HOST UV_KEYRING_PROVIDER UV_CREDENTIALS_DIR UV_HTTP% UV_REQUEST% UV_CONCURRENT% \
+  UV_LINK_MODE UV_LOCK_TIMEOUT UV_PYTHON_INSTALL% UV_NO_BUILD UV_MALWARE%,$(filter UV_%,$(.VARIABLES)))
+unexport $(filter-out PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_NO_INDEX PIP_FIND_LINKS PIP_CACHE_DIR PIP_NO_CACHE_DIR PIP_CERT \
+  PIP_CLIENT_CERT PIP_TRUSTED_HOST PIP_PROXY PIP_KEYRING_PROVIDER PIP_TIMEOUT PIP_DEFAULT_TIMEOUT PIP_RETRIES PIP_CONFIG_FILE \
+  PIP_USE_FEATURE,$(filter PIP_%,$(.VARIABLES)))
 # A pip.conf may say `user` too (and `target`, `prefix`, `root`: see below), and an environment of its own takes no packages of a user.
 export PIP_USER := 0
 unexport PYTHONWARNINGS SOURCE_DATE_EPOCH  # what pip itself warns of, or a year before zip's first, would end the set-up

@@ -52,7 +52,9 @@ WHOLE = {  # fixtures of whole pipelines, of the small problem's too, of a brows
     *("browser", "spark"),
 }
 SLOW = {ROOT / "tests/system", ROOT / "tests/workflows"}
-COMMAND_LINE = {"loop.cli", "loop.cli.app"}  # what its commands import when they run, a test need not reach
+COMMAND_LINE = {  # what its commands import when they run, a test need not reach
+    *("loop.cli", "loop.cli.main", "loop.commands.command_line", "loop.commands.command_line.app"),
+}
 OF_A_PROBLEM = (  # reasons to skip that no install mends
     *("the problem", "this history", "this kernel"),
     "got empty parameter set",  # of views or repairs, of which a problem may have none

@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from conftest import ROOT
 from loop.base import exit_codes
-from loop.base.errors import LoopError
-from loop.cli import app, main
+from loop.base.errors import INTERRUPTED, LoopError
+from loop.cli import main
+from loop.commands.command_line import app
 from loop.monitor import schema as finding
 from loop.production import log, state
 from loop.review import verdict
@@ -87,6 +88,16 @@ def ended(monkeypatch, capsys, *arguments):
     with pytest.raises(SystemExit) as stop:
         main()
     return stop.value.code, capsys.readouterr().err
+
+
+def test_an_interrupt_of_a_command_is_said(monkeypatch, capsys):
+    """The parser of the command line makes a silent exit of it."""
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("loop.setup.doctor.main", interrupted)
+    assert ended(monkeypatch, capsys, "doctor") == (130, f"{INTERRUPTED}\n")
 
 
 WRONG = {

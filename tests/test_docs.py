@@ -8,7 +8,7 @@ import pytest
 from docs.make import architecture, commands, pictures, readme
 from typer.main import get_command
 
-from loop.cli import app
+from loop.commands.command_line import app
 from loop.production import transitions
 from support.tools import tool
 

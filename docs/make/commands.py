@@ -9,7 +9,7 @@ from typer.core import TyperCommand as Command
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from loop.cli import app
+from loop.commands.command_line import app
 
 ROOT = Path(__file__).parents[2]
 PAGE = Path("docs/commands.md")

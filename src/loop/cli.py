@@ -1,37 +1,12 @@
-"""`loop COMMAND`: what a workflow step runs, a laptop runs too. Exit codes are in `loop --help`."""
+"""`loop COMMAND`: what a workflow step runs, a laptop runs too. Exit codes are in `loop --help`.
 
-import os
+Even the imports of its commands are those of the tree's own environment, and end in one message.
+"""
+
 import sys
-from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from loop.base import environment, exit_codes
-from loop.base.errors import UsageError, guard
-from loop.commands import change, history, monitoring, pipeline, releasing, serving, setup, wrong_usage
-from loop.repo.git import whole_index
-
-app = typer.Typer(
-    name="loop",
-    help=f"Every change to a model is a pull request with evidence.\n\n{exit_codes.HELP}",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for part in (pipeline, change, serving, releasing, monitoring, history, setup):
-    app.add_typer(part.commands)
-
-
-@app.callback()
-def options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-) -> None:
-    """Every change to a model is a pull request with evidence."""
-    if debug:
-        os.environ["LOOP_DEBUG"] = "1"
+from loop.base import environment
+from loop.base.errors import guard
 
 
 def main() -> None:
@@ -41,15 +16,9 @@ def main() -> None:
 
 
 def _run() -> None:
-    """Parse and do what is asked; below a repository's root only help is: paths would mean others there."""
-    here, root = Path.cwd(), environment.tree(Path.cwd())
-    if root not in (None, here) and not {"-h", "--help"} & set(sys.argv):
-        found = f"this is {here.relative_to(root)}/ of a repository"
-        raise UsageError(found, f"its root, {root}", f"`cd {root}`, then run it again")
-    if root:
-        whole_index()
-    with wrong_usage.told():
-        sys.exit(app(standalone_mode=False) or 0)
+    from loop.commands import command_line
+
+    command_line.run()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from loop.base import environment
+from loop.base.errors import INTERRUPTED
 from loop.repo.git import git
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +26,7 @@ def tree(tmp_path):
     shutil.copytree(ROOT / "src", tmp_path / "größe/src", ignore=shutil.ignore_patterns("__pycache__"))
     home = tmp_path / "größe"
     (home / "dvc.yaml").write_text("stages: {}\n")
-    cli = home / "src/loop/cli.py"
+    cli = home / "src/loop/commands/command_line.py"
     cli.write_text(cli.read_text().replace("is a pull request with evidence.\\n", "of THIS TREE, größe.\\n"))
     return home
 
@@ -58,6 +59,13 @@ def test_a_tree_with_an_environment_of_its_own_runs_in_it(tree, tmp_path):
     script.write_text('#!/bin/sh\necho in its own: "$@"\n')
     script.chmod(0o755)
     assert b"in its own: -m loop.cli --help" in loop(tree, "--help").stdout
+
+
+def test_an_interrupt_while_the_commands_are_imported_is_one_message(tree, tmp_path):
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first/typer.py").write_text("raise KeyboardInterrupt\n")
+    done = loop(tree, "--help", PYTHONPATH=str(tmp_path / "first"))
+    assert (done.returncode, done.stderr.decode()) == (130, f"{INTERRUPTED}\n")
 
 
 def test_a_python_that_imports_another_tree_all_the_same_is_one_error_and_no_circle(tree):
@@ -192,6 +200,24 @@ def test_a_folder_that_nobody_may_go_into_is_as_if_not_named(tmp_path, monkeypat
     assert not [name for name in names if os.environ.get(name, "").startswith(str(place))]
 
 
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("below", ["", "new"])
+def test_what_dvc_always_writes_has_a_folder_where_its_own_takes_none(tmp_path, monkeypatch, named, below):
+    """As on a disk that may only be read: DVC calls it an unexpected error."""
+    (place := tmp_path / "read only").mkdir()
+    may = os.access
+    monkeypatch.setattr(
+        "os.access", lambda path, how: may(path, how) and not (how & os.W_OK and place == Path(path))
+    )
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(place / below) if named else "")
+    monkeypatch.setattr(environment, "_SHARED", str(place / below))
+    monkeypatch.chdir(tmp_path)
+    environment.enter()
+    assert Path(os.environ["DVC_SITE_CACHE_DIR"]) == tmp_path / f"loop-{os.getuid()}" / "dvc"
+    assert Path(os.environ["HOME"]) != tmp_path / f"loop-{os.getuid()}"
+
+
 @pytest.mark.parametrize("home", [None, "", "not/absolute"])
 def test_who_has_no_name_and_no_home_gets_them(tmp_path, monkeypatch, home):
     def unknown(_: int) -> None:
@@ -230,12 +256,39 @@ def test_make_gives_uv_a_cache_where_a_persons_folder_takes_none(tmp_path, monke
     assert f"UV_CACHE_DIR={Path.cwd()}/.tools/uv-cache" not in kept
 
 
+REACH = dict.fromkeys(
+    ("UV_INDEX_CORP_PASSWORD", "UV_DEFAULT_INDEX", "UV_HTTP_TIMEOUT", "UV_SYSTEM_CERTS"), "1"
+)
+ELSE = dict.fromkeys(  # by each uv installs something else, or elsewhere, or refuses the lock
+    (
+        *("UV_PROJECT_ENVIRONMENT", "UV_EXCLUDE_NEWER", "UV_RESOLUTION", "UV_NO_CONFIG"),
+        *("UV_NO_INSTALL_PROJECT", "UV_PYTHON_PREFERENCE", "UV_NO_BUILD_ISOLATION", "UV_WHAT_COMES_NEXT"),
+    ),
+    "1",
+)
+
+
 def test_make_passes_nothing_on_that_is_of_another_environment(tmp_path):
-    strange = {"PIP_USER": "1", "PIP_TARGET": "/x", "VIRTUAL_ENV": "/x", "UV_PROJECT_ENVIRONMENT": "/x"}
-    strange |= {"PYTHONWARNINGS": "error", "SOURCE_DATE_EPOCH": "0"}
-    lines = of_make(tmp_path, **strange)
+    strange = {
+        "PIP_USER": "1",
+        "PIP_TARGET": "/x",
+        "PIP_DRY_RUN": "1",
+        "PIP_NO_BINARY": "uv",
+        "VIRTUAL_ENV": "/x",
+    }
+    strange |= {"PYTHONWARNINGS": "error", "SOURCE_DATE_EPOCH": "0"} | ELSE
+    reach = REACH | {"PIP_INDEX_URL": "https://x", "PIP_CERT": "/x"}
+    lines = of_make(tmp_path, **strange, **reach)
     assert "PIP_USER=0" in lines  # which a pip.conf with `user = true` gives way to
     assert not [line for line in lines if line.startswith((*list(strange)[1:],))]
+    assert {f"{name}={value}" for name, value in reach.items()} <= set(lines)
+
+
+def test_a_shell_says_to_a_childs_uv_how_packages_are_reached_and_not_which(monkeypatch):
+    for name in (*REACH, *ELSE):
+        monkeypatch.setenv(name, "1")
+    given = {name for name in environment.child() if name in REACH | ELSE}
+    assert given == set(REACH)
 
 
 def test_a_persons_pip_conf_sends_uv_to_no_other_place(tmp_path):

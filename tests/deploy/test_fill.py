@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from loop.base.errors import LoopError, UsageError
-from loop.cli import app
+from loop.commands.command_line import app
 from loop.deploy import fill
 from loop.production import branch, transitions
 from loop.repo.protocol import FILE

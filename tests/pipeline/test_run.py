@@ -172,7 +172,7 @@ def test_a_section_that_is_missing_is_named_whatever_else_is_there(working_copy,
 
 def test_a_pipeline_with_nothing_to_do_starts_without_slow_libraries():
     """They cost more than all of DVC."""
-    code = "import sys, loop.cli, loop.pipeline.run; print(*sys.modules)"
+    code = "import sys, loop.commands.command_line, loop.pipeline.run; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not {"numpy", "pandas", "pydantic", "sklearn", "mlflow", "jinja2"} & set(loaded.split())
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from conftest import Repo, copy, copy_sources
 from loop.base.errors import LoopError
-from loop.cli import app
+from loop.commands.command_line import app
 from loop.monitor.inputs import past_retrains
 from loop.retrain import challenger, retrain
 from support import literal

@@ -14,7 +14,7 @@ import yaml
 from typer.testing import CliRunner
 
 from loop.base.errors import LoopError
-from loop.cli import app
+from loop.commands.command_line import app
 from loop.data import personal, score_columns
 from loop.deploy import deploy, permitted
 from loop.production import branch, log, rehearsal, transitions

@@ -9,7 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from loop.base.errors import LoopError, UsageError
-from loop.cli import app
+from loop.commands.command_line import app
 from loop.data import prediction_log
 from loop.production import branch, transitions
 from loop.production.rollout_policy import POLICY

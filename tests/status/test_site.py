@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from loop.base.errors import LoopError, UsageError
-from loop.cli import app
+from loop.commands.command_line import app
 from loop.deploy import dashboard
 from loop.monitor import heard
 from loop.production import branch, heartbeats, transitions

@@ -28,11 +28,18 @@ _NUMBERS = (  # what libraries take for a number as they are imported, and end b
     *("LOKY_MAX_CPU_COUNT", "JOBLIB_MULTIPROCESSING"),
     *("SKLEARN_WORKING_MEMORY", "SKLEARN_PAIRWISE_DIST_CHUNK_SIZE"),
 )
+_SHARED = "/var/tmp/dvc"  # noqa: S108 - DVC's own
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PERSON = (  # variables of git that say who commits, whom to trust and how to reach a remote
     *("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"),
     *("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_COUNT"),
     *("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_SSH", "GIT_SSL_", "GIT_ASKPASS", "GIT_PROXY"),
+)
+_PACKAGES = (  # variables of uv that say how packages are reached; a lock says which, and we say where to
+    *("UV_INDEX", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_CACHE_DIR", "UV_NO_CACHE"),
+    *("UV_OFFLINE", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS", "UV_INSECURE_HOST", "UV_KEYRING_PROVIDER"),
+    *("UV_CREDENTIALS_DIR", "UV_HTTP_", "UV_REQUEST_", "UV_CONCURRENT_", "UV_LINK_MODE", "UV_LOCK_TIMEOUT"),
+    "UV_MALWARE_",
 )
 
 
@@ -81,11 +88,13 @@ def foreign() -> str | None:
 
 
 def child(without: Sequence[str] = (), **more: str) -> dict[str, str]:
-    """What a child process gets: ours, less git's variables of a hook and what starts as told, and more."""
+    """What a child gets: ours, less git's of a hook, uv's of a shell, what starts as told; and more."""
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(tuple(without)) and (name[:4] != "GIT_" or name.startswith(_PERSON))
+        if not name.startswith(tuple(without))
+        and (name[:4] != "GIT_" or name.startswith(_PERSON))
+        and (name[:3] != "UV_" or name.startswith(_PACKAGES))
     } | more
 
 
@@ -148,7 +157,8 @@ def _person() -> None:
     """A name and a HOME for who has none, as the user of a container that is a number alone.
 
     Where HOME cannot be written, what libraries keep there has folders elsewhere; a folder that a variable
-    names and nobody may go into, as after `su` or `sudo` that keep the environment, is as if not named.
+    names and nobody may go into, as after `su` or `sudo` that keep the environment, is as if not named. So is
+    one that DVC cannot write its shared files to.
     """
     try:
         pwd.getpwuid(os.getuid())
@@ -159,18 +169,30 @@ def _person() -> None:
     for name in _FOLDERS:
         if not _may_be_a_folder(os.environ.get(name, "/")):
             del os.environ[name]
-    if there and os.access(home, os.W_OK):
+    write = os.X_OK | os.W_OK
+    home_takes, dvc_writes = there and os.access(home, write), _may_be_a_folder(_dvcs(), write)
+    if home_takes:
         os.environ["HOME"] = home
+    if home_takes and dvc_writes:
         return
     folder = Path(tempfile.gettempdir()) / f"loop-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid == os.getuid():
+    if folder.stat().st_uid != os.getuid():
+        return
+    if not dvc_writes:
+        os.environ["DVC_SITE_CACHE_DIR"] = str(folder / "dvc")
+    if not home_takes:
         os.environ["HOME"] = home if there else str(folder)
         for name in ("BENTOML_HOME", "MPLCONFIGDIR", "XDG_CACHE_HOME", "UV_CACHE_DIR"):
             os.environ.setdefault(name, str(folder / name.lower()))
 
 
-def _may_be_a_folder(path: str) -> bool:
+def _dvcs() -> str:
+    """Where DVC keeps what it always writes: what all users of a machine share."""
+    return os.environ.get("DVC_SITE_CACHE_DIR") or _SHARED
+
+
+def _may_be_a_folder(path: str, how: int = os.X_OK) -> bool:
     """Whether we may go into it, or into the nearest that exists above it; another user's we may not."""
     nearest = next((one for one in (path, *map(str, Path(path).parents)) if os.path.lexists(one)), ".")
-    return os.path.isdir(nearest) and os.access(nearest, os.X_OK)
+    return os.path.isdir(nearest) and os.access(nearest, how)

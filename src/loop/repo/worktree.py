@@ -30,7 +30,7 @@ git worktree remove --force "$1" 2> /dev/null
 rm -rf "$2" || { sleep 1; rm -rf "$2"; }
 git worktree prune
 """
-_STRANGE = ("MLFLOW_", "LOOP_", "GITHUB_", "ACTIONS_", "VIRTUAL_ENV", "UV_PROJECT", "UV_PYTHON")
+_STRANGE = ("MLFLOW_", "LOOP_", "GITHUB_", "ACTIONS_", "VIRTUAL_ENV")
 _STEERING = ("PYTHON", "BENTOML_CONFIG")  # of a shell: which code runs, and how
 _TEXT = ("PYTHONUTF8", "PYTHONIOENCODING")
 TIMEOUT = 3600  # seconds; a champion is rebuilt within it, or nothing can be judged

@@ -109,7 +109,7 @@ def _sides(template: Template, record: Record, target: Version, between: list[Ve
 
 def _relock(result: Path) -> list[str]:
     """Lock the packages of a merged pyproject.toml; what is left to do where no index can be asked."""
-    env = environment.child(("UV_PROJECT", "UV_PYTHON", "VIRTUAL_ENV"))
+    env = environment.child(("VIRTUAL_ENV",))
     done = program.ask([uv(Path.cwd()), "lock", "--quiet"], seconds=600, cwd=result, env=env)
     if done.code == 0:
         return []
