@@ -74,7 +74,7 @@ HURTS, NO_IMPORTANCE = gain(0.001), gain(-0.001)
             HURTS,
             "broken feed",
         ),
-        (replace(case(), series=[], breaches=["weather", "flights"], rows=0), "", "broken feed"),
+        (replace(case(), series=[], breaches=["weather", "orders"], rows=0), "", "broken feed"),
         (replace(case(), series=[]), "", "nothing"),
     ],
 )

@@ -28,7 +28,7 @@ NEW = 0.01  # share of rows with a value that is new, from which on a column nam
 REPEATED = 0.01  # share of rows that may repeat a group and an instant in a table of readings
 STILL = 0.05  # of the usual change between readings: less than that is none
 SAMPLE = 50_000  # rows that bins are taken from
-FEW_A_DAY = 100  # rows, below which it is of a week how often the most frequent value comes
+FEW_A_DAY = 12  # rows, below which it is of a week how often the most frequent value comes
 FEW = 3  # different values, of which a day may lack one by luck
 LUCK = 1e-6  # the chance of it, from which on it says nothing
 
