@@ -66,6 +66,9 @@ def test_too_few_rows_are_an_error_that_says_what_to_do(found):
     with pytest.raises(LoopError, match=r"fold 1 of 3 has \d+ rows") as error:
         folds.of(found, 3)
     assert "search.folds" in error.value.todo
+    with pytest.raises(LoopError) as fewest:
+        folds.of(found, 2)
+    assert fewest.value.todo == "set a longer windows.train in params.yaml"  # two folds are the fewest
 
 
 def test_one_label_to_learn_is_an_error():

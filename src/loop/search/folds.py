@@ -41,7 +41,7 @@ def of(examples: pd.DataFrame, count: int) -> list[Fold]:
             raise LoopError(
                 f"fold {number} of {count} has {fewest:,} rows to {side}, or one label to learn",
                 f"at least {ROWS_MIN} rows on each side, whose labels were known when the fold began",
-                "set fewer search.folds in params.yaml, or a longer windows.train",
+                f"set {'fewer search.folds, or ' if count > 2 else ''}a longer windows.train in params.yaml",
             )
     return found
 
