@@ -1,5 +1,7 @@
 """A file written as the source's own are is a file of requests; what it lacks is said by the nearer one."""
 
+import dataclasses
+
 import pandas as pd
 import pytest
 
@@ -34,9 +36,10 @@ def read(monkeypatch, tmp_path):
     asked = contracts.table({**request, "decided_at": contracts.instant()}, ["row"])
     monkeypatch.setattr(schema, "REQUEST", asked)
 
-    def run(text: str) -> pd.DataFrame:
+    def run(text: str, only: list[int] | None = None) -> pd.DataFrame:
         (tmp_path / "a.csv").write_text(text, encoding="cp1252")
-        batches = source_file.read(tmp_path / "a.csv").batches(dict(schema.REQUEST.columns))
+        found = dataclasses.replace(source_file.read(tmp_path / "a.csv"), only=only)
+        batches = found.batches(dict(schema.REQUEST.columns))
         return pd.concat(columns.to_frame(batch) for batch in batches)
 
     return run
@@ -47,6 +50,15 @@ def test_the_file_that_a_problem_began_with_is_read_by_its_own_signs_with_or_wit
     assert found[["row", "amount"]].to_dict("list") == {"row": [0, 1], "amount": [1.5, 2.5]}
     without = read("when;Amount €\n2024-05-01T10:00Z;1,5\n2024-05-02T10:00Z;2,5\n")
     pd.testing.assert_frame_equal(found, without)
+
+
+def test_its_pieces_are_the_rows_of_the_whole(read, monkeypatch):
+    monkeypatch.setattr(source_file, "ROWS", 2)
+    rows = "".join(f"2024-05-0{day}T10:00Z;{day}\n" for day in range(1, 6))
+    whole = read(f"when;Amount €\n{rows}")
+    pd.testing.assert_frame_equal(
+        read(f"when;Amount €\n{rows}", [1, 2]).reset_index(drop=True), whole.iloc[2:].reset_index(drop=True)
+    )
 
 
 def test_a_file_of_requests_stays_one(read):

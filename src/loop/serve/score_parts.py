@@ -21,7 +21,7 @@ from loop.base.files import replacing
 from loop.data.columns import Array
 from loop.engine import spill, tasks
 from loop.engine.session import NOT_SHARED
-from loop.serve import loaded_model, online, request_file, score
+from loop.serve import loaded_model, online, score, source_file
 from loop.serve.compiled import Compiled
 from loop.serve.loaded_model import Model
 from loop.serve.predict import Predictor
@@ -60,7 +60,7 @@ def main(source_path: Path, target: Path, zone: str | None = None, delimiter: st
     """Score a file, or a folder of parts, into a folder by the engine of params.yaml, whole or not at all."""
     params, where, spark = serve_settings.params(), serve_settings.place(), engine_settings.spark()
     _may_replace(source_path, target)
-    requests = request_file.read(source_path, zone, delimiter)
+    requests = source_file.read(source_path, zone, delimiter)
     own, started = score.has_features(requests), time.perf_counter()
     requests.require(score.asked_for(own))
     if requests.rows == 0:
@@ -166,7 +166,7 @@ def _predictor(features: str, libraries: Path, expected: bytes) -> Predictor:
 def _part(job: Job, predictor: Predictor, number: int) -> int:
     """Write a piece's scores; how many. Without any there is no part."""
     piece, rows = job.pieces[number], 0
-    requests = request_file.read(piece.path, job.zone, job.delimiter)
+    requests = source_file.read(piece.path, job.zone, job.delimiter, quiet=True)
     requests = replace(requests, only=piece.groups)
     draft = job.target / f".{gethostname()}.{os.getpid()}.tmp"  # another host may have the same number
     with score.writer(draft, ".parquet") as write, threadpool_limits(1, "blas"):  # as an executor
