@@ -10,12 +10,13 @@ from loop.compare.changed_rows import Asked, ChangedRow
 from loop.stats import shapley
 from problem import schema
 
-ROW = pd.Series({"age": 40.123456789, "drug": "a", "at": pd.Timestamp("2020-01-01", tz="UTC"), "secret": "x"})
+NEW_YEAR = pd.Timestamp("2020-01-01", tz="UTC")
+ROWS = pd.DataFrame({"age": [40.1], "drug": ["a"], "at": [NEW_YEAR], "secret": ["x"], "gone": [7.25]})
 CHANGED = ChangedRow(3, {"visit": "1"}, None, "0", (0.2, 0.7), (0.2, 1.2))
 
 
 def asked(base: float, **added: float) -> Asked:
-    return Asked([*added], [base], [np.array([*added.values()])])
+    return Asked(ROWS[[*added]], [base], [np.array([*added.values()])])
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +33,7 @@ def test_a_score_moves_by_its_difference_and_classes_by_what_went_to_others():
 
 def test_the_reasons_are_the_columns_where_both_models_differ_most():
     first, second = asked(0.3, age=0.1, drug=-0.2, at=0.0), asked(0.4, age=0.1, drug=0.2, at=-0.1)
-    row = changed_rows.explained(CHANGED, 0, [first, second], ROW)
+    row = changed_rows.explained(CHANGED, 0, [first, second])
     assert [(one.column, one.value) for one in row.reasons] == [
         ("drug", "a"),
         ("at", "2020-01-01 00:00:00+00:00"),
@@ -42,9 +43,16 @@ def test_the_reasons_are_the_columns_where_both_models_differ_most():
 
 
 def test_a_column_of_one_model_alone_counts_and_a_personal_one_is_not_shown():
-    row = changed_rows.explained(CHANGED, 0, [asked(0.3, gone=0.5), asked(0.4, secret=0.2)], ROW)
+    row = changed_rows.explained(CHANGED, 0, [asked(0.3, gone=0.5), asked(0.4, secret=0.2)])
     told = [(one.column, one.value, one.first, one.second) for one in row.reasons]
-    assert told == [("gone", "not known", 0.5, 0.0), ("secret", "personal", 0.0, 0.2)]
+    assert told == [("gone", "7.25", 0.5, 0.0), ("secret", "personal", 0.0, 0.2)]
+
+
+def test_a_value_is_that_of_the_second_side_also_where_it_does_not_know_it():
+    second = asked(0.4, gone=0.2)
+    second = Asked(second.rows.assign(gone=np.nan), second.bases, second.added)
+    (reason,) = changed_rows.explained(CHANGED, 0, [asked(0.3, gone=0.5), second]).reasons
+    assert reason.value == "not known"
 
 
 def test_the_steps_to_a_row_keep_the_type_of_each_column():

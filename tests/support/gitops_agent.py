@@ -56,6 +56,7 @@ def follow(cluster: Cluster, folder: Path, objects: str) -> Iterator[Agent]:
         pytest.skip("no Flux: `.ci/cluster agent .tools/flux` builds it")
     (folder / "store").mkdir(parents=True)
     cluster.kubectl("apply", "--server-side", f"--filename={programs / 'definitions'}")
+    cluster.kubectl("wait", "--for=condition=established", "--timeout=60s", "crd", "--all")
     cluster.kubectl("create", "namespace", SPACE)
     env = os.environ | {"KUBECONFIG": str(cluster.folder / "kubeconfig"), "RUNTIME_NAMESPACE": SPACE}
     env = {name: value for name, value in env.items() if not name.lower().endswith("_proxy")}
@@ -72,9 +73,9 @@ def follow(cluster: Cluster, folder: Path, objects: str) -> Iterator[Agent]:
             )
             ends.callback(process.wait, 60)
             ends.callback(process.terminate)
-        cluster.kubectl("apply", "-f", "-", given=objects)
+        cluster.kubectl("apply", "-n", SPACE, "-f", "-", given=objects)
         try:
             yield Agent(cluster)
         finally:
-            cluster.kubectl("delete", "-f", "-", given=objects)
+            cluster.kubectl("delete", "-n", SPACE, "-f", "-", given=objects)
             cluster.kubectl("delete", "namespace", SPACE, "--wait=false")

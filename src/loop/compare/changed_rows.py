@@ -57,7 +57,7 @@ class ChangedRow:
 class Asked:
     """A model's contributions to the score of each row (rows, columns), and the base that they start from."""
 
-    names: list[str]
+    rows: pd.DataFrame
     bases: list[float]
     added: list[Floats]
 
@@ -89,7 +89,7 @@ def find(found: Both) -> list[ChangedRow]:
     width = max(features.known(side.holdout).shape[1] for side in sides)
     many = max(1, min(EXPLAINED, CELLS // (shapley.ORDERS * width * (width + 1))))
     asked = [_asked(side, examples.iloc[:many], rows.examples, classes) for side in sides]
-    return [explained(row, at, asked, examples.iloc[at]) if at < many else row for at, row in enumerate(told)]
+    return [explained(row, at, asked) if at < many else row for at, row in enumerate(told)]
 
 
 def moved(first: Floats, second: Floats) -> Floats:
@@ -98,9 +98,13 @@ def moved(first: Floats, second: Floats) -> Floats:
     return gap if gap.ndim == 1 else np.asarray(gap.sum(axis=1) / 2)
 
 
-def explained(row: ChangedRow, at: int, asked: list[Asked], values: pd.Series) -> ChangedRow:
-    """A row with the columns that its change rests on, the largest difference first."""
-    added = [dict(zip(side.names, side.added[at].tolist(), strict=True)) for side in asked]
+def explained(row: ChangedRow, at: int, asked: list[Asked]) -> ChangedRow:
+    """A row with the columns that its change rests on, the largest difference first.
+
+    A value is that of the second side, or of the first for a column that it alone has.
+    """
+    added = [dict(zip(side.rows, side.added[at].tolist(), strict=True)) for side in asked]
+    values = dict(asked[0].rows.iloc[at].items()) | dict(asked[1].rows.iloc[at].items())
     both = [(name, *(side.get(name, 0.0) for side in added)) for name in {**added[1], **added[0]}]
     both = sorted((one for one in both if one[1] != one[2]), key=lambda one: -abs(one[2] - one[1]))
     reasons = tuple(
@@ -128,7 +132,7 @@ def _asked(side: Made, rows: pd.DataFrame, every: pd.DataFrame, classes: list[in
     parts = np.split(scores, len(own))
     told = [_of(part, of) for part, of in zip(parts, classes, strict=False)]
     found = [walks.contributions(part.reshape(len(walks.orders), -1)) for part in told]
-    return Asked([str(name) for name in own], [base for base, _ in found], [added for _, added in found])
+    return Asked(own, [base for base, _ in found], [added for _, added in found])
 
 
 def stepped(row: pd.DataFrame, background: pd.DataFrame, walks: shapley.Walks) -> pd.DataFrame:
@@ -156,7 +160,7 @@ def _label(value: float) -> str:
     return score_columns.CLASSES[int(value)] if score_columns.CLASSES else f"{value:.6g}"
 
 
-def _shown(name: str, values: pd.Series) -> str:
+def _shown(name: str, values: dict[Any, Any]) -> str:
     if name in personal.marks():
         return "personal"
     value = values.get(name)
