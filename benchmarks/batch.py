@@ -21,7 +21,7 @@ OUTCOME = ["label", "label_known_at"]
 PEER = """
 import sys
 import pandas as pd
-from loop import lineage, model_file
+from loop.model import lineage, model_file
 from loop.settings.paths import MODEL
 from problem import model
 pipeline = model_file.read(MODEL, lineage.load()["model"]["sha256"], model.TRUSTED)

@@ -25,22 +25,22 @@ SETUP = """
 import json, sys
 import pandas as pd
 from loop.production.state import Version
-from loop.release import branch, moves, policy
+from loop.model import lineage
+from loop.production import branch, rollout_policy, transitions
 now, what = pd.Timestamp("2026-01-05T12:00Z"), json.loads(sys.argv[1])
 def version(number):
-    text = __import__("loop.repo.git").git.git("show", f"{what['commits'][number - 1]}:models/lineage.json")
     return Version.model_validate({
         "version": number, "commit": what["commits"][number - 1], "image": None,
-        "model": json.loads(text)["model"]["sha256"],
+        "model": lineage.load()["model"]["sha256"],
         "released": now, "lock": "0" * 64, "data": {}, "verdict": "better", "pull": None,
         "author": None, "approver": None,
     })
 def move(state):
     if what["move"] == "enter":
-        return moves.enter(state, version(what["number"]), policy.read(), now)
+        return transitions.enter(state, version(what["number"]), rollout_policy.read(), now)
     if what["move"] == "back":
-        return moves.back(state, version(1), "benchmark", now)
-    return moves.advance(state, policy.read(), now)
+        return transitions.back(state, version(1), "benchmark", now)
+    return transitions.advance(state, rollout_policy.read(), now)
 new = version(what["number"]) if what["move"] == "enter" else None
 branch.change(lambda now: (move(now.state), what["move"], new), lambda _: {})
 """

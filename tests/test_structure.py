@@ -1,8 +1,11 @@
 """The repository is what its map says: who imports whom, which stage runs what, which words are said."""
 
 import ast
+import contextlib
+import importlib
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -181,6 +184,23 @@ def test_the_closure_of_a_module_finds_lazy_imports_and_templates(tmp_path):
     for name in ("c/d.py", "e.py"):
         (src / name).write_text("")
     assert closure("a", tmp_path) == {"src/a.py", "src/b.py", "src/c/d.py", "src/templates/page.j2"}
+
+
+def taken(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """What code takes from which module of ours, in the texts that it gives to other processes too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("loop", "problem"):
+            yield from ((str(node.module), name.name) for name in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and "import " in node.value:
+            with contextlib.suppress(SyntaxError):
+                yield from taken(ast.parse(node.value))
+
+
+@pytest.mark.parametrize("path", (ROOT / "benchmarks").rglob("*.py"), ids=lambda path: path.name)
+def test_what_a_benchmark_takes_of_the_code_is_there(path):
+    for module, name in taken(ast.parse(path.read_text())):
+        if not hasattr(importlib.import_module(module), name):
+            importlib.import_module(f"{module}.{name}")
 
 
 def test_every_file_of_the_stages_is_named_in_paths():

@@ -6,8 +6,9 @@ import numpy as np
 
 from benchmarks.canary.hourly import HOURS
 from benchmarks.verdicts.data import drawn_days, fit, holdout, score, trained_on
+from loop.kit.metrics import log_loss
 from loop.settings.serve_settings import params
-from problem.metrics import BUSINESS, log_loss
+from problem.metrics import BUSINESS
 
 MONTH, TRAIN = 5, (1, 5)
 

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.verdicts.data import POLICY, SETTINGS, share
+from loop.kit.metrics import log_loss
 from loop.stats import bootstrap, paired
-from problem.metrics import METRICS, log_loss
+from problem.metrics import METRICS
 
 SEED, COMPARISONS, DAYS, ROWS = 1, 1000, 31, 300  # rows a day
 OF_DAY, OF_MODEL, OF_ROW = 0.5, 0.35, 1.0  # on the logit: the day's luck, a model's error of a day, rows

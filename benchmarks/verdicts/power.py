@@ -86,7 +86,7 @@ def _point(fault: str, size: float) -> dict[str, Any]:
 
 
 def _loss(rows: pd.DataFrame, champion: np.ndarray, candidate: np.ndarray) -> float:
-    from problem.metrics import log_loss
+    from loop.kit.metrics import log_loss
 
     label = rows["label"].to_numpy(np.float64)
     return float((log_loss(label, candidate) - log_loss(label, champion)).mean())
