@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.kit.sources import Beside, Files, Query, Requests, SourceError, next_clock, spread, typed
+from loop.kit.column_values import typed
+from loop.kit.sources import Beside, Files, Query, Requests, SourceError, next_clock, spread
 
 CSV = "when;id;amount;fine;paid\n31.12.2023 23:30;a;1,5;yes;ja\n01.01.2024 00:30;b;;no;nein\n"
 

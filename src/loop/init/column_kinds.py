@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from loop.kit.sources import FALSE, QUARTERS, TRUE, Kind, typed
+from loop.kit.column_values import FALSE, QUARTERS, TRUE, Kind, typed
 
 DATES = (
     *(

@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from loop.base.errors import LoopError, first_line
-from loop.kit.sources import MISSING, PARQUET, Query
+from loop.kit.column_values import MISSING
+from loop.kit.stored_rows import PARQUET, Query
 
 CSV = (".csv", ".tsv", ".txt")
 SIGNS = (",", ";", "\t", "|")

@@ -30,7 +30,7 @@ from loop.init.cautious import decided_at, truth, weights
 from loop.init.column_kinds import Column
 from loop.init.estimator_code import Code
 from loop.init.guessed import Guess, Said
-from loop.kit.sources import typed
+from loop.kit.column_values import typed
 
 STEPS = "problem.steps"
 KNOWN = ("sklearn.", "numpy.dtype", "functools.partial")  # how types that a file may hold begin

@@ -7,7 +7,7 @@ import pandas as pd
 
 from loop.base.errors import LoopError, UsageError
 from loop.init.data_file import DataFile, named
-from loop.kit.sources import FILE_DATABASES, Query, SourceError
+from loop.kit.stored_rows import FILE_DATABASES, Query, SourceError
 
 SECRETS = ("password", "token", "access_token", "sslpassword", "api_key")
 

@@ -11,7 +11,8 @@ from loop.base.errors import UsageError
 from loop.init.column_kinds import DATES, Column
 from loop.init.data_file import DataFile, in_code
 from loop.init.guessed import Options, column
-from loop.kit.sources import joined, typed
+from loop.kit.column_values import typed
+from loop.kit.stored_rows import joined
 
 PARTS = {  # names of a column, and how it may be written
     ("year", "yr", "jahr"): ("%Y",),

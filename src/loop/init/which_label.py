@@ -9,8 +9,8 @@ from loop.base.errors import LoopError, UsageError
 from loop.init.column_kinds import Column
 from loop.init.data_file import DataFile
 from loop.init.guessed import Options, Said, column
+from loop.kit.column_values import typed
 from loop.kit.models import Task
-from loop.kit.sources import typed
 
 LABELS = ("label", "target", "y", "outcome", "class", "churn", "churned", "default", "fraud", "clicked")
 YES = (

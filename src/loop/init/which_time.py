@@ -8,7 +8,7 @@ from loop.init import column_kinds
 from loop.init.column_kinds import Column
 from loop.init.data_file import DataFile
 from loop.init.guessed import Options, Said, column
-from loop.kit.sources import SINCE_1970, typed
+from loop.kit.column_values import SINCE_1970, typed
 
 TIMES = (
     "decided_at",

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from loop.kit.sources import DECIDED_AT, KNOWN_AT
-from loop.kit.types import ROW_WEIGHT, View
+from loop.kit.types import DECIDED_AT, KNOWN_AT, ROW_WEIGHT, View
 
 NOTHING = pd.Timedelta(0)
 UTC = "datetime64[us, UTC]"

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from loop.kit.sources import DECIDED_AT, KNOWN_AT
-from loop.kit.types import Rule
+from loop.kit.types import DECIDED_AT, KNOWN_AT, Rule
 
 
 class Limits(BaseModel):

@@ -10,6 +10,7 @@ import pandas as pd
 
 Array = np.ndarray
 Tables = Mapping[str, ir.Table]
+DECIDED_AT, KNOWN_AT = "decided_at", "label_known_at"  # when a request is decided, and its label is known
 ROW_WEIGHT = "row_weight"  # beside a label: how much its row counts
 
 

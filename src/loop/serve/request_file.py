@@ -25,7 +25,7 @@ from loop.data import columns as arrays
 from loop.data import contract
 from loop.data.columns import Columns
 from loop.data.contract import Breach, ContractError, quoted
-from loop.kit.sources import lake_of
+from loop.kit.stored_rows import lake_of
 from loop.serve import file_values
 from loop.settings import time_zone
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from loop.base.errors import LoopError, first_line
-from loop.kit.sources import Files, LostColumnsError, Requests, SourceError
+from loop.kit.sources import Requests
+from loop.kit.stored_rows import Files, LostColumnsError, SourceError
 from loop.serve import request_file
 from loop.serve.request_file import ROWS, Part, RequestFile
 from problem import schema, source

@@ -1,0 +1,141 @@
+"""A column's values as they are declared: texts, or a file's own types, as one of five kinds."""
+
+import re
+from typing import Final, Literal
+
+import numpy as np
+import pandas as pd
+
+Kind = Literal["number", "whole", "text", "flag", "instant"]
+MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
+TRUE, FALSE = ("true", "yes", "y", "t", "1", "1.0"), ("false", "no", "n", "f", "0", "0.0")
+QUARTERS = "quarters"  # of dates as 2024Q1
+SINCE_1970 = " since 1970"  # of counted times, behind the name of a unit
+MICROSECONDS = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1, "nanoseconds": 1e-3}
+MOMENTS: Final = "datetime64[us, UTC]"
+FORM = re.compile(r"([^#]*)#(?:(\D)###)?(?:([.,])#)?([^#]*)")  # before, thousands, decimal sign, behind
+
+
+def typed(
+    kind: Kind,
+    values: pd.Series,
+    *,
+    decimal: str = ".",
+    dates: str = "ISO8601",
+    zone: str = "UTC",
+    form: str = "",
+) -> pd.Series:
+    """Values, texts or of a file's own types, as a column of a kind. Raises ValueError where they are not."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(values.cat.categories.dtype)
+    if kind == "instant":
+        return _instants(values, dates, zone)
+    if kind == "text":
+        return texts(values)
+    if kind == "flag":
+        return _flags(values)
+    numbers = _numbers(_digits(values, form) if form else values, decimal)
+    if kind == "number":
+        return numbers
+    if numbers.isna().any() or (numbers % 1 != 0).any():
+        raise ValueError("it holds a number that is missing or not whole")
+    return numbers.astype("int64")
+
+
+def _plain(values: pd.Series) -> pd.Series:
+    """Texts without blanks around them, missing where nothing is said."""
+    texts = values.astype("str").str.strip()
+    return texts.mask(values.isna() | texts.isin(MISSING))
+
+
+def _is_text(values: pd.Series) -> bool:
+    return pd.api.types.is_string_dtype(values.dtype) or values.dtype == object
+
+
+def _digits(values: pd.Series, form: str) -> pd.Series:
+    """Numbers as plain digits, of texts that are written in a form. Raises ValueError for one that is not."""
+    parts = FORM.fullmatch(form)
+    if parts is None:
+        raise ValueError(f"{form!r} is no form such as '$#,###.#' or '# %'")
+    before, thousands, sign, behind = (re.escape(part) for part in parts.groups(""))
+    whole = rf"\d{{1,3}}(?:{thousands}\d{{3}})*" if thousands else r"\d+"
+    broken = rf"(?:{sign}(\d+))?" if sign else "()"
+    texts = _plain(values)
+    found = texts.str.extract(rf"^([+-]?){before}([+-]?)({whole}){broken}{behind}$")
+    if (odd := texts[found[2].isna() & texts.notna()]).size:
+        raise ValueError(f"{odd.iloc[0]!r} is not written as {form!r}")
+    digits = found[2].str.replace(r"\D", "", regex=True) + "." + found[3].fillna("")
+    return found[0].fillna("") + found[1].fillna("") + digits
+
+
+def _numbers(values: pd.Series, decimal: str) -> pd.Series:
+    if not _is_text(values):
+        return values.astype("float64")
+    texts = _plain(values)
+    if decimal != ".":
+        texts = texts.str.replace(decimal, ".", regex=False)
+    found = pd.to_numeric(texts, errors="raise").astype("float64")
+    if np.isinf(found).any():
+        raise ValueError("it holds an infinite number")
+    return found
+
+
+def texts(values: pd.Series) -> pd.Series:
+    """Values as texts without blanks around them; whole numbers as such, though a writer kept them as 7.0."""
+    if pd.api.types.is_float_dtype(values.dtype):  # codes that a writer kept as 7.0
+        whole = values.dropna()
+        if (whole % 1 == 0).all():
+            values = values.astype("Int64")
+    return _plain(values).astype("str")
+
+
+def _flags(values: pd.Series) -> pd.Series:
+    if pd.api.types.is_bool_dtype(values.dtype) and not values.isna().any():
+        return values.astype("bool")
+    texts = _plain(values).str.lower()
+    if not texts.isin([*TRUE, *FALSE]).all():
+        raise ValueError("it holds something other than true and false")
+    return texts.isin(TRUE)
+
+
+def _instants(values: pd.Series, dates: str, zone: str) -> pd.Series:
+    if dates.endswith(SINCE_1970):
+        counts = _numbers(values, ".") * MICROSECONDS[dates.removesuffix(SINCE_1970)]
+        found = pd.to_datetime(counts.round().astype("Int64"), unit="us", utc=True)
+    elif dates == QUARTERS:
+        starts = _plain(values).str.replace(r"^(\d{4})\W?Q([1-4])$", r"\1-\2", regex=True)
+        months = starts.map(lambda at: f"{at[:5]}{3 * int(at[5:]) - 2}", na_action="ignore")
+        found = _at_home(pd.to_datetime(months, format="%Y-%m"), zone)
+    elif isinstance(values.dtype, pd.DatetimeTZDtype):
+        found = values.dt.tz_convert("UTC")
+    elif pd.api.types.is_datetime64_dtype(values.dtype):
+        found = _at_home(values, zone)
+    else:
+        texts = _plain(values)
+        zoned = dates == "ISO8601" and texts.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True).any()
+        found = pd.to_datetime(texts, format=dates, utc=bool(zoned) or "%z" in dates)
+        found = found if isinstance(found.dtype, pd.DatetimeTZDtype) else _at_home(found, zone)
+    instants: pd.Series = found.astype(MOMENTS)
+    return instants
+
+
+def next_clock(start: pd.Series, clock: pd.Series, zones: pd.Series) -> pd.Series:
+    """The first instant at or after `start` (UTC) at which the clock of the row's zone says `clock` (hhmm).
+
+    A repeated hour means its first pass, one that is skipped the hour after. Without a zone there is none.
+    """
+    of_day = pd.to_timedelta(clock // 100 * 60 + clock % 100, unit="min")
+    found = pd.Series(pd.NaT, index=start.index, dtype=MOMENTS)
+    for zone, rows in start.groupby(zones):
+        local = rows.dt.tz_convert(zone).dt.tz_localize(None)
+        wall = local.dt.normalize() + of_day[rows.index]
+        found[rows.index] = _at_home(wall.mask(wall < local, wall + pd.Timedelta(days=1)), str(zone))
+    return found
+
+
+def _at_home(values: pd.Series, zone: str) -> pd.Series:
+    """Local times as instants: a repeated hour means its first pass, one that is skipped the hour after."""
+    first = np.ones(len(values), dtype=bool)
+    home = values.dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
+    found: pd.Series = home.dt.tz_convert("UTC")
+    return found

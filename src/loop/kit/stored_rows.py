@@ -1,0 +1,204 @@
+"""Rows as they are stored: in CSV or Parquet files, or in a table of a database, with what each column is."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from glob import glob
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pandas as pd
+
+from loop.kit.column_values import Kind, texts, typed
+from loop.kit.types import DECIDED_AT
+
+PARQUET = (".parquet", ".pq")
+LAKES = {"_delta_log": "Delta Lake", ".hoodie": "Hudi"}  # logs that say which files beside them count
+DAYS = pd.Timedelta(days=2)  # that an unknown clock may be off
+FILE_DATABASES = ("duckdb", "sqlite")
+
+
+class SourceError(ValueError):
+    """A file that cannot be read as it is declared; the text says what was found."""
+
+
+class LostColumnsError(SourceError):
+    """A file without columns that it is declared to have."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """CSV or Parquet files at a path or pattern from the repository's root, one below the other.
+
+    `columns` gives the kind of each column by its name here, `names` its name in the files where it differs.
+    `row` names a column that is the number of the row. The rest says how texts are read: `dates` gives the
+    format of each column that is not ISO 8601 (of strptime, "quarters" as 2024Q1, or "seconds since 1970"),
+    `zone` where times without one are at home, `forms` how numbers of a column are written that are more
+    than digits, such as "$#,###.#" or "# %". `joined` names columns of the files whose texts, with blanks
+    between, are one here, as year, month and day.
+    """
+
+    pattern: str
+    columns: Mapping[str, Kind]
+    names: Mapping[str, str] = field(default_factory=dict)
+    delimiter: str = ","
+    decimal: str = "."
+    encoding: str = "utf-8-sig"
+    dates: Mapping[str, str] = field(default_factory=dict)
+    zone: str = "UTC"
+    row: str | None = None
+    forms: Mapping[str, str] = field(default_factory=dict)
+    joined: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def read(self) -> pd.DataFrame:
+        """All rows: float64, int64, str, bool and datetime64[us, UTC]. Raises SourceError."""
+        paths = sorted(path for path in map(Path, glob(self.pattern)) if path.name[0] not in "._")
+        if not paths:
+            raise SourceError(f"there is no file at {self.pattern}")
+        for folder in {path.parent for path in paths}:
+            if whose := lake_of(folder):
+                raise SourceError(
+                    f"{folder} is a table of {whose}: rows that were replaced lie there too; "
+                    "read it by a Query, or have it written into files"
+                )
+        whole = pd.concat([self._one(path) for path in paths], ignore_index=True)
+        if self.row:
+            whole[self.row] = np.arange(len(whole))
+        return _declared(self, whole, self.pattern)
+
+    def _one(self, path: Path) -> pd.DataFrame:
+        inside = self.inside
+        if path.suffix.lower() in PARQUET:
+            frame = pd.read_parquet(path)
+            frame = frame.reset_index() if frame.index.name else frame
+        else:
+            frame = pd.read_csv(
+                path, sep=self.delimiter, encoding=self.encoding, dtype="str", keep_default_na=False
+            )
+        frame = frame.rename(columns=lambda name: str(name).strip())
+        if lost := [name for name in self.needed if name not in frame]:
+            raise LostColumnsError(
+                f"{path} has no column {', '.join(lost)}; it has {', '.join(frame.columns)}"
+            )
+        made = {name: joined(frame, of) for name, of in self.joined.items() if name in self.columns}
+        return frame[list(inside)].rename(columns=inside).assign(**made)
+
+    @property
+    def inside(self) -> dict[str, str]:
+        """The columns that are one in the file as well, by their names there."""
+        made = {*self.joined, self.row}
+        return {self.names.get(name, name): name for name in self.columns if name not in made}
+
+    @property
+    def needed(self) -> list[str]:
+        """The names of all columns that a file must have."""
+        parts = [part for name, of in self.joined.items() if name in self.columns for part in of]
+        return list(dict.fromkeys([*self.inside, *parts]))
+
+
+def joined(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
+    """The texts of some columns with a blank between; missing where one of them is."""
+    first, *rest = (texts(frame[name]) for name in columns)
+    for one in rest:
+        first = first + " " + one
+    return first
+
+
+def lake_of(folder: Path) -> str | None:
+    """Whose table a folder is, if a log in it says which of its files count."""
+    return next((LAKES[log] for log in LAKES if (folder / log).is_dir()), None)
+
+
+@dataclass(frozen=True)
+class Query:
+    """A table, a view or a SELECT of a database, read through Ibis.
+
+    `url` says where: duckdb://FILE, sqlite://FILE, postgres://USER@HOST/NAME. `${NAME}` in it is a variable
+    of the environment, which is where a password belongs. The rest is as in `Files`. Rows have no order of
+    their own: they need a key. Where `decided_at` is a time there, only rows of the windows are fetched.
+    """
+
+    url: str
+    table: str
+    columns: Mapping[str, Kind]
+    names: Mapping[str, str] = field(default_factory=dict)
+    decimal: str = "."
+    dates: Mapping[str, str] = field(default_factory=dict)
+    zone: str = "UTC"
+    forms: Mapping[str, str] = field(default_factory=dict)
+
+    def read(self, since: pd.Timestamp | None = None, until: pd.Timestamp | None = None) -> pd.DataFrame:
+        """All rows, or those decided within two days of [since, until): as in `Files`. Raises SourceError."""
+        inside = {self.names.get(name, name): name for name in self.columns}
+        frame = self.fetch(list(inside), self.names.get(DECIDED_AT, DECIDED_AT), since, until)
+        return _declared(self, frame.rename(columns=inside), self.table)
+
+    def fetch(
+        self,
+        wanted: Sequence[str] | None = None,
+        time: str = "",
+        since: pd.Timestamp | None = None,
+        until: pd.Timestamp | None = None,
+    ) -> pd.DataFrame:
+        """Rows as the database has them, of the wanted columns. Raises SourceError without a secret in it."""
+        import ibis
+        import ibis.expr.types as ir
+
+        url, secrets = _filled(self.url)
+        try:
+            engine = ibis.connect(_readable(url))
+            *place, name = self.table.split(".")
+            if re.match(r"\s*(select|with)\b", self.table, re.IGNORECASE):
+                place, name = ["temp"] if url.startswith("sqlite") else [], "loop_query"
+                engine.raw_sql(f"CREATE TEMPORARY VIEW {name} AS {self.table.rstrip().rstrip(';')}")
+            rows = engine.table(name, database=tuple(place) or None)
+            if lost := [name for name in wanted or () if name not in rows.columns]:
+                raise SourceError(f"it has no column {', '.join(lost)}, but {', '.join(rows.columns)}")
+            is_time = time in rows.columns and isinstance(rows[time], ir.TimestampValue | ir.DateValue)
+            if is_time and since is not None and until is not None:
+                low, high = (ibis.literal(at.tz_localize(None)) for at in (since - DAYS, until + DAYS))
+                rows = rows.filter(rows[time].between(low, high))
+            found: pd.DataFrame = (rows.select(*wanted) if wanted else rows).to_pandas()
+            engine.disconnect()
+        except Exception as error:  # each database has errors of its own
+            said = (str(error).strip() or type(error).__name__).splitlines()[0]
+            said = "there is no such table or view" if type(error).__name__ == "TableNotFound" else said
+            text = f"{self.table} of {self.url} cannot be read: {said}"
+            for secret in secrets:
+                text = text.replace(secret, "…")
+            raise SourceError(text) from None
+        return found
+
+
+def _filled(url: str) -> tuple[str, list[str]]:
+    """The address with its variables filled in, and what these hold. Raises SourceError for one not set."""
+    names = re.findall(r"\$\{(\w+)\}", url)
+    if lost := [name for name in names if not os.environ.get(name)]:
+        raise SourceError(f"{url} needs {', '.join(lost)}, which the environment does not have: export it")
+    values = {name: os.environ[name] for name in names}
+    parts = {part for value in (*values.values(), url) for part in (value, urlsplit(value).password) if part}
+    return re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], url), sorted(
+        parts - {url}, key=len, reverse=True
+    )
+
+
+def _readable(url: str) -> str:
+    """The address, of a file that must be there and is not written to."""
+    scheme, _, place = url.partition("://")
+    if scheme in FILE_DATABASES and not Path(place).is_file():
+        raise SourceError(f"there is no file {place}")
+    return f"{url}?read_only=True" if scheme == "duckdb" else url
+
+
+def _declared(of: "Files | Query", frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    """The columns of a frame as they are declared. Raises SourceError for values that are of another kind."""
+    made = {}
+    for name, kind in of.columns.items():
+        try:
+            dates, form = of.dates.get(name, "ISO8601"), of.forms.get(name, "")
+            made[name] = typed(kind, frame[name], decimal=of.decimal, dates=dates, zone=of.zone, form=form)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise SourceError(f"column {name} of {where} is not all {kind}: {error}") from None
+    return pd.DataFrame(made)
