@@ -1,0 +1,82 @@
+"""What fills params.yaml: windows, minima and limits, with a reason beside each."""
+
+from typing import Any
+
+import pandas as pd
+
+from loop.init import cautious, fill_metrics
+from loop.init.cautious import Numbers, decided_at, truth
+from loop.init.guessed import Guess
+from loop.init.of_task import two
+
+LEAK = 0.97  # pairs that one column may put in order, until one does better from the first on
+LUCK = 3  # standard errors that the largest gap of subgroups may have by luck
+ISO = "%Y-%m-%dT%H:%MZ"
+
+
+def values(found: Guess, n: Numbers, title: str) -> dict[str, Any]:
+    """What the template asks for, by name."""
+    strongest = fill_metrics.direction(found)
+    reasons = {
+        "day": "rows of one day resemble each other: days are resampled",
+        "week": "rows of one week resemble each other: weeks are resampled; a column is called `day`",
+        "hour": "rows of one hour resemble each other: hours are resampled",
+        "part": "of a hundred parts, by the hash of the key: nothing says which rows resemble each other",
+    }
+    return {
+        "n": n,
+        "since": f"{n.since:{ISO}}",
+        "split": f"{n.split:{ISO}}",
+        "until": f"{n.until:{ISO}}",
+        "as_of": f"{n.as_of:{ISO}}",
+        "decided_from": f"{n.since - pd.Timedelta(days=366):{ISO}}",
+        "rows_min": max(cautious.HOLDOUT_MIN, min(1000, n.holdout_rows // 2)),
+        "cluster_reason": reasons.get(
+            n.cluster, f"rows of one {n.cluster} resemble each other: it is resampled"
+        ),
+        "group": found.group,
+        "slice_rows_min": max(5, min(20, n.holdout_rows // 5), min(100, n.holdout_rows // 20)),
+        "holdout_rows_min": max(cautious.HOLDOUT_MIN, n.holdout_rows // 2),
+        "slice_margin": two(5 * n.margin),
+        "minimum": float(f"{n.naive_loss:.4g}"),
+        "golden_min": 3,
+        **_leak(n),
+        "invariance": any('"the same"' in one for one in fill_metrics.behaviours(found)),
+        "direction": f"{strongest[0].name} and the label have a rank correlation of {strongest[1]:+.2f}"
+        if strongest
+        else "",
+        "fairness": _fairness(found, n),
+        "name": title,
+    }
+
+
+def _fairness(found: Guess, n: Numbers) -> dict[str, Any] | None:
+    """The gap that subgroups may have; None where no two have rows enough to tell one from luck."""
+    least = max(30, n.holdout_rows // 20)
+    columns = {name: found.columns[name].values for name in found.inputs}
+    judged = pd.DataFrame(columns, index=truth(found).index)[
+        ((decided_at(found) >= n.split) & truth(found).notna()).to_numpy()
+    ]
+    sizes = [
+        cut.parts(judged).value_counts()
+        for cut in list(fill_metrics.cuts_of(found).values())[: fill_metrics.SUBGROUPS]
+    ]
+    if not any((size >= least).sum() > 1 for size in sizes):
+        return None
+    luck = LUCK * (2 / least) ** 0.5
+    half = "no group may be served worse by half of the label's spread"
+    by_luck = f"more than luck does between two groups of {least} rows"
+    return {
+        "rows": least,
+        "limit": two(max(0.5, luck) * n.spread),
+        "reason": half if luck <= 0.5 else by_luck,
+    }
+
+
+def _leak(n: Numbers) -> dict[str, Any]:
+    """The limit of what one column may tell; above what the best does, which its finder was told of."""
+    if n.order <= LEAK:
+        reason = "share of pairs put in order; a column that does better alone knows the answer"
+        return {"leak_limit": LEAK, "leak_reason": reason}
+    reason = f"{n.alone} alone puts {n.order:.1%} of pairs in order; half of the rest, if that is no leak"
+    return {"leak_limit": round((1 + n.order) / 2, 3), "leak_reason": reason}
