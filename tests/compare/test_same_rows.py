@@ -32,6 +32,22 @@ def test_classes_that_are_the_same_are_not(monkeypatch):
         same_rows._same_classes(side("a", count), side("b", count))
 
 
+def test_keys_that_differ_are_refused_before_anything_is_made(tmp_path):
+    found = []
+    for name, text in (
+        ("a", 'KEY = ["visit"]'),
+        ("b", 'import x\nKEY = ["day", "shop"]'),
+        ("c", "KEY = x"),
+    ):
+        source = tmp_path / name / same_rows.SOURCE
+        source.parent.mkdir(parents=True)
+        source.write_text(text)
+        found.append((name, same_rows._key(tmp_path / name)))
+    with pytest.raises(LoopError, match="differs: a has visit; b has day, shop"):
+        same_rows._same_keys(found)
+    same_rows._same_keys(found[1:])  # what is no plain text is not known before its code runs
+
+
 def test_what_a_champion_cannot_be_is_said_of_the_side(monkeypatch):
     def refuse(*_) -> None:
         raise LoopError("the champion was trained until later", "rows", "look at the champion")

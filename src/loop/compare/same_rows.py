@@ -1,5 +1,6 @@
 """Both sides on the same rows: each by the code and lock of its own commit, on rows that neither knew."""
 
+import ast
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, chdir, contextmanager
@@ -22,6 +23,8 @@ from loop.review.verdict import Changes
 from loop.settings import params
 from loop.settings.paths import PARAMS, PIPELINE_LOCK
 from loop.settings.yaml_file import load
+
+SOURCE = "src/problem/source.py"
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ def both(first: Side, second: Side, settings: params.Resampling) -> Iterator[Bot
             homes.append(
                 stack.enter_context(checkout(side.commit, Path.cwd())) if side.commit else _here(homes)
             )
+        _same_keys([(one.title, _key(home.path)) for one, home in zip(sides, homes, strict=True)])
         base = _base(first)
         with chdir(homes[1].path):  # what changed is read from a tree
             found = changes.in_git(base)
@@ -123,6 +127,25 @@ def _lock(side: Side) -> dict[str, Any]:
 
 def _champion(made: Made) -> Champion:
     return Champion(made.md5, made.holdout, made.predictions, made.train, made.windows, made.how)
+
+
+def _key(tree: Path) -> frozenset[str] | None:
+    """KEY of a tree's src/problem/source.py, if it stands there as plain text: its code is not run for it."""
+    try:
+        for line in ast.parse((tree / SOURCE).read_bytes()).body:
+            if isinstance(line, ast.Assign) and [ast.unparse(one) for one in line.targets] == ["KEY"]:
+                return frozenset(ast.literal_eval(line.value))
+    except (OSError, SyntaxError, ValueError, TypeError):
+        return None
+    return None
+
+
+def _same_keys(keys: list[tuple[str, frozenset[str] | None]]) -> None:
+    """Raise LoopError where no row of one side can be one of the other's, before either is made."""
+    known = [(title, key) for title, key in keys if key is not None]
+    if len({key for _, key in known}) > 1:
+        told = "; ".join(f"{title} has {', '.join(sorted(key))}" for title, key in known)
+        raise LoopError(f"KEY of {SOURCE} differs: {told}", "two models of one problem", "compare others")
 
 
 def _same_classes(first: Made, second: Made) -> None:
