@@ -229,12 +229,21 @@ def test_work_that_is_not_committed_is_not_touched(bare_copy, tmp_path):
     assert bare_copy.git("status", "--porcelain") == "M README.md"
 
 
-def test_rows_without_a_time_are_held_out_by_their_key(bare_copy, tmp_path):
+def test_rows_without_a_time_are_held_out_by_their_key(bare_copy):
     frame = load_breast_cancer(as_frame=True).frame.rename(columns={"target": "benign"})
-    frame.to_parquet(tmp_path / "cells.parquet")
+    laid = bare_copy.path / "my cells [1].parquet"  # beside the code, as people do
+    frame.to_parquet(laid)
     bare_copy.git("config", "user.name", "ann")
     bare_copy.git("config", "user.email", "ann@cells.example")
-    bare_copy.run("loop", "init", str(tmp_path / "cells.parquet"), "--label", "benign")
+    told = bare_copy.run("loop", "init", laid.name, "--label", "benign", "--name", "cells").stdout
+    assert f"{laid.name} stays, and git leaves it alone" in told
+    assert laid.exists()
+    assert laid.name not in bare_copy.git("status", "--porcelain", "--ignored=no")
+    assert bare_copy.git("ls-files", "--", "*.parquet") == f"data/source/{laid.name}"
+    assert (
+        "nothing is changed"
+        in bare_copy.run("loop", "init", laid.name, "--label", "benign", "--name", "cells").stdout
+    )
     bare_copy.run("loop", "run")
     assert json.loads(bare_copy.text("reports/metrics.json"))["roc_auc"]["value"] > 0.95
     unknown = "leaks over time, cannot be told"

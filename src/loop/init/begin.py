@@ -1,6 +1,7 @@
 """init: a file of data becomes a problem of one's own, in place of the example, as one commit."""
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -69,7 +70,9 @@ def main(
     if BEGUN.exists() and not force:
         _again(texts, called)
         return
-    if git("status", "--porcelain") and not force:
+    loose = _loose(Path(data), place)
+    but = [f":(exclude,literal){loose}"] if loose else []
+    if git("status", "--porcelain", "--untracked-files=all", "--", ".", *but) and not force:
         raise LoopError(
             "the working tree has changes that are not committed",
             "a clean one: what is the template's own is removed, and all is one commit",
@@ -87,6 +90,9 @@ def main(
         print(f"note: git will carry the {size:.0f} MB of {data}: a DVC remote or a query would be lighter")
     if place:
         _copy(Path(data).resolve(), place)
+    if loose:
+        _leave_alone(loose)
+        print(f"note: {place} is used; {loose} stays, and git leaves it alone (.git/info/exclude)")
     texts[README] = problem_files.readme(found, called, n)
     texts[str(POLICY)] = rollout_numbers.policy(POLICY.read_text(encoding="utf-8"), found.task, n)
     if ENVIRONMENTS.is_file():  # a copy from before there were any has none
@@ -125,6 +131,24 @@ def _template(given: str | None) -> str | None:
     tagged = git("tag", "--list", f"v{machinery.version(here)}") and remote.remote()
     origin = git("config", "remote.origin.url") if tagged else ""
     return origin if origin and hidden(origin) == origin else None
+
+
+def _loose(data: Path, place: Path | None) -> str:
+    """The data's path in this repository where somebody only laid it there: git has none of it."""
+    home, at = Path.cwd().resolve(), data.resolve()
+    if place is None or home not in at.parents or at == place.resolve():
+        return ""
+    path = at.relative_to(home).as_posix()
+    return "" if git("--literal-pathspecs", "ls-files", "--", path) else path
+
+
+def _leave_alone(path: str) -> None:
+    """Keep what was copied out of git, which would take it with the next `git add --all`."""
+    ignored = Path(git("rev-parse", "--git-path", "info/exclude"))
+    lines = ignored.read_text(encoding="utf-8").splitlines() if ignored.exists() else []
+    line = "/" + re.sub(r"([\\*?\[\] ])", r"\\\1", path)  # a pattern of git's that means it alone
+    if line not in lines:
+        files.write_text(ignored, "\n".join([*lines, line, ""]))
 
 
 def _persons(found: Guess) -> list[str]:

@@ -1,5 +1,6 @@
 """What fills source.py: where the rows are, how they are written, and when labels are known."""
 
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def values(found: Guess, place: Path | None) -> dict[str, Any]:
     seconds = found.after.total_seconds()
     return {
         "file": found.data.path.name,
-        "pattern": f"{place}/*" if place and found.data.path.is_dir() else str(place),
+        "pattern": f"{escape(str(place))}{'/*' if place and found.data.path.is_dir() else ''}",
         "query": found.data.query,
         "kinds": kinds,
         "dialect": {name: value for name, value in dialect.items() if value},
