@@ -80,6 +80,19 @@ def test_the_gate_asks_for_what_the_problem_says_of_its_behaviour(tmp_path, key,
     assert ("invariance" in asked, "direction" in asked) == (True, follows)
 
 
+def test_a_number_that_stands_in_for_another_is_given_no_direction(tmp_path):
+    weight = RNG.normal(size=400)
+    size = weight + 0.3 * RNG.normal(size=400)  # with the weight held, a larger one does better
+    frame = pd.DataFrame(
+        {"size": size, "y": 0.8 * size - 1.4 * weight, "kg": (1000 + 100 * weight).astype(int)}
+    )
+    for names, given in ((["size", "y"], True), (["size", "kg", "y"], False)):
+        frame[names].to_csv(tmp_path / "some.csv", index=False)
+        found = guess(data_file.read(tmp_path / "some.csv"), Options(label="y"))
+        texts = problem_files.write(found, problem_files.names(found, None), tmp_path / "some.csv")
+        assert ('"more size", "not higher"' in " ".join(texts["src/problem/metrics.py"].split())) == given
+
+
 @pytest.mark.parametrize(
     "label", [RNG.normal(size=120), RNG.choice(["a", "b", "c"], 120)], ids=["y", "classes"]
 )

@@ -14,7 +14,9 @@ from loop.init.guessed import Guess
 from loop.init.which_time import unit
 from loop.kit import groups
 
-STRONG = 0.5  # rank correlation with the label from which on a direction is expected
+STRONG, STILL = 0.5, 0.2  # rank correlation with the label for a direction; with the other numbers held
+RIDGE = 0.01  # columns may be the same
+HELD = 50  # numbers at most that are held: those that go with the label most
 THIRDS = ("1 low", "2 middle", "3 high")
 SUBGROUPS = 3  # cuts that are compared
 SLICES, GOLDEN = 4, 4  # columns that cut the examples; numbers of which the extremes are golden requests
@@ -94,7 +96,7 @@ def behaviours(found: Guess) -> list[str]:
             change = f"lambda rows: rows.assign({name}=rows[{name!r}] + {other})"
             made.append(f'Behaviour({f"what {name} is called does not matter"!r}, "the same", {change})')
     if strongest := direction(found):
-        one, way = strongest
+        one, way, _ = strongest
         low, high = one.values.quantile([0.25, 0.75])
         step = float(f"{(high - low) or 1:.2g}")
         change = f"lambda rows: rows.assign({one.name}=rows[{one.name!r}] + {step:g})"
@@ -102,21 +104,30 @@ def behaviours(found: Guess) -> list[str]:
     return made
 
 
-def direction(found: Guess) -> tuple[Column, float] | None:
-    """The number that goes with the label most, and how much, where that is much."""
-    if found.classes:
+def direction(found: Guess) -> tuple[Column, float, float] | None:
+    """The number that goes with the label most, how much by ranks, and how much with the others held.
+
+    A number that only stands in for another, as displacement for weight, is none: a model may turn its
+    sign. Held is the partial correlation, of the inverse of all correlations (Whittaker 1990, chapter 5).
+    """
+    numbers = {name: one for name in found.inputs if (one := found.columns[name]).kind in ("number", "whole")}
+    if found.classes or not numbers:
         return None
-    label = truth(found)
-    best: tuple[Column, float] | None = None
-    for name in found.inputs:
-        one = found.columns[name]
-        if one.kind == "number" and one.distinct > 10:
-            both = pd.DataFrame({"x": one.values, "y": label}).dropna().rank()
-            with np.errstate(invalid="ignore"):
-                rho = float(np.corrcoef(both["x"], both["y"])[0, 1]) if len(both) > 2 else 0.0
-            if abs(rho) >= STRONG and (best is None or abs(rho) > abs(best[1])):
-                best = (one, rho)
-    return best
+    ranks = pd.DataFrame({name: one.values.rank() for name, one in numbers.items()})
+    label = truth(found).rank()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        alone = ranks.corrwith(label).fillna(0.0)
+        most = alone.abs().sort_values(ascending=False, kind="stable").index[:HELD]
+        both = pd.concat([ranks[most], label], axis=1).corr().fillna(0.0).to_numpy()
+    inverse = np.linalg.pinv(both + RIDGE * np.eye(len(both)))
+    scale = np.sqrt(np.abs(np.diag(inverse)))
+    held = -inverse[-1] / (scale * scale[-1])
+    for at, name in enumerate(most):
+        one, rho = numbers[name], float(alone[name])
+        fits = one.kind == "number" and one.distinct > 10 and abs(rho) >= STRONG
+        if fits and rho * held[at] > 0 and abs(held[at]) >= STILL:
+            return one, rho, float(held[at])
+    return None
 
 
 def _golden(found: Guess, n: Numbers) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from loop.init import cautious, fill_metrics
 from loop.init.cautious import Numbers, decided_at, truth
+from loop.init.column_kinds import Column
 from loop.init.guessed import Guess
 from loop.init.of_task import two
 
@@ -42,12 +43,17 @@ def values(found: Guess, n: Numbers, title: str) -> dict[str, Any]:
         "golden_min": 3,
         **_leak(n),
         "invariance": any('"the same"' in one for one in fill_metrics.behaviours(found)),
-        "direction": f"{strongest[0].name} and the label have a rank correlation of {strongest[1]:+.2f}"
-        if strongest
-        else "",
+        "direction": _direction(strongest) if strongest else "",
         "fairness": _fairness(found, n),
         "name": title,
     }
+
+
+def _direction(strongest: tuple[Column, float, float]) -> str:
+    one, rho, held = strongest
+    return (
+        f"{one.name} and the label have a rank correlation of {rho:+.2f}; the other numbers held, {held:+.2f}"
+    )
 
 
 def _fairness(found: Guess, n: Numbers) -> dict[str, Any] | None:
