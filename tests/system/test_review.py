@@ -236,7 +236,7 @@ def test_data_that_broke_their_contract_are_refused_by_that_check(small_copy):
     code, verdict, output = review(small_copy)
     assert (code, verdict["verdict"]) == (1, "worse")
     assert [(check["name"], check["result"]) for check in verdict["checks"]] == [("contract", "fail")]
-    assert "at least 100 visits" in output
+    assert "at least 100 rows" in output
 
 
 class FirstTime:

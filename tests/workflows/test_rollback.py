@@ -1,5 +1,6 @@
 """`rollback.yml` and `reproduce.yml`, executed; the pull request of a rollback in GitHub's bad moments."""
 
+import json
 import os
 
 import pytest
@@ -39,7 +40,13 @@ class Home:
     def release(self, **changed: object) -> Version:
         """The next version, from main's tip, champion at once."""
         self.released += 1
-        made = {"commit": self.double.tip("main"), "image": None, **changed}
+        lineage = json.loads(self.repo.text("models/lineage.json"))
+        made = {
+            "commit": self.double.tip("main"),
+            "model": lineage["model"]["sha256"],
+            "image": None,
+            **changed,
+        }
         one = version(self.released, **made)
         branch.change(
             lambda now: (transitions.enter(now.state, one, policy(), NOW), f"Release {one.version}", one),
