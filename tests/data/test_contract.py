@@ -1,11 +1,13 @@
 """A breach says rule, column, how many rows, three examples and what to do."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 import pytest
 
-from loop.data import contract
+from loop.data import breach_place, contract
 
 SCHEMA = pa.DataFrameSchema(
     {
@@ -145,6 +147,7 @@ def readings(broken=lambda rows: rows["at"] < "2000", days: int = 20) -> pd.Data
     return rows.assign(share=rows["share"].mask(broken(rows), 7.0))
 
 
+BY_DAY = partial(breach_place.placed, time="at")
 OF_STATIONS = pa.DataFrameSchema(
     {**SCHEMA.columns, "station": pa.Column("str"), "day": pa.Column("str")}, unique=["id"], strict=True
 )
@@ -152,7 +155,7 @@ LATE, NORTH = "2020-01-09", "north"
 
 
 def placed(rows: pd.DataFrame) -> contract.Breach:
-    return only(contract.check(rows, OF_STATIONS, "t", "at"))
+    return only(contract.check(rows, OF_STATIONS, "t", BY_DAY))
 
 
 def test_a_value_out_of_its_range_that_begins_at_one_group_on_one_day_is_named_with_both():
@@ -189,11 +192,11 @@ def test_a_column_that_is_personal_names_no_group():
         {**OF_STATIONS.columns, "station": pa.Column("str", metadata={"personal": "drop"})}, strict=True
     )
     rows = readings(lambda rows: (rows["at"] >= LATE) & (rows["station"] == NORTH))
-    assert only(contract.check(rows, hidden, "t", "at")).place == "t.share, since 2020-01-09"
+    assert only(contract.check(rows, hidden, "t", BY_DAY)).place == "t.share, since 2020-01-09"
 
 
 def test_rows_without_a_day_are_told_without_one():
     rows = readings(lambda rows: rows["id"] == 5)
     rows.loc[5, "at"] = pd.NaT
-    (of_time, of_share) = contract.check(rows, OF_STATIONS, "t", "at")
+    (of_time, of_share) = contract.check(rows, OF_STATIONS, "t", BY_DAY)
     assert (of_time.where, of_share.where) == ("", "")

@@ -1,13 +1,13 @@
 """Where a rule of a contract began to be broken: since which day, in which group, how it was and is."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from loop.base.counted import counted
+from loop.data.contract import Place
 from loop.stats.onset import onset
 
 ALL_BUT = 0.95  # of the rows that break a rule, from which on they are of one group
@@ -15,22 +15,7 @@ CHANCE = 1e-3  # that so many rows would all be of it by luck, above which no gr
 DAYS = 3  # on which a group has rows at least: what has fewer is a day, or a row
 
 
-@dataclass(frozen=True, eq=False)
-class Place:
-    """Since which day ("2024-05-03") rows break a rule, in which group, if in one, how it was and is.
-
-    A group is a column and a value. `before` is empty where it was so on the first day already. `rows` are
-    labels of those that break the rule: the ones of that place come first.
-    """
-
-    since: str
-    group: tuple[str, ...]
-    before: str
-    after: str
-    rows: list[Any]
-
-
-def placed(frame: pd.DataFrame, rows: Any, time: str, hidden: Collection[str]) -> Place | None:
+def placed(frame: pd.DataFrame, rows: Any, hidden: Collection[str], time: str) -> Place | None:
     """The place of the `rows` (labels of the index) that break a rule; None where none of them has a day.
 
     `time` is the column of instants (UTC) that says the day of a row. Columns `hidden` name no group.

@@ -5,7 +5,7 @@ only make every value look wrong. All breaches are collected before anything is 
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -18,7 +18,6 @@ from pandera.errors import SchemaError, SchemaErrors
 
 from loop.base.errors import LoopError
 from loop.data import personal
-from loop.data.breach_place import placed
 
 EXAMPLES = 3
 HIDDEN = "(personal)"  # in place of a value: reports are in git, and in public artifacts
@@ -26,6 +25,26 @@ HIDDEN = "(personal)"  # in place of a value: reports are in git, and in public 
 UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Since which day ("2024-05-03") rows break a rule, in which group, if in one, how it was and is.
+
+    A group is a column and a value. `before` is empty where it was so on the first day already. `rows` are
+    labels of those that break the rule: the ones of that place come first.
+    """
+
+    since: str
+    group: tuple[str, ...]
+    before: str
+    after: str
+    rows: list[Any]
+
+
+Finder = Callable[
+    [pd.DataFrame, Any, Collection[str]], Place | None
+]  # a frame, labels of rows, columns to hide
 
 
 @dataclass(frozen=True)
@@ -116,14 +135,14 @@ class Slices:
 
 
 def check(
-    frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str, time: str | None = None
+    frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str, find: Finder | None = None
 ) -> list[Breach]:
     """Every rule of `schema` that `frame` breaks; empty when it keeps them all.
 
-    `time` is the column of instants that says the day of a row, so that it can be told where a fault began.
+    `find` tells where the rows that break a rule began.
     """
     broken = structure(frame, schema, table)
-    return broken or list(_values(frame, schema, table, time))
+    return broken or list(_values(frame, schema, table, find))
 
 
 def structure(frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str) -> list[Breach]:
@@ -151,23 +170,23 @@ def structure(frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str) -> li
 
 
 def _values(
-    frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str, time: str | None
+    frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str, find: Finder | None
 ) -> Iterator[Breach]:
     try:
         schema.validate(frame, lazy=True)
     except SchemaErrors as errors:
         for error in errors.schema_errors:
-            yield _breach(frame, schema, table, error, time)
+            yield _breach(frame, schema, table, error, find)
 
 
 def _breach(
-    frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str, error: SchemaError, time: str | None
+    frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str, error: SchemaError, find: Finder | None
 ) -> Breach:
     """The rule that an error is of, and where it began; examples are of there."""
     cases = error.failure_cases
     rows: Any = cases["index"].dropna().unique() if isinstance(cases, pd.DataFrame) else []
     hidden = {*_hidden(schema), str(getattr(error.schema, "name", None) or "")}
-    at = placed(frame, rows, time, hidden) if time and len(rows) else None
+    at = find(frame, rows, hidden) if find and len(rows) else None
     if at is None:
         return _of_rule(frame, schema, table, error, rows)
     found = _of_rule(frame, schema, table, error, at.rows)

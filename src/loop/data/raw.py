@@ -1,6 +1,7 @@
 """Raw tables, repaired by named rules and held against their contract: all at once, nothing written."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -56,9 +57,9 @@ def validate(
         if name not in broken:
             valid[name], log = repair(name, tables[name])
             repairs += log
-            breaches += contract.check(
-                valid[name], contracts[name], name, day_hashes.dated(name, valid[name])
-            )
+            time = day_hashes.dated(name, valid[name])
+            find = partial(breach_place.placed, time=time) if time else None
+            breaches += contract.check(valid[name], contracts[name], name, find)
     if not broken:
         breaches += [
             _breach(rule, since, until)

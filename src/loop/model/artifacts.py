@@ -52,8 +52,10 @@ class Stored:
         except nowhere:
             self._why = ""
         except Exception as error:  # a remote's parts have errors of their own; it cannot be had
-            self._why = first_line(error, 200)
-            warn(f"{name} of commit {self._commit[:12]} was not brought: {self._why}")
+            lost = isinstance(error.__cause__, FileNotFoundError)  # so DVC says it of a folder
+            self._why = "" if lost else first_line(error, 200)
+            if not lost:
+                warn(f"{name} of commit {self._commit[:12]} was not brought: {self._why}")
         if target.is_file():
             target.unlink()
         return False
