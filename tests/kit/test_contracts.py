@@ -37,3 +37,21 @@ def test_a_share_of_missing_values_names_a_column_that_there_is_and_the_key_is_s
     request = {"temperature": contracts.number(-50, 60, nullable=True), "x": contracts.number(0, 1)}
     with pytest.raises(ValueError, match=rf"validate\.limits\.null_share_max .*{said}"):
         contracts.of_requests(request, ["x"], pd.Timestamp("2024-01-01", tz="UTC"), {}, shares)
+
+
+def test_a_few_rows_of_a_table_may_hold_other_categories_and_a_request_any():
+    request = {"id": contracts.text(), "room": contracts.category(["a", "b"], others=0.02, nullable=True)}
+    table = contracts.of_requests(request, ["id"], pd.Timestamp("2024-01-01", tz="UTC"), {}, {})
+
+    def broken(room: list[str | None]) -> list[str]:
+        rows = pd.DataFrame({"id": [f"r{at}" for at in range(len(room))], "room": room}).astype("str")
+        rows["room"] = rows["room"].where([one is not None for one in room])
+        at = pd.Series(pd.Timestamp("2023-01-01", tz="UTC"), rows.index, "datetime64[us, UTC]")
+        return [one.rule for one in contract.check(rows.assign(decided_at=at, label_known_at=at), table, "t")]
+
+    assert not broken(["a"] * 98 + ["c"] * 2)
+    assert not broken(["a"] * 90 + [None] * 10)
+    assert broken(["a"] * 97 + ["c"] * 3) == ["known category, but for 2%"]
+    score = contracts.number(0, 1)
+    derived = contracts.derived(request, ["id"], [], score=score, label=score)
+    assert not derived.request.columns["room"].checks

@@ -10,6 +10,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from loop.base.errors import LoopError
 from loop.data import row_weights, training_sample
+from loop.kit import models
 from loop.pipeline import train
 from problem import source
 
@@ -61,3 +62,19 @@ def test_an_estimator_that_takes_no_weights_is_refused_by_name():
     with pytest.raises(LoopError, match="KNeighborsRegressor, the last step"):
         row_weights.to_fit(make_pipeline(KNeighborsRegressor()), np.ones(3))
     assert row_weights.to_fit(KNeighborsRegressor(), None) == {}
+
+
+def test_a_column_without_any_value_in_these_rows_tells_nothing_and_is_no_error(monkeypatch):
+    rng = np.random.default_rng(1)
+    rows = pd.DataFrame({name: range(200) for name in source.KEY})
+    rows = rows.assign(gust=np.nan, wind=rng.normal(size=200)).assign(label=lambda own: own["wind"] * 2)
+    boosted = models.Boosted(
+        learning_rate=0.1, trees=20, leaves=4, rows_per_leaf=5, l2=0.0, features_per_split=1.0
+    )
+    monkeypatch.setattr(
+        train.problem_model,
+        "build",
+        lambda params, seed: models.boosted("regression", params, seed, numbers=["gust", "wind"]),
+    )
+    fitted = train.train(rows, train.Params.model_construct(seed=1, rows_max=None, model=boosted))
+    assert np.array_equal(fitted.predict(rows), fitted.predict(rows.assign(gust=12.5)))

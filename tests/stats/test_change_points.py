@@ -61,3 +61,18 @@ def test_a_group_whose_outcomes_turn_is_judged_by_its_likes_and_one_that_lacks_t
     }
     assert size["turned"] > 1
     assert size["lacking"] < 1
+
+
+def test_a_group_that_stood_still_is_judged_by_what_its_likes_do():
+    rng = np.random.default_rng(2)
+    rows = np.array([3.0, 3.0, 3.0, 6.0, 12.0, 24.0])
+    values = np.array([rng.binomial(int(many), 0.05, DAYS) / many for many in rows]).T
+    values[:, 0] = 0.0  # none by chance, until two rows of one day have it
+    values[120, 0] = 2 / 3
+    measures = [Measure("bookings", "cancelled", ("agent", str(one)), "level") for one in range(6)]
+    day = np.datetime64("2024-01-01") + np.arange(DAYS)
+    unharmed = Daily(day, measures, values, rows, DAYS)
+    assert not change_points.points(unharmed, change_points.sizes(unharmed, 100))
+    values[120:, 0] = 5.0  # another unit
+    (found,) = change_points.points(unharmed, change_points.sizes(unharmed, 100))
+    assert (found.measure.group, found.day) == (("agent", "0"), "2024-04-30")

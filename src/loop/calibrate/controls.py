@@ -84,13 +84,13 @@ def _raw_column(tables: dict[str, pd.DataFrame]) -> tuple[str, str]:
     as_of = params.section("windows", params.Windows).as_of
     expected = schema.raw(as_of, limits)
     named = [
-        (name, column, contract.nullable)
+        (name, column, (contract.nullable, tables[name][column].isna().mean()))
         for name, wanted in expected.items()
         for column, contract in wanted.columns.items()
         if column in tables[name] and column not in source.KEY and column != source.TIME.get(name)
     ]
     asked = [one for one in named if one[1] in schema.REQUEST.columns] or named
-    name, column, _ = min(asked, key=lambda one: one[2])  # one that must not be missing, where there is any
+    name, column, _ = min(asked, key=lambda one: one[2])  # one that must not be missing, or hardly ever is
     return name, column
 
 

@@ -143,8 +143,10 @@ def turned(court: Court, honest: Any) -> Made:
 
 
 def off(court: Court, honest: Any) -> Made:
-    """One whose scores are too high, in an order that is right."""
-    return court.candidate(honest, uncalibrated(_label(court.champion.train))), None
+    """One whose scores are too high, or too low where the champion's are, in an order that is right."""
+    found = court.champion.predictions
+    low = not score_columns.CLASSES and found["score"].mean() < court.champion.holdout["label"].mean()
+    return court.candidate(honest, uncalibrated(_label(court.champion.train), low=bool(low))), None
 
 
 def takes_bad_for_good(court: Court, honest: Any) -> Made:

@@ -25,10 +25,11 @@ def contrary(label: Array, golden: float) -> Change:
     return change
 
 
-def uncalibrated(label: Array) -> Change:
+def uncalibrated(label: Array, *, low: bool = False) -> Change:
     """Scores that are too high: probabilities half way to one, numbers by a standard deviation.
 
-    With classes too unsure, or too sure where they are unsure already. `label` are those that trained.
+    Numbers too `low`, for a model that says too little already: more would do it good. With classes too
+    unsure, or too sure where they are unsure already. `label` are those that trained.
     """
 
     def change(score: Array, _: pd.DataFrame) -> Array:
@@ -37,7 +38,8 @@ def uncalibrated(label: Array) -> Change:
                 return np.asarray(0.5 * score + 0.5 / score.shape[1])
             sharp = np.clip(score, 1e-9, 1) ** 4
             return np.asarray(sharp / sharp.sum(axis=1, keepdims=True))
-        return within(label, 0.5 * score + 0.5 if _binary(label) else score + label.std())
+        by = -label.std() if low else label.std()
+        return within(label, 0.5 * score + 0.5 if _binary(label) else score + by)
 
     return change
 

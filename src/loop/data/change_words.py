@@ -79,10 +79,15 @@ def with_new_value(before: str, after: str, was: pd.Series, comes: pd.Series) ->
 
 
 def new_texts(was: pd.Series, comes: pd.Series) -> tuple[str, str]:
-    """The words of a column of texts in which values come that it did not have."""
-    shares = comes.value_counts(normalize=True, dropna=False)
-    new = shares[~shares.index.isin(was.unique())].iloc[:3]
-    return "none of them", ", ".join(f"{shown(value, 20)} in {_share(share)}" for value, share in new.items())
+    """The words of a column of texts in which values come that it did not have, or hardly."""
+    before, shares = (rows.value_counts(normalize=True, dropna=False) for rows in (was, comes))
+    new, share = shares[~shares.index.isin(before.index)].iloc[:3], 0.0
+    if new.empty:  # the first of them came on the day before
+        were = before.reindex(shares.index)
+        most = int((shares - were).to_numpy().argmax())
+        new, share = shares.iloc[[most]], float(were.iloc[most])
+    said = ", ".join(f"{shown(value, 20)} in {_share(part)}" for value, part in new.items())
+    return f"{_share(share)} of them" if share else "none of them", said
 
 
 def numbers(measure: Measure, rows: pd.DataFrame, time: str) -> pd.Series:

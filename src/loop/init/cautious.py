@@ -28,6 +28,8 @@ TREES_MAX, ROWS_MAX = 300, 50_000  # of the trial that says how many trees
 TRAIN_MIN, HOLDOUT_MIN = 20, 5  # rows below which nothing can be said of a model
 JUDGES = 20  # rows that judge, where there are enough: of few rows more than a fifth
 WINDOW_ROWS, WINDOWS_MIN = 60, 4  # that a monitoring run has, where time holds so many such windows
+MOSTLY = 0.5  # share of a window that is missing, from which on its column was not there yet
+OTHERS, FEW_OTHERS = 0.01, 3  # share, and rows of a monitoring run, that may hold a value that is not listed
 SMALL = 500  # rows below which a line says more than trees
 
 
@@ -46,6 +48,7 @@ class Numbers:
     short_days_max: int
     unlabelled_max: float
     nulls: dict[str, float]
+    others: float  # share of rows that may hold a value that is not listed
     cluster: str
     clusters_min: int
     model: dict[str, float]
@@ -113,11 +116,8 @@ def numbers(found: Guess) -> Numbers:
         per_day_min=least,
         short_days_max=int((quiet < least).sum()) + 1 if least else 0,
         unlabelled_max=round(min(1.0, float(label.isna().mean()) * 2 + 0.05), 2),
-        nulls={
-            name: round(min(1.0, 2 * found.columns[name].missing + 0.05), 2)
-            for name in found.inputs
-            if found.columns[name].missing > 0.02
-        },
+        nulls=_nulls(found, decided, since, window),
+        others=rounded(min(0.2, max(OTHERS, FEW_OTHERS / usual))),
         cluster=cluster,
         clusters_min=max(2, min(20, clusters // 2)),
         model=_model(found, train),
@@ -134,6 +134,23 @@ def numbers(found: Guess) -> Numbers:
         order=order,
         monitor_rows=max(min(20, int(usual / 2)), int(usual / 3), 1),
     )
+
+
+def _nulls(found: Guess, decided: pd.Series, since: pd.Timestamp, window: int) -> dict[str, float]:
+    """How much of each input that ever lacks a value may be missing: twice what it was, and 5 % more.
+
+    It is of all rows, or of the window of so many days that lacked most, if that is not most of it.
+    """
+    gaps = {name: found.columns[name].values.isna() for name in found.inputs if found.columns[name].missing}
+    block = (decided - since) // (window * DAY)
+    rows = block.map(block.value_counts())
+    full = rows >= rows.median()
+    limits = {}
+    for name, missing in gaps.items():
+        most = float(missing[full].groupby(block[full]).mean().max()) if found.time else 0.0
+        usual = max(float(missing.mean()), most if most < MOSTLY else 0.0)
+        limits[name] = round(min(1.0, 2 * usual + 0.05), 2)
+    return limits
 
 
 def _end(found: Guess, last: pd.Timestamp) -> pd.Timestamp:
@@ -297,6 +314,7 @@ def _trees(found: Guess, train: pd.Series, made: dict[str, float]) -> int:
     )
     with threadpool_limits(1):  # the same number of trees on any number of cores
         inputs = pd.DataFrame(columns).to_numpy(np.float64, na_value=np.nan)
+        inputs = inputs[:, ~np.isnan(inputs).all(axis=0)]  # trees refuse a column without any value
         trial.fit(inputs, label, weights(found, label.index))
     return max(20, int(trial.n_iter_ * 0.9) // 10 * 10)
 

@@ -20,7 +20,7 @@ def values(found: Guess, n: Numbers) -> dict[str, Any]:
     for name in found.sent:
         if name not in request:
             only_names = name in found.key or (name == found.group and name not in found.inputs)
-            request[name] = _contract(found.columns[name], only_names)
+            request[name] = _contract(found.columns[name], only_names, n.others)
     return {
         "request": request,
         "example": _example(found),
@@ -28,7 +28,7 @@ def values(found: Guess, n: Numbers) -> dict[str, Any]:
     }
 
 
-def _contract(one: Column, of_key: bool) -> str:
+def _contract(one: Column, of_key: bool, others: float) -> str:
     nullable = ", nullable=True" if one.missing else ""
     hashed = ', personal="hash"' if of_key and one.personal else ""
     if one.kind == "flag":
@@ -39,7 +39,7 @@ def _contract(one: Column, of_key: bool) -> str:
         return f"contracts.number({low:g}, {high:g}{whole}{nullable})"
     if of_key or not listed(one):
         return f"contracts.text({(nullable + hashed).lstrip(', ')})"
-    return f"contracts.category({one.listed!r}{nullable})"
+    return f"contracts.category({one.listed!r}, others={others:g}{nullable})"
 
 
 def _example(found: Guess) -> dict[str, str]:

@@ -14,6 +14,7 @@ NOTHING = pd.Timedelta(0)
 UTC = "datetime64[us, UTC]"
 Personal = Literal["drop", "hash"]
 REPAIR = "repair it by a named rule in src/problem/schema.py, or ask the source"
+_MOSTLY = "mostly"  # of a column's metadata: what holds a table's rows together, and no single request
 _DATE = (  # of 1000 to 2999: every month has its days, and every fourth year its 29th of February
     r"^([12][0-9]{3}-((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
     r"|([12][0-9](0[48]|[2468][048]|[13579][26])|(1[26]|2[048])00)-02-29)$"
@@ -46,12 +47,17 @@ def number(
 def category(
     values: Sequence[str],
     *,
+    others: float = 0.0,
     nullable: bool = False,
     about: str | None = None,
     personal: Personal | None = None,
 ) -> pa.Column:
-    """One of some texts."""
-    return _column("str", [one_of(values)], nullable, about, personal)
+    """One of some texts; with `others` a request may hold any, and so large a share of a table's rows do."""
+    if not others:
+        return _column("str", [one_of(values)], nullable, about, personal)
+    column = _column("str", [], nullable, about, personal)
+    column.metadata = {**(column.metadata or {}), _MOSTLY: mostly(values, others)}
+    return column
 
 
 def text(
@@ -91,6 +97,15 @@ def one_of(values: Sequence[str]) -> pa.Check:
     """One of the values that are known."""
     todo = "a new one? add it in src/problem/schema.py in a pull request of its own"
     return pa.Check.isin(list(values), name="known category", description=todo)
+
+
+def mostly(values: Sequence[str], others: float) -> pa.Check:
+    """At most so large a share of a column is none of the values that are known."""
+    return pa.Check(
+        lambda found: found.isin(list(values)) | ((~found.isin(list(values))).mean() <= others),
+        name=f"known category, but for {others:.0%}",
+        description="new ones that stay? add them in src/problem/schema.py in a pull request of its own",
+    )
 
 
 def nulls(share: float) -> pa.Check:
@@ -224,8 +239,11 @@ def of_requests(
         shares = null_shares(null_share_max, columns)
     except ValueError as error:
         raise ValueError(f"params.yaml: validate.limits.null_share_max {error}") from None
-    for name, share in shares.items():
-        columns[name] = columns[name].set_checks([*columns[name].checks, nulls(share)])
+    for name, column in columns.items():
+        of_all = [column.metadata[_MOSTLY]] if column.metadata and _MOSTLY in column.metadata else []
+        of_all += [nulls(shares[name])] if name in shares else []
+        if of_all:
+            columns[name] = column.set_checks([*column.checks, *of_all])
     return table(columns, key, checks)
 
 

@@ -34,12 +34,19 @@ def train(examples: pd.DataFrame, settings: Params) -> Any:
 
     One thread, because a sum of floats depends on how many threads share it (measured: another
     number of threads, another model). It costs a second in three. Of more rows than `rows_max`
-    a sample is fitted. Steps before the last see each row once, whatever it counts.
+    a sample is fitted. Steps before the last see each row once, whatever it counts. A column without any
+    value, as of a sensor that was not there yet, is fitted as one that never changes: trees cannot cut it.
     """
-    examples = training_sample.of(examples, source.KEY, settings.rows_max)
+    examples = _constant_where_empty(training_sample.of(examples, source.KEY, settings.rows_max))
     with threadpool_limits(1):
         model = problem_model.build(settings.model, settings.seed)
         return model.fit(examples, examples["label"], **row_weights.to_fit(model, row_weights.of(examples)))
+
+
+def _constant_where_empty(examples: pd.DataFrame) -> pd.DataFrame:
+    """The examples, with 0 in each column of numbers that has no value in any row."""
+    numbers = examples.select_dtypes("float64")
+    return examples.assign(**dict.fromkeys(numbers.columns[numbers.isna().all()], 0.0))
 
 
 def warn_of_memory(frame: int, free: int) -> None:

@@ -158,13 +158,16 @@ def _past(known: NDArray[np.bool_], step: Floats, width: int, *, apart: bool) ->
 def _limits(daily: Daily, past: _Past, outcomes: Collection[str]) -> Floats:
     """Of each day and measure so many times its largest step: more, where few days teach.
 
-    The largest step of many groups says more than that of one. So of what an outcome is, a group's limit is
-    also what all groups of its measure allow, in their deviations. Outcomes that are missing come with a
-    storm, which meets one group alone.
+    The largest step of many groups says more than that of one. So a group's largest counts as no less than
+    the usual one of its likes: a value that comes once a year lets a group stand still until then. And of
+    what an outcome is, a group's limit is also what all groups of its measure allow, in their deviations.
+    Outcomes that are missing come with a storm, which meets one group alone.
     """
     few = np.sqrt(np.maximum(ENOUGH / np.maximum(past.days, 1), 1))
-    groups = [bool(one.group) and not one.name.startswith(PLAIN) for one in daily.measures]
-    limits = past.largest * np.where(groups, OF_A_GROUP, FACTOR)
+    groups = np.array([bool(one.group) and not one.name.startswith(PLAIN) for one in daily.measures], bool)
+    limits = np.where(
+        groups, OF_A_GROUP * np.maximum(past.largest, _usual(daily, past)), FACTOR * past.largest
+    )
     for name in outcomes:
         of_it = [one if one.group and one.column == name else None for one in daily.measures]
         kinds = np.array(
@@ -177,6 +180,20 @@ def _limits(daily: Daily, past: _Past, outcomes: Collection[str]) -> Floats:
             likes = OF_LIKES * deviation * beyond.max(axis=1, keepdims=True)
             limits[:, own] = np.clip(likes, FACTOR * largest, OF_A_GROUP * largest)
     return np.asarray(few * limits)
+
+
+def _usual(daily: Daily, past: _Past) -> Floats:
+    """Of each day and measure of a group the median of what all groups of its measure made, by their rows.
+
+    A mean of n rows moves by luck with the root of 1/n.
+    """
+    found = np.zeros_like(past.largest)
+    kinds = np.array([f"{one.column}\n{one.name}" if one.group else "" for one in daily.measures])
+    root = np.sqrt(np.maximum(daily.rows, 1))
+    for kind in sorted({*kinds} - {""}):
+        own = np.flatnonzero(kinds == kind)
+        found[:, own] = np.median(past.largest[:, own] * root[own], axis=1, keepdims=True) / root[own]
+    return found
 
 
 def _shifted(values: Floats, days: int) -> Floats:

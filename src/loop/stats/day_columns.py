@@ -28,6 +28,7 @@ NEW = 0.01  # share of rows with a value that is new, from which on a column nam
 REPEATED = 0.01  # share of rows that may repeat a group and an instant in a table of readings
 STILL = 0.05  # of the usual change between readings: less than that is none
 SAMPLE = 50_000  # rows that bins are taken from
+END = 0.1  # share of one value, from which on an end of the others steps from value to value by luck
 FEW_A_DAY = 12  # rows, below which it is of a week how often the most frequent value comes
 FEW = 3  # different values, of which a day may lack one by luck
 LUCK = 1e-6  # the chance of it, from which on it says nothing
@@ -138,7 +139,8 @@ def of_rows(of: DayRows) -> Series:
     The other is of their day or the day before; the key does not count.
     """
     yield "", "rows", (), np.log(of.count + 0.5)
-    yield "", "same number of rows", (), np.r_[np.nan, 1.0 * (np.diff(of.count) == 0)]
+    if of.known >= FEW_A_DAY * of.past:  # as many as the day before are no news where there are few
+        yield "", "same number of rows", (), np.r_[np.nan, 1.0 * (np.diff(of.count) == 0)]
     hashes = content(of.rows, of.key, of.time)
     again = np.zeros(len(of.days))
     last = hashes[:0]
@@ -168,7 +170,7 @@ def of_numbers(of: DayRows, name: str, values: Floats, bins: binning.Bins) -> Se
     counts = np.bincount(cells, minlength=len(of.days) * (bins.known + 1)).reshape(len(of.days), -1)[:, :-1]
     upto = np.cumsum(counts, axis=1) / there[:, None]
     usual = counts[: of.past].sum(axis=0)
-    ends = ((0.1, "low end"), (0.9, "high end")) if usual.max() < usual.sum() / 2 else ()
+    ends = ((0.1, "low end"), (0.9, "high end")) if usual.max() < usual.sum() * END else ()
     for share, word in ends:
         place = np.minimum((upto < share).sum(axis=1), bins.known - 1)
         yield name, word, (), np.where(np.isfinite(there), bins.scores[place], np.nan)
