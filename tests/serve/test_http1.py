@@ -464,7 +464,8 @@ def test_of_too_many_who_ask_on_without_waiting_go_before_who_waits_for_one_answ
     within(test)
 
 
-def test_nothing_is_done_for_a_caller_who_is_gone(caplog):
+@pytest.mark.parametrize("asked_for", [1, 3])
+def test_nothing_is_done_for_a_caller_who_is_gone(caplog, asked_for):
     ended = []
 
     async def slow(scope: Any, receive: Any, send: Any) -> None:
@@ -476,7 +477,7 @@ def test_nothing_is_done_for_a_caller_who_is_gone(caplog):
     async def test() -> None:
         state = ServerState()
         protocol = connect(state, slow)
-        protocol.data_received(GET)
+        protocol.data_received(GET * asked_for)
         await turns()
         assert not ended
         protocol.connection_lost(None)

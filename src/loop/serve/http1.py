@@ -75,7 +75,7 @@ class Http1(HttpToolsProtocol):
         self.since = self.loop.time()
         self._watch = self.loop.call_later(HEAD_SECONDS, self._check)
         if len(self.connections) > CONNECTIONS:
-            min(self._all(), key=_first_to_go).abort()
+            self._turns.first_to_go(self.connections).abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget what it held, and whatever is done for it.
@@ -104,6 +104,7 @@ class Http1(HttpToolsProtocol):
         except asyncio.CancelledError:
             if not self._lost:
                 raise
+            given[1].__self__.disconnected = True  # uvicorn tells the request that was read last, alone
         finally:
             self._work.discard(task)
 
@@ -312,6 +313,7 @@ class _Turns:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop, self._planned, self.grown = loop, False, 0
         self.bodies = 0  # bytes that are held of them
+        self._next_to_go: list[Http1] = []
         self._waiting: dict[Http1, None] = {}
         self._resting: dict[Http1, None] = {}
 
@@ -322,6 +324,16 @@ class _Turns:
     def rest(self, connection: Http1) -> None:
         self._resting[connection] = None
         self._plan()
+
+    def first_to_go(self, connections: set[Any]) -> "Http1":
+        """Which one ends where there are too many. They are looked through once in a turn, not for each."""
+        while not self._next_to_go or self._next_to_go[-1] not in connections:
+            if self._next_to_go:
+                self._next_to_go.pop()
+            else:
+                self._next_to_go = nsmallest(ACCEPTED, connections, key=_first_to_go)[::-1]
+                self._loop.call_soon(self._next_to_go.clear)
+        return self._next_to_go.pop()
 
     def forget(self, connection: Http1) -> None:
         self._waiting.pop(connection, None)
