@@ -183,14 +183,17 @@ class RedisStore:
     def _ask(self, keys: list[str]) -> list[bytes | None]:
         """The values; where one may have been too long to come in time, an empty one for each that is."""
         if time.monotonic() > self._careful_until:
-            return list(self._client.hmget(self._name, keys))
+            return self._read(keys)
         lengths = self._client.pipeline(transaction=False)
         for key in keys:
             lengths.hstrlen(self._name, key)
         sizes = dict(zip(keys, lengths.execute(), strict=True))
         asked = [key for key in keys if sizes[key] <= LONGEST]
-        found = dict(zip(asked, self._client.hmget(self._name, asked) if asked else [], strict=True))
+        found = dict(zip(asked, self._read(asked) if asked else [], strict=True))
         return [found.get(key) if sizes[key] <= LONGEST else b"" for key in keys]
+
+    def _read(self, keys: list[str]) -> list[Any]:
+        return list(self._client.hmget(self._name, keys))
 
     def replace(self, rows: Iterable[tuple[str, bytes]], as_of: str) -> None:
         """Let these be all rows, as of an instant."""
