@@ -3,9 +3,13 @@
 import json
 import re
 import shutil
+import signal
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -235,6 +239,27 @@ def test_the_proxy_bounds_what_a_caller_may_send_and_how_long_as_the_server_does
     assert float(given["client_header_timeout"]) == http1.HEAD_SECONDS
     assert float(given["client_body_timeout"]) == app.PATIENCE
     assert float(given["send_timeout"]) <= http1.ANSWER_SECONDS
+
+
+def test_of_a_crowd_that_comes_while_it_is_busy_nobody_is_turned_away_to_try_again_later(serve, proxy):
+    crowd = 700
+    if int(Path("/proc/sys/net/core/somaxconn").read_text()) < crowd:
+        pytest.skip("the system itself lets fewer wait")
+    port = serve().connection.port
+    workers = proxy.process().children()
+    with ExitStack() as stack:
+        for worker in workers:
+            worker.send(signal.SIGSTOP)
+            stack.callback(worker.send, signal.SIGCONT)
+        for _ in range(crowd):
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=HANG))
+
+
+def test_one_that_is_held_half_sent_costs_no_more_than_a_small_part_of_a_body(serve, proxy):
+    serve()
+    (size,) = re.findall(r"client_body_buffer_size (\d+)k;", proxy.config())
+    (callers,) = re.findall(r"worker_connections (\d+);", proxy.config())
+    assert int(size) * int(callers) * 1024 <= 100e6, "of one worker, whatever its callers do"
 
 
 def test_when_nobody_answers_the_caller_hears_so_with_its_id(serve, backends):

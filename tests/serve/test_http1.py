@@ -1,8 +1,10 @@
 """What a request offers to speak costs nothing of it, and what a caller sends costs the others nothing."""
 
 import asyncio
+import gc
 import re
 import socket
+import weakref
 from contextlib import ExitStack
 from typing import Any
 
@@ -19,6 +21,7 @@ from loop.serve.http1 import (
     HEAD_SECONDS,
     HELD,
     LARGE,
+    MUCH,
     PARTS,
     STEP,
     WAITING,
@@ -297,33 +300,98 @@ def test_a_head_that_does_not_come_in_time_ends_its_connection(part):
     within(test)
 
 
+READING: set[int] = set()
+
+
+class Counted(Wire):
+    """Notes whether it is read on."""
+
+    def pause_reading(self) -> None:
+        READING.discard(id(self))
+
+    def resume_reading(self) -> None:
+        READING.add(id(self))
+
+
+def begun(state: ServerState, number: int, body: bytes) -> list[Any]:
+    """Callers who have sent all but one byte of a body, in this order; the first part of each is read."""
+    READING.clear()
+    many = []
+    for _ in range(number):
+        many.append(connect(state, wire=Counted()))
+        Clock.now += 0.001
+    for one in many:
+        one.data_received(post(b"", body)[:-1])
+    return many
+
+
 def test_of_many_bodies_a_turn_reads_a_part_of_a_few_and_what_a_lost_one_held_is_let_go():
-    reading: set[int] = set()
-
-    class Counted(Wire):
-        def pause_reading(self) -> None:
-            reading.discard(id(self))
-
-        def resume_reading(self) -> None:
-            reading.add(id(self))
-
     async def test() -> None:
         state = ServerState()
-        many = [connect(state) for _ in range(3 * PARTS)]
-        for one in many:
-            one.transport.__class__ = Counted
-            one.data_received(post(b"", b"a" * 1000)[:-1])
+        many = begun(state, 3 * PARTS, b"a" * 1000)
         for turn in (1, 2, 3):
             await asyncio.sleep(0)
-            assert len(reading) == turn * PARTS, "the others wait for their turn"
+            assert {id(one.transport) for one in many[: turn * PARTS]} == READING, "the others wait"
         many[0].connection_lost(None)
-        assert not many[0].cycle.body
+        assert many[0].cycle is None
         for one in many[1:]:
             one.data_received(b"a")
         await turns()
         assert all(answers(one.transport.written) for one in many[1:])
 
     within(test)
+
+
+def test_while_much_of_bodies_is_held_a_turn_reads_on_the_one_that_began_first():
+    async def test() -> None:
+        state = ServerState()
+        part = b"a" * (MUCH // PARTS)
+        many = begun(state, PARTS + 1, part)
+        for turn in (1, 2, 3):
+            await asyncio.sleep(0)
+            assert {id(one.transport) for one in many[:turn]} == READING
+        many[1].connection_lost(None)
+        many[2].connection_lost(None)
+        await asyncio.sleep(0)
+        assert len(READING) == len(many), "there is room again"
+
+    within(test)
+
+
+def test_of_bodies_that_are_too_much_together_whole_ones_outlast_those_that_are_not():
+    async def test() -> None:
+        state = ServerState()
+        whole = connect(state, never)
+        whole.data_received(post(b"", b"a" * 2 * LARGE))
+        await turns()
+        parts = []
+        for _ in range(2 * HELD // 900_000):
+            parts += begun(state, 1, b"a" * 900_000)
+        assert any(one.transport.closed for one in parts)
+        assert not whole.transport.closed
+
+    within(test)
+
+
+@pytest.mark.parametrize("sent", [b"", GET, GET * 5, post(b"", b"a" * 1000)[:-1]], ids=len)
+def test_a_connection_that_is_gone_leaves_nothing_that_waits_for_the_garbage_collector(sent):
+    async def test() -> None:
+        protocol = connect(ServerState(), wire=Wire())
+        if sent:
+            protocol.data_received(sent)
+        await turns()
+        gone = weakref.ref(protocol)
+        protocol.connection_lost(ConnectionResetError())
+        del protocol
+        await turns()
+        assert gone() is None
+
+    gc.collect()
+    gc.disable()
+    try:
+        within(test)
+    finally:
+        gc.enable()
 
 
 def test_an_answer_that_nobody_reads_ends_its_connection():
@@ -396,7 +464,8 @@ def test_of_too_many_who_ask_on_without_waiting_go_before_who_waits_for_one_answ
     within(test)
 
 
-def test_nothing_is_done_for_a_caller_who_is_gone(caplog):
+@pytest.mark.parametrize("asked_for", [1, 3])
+def test_nothing_is_done_for_a_caller_who_is_gone(caplog, asked_for):
     ended = []
 
     async def slow(scope: Any, receive: Any, send: Any) -> None:
@@ -408,7 +477,7 @@ def test_nothing_is_done_for_a_caller_who_is_gone(caplog):
     async def test() -> None:
         state = ServerState()
         protocol = connect(state, slow)
-        protocol.data_received(GET)
+        protocol.data_received(GET * asked_for)
         await turns()
         assert not ended
         protocol.connection_lost(None)

@@ -317,6 +317,30 @@ def test_a_line_cut_short_by_a_kill_is_set_aside_and_the_rest_is_kept(tmp_path, 
     assert not rejected.exists()
 
 
+FOREIGN = {
+    "a request that is a list": record("b")
+    .replace(b'"requests":[', b'"requests":[[')
+    .replace(b"],", b"]],", 1),
+    "a latency that is a text": record("b").replace(b'"latency_ms":1.250', b'"latency_ms":"long"'),
+    "a score that is a text": record("b", score="high"),
+    "an id that is a list": record("b").replace(b'"id":"b"', b'"id":["b"]'),
+    "an instant that is none": record("b").replace(b'"at":"2013', b'"at":"99999'),
+    "lists within lists": b"[" * 100_000 + b"\n",
+}
+
+
+@pytest.mark.parametrize("line", FOREIGN.values(), ids=FOREIGN)
+def test_a_line_that_is_no_record_of_ours_is_set_aside_and_the_rest_is_kept(tmp_path, counted, line):
+    log = quiet(tmp_path, counted)
+    log.append(record("a"), 1)
+    log.append(line, 1)
+    log.append(record("c"), 1)
+    log.close()
+    done = collect.collect(tmp_path, NOW, 30)
+    assert (done.rows, done.rejected) == (2, 1)
+    assert not segments(tmp_path)
+
+
 def test_a_segment_being_written_is_left_alone_until_its_writer_is_gone(log, tmp_path):
     log.append(record("a"), 1)
     log._flush()

@@ -20,7 +20,7 @@ from loop.data.features import DECIDED_AT
 from loop.serve import online
 from loop.serve.counters import Counters
 from loop.serve.online import FRESH, MISSING, STALE, Features
-from loop.serve.store import TIMEOUT, RedisStore, SqliteStore, open_store
+from loop.serve.store import LONGEST, TIMEOUT, RedisStore, SqliteStore, open_store
 from support.bounded import bounded
 
 NOON = np.datetime64("2013-06-03T12:00", "us")
@@ -293,6 +293,29 @@ def test_a_redis_that_answers_drop_by_drop_is_a_store_that_failed():
         ended.set()
     assert [one.failed for one in answers] == [True]
     assert answers[0].states.tolist() == [[MISSING, MISSING]]
+
+
+def test_a_row_too_long_to_come_in_time_is_missing_and_takes_the_others_from_nobody_for_long(
+    redis_url, tmp_path, monkeypatch
+):
+    store = RedisStore(redis_url, tmp_path.name)
+    long = online.row(PLACE, ("x",), 0, [])[0]
+    store.replace([(long, bytes(LONGEST + 1)), *rows((PLACE, ("y",), NOON, [2.0, 3.0]))], "then")
+    read = store._client.hmget
+
+    def slow(name: str, keys: list[str]) -> Any:
+        if long in keys:
+            raise TimeoutError("no whole answer within 0.3 s")
+        return read(name, keys)
+
+    monkeypatch.setattr(store._client, "hmget", slow)
+    features = Features(store, (PLACE,))
+    assert features.of(asked(("x", 7), ("y", 7))).failed
+    features._rest_until = 0.0
+    found = features.of(asked(("x", 7), ("y", 7)))
+    assert not found.failed
+    assert found.states.tolist() == [[MISSING], [FRESH]]
+    assert features.of(asked(("x", 7))).states.tolist() == [[MISSING]]
 
 
 def test_many_requests_are_asked_of_the_store_at_once(store):

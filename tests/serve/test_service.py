@@ -20,7 +20,7 @@ sys.modules["__main__"].__spec__ = ModuleSpec("_bentoml_impl.worker.service", No
 SERVER = """
 import threading
 from loop.serve import service
-service.end_with(service.parent())
+service.end_with_others()
 print("started", flush=True)
 threading.Event().wait()
 """
@@ -35,12 +35,13 @@ def gone() -> str:
 
 @pytest.mark.parametrize(
     ("variable", "code"),
-    [("LOOP_STARTER", SERVER), ("LOOP_SUPERVISOR", WORKER + SERVER)],
-    ids=["BentoML's own process", "a worker"],
+    [("LOOP_STARTER", SERVER), ("LOOP_SUPERVISOR", WORKER + SERVER), ("LOOP_STARTER", WORKER + SERVER)],
+    ids=["BentoML's own process", "a worker", "a worker whose own parent lives on"],
 )
 def test_a_process_whose_starter_was_killed_while_it_was_imported_ends(finished, variable, code):
     command = [sys.executable, "-c", code]
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), variable: gone()}
+    parents = {"LOOP_SUPERVISOR": str(os.getpid())}
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), **parents, variable: gone()}
     done = subprocess.run(command, cwd=finished.path, env=env, capture_output=True, timeout=120, check=False)
     assert done.returncode == -signal.SIGTERM, done.stderr.decode()[-2000:]
 

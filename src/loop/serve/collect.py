@@ -96,8 +96,11 @@ def collect(folder: Path, now: pd.Timestamp, retention_days: int) -> Collected:
     return done
 
 
-def read(segment: Path) -> tuple[pa.Table, list[bytes]]:
-    """The records of a segment, and the lines that are none (the last, if its writer was killed)."""
+def read(segment: Path, each: bool = False) -> tuple[pa.Table, list[bytes]]:
+    """The records of a segment, and the lines that are none (the last, if its writer was killed).
+
+    `each` makes a table of each line first, which takes longer, and tells one whose values have other types.
+    """
     records: list[dict[str, Any]] = []
     rejected: list[bytes] = []
     head: dict[str, Any] | None = None
@@ -108,10 +111,18 @@ def read(segment: Path) -> tuple[pa.Table, list[bytes]]:
                 if head is None:
                     head = {name: found[name] for name in HEAD}
                     continue
-                records += _records(found, head)
-            except (ValueError, KeyError, TypeError, IndexError):
+                made = _records(found, head)
+                if each:
+                    pa.Table.from_pylist(made, schema=RECORD)
+                records += made
+            except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
                 rejected.append(line)
-    return pa.Table.from_pylist(records, schema=RECORD), rejected
+    try:
+        return pa.Table.from_pylist(records, schema=RECORD), rejected
+    except (ValueError, TypeError, OverflowError):
+        if each:
+            raise
+        return read(segment, each=True)
 
 
 def _records(found: dict[str, Any], head: dict[str, Any]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ answered: uvicorn's parser takes what follows its head for the other protocol's,
 import asyncio
 import json
 import socket
-from itertools import islice
+from heapq import nsmallest
 from typing import Any
 
 import uvicorn
@@ -21,13 +21,11 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 CONNECTIONS = 512  # of one process
 ACCEPTED = 16  # new ones in a turn of the event loop: libuv lets one in for each socket that it listens on
-RECEIVED = (
-    64 * 2**10
-)  # bytes of a connection that the system keeps: who sends on waits, and is not done at once
-HELD = 32 * 2**20  # bytes of bodies, of unread answers and of waiting requests that they hold together
-LARGE = 64 * 2**10  # bytes of a connection that are never too much
+RECEIVED = 32 * 2**10  # bytes of a connection that the system keeps: who sends on waits for us
+HELD = 24 * 2**20  # bytes of bodies, of unread answers and of waiting requests that they hold together
+LARGE = HELD // CONNECTIONS  # bytes of a connection that are never too much
 WAITING = 4 * 2**10  # bytes that a request costs while it waits for another
-GROWN = 2**20  # bytes that connections may come to hold before it is asked again how much that is together
+GROWN = 4 * 2**20  # bytes that they may come to hold before it is asked again how much that is together
 HEAD, HEADERS = (
     16 * 2**10,
     100,
@@ -36,6 +34,7 @@ HEAD_SECONDS = 10.0  # in which a head must have come
 ANSWER_SECONDS = 60.0  # in which an answer must be taken, or the next part of a long one
 STEP, FIRST = 512, 4  # bytes read at once, and how often of what has just come
 PARTS = 16  # bodies of which a part is read in a turn of the event loop, however many there are
+MUCH = HELD // 2  # bytes of bodies that are held; beyond, a turn reads a part of one, so that answers keep up
 TURN_SECONDS = 0.003  # in which what waits is read on, of all connections, before anything else has its turn
 
 
@@ -60,7 +59,7 @@ class Http1(HttpToolsProtocol):
         self._framing = 0  # bytes read since the last whole head or part of a body
         self._left = 0  # bytes of a body of known length that have not come
         self._body = 0  # bytes of the body whose answer is not complete
-        self._since = 0.0  # when it began to wait
+        self.since = 0.0  # when it began to wait
         self._watch: asyncio.TimerHandle | None = None
         self._refused = False
         self._app, self.app = self.app, self._run
@@ -73,22 +72,26 @@ class Http1(HttpToolsProtocol):
         """Let a connection in; the one that has stood longest goes where there are too many."""
         super().connection_made(transport)
         self.flow = _Flow(self, transport)
-        self._since = self.loop.time()
+        self.since = self.loop.time()
         self._watch = self.loop.call_later(HEAD_SECONDS, self._check)
         if len(self.connections) > CONNECTIONS:
-            min(self._all(), key=_first_to_go).abort()
+            self._turns.first_to_go(self.connections).abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget what it held, and whatever is done for it."""
+        """Forget what it held, and whatever is done for it.
+
+        Nothing here may lead back to itself: it would stay until Python looks for such things.
+        """
         if self._watch is not None:
             self._watch.cancel()
         self._rest = b""
         self.pipeline.clear()
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()
         self._turns.forget(self)
-        if self.cycle is not None:
-            self.cycle.body = bytearray()  # it would stay until Python looks for what refers to itself
-        self._lost = True
+        self.app, self._lost = self._app, True
+        self.cycle = self.flow = None  # type: ignore[assignment]
+        self._count_body(0)
         for task in self._work:
             task.cancel()
 
@@ -101,6 +104,7 @@ class Http1(HttpToolsProtocol):
         except asyncio.CancelledError:
             if not self._lost:
                 raise
+            given[1].__self__.disconnected = True  # uvicorn tells the request that was read last, alone
         finally:
             self._work.discard(task)
 
@@ -119,6 +123,11 @@ class Http1(HttpToolsProtocol):
     def waits(self) -> bool:
         """Whether a part of what came must wait: for an answer, or for other connections."""
         return bool(self._rest or self.pipeline)
+
+    @property
+    def sent_whole(self) -> bool:
+        """Whether a whole body waits for its answer."""
+        return self._body > 0 and not self.cycle.more_body
 
     def data_received(self, data: bytes) -> None:
         """Read what came, as far as it may be read now."""
@@ -142,8 +151,11 @@ class Http1(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on with what waited."""
+        if self._lost:
+            return
         super().on_response_complete()
-        self._since, self._body = self.loop.time(), 0
+        self.since = self.loop.time()
+        self._count_body(0)
         if self._rest:
             self._unset_keepalive_if_required()
             self.go_on()
@@ -194,14 +206,14 @@ class Http1(HttpToolsProtocol):
             if name == b"content-length":
                 self._left = int(value)
         if not self._answering:
-            self._since = self.loop.time()
+            self.since = self.loop.time()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Keep a part of a body, where there is room."""
         self._framing = 0
         self._left -= len(body)
-        self._body += len(body)
+        self._count_body(self._body + len(body))
         super().on_body(body)
         self._grow(len(body))
 
@@ -213,17 +225,23 @@ class Http1(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Begin to wait for a caller to read."""
         super().pause_writing()
-        self._since = self.loop.time()
+        self.since = self.loop.time()
         self._grow(self.transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         """Go on writing."""
         super().resume_writing()
-        self._since = self.loop.time()
+        self.since = self.loop.time()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse, in uvicorn's words."""
         self._refuse(400, "bad request", "request", msg, "HTTP/1.1")
+
+    def _count_body(self, size: int) -> None:
+        """Let its body have this size, in the sum of all as well."""
+        kept = self.body_max
+        self._turns.bodies += min(size, kept) - min(self._body, kept)
+        self._body = size
 
     def _all(self) -> list["Http1"]:
         found: Any = self.connections
@@ -235,7 +253,7 @@ class Http1(HttpToolsProtocol):
 
     def _check(self) -> None:
         """End what has waited too long; look again when it would have."""
-        left = self._since + (ANSWER_SECONDS if self._answering else HEAD_SECONDS) - self.loop.time()
+        left = self.since + (ANSWER_SECONDS if self._answering else HEAD_SECONDS) - self.loop.time()
         if left > 0:
             self._watch = self.loop.call_later(left, self._check)
         elif self._answering or self.transport.is_closing() or not self._framing:
@@ -287,10 +305,15 @@ class Http1(HttpToolsProtocol):
 
 
 class _Turns:
-    """Reads on what waits, connection by connection, however many there are: all else goes between."""
+    """Reads on what waits, connection by connection, however many there are: all else goes between.
+
+    Of bodies those that began first are read first: were all read alike, hundreds would be held half read.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop, self._planned, self.grown = loop, False, 0
+        self.bodies = 0  # bytes that are held of them
+        self._next_to_go: list[Http1] = []
         self._waiting: dict[Http1, None] = {}
         self._resting: dict[Http1, None] = {}
 
@@ -301,6 +324,16 @@ class _Turns:
     def rest(self, connection: Http1) -> None:
         self._resting[connection] = None
         self._plan()
+
+    def first_to_go(self, connections: set[Any]) -> "Http1":
+        """Which one ends where there are too many. They are looked through once in a turn, not for each."""
+        while not self._next_to_go or self._next_to_go[-1] not in connections:
+            if self._next_to_go:
+                self._next_to_go.pop()
+            else:
+                self._next_to_go = nsmallest(ACCEPTED, connections, key=_first_to_go)[::-1]
+                self._loop.call_soon(self._next_to_go.clear)
+        return self._next_to_go.pop()
 
     def forget(self, connection: Http1) -> None:
         self._waiting.pop(connection, None)
@@ -317,7 +350,8 @@ class _Turns:
             first = next(iter(self._waiting))
             del self._waiting[first]
             first.go_on()
-        for first in list(islice(self._resting, PARTS)):
+        parts = PARTS if self.bodies < MUCH else 1
+        for first in nsmallest(parts, self._resting, key=lambda one: one.since):
             del self._resting[first]
             first.read_on()
         self._planned = bool(self._waiting or self._resting)
@@ -337,6 +371,9 @@ class _Flow(FlowControl):
             super().resume_reading()
 
 
-def _first_to_go(connection: Http1) -> tuple[bool, float]:
-    """Who asks on before it is answered is served ever anew: it would outlast all who ask and wait."""
-    return not connection.waits, connection._since
+def _first_to_go(connection: Http1) -> tuple[bool, bool, float]:
+    """Who asks on before it is answered is served ever anew: it would outlast all who ask and wait.
+
+    Whoever has sent a whole body stays longest: its answer is near, and few more are read meanwhile.
+    """
+    return not connection.waits, connection.sent_whole, connection.since

@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers with a thread per core wait for one another
@@ -40,9 +41,29 @@ def end_with(parent: int, every: float = 0.5) -> None:
 
     The parent that it was started by, as it was told: one that is gone by now has another in its place.
     """
+    _end_unless(lambda: os.getppid() == parent, every)
 
+
+def end_with_others() -> None:
+    """End this process, which answers, with its parent and with `loop serve`: the parent may be stopped."""
+    end_with(parent())
+    if starter := os.environ.get(STARTER):
+        _end_unless(lambda: _there(int(starter)))
+
+
+def _there(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another's
+        pass
+    return True
+
+
+def _end_unless(holds: Callable[[], bool], every: float = 0.5) -> None:
     def watch() -> None:
-        while os.getppid() == parent:
+        while holds():
             time.sleep(every)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(ENDING)
@@ -71,7 +92,7 @@ class Fronted(bentoml.Service):  # type: ignore[misc]
 
     def to_asgi(self, is_main: bool = True) -> "Front":
         """The application that a worker runs."""
-        end_with(parent())
+        end_with_others()
 
         import uvicorn
         from uvicorn.config import HTTP_PROTOCOLS

@@ -24,6 +24,7 @@ TIMEOUT, ANSWER_MAX = 0.1, 0.3  # seconds that a store on the network may be sil
 READ_MAX, STEPS = 1.0, 100_000  # seconds that a read of a file may take; after how many steps that is asked
 TABLE = "CREATE TABLE online (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID"  # a view could take for ever
 WRITTEN = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"  # bytes, by its head
+CAREFUL = 3600.0  # seconds in which a store that did not answer in time is asked for the length of rows first
 LONGEST, MADE_MAX = 2**16, 2**26  # bytes of a row that are read; of what one step may make
 
 
@@ -160,6 +161,7 @@ class RedisStore:
         self._writer = redis.Redis.from_url(url, socket_timeout=30, socket_connect_timeout=5)
         self._asker = ThreadPoolExecutor(1, "features")
         self._answer: Future[Any] | None = None
+        self._careful_until = 0.0
 
     def get(self, keys: Sequence[str]) -> list[bytes | None]:
         """The value of each key; None where there is none.
@@ -168,12 +170,30 @@ class RedisStore:
         """
         if self._answer is not None and not self._answer.done():
             raise TimeoutError("an earlier question is not answered yet")
-        self._answer = self._asker.submit(self._client.hmget, self._name, list(keys))
+        self._answer = self._asker.submit(self._ask, list(keys))
         try:
             return list(self._answer.result(ANSWER_MAX))
         except TimeoutError:
             self._client.connection_pool.disconnect()
             raise TimeoutError(f"no whole answer within {ANSWER_MAX} s") from None
+        finally:
+            if not self._answer.done() or self._answer.exception() is not None:
+                self._careful_until = time.monotonic() + CAREFUL
+
+    def _ask(self, keys: list[str]) -> list[bytes | None]:
+        """The values; where one may have been too long to come in time, an empty one for each that is."""
+        if time.monotonic() > self._careful_until:
+            return self._read(keys)
+        lengths = self._client.pipeline(transaction=False)
+        for key in keys:
+            lengths.hstrlen(self._name, key)
+        sizes = dict(zip(keys, lengths.execute(), strict=True))
+        asked = [key for key in keys if sizes[key] <= LONGEST]
+        found = dict(zip(asked, self._read(asked) if asked else [], strict=True))
+        return [found.get(key) if sizes[key] <= LONGEST else b"" for key in keys]
+
+    def _read(self, keys: list[str]) -> list[Any]:
+        return list(self._client.hmget(self._name, keys))
 
     def replace(self, rows: Iterable[tuple[str, bytes]], as_of: str) -> None:
         """Let these be all rows, as of an instant."""
