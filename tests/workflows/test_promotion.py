@@ -16,7 +16,7 @@ from loop.production.state import EMPTY
 from loop.rollout import rollout
 from support.states import NOW, version
 from workflows.act import Runner
-from workflows.double import ALL, NAME, Double, git, serve
+from workflows.double import ALL, BOT, NAME, Double, git, serve
 from workflows.house import model
 
 POLICY = Path("deploy/policy.yaml")
@@ -178,6 +178,16 @@ def test_without_the_approval_of_another_the_host_stays_where_it_was_and_says_wh
     assert said in why
     with pytest.raises(LoopError, match="more than was approved"):
         rollout.verify()
+
+
+@pytest.mark.parametrize("bot", [BOT, "github-merge-queue[bot]", "helper[bot]"])
+def test_a_bot_that_merges_is_nobody(shadow, bot):
+    """Whoever may push a branch may push a workflow on it that merges by its own token."""
+    number = proposed(shadow)
+    shadow.github.merge(number, by=bot)
+    assert may(shadow)[0] == {"champion": 1}
+    shadow.github.review(number, "bob")
+    assert may(shadow) == ({"champion": 1, "challenger": 2}, "")
 
 
 def test_who_made_the_versions_change_may_not_approve_its_steps(shadow):
