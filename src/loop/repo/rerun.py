@@ -1,5 +1,6 @@
 """The pipeline of this checkout, run again by `loop run`: from cache or remote, or made anew."""
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -53,9 +54,15 @@ def failure(output: list[str]) -> str:
 
 
 def _distrust() -> None:
-    """Let DVC hash what it takes from its cache, and drop what is false: it believes what is read-only."""
+    """Let DVC hash what it takes from its cache, and drop what is false: it believes what is read-only.
+
+    No object is a link: that would be another file's rights.
+    """
     for path in OBJECTS.glob("??/*"):
-        path.chmod(0o644)
+        if path.is_symlink():
+            path.unlink()
+        elif path.stat().st_uid == os.geteuid():  # in a shared cache others' objects are theirs
+            path.chmod(0o644)
 
 
 def _read_in_part() -> list[Path]:
