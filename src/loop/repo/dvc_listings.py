@@ -89,16 +89,22 @@ def _drop(cache: Path) -> None:
 
 
 def _brought(oid: str, stores: list[Any], to: Path) -> str | None:
-    """Put a listing of a remote into the cache: None. Else why a remote does not answer, or nothing."""
+    """Put a listing of a remote into the cache: None. Else why a remote does not answer, or nothing.
+
+    One that does not is asked no more: its time may be minutes.
+    """
     refused = ""
-    for store in stores:
+    for store in list(stores):
         try:
             with store.fs.open(store.oid_to_path(oid), "rb") as opened:
                 content = opened.read(LARGEST)
-        except FileNotFoundError:
-            continue
         except Exception as error:  # a remote's parts have errors of their own
-            refused = first_line(error, 200)
+            cause = error.__cause__ or error
+            silent = isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError)
+            if isinstance(error, FileNotFoundError) and not silent:  # so fsspec says it of both
+                continue
+            refused = first_line(cause, 200)
+            stores.remove(store)
             continue
         if wrong := check(oid, content):
             raise _refused(f"the listing {oid[:12]} in the remote of DVC {wrong}")
