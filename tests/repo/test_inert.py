@@ -108,3 +108,9 @@ def test_no_kind_of_code_hides_another_and_thousands_are_counted(filling):
     assert len(found) < 40
     assert len(set(JUDGING) - set(found)) <= 1, "but for one of the same kind"
     assert any(" more of " in one for one in found)
+
+
+@pytest.mark.parametrize("one", ["src/sitecustomize.py", "sitecustomize.py", ".venv/lib/sitecustomize.py"])
+def test_of_too_many_of_a_kind_what_lies_where_python_looks_comes_first(one):
+    filling = [f"a{number}/sitecustomize.py" for number in range(3000)]
+    assert one in shown([*filling, one])

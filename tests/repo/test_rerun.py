@@ -2,7 +2,7 @@
 
 import pytest
 
-from loop.repo.rerun import failure
+from loop.repo.rerun import OBJECTS, _distrust, failure
 
 FAILED = "ERROR: failed to reproduce 'train': failed to run: python, exited with 1"
 
@@ -23,3 +23,20 @@ FAILED = "ERROR: failed to reproduce 'train': failed to run: python, exited with
 )
 def test_a_failure_names_the_stage_and_the_line_that_says_why(output, report):
     assert failure(output) == report
+
+
+def test_an_object_of_the_cache_that_is_a_link_is_dropped_and_what_it_leads_to_left_alone(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    secret, objects = tmp_path / "key", tmp_path / OBJECTS / "aa"
+    objects.mkdir(parents=True)
+    secret.write_text("mine")
+    secret.chmod(0o400)
+    (objects / "1").symlink_to(secret)
+    (objects / "2").symlink_to(tmp_path / "nowhere")
+    (objects / "3").write_text("an object")
+    (objects / "3").chmod(0o444)
+    _distrust()
+    assert secret.stat().st_mode & 0o777 == 0o400
+    assert [(path.name, path.stat().st_mode & 0o777) for path in objects.iterdir()] == [("3", 0o644)]

@@ -172,6 +172,20 @@ def test_a_folder_that_stages_or_servers_run_is_named(kind):
         ]
 
 
+@pytest.mark.parametrize("kept", ["nothing", "md5:0cc175b9c0f1b6a831c399e269772661", "sha256:0"])
+@pytest.mark.parametrize("group", ["pipeline", "serve"])
+def test_a_file_of_an_index_without_a_hash_is_refused_where_stages_or_servers_install_it(group, kept):
+    """Whatever lies at its address is installed then."""
+    whole = PROJECT.format(group=group, source='registry = "https://pypi.org/simple"')
+    held = '{{ url = "https://files.pythonhosted.org/views-1-py3-none-any.whl"{} }}'
+    good = f', hash = "sha256:{"a" * 64}"'
+    other = "" if kept == "nothing" else f', hash = "{kept}"'
+    assert not unhashed(f"{whole}wheels = [{held.format(good)}]\n")
+    assert unhashed(f"{whole}wheels = [{held.format(good)}, {held.format(other)}]\n") == [
+        "views from https://files.pythonhosted.org, https://pypi.org/simple"
+    ]
+
+
 @pytest.mark.parametrize(
     ("group", "source"),
     [

@@ -1,9 +1,10 @@
 """What changed: params, policy, packages, data; each key once, with what it was and is."""
 
 import pytest
+import yaml
 
 from loop.review.base import Base
-from loop.review.changes import in_git, moved, packages, sources
+from loop.review.changes import _data, in_git, moved, packages, sources
 from loop.review.verdict import Change
 
 
@@ -98,6 +99,38 @@ def test_packages_that_the_problem_imports_come_before_the_others(bare_copy, mon
     monkeypatch.chdir(bare_copy.path)
     found = in_git(Base("main", commit, commit))
     assert [row.name for row in found.environment] == ["numpy", "team-views", "aiohttp", "zipp"]
+
+
+@pytest.mark.parametrize("stage", ["made by a stage", "only read"])
+def test_a_file_by_which_dvc_names_data_is_a_change_of_what_reads_them(bare_copy, monkeypatch, stage):
+    """Raw data that DVC keeps, in place of a stage's or as they were: another hash is other data."""
+    monkeypatch.chdir(bare_copy.path)
+    if stage == "only read":
+        whole = yaml.safe_load(bare_copy.text("dvc.yaml"))
+        del whole["stages"]["ingest"]
+        (bare_copy.path / "dvc.yaml").write_text(yaml.safe_dump(whole))
+    (bare_copy.path / "data").mkdir(exist_ok=True)
+    place = bare_copy.path / "data/raw.dvc"
+    place.write_text(f"outs:\n- md5: {'0' * 32}.dir\n  path: raw\n")
+    bare_copy.git("add", "--force", "data/raw.dvc")
+    commit = bare_copy.commit()
+    place.write_text(place.read_text().replace("000", "111", 1))
+    found = in_git(Base("main", commit, commit))
+    assert found.code == {"validate": ["data/raw.dvc +1 -1"]}
+    assert not found.other
+
+
+def test_data_that_stages_read_of_elsewhere_are_told_by_their_hash_and_no_part_of_a_folder_twice():
+    def lock_of(raw: str) -> dict:
+        made = {"outs": [{"path": "data/examples", "md5": f"{raw}2.dir"}]}
+        reads = {"deps": [{"path": "data/raw", "md5": f"{raw}1.dir"}, {"path": "src/a.py", "md5": raw}]}
+        part = {"deps": [{"path": "data/examples/train.parquet", "md5": f"{raw}3"}]}
+        return {"stages": {"examples": made | reads, "train": part}}
+
+    assert rows(moved(_data(lock_of("a")), _data(lock_of("b")))) == [
+        ("data/examples", "a2.dir", "b2.dir"),
+        ("data/raw", "a1.dir", "b1.dir"),
+    ]
 
 
 def test_each_version_of_a_package_counts():

@@ -59,8 +59,21 @@ def test_a_link_that_a_stage_reads_is_refused_since_its_target_counts_as_read_by
     git("init", "--quiet")
     git("add", "--all")
     with pytest.raises(
-        LoopError, match=r"src/source\.py, which a stage of dvc\.yaml reads, is a symbolic link"
+        LoopError, match=r"src/source\.py, which dvc\.yaml or a stage of it reads, is a symbolic link"
     ):
+        refuse_tracked()
+
+
+@pytest.mark.parametrize("name", ["params.yaml", "dvc.lock", "uv.lock", "dvc.yaml"])
+def test_a_link_in_place_of_what_the_pipeline_is_told_by_is_refused(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").write_text("stages: {ingest: {cmd: make, outs: [data/raw]}}\n")
+    (tmp_path / "notes.md").write_text("stages: {}\n")
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).symlink_to("notes.md")
+    git("init", "--quiet")
+    git("add", "--all")
+    with pytest.raises(LoopError, match=rf"{name}, which dvc\.yaml or a stage of it reads, is a symbolic"):
         refuse_tracked()
 
 

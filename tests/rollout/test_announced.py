@@ -59,3 +59,11 @@ def test_looks_that_say_nothing_of_scores_or_run_in_a_circle_announce_nothing(cl
     said("c", "e", 0.1)
     said("e", "c", -0.1)
     assert announced.shift(one, of(3, "c")) is None
+
+
+@pytest.mark.parametrize("beyond", ["nan", "inf", "-inf"])
+def test_a_shift_that_is_no_number_announces_nothing_since_no_score_would_lie_beyond_it(clone, beyond):  # noqa: F811
+    one, two = of(1, "a"), of(2, "b")
+    said("b", "a", float(beyond))
+    assert announced.shift(one, two) is None
+    assert len(holdout_looks._known(holdout_looks.LOG.remote)) == 1

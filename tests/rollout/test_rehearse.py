@@ -1,6 +1,7 @@
 """A version goes through staging: a day of requests replayed, evidence kept, and production lets it in."""
 
 import json
+import re
 import shutil
 import threading
 import time
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -23,6 +25,9 @@ from loop.production.environments import Rehearsal as Rules
 from loop.production.rollout_policy import POLICY
 from loop.production.state import Version
 from loop.rollout import announced, rehearsal_check, staging
+from loop.rollout import rehearse as rehearsing
+from loop.rollout.rollout import View
+from loop.serve.app import ID
 from loop.setup import repository
 from production.test_branch import git
 from production.test_environments import shown
@@ -372,3 +377,17 @@ def test_where_others_approve_a_pull_request_shows_the_evidence_and_its_merge_is
     newest = log.transitions(live.commit)[-1]
     assert (newest.kind, newest.version) == ("release", 2)
     assert (rehearsal.skipped(live), live.version(2)) == ([], two)
+
+
+def test_a_caller_whose_ids_speak_of_rehearsals_is_in_the_evidence_and_what_one_sent_is_not(
+    monkeypatch, capsys
+):
+    """A music school may call its requests so; a log of what a rehearsal sent holds no day of callers."""
+    mine = ["rehearsal-1", "rehearsal-room-5", "rehearsal-", "a", f"rehearsal-{'a' * 63}"]
+    made = pd.DataFrame({"id": [*mine, *map(rehearsing.sent, mine)], "at": NOW - pd.Timedelta(days=1)})
+    made = made.assign(commit=version(1).commit, role="champion")
+    monkeypatch.setattr("loop.data.prediction_log.read", lambda *_: made)
+    at = View(STAGED, [Path("log")], NOW)
+    assert rehearsing.requests(at, version(1), None, 1)["id"].tolist() == mine
+    assert "left out: 5 requests that a rehearsal sent" in capsys.readouterr().out
+    assert all(re.fullmatch(ID.pattern.decode(), rehearsing.sent(one)) for one in [*mine, "é/1"])

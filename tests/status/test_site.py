@@ -175,6 +175,15 @@ def test_every_link_leads_somewhere_and_foreign_text_does_nothing(home, to):
     assert "retrain/2026-01-06" in (to / "index.html").read_text()
 
 
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "data:text/html,x", "//evil.example", "the run"])
+def test_a_run_that_a_hand_put_on_record_links_to_no_script(home, to, address):
+    """Whoever may push the branch writes there what they like."""
+    heartbeats.record(Heartbeat("monitor", at("2026-01-05"), "success", good=True, run=address))
+    written(to)
+    assert [one.run for one in heartbeats.known()] == [None]
+    assert not [page for page in to.rglob("*.html") if address in page.read_text()]
+
+
 def test_long_lists_are_cut_from_the_oldest_on_and_no_page_is_large(home, to):
     for number in range(120):
         then = at("2025-01-01") + number * (NOW - at("2026-01-04"))

@@ -232,6 +232,12 @@ class Double:
         text = json.dumps({**mine, "artifact": "", **(told or {})})
         self.artifacts[key] = [(f"gate-{sha}", archive({"gate.json": text}))]
 
+    def pushed_image(self, sha: str, image: str, **run: Any) -> None:
+        """What a run of release.yml leaves of an image, at a commit of main unless `run` says otherwise."""
+        given = {"path": ".github/workflows/release.yml", "event": "push", "head_sha": sha, **run}
+        name = f"image-{image.rpartition('@sha256:')[2]}"
+        self.artifacts[self.judge(**given)] = [(name, archive({"sbom.cdx.json": "{}"}))]
+
     def heads(self) -> dict[int, str]:
         """The head of each open pull request."""
         return {

@@ -90,8 +90,10 @@ class House:
         return dict(line.split("=", 1) for line in self.outputs.read_text().splitlines())
 
     def record(self, digest: str = "a") -> Production:
-        """`loop release record` with an image; what the branch says then."""
-        assert register.main(f"ghcr.io/team/model@sha256:{digest * 64}", NOW) == 0
+        """`loop release record` with an image that its run pushed; what the branch says then."""
+        image = f"ghcr.io/team/model@sha256:{digest * 64}"
+        self.github.pushed_image(git(self.place, "rev-parse", "HEAD"), image)
+        assert register.main(image, NOW) == 0
         return self.production()
 
     def production(self) -> Production:

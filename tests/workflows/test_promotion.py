@@ -11,12 +11,12 @@ import pytest
 from conftest import ROOT
 from loop.base.errors import LoopError
 from loop.deploy import permitted
-from loop.production import branch, promotion, rollout_policy, transitions
+from loop.production import branch, image_origin, promotion, rollout_policy, transitions
 from loop.production.state import EMPTY
 from loop.rollout import rollout
 from support.states import NOW, version
 from workflows.act import Runner
-from workflows.double import ALL, NAME, Double, git, serve
+from workflows.double import ALL, BOT, NAME, Double, git, serve
 from workflows.house import model
 
 POLICY = Path("deploy/policy.yaml")
@@ -180,11 +180,107 @@ def test_without_the_approval_of_another_the_host_stays_where_it_was_and_says_wh
         rollout.verify()
 
 
+@pytest.mark.parametrize("bot", [BOT, "github-merge-queue[bot]", "helper[bot]"])
+def test_a_bot_that_merges_is_nobody(shadow, bot):
+    """Whoever may push a branch may push a workflow on it that merges by its own token."""
+    number = proposed(shadow)
+    shadow.github.merge(number, by=bot)
+    assert may(shadow)[0] == {"champion": 1}
+    shadow.github.review(number, "bob")
+    assert may(shadow) == ({"champion": 1, "challenger": 2}, "")
+
+
 def test_who_made_the_versions_change_may_not_approve_its_steps(shadow):
     number = proposed(shadow, by="bob")
     shadow.github.review(number, "ann")
     shadow.github.merge(number, by="ann")
     assert may(shadow)[0] == {"champion": 1}
+
+
+OTHER = f"ghcr.io/team/model@sha256:{'e' * 64}"
+
+
+@pytest.fixture
+def traced(shadow) -> Site:
+    """The same; from now on releases leave receipts, and version 3 mirrors the champion with its own."""
+    (shadow.place / image_origin.HERE).parent.mkdir(parents=True, exist_ok=True)
+    shadow.merged(image_origin.HERE, "")
+    shadow.release(3)
+    three = branch.fetch().version(3)
+    shadow.github.pushed_image(three.commit, three.image)
+    return shadow
+
+
+def run(site: Site, *, images: bool = True) -> tuple[dict[str, int], str]:
+    """What a host of containers runs, shadows too, and what it says of the rest."""
+    state, error = permitted.of(branch.serving(), site.folder / "approved.json", images=images)
+    return {one.role: one.version for one in state.models}, str(error or "")
+
+
+def test_an_image_that_a_release_pushed_runs_and_is_known_from_then_on(traced, monkeypatch):
+    assert run(traced) == ({"champion": 1, "challenger": 3}, "")
+    assert rollout.verify() == 0
+    monkeypatch.setattr("loop.github.client.GitHub._ask", None)
+    assert run(traced) == ({"champion": 1, "challenger": 3}, "")
+
+
+def entered(site: Site, commit: str, image: str) -> str:
+    """A version that a hand makes enter as a release would: a reviewed commit with an image of its own."""
+    made = version(4, commit=commit, image=image)
+    policy = rollout_policy.in_force()
+    branch.change(
+        lambda now: (transitions.enter(now.state, made, policy, NOW), "Release version 4", made), lambda _: {}
+    )
+    return commit
+
+
+FORGERIES = {  # who says of the image that it was pushed -> a run as GitHub shows it
+    "nobody": None,
+    "another workflow": {"path": ".github/workflows/mine.yml"},
+    "release.yml of a branch": {"head_branch": "mine"},
+    "release.yml of a fork": {"head_repository": {"full_name": "eve/model"}},
+    "release.yml in a pull request": {"event": "pull_request"},
+    "the release of another commit": {"head_sha": "another"},
+}
+
+
+@pytest.mark.parametrize("way", FORGERIES)
+def test_a_reviewed_commit_with_another_image_is_not_run_and_the_host_says_why(traced, way):
+    commit = traced.merged(Path("model"), "4")
+    if (forged := FORGERIES[way]) is not None:
+        sha = branch.fetch().version(3).commit if forged.get("head_sha") else commit
+        traced.github.pushed_image(commit, OTHER, **{**forged, "head_sha": sha})
+    entered(traced, commit, OTHER)
+    served, why = run(traced)
+    assert served == {"champion": 1, "challenger": 3}
+    assert f"version 4: no run of release.yml at its commit {commit[:12]} pushed sha256:eeeeeeeeeeee" in why
+    assert run(traced, images=False)[1] == "", "processes run git's files, and no image"
+    with pytest.raises(LoopError, match="an image that no release is known to have made"):
+        rollout.verify()
+
+
+def test_another_image_is_not_run_at_a_commit_of_before_the_rule_nor_at_one_that_was_never_main(traced):
+    old = branch.fetch().version(2).commit
+    entered(traced, old, OTHER)
+    assert f"no run of release.yml at its commit {old[:12]}" in run(traced)[1]
+    swapped(traced, "Release", commit="9" * 40, number=4)
+    assert "main never was at its commit 999999999999" in run(traced)[1]
+
+
+def test_an_environment_before_production_asks_for_its_images_too(traced, monkeypatch):
+    entered(traced, traced.merged(Path("model"), "4"), OTHER)
+    monkeypatch.setattr(permitted, "BRANCH", "the last")
+    assert "version 4: no run of release.yml" in run(traced)[1]
+
+
+def test_images_of_before_the_rule_run_on(shadow):
+    assert run(shadow) == ({"champion": 1, "challenger": 2}, "")
+
+
+def test_where_nothing_was_released_there_is_nothing_to_verify(shadow, capsys):
+    git(shadow.github.repo(), "update-ref", "refs/heads/production", "main")
+    assert rollout.verify() == 0
+    assert "nothing was released yet" in capsys.readouterr().out
 
 
 def test_an_account_that_was_renamed_is_the_same_person(shadow):
@@ -224,11 +320,11 @@ def test_a_commit_that_main_never_was_at_cannot_say_that_nobody_need_approve_it(
     assert "came to main by no pull request" in why
 
 
-def swapped(site: Site, subject: str, **what: str) -> None:
-    """By hand, another commit or image under version 2's number, in the state and in its record."""
+def swapped(site: Site, subject: str, number: int = 2, **what: str) -> None:
+    """By hand, another commit or image under a version's number, in the state and in its record."""
     now = branch.fetch().state
-    two = [one.model_copy(update=what) if one.version == 2 else one for one in now.models]
-    record = branch.fetch().version(2).model_copy(update=what)
+    two = [one.model_copy(update=what) if one.version == number else one for one in now.models]
+    record = branch.fetch().version(number).model_copy(update=what)
     state = now.model_copy(update={"models": two})
     branch.change(lambda _: (state, subject, record), lambda _: {})
 

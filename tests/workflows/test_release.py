@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from conftest import ROOT, Repo, copy, shared
+from loop.production import image_origin
 from support.small_problem import small
 from workflows.act import Done, Runner
 from workflows.double import NAME, Double, git, serve
@@ -89,6 +90,12 @@ def test_the_first_release_is_champion_by_the_digest_that_was_pushed_and_atteste
     assert (version["commit"], version["image"]) == (sha, pushed)
     assert pushed.startswith(f"ghcr.io/{NAME}@sha256:")
     assert town.report("attested") == [f"provenance {pushed}", f"sbom {pushed}"]
+
+
+def test_the_run_left_a_receipt_of_the_image_that_it_pushed(town, first):
+    (pushed,) = town.report("pushed")
+    left = [name for some in town.github.artifacts.values() for name, _ in some if name.startswith("image")]
+    assert left == [image_origin.receipt_of(pushed.rpartition("@")[2])]
 
 
 def test_github_has_one_release_on_the_commit_of_main_with_the_list_of_packages(town, first):

@@ -133,8 +133,9 @@ def rehearse(
 def verify() -> None:
     """Say who gave each version its share of the requests, asked of GitHub, as `loop deploy` does.
 
-    Needs GITHUB_TOKEN, which may read contents and pull requests. Exit codes: 0 another person approved each
-    share, or nobody is asked for; 1 somebody's approval is missing.
+    And whether a release pushed each image. Needs GITHUB_TOKEN, which may read actions, contents and pull
+    requests. Exit codes: 0 another person approved each share, nobody is asked for, or nothing was released;
+    1 an approval is missing, or the release of an image.
 
     Example: loop rollout verify
     """

@@ -107,7 +107,9 @@ def _once(options: Options, before: str) -> tuple[int, str]:
     with _alone():
         _one_environment(options)
         site = Site(options.listen, LONGEST * serve_settings.params().body_kb_max)
-        state, refused = permitted.of(branch.serving(options.environment), permitted.KEPT)
+        state, refused = permitted.of(
+            branch.serving(options.environment), permitted.KEPT, images=options.containers
+        )
         there = Servers(FOLDER, None if options.environment == BRANCH else REPLAYED)
         servers, faults = bring_about(
             state, rollout_policy.read(), site, there, Proxy(FOLDER / "nginx"), options.containers

@@ -73,7 +73,7 @@ def main(what: str, to: Path, environment: str = production.BRANCH) -> int:
         if what == "kubernetes":  # to look at: a cluster follows the branch, which holds the same
             files = of_kubernetes(there.state, environment)
         else:
-            state, refused = permitted.of(there, permitted.KEPT)
+            state, refused = permitted.of(there, permitted.KEPT, images=True)
             files = of_compose(state)
     for path, text in files.items():
         write_text(to / path, text)

@@ -75,7 +75,7 @@ class GitHub:
             raise LoopError(
                 "GitHub cannot be asked: "
                 + ("origin is no repository there" if token else "there is no token"),
-                "GITHUB_TOKEN, a token that may read contents and pull requests of this repository",
+                "GITHUB_TOKEN, a token that may read actions, contents and pull requests of this repository",
                 "set it in the environment: `GITHUB_TOKEN=$(gh auth token)` on a laptop, a fine-grained "
                 "token on a host (docs/deploy.md)",
             )

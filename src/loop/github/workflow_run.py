@@ -3,7 +3,7 @@
 GitHub ties a run to its file, event, branch and commit, so no other workflow can pass for one of main's.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from typing import Any
 
 from loop.github.client import GitHub
@@ -14,13 +14,22 @@ FOLDER = ".github/workflows"
 SCHEDULED = ("schedule", "workflow_dispatch")  # events of a workflow that a clock or a person starts
 
 
-def by_main(github: GitHub, run: dict[str, Any], workflows: Mapping[str, Collection[str]]) -> bool:
-    """Whether a run, as GitHub shows it, is of one of these files (file -> events) at a commit of main."""
+def by_main(
+    github: GitHub,
+    run: dict[str, Any],
+    workflows: Mapping[str, Collection[str]],
+    commits: Set[str] | None = None,
+) -> bool:
+    """Whether a run, as GitHub shows it, is of one of these files (file -> events) at a commit of main.
+
+    `commits` are main's; by default up to the one that is checked out.
+    """
     own = (run["head_repository"] or {}).get("full_name") == github.repository
     of_it = run["event"] in workflows.get(run["path"].split("@")[0], ())
-    return own and of_it and run["head_branch"] == default_branch.name() and run["head_sha"] in mainline()
+    at_main = run["head_branch"] == default_branch.name()
+    return own and of_it and at_main and run["head_sha"] in (mainline() if commits is None else commits)
 
 
-def mainline() -> set[str]:
-    """The commits that were main's newest at a time, up to the one that is checked out."""
-    return set(git("rev-list", "--first-parent", "HEAD").split())
+def mainline(tip: str = "HEAD") -> set[str]:
+    """The commits that were main's newest at a time, up to the one that is checked out, or to another."""
+    return set(git("rev-list", "--first-parent", tip).split())

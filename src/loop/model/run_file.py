@@ -33,6 +33,8 @@ _DRAWN = {
     *("metadata", "RDF", "Work", "type", "format", "date", "creator", "Agent"),
 }
 _ACTS = re.compile(r"(?i)javascript:|@import|expression\(|url\((?!\s*['\"]?#)|\\")
+_IN_STYLES = re.compile(r"(?i)//|data:|image|src\(|@")  # by which CSS fetches without `url`
+_COMMENT = re.compile("<!--(?!-?>)")  # which does not end at once where it is read as HTML
 _HASHES = re.compile(r"data [^.].*|\w+_lock_sha256")
 
 Name = Annotated[str, Field(min_length=1, max_length=250, pattern=r"^[\w\-. :/]+$")]
@@ -184,16 +186,19 @@ def _drawing(name: str, text: bytes) -> str:
     """An SVG that only draws, as text."""
     try:
         words = text.decode("utf-8")
-        if re.search(r"<!|<\?", words.replace("<!--", "")):  # entities, style sheets
+        if re.search(r"<!|<\?", _COMMENT.sub("", words)):  # entities, style sheets
             raise ValueError("it declares something")
         for one in ElementTree.fromstring(words).iter():  # noqa: S314 - nothing is declared: no entities
             kind = str(one.tag).rpartition("}")[2]
             if kind not in _DRAWN:
                 raise ValueError(f"it has an element {kind}")
-            styled = [*one.attrib.values(), one.text or ""] if kind == "style" else one.attrib.values()
+            styles = [one.attrib.get("style", ""), *([one.text or ""] if kind == "style" else [])]
             names = {key.rpartition("}")[2].lower(): value for key, value in one.attrib.items()}
-            acts = any(key.startswith("on") for key in names) or any(map(_ACTS.search, styled))
-            if acts or not names.get("href", "#").startswith("#"):
+            acts = any(key.startswith("on") or key == "base" for key in names) or (
+                kind == "style" and len(one)
+            )
+            acts = acts or any(map(_ACTS.search, [*styles, *one.attrib.values()]))
+            if acts or any(map(_IN_STYLES.search, styles)) or not names.get("href", "#").startswith("#"):
                 raise ValueError(f"an element {kind} of it runs or fetches something")
     except (ValueError, ElementTree.ParseError) as error:
         raise _refused(f"holds a figure {name} that is no mere drawing: {error}") from None

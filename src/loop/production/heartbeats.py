@@ -4,6 +4,7 @@ Its log is also the history of the monitor: what each run decided, and why. stat
 """
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ from loop.settings.params import ISO, instant
 LOG = CommitLog("heartbeats")
 SCHEDULES = ("monitor", "audit", "release", "reproduce", "update")  # workflows, by the names of their files
 AHEAD = pd.Timedelta(hours=1)  # what clocks may differ; rules.yaml has the same
+_ADDRESS = re.compile(r"https?://\w")
 OWN = ("Schedule", "At", "Result", "Good", "Run")
 
 
@@ -158,7 +160,10 @@ def _read(found: dict[str, str]) -> Heartbeat | None:
         at = instant(found["At"])
         more = {name: value for name, value in found.items() if name not in OWN}
         good = found["Good"] == "yes"
-        return Heartbeat(found["Schedule"], at, found["Result"], good, found.get("Run"), more)
+        run = found.get("Run", "")  # a page links to it: no address, no link
+        return Heartbeat(
+            found["Schedule"], at, found["Result"], good, run if _ADDRESS.match(run) else None, more
+        )
     except (KeyError, ValueError):
         return None
 

@@ -171,13 +171,14 @@ def refusal(lacks: list[str]) -> LoopError:
 
 
 def _told(github: GitHub, pull: dict[str, Any], least: int, also: set[str]) -> tuple[str, str]:
-    """Who approved a merged pull request, in words, or why nobody did. Whoever merged it approves it."""
+    """Who approved a merged pull request, in words, or why nobody did. A person who merged it approves it."""
     number = pull["number"]
     own, lacks = approvers.makers(github, pull)
     if lacks:
         return "", f"#{number}: {lacks[0]}"
     merger = github.get(f"pulls/{number}").get("merged_by") or {}
-    people = {str(merger["login"])} - own - also if merger else set()
+    person = bool(merger) and merger.get("type") != "Bot"  # a workflow of any branch may merge
+    people = {str(merger["login"])} - own - also if person else set()
     if len(people) < least:  # what somebody might write at the merge may be gone today, and is not asked
         head = github.get(f"commits/{pull['head']['sha']}")
         found, lacks = approvers.approvers(github, pull, results_commit.heads(head), least, also)

@@ -34,6 +34,8 @@ _MACHINERY = {  # where what makes, judges or builds lies
     *("ruff.toml", ".ruff.toml", "mypy.ini", ".mypy.ini"),
 }
 
+_LOOKED = {"src", *_ENVIRONMENT}
+
 _OTHERS = 2  # the last rank
 _LONGEST, _FEW = 4_000, 10  # characters of names, and names of a kind where these are more
 
@@ -71,10 +73,16 @@ def shown(paths: Iterable[str], known: Callable[[str], bool] = bool) -> list[str
     """Paths for a person: all that steers, makes or judges first, and then some of the others.
 
     Beyond so many characters each kind has a few names and a count, and no kind hides another. The `known`
-    come first of their kind, with what is found before one of them: what else is new runs only by them.
+    come first of their kind, with what is found before one of them: what else is new runs only by them. Then
+    comes what lies where Python looks unasked.
     """
+
+    def order(path: str) -> tuple[bool, bool, str]:
+        there = known(path) or known(_instead_of(path))
+        return not there, not ("/" not in path or _top(path) in _LOOKED), path
+
     kinds: dict[tuple[int, str], list[str]] = {}
-    for path in sorted(paths, key=lambda path: (not (known(path) or known(_instead_of(path))), path)):
+    for path in sorted(paths, key=order):
         kinds.setdefault(_kind(path), []).append(path)
     whole = sum(len(path) for (rank, _), some in kinds.items() for path in some if rank < _OTHERS) < _LONGEST
     found = []

@@ -1,5 +1,6 @@
 """The pipeline of this checkout, run again by `loop run`: from cache or remote, or made anew."""
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from loop.base import program
 from loop.base.errors import LoopError, guard
 from loop.base.program import Done
 from loop.base.warning import warn
-from loop.repo import dvc_yaml
+from loop.repo import dvc_listings, dvc_yaml
 from loop.settings.paths import PIPELINE_LOCK
 
 OBJECTS = Path(".dvc/cache/files/md5")
@@ -25,8 +26,9 @@ def run(needed: Sequence[Path] = (), *, everything: bool = False) -> None:
     with the stage and what it said when one fails.
     """
     _distrust()
-    _bring([*needed, *_read_in_part()])
-    anew = ["--force"] if everything else ["--pull", "--allow-missing"]
+    whole = _hold()
+    _bring([*needed, *_read_in_part()], pull=whole)
+    anew = ["--force"] if everything else [*(["--pull"] if whole else []), "--allow-missing"]
     code, output = _loop_run(*anew, "--no-run-cache")
     outputs = [Path(path) for stage in dvc_yaml.of() for path in stage.outs] if code else needed
     if not all(path.exists() for path in outputs):
@@ -52,9 +54,15 @@ def failure(output: list[str]) -> str:
 
 
 def _distrust() -> None:
-    """Let DVC hash what it takes from its cache, and drop what is false: it believes what is read-only."""
+    """Let DVC hash what it takes from its cache, and drop what is false: it believes what is read-only.
+
+    No object is a link: that would be another file's rights.
+    """
     for path in OBJECTS.glob("??/*"):
-        path.chmod(0o644)
+        if path.is_symlink():
+            path.unlink()
+        elif path.stat().st_uid == os.geteuid():  # in a shared cache others' objects are theirs
+            path.chmod(0o644)
 
 
 def _read_in_part() -> list[Path]:
@@ -64,12 +72,24 @@ def _read_in_part() -> list[Path]:
     return [Path(out) for stage in stages for out in stage.outs if out in read]
 
 
-def _bring(needed: Sequence[Path]) -> None:
-    """Outputs as dvc.lock names them, from cache or remote: a stage that has them need not run again."""
+def _hold() -> bool:
+    """Whether every listing is in the cache, and true; a remote that gives none is a warning."""
+    lacking = dvc_listings.hold()
+    if refused := next(filter(None, lacking.values()), ""):
+        warn(f"the remote of DVC gave nothing, and what is missing is made again: {refused}")
+    return not lacking
+
+
+def _bring(needed: Sequence[Path], *, pull: bool) -> None:
+    """Outputs as dvc.lock names them, from cache or remote: a stage that has them need not run again.
+
+    Not all are pulled where the listing of one was not held to its hash before.
+    """
     if all(path.exists() for path in needed):
         return
     _dvc("checkout")
-    if missing := [str(path) for path in needed if not path.exists()]:
+    missing = [str(path) for path in needed if not path.exists()]
+    if missing and pull:
         refused = _REFUSED.search(_dvc("pull", *missing).errors)
         if refused:
             warn(f"the remote of DVC gave nothing, and what is missing is made again: {refused[1]}")

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 _HOST = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?(?=/)")  # what every reader of addresses reads alike
 _PYPI = {"https://pypi.org/simple", "https://files.pythonhosted.org"}
+_STRONG = re.compile("sha(256|384|512):[0-9a-f]{64,}")  # what md5 says of a file is no proof
 _KINDS = ("registry", "git", "url", "path", "directory", "editable", "virtual")  # of a source, in uv.lock
 _FOLDERS = ("directory", "editable", "virtual")
 _WITH_SOURCE = ("subdirectory",)  # beside one of them
@@ -72,10 +73,10 @@ def origins(entries: list[dict[str, Any]]) -> set[str]:
     found = {at if kind in _KINDS else f"{kind} = {at}" for kind, at in sources if kind not in _WITH_SOURCE}
     for entry in entries:
         whole = {"path", "url"} & set(entry.get("source") or {})  # then its one file is named by the source
-        for file in [entry.get("sdist") or {}, *(entry.get("wheels") or [])]:
+        for file in _files(entry):
             named = [str(file[key]) for key in ("url", "path") if key in file]
             named = [] if named == [(entry.get("source") or {}).get("url")] else named  # its one file
-            for at in named or ([] if whole or not file else [f"no address, {file.get('filename')}"]):
+            for at in named or ([] if whole else [f"no address, {file.get('filename')}"]):
                 known = _HOST.match(at) if _is_of(str(entry["name"]), at) else None
                 found.add(known[0] if known else at)
     return found
@@ -108,7 +109,7 @@ def strange(pyproject: str, lock: str) -> list[str]:
 
 
 def unhashed(lock: str) -> list[str]:
-    """Folders among what stages and servers install, `NAME from FOLDER`: no hash tells of a change there."""
+    """What no hash holds of what stages and servers install, `NAME from FOLDER`, or the host of its file."""
     known = packages(lock)
     own = [one for some in known.values() for one in some if _OWN in (one.get("source") or {}).values()]
     groups = [
@@ -120,9 +121,16 @@ def unhashed(lock: str) -> list[str]:
         name = waiting.pop()
         for entry in known.get(name, []) if name not in done else []:
             found |= {f"{name} from {at}" for kind, at in entry["source"].items() if kind in _FOLDERS}
+            if not all(_STRONG.match(str(file.get("hash"))) for file in _files(entry)):
+                found |= {f"{name} from {', '.join(sorted(origins([entry])))}"}
             waiting += [one["name"] for one in entry.get("dependencies", [])]
         done.add(name)
     return sorted(found)
+
+
+def _files(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    """The files of an entry, as far as it lists any."""
+    return [file for file in (entry.get("sdist"), *(entry.get("wheels") or [])) if file]
 
 
 def unread(lock: str) -> str:

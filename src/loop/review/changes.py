@@ -13,7 +13,7 @@ from loop.model import tracking
 from loop.repo import closure, dvc_yaml, uv_lock
 from loop.repo.closure import reached
 from loop.repo.commit import Commit
-from loop.repo.dvc_lock import outs
+from loop.repo.dvc_lock import named, outs
 from loop.repo.dvc_yaml import Stage
 from loop.repo.git import git
 from loop.repo.inert import inert, steers
@@ -29,6 +29,7 @@ POLICY = "review"  # the section of params.yaml that no stage reads
 JUDGES = ("loop.review.review", "loop.review.import_error", "loop.scorer")  # what a verdict comes from
 JUDGED = "src/problem/"  # but for its metrics, which judge
 METRICS = "src/problem/metrics.py"
+DVC = ".dvc"
 DRIFTED = 0.1  # a PSI below it is not worth a line
 
 
@@ -41,7 +42,7 @@ def in_git(base: Base) -> Changes:
     code: dict[str, list[str]] = {}
     known = {str(PARAMS), str(PIPELINE_LOCK), str(ENVIRONMENT_LOCK)}
     for path in changed:
-        if _within(path, made):
+        if _within(path, made) and not path.endswith(DVC):  # which names data that no stage made
             known.add(path)
         elif path not in known and (stage := _first(path, stages)):
             code.setdefault(stage, []).append(path)
@@ -101,7 +102,7 @@ def _stages(base: Base) -> list[Stage]:
 
 def _within(path: str, places: set[str]) -> bool:
     parents = [str(parent) for parent in Path(path).parents]
-    return not places.isdisjoint([path, path.removesuffix(".dvc"), *parents])
+    return not places.isdisjoint([path, path.removesuffix(DVC), *parents])
 
 
 class Made(Protocol):
@@ -118,11 +119,8 @@ def with_results(
     found: Changes, base: Base, candidate: Made, champion: Champion | None, cluster: str
 ) -> Changes:
     """The same with what the pipeline's results tell: data, drift of the training set, training time."""
-    before = outs(base.yaml(PIPELINE_LOCK) or {}) if champion else {}
-    after = outs(load(PIPELINE_LOCK))
-    data = [
-        row for row in moved(before, after) if row.name.startswith("data/") and row.name != str(PREDICTIONS)
-    ]
+    before = _data(base.yaml(PIPELINE_LOCK) or {}) if champion else {}
+    data = moved(before, _data(load(PIPELINE_LOCK)))
     short = [row.model_copy(update={"old": _short(row.old), "new": _short(row.new)}) for row in data]
     old, theirs = (champion.train, champion.examples) if champion else (None, None)
     return found.model_copy(
@@ -137,6 +135,13 @@ def with_results(
             "training": _training(base if champion else None),
         }
     )
+
+
+def _data(lock: dict[str, Any]) -> dict[str, str]:
+    """Path -> md5 of the data of a lock: what stages made, and read of elsewhere; no predictions."""
+    made = outs(lock)
+    found = {path: md5 for path, md5 in named(lock).items() if path in made or not _within(path, set(made))}
+    return {path: md5 for path, md5 in found.items() if path.startswith("data/") and path != str(PREDICTIONS)}
 
 
 def moved(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:

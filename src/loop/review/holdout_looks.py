@@ -8,6 +8,7 @@ a stranger spends what forks have, and not the repository's. Both together stay 
 looks after the first take half of what the first takes, once for each of the two.
 """
 
+import math
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -107,6 +108,7 @@ def _known(ref: str) -> list[Look]:
         with suppress(KeyError, ValueError):  # no look: somebody's own commit
             span = {"from": instant(entry["Since"]), "until": instant(entry["Until"])}
             shift = tuple(map(float, entry.get("Shift", "").split()))
+            shift = shift if all(map(math.isfinite, shift)) else ()  # by hand: beyond NaN lies nothing
             champion = entry.get("Champion", "")
             fork = entry.get("Fork") == "yes"
             found.append(Look(entry["Model"], Window.model_validate(span), None, champion, shift, fork))

@@ -22,18 +22,19 @@ from loop.repo.inert import loaded
 from loop.review.base import Base
 from loop.review.verdict import Check, held
 from loop.settings import yaml_file
-from loop.settings.paths import PIPELINE, PIPELINE_LOCK
+from loop.settings.paths import ENVIRONMENT_LOCK, PARAMS, PIPELINE, PIPELINE_LOCK
 from loop.settings.review_policy import Limit
 from loop.settings.yaml_file import load
 
 NAME, LINK = "rerun", "120000"  # the mode of a link in git
+OWN = (PARAMS, PIPELINE, PIPELINE_LOCK, ENVIRONMENT_LOCK)
 REASON = "figures are those of this run: a result that cannot be made again is no evidence"
 
 
 def refuse_tracked() -> None:
     """Raise LoopError for an output that DVC keeps and git tracks: it would be there whatever made it.
 
-    And for a link that a stage reads: its target changes by files that nobody names.
+    And for a link that a stage or DVC reads: its target changes by files that nobody names.
     """
     kept = [path for stage in dvc_yaml.of() for path, cached in stage.outs.items() if cached]
     tracked = git("--literal-pathspecs", "ls-files", "-z", "--", *kept).split("\0") if kept else []
@@ -43,11 +44,11 @@ def refuse_tracked() -> None:
             "outputs that come from the pipeline alone",
             f"`git rm -r --cached {tracked[0]}`, and commit",
         )
-    read = {path for stage in dvc_yaml.of() for path in stage.deps}
+    read = {path for stage in dvc_yaml.of() for path in stage.deps} | set(map(str, OWN))
     listed = git("--literal-pathspecs", "ls-files", "--stage", "-z", "--", *sorted(read)).split("\0")
     if links := [line.partition("\t")[2] for line in listed if line.startswith(LINK)]:
         raise LoopError(
-            f"{links[0]}, which a stage of {PIPELINE} reads, is a symbolic link",
+            f"{links[0]}, which {PIPELINE} or a stage of it reads, is a symbolic link",
             "files: what a link leads to would be read, and be named as what no stage reads",
             f"put the file itself at {links[0]}",
         )

@@ -12,7 +12,7 @@ from loop.base.errors import LoopError, first_line
 from loop.base.markup import plain
 from loop.data import kpi, prediction_log
 from loop.deploy import render
-from loop.production import branch, log, promotion, rehearsal, transitions
+from loop.production import branch, image_origin, log, promotion, rehearsal, transitions
 from loop.production import rollout_policy as policy
 from loop.production.rollout_policy import Policy
 from loop.production.state import BRANCH, Production, State
@@ -113,20 +113,29 @@ def advance(at: View) -> None:
 
 
 def verify() -> int:
-    """Print who gave each version its share. Raises LoopError where an approval or a rehearsal is missing."""
-    there = branch.serving()
+    """Print who gave each version its share.
+
+    Raises LoopError where an approval, a rehearsal or the release that made an image is missing.
+    """
+    there = branch.fetch()
+    if there.state.champion is None:
+        print(branch.nothing())
+        return 0
     asks = promotion.asked()  # brings main, which names the chain
     if past := rehearsal.skipped(there):
         raise rehearsal.past(past, there.branch)
     if not asks:
         print("nobody's approval is asked for: " + promotion.WHY)
         return 0
-    asked = promotion.Approvals(log.transitions(there.commit), {})
+    transitions = log.transitions(there.commit)
+    asked = promotion.Approvals(transitions, {})
     for one in there.state.models:
         if one.weight and (who := asked.by_whom(one)):
             print(f"version {one.version:<4} {one.weight:>3} %  {who}")
     if lacks := asked.lacking(there.state):
         raise promotion.refusal(lacks)
+    if lacks := image_origin.Origins(transitions, set()).lacking(there.state):
+        raise image_origin.refusal(lacks)
     return 0
 
 

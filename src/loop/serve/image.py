@@ -20,6 +20,7 @@ from loop.base import environment, files, program
 from loop.base.errors import LoopError
 from loop.github import workflow_output
 from loop.model import artifacts, lineage
+from loop.production import image_origin
 from loop.production.content import EXPORT, PACKAGES, in_image
 from loop.repo import closure, uv_lock
 from loop.repo.commit import checked_out
@@ -79,8 +80,8 @@ def _tell(tag: str, built: str, name: str | None, more: dict[str, str]) -> int:
     """Push what was built to a registry's `name` if there is one, and print what it is."""
     told = {"image": tag, "size": f"{int(_inspect(built, '{{.Size}}')) / 1e6:.0f} MB", **more}
     if name is not None:
-        told["digest"] = _push(tag, built)
-        workflow_output.put(name=name, digest=told["digest"])
+        digest = told["digest"] = _push(tag, built)
+        workflow_output.put(name=name, digest=digest, receipt=image_origin.receipt_of(digest))
     for key, value in told.items():
         print(f"  {key:<8} {value}")
     return 0
