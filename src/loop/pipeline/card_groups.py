@@ -49,7 +49,8 @@ def training(train: Iterable[pd.DataFrame], holdout: pd.DataFrame) -> pd.DataFra
             classes = _classes(part.to_numpy(), of_part) if score_columns.CLASSES else ""
             rows.append((cut, str(group), len(part), len(part) / len(label), share, mean, classes))
     names = ["cut", "group", "rows", "share", "holdout_share", "mean_label", "classes"]
-    return pd.DataFrame(rows, columns=names if score_columns.CLASSES else names[:-1])
+    found = pd.DataFrame(rows, columns=names)
+    return found if score_columns.CLASSES else found.drop(columns="classes")
 
 
 def _classes(label: Array, weight: Array | None) -> str:
