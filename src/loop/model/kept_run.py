@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from loop.base.deadline import within
-from loop.base.errors import LoopError, first_line
+from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.base.warning import warn
 from loop.model import run_file, tracking
@@ -18,6 +18,6 @@ def keep(content: Mapping[str, bytes], tags: Mapping[str, str | None]) -> None:
         with within(SECONDS, LoopError(*_SLOW)):
             run, _ = run_file.take_in(content, {key: value for key, value in tags.items() if value})
     except tracking.troubles() as error:
-        warn(f"MLflow has no run of this review: {plain(first_line(error, 200))}")
+        warn(f"MLflow has no run of this review: {plain(tracking.reason(error))}")
     else:
         print(f"MLflow: run {run}", flush=True)

@@ -121,12 +121,18 @@ def troubles() -> tuple[type[Exception], ...]:
     return LoopError, MlflowException, SQLAlchemyError, sqlite3.Error, ImportError, ValueError, OSError
 
 
+def reason(error: Exception) -> str:
+    """Why a tracker failed, in a line, with what to do where that is known."""
+    told = first_line(error, 200)
+    return f"{told}; {error.todo}" if isinstance(error, LoopError) else told
+
+
 def try_to_record(model_sha256: str, entries: Entries, *, start: bool = False) -> None:
     """Record as `record` does; a tracker that fails is a warning, since the model is whole without it."""
     try:
         record(model_sha256, entries, start=start)
     except troubles() as error:
-        warn(f"MLflow has no record of model {model_sha256[:12]}, which is whole: {first_line(error)}")
+        warn(f"MLflow has no record of model {model_sha256[:12]}, which is whole: {reason(error)}")
 
 
 def find(client: Any, experiment: str, model_sha256: str) -> Any:
