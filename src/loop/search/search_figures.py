@@ -62,7 +62,7 @@ def _importance(found: "Outcome") -> str:
 
 
 def _parallel(found: "Outcome") -> str:
-    """A line for each complete trial through its values to its gain, each on a scale; the better, the darker."""
+    """A line for each complete trial through its values to its gain; the better, the darker."""
     svg = io.StringIO()
     keys = [*found.settings.space]
     ranked = found.ranking.ranked[:LINES_MAX]
