@@ -86,6 +86,7 @@ def test_every_table_row_has_as_many_cells_as_its_head(card):
     assert len(tables) >= 5
     for table in tables:
         assert len({line.count("|") for line in table if line.startswith("|")}) == 1, table[0]
+        assert set(table[1]) <= set("|-:"), table[1]
 
 
 def test_a_fact_that_is_missing_fails_by_name(card):
