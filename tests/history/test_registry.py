@@ -12,8 +12,11 @@ from loop.base.errors import LoopError
 from loop.history import registry
 from loop.history.registry import FORGOTTEN
 from loop.model import tracking
+from loop.model.artifacts import Stored
 from loop.model.run_entries import Entries, add
+from loop.model.run_file import CLAIM
 from loop.production import branch, transitions
+from loop.settings.paths import EVALUATION
 from support.states import NOW, STAGED, released, version
 
 pytestmark = pytest.mark.slow  # a registry of MLflow
@@ -132,6 +135,24 @@ def test_a_run_that_nobody_has_is_made_of_what_git_has_of_it(three, mlflow):
         ("raw", "0" * 32)
     }
     assert "dvc pull" in mlflow.get_run(run).data.tags["model_file"]
+
+
+def test_it_holds_the_figures_where_a_cache_has_them_and_names_the_run_of_its_review(
+    three, mlflow, monkeypatch
+):
+    def bring(stored: Stored, path: Path) -> bool:
+        if path == EVALUATION:
+            (stored.root / path).parent.mkdir()
+            (stored.root / path).write_text("<svg/>")
+        return path == EVALUATION
+
+    monkeypatch.setattr(Stored, "bring", bring)
+    reviewed = tracking.record("other", Entries(tags={CLAIM: f"{2:064x}", "pull_request": "7"}), start=True)
+    registry.sync(branch.fetch())
+    run = mlflow.get_run(mlflow.get_model_version("loop", "2").run_id)
+    assert run.data.tags["run_of_review"] == reviewed
+    assert "report/evaluation.html" in {one.path for one in mlflow.list_artifacts(run.info.run_id, "report")}
+    assert "run_of_review" not in mlflow.get_run(mlflow.get_model_version("loop", "1").run_id).data.tags
 
 
 def test_the_run_of_a_training_is_found_by_its_model(three, mlflow):

@@ -1,6 +1,8 @@
 """A run that travels as files is logged as it was, once; what is none, or would act, is refused whole."""
 
+import hashlib
 import json
+import shutil
 
 import pytest
 from mlflow.entities import Dataset, DatasetInput
@@ -65,6 +67,24 @@ def test_a_run_leaves_and_comes_back_as_it_was_and_a_second_time_changes_nothing
     assert tags["claimed_model_sha256"] == SHA
     mine = tracking.find(*tracking.connect(), SHA)
     assert mine.info.run_id != run, "the registry builds on no run that only says which model it is of"
+
+
+def test_a_run_of_another_checkout_leaves_from_that_one_s_own_file(
+    empty_runs, tracker, tmp_path, monkeypatch
+):
+    home = tmp_path / "other"
+    home.mkdir()
+    shutil.copy(empty_runs, home / "mlflow.db")
+    with monkeypatch.context() as there:
+        there.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home}/mlflow.db")
+        tracking.record(SHA, Entries(metrics={"loss": 0.5}), start=True)
+    (home / "dvc.lock").write_text("stages: {}\n")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "ours")
+    assert run_file.leave(tmp_path / "review", SHA, "better", home)
+    left, _ = run_file.checked(run_file.read(tmp_path))
+    assert left.metrics == {"loss": 0.5}
+    assert left.hashes["dvc_lock_sha256"] == hashlib.sha256(b"stages: {}\n").hexdigest()
+    assert tracker.get_experiment_by_name("ours") is None
 
 
 def test_one_that_broke_off_is_completed_in_its_own_run(tracker, monkeypatch):

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from jinja2 import UndefinedError
 
+from loop.base import files
 from loop.base.errors import LoopError
 from loop.kit import groups
 from loop.pipeline import card_groups, evaluation_report, model_card, run
@@ -85,6 +86,7 @@ def test_every_table_row_has_as_many_cells_as_its_head(card):
     assert len(tables) >= 5
     for table in tables:
         assert len({line.count("|") for line in table if line.startswith("|")}) == 1, table[0]
+        assert set(table[1]) <= set("|-:"), table[1]
 
 
 def test_a_fact_that_is_missing_fails_by_name(card):
@@ -159,11 +161,35 @@ def test_errors_are_said_to_crowd_where_they_do(monkeypatch):
     monkeypatch.setattr(card_groups.metrics, "SLICES", {"shop": groups.column("shop")})
     monkeypatch.setattr(card_groups.metrics, "SUBGROUPS", {})
     rows = pd.DataFrame({"shop": ["a"] * 16 + ["b"] * 4, "label": [0.0] * 20})
-    found = card_groups.errors(rows, np.array([0.1] * 16 + [0.9, 0.8, 0.1, 0.1]), rows_min=3)
-    assert found.to_dict("records") == [
-        {"cut": "shop", "group": "b", "rows": 4, "share": 0.2, "worst_share": 1.0, "times": 5.0}
-    ]
-    assert card_groups.errors(rows, np.array([0.1] * 16 + [0.9, 0.8, 0.1, 0.1]), rows_min=5).empty
+    score, days = np.array([0.1] * 16 + [0.9, 0.8, 0.1, 0.1]), np.arange(20) % 5
+    found = card_groups.errors(rows, score, days, rows_min=3, confidence=0.95)
+    shown = {"cut": "shop", "group": "b", "rows": 4, "share": 0.2, "worst_share": 1.0, "times": 5.0}
+    assert found[list(shown)].to_dict("records") == [shown]
+    assert card_groups.errors(rows, score, days, rows_min=5, confidence=0.95).empty
+
+
+def test_a_crowd_is_certain_where_luck_does_not_explain_it_for_all_together(monkeypatch):
+    monkeypatch.setattr(card_groups.metrics, "SLICES", {"shop": groups.column("shop")})
+    monkeypatch.setattr(card_groups.metrics, "SUBGROUPS", {})
+    rng = np.random.default_rng(1)
+    shop, days = rng.choice(["a", "b", "c", "d"], 2000), np.arange(2000) % 40
+    rows = pd.DataFrame({"shop": shop, "label": 0.0})
+    error = np.abs(rng.normal(size=2000))
+    chance = card_groups.errors(rows, error, days, 20, 0.95)
+    assert not chance["certain"].any()
+    planted = card_groups.errors(rows, error * np.where(shop == "c", 2, 1), days, 20, 0.95)
+    assert planted[planted["certain"]]["group"].tolist() == ["c"]
+    assert planted["low"][0] > 1
+
+
+def test_with_classes_the_card_says_how_the_rows_of_a_group_part_among_them(card, monkeypatch):
+    monkeypatch.setattr(card_groups.score_columns, "CLASSES", ["red", "green", "blue"])
+    monkeypatch.setattr(card_groups.metrics, "SUBGROUPS", {"shop": groups.column("shop")})
+    train = pd.DataFrame({"shop": ["a"] * 4, "label": [0.0, 2.0, 2.0, 2.0]})
+    found = card_groups.training([train], train)
+    assert found["classes"].tolist() == ["blue 75.0%, red 25.0%"]
+    card["training"] = files.records(found)
+    assert "| a | 4 | 100.0 % | 100.0 % | blue 75.0%, red 25.0% |" in model_card.markdown(card)
 
 
 def test_the_error_with_classes_is_what_the_true_class_lacks():

@@ -2,6 +2,10 @@
 
 import json
 import os
+import shutil
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -10,7 +14,10 @@ from typer.testing import CliRunner
 from conftest import Repo, copy, copy_sources
 from loop.base.errors import LoopError
 from loop.commands.command_line import app
+from loop.model import tracking
+from loop.model.run_entries import Entries
 from loop.monitor.inputs import past_retrains
+from loop.repo.worktree import Checkout
 from loop.retrain import challenger, retrain
 from support import literal
 from support.light import Light
@@ -155,3 +162,25 @@ def test_a_pipeline_that_fails_leaves_no_branch_and_no_worktree(laptop, monkeypa
         retrain.main(None, proposed=False)
     assert branches(laptop) == []
     assert len(laptop.git("worktree", "list").split("\n")) == 1
+
+
+def test_the_run_of_a_worktree_is_left_beside_its_review_and_logged_from_there(
+    empty_runs, tracker, tmp_path, monkeypatch
+):
+    home, model = Checkout(tmp_path / "home", Path(sys.executable), None), "ab" * 32
+    monkeypatch.setattr(challenger, "Commit", lambda _: SimpleNamespace(model=lambda: model))
+    (home.path / "review").mkdir(parents=True)
+    challenger._leave_run(home, "c" * 40, "better")
+    assert not list((home.path / "review").iterdir()), "nothing was trained: it came from a cache"
+    shutil.copy(empty_runs, home.path / "mlflow.db")
+    with monkeypatch.context() as there:
+        there.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home.path}/mlflow.db")
+        tracking.record(model, Entries(metrics={"loss": 0.5}), start=True)
+    challenger._leave_run(home, "c" * 40, "better")
+    shutil.copytree(home.path / "review", challenger.REPORTS)
+    verdict = challenger.Verdict(schema_version=2, verdict="better", sentence="")
+    challenger.keep_run(challenger.Challenger("c" * 40, None, verdict, ""), pull_request="7", review=None)
+    (run,) = tracker.search_runs([tracker.get_experiment_by_name("loop").experiment_id])
+    tags = run.data.tags
+    assert (tags["verdict"], tags["review_of"], tags["pull_request"]) == ("better", "c" * 40, "7")
+    assert run.data.metrics == {"loss": 0.5}

@@ -6,7 +6,10 @@ import pytest
 
 from loop.review import conclusion
 from loop.review.compare import Rows
+from loop.settings.params import Resampling
+from problem import source
 
+SETTINGS = Resampling(seed=1, cluster="day", replicates=2, confidence=0.95, slice_rows_min=10)
 RANDOM = np.random.default_rng(7)
 
 
@@ -50,3 +53,12 @@ NONE = {
 @pytest.mark.parametrize("case", NONE)
 def test_there_is_none_where_it_would_say_nothing(case):
     assert conclusion.calibration(rows(*NONE[case])) is None
+
+
+@pytest.mark.parametrize(("time", "days"), [("decided_at", ("2024-05-01", "2024-06-01")), (None, ("", ""))])
+def test_days_that_are_drawn_for_rows_without_a_time_are_not_said_to_be_judged_on(monkeypatch, time, days):
+    monkeypatch.setattr(source, "TIME", {"rides": time})
+    found = rows([0.0], [0.1], [0.2])
+    found.examples["decided_at"] = pd.Timestamp("2024-05-01", tz="UTC")
+    judged = conclusion.holdout(found, "2024-06-01", SETTINGS)
+    assert (judged.since, judged.until) == days

@@ -105,6 +105,37 @@ def test_commits_that_are_no_looks_change_no_count(clone):
     assert holdout_looks.publish(look("b")) == 2
 
 
+@pytest.mark.parametrize("by", ["rewritten", "deleted"])
+@pytest.mark.parametrize("fetched", [True, False], ids=["brought by git itself", "not brought yet"])
+def test_looks_that_the_branch_lost_are_counted_and_come_back_with_the_next(clone, by, fetched, capsys):
+    for model in "abc":
+        holdout_looks.publish(look(model))
+    capsys.readouterr()
+    keep = {"rewritten": f"{commit_of(LOG.remote)}~2", "deleted": ""}[by]
+    git("push", "-q", "--force", "origin", f"{keep}:refs/heads/looks")
+    if fetched:
+        git("fetch", "-q", "--prune", "origin")
+    assert holdout_looks.number(look("d")) == 4
+    LOG.fetch()
+    assert holdout_looks.number(look("d")) == 4
+    lost = {"rewritten": "2 entries", "deleted": "3 entries"}[by]
+    assert f"the branch looks at origin lost {lost}" in capsys.readouterr().out
+    assert holdout_looks.publish(look("d")) == 4
+    capsys.readouterr()
+    LOG.fetch()
+    assert "lost" not in capsys.readouterr().out
+    assert git("rev-list", "--count", LOG.remote) == "4", "they are in the branch again"
+
+
+def test_a_clone_that_is_behind_counts_by_what_origin_has(clone, tmp_path):
+    holdout_looks.publish(look("a"))
+    behind = commit_of(LOG.remote)
+    for model in "bc":
+        holdout_looks.publish(look(model))
+    git("update-ref", LOG.remote, str(behind))
+    assert holdout_looks.publish(look("d")) == 4
+
+
 def test_an_origin_that_takes_none_is_an_error(clone, tmp_path):
     hook = tmp_path / "origin.git/hooks/pre-receive"
     hook.write_text("#!/bin/sh\necho protected >&2\nexit 1\n")

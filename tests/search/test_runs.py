@@ -1,5 +1,8 @@
 """A tracker that dies is one warning; the search goes on, and asks no more."""
 
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
 import pytest
 
 from loop.model import tracking
@@ -66,6 +69,43 @@ def test_one_that_dies_is_said_once(mlflow, monkeypatch, capsys):
     runs.end(0.01, "<html>")
     assert capsys.readouterr().out.count("MLflow takes no more of this search") == 1
     assert set(named(mlflow)) == {"search abc", "trial 0"}
+
+
+class Refuses(BaseHTTPRequestHandler):
+    """Answers each question with a status of its server's."""
+
+    def do_GET(self) -> None:
+        self.send_response(self.server.status)
+        self.end_headers()
+        self.wfile.write(b"You are not authenticated" if self.server.status == 401 else b"Not Found")
+
+    do_POST = do_GET  # noqa: N815 - the name that http.server calls
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.mark.parametrize(
+    ("status", "todo"), [(401, "set MLFLOW_TRACKING_USERNAME and"), (404, "start the server")]
+)
+def test_one_that_wants_a_login_or_knows_no_such_question_is_said_once_with_what_to_do(
+    monkeypatch, capsys, status, todo
+):
+    server = HTTPServer(("127.0.0.1", 0), Refuses)
+    server.status = status
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
+        runs = Runs("abc", SETTINGS)
+        runs.log(trial(0))
+        runs.end(None, "<html>")
+    finally:
+        server.shutdown()
+        server.server_close()
+    said = capsys.readouterr().out
+    assert said.count("MLflow takes no more of this search, which goes on") == 1
+    assert todo in said
 
 
 def test_one_that_never_answers_is_said_once(monkeypatch, capsys):

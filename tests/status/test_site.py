@@ -143,7 +143,7 @@ def test_two_runs_that_end_at_once_are_both_recorded(home, monkeypatch):
         if others:
             day = others.pop()
             message = heartbeats._message(Heartbeat("release", at(day), "success", good=True))
-            git("push", "--quiet", "origin", f"{log.commit(message, None)}:{log.local}")
+            git("push", "--quiet", "origin", f"{log.commit(message)}:{log.local}")
 
     monkeypatch.setattr(CommitLog, "fetch", late)
     beat("2026-01-07")

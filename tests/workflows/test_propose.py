@@ -15,6 +15,7 @@ from loop.monitor.inputs import past_retrains
 from loop.monitor.schema import Finding
 from loop.publish import publish
 from loop.retrain import challenger, retrain
+from model.test_run_file import SVG, content
 from support import literal
 from support.light import REPORT, Light
 from workflows.act import CML
@@ -107,6 +108,30 @@ def test_a_retrain_is_a_labelled_pull_request_of_one_commit_that_passed_its_gate
     assert site.gates(pull) == [("success", "better: as it is")]
     assert not site.double.issues
     assert site.token not in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("verdict", ["better", "worse"])
+def test_its_run_is_kept_by_the_server_that_is_set_or_in_the_artifact(site, tracker, monkeypatch, verdict):
+    monkeypatch.chdir(site.place)
+    site.light.verdict = verdict
+    for name, text in content(calibration=SVG).items():
+        (challenger.REPORTS / name).parent.mkdir(parents=True, exist_ok=True)
+        (challenger.REPORTS / name).write_bytes(text)
+    server = os.environ["MLFLOW_TRACKING_URI"]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")  # a variable that nobody set
+    site.retrain(now="2013-08-26T00:00Z")
+    assert tracker.get_experiment_by_name("loop") is None
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    site.retrain()
+    (run,) = tracker.search_runs([tracker.get_experiment_by_name("loop").experiment_id])
+    assert run.data.tags["verdict"] == verdict
+    assert run.data.tags["review"].endswith("/runs/77")
+    if verdict == "better":
+        (pull,) = site.open()
+        assert run.data.tags["pull_request"] == str(pull["number"])
+        assert run.data.tags["review_of"] == site.double.tip(pull["branch"])
+    else:
+        assert "pull_request" not in run.data.tags
 
 
 def test_its_gate_is_decided_though_its_runs_wait_for_a_click(site):

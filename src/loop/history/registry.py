@@ -5,12 +5,11 @@ another made in the registry is never touched; where it stands in the way, every
 up to date and then the error says what to do.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from loop.base.counted import counted
@@ -18,16 +17,14 @@ from loop.base.errors import LoopError, first_line
 from loop.base.markup import plain
 from loop.base.warning import warn
 from loop.history import native_model as native
-from loop.model import run_entries, tracking
+from loop.history import version_run
+from loop.model import tracking
 from loop.production import branch
 from loop.production.state import Production, Version
-from loop.repo.commit import Commit, require
-from loop.settings import yaml_file
-from loop.settings.paths import CARD, ENVIRONMENT_LOCK, LINEAGE, METRICS, PARAMS, SLICES
+from loop.repo.commit import require
 
 DATA = "data "
 FORGOTTEN = Path("data/forgotten.json")  # the record of erasures
-FILE = Path(tracking.LOCAL).name  # of runs, where nothing else is set
 OURS = (
     *("commit", "model_sha256", "lock_sha256", "verdict", "pull_request", "author", "approver"),
     *("image", "released", "state", "refused_at", "refused_because", "learned_from_forgotten"),
@@ -161,7 +158,7 @@ def forgotten() -> dict[str, str]:
 
 def tag_forgotten() -> list[int]:
     """Tag the versions of MLflow whose model learned from one who was forgotten; which these are."""
-    if not (tracking.server() or Path(FILE).is_file()):
+    if not (tracking.server() or Path(tracking.FILE).is_file()):
         return []
     client, _ = tracking.connect()
     name, days = os.environ.get("MLFLOW_REGISTERED_MODEL_NAME") or "loop", forgotten()
@@ -199,7 +196,7 @@ def _ensure(client: Any, name: str) -> None:
 
 def _make(client: Any, done: Synced, version: Version, tags: dict[str, str]) -> bool:
     """Register a version under its own number; False, and nothing made, where MLflow gives another."""
-    run = _run(client, version)
+    run = version_run.of(client, version)
     native.put(client, run, version)
     made = client.create_model_version(done.name, f"runs:/{run}/model", run_id=run, tags=tags)
     if int(made.version) == version.version:
@@ -237,63 +234,3 @@ def _point(client: Any, done: Synced, production: Production, right: set[int]) -
         elif alias in aliases and alias not in serving:
             client.delete_registered_model_alias(done.name, alias)
             done.moved.append(f"{alias} is none")
-
-
-def _run(client: Any, version: Version) -> str:
-    """The run that trained the version's model, or one made of what git has of it."""
-    experiment = client.get_experiment_by_name(os.environ["MLFLOW_EXPERIMENT_NAME"]).experiment_id
-    released = {"verdict": version.verdict, "pull_request": version.pull}
-    known = {key: str(value) for key, value in released.items() if value is not None}
-    if found := tracking.find(client, experiment, version.model):
-        for key, value in known.items():
-            client.set_tag(found.info.run_id, key, value)
-        return str(found.info.run_id)
-    commit = Commit(version.commit)
-    named = {"report/card.md": CARD, "report/metrics.json": METRICS, "model/lineage.json": LINEAGE}
-    named |= {"report/slices.json": SLICES}
-    texts = {name: commit.words(path) for name, path in named.items()}
-    locks = {"dvc_lock_sha256": version.lock, "uv_lock_sha256": _sha256(commit.file(ENVIRONMENT_LOCK))}
-    tags = {"git_commit": version.commit, "git_dirty": "false", "made_from": "git", **known, **locks}
-    own = _measured(version.model)
-    entries = run_entries.Entries(
-        params=tracking.flat(yaml_file.parse(commit.words(PARAMS) or "{}")),
-        metrics={**own.metrics, **run_entries.figures(json.loads(commit.words(METRICS) or "{}"))}
-        | run_entries.by_slice(json.loads(commit.words(SLICES) or "[]")),
-        tags=tags,
-        texts={name: text for name, text in texts.items() if text},
-        inputs=_inputs(commit, version),
-        series=own.series,
-        started=own.started,
-    )
-    return tracking.record(version.model, entries, start=True)
-
-
-def _inputs(commit: Commit, version: Version) -> list[run_entries.Input]:
-    """The table that trained, and every folder or file of data that the version's dvc.lock names."""
-    try:
-        trained = dict(commit.json(LINEAGE)["data"])
-    except (LoopError, KeyError, TypeError, ValueError):
-        trained = {}
-    tables = [("training", trained), ("pipeline", version.data)]
-    return [
-        run_entries.Input(PurePath(path).stem, context, path, str(md5))
-        for context, found in tables
-        for path, md5 in found.items()
-    ]
-
-
-def _measured(model_sha256: str) -> run_entries.Entries:
-    """What this checkout's own file of runs knows of a training, where runs go to another place."""
-    if not tracking.server() or not Path(FILE).is_file():
-        return run_entries.Entries()
-    try:
-        client, experiment = tracking.connect(tracking.LOCAL)
-        found = tracking.find(client, experiment, model_sha256)
-    except tracking.troubles() as error:
-        warn(f"{FILE} does not say how long the training took: {first_line(error, 200)}")
-        return run_entries.Entries()
-    return tracking.measured(client, found) if found else run_entries.Entries()
-
-
-def _sha256(content: bytes | None) -> str:
-    return hashlib.sha256(content or b"").hexdigest()

@@ -21,6 +21,7 @@ from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.model import tracking
 from loop.model.run_entries import SYSTEM, Entries, Input, add
+from loop.settings.paths import PIPELINE_LOCK
 from loop.settings.plain_words import read_json
 
 NAME, FIGURES = "run.json", "figures"
@@ -75,14 +76,22 @@ class Run(Part):
     series: Annotated[dict[Name, Points], Field(max_length=10)]
 
 
-def leave(folder: Path, model_sha256: str, verdict: str) -> bool:
-    """Write the newest run of a model to a folder; False, and nothing written, where MLflow has none."""
-    client, experiment = tracking.connect()
+def leave(folder: Path, model_sha256: str, verdict: str, home: Path | None = None) -> bool:
+    """Write the newest run of a model to a folder; False, and nothing written, where MLflow has none.
+
+    `home` is another checkout, which keeps its runs in a file of its own.
+    """
+    own_file = (
+        (f"{tracking.FILE_URI}{(home / tracking.FILE).absolute()}", tracking.EXPERIMENT) if home else ()
+    )
+    client, experiment = tracking.connect(*own_file)
     found = tracking.find(client, experiment, model_sha256)
     if found is None:
         return False
     own, tags = tracking.measured(client, found), found.data.tags
     metrics = {name: one for name, one in found.data.metrics.items() if not name.startswith(SYSTEM)}
+    lock = (home or Path()) / PIPELINE_LOCK
+    locks = {"dvc_lock_sha256": files.digest(lock, "sha256")} if lock.is_file() else {}
     made = Run(
         schema_version=1,
         model_sha256=model_sha256,
@@ -92,15 +101,15 @@ def leave(folder: Path, model_sha256: str, verdict: str) -> bool:
         verdict=verdict,
         params=found.data.params,
         metrics=metrics,
-        hashes={name: value for name, value in tags.items() if _HASHES.fullmatch(name)},
+        hashes={name: value for name, value in tags.items() if _HASHES.fullmatch(name)} | locks,
         inputs=_tables(found.inputs.dataset_inputs),
         series={name: [(at, value) for at, value in points] for name, points in own.series.items()},
     )
     files.write_text(folder / NAME, made.model_dump_json(indent=1) + "\n")
-    with TemporaryDirectory(prefix="loop-run-") as home:
+    with TemporaryDirectory(prefix="loop-run-") as place:
         for one in client.list_artifacts(found.info.run_id, FIGURES):
             if FIGURE.fullmatch(name := PurePath(one.path).name):
-                brought = Path(client.download_artifacts(found.info.run_id, one.path, home))
+                brought = Path(client.download_artifacts(found.info.run_id, one.path, place))
                 files.write_text(folder / FIGURES / name, brought.read_text(encoding="utf-8"))
     return True
 

@@ -20,16 +20,17 @@ from loop.base.warning import warn
 from loop.model.run_entries import SYSTEM, Entries, add
 from loop.repo.git import git
 
-os.environ.setdefault("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
-os.environ.setdefault("MLFLOW_EXPERIMENT_NAME", "loop")
+FILE_URI, FILE, EXPERIMENT = "sqlite:///", "mlflow.db", "loop"
+LOCAL = f"{FILE_URI}{FILE}"  # where nothing else is set
+
+os.environ.setdefault("MLFLOW_TRACKING_URI", LOCAL)
+os.environ.setdefault("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # it prints the password too
 
-_FILE = "sqlite:///"
-LOCAL = "sqlite:///mlflow.db"  # where nothing else is set
 MODEL_TAG = "model_sha256"
 INPUTS = ["src", "dvc.yaml", "params.yaml", "uv.lock"]  # what a dirty tree is about
 
@@ -54,16 +55,18 @@ def server() -> bool:
     return os.environ["MLFLOW_TRACKING_URI"] not in ("", LOCAL)
 
 
-def connect(uri: str = "") -> Any:
-    """A client of the tracker (MLFLOW_TRACKING_URI) and the id of our experiment, which is made if missing.
+def connect(uri: str = "", name: str = "") -> Any:
+    """A client of the tracker and the id of the experiment, which is made if missing.
+
+    By default those of MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME.
 
     Raises LoopError when the server does not answer.
     """
     from mlflow import MlflowClient
 
-    for name in ("alembic", "mlflow"):  # after the import, which sets them to talk
-        logging.getLogger(name).setLevel(logging.WARNING)
-    name, uri = os.environ["MLFLOW_EXPERIMENT_NAME"], uri or os.environ["MLFLOW_TRACKING_URI"]
+    for talker in ("alembic", "mlflow"):  # after the import, which sets them to talk
+        logging.getLogger(talker).setLevel(logging.WARNING)
+    name, uri = name or os.environ["MLFLOW_EXPERIMENT_NAME"], uri or os.environ["MLFLOW_TRACKING_URI"]
     try:
         _openable(uri)
         home = _home(uri)
@@ -73,7 +76,7 @@ def connect(uri: str = "") -> Any:
     except troubles() as error:
         why = first_line(error, 120)
         todo = "start the server, or unset MLFLOW_TRACKING_URI"
-        if uri.startswith(_FILE):
+        if uri.startswith(FILE_URI):
             todo = "move a broken file away, name a place that can be written, or unset MLFLOW_TRACKING_URI"
         if re.search(r"\b40[13]\b|[Uu]nauthorized|not authenticated", str(error)):
             todo = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
@@ -87,8 +90,8 @@ def connect(uri: str = "") -> Any:
 
 def _openable(uri: str) -> None:
     """Raise sqlite3.Error for a file of runs that cannot be opened: MLflow tries for minutes."""
-    place = uri.removeprefix(_FILE).partition("?")[0]
-    if uri.startswith(_FILE) and place:
+    place = uri.removeprefix(FILE_URI).partition("?")[0]
+    if uri.startswith(FILE_URI) and place:
         Path(place).parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(place)) as database:
             database.execute("PRAGMA schema_version")
@@ -118,12 +121,18 @@ def troubles() -> tuple[type[Exception], ...]:
     return LoopError, MlflowException, SQLAlchemyError, sqlite3.Error, ImportError, ValueError, OSError
 
 
+def reason(error: Exception) -> str:
+    """Why a tracker failed, in a line, with what to do where that is known."""
+    told = first_line(error, 200)
+    return f"{told}; {error.todo}" if isinstance(error, LoopError) else told
+
+
 def try_to_record(model_sha256: str, entries: Entries, *, start: bool = False) -> None:
     """Record as `record` does; a tracker that fails is a warning, since the model is whole without it."""
     try:
         record(model_sha256, entries, start=start)
     except troubles() as error:
-        warn(f"MLflow has no record of model {model_sha256[:12]}, which is whole: {first_line(error)}")
+        warn(f"MLflow has no record of model {model_sha256[:12]}, which is whole: {reason(error)}")
 
 
 def find(client: Any, experiment: str, model_sha256: str) -> Any:
@@ -170,7 +179,7 @@ def training_seconds(model_sha256: str) -> float | None:
     Only reads: no database and no experiment is made for the question.
     """
     uri = os.environ["MLFLOW_TRACKING_URI"]
-    if uri.startswith(_FILE) and not Path(uri.removeprefix(_FILE)).is_file():
+    if uri.startswith(FILE_URI) and not Path(uri.removeprefix(FILE_URI)).is_file():
         return None
     from mlflow import MlflowClient
 

@@ -82,7 +82,9 @@ def evaluate(examples: pd.DataFrame, predictions: pd.DataFrame, settings: Params
         metrics={name: _estimate(name, judged, weight, settings) for name in metrics.METRICS},
         slices=_by_group(metrics.SLICES, examples, judged, weight, settings),
         subgroups=_by_group(metrics.SUBGROUPS, examples, judged, weight, settings),
-        errors=card_groups.errors(examples, score_columns.array(judged), settings.slice_rows_min),
+        errors=card_groups.errors(
+            examples, score_columns.array(judged), codes, settings.slice_rows_min, settings.confidence
+        ),
         calibration=evaluation_curves.calibration(drawn, weight, settings.confidence),
         clusters=evaluation_curves.by_cluster(drawn),
         scores=evaluation_curves.histogram(drawn["score"], drawn["label"]),

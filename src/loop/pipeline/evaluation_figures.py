@@ -35,7 +35,7 @@ def _calibration(bins: Any, confidence: float) -> str:
             label=f"a tenth of the rows, {confidence:.0%} interval",
         )
         axes.set(xlabel=f"mean {metrics.SCORE}", ylabel=metrics.LABEL)
-        axes.legend(loc="upper left")
+        axes.legend(loc="best")
     return picture(svg, f"{metrics.LABEL} against {metrics.SCORE}, in ten bins")
 
 

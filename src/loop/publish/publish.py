@@ -11,9 +11,8 @@ from pathlib import Path
 
 from loop.base import exit_codes
 from loop.base.deadline import within
-from loop.base.errors import LoopError, first_line
+from loop.base.errors import LoopError
 from loop.base.markup import plain, ready, render
-from loop.base.warning import warn
 from loop.github import comment, commit_status
 from loop.github.client import GitHub
 from loop.github.commit_status import Gate
@@ -147,19 +146,12 @@ def _publish(case: Case) -> None:
 
 def _keep_run(case: Case, found: Artifact, gate: Gate) -> None:
     """The run of a review of an own branch, in MLflow where a server is set; what fails is a warning."""
-    from loop.model import run_file, tracking
+    from loop.model import kept_run, tracking
 
     if not found.run or case.run.queued or not case.pull.own or not tracking.server():
         return
     tags = {"pull_request": str(case.pull.number), "review_of": case.run.sha, "review": case.run.url}
-    tags["verdict"] = found.verdict.verdict
-    try:
-        with within(SECONDS, LoopError("MLflow takes too long", "a server that answers", "look at it")):
-            run, _ = run_file.take_in(found.run, {**tags, "gate": gate.state})
-    except tracking.troubles() as error:
-        warn(f"MLflow has no run of this review: {plain(first_line(error, 200))}")
-    else:
-        print(f"MLflow: run {run}")
+    kept_run.keep(found.run, {**tags, "verdict": found.verdict.verdict, "gate": gate.state})
 
 
 def _artifact(case: Case) -> Artifact:

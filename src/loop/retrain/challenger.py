@@ -13,10 +13,12 @@ import pandas as pd
 from pydantic import BaseModel
 
 from loop.base import program
-from loop.base.errors import LoopError
+from loop.base.errors import LoopError, first_line
+from loop.base.warning import warn
 from loop.monitor.inputs.past_retrains import TRAILER
 from loop.monitor.schema import FOLDER
 from loop.repo import default_branch, remote, rerun
+from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.repo.worktree import Checkout, checkout
 from loop.settings import retrain_windows as windows
@@ -72,9 +74,32 @@ def make(main: str, moved: Windows, now: pd.Timestamp) -> Challenger:
         commit = _commit(home, moved, now)
         verdict = _review(home, against(main))
         report = (home.path / REVIEW / "report.md").read_text(encoding="utf-8")
+        _leave_run(home, commit, verdict.verdict)
         shutil.rmtree(REPORTS, ignore_errors=True)
         shutil.copytree(home.path / REVIEW, REPORTS)
     return Challenger(commit, moved, verdict, report)
+
+
+def keep_run(made: Challenger, **tags: str | None) -> None:
+    """Log the run of a retrain to MLflow, from the files beside its review; nothing where none are."""
+    from loop.model import kept_run, run_file
+
+    if (REPORTS / run_file.NAME).is_file():
+        known = {"verdict": made.verdict.verdict, "review_of": made.commit}
+        kept_run.keep(run_file.read(REPORTS), {**known, **tags})
+
+
+def _leave_run(home: Checkout, commit: str, verdict: str) -> None:
+    """The run of the training beside its review: it goes to a file of the worktree, which does not last."""
+    from loop.model import run_file, tracking
+
+    model = Commit(commit).model()
+    if model is None or not (home.path / tracking.FILE).is_file():
+        return
+    try:
+        run_file.leave(home.path / REVIEW, model, verdict, home.path)
+    except tracking.troubles() as error:
+        warn(f"the run of this training is not kept: {first_line(error, 200)}")
 
 
 def subject(moved: Windows) -> str:

@@ -19,6 +19,7 @@ from loop.github import comment, commit_status, issue, pull_request, workflow_ou
 from loop.github.client import GitHub
 from loop.github.commit_status import Gate
 from loop.github.pull_request import FORBIDDEN, Change
+from loop.model import tracking
 from loop.monitor.inputs import past_retrains
 from loop.monitor.inputs.past_retrains import LABEL, PREFIX
 from loop.monitor.report import text as report
@@ -73,6 +74,7 @@ def _propose(github: GitHub, retrain: Retrain, older: list[dict[str, Any]]) -> N
     print(f"{made.verdict.verdict}: {plain(made.verdict.sentence)}", flush=True)
     if not made.passes:
         print(f"an issue says so: {_refused(github, retrain, made)}")
+        _keep_run(made)
         return
     runs = [one for one in older if past_retrains.of_a_run(one["head"]["ref"])]
     own = [str(one["html_url"]) for one in older if one not in runs]
@@ -82,8 +84,15 @@ def _propose(github: GitHub, retrain: Retrain, older: list[dict[str, Any]]) -> N
     pull_request.label(github, url, LABEL)
     for one in runs:
         _supersede(github, one, url)
-    _judge(github, int(url.rpartition("/")[2]), made)
+    _judge(github, number := int(url.rpartition("/")[2]), made)
+    _keep_run(made, pull_request=str(number), gate="success")
     print(f"a person may merge it: {url}")
+
+
+def _keep_run(made: Challenger, **tags: str) -> None:
+    """The run in MLflow where a server is set; else it travels in the artifact, beside the review."""
+    if tracking.server():
+        challenger.keep_run(made, review=workflow_output.run_url(), **tags)
 
 
 def _same(pull: dict[str, Any], moved: Windows) -> bool:

@@ -109,6 +109,7 @@ def _here(main: str, moved: Windows, at: pd.Timestamp) -> None:
             return
     print(f"{challenger.subject(moved)}, in a worktree of {onto}", flush=True)
     made = challenger.make(main, moved, at)
+    challenger.keep_run(made)
     name = branch if made.passes else f"{branch}{past_retrains.REFUSED}"
     git("update-ref", f"refs/heads/{name}", made.commit, "0" * 40)
     print(f"{made.verdict.verdict}: {plain(made.verdict.sentence)}")

@@ -6,7 +6,7 @@ import numpy as np
 
 from loop.base import files
 from loop.base.errors import LoopError
-from loop.data import row_weights, score_columns
+from loop.data import row_weights, score_columns, without_time
 from loop.review.base import Base
 from loop.review.compare import Rows
 from loop.review.compare import Slice as Compared
@@ -67,9 +67,10 @@ def older(base: params.Windows, own: params.Windows) -> list[str]:
 
 def holdout(rows: Rows, until: str, settings: params.Resampling) -> Holdout:
     """What was judged on."""
+    timed = not without_time.notes()
     return Holdout(
-        since=f"{rows.examples['decided_at'].min():%Y-%m-%d}",
-        until=until,
+        since=f"{rows.examples['decided_at'].min():%Y-%m-%d}" if timed else "",
+        until=until if timed else "",
         rows=len(rows.label),
         clusters=rows.weight.shape[1],
         cluster=settings.cluster,

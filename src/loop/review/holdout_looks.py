@@ -9,6 +9,7 @@ looks after the first take half of what the first takes, once for each of the tw
 """
 
 import math
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -41,12 +42,12 @@ class Look:
 
 def number(look: Look) -> int:
     """Which look at these rows this is, from 1, by what this clone knows; of a model again, that of then."""
-    return _place([*_known(LOG.remote), *_known(OWN)], look)
+    return _place([*_origin(), *_known(LOG.entries(OWN))], look)
 
 
 def keep(look: Look) -> None:
     """Remember a look in this clone, unless it is known."""
-    if not _holds([*_known(LOG.remote), *_known(OWN)], look):
+    if not _holds([*_origin(), *_known(LOG.entries(OWN))], look):
         LOG.keep(OWN, _message(look))
 
 
@@ -57,17 +58,17 @@ def publish(look: Look) -> int:
     """
 
     def there() -> bool:
-        return _holds(_known(LOG.remote), look)
+        return _holds(_origin(), look)
 
     LOG.append(_message(look), there, "the look at the holdout could not be counted")
-    return _place(_known(LOG.remote), look)
+    return _place(_origin(), look)
 
 
 def announced() -> list[Look]:
     """The looks that said by how much scores move, oldest first: origin's, or this clone's if it has none."""
     if remote.remote():
         LOG.fetch()
-    return [one for one in _known(LOG.remote) or _known(OWN) if one.shift]
+    return [one for one in _origin() or _known(LOG.entries(OWN)) if one.shift]
 
 
 def _place(known: list[Look], look: Look) -> int:
@@ -101,10 +102,15 @@ def _same_rows(other: Window, own: Window) -> bool:
     return bool(covered >= min(one.until - one.since for one in (own, other)) * SAME)
 
 
-def _known(ref: str) -> list[Look]:
-    """The looks of a ref, the oldest first; none where it is not there."""
+def _origin() -> list[Look]:
+    """The looks of the branch at origin, by what this clone knows: also those that it lost since."""
+    return _known(LOG.known())
+
+
+def _known(entries: Iterable[dict[str, str]]) -> list[Look]:
+    """The looks among entries, in their order."""
     found = []
-    for entry in LOG.entries(ref):
+    for entry in entries:
         with suppress(KeyError, ValueError):  # no look: somebody's own commit
             span = {"from": instant(entry["Since"]), "until": instant(entry["Until"])}
             shift = tuple(map(float, entry.get("Shift", "").split()))

@@ -109,7 +109,7 @@ def _calibration(found: Calibration, names: Names) -> str:
         axes.plot(*champion, color=ORANGE, marker="s", markersize=4, linestyle=":", label=names[0])
         axes.plot(*candidate, color=BLUE, marker="o", markersize=4, label=names[1])
         axes.set(xlabel=f"mean {metrics.SCORE}", ylabel=metrics.LABEL)
-        axes.legend(loc="upper left")
+        axes.legend(loc="best")
     return picture(svg, f"{metrics.LABEL} against {metrics.SCORE}, of both models")
 
 

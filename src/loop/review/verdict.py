@@ -151,7 +151,10 @@ class Commit(Part):
 
 
 class Holdout(Part):
-    """What was judged on: [since, until) in UTC, rows, clusters, and the cluster's name."""
+    """What was judged on: [since, until) in UTC, rows, clusters, and the cluster's name.
+
+    since and until are empty where rows have no time of their own.
+    """
 
     since: str
     until: str

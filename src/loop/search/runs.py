@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from loop.base.errors import first_line
 from loop.base.warning import warn
 from loop.model import run_entries, tracking
 from loop.model.run_entries import Entries
@@ -84,7 +83,7 @@ class Runs:
             yield
         except tracking.troubles() as error:
             self._client = None
-            warn(f"MLflow takes no more of this search, which goes on: {first_line(error, 200)}")
+            warn(f"MLflow takes no more of this search, which goes on: {tracking.reason(error)}")
 
 
 def _unturned(loss: float) -> float:

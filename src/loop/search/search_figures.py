@@ -62,7 +62,7 @@ def _importance(found: "Outcome") -> str:
 
 
 def _parallel(found: "Outcome") -> str:
-    """A line for each complete trial through its values, on a scale for each; the better, the darker."""
+    """A line for each complete trial through its values to its gain; the better, the darker."""
     svg = io.StringIO()
     keys = [*found.settings.space]
     ranked = found.ranking.ranked[:LINES_MAX]
@@ -72,20 +72,26 @@ def _parallel(found: "Outcome") -> str:
         for place, one in reversed([*enumerate(ranked)]):
             height = [scale[repr(one.trial.values[key])] for key, scale in zip(keys, scales, strict=True)]
             share = 1 - place / max(1, len(ranked) - 1)
+            height.append(share)
             style: dict[str, Any] = {"color": BLUE, "linewidth": 1.0, "alpha": 0.1 + 0.5 * share**2}
             if place == 0:
                 style = {"color": ORANGE, "linewidth": 2.5, "label": "the best"}
             if one.trial.number == usual:
                 style = {"color": INK, "linewidth": 2, "linestyle": "--", "label": "the params as they are"}
-            axes.plot(range(len(keys)), height, **style)
+            axes.plot(range(len(height)), height, **style)
         for place, (key, scale) in enumerate(zip(keys, scales, strict=True)):
             axes.axvline(place, color=GREY, linewidth=1)
             for value, at in _ends(ranked, key, scale):
                 axes.annotate(value, (place, at), (4, -3), textcoords="offset points", fontsize=9)
-        axes.set_xticks(range(len(keys)), keys)
+        axes.axvline(len(keys), color=GREY, linewidth=1)
+        worst = len(ranked) - 1
+        for place in {0, worst // 2, worst}:
+            gain, at = f"{ranked[place].gain.gain:+.2g}", 1 - place / max(1, worst)
+            axes.annotate(gain, (len(keys), at), (4, -3), textcoords="offset points", fontsize=9)
+        axes.set_xticks(range(len(keys) + 1), [*keys, "gain"])
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
-        axes.set(ylim=(-0.06, 1.06), xlim=(-0.3, len(keys) - 0.4))
+        axes.set(ylim=(-0.06, 1.06), xlim=(-0.3, len(keys) + 0.6))
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.13), ncols=2)
     return picture(svg, "the values of each trial, and which were the best")
 

@@ -135,6 +135,7 @@ def _study(settings: Settings) -> Study:
     folder.mkdir(parents=True, exist_ok=True)
     journal = str(folder / "journal.log")
     Path(f"{journal}.lock").unlink(missing_ok=True)  # of one that was killed: we are alone here
+    _whole(Path(journal))
     storage = JournalStorage(JournalFileBackend(journal, lock_obj=JournalFileOpenLock(journal)))
     study = optuna.create_study(study_name=name, storage=storage, direction="minimize", load_if_exists=True)
     begun = len(study.get_trials(deepcopy=False))
@@ -145,6 +146,22 @@ def _study(settings: Settings) -> Study:
     if not begun:
         study.enqueue_trial(space.usual(space.with_values({}), settings.space))
     return Study(name, folder, study, settings)
+
+
+def _whole(journal: Path) -> None:
+    """Cut what a kill left of a line, to which the next would be joined. Raises LoopError for no journal."""
+    text = journal.read_bytes() if journal.is_file() else b""
+    if cut := len(text) - (text.rfind(b"\n") + 1):
+        os.truncate(journal, len(text) - cut)
+    for number, line in enumerate(text[: len(text) - cut].splitlines(), 1):
+        try:
+            json.loads(line)
+        except ValueError:
+            raise LoopError(
+                f"{journal}, line {number}, is no entry of a search",
+                "the journal as `loop search` wrote it",
+                f"`rm -r {journal.parent}`: the search then begins anew",
+            ) from None
 
 
 def _name(settings: Settings) -> str:
