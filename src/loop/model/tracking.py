@@ -63,6 +63,7 @@ def connect(uri: str = "") -> Any:
 
     for name in ("alembic", "mlflow"):  # after the import, which sets them to talk
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # what it logs, it raises too
     name, uri = os.environ["MLFLOW_EXPERIMENT_NAME"], uri or os.environ["MLFLOW_TRACKING_URI"]
     try:
         _openable(uri)
@@ -71,14 +72,18 @@ def connect(uri: str = "") -> Any:
         experiment = client.get_experiment_by_name(name)
         return client, experiment.experiment_id if experiment else client.create_experiment(name, home)
     except troubles() as error:
-        why = first_line(error, 120)
+        why = gist(error)
         todo = "start the server, or unset MLFLOW_TRACKING_URI"
         if uri.startswith(_FILE):
             todo = "move a broken file away, name a place that can be written, or unset MLFLOW_TRACKING_URI"
+        if re.search(r"\b50\d\b|valid JSON", str(error)):
+            todo = "look at what answers there and at its log, or unset MLFLOW_TRACKING_URI"
         if re.search(r"\b40[13]\b|[Uu]nauthorized|not authenticated", str(error)):
             todo = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
         if "database is locked" in str(error):
             todo = "wait until the other run or `make ui` has ended, then run it again"
+        if "database schema" in str(error):
+            todo = f"`.venv/bin/mlflow db upgrade {uri}` if an older MLflow made it, else move it away"
         if isinstance(error, ImportError):
             todo = f"`uv add` the package that has {error.name}, or unset MLFLOW_TRACKING_URI"
         expected = "a tracking server, or the default file mlflow.db"
@@ -110,12 +115,22 @@ def _home(uri: str) -> str | None:
     return f"{root.as_uri()}/{quote(os.environ['MLFLOW_EXPERIMENT_NAME'])}"
 
 
+def gist(error: Exception) -> str:
+    """What a tracker failed by, in one line: of an error that wraps others, the innermost."""
+    lines = str(error).splitlines()  # of a database that fails the second says why
+    text = first_line(Exception("\n".join(lines[1:])) if "autoflush" in "".join(lines[:1]) else error, 2000)
+    cause = re.search(r"Caused by \w+\((.*?)\)*$", text)
+    return re.sub(r"<[\w.]+ object at \w+>:? ?", "", cause[1]).strip("\"' ") if cause else text[:200]
+
+
 def troubles() -> tuple[type[Exception], ...]:
     """What a tracker, its driver or its address fails by."""
+    from google.protobuf.json_format import Error as NoAnswer  # JSON, but none of MLflow's
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    return LoopError, MlflowException, SQLAlchemyError, sqlite3.Error, ImportError, ValueError, OSError
+    known = (LoopError, MlflowException, NoAnswer, SQLAlchemyError, sqlite3.Error)
+    return (*known, ImportError, ValueError, OSError)
 
 
 def try_to_record(model_sha256: str, entries: Entries, *, start: bool = False) -> None:
@@ -123,7 +138,7 @@ def try_to_record(model_sha256: str, entries: Entries, *, start: bool = False) -
     try:
         record(model_sha256, entries, start=start)
     except troubles() as error:
-        warn(f"MLflow has no record of model {model_sha256[:12]}, which is whole: {first_line(error)}")
+        warn(f"MLflow has no record of model {model_sha256[:12]}, which is whole: {gist(error)}")
 
 
 def find(client: Any, experiment: str, model_sha256: str) -> Any:
