@@ -10,7 +10,7 @@ import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype
 
 from loop.model import tracking
-from loop.repo import closure, dvc_yaml, uv_lock
+from loop.repo import closure, dvc_lock, dvc_yaml, uv_lock
 from loop.repo.closure import reached
 from loop.repo.commit import Commit
 from loop.repo.dvc_lock import outs
@@ -119,7 +119,7 @@ def with_results(
 ) -> Changes:
     """The same with what the pipeline's results tell: data, drift of the training set, training time."""
     before = outs(base.yaml(PIPELINE_LOCK) or {}) if champion else {}
-    after = outs(load(PIPELINE_LOCK))
+    after = outs(dvc_lock.read())
     data = [
         row for row in moved(before, after) if row.name.startswith("data/") and row.name != str(PREDICTIONS)
     ]
