@@ -125,7 +125,9 @@ def gist(error: Exception) -> str:
 
 def troubles() -> tuple[type[Exception], ...]:
     """What a tracker, its driver or its address fails by."""
-    from google.protobuf.json_format import Error as NoAnswer  # JSON, but none of MLflow's
+    from google.protobuf.json_format import (  # type: ignore[import-untyped]
+        Error as NoAnswer,  # JSON, but none of MLflow's
+    )
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
