@@ -87,6 +87,7 @@ def test_the_command_line_writes_utf8_in_any_locale(tree, name, value):
     [
         ("PYTHONWARNINGS", "error", "import warnings; warnings.warn('old', DeprecationWarning)"),
         ("PYTHONOPTIMIZE", "2", "__doc__.format()"),
+        ("PYTHONINSPECT", "1", "pass"),
         ("MPLBACKEND", "module://of_a_notebook", "import matplotlib"),
         ("LOKY_MAX_CPU_COUNT", "abc", "from joblib import cpu_count; cpu_count()"),
         ("MATPLOTLIBRC", "rc", "import matplotlib; assert not matplotlib.rcParams['axes.grid']"),

@@ -147,6 +147,14 @@ def test_an_exception_in_src_problem_is_a_mistake_with_its_file_and_line(ask, te
     assert there.code == 1
 
 
+def test_what_the_kit_meets_where_src_problem_calls_it_is_of_the_line_that_calls(ask):
+    view = errors.OURS / "kit/views.py"
+    view.parent.mkdir()
+    view.write_text("def latest(column):\n    return {}[column]\n")
+    text = f"import runpy\ndouble = lambda _: runpy.run_path({str(view)!r})['latest']('x')"
+    assert "metrics.py, line 2: KeyError: 'x'" in ask(text, ASK).found
+
+
 def test_a_fault_of_ours_that_code_of_src_problem_calls_or_leads_to_is_ours(ask):
     assert ask("", "from problem import metrics\nunknown") is None
     assert ask("def double(ask):\n    return ask()", ASK.replace("2", "lambda: 1 / 0")) is None

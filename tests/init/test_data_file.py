@@ -54,6 +54,7 @@ def test_the_index_that_pandas_writes_first_is_the_row(tmp_path):
 def test_a_folder_of_parts_is_one_table_and_parts_that_differ_are_not(tmp_path):
     for month in ("2024-01", "2024-02"):
         written(tmp_path, ROWS, f"{month}.csv")
+    written(tmp_path, "", "2024-00.csv")  # of no byte, as Spark leaves for a partition without rows
     assert len(data_file.read(tmp_path).frame) == 4
     written(tmp_path, "when,price\n2024-01-01,1\n", "2024-03.csv")
     with pytest.raises(LoopError, match=r"2024-03\.csv has other columns than the first part: amount, price"):
@@ -78,6 +79,8 @@ def test_parquet_keeps_its_types(tmp_path):
         ("a b,a-b\n1,2\n", "`a b` and `a-b`"),
         (",".join(f"c{at}" for at in range(10_000)) + "\n", "10,000 columns"),
         (b"PK\x03\x04 and so on", "packed"),
+        ('{"a": 1, "b": 2}', "is JSON"),
+        ("<html><body>no such file</body></html>\n", "is a page"),
         (b"a,b\0\n1,2\n", "not a text"),
         ("a,b\n1,2\n1,2,3,4\n", "cannot be read"),
     ],

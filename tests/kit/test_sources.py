@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loop.base.errors import mistake
 from loop.kit.column_values import typed
 from loop.kit.sources import Beside, Files, Query, Requests, SourceError, next_clock, spread
 
@@ -164,6 +165,11 @@ def test_parts_of_a_folder_are_one_table_with_their_index_and_without_marks_of_t
     (tmp_path / "some/_SUCCESS").touch()
     rows = Files("some/*", {"id": "text", "n": "whole"}).read()
     assert rows.to_dict("records") == [{"id": "id1", "n": 1}, {"id": "id2", "n": 2}]
+    (tmp_path / "1.csv").write_text("n\n7\n")
+    (tmp_path / "2.csv").touch()  # of a partition without rows
+    assert Files("*.csv", {"n": "whole"}).read()["n"].tolist() == [7]
+    with pytest.raises(SourceError, match=r"2\.csv is empty"):
+        Files("2.csv", {"n": "whole"}).read()
 
 
 @pytest.mark.parametrize(
@@ -180,6 +186,35 @@ def test_what_is_not_as_declared_is_an_error_that_names_file_and_column(shop, ki
         Files("shop.csv", kinds, delimiter=";", decimal=",").read()
     with pytest.raises(SourceError, match=r"no file at none\.csv"):
         Files("none.csv", kinds).read()
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ({}, r"shop\.csv cannot be read: .*Expected 2 fields in line 3, saw 4"),
+        ({"encoding": "cp12"}, r"shop\.csv cannot be read: unknown encoding: cp12"),
+        ({"delimiter": ""}, r"shop\.csv cannot be read"),
+        ({"columns": {"at": "instant"}, "zone": "Mars/North"}, "column at of .* is not all instant"),
+    ],
+    ids=str,
+)
+def test_whatever_a_library_says_of_rows_and_their_declaration_is_one_message(
+    tmp_path, monkeypatch, declared, said
+):
+    monkeypatch.chdir(tmp_path)
+    text = "at,n\n2024-01-01 10:00,1\n" + ("" if "columns" in declared else "2024,1,2,3\n")
+    (tmp_path / "shop.csv").write_text(text)
+    with pytest.raises(SourceError, match=said) as refused:
+        Files("shop.csv", **{"columns": {"n": "whole"}, **declared}).read()
+    assert mistake(refused.value).expected == "rows as src/problem/source.py declares them"
+
+
+def test_a_broken_parquet_is_one_message(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for text in (b"", b"PAR1", b"PAR1 and so on PAR1"):
+        (tmp_path / "shop.parquet").write_bytes(text)
+        with pytest.raises(SourceError, match=r"shop\.parquet cannot be read"):
+            Files("shop.parquet", {"n": "whole"}).read()
 
 
 def test_numbers_are_read_in_the_form_that_is_declared_and_in_no_other(tmp_path, monkeypatch):

@@ -17,6 +17,14 @@ def test_a_file_that_is_no_lineage_is_named(tmp_path, text):
         lineage.load(path)
 
 
+def test_a_pipeline_without_the_stage_is_one_message(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").write_text("stages: {ingest: {cmd: x}}\n")
+    monkeypatch.setattr(lineage.environment, "foreign", lambda: None)
+    with pytest.raises(LoopError, match=r"dvc\.yaml has no stage train"):
+        lineage.links("train", {})
+
+
 def test_it_names_what_training_read_by_the_hashes_of_the_pipelines_lock(finished):
     stage = yaml.safe_load(finished.text("dvc.lock"))["stages"]["train"]
     made = json.loads(finished.text("models/lineage.json"))

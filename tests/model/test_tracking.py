@@ -2,9 +2,12 @@
 
 import json
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from google.protobuf.json_format import ParseError
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import ENDPOINT_NOT_FOUND
@@ -230,3 +233,60 @@ def test_a_server_that_wants_a_login_says_which_variables_name_it(monkeypatch):
     with pytest.raises(LoopError) as caught:
         tracking.connect()
     assert caught.value.todo.startswith("set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD")
+
+
+CUT = "API request to http://h/a failed with exception HTTPConnectionPool(host='h', port=80): Max retries "
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "todo"),
+    [
+        (
+            f"{CUT}exceeded with url: /a (Caused by ResponseError('too many 500 error responses'))",
+            "too many 500 error responses",
+            "look at what answers there",
+        ),
+        (
+            f'{CUT}exceeded with url: /a (Caused by NewConnectionError("<urllib3.connection.HTTPConnection '
+            'object at 0x7f>: Failed to establish a new connection: [Errno 111] Connection refused"))',
+            "Failed to establish a new connection: [Errno 111] Connection refused",
+            "start the server",
+        ),
+        (
+            "API request was successful but the response body was not in a valid JSON format.",
+            "API request was successful but the response body was not in a valid JSON format.",
+            "look at what answers there",
+        ),
+        (
+            "Detected out-of-date database schema (found version f, but expected version d).",
+            "Detected out-of-date database schema (found version f, but expected version d).",
+            "`.venv/bin/mlflow db upgrade http://127.0.0.1:9`",
+        ),
+        (ParseError("Failed to parse experiment"), "Failed to parse experiment", "start the server"),
+    ],
+    ids=["500", "nobody", "a page", "another schema", "other JSON"],
+)
+def test_what_a_tracker_fails_by_is_said_to_its_end_with_what_to_do(monkeypatch, text, found, todo):
+    def fail(*_):
+        raise text if isinstance(text, Exception) else MlflowException(text)
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setattr(MlflowClient, "get_experiment_by_name", fail)
+    assert tracking.training_seconds("ab" * 32) is None
+    with pytest.raises(LoopError) as caught:
+        tracking.connect()
+    assert caught.value.found == f"MLflow at http://127.0.0.1:9 does not answer: {found}"
+    assert caught.value.todo.startswith(todo)
+
+
+def test_a_database_that_lost_a_table_is_one_line_without_a_traceback_of_mlflow_s(
+    tracker, capsys, monkeypatch
+):
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    tracking.record("cd" * 32, Entries(metrics={"m": 1.0}), start=True)
+    with closing(sqlite3.connect(os.environ["MLFLOW_TRACKING_URI"].removeprefix("sqlite:///"))) as database:
+        database.execute("ALTER TABLE metrics RENAME TO lost")
+    tracking.try_to_record("cd" * 32, Entries(metrics={"n": 1.0}))
+    told = capsys.readouterr()
+    assert "no such table: metrics" in told.out
+    assert "Traceback" not in told.out + told.err

@@ -35,6 +35,19 @@ def test_what_is_no_pipeline_has_no_stages(pipeline):
     assert dvc_yaml.stages(pipeline) == []
 
 
+@pytest.mark.parametrize("kind", ["deps", "outs", "metrics", "plots", "params"])
+@pytest.mark.parametrize("entries", [True, 5, "src", {"a": 1}, [5], [["a"]], [{}], [None]], ids=str)
+def test_a_stage_that_names_files_in_another_shape_is_refused(kind, entries):
+    with pytest.raises(LoopError, match=f"dvc.yaml: {kind} of stage train is not what DVC reads"):
+        dvc_yaml.stages({"stages": {"train": {"cmd": "x", kind: entries}}})
+
+
+@pytest.mark.parametrize("found", [True, 5, "train", ["train"]], ids=str)
+def test_stages_without_names_are_refused(found):
+    with pytest.raises(LoopError, match="stages is not what DVC reads"):
+        dvc_yaml.stages({"stages": found})
+
+
 def test_a_stage_that_only_runs_reads_and_writes_nothing():
     (stage,) = dvc_yaml.stages({"stages": {"a": {"cmd": "true", "deps": None}}})
     assert (stage.deps, stage.outs, stage.frozen) == ([], {}, False)

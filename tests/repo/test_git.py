@@ -71,6 +71,14 @@ def test_what_git_refuses_is_said_by_its_first_line(place):
         git.git("log", "none", cwd=place)
 
 
+def test_whom_git_does_not_know_is_told_how_to_say_it(place):
+    git.git("config", "user.name", "", cwd=place)  # which git refuses
+    for call in (("commit", "--allow-empty", "-m", "two"), ("var", "GIT_AUTHOR_IDENT")):
+        with pytest.raises(LoopError, match="does not know who commits") as refused:
+            git.git(*call, cwd=place, env={"GIT_AUTHOR_NAME": "", "GIT_COMMITTER_NAME": ""})
+        assert "git config --global user.name" in refused.value.todo
+
+
 @pytest.mark.parametrize("kind", ["clone", "worktree", "submodule"])
 def test_an_index_in_two_files_is_made_one_that_dvc_can_read(place, kind):
     home = place if kind == "clone" else place / "beside"

@@ -296,7 +296,12 @@ def test_a_line_by_which_excel_knows_the_separator_is_followed_and_is_no_header(
         *[(begun, "unpack it first") for begun in (b"\x28\xb5\x2f\xfd\x04", b"\xfd7zXZ\0", b"BZh91AY&SY")],
         (b"x,y\n1,a\0\n", "zero bytes"),
         (b"x,y\n1,a\n2\n", "Expected 2 columns"),
-        (b"", "Empty"),
+        *[(blank, "is empty") for blank in (b"", b"\n\n", b" \n", b"\xef\xbb\xbf")],
+        *[(made + end, "is JSON") for made in (b'{"x": 1, "y": 2}', b'[\n{"x": 1}]') for end in (b"", b"\n")],
+        (b"<html><body>503</body></html>", "is a page"),
+        (b"\xef\xbb\xbf \n<?xml version='1.0'?>\n", "is a page"),
+        (b"x", "lacks y"),
+        (b"sep=;\nx", "lacks y"),
         (b"x,x,y\n1,2,a\n", "more than one column x"),
         (b"X,y\n1,a\n", "rename 'X' to x"),
         (" x,\u200by\n1,a\n".encode(), r"rename ' x' to x, '\u200by' to y"),
@@ -354,9 +359,28 @@ def test_a_folder_of_parts_is_one_file(tmp_path, kind):
     (folder / "_SUCCESS").touch()
     (folder / f".part-00000.{kind}.crc").write_bytes(b"crc")
     assert read(folder) == SAME
+    FRAME.iloc[:0].to_parquet(folder / f"part-7.{kind}") if kind == "parquet" else (
+        folder / f"part-7.{kind}"
+    ).write_text("x,y")
+    assert read(folder) == SAME
     (folder / f"x=1.{kind}").mkdir()
     with pytest.raises(LoopError, match="a folder of folders"):
         read(folder)
+
+
+def test_a_part_of_no_byte_is_left_out_and_said_unless_it_is_parquet_or_all_are_so(tmp_path, capsys):
+    """Spark leaves one for a partition without rows; a Parquet file has columns even then."""
+    (tmp_path / "part-0.csv").touch()
+    with pytest.raises(LoopError, match=r"part-0\.csv is empty"):
+        read(tmp_path)
+    FRAME.to_csv(tmp_path / "part-1.csv", index=False)
+    assert read(tmp_path) == SAME
+    assert "part-0.csv has no byte" in capsys.readouterr().out
+    (tmp_path / "of-parquet").mkdir()
+    FRAME.to_parquet(tmp_path / "of-parquet/part-0.parquet")
+    (tmp_path / "of-parquet/part-1.parquet").touch()
+    with pytest.raises(LoopError, match=r"part-1\.parquet cannot be read"):
+        read(tmp_path / "of-parquet")
 
 
 @pytest.mark.parametrize("log", ["_delta_log", ".hoodie"])

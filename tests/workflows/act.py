@@ -77,22 +77,25 @@ class Runner:
     def review(self, number: int, *jobs: str) -> int:
         """review.yml for a pull request as it is now, all jobs or those named; the run's number."""
         pull, run = self.double.pull(number), self.double.run(number)
-        done = self.act(
-            "review.yml",
-            "pull_request",
-            {
-                "action": "synchronize",
-                "number": number,
-                "pull_request": pull,
-                "repository": {"full_name": NAME},
-            },
-            sha=pull["head"]["sha"],
-            capped=pull["head"]["repo"]["full_name"] == FORK,
-            jobs=jobs,
-            GITHUB_RUN_ID=str(run),
-        )
-        self.double.runs[run]["conclusion"] = done.conclusion
-        self.double.runs[run]["log"] = done.log
+        payload = {"action": "synchronize", "number": number, "pull_request": pull}
+        capped = pull["head"]["repo"]["full_name"] == FORK
+        return self._reviewed(run, "pull_request", payload, pull["head"]["sha"], jobs=jobs, capped=capped)
+
+    def review_queued(self, number: int, sha: str, *jobs: str) -> int:
+        """review.yml for an entry of the merge queue, likewise."""
+        run = self.double.run_queued(number, sha)
+        entry = {
+            "head_sha": sha,
+            "head_ref": f"refs/heads/{self.double.runs[run]['head_branch']}",
+            "base_sha": git(self.double.repo(), "rev-parse", f"{sha}^"),
+            "base_ref": f"refs/heads/{self.double.main}",
+        }
+        payload = {"action": "checks_requested", "merge_group": entry}
+        return self._reviewed(run, "merge_group", payload, sha, jobs=jobs)
+
+    def _reviewed(self, run: int, event: str, payload: dict[str, Any], sha: str, **given: Any) -> int:
+        done = self.act("review.yml", event, payload, sha=sha, GITHUB_RUN_ID=str(run), **given)
+        self.double.runs[run] |= {"conclusion": done.conclusion, "log": done.log}
         return run
 
     def publish(self, run: int, **permissions: str) -> Done:

@@ -111,6 +111,27 @@ def test_no_log_shows_a_token(github, better):
     assert not [token for token in github.tokens if token in log + better.done.log]
 
 
+def test_an_entry_of_the_merge_queue_is_judged_against_what_it_is_built_on_and_gets_its_gate(
+    github, runner, better, change
+):
+    """It stands behind another: against main it would be judged for both, and its gate would be an error."""
+    docs = change()
+    docs.repo.append("README.md", "\nAhead in the queue.\n")
+    docs.push()
+    sha, before = (
+        github.enqueue(better.number, github.enqueue(docs.number)),
+        github.comments_on(better.number),
+    )
+    run = runner.review_queued(better.number, sha, "review")
+    assert github.runs[run]["conclusion"] == "success", github.runs[run]["log"][-3000:]
+    done = runner.publish(run)
+    assert done.code == 0, done.log[-3000:]
+    assert [state for state, _ in github.gates(sha)] == ["success"]
+    assert github.comments_on(better.number) == before
+    (receipt,) = [name for name, _ in github.artifacts[max(github.artifacts)]]
+    assert receipt == f"gate-{sha}"
+
+
 @pytest.fixture(scope="module")
 def sly(github, runner, tmp_path_factory):
     """A worse model from a fork, whose pull request loosens the policy by which it would be refused."""

@@ -136,10 +136,13 @@ def _utf8() -> bool:
 
 
 def _strange_python() -> bool:
-    """Whether Python was told what breaks libraries: that a warning is an error, or to drop docstrings."""
-    warnings = os.environ.pop("PYTHONWARNINGS", "")
+    """Whether Python was told what breaks libraries, or makes each exit a traceback.
+
+    That a warning is an error, to drop docstrings, or to go on at a prompt when a program has ended.
+    """
+    warnings, inspect = os.environ.pop("PYTHONWARNINGS", ""), os.environ.pop("PYTHONINSPECT", "")
     os.environ.pop("PYTHONOPTIMIZE", None)
-    return "error" in warnings or sys.flags.optimize > 0
+    return "error" in warnings or sys.flags.optimize > 0 or bool(inspect)
 
 
 def _loopback_is_direct() -> None:

@@ -75,8 +75,8 @@ def _was_interrupted(error: BaseException | None) -> bool:
 
 def mistake(error: BaseException) -> LoopError | None:
     """The user's mistake behind an exception; None for a fault of ours."""
-    if isinstance(error, LoopError):
-        return error
+    if told := _told(error):
+        return told
     if _disk_is_full(error):
         return LoopError(
             f"the disk is full ({error})",
@@ -105,6 +105,13 @@ def mistake(error: BaseException) -> LoopError | None:
     return None
 
 
+def _told(error: BaseException) -> LoopError | None:
+    """What was raised as a mistake: by the kit as an error of its own, since it imports nothing of ours."""
+    if isinstance(error, ValueError) and hasattr(error, "expected") and hasattr(error, "todo"):
+        return LoopError(str(error), error.expected, error.todo)
+    return error if isinstance(error, LoopError) else None
+
+
 def _in_problem(error: BaseException) -> str | None:
     """File and line of src/problem where an exception came from; None for one of ours."""
     if isinstance(error, SyntaxError):
@@ -112,7 +119,8 @@ def _in_problem(error: BaseException) -> str | None:
     for frame in reversed(traceback.extract_tb(error.__traceback__)):  # the innermost of either
         if place := _named(frame.filename, frame.lineno):
             return place
-        if Path(frame.filename).is_relative_to(OURS):
+        file = Path(frame.filename)
+        if file.is_relative_to(OURS) and not file.is_relative_to(OURS / "kit"):  # which does as it is told
             break
     if isinstance(error, ImportError):  # of what we look for there
         return _named(error.path or str(PROBLEM)) if (error.name or "").split(".")[0] == "problem" else None

@@ -13,6 +13,7 @@ import pandas as pd
 from loop.base.errors import LoopError
 from loop.compare.sides import Side
 from loop.data import score_columns
+from loop.repo import dvc_lock
 from loop.repo.commit import Commit
 from loop.repo.worktree import Checkout, checkout
 from loop.review import candidate, champion, changes, compare
@@ -22,7 +23,6 @@ from loop.review.compare import Rows
 from loop.review.verdict import Changes
 from loop.settings import params
 from loop.settings.paths import PARAMS, PIPELINE_LOCK
-from loop.settings.yaml_file import load
 
 SOURCE = "src/problem/source.py"
 
@@ -121,7 +121,7 @@ def _made(side: Side, home: Checkout, windows: params.Windows, judged_by: Side) 
 
 
 def _lock(side: Side) -> dict[str, Any]:
-    found = load(PIPELINE_LOCK) if side.commit is None else Commit(side.commit).yaml(PIPELINE_LOCK)
+    found = dvc_lock.read() if side.commit is None else Commit(side.commit).yaml(PIPELINE_LOCK)
     return found if isinstance(found, dict) else {}
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from loop.base.counted import counted
-from loop.base.errors import LoopError, first_line
+from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.base.warning import warn
 from loop.history import native_model as native
@@ -72,7 +72,7 @@ def follow(after: Production) -> None:
     try:
         print(sync(after), flush=True)
     except Exception as error:  # whatever a client of a server that is down raises
-        warn(f"MLflow does not follow yet: {first_line(error, 200)}; `loop registry sync` fixes it")
+        warn(f"MLflow does not follow yet: {tracking.gist(error)}; `loop registry sync` fixes it")
 
 
 def sync(production: Production) -> Synced:
@@ -81,15 +81,14 @@ def sync(production: Production) -> Synced:
     Raises LoopError when MLflow does not answer, when a commit is not in this clone, and, after all else
     is done, for what the registry holds that git does not know.
     """
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
     client, _ = tracking.connect()
     try:
         done = _sync(client, production)
-    except (MlflowException, SQLAlchemyError) as error:
+    except LoopError:
+        raise
+    except tracking.troubles() as error:
         raise LoopError(
-            f"MLflow's registry refused: {plain(first_line(error), 200)}",
+            f"MLflow's registry refused: {plain(tracking.gist(error), 200)}",
             "a registry that can be written",
             "look at the server and at your rights, then run `loop registry sync`",
         ) from None

@@ -78,6 +78,7 @@ def main(
             "a clean one: what is the template's own is removed, and all is one commit",
             "commit or stash them, or say --force",
         )
+    git("var", "GIT_AUTHOR_IDENT")  # before anything is written: without one nothing can be committed
     home = _template(template)
     if place and (persons := _persons(found)):
         print(

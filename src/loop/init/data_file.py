@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from loop.base.errors import LoopError, first_line
 from loop.kit.column_values import MISSING
-from loop.kit.stored_rows import PARQUET, Query
+from loop.kit.stored_rows import PARQUET, Query, other_text, with_bytes
 
 CSV = (".csv", ".tsv", ".txt")
 SIGNS = (",", ";", "\t", "|")
@@ -76,7 +76,7 @@ def _parts(path: Path) -> list[Path]:
             f"files named {', '.join((*CSV, *PARQUET))}",
             "name the file by what it is; of a spreadsheet save the sheet as CSV",
         )
-    return inside
+    return with_bytes(inside)
 
 
 def _parquet(path: Path, parts: list[Path]) -> DataFile:
@@ -113,6 +113,8 @@ def _csv(path: Path, parts: list[Path]) -> DataFile:
     first = _header(parts[0], encoding, sign)
     if not first:
         raise LoopError(f"{parts[0]} holds no row", "rows, one per request", "look at the file")
+    if other := other_text(sign.join(first)):
+        raise LoopError(f"{parts[0]} is {other}", "a CSV", "save it as CSV, or fetch it again")
     if len(first) == 1 and len(first[0].split()) > 1:
         raise LoopError(
             f"{parts[0]} has one column alone: {first[0]}",

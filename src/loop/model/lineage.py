@@ -13,7 +13,7 @@ from loop.base import environment
 from loop.base.errors import LoopError
 from loop.base.files import digest, md5
 from loop.repo import dvc_yaml
-from loop.settings.paths import ENVIRONMENT_LOCK, LINEAGE
+from loop.settings.paths import ENVIRONMENT_LOCK, LINEAGE, PIPELINE
 
 
 def links(stage: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -29,7 +29,11 @@ def links(stage: str, params: dict[str, Any]) -> dict[str, Any]:
             f"that of {Path('src').absolute()}, which the lineage would name",
             "run it by `loop`, or by `dvc repro`",
         )
-    spec = next(one for one in dvc_yaml.of() if one.name == stage)
+    spec = next((one for one in dvc_yaml.of() if one.name == stage), None)
+    if spec is None:
+        raise LoopError(
+            f"{PIPELINE} has no stage {stage}", "the stages of the template", f"`git checkout {PIPELINE}`"
+        )
     return {
         "data": {dep: md5(Path(dep)) for dep in sorted(spec.deps) if dep.startswith("data/")},
         "code": {dep: md5(Path(dep)) for dep in sorted(spec.deps) if dep.startswith("src/")},

@@ -66,6 +66,7 @@ def connect(uri: str = "", name: str = "") -> Any:
 
     for talker in ("alembic", "mlflow"):  # after the import, which sets them to talk
         logging.getLogger(talker).setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # what it logs, it raises too
     name, uri = name or os.environ["MLFLOW_EXPERIMENT_NAME"], uri or os.environ["MLFLOW_TRACKING_URI"]
     try:
         _openable(uri)
@@ -74,14 +75,18 @@ def connect(uri: str = "", name: str = "") -> Any:
         experiment = client.get_experiment_by_name(name)
         return client, experiment.experiment_id if experiment else client.create_experiment(name, home)
     except troubles() as error:
-        why = first_line(error, 120)
+        why = gist(error)
         todo = "start the server, or unset MLFLOW_TRACKING_URI"
         if uri.startswith(FILE_URI):
             todo = "move a broken file away, name a place that can be written, or unset MLFLOW_TRACKING_URI"
+        if re.search(r"\b50\d\b|valid JSON", str(error)):
+            todo = "look at what answers there and at its log, or unset MLFLOW_TRACKING_URI"
         if re.search(r"\b40[13]\b|[Uu]nauthorized|not authenticated", str(error)):
             todo = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
         if "database is locked" in str(error):
             todo = "wait until the other run or `make ui` has ended, then run it again"
+        if "database schema" in str(error):
+            todo = f"`.venv/bin/mlflow db upgrade {uri}` if an older MLflow made it, else move it away"
         if isinstance(error, ImportError):
             todo = f"`uv add` the package that has {error.name}, or unset MLFLOW_TRACKING_URI"
         expected = "a tracking server, or the default file mlflow.db"
@@ -113,17 +118,29 @@ def _home(uri: str) -> str | None:
     return f"{root.as_uri()}/{quote(os.environ['MLFLOW_EXPERIMENT_NAME'])}"
 
 
+def gist(error: Exception) -> str:
+    """What a tracker failed by, in one line: of an error that wraps others, the innermost."""
+    lines = str(error).splitlines()  # of a database that fails the second says why
+    text = first_line(Exception("\n".join(lines[1:])) if "autoflush" in "".join(lines[:1]) else error, 2000)
+    cause = re.search(r"Caused by \w+\((.*?)\)*$", text)
+    return re.sub(r"<[\w.]+ object at \w+>:? ?", "", cause[1]).strip("\"' ") if cause else text[:200]
+
+
 def troubles() -> tuple[type[Exception], ...]:
     """What a tracker, its driver or its address fails by."""
+    from google.protobuf.json_format import (  # type: ignore[import-untyped]
+        Error as NoAnswer,  # JSON, but none of MLflow's
+    )
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    return LoopError, MlflowException, SQLAlchemyError, sqlite3.Error, ImportError, ValueError, OSError
+    known = (LoopError, MlflowException, NoAnswer, SQLAlchemyError, sqlite3.Error)
+    return (*known, ImportError, ValueError, OSError)
 
 
 def reason(error: Exception) -> str:
     """Why a tracker failed, in a line, with what to do where that is known."""
-    told = first_line(error, 200)
+    told = gist(error)
     return f"{told}; {error.todo}" if isinstance(error, LoopError) else told
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, model_validator
 
 from loop.base import files
+from loop.base.errors import LoopError
 from loop.base.markup import render
 from loop.data import without_time
 from loop.settings import params
@@ -44,11 +45,23 @@ class Params(params.Section):
         }
 
 
+def _feed() -> dict[str, Any]:
+    """What `validate` wrote. Raises LoopError where that is something else."""
+    try:
+        found: dict[str, Any] = json.loads(VALIDATION.read_text(encoding="utf-8"))
+        found["changes"], found["accepted"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise LoopError(
+            f"{VALIDATION} is not what `validate` writes", "its report", "`dvc repro --force validate`"
+        ) from None
+    return found
+
+
 def card(
     about: Params, windows: params.Windows, made: dict[str, Any], found: Any, settings: Any
 ) -> dict[str, Any]:
     """The card as plain values: `models/card.json`; how many approve a release is main's policy."""
-    feed = json.loads(VALIDATION.read_text(encoding="utf-8"))
+    feed = _feed()
 
     def window(of: params.Window) -> dict[str, str]:
         return {"from": f"{of.since:%Y-%m-%d %H:%MZ}", "until": f"{of.until:%Y-%m-%d %H:%MZ}"}

@@ -190,7 +190,7 @@ def run(arguments: list[str]) -> int:
     check_arguments(arguments)
     dvc_lock.of_tree()
     if PIPELINE.is_file():
-        load(PIPELINE)  # what DVC says of a slip has no to-do
+        dvc_yaml.of()  # what DVC says of a slip has no to-do
     check_params()
     _in_git()
     _may_write()
@@ -216,7 +216,18 @@ def _told() -> str:
 
 
 def _written(path: Path) -> dict[str, Any] | None:
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found["model"]["sha256"]
+    except (ValueError, KeyError, TypeError):
+        raise LoopError(
+            f"{path} is not what a stage writes",
+            "its results",
+            f"`git checkout {path}`, or `loop run --force`",
+        ) from None
+    return found
 
 
 def check_arguments(arguments: list[str]) -> None:

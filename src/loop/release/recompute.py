@@ -10,7 +10,6 @@ from loop.repo import dvc_lock, rerun
 from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.settings.paths import CARD, CARD_JSON, LINEAGE, MODEL, PIPELINE_LOCK, REFERENCE
-from loop.settings.yaml_file import load
 
 NEEDED = (MODEL, LINEAGE, REFERENCE, CARD, CARD_JSON)  # what goes into the image
 
@@ -22,7 +21,7 @@ def main() -> int:
     """
     committed = Commit("HEAD").yaml(PIPELINE_LOCK) or {}
     rerun.run(NEEDED)
-    ours = load(PIPELINE_LOCK)
+    ours = dvc_lock.read()
     found = [*differing(committed, ours), *_files(ours)]
     if found:
         raise LoopError(

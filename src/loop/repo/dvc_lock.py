@@ -24,7 +24,12 @@ class Difference(NamedTuple):
 
 def of_tree() -> dict[str, Any]:
     """The lock of this tree, nothing where there is none. Raises LoopError for one that DVC did not write."""
-    lock = load(PIPELINE_LOCK) if PIPELINE_LOCK.is_file() else {}
+    return read() if PIPELINE_LOCK.is_file() else {}
+
+
+def read() -> dict[str, Any]:
+    """The lock of this tree. Raises LoopError where there is none, or one that DVC did not write."""
+    lock = load(PIPELINE_LOCK)
     stages = lock.get("stages", {})
     if lock and not (
         lock.get("schema") == "2.0" and isinstance(stages, dict) and all(map(_one, stages.values()))

@@ -9,6 +9,7 @@ from loop.settings.paths import PIPELINE
 from loop.settings.yaml_file import load
 
 _OUTS = ("outs", "metrics", "plots")
+_LISTS = ("deps", "params", *_OUTS)
 _OTHER = {"foreach", "matrix", "wdir"}  # by which files have other names than a stage says
 
 
@@ -35,7 +36,11 @@ def stages(pipeline: Any) -> list[Stage]:
     Raises LoopError for a stage that DVC fills in or runs elsewhere: it has other files than it names.
     """
     found = (pipeline.get("stages") if isinstance(pipeline, dict) else None) or {}
+    if not isinstance(found, dict):
+        raise _odd("stages", "stages by their names")
     for name, spec in found.items():
+        if isinstance(spec, dict) and (odd := next((kind for kind in _LISTS if not _listed(spec, kind)), "")):
+            raise _odd(f"{odd} of stage {name}", "a list of paths, or of keys of params.yaml")
         if not isinstance(spec, dict) or _OTHER.intersection(spec) or "${" in str(spec):
             raise LoopError(
                 f"{PIPELINE}: stage {name} is a template, or runs in another folder",
@@ -43,6 +48,20 @@ def stages(pipeline: Any) -> list[Stage]:
                 "write each stage out",
             )
     return [_stage(str(name), spec) for name, spec in found.items()]
+
+
+def _listed(spec: dict[Any, Any], kind: str) -> bool:
+    """Whether a stage names files or keys as DVC takes them: texts, or mappings of one to its options."""
+    entries = spec.get(kind) or []
+    return isinstance(entries, list) and all(
+        isinstance(one, str) or (isinstance(one, dict) and len(one) > 0) for one in entries
+    )
+
+
+def _odd(what: str, expected: str) -> LoopError:
+    return LoopError(
+        f"{PIPELINE}: {what} is not what DVC reads", expected, f"`git checkout {PIPELINE}`, or fix it"
+    )
 
 
 def of(home: Path = Path()) -> list[Stage]:

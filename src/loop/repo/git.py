@@ -46,6 +46,7 @@ _OBJECTS = {  # refs/replace and .git/info/grafts give a commit other contents a
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_GRAFT_FILE": "/dev/null",
 }
+_NOBODY = re.compile("identity unknown|empty ident name|unable to auto-detect email address")
 SETTINGS = tuple(part for name, value in _NEUTRAL.items() for part in ("-c", f"{name}={value}"))
 
 
@@ -110,6 +111,14 @@ def _good(done: Done) -> Done:
     if done.code:
         if locked := re.search(r"Unable to create '(.+\.lock)': File exists", done.errors):
             raise LockedError(locked[1])
-        lines = [line for line in done.errors.splitlines() if line.strip()] or ["it said nothing"]
+        if _NOBODY.search(done.errors):
+            raise LoopError(
+                "git does not know who commits here",
+                "a name and a mail address",
+                "`git config --global user.name 'YOUR NAME'` and `git config --global user.email "
+                "YOU@EXAMPLE.ORG`, then run it again",
+            )
+        said = [line for line in done.errors.splitlines() if line.strip()]
+        lines = [line for line in said if not line.startswith("hint: ")] or said or ["it said nothing"]
         raise LoopError(f"git failed: {lines[0].strip()}", "a git repository", "run from a clone's root")
     return done

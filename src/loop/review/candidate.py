@@ -15,8 +15,7 @@ from loop.data import features, score_columns
 from loop.model import lineage, model_file
 from loop.repo import dvc_lock, dvc_yaml
 from loop.settings import params
-from loop.settings.paths import HOLDOUT, LINEAGE, MODEL, PIPELINE_LOCK, PREDICTIONS, TRAIN, VALIDATION
-from loop.settings.yaml_file import load
+from loop.settings.paths import HOLDOUT, LINEAGE, MODEL, PREDICTIONS, TRAIN, VALIDATION
 from problem import model as problem_model
 
 NEEDED = (MODEL, HOLDOUT, TRAIN, PREDICTIONS)
@@ -60,7 +59,7 @@ def take() -> Candidate:
     """
     _up_to_date()
     made = lineage.load()
-    lock = load(PIPELINE_LOCK)
+    lock = dvc_lock.read()
     dvc_lock.hold(dvc_lock.named(lock))
     dvc_lock.hold_added(lock)
     dvc_lock.hold(made["data"], LINEAGE)

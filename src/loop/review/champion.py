@@ -15,6 +15,7 @@ import pandas as pd
 from loop.base import files
 from loop.base.errors import LoopError
 from loop.model.artifacts import Stored, rebuild, run
+from loop.repo import dvc_lock
 from loop.repo.dvc_lock import outs
 from loop.repo.git import git
 from loop.repo.worktree import Checkout
@@ -57,7 +58,7 @@ def bring(
     stored = Stored(base.commit, home.path)
     how = [] if stored.bring(MODEL) else [rebuild(home, stored, md5, base.name)]
     judged = _judged(windows, own)
-    candidates = outs(load(PIPELINE_LOCK) if beside is None else beside)
+    candidates = outs(dvc_lock.read() if beside is None else beside)
     same_data = outs(lock).get(str(RAW)) == candidates.get(str(RAW))
     usable = judged == own and same_data and _as_locked(home, lock)
     if usable and all(stored.bring(path) for path in (HOLDOUT, PREDICTIONS)):

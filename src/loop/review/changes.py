@@ -10,7 +10,7 @@ import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype
 
 from loop.model import tracking
-from loop.repo import closure, dvc_yaml, uv_lock
+from loop.repo import closure, dvc_lock, dvc_yaml, uv_lock
 from loop.repo.closure import reached
 from loop.repo.commit import Commit
 from loop.repo.dvc_lock import named, outs
@@ -120,7 +120,7 @@ def with_results(
 ) -> Changes:
     """The same with what the pipeline's results tell: data, drift of the training set, training time."""
     before = _data(base.yaml(PIPELINE_LOCK) or {}) if champion else {}
-    data = moved(before, _data(load(PIPELINE_LOCK)))
+    data = moved(before, _data(dvc_lock.read()))
     short = [row.model_copy(update={"old": _short(row.old), "new": _short(row.new)}) for row in data]
     old, theirs = (champion.train, champion.examples) if champion else (None, None)
     return found.model_copy(

@@ -24,7 +24,6 @@ from loop.review.verdict import Check, held
 from loop.settings import yaml_file
 from loop.settings.paths import ENVIRONMENT_LOCK, PARAMS, PIPELINE, PIPELINE_LOCK
 from loop.settings.review_policy import Limit
-from loop.settings.yaml_file import load
 
 NAME, LINK = "rerun", "120000"  # the mode of a link in git
 OWN = (PARAMS, PIPELINE, PIPELINE_LOCK, ENVIRONMENT_LOCK)
@@ -111,7 +110,7 @@ def _unlisted(paths: set[str], commit: str) -> list[str]:
 def check(base: Base) -> Check:
     """Whether what the branch committed came out of this run too, wherever inputs were the same."""
     committed, before = _committed(), base.yaml(PIPELINE_LOCK, base.merge_base) or {}
-    found = [*differences(committed, load(PIPELINE_LOCK), before), *_files(committed)]
+    found = [*differences(committed, dvc_lock.read(), before), *_files(committed)]
     finding = "; ".join(found) or "every result that the branch committed came out of this run too"
     return held(NAME, len(found), Limit(limit=0.0, reason=REASON), finding)
 

@@ -7,6 +7,7 @@ a zone where `zone` does not say it, columns that something else separates than 
 """
 
 import codecs
+import csv
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator
@@ -21,11 +22,12 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from loop.base.errors import LoopError, UsageError, first_line
+from loop.base.warning import warn
 from loop.data import columns as arrays
 from loop.data import contract
 from loop.data.columns import Columns
 from loop.data.contract import Breach, ContractError, quoted
-from loop.kit.stored_rows import lake_of
+from loop.kit.stored_rows import lake_of, other_text, with_bytes
 from loop.serve import file_values
 from loop.settings import time_zone
 
@@ -168,7 +170,11 @@ def _files(path: Path) -> list[Path]:
     if not found or any(one.is_dir() for one in found):
         holds = "a folder of folders" if found else "an empty folder"
         raise LoopError(f"{path} is {holds}", "a file of requests, or a folder of its parts", "name that")
-    return found
+    parts = with_bytes(found)
+    for one in found:
+        if one not in parts:
+            warn(f"{one} has no byte, and so no request: if rows are missing, make it again")
+    return parts
 
 
 def _parquet(path: Path) -> Part:
@@ -188,10 +194,14 @@ def _parquet(path: Path) -> Part:
 
 
 def _csv(path: Path, delimiter: str | None) -> Part:
-    told = EXCELS.match(_of_text(path))
+    head = _of_text(path)
+    told = EXCELS.match(head)
     sign = delimiter or (told[1].decode() if told else ",")
     above = 1 if told else 0
     options = pa.csv.ParseOptions(delimiter=sign, newlines_in_values=True)
+    header = head[told.end() if told else 0 :].decode("utf-8-sig", "ignore").strip("\r\n")
+    if len(head) < HEAD and not re.search("[\r\n]", header):  # Arrow takes no header alone
+        return Part(path, next(csv.reader([header], delimiter=sign)), [], True, lambda _, __: iter(()))
     with pa.csv.open_csv(path, pa.csv.ReadOptions(skip_rows=above), options) as reader:
         names = reader.schema.names
 
@@ -231,9 +241,19 @@ def _of_text(path: Path) -> bytes:
         found = f"not UTF-8: it holds the byte {error.object[error.start]:#04x}"
     else:
         if b"\0" not in head:
-            return head
+            return _of_columns(path, head)
         found = "no text: it holds zero bytes, as UTF-16 does"
     raise _not_utf8(f"{path} is {found}", path)
+
+
+def _of_columns(path: Path, head: bytes) -> bytes:
+    """The same beginning. Raises LoopError for that of a text without columns."""
+    text = head.decode("utf-8-sig", "ignore")
+    if not text.strip():
+        raise LoopError(f"{path} is empty", "a header, and rows", "make it again")
+    if other := other_text(text):
+        raise LoopError(f"{path} is {other}", "a CSV", "look at it; save it as CSV, or fetch it again")
+    return head
 
 
 def _not_utf8(found: str, path: Path, wide: str = "") -> LoopError:

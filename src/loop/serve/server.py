@@ -24,6 +24,7 @@ from loop.serve.store import open_store
 from loop.settings.paths import CARD
 from loop.settings.serve_settings import Params, Place
 
+NEVER = "never: run `loop materialize`"
 LOG = logging.getLogger(__name__)
 ROW_BYTES = 1024  # of a request, as it came; larger ones are written anew
 JSON, HTML, TEXT = b"application/json", b"text/html; charset=utf-8", b"text/markdown; charset=utf-8"
@@ -64,9 +65,11 @@ class Server:
     def described(self, place: Place) -> str:
         """What is served, in which role if a deployment gave one, and of when its features are."""
         about = json.loads(self.pages["/model"][1])
-        as_of = self._predictor.features.as_of() or "never: run `loop materialize`"
         what = f"as {place.role}" if place.commit else "this checkout's model"
-        return f"{about['version']} by {about['engine']}, {what}, features as of {as_of}"
+        served = f"{about['version']} by {about['engine']}, {what}"
+        if not self._predictor.views:
+            return served
+        return f"{served}, features as of {self._predictor.features.as_of() or NEVER}"
 
     def stop(self) -> None:
         """Write what is not yet written."""

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from loop.base.errors import LoopError, first_line
 from loop.kit.sources import Requests
-from loop.kit.stored_rows import Files, LostColumnsError, SourceError
+from loop.kit.stored_rows import Files, LostColumnsError, SourceError, UnreadableError
 from loop.serve import request_file
 from loop.serve.request_file import ROWS, Part, RequestFile
 from problem import schema, source
@@ -48,9 +48,10 @@ def _own(path: Path, own: Requests, refused: LoopError | None = None, *, quiet: 
     try:
         rows = own.of_file(path)
     except (SourceError, OSError, ValueError, pa.ArrowException, csv.Error) as error:
-        if refused is not None and (
-            isinstance(error, LostColumnsError) or not isinstance(error, SourceError)
-        ):
+        own_words = isinstance(error, SourceError) and not isinstance(
+            error, LostColumnsError | UnreadableError
+        )
+        if refused is not None and not own_words:
             raise refused from None
         raise LoopError(
             f"{path}, read as src/problem/source.py reads {own.table}: {first_line(error, 300)}",
