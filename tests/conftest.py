@@ -67,6 +67,7 @@ FIRST = (  # what takes longest starts first, and while one worker makes `finish
     "tests/workflows/",
     "tests/system/",
     "tests/system/test_cluster.py",  # its node is built meanwhile
+    "tests/system/test_proxies.py",
     "tests/problem/",
 )
 EVERYTHING = {"pyproject.toml", "tests/conftest.py", "tests/support/closure.py"}

@@ -18,7 +18,7 @@ from loop.deploy import nginx
 from loop.deploy.nginx import Proxy, Site, render
 from loop.production import transitions
 from loop.serve import app, http1
-from support.backends import Backend, Client, eventually, free_port
+from support.backends import Backend, Client, free_port
 from support.states import NOW, policy, serving, version
 
 ENTITIES = 4000
@@ -87,30 +87,6 @@ def of(client, entities):
 NAMES = [f"entity {number}" for number in range(ENTITIES)]
 
 
-@pytest.mark.parametrize("weight", [5, 25])
-def test_a_stage_of_some_percent_has_that_share_of_the_entities(serve, weight):
-    client = serve(("canary", weight, False))
-    share = sum(by == "challenger" for by in of(client, NAMES).values()) / ENTITIES
-    assert share == pytest.approx(weight / 100, abs=4 * (weight * (100 - weight) / 1e4 / ENTITIES) ** 0.5)
-
-
-def test_an_entity_keeps_its_model_and_a_larger_stage_takes_nobody_from_the_challenger(serve):
-    names = NAMES[:500]
-    first = of(serve(("canary", 25, False)), names)
-    assert of(serve(("canary", 25, False)), names) == first
-    larger = of(serve(("canary", 60, False)), names)
-    assert all(larger[name] == "challenger" for name in names if first[name] == "challenger")
-    assert larger != first
-
-
-def test_the_next_challenger_is_tried_on_other_entities(serve):
-    names = NAMES[:1000]
-    first = of(serve(("canary", 25, False)), names)
-    second = of(serve(("canary", 25, False), number=3), names)
-    both = sum(first[name] == second[name] == "challenger" for name in names)
-    assert both / 1000 == pytest.approx(0.0625, abs=0.035)
-
-
 def test_requests_without_an_entity_are_shared_out_by_their_id(serve):
     client = serve(("canary", 25, False))
     assert len({client.ask(X_Request_Id="the-same").by for _ in range(30)}) == 1
@@ -141,44 +117,6 @@ def test_a_caller_s_id_is_kept_and_another_is_made_of_what_is_none(serve, backen
     assert len({client.ask().headers["x-request-id"] for _ in range(50)}) == 50
 
 
-def test_the_model_sees_path_query_and_body_as_they_came(serve, backends):
-    client = serve(("canary", 25, False))
-    body = json.dumps({"text": "x" * 50_000}).encode()
-    for name in NAMES[:40]:
-        client.ask("/predict?explain=true&a=%20b", body, X_Entity=name)
-    for role in ("champion", "challenger"):
-        assert {(path, sent) for path, _, sent in backends(role).asked} == {
-            ("/predict?explain=true&a=%20b", body)
-        }
-    client.ask("/model/card%20x?y=1", b"", method="GET")
-    assert backends("champion").asked[-1][0] == "/model/card%20x?y=1"
-
-
-@pytest.mark.parametrize("stage", [SHADOW, BOTH])
-def test_the_shadow_gets_what_the_champion_answers_with_its_id_and_body(serve, backends, stage):
-    client = serve(stage)
-    for number, name in enumerate(NAMES[:200]):
-        client.ask("/predict?explain=true", b'{"number":%d}' % number, X_Entity=name)
-    champion, shadow = backends("champion").asked, backends("shadow").asked
-    assert eventually(lambda: len(shadow) >= len(champion))
-    assert sorted(shadow) == sorted(champion)
-    assert len(champion) + len(backends("challenger").asked) == 200
-
-
-@pytest.mark.parametrize("how", ["hang", "500", "garbage", "nothing", "crash"])
-def test_a_shadow_that_fails_costs_no_answer_and_no_time(serve, backends, how):
-    """Each answer comes long before the shadow's, also on a connection that had one mirrored before."""
-    client = serve(SHADOW, timeout_ms=int(HANG * 1000))
-    shadow = backends("shadow", how)
-    if how == "crash":
-        shadow.stop()
-    answers = [client.ask(X_Entity=name, X_Request_Id=name.replace(" ", "-")) for name in NAMES[:50]]
-    assert {(answer.status, answer.by) for answer in answers} == {(200, "champion")}
-    assert max(answer.seconds for answer in answers) < AT_ONCE
-    if how != "crash":
-        assert eventually(lambda: len(shadow.asked) >= 50)
-
-
 def test_shadows_that_hang_are_bounded_so_that_the_champion_has_connections_left(serve, backends):
     port = serve(SHADOW, timeout_ms=int(HANG * 1000)).connection.port
     backends("shadow", "hang")
@@ -191,27 +129,6 @@ def test_shadows_that_hang_are_bounded_so_that_the_champion_has_connections_left
         answers = [answer for some in pool.map(calls, range(8)) for answer in some]
     assert {answer.by for answer in answers} == {"champion"}
     assert len(backends("shadow").asked) < len(answers)
-
-
-@pytest.mark.parametrize("how", ["500", "503", "garbage", "nothing", "crash", "hang"])
-def test_what_is_no_answer_of_the_challenger_the_champion_answers(serve, backends, proxy, how):
-    client = serve(("canary", 50, False), timeout_ms=500 if how == "hang" else 20_000)
-    its_own = [name for name, by in of(client, NAMES[:30]).items() if by == "challenger"]
-    challenger = backends("challenger", how)
-    if how == "crash":
-        challenger.stop()
-    backends("champion").asked.clear()
-    for name in its_own:
-        answer = client.ask(
-            "/predict?explain=1", b'{"a":1}', X_Entity=name, X_Request_Id=name.replace(" ", "-")
-        )
-        assert (answer.status, answer.by, answer.version) == (200, "champion", "1")
-    names = [name.replace(" ", "-") for name in its_own]
-    assert backends("champion").asked == [("/predict?explain=1", name, b'{"a":1}') for name in names]
-    log = proxy.folder / "fallbacks.jsonl"  # a line is written after its answer
-    assert eventually(lambda: len(log.read_text().splitlines()) == len(names))
-    logged = [json.loads(line) for line in log.read_text().splitlines()]
-    assert [(line["id"], line["version"]) for line in logged] == [(name, 2) for name in names]
 
 
 def test_a_refusal_by_the_challenger_is_an_answer(serve, backends):
@@ -269,20 +186,6 @@ def test_when_nobody_answers_the_caller_hears_so_with_its_id(serve, backends):
     answers = [client.ask(X_Entity=name, X_Request_Id="mine") for name in NAMES[:20]]
     assert {(answer.status, json.loads(answer.body)["request_id"]) for answer in answers} == {(502, "mine")}
     assert {answer.headers["x-request-id"] for answer in answers} == {"mine"}
-
-
-def test_connections_to_a_server_that_closed_them_cost_no_answer(serve, backends):
-    client = serve()
-    champion = backends("champion")
-    handler = champion._server.RequestHandlerClass
-    post = handler.do_POST
-
-    def last(self):
-        post(self)
-        self.close_connection = True
-
-    handler.do_POST = last
-    assert {client.ask().status for _ in range(200)} == {200}
 
 
 def test_a_switch_under_load_drops_no_request(serve, backends):

@@ -8,9 +8,11 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from conftest import ROOT
 from loop.base.errors import LoopError, UsageError
 from loop.commands.command_line import app
 from loop.data import prediction_log
+from loop.deploy.cluster_settings import SETTINGS
 from loop.production import branch, transitions
 from loop.production.rollout_policy import POLICY
 from production.test_branch import git
@@ -131,6 +133,30 @@ def test_status_says_what_serves_what_is_missing_and_what_to_do(rollout):
     assert "next: `loop rollout advance` makes it canary-5" in printed("status", *NOW_OPTION)
     shadow(rollout, score=0.9)
     assert "next: `loop rollout abort --reason TEXT` takes it back" in printed("status", *NOW_OPTION)
+
+
+def test_before_a_canary_it_is_said_what_a_cluster_does_otherwise_and_who_approves_it_reads_so(rollout):
+    error = "in a cluster, a challenger's error or silence reaches the caller"
+    drawn = "each request is drawn anew"
+    shadow(rollout)
+    assert "in a cluster" not in printed("status", *NOW_OPTION)  # there is none
+    settings = (ROOT / SETTINGS).read_text()
+    (rollout / SETTINGS).write_text(settings)
+    found = printed("status", *NOW_OPTION)
+    assert error in found
+    assert drawn in found
+    (rollout / SETTINGS).write_text(settings.replace("entity_header: null", "entity_header: X-Entity"))
+    found = printed("status", *NOW_OPTION)
+    assert error in found
+    assert drawn not in found
+    printed("advance", *NOW_OPTION)
+    assert error in newest()
+    assert "in a cluster" not in printed("status", *NOW_OPTION)  # it has begun
+
+
+def test_settings_of_a_cluster_that_are_broken_are_said_before_a_canary_and_status_goes_on(rollout):
+    (rollout / SETTINGS).write_text("gateway: nowhere\n")
+    assert f"before: in a cluster: {SETTINGS}" in printed("status", *NOW_OPTION)
 
 
 def test_status_says_each_thing_once_and_shows_no_figure_that_is_not_there(rollout):

@@ -15,6 +15,7 @@ class Backend:
 
     name: str
     how: str = "well"  # or: hang, nothing, garbage, or a status
+    host: str = "127.0.0.1"
     asked: list[tuple[str, str, bytes]] = field(default_factory=list)
     instead_of: list[str | None] = field(default_factory=list)  # the challenger's version, of each request
 
@@ -58,7 +59,7 @@ class Backend:
             request_queue_size = 256
 
         self.end = threading.Event()
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = Server((self.host, 0), Handler)
         self.port = int(self._server.server_address[1])
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -90,17 +91,43 @@ class Answer:
         return self.headers.get("x-model-version")
 
 
-class Client:
-    """A caller that keeps its connection."""
+class Backends:
+    """Servers by name, made where they are first asked for."""
 
-    def __init__(self, port: int) -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self._host = host
+        self._made: dict[str, Backend] = {}
+
+    def __call__(self, name: str, how: str = "well") -> Backend:
+        """The one of a name, which behaves so from now on."""
+        if name not in self._made:
+            self._made[name] = Backend(name, host=self._host)
+        self._made[name].how = how
+        return self._made[name]
+
+    def stop(self) -> None:
+        """End them all."""
+        for backend in self._made.values():
+            backend.stop()
+
+    def forget(self) -> None:
+        """As if nobody had asked them yet."""
+        for backend in self._made.values():
+            backend.asked.clear()
+
+
+class Client:
+    """A caller that keeps its connection, and sends some headers with each request."""
+
+    def __init__(self, port: int, host: str = "127.0.0.1", **always: str) -> None:
+        self.connection = http.client.HTTPConnection(host, port, timeout=120)
+        self._always = always
 
     def ask(
         self, path: str = "/predict", body: bytes = b"{}", method: str = "POST", **headers: str
     ) -> Answer:
         """One answer."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        named = {name.replace("_", "-"): value for name, value in (self._always | headers).items()}
         started = time.monotonic()
         self.connection.request(method, path, body, {"Content-Type": "application/json"} | named)
         answer = self.connection.getresponse()

@@ -4,6 +4,7 @@
 `make cluster` has built its programs.
 """
 
+import fcntl
 import http.client
 import json
 import os
@@ -56,8 +57,8 @@ class Cluster:
         assert not (check and done.returncode), f"{arguments}: {done.stdout}\n{done.stderr}\n{self.pods()}"
         return done.stdout + ("" if check else done.stderr)
 
-    def shell(self, commands: str, folder: Path) -> None:
-        """Run commands as a person does, with a kubeconfig of their own."""
+    def shell(self, commands: str, folder: Path, *, check: bool = True) -> str:
+        """Run commands as a person does, with a kubeconfig of their own; what they print."""
         config = folder / "kubeconfig"
         if not config.exists():
             config.write_bytes((self.folder / "kubeconfig").read_bytes())
@@ -71,7 +72,8 @@ class Cluster:
             timeout=PATIENCE,
             check=False,
         )
-        assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}\n{self.pods()}"
+        assert not (check and done.returncode), f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}\n{self.pods()}"
+        return done.stdout + done.stderr
 
     def pods(self, *more: str) -> str:
         """What `kubectl get pods` shows."""
@@ -165,9 +167,12 @@ def ask(host: str, body: str, entity: str, timeout: float = 10.0) -> str:
         connection.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """The node of this session; tests of it are skipped, and say so, where none can be."""
+    """The node of a file's tests; they are skipped, and say so, where none can be.
+
+    That of `.ci/run` is everybody's, and its API server may be away for seconds.
+    """
     if os.environ.get("NO_CLUSTER"):
         pytest.skip("this kernel runs no node of Kubernetes, .ci/run found")
     if folder := os.environ.get("CLUSTER"):
@@ -177,7 +182,11 @@ def cluster() -> Iterator[Cluster]:
         return
     if os.geteuid() != 0 or not (PROGRAMS / "built").exists():
         pytest.skip("no node of Kubernetes: as root, with Go, `make cluster` builds one")
-    with tempfile.TemporaryDirectory(prefix="loop-cluster-") as place:
+    with (
+        (PROGRAMS / "lock").open("w") as lock,
+        tempfile.TemporaryDirectory(prefix="loop-cluster-") as place,
+    ):
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a machine has one at a time
         command, node = ROOT / ".ci/cluster", Path(place, "node")
         try:
             started = subprocess.run(

@@ -29,10 +29,10 @@ from scipy.stats import binom
 from conftest import ROOT, Repo, copy
 from loop.base.files import write_text
 from loop.deploy import cluster_settings, kubernetes, overlay
-from loop.deploy.cluster_settings import Settings
+from loop.deploy.cluster_settings import SETTINGS, Settings
 from loop.production import branch, transitions
 from loop.production.state import EMPTY, State, Version
-from support import git_server, gitops_agent
+from support import bare_api, disturber, git_server, gitops_agent
 from support.cluster import GATE, Client, Cluster, ask
 from support.containers import Engine, Registry, make_bases, push
 from support.states import NOW, policy, serving, version
@@ -93,9 +93,9 @@ class World:
         self.commit(state, spare, **changed)
         self.shell(MOVE)
 
-    def shell(self, commands: str) -> None:
-        """Commands of the page, in a clone."""
-        self.cluster.shell(commands, self.folder / "clone")
+    def shell(self, commands: str, *, check: bool = True) -> str:
+        """Commands of the page, in a clone; what they print."""
+        return self.cluster.shell(commands, self.folder / "clone", check=check)
 
     def pods(self, name: str) -> list[dict[str, Any]]:
         """The pods of an instance that are not going."""
@@ -128,8 +128,9 @@ SECRET, AT_ONCE = (
     for one in blocks("sh")
     if "jobs.env" in one or "cronjob/" in one
 )
+SECOND = ("get", "deployment", "model-v2", "--ignore-not-found", "--output=name")
 MODELS = ("pods", "--selector=app.kubernetes.io/name=model")
-(CLAIM,) = (one for one in blocks("yaml") if "PersistentVolumeClaim" in one)
+(PLACE,) = (one for one in blocks("yaml") if "PersistentVolumeClaim" in one)
 AGENT = textwrap.dedent(
     re.findall(r"```yaml\n(.*?GitRepository.*?)```", PAGE, re.DOTALL)[0].rpartition("```yaml\n")[2]
 )
@@ -229,7 +230,7 @@ def world(cluster, images, store, small_home, tmp_path_factory) -> Iterator[Worl
     folder = tmp_path_factory.mktemp("cluster")
     (folder / "predictions").mkdir()
     (folder / "predictions").chmod(0o777)  # the node's user writes there
-    settings = cluster_settings.read(small_home.path / cluster_settings.SETTINGS)
+    settings = cluster_settings.read(small_home.path / SETTINGS)
     port = int(store.rpartition(":")[2].partition("/")[0])
     small = {"cpu": "50m", "memory": "256Mi"}  # this machine is the tests' too
     changed = {"requests": small, "redis_port": port, "entity_header": "X-Entity", "personal_key": True}
@@ -258,7 +259,7 @@ def make_clone(folder: Path, store: str) -> None:
     origin.git("init", "--quiet", "--initial-branch=production")
     origin.commit()
     origin.git("clone", "--quiet", str(origin.path), str(folder / "clone"))
-    for name, text in (("url.txt", store), ("key.txt", "k" * 32), ("claim.yaml", CLAIM)):
+    for name, text in (("url.txt", store), ("key.txt", "k" * 32), ("place.yaml", PLACE)):
         (folder / "clone" / name).write_text(text)
 
 
@@ -287,7 +288,7 @@ def within(part: int, whole: int, share: float) -> bool:
 
 
 def test_the_page_takes_ten_commands_to_a_model_that_answers(world):
-    assert len(FIRST.splitlines()) == 10
+    assert len(FIRST.splitlines()) <= 10
     assert ask(world.cluster.gateway(), world.body, "somebody") == world.first.model[:12]
 
 
@@ -493,6 +494,75 @@ def test_a_worker_that_is_killed_loses_what_it_held_and_nobody_waits_for_it(worl
     assert client.slowest < 5
 
 
+def test_a_move_goes_on_after_the_api_restarted_and_while_etcd_is_slow(world):
+    kubectl, shadow = world.cluster.kubectl, transitions.enter(world.serving, world.second, STAGES, NOW)
+    with (
+        disturber.run(world.cluster, world.first.image) as disturb,
+        ThreadPoolExecutor(1) as beside,
+        world.client() as client,
+    ):
+        world.commit(shadow)
+        moved = beside.submit(world.shell, MOVE, check=False)
+        world.cluster.until("it has begun", lambda: kubectl(*SECOND))
+        disturb(disturber.KILL, "kube-apiserver")
+        moved.result()
+        world.cluster.until("the API answers", lambda: kubectl("get", "--raw=/readyz", check=False) == "ok")
+        world.shell(MOVE)
+        assert len(ready(world, "model-v2")) == 2
+
+        world.commit(world.serving)
+        slow = beside.submit(disturb, disturber.SLOW, "etcd")
+        world.shell(MOVE)
+        slow.result()
+        world.cluster.until("the second version is gone", lambda: not world.pods("model-v2"))
+        client.more(50)
+    assert client.failures == []
+    assert set(client.models()) == {world.first.model[:12]}
+
+
+@pytest.mark.parametrize(
+    ("known", "unknown", "told"),
+    [
+        ("progressDeadlineSeconds", "progressDeadlineOfTomorrow", "unknown field"),
+        ("autoscaling/v2", "autoscaling/v2beta2", "no matches for kind"),
+    ],
+    ids=["a cluster too old for a field", "a cluster too new for a version"],
+)
+def test_what_the_cluster_does_not_know_stops_a_move_before_anything_is_there(world, known, unknown, told):
+    world.commit(transitions.enter(world.serving, world.second, STAGES, NOW))
+    origin = Repo(world.folder / "origin")
+    origin.edit("kubernetes/models/model-v2.yaml", known, unknown)
+    origin.commit()
+    route = world.cluster.get("httproute", "model")["spec"]
+    with world.client() as client:
+        said = world.shell(MOVE, check=False)
+        client.more(50)
+    assert any(told in line and unknown in line for line in said.splitlines()), said
+    kinds = "deployments,services,hpa,poddisruptionbudgets"
+    assert world.cluster.get(kinds, "--selector=app.kubernetes.io/instance=model-v2")["items"] == []
+    assert world.cluster.get("httproute", "model")["spec"] == route
+    assert client.failures == []
+    world.bring(world.serving)
+
+
+def test_without_the_gateway_s_definitions_or_with_older_ones_nothing_is_begun(cluster, tmp_path):
+    make_clone(tmp_path, "redis://nowhere:6379/0")
+    for path, text in kubernetes.files(serving(1, 2), cluster_settings.read(ROOT / SETTINGS)).items():
+        write_text(tmp_path / "origin" / path, text)
+    Repo(tmp_path / "origin").commit()
+    models = ("get", "deployments,services,networkpolicies", "--output=name")
+    with bare_api.run(cluster, tmp_path / "bare") as empty:
+        said = empty.shell(FIRST, tmp_path / "clone", check=False)
+        assert 'no matches for kind "HTTPRoute" in version "gateway.networking.k8s.io/v1"' in said
+        assert empty.kubectl(*models) == ""
+        empty.kubectl("apply", "--server-side", "-f", "-", given=bare_api.older_route(cluster))
+        empty.kubectl("wait", "--for=condition=established", "--timeout=60s", "crd", "--all")
+        last = "".join(FIRST.splitlines(keepends=True)[3:])
+        said = empty.shell(last, tmp_path / "clone", check=False)
+        assert 'unknown field "spec.rules[0].filters[0].requestMirror"' in said
+        assert empty.kubectl(*models) == ""
+
+
 def restarts(world: World, name: str) -> int:
     """How often a pod's container was started again."""
     return int(world.cluster.get("pod", name)["status"]["containerStatuses"][0]["restartCount"])
@@ -540,7 +610,7 @@ def test_a_version_that_cannot_run_is_reported_and_the_champion_answers_on(world
     state = transitions.enter(world.serving, second, STAGES, NOW)
     with world.client() as client:
         world.commit(state, **changed)
-        world.shell("".join(MOVE.splitlines(keepends=True)[:3]))  # the next one would wait
+        world.shell("".join(MOVE.splitlines(keepends=True)[:4]))  # the next one would wait
         world.cluster.until(f"told: {told}", lambda: told in reported(world, "model-v2"))
         client.more(100)
         world.shell("kubectl apply -k kubernetes/route")  # a mirror to nobody
@@ -587,7 +657,7 @@ def test_a_log_that_cannot_be_written_is_reported_and_answers_go_on(world):
 
 
 def test_the_overlay_of_staging_makes_a_place_of_its_own_in_the_same_cluster(cluster, tmp_path):
-    space, settings = "models-staging", cluster_settings.read(ROOT / cluster_settings.SETTINGS)
+    space, settings = "models-staging", cluster_settings.read(ROOT / SETTINGS)
     over = {path.name: path.read_text() for path in (ROOT / overlay.OVERLAYS / "staging").iterdir()}
     sticky = settings.model_copy(update={"entity_header": "X-Entity"})
     for path, text in kubernetes.files(serving(1, 2), sticky, overlay=over).items():

@@ -55,6 +55,13 @@ def files(
     return {f"{FOLDER}/{path}": text for path, text in made.items()}
 
 
+def of_canaries(settings: Settings) -> str:
+    """What a gateway does otherwise than nginx with a canary, to be known before one begins."""
+    fails = "a challenger's error or silence reaches the caller: the champion does not answer for it"
+    drawn = "" if settings.entity_header else "; each request is drawn anew, since entity_header is not set"
+    return f"in a cluster, {fails}{drawn}"
+
+
 def _spare(one: Version) -> Instance:
     """A version as it was when it was champion, so that going back restarts nothing."""
     what = {name: getattr(one, name) for name in ("version", "commit", "model", "image")}

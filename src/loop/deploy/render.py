@@ -11,8 +11,9 @@ from loop.base.files import write_text
 from loop.base.warning import warn
 from loop.deploy import alerting, cluster_settings, compose, kubernetes, nginx, overlay, permitted
 from loop.deploy.cluster_settings import Settings
-from loop.production import branch, environments, log, rollout_policy
+from loop.production import branch, environments, log, rollout_policy, transitions
 from loop.production import state as production
+from loop.production.rollout_policy import Policy
 from loop.production.state import State, Version
 from loop.repo import default_branch
 from loop.settings import serve_settings as settings
@@ -28,11 +29,31 @@ def rendered(state: State, environment: str = production.BRANCH) -> dict[str, st
     """
     if not any(one.image for one in state.models):
         return {}
+    settings, commit = _settings()
+    return _of(state, environment, settings, commit) if settings else {}
+
+
+def _settings() -> tuple[Settings | None, str | None]:
+    """The settings of this checkout, else those of main, with its commit. Raises LoopError."""
     if cluster_settings.SETTINGS.is_file():
-        return _of(state, environment, cluster_settings.read())
+        return cluster_settings.read(), None
     main = default_branch.at_origin()
-    settings = cluster_settings.of_commit(main)
-    return _of(state, environment, settings, main) if settings else {}
+    return cluster_settings.of_commit(main), main
+
+
+def before_canary(state: State, policy: Policy) -> str | None:
+    """What a cluster does otherwise than nginx, if the next transition begins a canary."""
+    challenger = state.challenger
+    step = transitions.following(challenger, policy) if challenger else None
+    if challenger is None or challenger.weight or step is None or not step.weight:
+        return None
+    if not any(one.image for one in state.models):
+        return None
+    try:
+        settings, _ = _settings()
+    except LoopError as error:
+        return f"in a cluster: {error.found}"
+    return kubernetes.of_canaries(settings) if settings else None
 
 
 def _of(state: State, environment: str, settings: Settings, commit: str | None = None) -> dict[str, str]:

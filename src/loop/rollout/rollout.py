@@ -66,7 +66,7 @@ def status(at: View, *, as_json: bool = False) -> None:
         print(branch.nothing())
         return
     told = shown.text().splitlines()[1:] if shown else []  # the challenger's own line says the first
-    print("\n".join([*_models(state), *told]))
+    print("\n".join([*_models(state), *told, *_before(state, at.policy)]))
     print(f"next: {following(state, shown, at.policy)}")
 
 
@@ -103,7 +103,8 @@ def advance(at: View) -> None:
         if shown is not None:  # else the move has refused
             _sufficient(shown)
         number, goal = _where(now.state)[0], _goal(now.state, at.policy)
-        body = shown.text() if shown else ""
+        told = [shown.text()] if shown else []
+        body = "\n".join([*told, *_before(now.state, at.policy)])
         return state, _message("advance", body, number, goal), None
 
     if promotion.asked():
@@ -216,6 +217,12 @@ def _message(kind: str, body: str, version: int, stage: str) -> str:
 def _where(state: State) -> tuple[int, str]:
     """Number and stage of a challenger that a transition has found."""
     return (state.challenger.version, state.challenger.stage.name) if state.challenger else (0, "")
+
+
+def _before(state: State, policy: Policy) -> list[str]:
+    """What is to be known before a canary begins."""
+    found = render.before_canary(state, policy)
+    return [f"before: {found}"] if found else []
 
 
 def _goal(state: State, policy: Policy) -> str:
