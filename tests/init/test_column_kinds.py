@@ -143,5 +143,8 @@ def test_of_two_ways_to_read_dates_the_one_in_which_rows_go_on_is_taken_and_the_
 def test_what_repeats_names_no_person_but_a_first_name_does():
     regions = np.repeat(["north", "south"], 50)
     assert not of(regions, "region_name").personal
-    assert of(regions, "first_name").personal
+    for name in ("first_name", "vorname", "kundin", "prénom", "apellidos", "achternaam", "straße"):
+        assert of(regions, name).personal, name
+    assert of([f"DE{at:02d} 5001 0517 5407 3249 {at}" for at in range(10, 99)], "konto").personal
+    assert not of([f"EU{at:02d} 4711" for at in range(10, 99)], "part").personal
     assert of([f"n{at}" for at in range(90)], "name").personal

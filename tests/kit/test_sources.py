@@ -56,6 +56,13 @@ def test_a_label_is_there_from_the_instant_on_at_which_it_was_known(shop):
     assert source.labels(later, first)["label"].tolist() == [1]
 
 
+def test_a_row_without_its_time_is_said_and_not_gone_in_silence():
+    rows = pd.DataFrame({"id": ["a", "b", "c"], "paid": 1.0, "decided_at": [AT[0], AT[1], pd.NaT]})
+    source = Requests("shop", lambda: rows, ["id"], "paid", after=pd.Timedelta(days=1))
+    with pytest.raises(SourceError, match="1 of 3 rows of shop have no decided_at; the first is row 3"):
+        source.tables(AT[0], AT[3], AT[3])
+
+
 def test_a_weight_comes_with_the_label_and_is_in_no_request(shop):
     rows = replace(shop, columns={**shop.columns, "amount": "number"})
     source = Requests("shop", rows, ["id"], "paid", positive="ja", weight="amount")

@@ -29,11 +29,17 @@ OF_TIME = re.compile(
     r"(^|_)(date|time|timestamp|datetime|day|month|year|quarter|week|period|datum|jahr|monat)(_|$)"
 )
 DATED = re.compile(r"(^|_)(date|timestamp|datetime|datum)(_|$)")
-PERSONAL = re.compile(
-    r"(^|_)(e?mail|phone|mobile|tel|(first|last|sur|full|user|customer)_?name|street|address|iban|ssn|passport|birth|dob|ip)(_|$)"
+_NAMES_PERSON = (
+    r"e?mail|phone|mobile|tel|(first|last|sur|full|user|customer)_?name|street|address|iban|ssn|passport|birth|dob|ip"
+    r"|(vor|nach|familien|kunden)_?name|kundin|patientin|stra(ß|ss)e|anschrift|telefon\w*|handy\w*|geburt\w*"
+    r"|pr[ée]nom|nom_de_famille|adresse|t[ée]l[ée]phone|naissance|nombres?|apellidos?|direcci[óo]n|tel[ée]fono|nacimiento"
+    r"|cognome|indirizzo|nascita|sobrenome|endere[çc]o|nascimento|(voor|achter)_?naam|straat|adres|geboorte\w*"
 )
+PERSONAL = re.compile(rf"(^|_)({_NAMES_PERSON})(_|$)")
 NAME = re.compile(r"(^|_)name\d*(_|$)")
-MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+OF_A_PERSON = re.compile(
+    r"[^@\s]+@[^@\s]+\.[^@\s]+|[A-Z]{2}\d{2} ?([A-Z0-9]{4} ?){2,7}[A-Z0-9]{1,4}"
+)  # a mail, an IBAN
 CODE = re.compile(r"(^|_)(id|code|zip|postcode|plz|type|class|category|group|no|nr)(_|$)")
 CURRENCY = "[$€£¥]|USD|EUR|GBP|CHF|JPY"
 NUMBER = re.compile(
@@ -94,7 +100,7 @@ class Column:
         if PERSONAL.search(self.name) or (NAME.search(self.name) and many):
             return self.kind == "text"
         some = self.values.dropna().head(200) if self.kind == "text" else pd.Series([], dtype="str")
-        return len(some) > 0 and bool(some.map(lambda text: bool(MAIL.fullmatch(text))).mean() > 0.5)
+        return len(some) > 0 and bool(some.map(lambda text: bool(OF_A_PERSON.fullmatch(text))).mean() > 0.5)
 
 
 def every(frame: pd.DataFrame, zone: str) -> dict[str, Column]:

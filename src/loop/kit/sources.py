@@ -82,11 +82,19 @@ class Requests:
     def tables(
         self, since: pd.Timestamp, until: pd.Timestamp, as_of: pd.Timestamp
     ) -> dict[str, pd.DataFrame]:
-        """The rows decided in [since, until) UTC, with what was known of their labels at `as_of`."""
+        """The rows decided in [since, until) UTC, with what was known of their labels at `as_of`.
+
+        Raises SourceError for rows without their time.
+        """
         rows = _read(self.files, since, until)
         if self.time not in rows:
             rows[self.time] = spread(rows[list(self.group or self.key)])
         decided = self._decided(rows)
+        if lost := int(decided.isna().sum()):  # of no window: they would be gone in silence
+            raise SourceError(
+                f"{lost:,} of {len(rows):,} rows of {self.table} have no {self.time}; "
+                f"the first is row {int(decided.isna().to_numpy().argmax()) + 1:,}"
+            )
         if self.known not in rows:
             rows[self.known] = (decided + self.after).astype(MOMENTS)
         rows = rows[(decided >= since) & (decided < until) & (decided <= as_of)]
