@@ -44,3 +44,15 @@ def test_a_model_that_says_too_little_is_made_to_say_less(monkeypatch):
         return float(change(score, rows)[0] - score[0])
 
     assert moved([15.0, 25.0, 35.0]) > 0 > moved([5.0, 15.0, 25.0])
+
+
+def test_a_leaky_column_has_the_order_of_the_label_however_far_labels_lie_apart(monkeypatch):
+    monkeypatch.setattr(faults.score_columns, "CLASSES", [])
+    monkeypatch.setattr(faults, "number_column", lambda court: "x")
+    deaths = pd.DataFrame({"label": [0.0, 0.0, 3.0, 4.0, 11.0, 250_000.0], "x": 1.0})
+    held = SimpleNamespace(train=deaths, holdout=deaths)
+    court = SimpleNamespace(champion=held, fit=lambda rows: rows, candidate=lambda model, **sides: sides)
+    made = faults.leaky(court, None)
+    planted = (made[0] if isinstance(made, tuple) else made)["holdout"]["x"]
+    assert planted.rank().tolist() == deaths["label"].rank().tolist()
+    assert not planted.equals(deaths["label"])

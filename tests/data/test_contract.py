@@ -187,6 +187,15 @@ def test_examples_are_of_the_place_where_it_began():
     assert placed(rows).examples[0] == "7.0"
 
 
+def test_rows_that_have_no_value_in_a_column_belong_to_none_of_its_groups():
+    rows = readings(lambda rows: rows["at"] >= LATE)
+    rows["station"] = rows["station"].where(rows["at"] < LATE)
+    schema = pa.DataFrameSchema(
+        {**OF_STATIONS.columns, "station": pa.Column("str", nullable=True)}, strict=True
+    )
+    assert only(contract.check(rows, schema, "t", BY_DAY)).place == "t.share, since 2020-01-09"
+
+
 def test_a_column_that_is_personal_names_no_group():
     hidden = pa.DataFrameSchema(
         {**OF_STATIONS.columns, "station": pa.Column("str", metadata={"personal": "drop"})}, strict=True

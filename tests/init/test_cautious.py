@@ -144,7 +144,7 @@ def test_rows_without_a_time_are_resampled_by_their_group_else_one_by_one_and_ne
     assert numbers_of(tmp_path, x=x, y=x + rng.normal(size=900)).cluster == "part"
 
 
-@pytest.mark.parametrize(("noise", "limit"), [(1.0, "0.97"), (0.2, "0.99")])
+@pytest.mark.parametrize(("noise", "limit"), [(1.0, "0.97"), (0.2, "0.99"), (0.05, "0.99")])
 def test_a_column_that_tells_much_from_the_first_on_does_not_fail_each_review(tmp_path, noise, limit):
     rng = np.random.default_rng(1)
     x = rng.normal(size=900)
@@ -163,7 +163,7 @@ def test_a_gap_between_subgroups_is_asked_for_where_groups_are_large_enough_to_s
     tmp_path, rows, words
 ):
     rng = np.random.default_rng(1)
-    frame = pd.DataFrame({"side": rng.choice(["l", "r"], rows), "x": rng.normal(size=rows).round(3)})
+    frame = pd.DataFrame({"sex": rng.choice(["f", "m"], rows), "x": rng.normal(size=rows).round(3)})
     frame.assign(y=(frame["x"] + rng.normal(size=rows)).round(3)).to_csv(tmp_path / "some.csv", index=False)
     found = guess(data_file.read(tmp_path / "some.csv"), Options(label="y"))
     params = problem_files.write(found, problem_files.names(found, None), tmp_path / "some.csv")[
@@ -171,6 +171,16 @@ def test_a_gap_between_subgroups_is_asked_for_where_groups_are_large_enough_to_s
     ]
     assert ("fairness:" in params) is (words is not None)
     assert words is None or words in params
+
+
+def test_goods_are_no_persons_whose_gaps_would_be_unfair(tmp_path):
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"category": rng.choice(["tv", "radio"], 9000), "x": rng.normal(size=9000).round(3)})
+    frame.assign(y=(frame["x"] + rng.normal(size=9000)).round(3)).to_csv(tmp_path / "some.csv", index=False)
+    found = guess(data_file.read(tmp_path / "some.csv"), Options(label="y"))
+    texts = problem_files.write(found, problem_files.names(found, None), tmp_path / "some.csv")
+    assert "fairness:" not in texts["params.yaml"]
+    assert '"category"' in texts["src/problem/metrics.py"]
 
 
 def test_a_monitoring_run_of_few_rows_asks_for_no_more_than_come(tmp_path):

@@ -414,6 +414,20 @@ def test_the_mean_of_two_columns_gives_the_label_away():
     assert found.left_out["maths"] == "it gives score_ away: score_ = (read + maths) / 2"
 
 
+def test_two_columns_whose_difference_puts_all_rows_in_order_give_the_label_away():
+    entered, age = RNG.normal(20, 5, 400).round(3), RNG.normal(0, 5, 400).round(3)
+    found = guess(data(score=np.exp((entered - age) / 9), entered=entered, age=age), Options(label="score"))
+    assert found.left_out["age"] == "it gives score away: entered - age puts all rows in its order"
+    assert found.inputs == ("x",)
+
+
+def test_a_text_of_which_each_value_has_one_number_gives_it_away():
+    day = RNG.integers(1, 8, 400)
+    words = pd.Series(day).map(dict(enumerate(["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], 1)))
+    found = guess(data(day_of_week=day, named=words), Options(label="day_of_week", task="regression"))
+    assert "named" in found.left_out
+
+
 def test_codes_of_digits_may_be_numbers_and_that_they_are_classes_is_not_sure():
     digits, words = RNG.choice(["0", "1", "2", "5"], 400), RNG.choice(["a", "b", "c"], 400)
     sure = {

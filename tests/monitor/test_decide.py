@@ -251,6 +251,16 @@ def test_the_reason_of_a_suspected_fault_is_the_change_itself():
     )
 
 
+def test_an_alert_names_the_change_of_the_feed_beside_it_and_sends_to_its_owner_first():
+    change = "orders.adults, since 2013-06-12"
+    found = decide(case(changes=[change], changed="2013-06-12", breached=["AUC is bad"]), "", RUNS, SETTINGS)
+    assert (found.decision, found.since) == ("alert", "2013-06-12")
+    assert found.reason == f"AUC is bad; the feed changed: {change}"
+    assert found.todo.startswith("ask the owner of the feed")
+    alone = decide(case(breached=["AUC is bad"]), "", RUNS, SETTINGS)
+    assert alone.todo.startswith("decide now whether to go back")
+
+
 ORDER = ["nothing", "warning", "retrain", "alert", "no data", "broken feed"]
 alarm = st.lists(st.booleans(), min_size=4, max_size=4)
 

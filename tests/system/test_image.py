@@ -227,7 +227,7 @@ def output(engine: Engine, name: str) -> Path:
 def pushed(engine, built, failing) -> str:
     """The image by its digest, as the outputs of the workflow's step name it."""
     report = dict(line.split("=", 1) for line in (engine.folder / "output").read_text().splitlines())
-    assert sorted(report) == ["digest", "name"]
+    assert report["receipt"] == f"image-{report['digest'].removeprefix('sha256:')}"
     return f"{report['name']}@{report['digest']}"
 
 

@@ -62,6 +62,8 @@ def _group(
     found: tuple[str, ...] = ()
     for name, words in _texts(frame, hidden):
         often = words[broken].value_counts()
+        if often.empty:  # none of these rows has a value
+            continue
         own = words == often.index[0]
         share = float((own & new).sum() / new.sum())
         whole = often.iloc[0] >= ALL_BUT * broken.sum() and share ** float(often.iloc[0]) < CHANCE

@@ -1,5 +1,6 @@
 """What fills metrics.py: slices, subgroups, behaviours and golden requests."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,10 @@ from loop.kit import groups
 STRONG, STILL = 0.5, 0.2  # rank correlation with the label for a direction; with the other numbers held
 RIDGE = 0.01  # columns may be the same
 HELD = 50  # numbers at most that are held: those that go with the label most
+PERSONS = re.compile(
+    r"(^|_)(sex|gender|race|ethnic\w*|age|religi\w*|nationality|citizen\w*|disab\w*|marital\w*|maritl|married|education"
+    r"|educ|student|minority|hispan\w*|black|white|foreign\w*|geschlecht|alter|sexe|sexo|edad)(_|$)"
+)
 THIRDS = ("1 low", "2 middle", "3 high")
 SUBGROUPS = 3  # cuts that are compared
 SLICES, GOLDEN = 4, 4  # columns that cut the examples; numbers of which the extremes are golden requests
@@ -31,10 +36,15 @@ def values(found: Guess, n: Numbers) -> dict[str, Any]:
     cut = {**cuts, **time} or ROWS_BY_NUMBER
     return {
         "slices": {**by_class, **cut},
-        "subgroups": list(cuts)[:SUBGROUPS] or list(cut),
+        "subgroups": of_persons(found) or list(cuts)[:SUBGROUPS] or list(cut),
         "behaviours": behaviours(found),
         "golden": _golden(found, n),
     }
+
+
+def of_persons(found: Guess) -> list[str]:
+    """Cuts by what persons are: only of these is a gap unfair, and not what the world is like."""
+    return [name for name in cuts_of(found) if PERSONS.search(name)][:SUBGROUPS]
 
 
 @dataclass(frozen=True)

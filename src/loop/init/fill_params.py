@@ -57,16 +57,14 @@ def _direction(strongest: tuple[Column, float, float]) -> str:
 
 
 def _fairness(found: Guess, n: Numbers) -> dict[str, Any] | None:
-    """The gap that subgroups may have; None where no two have rows enough to tell one from luck."""
+    """The gap that groups of persons may have; None where no two have rows enough to tell one from luck."""
     least = max(30, n.holdout_rows // 20)
     columns = {name: found.columns[name].values for name in found.inputs}
     judged = pd.DataFrame(columns, index=truth(found).index)[
         ((decided_at(found) >= n.split) & truth(found).notna()).to_numpy()
     ]
-    sizes = [
-        cut.parts(judged).value_counts()
-        for cut in list(fill_metrics.cuts_of(found).values())[: fill_metrics.SUBGROUPS]
-    ]
+    cuts = fill_metrics.cuts_of(found)
+    sizes = [cuts[name].parts(judged).value_counts() for name in fill_metrics.of_persons(found)]
     if not any((size >= least).sum() > 1 for size in sizes):
         return None
     luck = LUCK * (2 / least) ** 0.5
@@ -85,4 +83,4 @@ def _leak(n: Numbers) -> dict[str, Any]:
         reason = "share of pairs put in order; a column that does better alone knows the answer"
         return {"leak_limit": LEAK, "leak_reason": reason}
     reason = f"{n.alone} alone puts {n.order:.1%} of pairs in order; half of the rest, if that is no leak"
-    return {"leak_limit": round((1 + n.order) / 2, 3), "leak_reason": reason}
+    return {"leak_limit": 1 - two((1 - n.order) / 2), "leak_reason": reason}

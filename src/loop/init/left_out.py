@@ -1,7 +1,7 @@
 """Columns that a model must not have: useless, personal, or the label in other words; what looks odd."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -13,6 +13,7 @@ from loop.init.data_file import ROW, DataFile
 from loop.init.guessed import Options, column
 from loop.init.which_label import shown
 from loop.kit.models import Task
+from loop.stats import label_order
 
 LASTS = re.compile(r"(^|_)(time|days|duration|survival|futime|tenure)$|(surv|rec)time$")
 OF_CLOCK = ("year", "quarter", "month", "week", "day", "weekday", "hour", "minute")
@@ -21,6 +22,7 @@ SAMPLE = 20_000
 TREND = 0.8  # rank correlation of label and time from which on rows to come are unlike those that train
 MOSTLY = 0.75  # days of two clocks that are hours apart are the same that often
 MARKS = 10  # values of a column that may each be of one stretch of time
+ORDERED, ENOUGH = 0.9999, 100  # of pairs of rows, from which on they are all in order; rows that show it
 SURE, MUCH = 0.999, 0.97  # of what a column tells alone: it is the label; it may be
 
 
@@ -196,7 +198,7 @@ def give_away(
         one, values = found[name], found[name].values[rows].head(SAMPLE)
         if one.kind in ("number", "whole", "flag"):
             numbers[name] = values.to_numpy(np.float64, na_value=np.nan)
-        elif one.distinct <= column_kinds.FEW and task != "regression" and _one_label_each(values, truth):
+        elif one.distinct <= column_kinds.FEW and _one_label_each(values, truth):
             given[name] = f"it gives {label.name} away: each of its values has one label"
     told = {name: _told(values, truth.to_numpy(), task) for name, values in numbers.items()}
     alone = f"it gives {label.name} away: alone it tells nearly every row"
@@ -204,6 +206,8 @@ def give_away(
     given |= {name: alone for name, share in told.items() if share > sure}
     if task == "regression":
         given |= _two_that_make(label, truth.to_numpy(), list(numbers.items())[:NUMBERS_MAX])
+        rest = {name: found[name].values[rows].head(SAMPLE) for name in inputs if name not in given}
+        given |= _in_order(label, truth, rest)
     near = [name for name, share in told.items() if MUCH < share <= sure and name not in given]
     each = [
         name
@@ -219,6 +223,21 @@ def give_away(
         if names:
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
             suspected.append(f"{', '.join(names[:3])}{more}: {words}")
+    return given
+
+
+def _in_order(label: Column, truth: pd.Series, values: Mapping[str, pd.Series]) -> dict[str, str]:
+    """Columns that put all rows in the order of their labels, alone or as the sum or difference of two."""
+    given: dict[str, str] = {}
+    rows = pd.DataFrame({**values, "label": truth})
+    while len(rows.columns) > 1 and len(rows) >= ENOUGH:
+        named, order = label_order.strongest(rows.iloc[::2], rows.iloc[1::2], classes=False)
+        if order < ORDERED:
+            break
+        alone = named.removesuffix(label_order.BY_TRAINING)
+        gone = [alone] if alone in values else re.split(r" [+-] ", named)
+        given |= dict.fromkeys(gone, f"it gives {label.name} away: {named} puts all rows in its order")
+        rows = rows.drop(columns=gone)
     return given
 
 

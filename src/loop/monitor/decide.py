@@ -43,13 +43,22 @@ class Case:
     judged: str = ""  # the newest window with final labels
 
 
+BY_FEED = "ask the owner of the feed what changed that day; `loop rollback` helps only where a release did it"
+
+
 @dataclass(frozen=True)
 class Decided:
-    """The decision, why, and the first day of it."""
+    """The decision, why, the first day of it, and what to do."""
 
     decision: Decision
     reason: str
     since: str | None
+    by_feed: bool = False
+
+    @property
+    def todo(self) -> str:
+        """What to do next, in a line."""
+        return BY_FEED if self.by_feed else NEXT[self.decision]
 
 
 def suspects(case: Case, settings: Settings) -> bool:
@@ -85,7 +94,9 @@ def decide(case: Case, gain: Gain | str, runs: list[str], settings: Settings) ->
     `gain` is what a retrain would have gained, or why that is not known; nothing where it was not asked.
     """
     if (first := _first(case, settings)) is not None:
-        return Decided(*first, case.changed if first[0] in FAULTS else None)
+        by_feed = first[0] == "alert" and bool(case.changes)
+        known = case.changed if first[0] in FAULTS or by_feed else None
+        return Decided(*first, known, by_feed)
     if not suspects(case, settings):
         return _quiet(case, gain, runs, settings)
     decision, reason = _drifted(case, gain, settings)
@@ -125,13 +136,15 @@ def _first(case: Case, settings: Settings) -> tuple[Decision, str] | None:
         days = case.judged or f"{settings.window_days} days"
         found = f"{counted(case.labels, 'label')} of {days}, which must have them by now"
         return "no data", f"{found}, fewer than {settings.rows_min:,} (monitor.rows_min): do they still come?"
+    more = f"; and {counted(len(case.changes) - 1, 'more change')}" if case.changes[1:] else ""
+    changed = f"the feed changed: {case.changes[0]}{more}" if case.changes else ""
+    also = f"; {changed}" if changed else ""
     if case.constant:
         verb = "is" if len(case.constant) == 1 else "are"
-        return "alert", f"the model needs {_names(case.constant)}, which {verb} constant or missing now"
+        return "alert", f"the model needs {_names(case.constant)}, which {verb} constant or missing now{also}"
     if case.breached:
-        return "alert", "; ".join(case.breached)
-    more = f"; and {counted(len(case.changes) - 1, 'more change')}" if case.changes[1:] else ""
-    return ("suspected feed fault", f"the feed changed: {case.changes[0]}{more}") if case.changes else None
+        return "alert", "; ".join(case.breached) + also
+    return ("suspected feed fault", changed) if changed else None
 
 
 def _drifted(case: Case, gain: Gain | str, settings: Settings) -> tuple[Decision, str]:

@@ -15,7 +15,7 @@ from loop.data import contract, without_time
 from loop.data.features import DECIDED_AT
 from loop.monitor import decide, notify
 from loop.monitor import snapshot as snapshots
-from loop.monitor.decide import NEXT, Case
+from loop.monitor.decide import Case
 from loop.monitor.inputs import champion_model as champions
 from loop.monitor.inputs import feed, labels
 from loop.monitor.inputs import past_retrains as retrains
@@ -80,7 +80,7 @@ def find(folders: Sequence[Path], now: pd.Timestamp) -> Finding:
         decision=decided.decision,
         reason=decided.reason,
         since=decided.since,
-        todo=NEXT[decided.decision],
+        todo=decided.todo,
         runbook=f"docs/runbook/{decided.decision.replace(' ', '-')}.md",
         model=_model(champion),
         primary=metrics.METRICS[metrics.PRIMARY].title,

@@ -54,7 +54,10 @@ def _needed(files: dict[str, bytes], head: Head) -> dict[str, bytes]:
     few = isinstance(stages, dict) and len(stages) <= MOST
     if not few or not isinstance(asked, dict) or stages.keys() != asked.keys():
         raise _wrong(f"its stages are not those of {PIPELINE}")
-    listed = dvc_yaml.stages(pipeline)
+    try:
+        listed = dvc_yaml.stages(pipeline)
+    except LoopError as why:
+        raise _wrong(why.found) from None
     for stage in listed:
         _check_stage(stages[stage.name], asked[stage.name], stage, stages, head)
     small = [path for stage in listed for path in _small(stages[stage.name], stage, files)]

@@ -13,6 +13,7 @@ from loop.stats.bootstrap import Floats
 ROWS = 5000  # of each side are looked at, evenly spread
 BINS = 20
 CLASSES_MAX = 10
+BY_TRAINING = ", by its mean label in training"  # how the name of such an order ends
 PAIRED_MAX = 60  # numbers whose sums and differences are tried: those that say most alone
 
 
@@ -52,7 +53,7 @@ def _orders(train: pd.DataFrame, holdout: pd.DataFrame) -> dict[str, float]:
         most = {list(numbers)[place] for place in np.argsort(-alone, kind="stable")[:PAIRED_MAX]}
         numbers = {name: values for name, values in numbers.items() if name in most}
     for name in names:
-        tried[f"{name}, by its mean label in training"] = _by_training(train, holdout, name)
+        tried[f"{name}{BY_TRAINING}"] = _by_training(train, holdout, name)
     for one, two in combinations(numbers, 2):
         tried[f"{one} + {two}"] = numbers[one] + numbers[two]
         tried[f"{one} - {two}"] = numbers[one] - numbers[two]
