@@ -66,4 +66,4 @@ def test_a_shift_that_is_no_number_announces_nothing_since_no_score_would_lie_be
     one, two = of(1, "a"), of(2, "b")
     said("b", "a", float(beyond))
     assert announced.shift(one, two) is None
-    assert len(holdout_looks._known(holdout_looks.LOG.remote)) == 1
+    assert len(holdout_looks._known(holdout_looks.LOG.entries(holdout_looks.LOG.remote))) == 1
