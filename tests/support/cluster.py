@@ -108,6 +108,7 @@ class Client:
 
     def __init__(self, host: str, body: str, threads: int = 4, timeout: float = 10.0) -> None:
         self._host, self._body, self._timeout = host, body, timeout
+        self.askers = threads
         self.answers: list[tuple[float, str, float]] = []  # when it was asked, by which model, seconds
         self.failures: list[tuple[float, str, float]] = []
         self._end = Event()
