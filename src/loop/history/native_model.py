@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from loop.base import files
-from loop.model import mlflow_model
 from loop.model.artifacts import Stored
 from loop.production.state import Version
 from loop.repo.commit import Commit
@@ -39,6 +38,8 @@ def put(client: Any, run: str, version: Version) -> bool:
 
 
 def _write(folder: Path, model: Path, reference: Path | None, version: Version) -> None:
+    from loop.model import mlflow_model  # with scikit-learn, whole: whoever only moves weights waits for it
+
     commit = Commit(version.commit)
     parts = mlflow_model.Parts(
         model,

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
+if TYPE_CHECKING:  # a server without views, and what reads a verdict, need no ibis
+    import ibis.expr.types as ir
+
 Array = np.ndarray
-Tables = Mapping[str, ir.Table]
+Tables = Mapping[str, "ir.Table"]
 DECIDED_AT, KNOWN_AT = "decided_at", "label_known_at"  # when a request is decided, and its label is known
 ROW_WEIGHT = "row_weight"  # beside a label: how much its row counts
 
@@ -28,7 +30,7 @@ class View:
     entity: tuple[str, ...]
     features: tuple[str, ...]
     ttl: pd.Timedelta
-    expression: Callable[[Tables], ir.Table]
+    expression: Callable[[Tables], "ir.Table"]
     age: str | None = None
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     ahead: bool = False

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, t
+from scipy.special import ndtr, stdtrit
 
 from loop.kit.types import Metric
 
@@ -45,8 +45,8 @@ def interval(values: Floats, clusters: int, confidence: float) -> tuple[float, f
     defined = values[np.isfinite(values)]
     if clusters < 2 or len(defined) == 0:
         return float("nan"), float("nan")
-    quantile = t.ppf(1 - (1 - confidence) / 2, clusters - 1)
-    tail = norm.cdf(-np.sqrt(clusters / (clusters - 1)) * quantile)
+    quantile = stdtrit(clusters - 1, 1 - (1 - confidence) / 2)
+    tail = ndtr(-np.sqrt(clusters / (clusters - 1)) * quantile)
     low, high = np.quantile(defined, [tail, 1 - tail])
     return float(low), float(high)
 

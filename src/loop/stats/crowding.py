@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
+from scipy.special import stdtr, stdtrit
 
 Codes = NDArray[np.int64]  # (rows,): the number of each row's part or cluster
 
@@ -53,8 +53,8 @@ def crowds(
     held = (rows > 0).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         error = np.sqrt(np.square(influence).sum(axis=1) * np.where(held > 1, held / (held - 1), np.nan))
-        p = t.sf((rate - all_rate) / error, held - 1)
-        reach = t.ppf((1 + confidence) / 2, held - 1) * error / all_rate
+        p = stdtr(held - 1, (all_rate - rate) / error)
+        reach = stdtrit(held - 1, (1 + confidence) / 2) * error / all_rate
     times = rate / all_rate
     return [
         Crowd(

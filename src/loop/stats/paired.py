@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.stats import t
+from scipy.special import stdtr
 
 from loop.kit.types import Metric
 from loop.stats import bootstrap
@@ -141,4 +141,4 @@ def _p_value(found: float, replicates: Floats, clusters: int) -> float:
     error = defined.std(ddof=1) * np.sqrt(clusters / (clusters - 1))
     if error == 0:
         return 1.0 if found == 0 else 0.0
-    return float(2 * t.sf(abs(found) / error, clusters - 1))
+    return float(2 * stdtr(clusters - 1, -abs(found) / error))

@@ -9,7 +9,7 @@ knows how many there will be (as in Foster and Stine 2008, J. R. Stat. Soc. B 70
 from dataclasses import replace
 
 import numpy as np
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from loop.stats.paired import Gain
 
@@ -28,7 +28,7 @@ def times(look: int, clusters: int, confidence: float) -> float:
     """How many times as wide as at the first look an interval is, by Student's t of the clusters."""
     if look <= 1 or clusters < 2:
         return 1.0
-    first, now = (t.isf(tail(at, confidence), clusters - 1) for at in (1, look))
+    first, now = (-stdtrit(clusters - 1, tail(at, confidence)) for at in (1, look))
     return float(now / first)
 
 

@@ -10,7 +10,7 @@ from math import comb
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from loop.base import files
 from loop.data import row_weights, score_columns
@@ -49,7 +49,7 @@ def gaps(matured: pd.DataFrame, settings: Settings) -> tuple[list[SubgroupGap], 
     if not pairs or len(days) < 2:
         return [], unknown
     wide = np.sqrt(len(days) / (len(days) - 1))  # few days give too small an error, as in stats/bootstrap.py
-    reach = float(wide * t.ppf(1 - settings.alpha / (2 * pairs), len(days) - 1))
+    reach = float(wide * stdtrit(len(days) - 1, 1 - settings.alpha / (2 * pairs)))
     found = [_widest(cut, drawn, asked, reach) for cut, drawn in cuts.items() if len(drawn) > 1]
     return sorted(found, key=lambda one: -(one.low or 0.0)), unknown
 
