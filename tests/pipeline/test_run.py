@@ -177,6 +177,14 @@ def test_a_pipeline_with_nothing_to_do_starts_without_slow_libraries():
     assert not {"numpy", "pandas", "pydantic", "sklearn", "mlflow", "jinja2"} & set(loaded.split())
 
 
+def test_what_checks_joins_and_moves_rows_or_weights_starts_without_what_only_models_need():
+    """scikit-learn and what it loads cost a second of a processor each time."""
+    reads = ("pipeline.ingest", "pipeline.validate", "pipeline.examples", "serve.collect", "release.plan")
+    code = f"import sys, {', '.join(f'loop.{one}' for one in reads)}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not {"sklearn", "scipy.stats", "skops", "matplotlib", "mlflow"} & set(loaded.split())
+
+
 def test_a_folder_that_was_downloaded_and_not_cloned_is_refused_before_anything_runs(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "check_params", lambda: None)
     monkeypatch.chdir(tmp_path)

@@ -6,20 +6,24 @@ All work on a frame and on plain arrays by name (times in UTC), so that a server
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from sklearn.preprocessing import FunctionTransformer
 
 from loop.kit.types import Array
+
+if TYPE_CHECKING:  # whoever only checks rows or joins views needs no scikit-learn
+    from sklearn.preprocessing import FunctionTransformer
 
 PARTS = ("hour", "weekday", "month", "day")  # of day with its fraction; Monday is 0; of year; of year
 TRUSTED = ["loop.kit.clock.names", "loop.kit.clock.parts"]
 
 
-def transformer(zone: str, wanted: Sequence[str]) -> FunctionTransformer:
+def transformer(zone: str, wanted: Sequence[str]) -> "FunctionTransformer":
     """Parts of the local time of each column that it reads: COLUMN_hour and so on."""
+    from sklearn.preprocessing import FunctionTransformer
+
     if unknown := set(wanted) - set(PARTS):
         raise ValueError(f"a clock has no {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     return FunctionTransformer(parts, kw_args={"zone": zone, "wanted": list(wanted)}, feature_names_out=names)
@@ -31,7 +35,7 @@ def parts(rows: Mapping[str, Any], zone: str, wanted: Sequence[str]) -> Array:
     return np.column_stack([_part(one, *local(rows[name], zone)) for name in columns for one in wanted])
 
 
-def names(fitted: FunctionTransformer, columns: Sequence[str]) -> list[str]:
+def names(fitted: "FunctionTransformer", columns: Sequence[str]) -> list[str]:
     """What `parts` calls its columns, for scikit-learn's get_feature_names_out."""
     return [f"{name}_{one}" for name in columns for one in fitted.kw_args["wanted"]]
 
