@@ -6,6 +6,7 @@ downloaded from another host, which refuses a token. It records every write.
 """
 
 import base64
+import functools
 import hashlib
 import io
 import json
@@ -322,6 +323,13 @@ def git(cwd: Path, *arguments: str, text: str | None = None, env: dict[str, str]
     )
     assert done.returncode == 0, f"git {arguments}: {done.stderr}"
     return done.stdout.strip()
+
+
+@functools.lru_cache(maxsize=1000)
+def _of_commit(repo: Path, sha: str) -> list[str]:
+    """Author, committer, tree, parents and message of a commit, then a line for each file that it changes."""
+    told = git(repo, "log", "-1", "--format=%an%x00%cn%x00%T%x00%P%x00%B", sha).split("\0")
+    return [*told, *git(repo, "diff-tree", "--no-commit-id", "--name-status", "-M", "-r", sha).splitlines()]
 
 
 class Refusal(Exception):  # noqa: N818 - what GitHub answers
@@ -674,16 +682,11 @@ class _Handler(BaseHTTPRequestHandler):
         return 200, self._commit(sha)
 
     def _commit(self, sha: str) -> dict[str, Any]:
-        repo = self.double.repo()
-        author, tree, parents, message = git(repo, "log", "-1", "--format=%an%x00%T%x00%P%x00%B", sha).split(
-            "\0"
-        )
-        changed = git(repo, "diff-tree", "--no-commit-id", "--name-status", "-M", "-r", sha).splitlines()
-        files = [one.split("\t")[1:] for one in changed]
+        author, committer, tree, parents, message, *files = _of_commit(self.double.repo(), sha)
         return {
             "sha": sha,
             "author": None if author in self.double.unknown else user(author),
-            "committer": self._committer(sha),
+            "committer": self._person(sha, committer),
             "commit": {
                 "message": message,
                 "tree": {"sha": tree},
@@ -692,7 +695,7 @@ class _Handler(BaseHTTPRequestHandler):
             "parents": [{"sha": parent} for parent in parents.split()],
             "files": [
                 {"filename": names[-1], **({"previous_filename": names[0]} if len(names) > 1 else {})}
-                for names in files
+                for names in (one.split("\t")[1:] for one in files)
             ],
         }
 
@@ -774,10 +777,8 @@ class _Handler(BaseHTTPRequestHandler):
         found["assets"].append({"name": query["name"], "size": len(body)})
         return 201, found["assets"][-1]
 
-    def _committer(self, sha: str) -> dict[str, str] | None:
-        name = git(self.double.repo(), "log", "-1", "--format=%cn", sha)
-        if sha in self.double.signed:
-            name = "web-flow"
+    def _person(self, sha: str, committer: str) -> dict[str, str] | None:
+        name = "web-flow" if sha in self.double.signed else committer
         return None if name in self.double.unknown else user(name)
 
     def pushes(self, query, _body):

@@ -91,12 +91,11 @@ ALONE = Environments(chain=[BRANCH])
 
 def in_force() -> Environments:
     """The chain of main as this clone knows it from `origin`; without origin's main that of the checkout."""
-    main = rollout_policy.of_main()
-    there = ENVIRONMENTS.is_file() if main is None else main.file(ENVIRONMENTS) is not None
-    if not there:
-        return ALONE
-    values, where = rollout_policy.on_main(ENVIRONMENTS)
-    return parse("environments", load(ENVIRONMENTS) if main is None else values, Environments, where)
+    alone = ALONE.model_dump()
+    values, where = rollout_policy.on_main(ENVIRONMENTS, absent=alone)
+    if values is None:
+        values = load(ENVIRONMENTS) if ENVIRONMENTS.is_file() else alone
+    return parse("environments", values, Environments, where)
 
 
 def of_commit(commit: str) -> Environments:

@@ -79,32 +79,25 @@ def in_force() -> Policy:
     return read() if values is None else parse("policy", values, Policy, where)
 
 
-def on_main(path: Path) -> tuple[Any, Path]:
+def on_main(path: Path, absent: Any = None) -> tuple[Any, Path]:
     """What a file of origin's main holds and its name for errors; None where this clone knows no such main.
 
-    Raises LoopError where main has no such file, or one that is no YAML.
+    Where main has no such file that is `absent`. Raises LoopError for one that is no YAML, or must be there.
     """
     ref = default_branch.at_origin()
-    main = _newest(ref)
-    if main is None:
+    commit = git.commit_of(ref)
+    if commit is None:
         return None, path
+    main = Commit(commit)
     where = Path(f"{path} on {ref.removeprefix('refs/remotes/')}")
+    if absent is not None and main.file(path) is None:
+        return absent, where
     try:
         return main.yaml(path) or {}, where
     except LoopError as error:
         raise LoopError(
             f"{where} cannot be read: {error.found}", "the policy of main", "fix it there"
         ) from None
-
-
-def of_main() -> Commit | None:
-    """The newest commit of origin's main as this clone knows it; None where it knows none."""
-    return _newest(default_branch.at_origin())
-
-
-def _newest(ref: str) -> Commit | None:
-    found = git.commit_of(ref)
-    return Commit(found) if found else None
 
 
 def approvals(commit: str) -> int:
