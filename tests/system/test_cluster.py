@@ -626,7 +626,7 @@ def test_a_version_that_cannot_run_is_reported_and_the_champion_answers_on(world
         world.cluster.kubectl("delete", "quota/full", "--ignore-not-found")
         world.bring(world.serving)  # aborted
         client.more(100)
-    assert client.failures == []
+    assert lost(client) == []
     assert set(client.models()) == {world.first.model[:12]}
 
 
