@@ -65,9 +65,9 @@ FIRST = (  # what takes longest starts first, and while one worker makes `finish
     "tests/system/test_second_problem.py",
     "tests/system/test_deploy.py",
     "tests/workflows/",
-    "tests/system/",
-    "tests/system/test_cluster.py",  # its node is built meanwhile
+    "tests/system/test_cluster.py",  # its node is built meanwhile; it waits more than it computes
     "tests/system/test_proxies.py",
+    "tests/system/",
     "tests/problem/",
 )
 EVERYTHING = {"pyproject.toml", "tests/conftest.py", "tests/support/closure.py"}
