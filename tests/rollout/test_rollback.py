@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import zlib
@@ -199,6 +200,32 @@ def test_a_state_that_was_broken_by_hand_in_the_past_is_passed_over(clone):
     git("switch", "--quiet", "-")
     champion(2)
     assert back().champion.version == 1
+
+
+def edited(number: int, part: str) -> None:
+    """Somebody edits the record of a version that does not serve."""
+    git("switch", "--quiet", "--create", "production", "origin/production")
+    path = Path(f"versions/{number}.yaml")
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text(
+        "".join(re.sub("0{8}", "bad00bad", one, count=1) if one.startswith(part) else one for one in lines)
+    )
+    git("commit", "--quiet", "-am", "tidy up")
+    git("push", "--quiet", "origin", "production")
+    git("switch", "--quiet", "-")
+
+
+@pytest.mark.parametrize("part", ["commit", "model", "image"])
+def test_a_record_that_names_something_else_than_what_served_is_not_gone_back_to(part, capsys):
+    """It changes nothing until whoever is on call goes back: then a cluster would run it."""
+    champion(1, 2, 3)
+    edited(2, part)
+    with pytest.raises(LoopError, match=f"2.yaml names another {part} than when it served"):
+        back(2)
+    assert back().champion.version == 1
+    assert f"versions/2.yaml names another {part} than when it served: it is passed over" in (
+        capsys.readouterr().out
+    )
 
 
 HOSTILE = (

@@ -259,6 +259,22 @@ def test_a_reviewed_commit_with_another_image_is_not_run_and_the_host_says_why(t
         rollout.verify()
 
 
+def test_an_image_that_no_release_pushed_is_not_proposed_for_more_traffic(traced):
+    """A challenger whose shadow runs nowhere by containers may look well by processes, or in a cluster."""
+    entered(traced, traced.merged(Path("model"), "4"), OTHER)
+    with pytest.raises(LoopError, match=r"version 4: no run of release\.yml at its commit"):
+        advance()
+    assert "production" not in {one["base"] for one in traced.github.pulls}
+
+
+def test_one_that_a_release_pushed_is_proposed_also_where_that_cannot_be_asked(traced, capsys):
+    advance()
+    assert traced.github.pulls[-1]["branch"] == "promote/v3-canary-5"
+    traced.github.tokens["token"] = {**ALL, "actions": "none"}
+    advance()
+    assert "whether a release made the image of version 3 was not asked" in capsys.readouterr().out
+
+
 def test_another_image_is_not_run_at_a_commit_of_before_the_rule_nor_at_one_that_was_never_main(traced):
     old = branch.fetch().version(2).commit
     entered(traced, old, OTHER)

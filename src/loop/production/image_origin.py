@@ -8,15 +8,19 @@ other workflow can say of an image that it came from a commit of main. Contents 
 from pathlib import Path
 
 from loop.base.errors import LoopError
+from loop.base.warning import warn
 from loop.github import workflow_run
 from loop.github.client import GitHub
+from loop.production import log, promotion
 from loop.production.log import Transition
-from loop.production.state import BRANCH, Challenger, Champion, State
+from loop.production.state import BRANCH, Challenger, Champion, Production, State, Version
 from loop.repo import remote
 from loop.repo.commit import Commit
 
 HERE = Path("src/loop/production/image_origin.py")  # images of before it have no receipt
 RELEASES = {f"{workflow_run.FOLDER}/release.yml": ("push", *workflow_run.SCHEDULED)}
+
+Known = Champion | Challenger | Version  # what names an image beside its commit
 
 
 def receipt_of(digest: str) -> str:
@@ -24,7 +28,23 @@ def receipt_of(digest: str) -> str:
     return f"image-{digest.removeprefix('sha256:')}"
 
 
-def named(one: Champion | Challenger) -> str:
+def hold(one: Known, there: Production) -> None:
+    """Raise LoopError where no release made the image of what is to go on, by the log of a branch.
+
+    A GitHub that cannot be asked is a warning: whoever runs the image asks again.
+    """
+    if one.image is None or not promotion.asked():
+        return
+    try:
+        lacks = Origins(log.transitions(there.commit), set()).why_not(one)
+    except LoopError as error:
+        warn(f"whether a release made the image of version {one.version} was not asked: {error.found}")
+        return
+    if lacks:
+        raise refusal([lacks], there.branch)
+
+
+def named(one: Known) -> str:
     """Commit and image of what runs: what a receipt is of."""
     return f"{one.commit} {one.image}"
 
@@ -41,11 +61,12 @@ class Origins:
 
     def lacking(self, state: State) -> list[str]:
         """Why images may not run: a line for each that no release of its commit is known to have pushed."""
-        return [why for one in state.models if one.image and (why := self._why_not(one))]
+        return [why for one in state.models if (why := self.why_not(one))]
 
-    def _why_not(self, one: Champion | Challenger) -> str:
+    def why_not(self, one: Known) -> str:
+        """Why an image may not run; empty where a release of its commit pushed it, or where there is none."""
         name = named(one)
-        if name in self.kept | self._before:
+        if one.image is None or name in self.kept | self._before:
             return ""
         if name not in self._found:
             self._found[name] = self._ask(one.commit, str(one.image).rpartition("@")[2])

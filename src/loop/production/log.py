@@ -14,7 +14,7 @@ import pandas as pd
 from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.production import state as production
-from loop.production.state import EMPTY, STATE, VERSIONS, State, Version
+from loop.production.state import EMPTY, STATE, VERSIONS, Champion, State, Version
 from loop.repo import remote
 from loop.repo.commit import Commit, contents
 from loop.repo.git import git
@@ -64,7 +64,12 @@ class Transition:
 
 
 def champions(commit: str) -> Iterator[int]:
-    """Versions that were champion, newest first, as the log of the branch tells; one may come again.
+    """Versions that were champion, newest first, as the log of the branch tells; one may come again."""
+    return (one.version for one in served(commit))
+
+
+def served(commit: str) -> Iterator[Champion]:
+    """The champions themselves, each with the commit, the model and the image that it last served by.
 
     A state that somebody edited into what cannot serve is passed over.
     """
@@ -74,7 +79,7 @@ def champions(commit: str) -> Iterator[int]:
         state, _ = _state(name, at)
         if state is not None and state.champion is not None and state.champion.version != last:
             last = state.champion.version
-            yield last
+            yield state.champion
 
 
 def transitions(ref: str | None) -> list[Transition]:

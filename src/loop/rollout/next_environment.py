@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from loop.base.errors import LoopError
 from loop.deploy import render
-from loop.production import branch, environments, promotion, rehearsal, transitions
+from loop.production import branch, environments, image_origin, promotion, rehearsal, transitions
 from loop.production.rehearsal import REHEARSE, Rehearsal
 from loop.production.state import BRANCH, Challenger, Production, State, Version
 from loop.repo import remote
@@ -58,6 +58,7 @@ def advance(name: str, at: View) -> None:
     if there.state.challenger is not None:
         transitions.free(there.state.challenger, f" --environment {name}")
     version, shown, text = _evidence(there, at)
+    image_origin.hold(version, there)
     target = chain.after(name)
     if target != BRANCH:
         subject = f"Release version {version.version}: rehearsal in {target}"

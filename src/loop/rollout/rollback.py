@@ -10,10 +10,11 @@ import pandas as pd
 
 from loop.base.errors import LoopError
 from loop.base.markup import plain
+from loop.base.warning import warn
 from loop.deploy import render
 from loop.github import workflow_output
 from loop.production import branch, log, transitions
-from loop.production.state import STATE, Production, State, Version
+from loop.production.state import STATE, VERSIONS, Production, State, Version
 from loop.repo import remote
 from loop.repo.git import git
 from loop.rollout import available, follow, revert_pull_request
@@ -77,11 +78,21 @@ def _target(there: Production, to: int | None) -> Version:
                 "one that has shown what it is worth",
                 f"{transitions.STATUS}; `loop rollout advance` is the way of a challenger",
             )
+        if edited := _edited(target, there.commit):
+            raise LoopError(
+                edited,
+                "what its callers were answered by",
+                f"`git log -p origin/{there.branch} -- {VERSIONS}/{to}.yaml` shows who changed it, and a "
+                "pull request brings it back; or `loop rollback --to` another version",
+            )
         return target
     passed = {champion.version, *(one.version for one in there.state.refused)}
     for number in log.champions(there.commit):
         if number not in passed and number in there.versions:
-            return there.versions[number]
+            if not (edited := _edited(there.versions[number], there.commit)):
+                return there.versions[number]
+            passed.add(number)
+            warn(f"{edited}: it is passed over")
     once = set(log.champions(there.commit)) & set(there.versions) - {champion.version}
     known = ", ".join(map(str, sorted(once)))
     none = "no other ever was: mend it by a pull request; on one host `loop deploy --down` stops it meanwhile"
@@ -92,6 +103,14 @@ def _target(there: Production, to: int | None) -> Version:
     raise LoopError(
         f"no version before {champion.version} was champion and was not refused", "an earlier champion", todo
     )
+
+
+def _edited(one: Version, commit: str) -> str:
+    """What of a version's record is another than when it served; nothing where it is as it was."""
+    then = next(was for was in log.served(commit) if was.version == one.version)
+    parts = [part for part in ("commit", "model", "image") if getattr(one, part) != getattr(then, part)]
+    path = f"{VERSIONS}/{one.version}.yaml"
+    return f"{path} names another {' and another '.join(parts)} than when it served" if parts else ""
 
 
 def _message(state: State, target: Version, reason: str, run: str | None) -> str:

@@ -102,6 +102,8 @@ def advance(at: View) -> None:
         shown = gathered(now.state, at)
         if shown is not None:  # else the move has refused
             _sufficient(shown)
+        if now.state.challenger is not None:
+            image_origin.hold(now.state.challenger, now)
         number, goal = _where(now.state)[0], _goal(now.state, at.policy)
         told = [shown.text()] if shown else []
         body = "\n".join([*told, *_before(now.state, at.policy)])
