@@ -56,6 +56,46 @@ def test_whatever_was_changed_in_a_version_s_folder_is_as_its_commit_and_lock_na
         assert held() == whole
 
 
+def folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def link(path: Path) -> None:
+    aside = path.rename(path.parents[3] / path.name)
+    path.symlink_to(aside)
+
+
+def far(path: Path) -> None:
+    path.unlink()
+    (path.parents[3] / "far").mkdir(mode=0o755)
+    path.symlink_to(path.parents[3] / "far")
+
+
+WAYS = {
+    "a folder": folder,
+    "a link to a folder": far,
+    "a link to the same": link,
+    "may not be read": lambda path: path.chmod(0),
+    "in a folder that may not be read": lambda path: path.parent.chmod(0),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", ["models/reference.json", "models/model.skops"])
+def test_what_is_no_readable_file_is_brought_anew(stored, tmp_path, no_environment, name, way):
+    """What a link leads to may change after it was looked at; a folder hid the true one in the cache."""
+    home = version_home.bring(stored, tmp_path / "host").path
+    whole = (home / name).read_bytes()
+    WAYS[way](home / name)
+    assert way.endswith("read") or not version_home.holds(stored, tmp_path / "host")  # root may read all
+    version_home.bring(stored, tmp_path / "host")
+    assert (home / name).read_bytes() == whole
+    assert not (home / name).is_symlink()
+    if way == "a link to a folder":
+        assert (tmp_path / "far").stat().st_mode & 0o777 == 0o755
+
+
 @pytest.fixture
 def no_environment(monkeypatch) -> None:
     monkeypatch.setattr(version_home, "_python", lambda *_: Path(sys.executable))

@@ -151,7 +151,7 @@ def _add(path: Path, version: Known) -> None:
         whole = {MODEL, REFERENCE}.difference(_other(path, version)) if path.exists() else set()
         for one in whole:
             shutil.move(path / one, Path(aside, one.name))
-        shutil.rmtree(path, ignore_errors=True)
+        _remove(path)
         git("worktree", "prune")
         git("worktree", "add", "--quiet", "--detach", str(path), version.commit)
         for one in whole:
@@ -255,6 +255,7 @@ def _files(environment: Path) -> Iterator[tuple[str, os.stat_result]]:
 def _model(home: Checkout, version: Known) -> None:
     """Bring the model and its reference from DVC's cache or remote, unless their hashes are those."""
     for path in _other(home.path, version):
+        _remove(home.path / path)
         Stored(version.commit, home.path).need(path)
     found = digest(home.path / MODEL, "sha256")
     if found != version.model:
@@ -268,5 +269,22 @@ def _model(home: Checkout, version: Known) -> None:
 def _other(home: Path, version: Known) -> list[Path]:
     """Of the model and its reference those that a folder has not, or not as the lock names them."""
     made = named(version.commit)
-    files = ((path, home / path) for path in (REFERENCE, MODEL))
-    return [path for path, file in files if not file.is_file() or digest(file) != made.get(str(path))]
+    return [path for path in (REFERENCE, MODEL) if _digest(home / path) != made.get(str(path))]
+
+
+def _digest(path: Path) -> str | None:
+    """The hash of a file; None where there is none, a link to one, or one that may not be read."""
+    try:
+        return digest(path) if stat.S_ISREG(path.lstat().st_mode) else None
+    except OSError:
+        return None
+
+
+def _remove(path: Path) -> None:
+    """Remove what is there: a file, a link, or a folder whatever rights its parts have."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    for folder, _, _ in os.walk(path):
+        os.chmod(folder, 0o700)
+    shutil.rmtree(path, ignore_errors=True)
