@@ -50,17 +50,22 @@ def test_a_result_of_the_base_that_cannot_be_made_again_is_the_bases():
     assert "aa on the base" in next(differences(lock("aa"), lock("bb"), lock("aa")))
 
 
-def test_a_link_that_a_stage_reads_is_refused_since_its_target_counts_as_read_by_none(tmp_path, monkeypatch):
+@pytest.mark.parametrize("link", ["src/source.py", "src", "reports"])
+def test_a_link_by_which_a_stage_reads_or_writes_is_refused(tmp_path, monkeypatch, link):
+    """Its target counts as what no stage reads, whether the link is a file or a folder above."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "dvc.yaml").write_text("stages: {ingest: {cmd: make, deps: [src], outs: [data/raw]}}\n")
-    (tmp_path / "src").mkdir()
-    (tmp_path / "notes.md").write_text("x = 1\n")
-    (tmp_path / "src/source.py").symlink_to("../notes.md")
+    stage = "{cmd: make, deps: [src/source.py], outs: [data/raw, reports/a.json: {cache: false}]}"
+    (tmp_path / "dvc.yaml").write_text(f"stages: {{ingest: {stage}}}\n")
+    for path in ("src/source.py", "reports/a.json"):
+        (tmp_path / path).parent.mkdir()
+        (tmp_path / path).write_text("{}\n")
     git("init", "--quiet")
     git("add", "--all")
-    with pytest.raises(
-        LoopError, match=r"src/source\.py, which dvc\.yaml or a stage of it reads, is a symbolic link"
-    ):
+    refuse_tracked()
+    (tmp_path / link).rename(tmp_path / "aside.md")
+    (tmp_path / link).symlink_to(tmp_path / "aside.md")
+    git("add", "--all")
+    with pytest.raises(LoopError, match=rf"{link}, by which dvc\.yaml or a stage of it reads or writes"):
         refuse_tracked()
 
 
@@ -73,7 +78,9 @@ def test_a_link_in_place_of_what_the_pipeline_is_told_by_is_refused(tmp_path, mo
     (tmp_path / name).symlink_to("notes.md")
     git("init", "--quiet")
     git("add", "--all")
-    with pytest.raises(LoopError, match=rf"{name}, which dvc\.yaml or a stage of it reads, is a symbolic"):
+    with pytest.raises(
+        LoopError, match=rf"{name}, by which dvc\.yaml or a stage of it reads or writes, is a symbolic"
+    ):
         refuse_tracked()
 
 

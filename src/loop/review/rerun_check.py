@@ -33,7 +33,8 @@ REASON = "figures are those of this run: a result that cannot be made again is n
 def refuse_tracked() -> None:
     """Raise LoopError for an output that DVC keeps and git tracks: it would be there whatever made it.
 
-    And for a link that a stage or DVC reads: its target changes by files that nobody names.
+    And for a link that a stage or DVC reads, or that leads to what they read or make: its target changes by
+    files that nobody names.
     """
     kept = [path for stage in dvc_yaml.of() for path, cached in stage.outs.items() if cached]
     tracked = git("--literal-pathspecs", "ls-files", "-z", "--", *kept).split("\0") if kept else []
@@ -43,13 +44,14 @@ def refuse_tracked() -> None:
             "outputs that come from the pipeline alone",
             f"`git rm -r --cached {tracked[0]}`, and commit",
         )
-    read = {path for stage in dvc_yaml.of() for path in stage.deps} | set(map(str, OWN))
-    listed = git("--literal-pathspecs", "ls-files", "--stage", "-z", "--", *sorted(read)).split("\0")
-    if links := [line.partition("\t")[2] for line in listed if line.startswith(LINK)]:
+    named = {path for stage in dvc_yaml.of() for path in (*stage.deps, *stage.outs)} | set(map(str, OWN))
+    read = named | {str(parent) for path in named for parent in Path(path).parents}
+    listed = git("ls-files", "--stage", "-z").split("\0")
+    if links := read.intersection(line.partition("\t")[2] for line in listed if line.startswith(LINK)):
         raise LoopError(
-            f"{links[0]}, which {PIPELINE} or a stage of it reads, is a symbolic link",
+            f"{min(links)}, by which {PIPELINE} or a stage of it reads or writes, is a symbolic link",
             "files: what a link leads to would be read, and be named as what no stage reads",
-            f"put the file itself at {links[0]}",
+            f"put the file or the folder itself at {min(links)}",
         )
 
 
