@@ -93,7 +93,7 @@ def test_what_is_no_readable_file_is_brought_anew(stored, tmp_path, no_environme
     assert (home / name).read_bytes() == whole
     assert not (home / name).is_symlink()
     if way == "a link to a folder":
-        assert (tmp_path / "far").stat().st_mode & 0o777 == 0o755
+        assert (tmp_path / "host/far").stat().st_mode & 0o777 == 0o755
 
 
 @pytest.fixture

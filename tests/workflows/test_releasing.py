@@ -6,7 +6,8 @@ import json
 import pytest
 
 from loop.base.errors import LoopError
-from loop.github import approvers
+from loop.github import approvers, opened
+from loop.github.client import HEADLINE
 from loop.production import branch, rollout_policy, transitions
 from loop.production.state import Refused
 from loop.release import plan, record
@@ -511,6 +512,75 @@ def test_a_bots_pull_request_is_not_approved_by_whoever_made_its_commits(house):
     house.github.review(number, "t")  # the name under which the test commits
     house.merge(number)
     refused(house, "only by who made it")
+
+
+@pytest.fixture
+def by_a_workflow(house) -> int:
+    """What a workflow of whatever branch commits, pushes and proposes by its own token; GitHub signs it."""
+    name = f"change-{house.github.next()}"
+    house.work.git("fetch", "--quiet", "origin")
+    house.work.git("switch", "--quiet", "--detach", f"origin/{house.github.main}")
+    model("1")(house.work)
+    house.work.git("add", "--all", "--force")
+    house.work.git("-c", f"user.name={BOT}", "commit", "-qm", "Tidy up")
+    house.work.git("push", "--quiet", "origin", f"HEAD:refs/heads/{name}")
+    number = house.github.open_pull(name, author=BOT)
+    house.github.pushed(number, BOT)
+    house.github.signed.add(house.github.pull(number)["head"]["sha"])
+    house.judged(number)
+    house.github.review(number, "bob")
+    return number
+
+
+def test_what_a_workflow_proposed_needs_one_approval_more(house, by_a_workflow):
+    """Whoever pushed that workflow may be who approves: nobody else would have seen the change."""
+    house.merge(by_a_workflow)
+    refused(house, "bob alone, and 2 are asked for; a workflow made commit .* so one more must approve")
+    house.github.review(by_a_workflow, "cleo")
+    assert house.plan()["go"] == "true"
+
+
+RUNS = {  # a run that says that it opened a pull request -> whether that is believed
+    "rollback.yml of main": ({}, True),
+    "rollback.yml of a branch": ({"head_branch": "mine"}, False),
+    "rollback.yml of a fork": ({"head_repository": {"full_name": "eve/model"}}, False),
+    "rollback.yml at a push": ({"event": "push"}, False),
+    "another workflow of main": ({"path": ".github/workflows/mine.yml"}, False),
+    "at a commit that main never was at": ({"head_sha": "1" * 40}, False),
+}
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_what_a_workflow_of_mains_proposed_needs_no_approval_more(house, by_a_workflow, run):
+    given, believed = RUNS[run]
+    opener = {"path": ".github/workflows/rollback.yml", "event": "workflow_dispatch"}
+    key = house.github.judge(**opener | given)
+    name = opened.receipt_of(house.github.pull(by_a_workflow)["head"]["sha"])
+    house.github.artifacts[key] = [(name, b"")]
+    house.merge(by_a_workflow)
+    if believed:
+        assert house.plan()["go"] == "true"
+    else:
+        refused(house, "so one more must approve")
+
+
+@pytest.mark.parametrize(("file", "go"), [("models/more.json", True), ("src/loop/mine.py", False)])
+def test_what_a_workflow_put_below_a_persons_commit_needs_it_but_for_results(house, file, go):
+    number = house.propose(model("1"))
+    for name, author in ((file, BOT), ("docs/more.md", "ann")):
+        (house.work.path / name).write_text("{}")
+        house.work.git("add", "--all", "--force")
+        house.work.git("-c", f"user.name={author}", "commit", "-qm", HEADLINE)
+        house.work.git("push", "--quiet", "origin", f"HEAD:{house.github.pull(number)['head']['ref']}")
+        house.github.sync()
+        house.github.signed.add(house.github.pull(number)["head"]["sha"])
+    house.judged(number)
+    house.github.review(number, "bob")
+    house.merge(number)
+    if go:
+        assert house.plan()["go"] == "true"
+    else:
+        refused(house, "so one more must approve")
 
 
 @pytest.mark.parametrize(

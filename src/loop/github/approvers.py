@@ -66,7 +66,7 @@ def makers(github: GitHub, pull: dict[str, Any]) -> tuple[set[str], list[str]]:
     It is of who opened it, and of who made or pushed a commit of it; main merged in by GitHub is nobody's.
     """
     commits = {one["sha"]: one for one in github.pages(f"pulls/{pull['number']}/commits")}
-    own = {sha: one for sha, one in commits.items() if not _only_brings_main(one, commits, pull)}
+    own = {sha: one for sha, one in commits.items() if not only_brings_main(one, commits, pull)}
     lived = _since_it_began(_pushes(github, pull), commits)
     pushes = [(one["after"], (one.get("actor") or {}).get("login")) for one in lived]
     rewritten = [(after, login) for after, login in pushes if login and after not in commits]
@@ -113,7 +113,7 @@ def _may_write(github: GitHub, login: str) -> bool:
         raise
 
 
-def _only_brings_main(commit: dict[str, Any], commits: dict[str, Any], pull: dict[str, Any]) -> bool:
+def only_brings_main(commit: dict[str, Any], commits: dict[str, Any], pull: dict[str, Any]) -> bool:
     """Whether GitHub merged main into a pull request: no other branch, and nothing of it was made by hand."""
     parents = [one["sha"] for one in commit["parents"]]
     if len(parents) != 2 or parents[1] in commits or not _by_the_forge(commit):

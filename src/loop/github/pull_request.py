@@ -15,6 +15,7 @@ from pathlib import Path
 from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.base.warning import warn
+from loop.github import opened
 from loop.github.client import GitHub
 from loop.github.cml import cml
 from loop.repo import default_branch, remote
@@ -75,6 +76,12 @@ def open(github: GitHub, place: Path, change: Change) -> str:  # noqa: A001 - as
 
     Raises LoopError when GitHub refuses it; then the branch may be there without one.
     """
+    url = _opened(github, place, change)
+    opened.leave(git("rev-parse", "HEAD", cwd=place), url)
+    return url
+
+
+def _opened(github: GitHub, place: Path, change: Change) -> str:
     try:
         return _cml(github, place, change)
     except LoopError as error:

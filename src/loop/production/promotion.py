@@ -14,7 +14,7 @@ from typing import Any
 from loop.base.errors import LoopError
 from loop.github import approvers
 from loop.github.client import GitHub
-from loop.production import results_commit, rollout_policy
+from loop.production import bot_commits, results_commit, rollout_policy
 from loop.production.log import Transition
 from loop.production.rollout_policy import Policy
 from loop.production.state import BRANCH, Challenger, Champion, State
@@ -133,7 +133,7 @@ class Approvals:
         if own is None:
             return "", f"its change {rise.source[:12]} came to main by no pull request"
         if rise.enters and rise.weight <= self._entering(rise):
-            return _told(github, own, least, set())
+            return _told(github, own, least, set(), rise.source)
         made, lacks = approvers.makers(github, own)
         return (
             ("", f"of its change #{own['number']}: {lacks[0]}")
@@ -170,8 +170,11 @@ def refusal(lacks: list[str]) -> LoopError:
     )
 
 
-def _told(github: GitHub, pull: dict[str, Any], least: int, also: set[str]) -> tuple[str, str]:
-    """Who approved a merged pull request, in words, or why nobody did. A person who merged it approves it."""
+def _told(github: GitHub, pull: dict[str, Any], least: int, also: set[str], change: str) -> tuple[str, str]:
+    """Who approved a merged pull request, in words, or why nobody did. A person who merged it approves it.
+
+    `change` is the version's own commit.
+    """
     number = pull["number"]
     own, lacks = approvers.makers(github, pull)
     if lacks:
@@ -179,12 +182,13 @@ def _told(github: GitHub, pull: dict[str, Any], least: int, also: set[str]) -> t
     merger = github.get(f"pulls/{number}").get("merged_by") or {}
     person = bool(merger) and merger.get("type") != "Bot"  # a workflow of any branch may merge
     people = {str(merger["login"])} - own - also if person else set()
+    least, more = bot_commits.asked(github, pull, least, change)
     if len(people) < least:  # what somebody might write at the merge may be gone today, and is not asked
         head = github.get(f"commits/{pull['head']['sha']}")
         found, lacks = approvers.approvers(github, pull, results_commit.heads(head), least, also)
         people |= set(found)
     if len(people) < least:
-        return "", f"#{number}: {lacks[0]}"
+        return "", f"#{number}: {'; '.join([*lacks[:1], *filter(None, [more])])}"
     return f"{', '.join(sorted(people))} in #{number}", ""
 
 
@@ -195,7 +199,7 @@ def _moved(github: GitHub, rise: Rise, least: int, made: set[str]) -> tuple[str,
         return "", f"it came by no pull request to {BRANCH}"
     if not _as_proposed(github, pull, rise.commit):
         return "", f"#{pull['number']}: {BRANCH} had moved on before the merge"
-    return _told(github, pull, least, made)
+    return _told(github, pull, least, made, rise.source)
 
 
 def _merged(github: GitHub, commit: str, base: str) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from loop.base.markup import plain
 from loop.github import approvers
 from loop.github.client import BOT, GitHub
 from loop.github.commit_status import NAME as GATE
-from loop.production import content, results_commit, rollout_policy
+from loop.production import bot_commits, content, results_commit, rollout_policy
 from loop.production.state import Version
 from loop.release import gate_run
 from loop.repo import default_branch
@@ -90,7 +90,9 @@ def _of(github: GitHub, sha: str, approvals: int) -> Evidence:
         raise _refused(sha, "no pull request", ["it came by no merge (squash or merge commit)"], approvals)
     pull = merged[0]
     head = github.get(f"commits/{pull['head']['sha']}")
-    people, lacks = approvers.approvers(github, pull, results_commit.heads(head), approvals)
+    least, why = bot_commits.asked(github, pull, approvals, sha)
+    people, lacks = approvers.approvers(github, pull, results_commit.heads(head), least)
+    lacks += [why] if lacks and why else []
     verdict, closed = _judged(github, sha, head)
     if lacks or closed:
         raise _refused(sha, f"#{pull['number']}", lacks + closed, approvals)
