@@ -163,8 +163,35 @@ def test_a_folder_that_was_taken_away_is_made_again(log, counted, tmp_path):
     log.append(record("b"), 1)
     log._flush()
     assert counted.failures.value == 1
-    log._flush()
     assert b'"b"' in next((tmp_path / "log").iterdir()).read_bytes()
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+WAYS = {
+    "emptied in place": emptied,
+    "renamed": lambda path: path.rename(path.with_suffix(".1")),
+    "replaced": lambda path: (path.unlink(), path.write_bytes(b"another")),
+    "removed": lambda path: path.unlink(),
+    "written into": lambda path: path.write_bytes(path.read_bytes() + b"x"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_comes_after_somebody_rotated_a_segment_is_whole_in_another(log, counted, tmp_path, way):
+    """Without the first line, which says the version, no line of a segment is ever collected."""
+    log.append(record("a"), 1)
+    log._flush()
+    (first,) = (tmp_path / "log").iterdir()
+    WAYS[way](first)
+    log.append(record("b"), 1)
+    log._flush()
+    (second,) = [one for one in (tmp_path / "log").glob("*.open") if b'"id":"b"' in one.read_bytes()]
+    assert second != first
+    assert "version" in json.loads(second.read_bytes().splitlines()[0])
+    assert counted.failures.value == 1
 
 
 def test_a_folder_that_cannot_be_written_is_counted(counted, tmp_path):

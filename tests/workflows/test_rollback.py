@@ -283,6 +283,8 @@ def test_the_workflow_takes_production_back_and_opens_the_pull_request(home, run
     assert "Run: https://" in report
     assert "$(touch pwned)" in report
     assert opened(home.double) == [("rollback-v2-to-v1", "main")]
+    receipt = f"opened-{home.double.tip('rollback-v2-to-v1')}"
+    assert receipt in [name for listed in home.double.artifacts.values() for name, _ in listed]
     assert not list(runner.folder.rglob("pwned*"))
     assert not [token for token in home.double.tokens if token in done.log]
     # run again, it goes no further back

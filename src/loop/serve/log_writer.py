@@ -136,6 +136,8 @@ class PredictionLog:
                 segment, self._segment = self._segment, None
                 segment.finish()
             if lines:
+                if self._segment is not None and not self._segment.is_whole():
+                    self._failed(OSError(f"{self._segment.path} was taken away, or changed by another"))
                 if self._segment is None:
                     self._segment = _Segment(self._folder, self._head)
                 self._segment.write(text for text, _ in lines)
@@ -157,8 +159,8 @@ class PredictionLog:
         if not self._failing:
             self._failing = True
             LOG.error("the prediction log cannot be written, answers go on: %s", error)
-        if self._segment is not None and not self._segment.path.exists():
-            self._segment.close()  # its folder was taken away
+        if self._segment is not None and not self._segment.is_whole():
+            self._segment.close()  # what it holds yet is whoever collects'
             self._segment = None
 
 
@@ -181,8 +183,6 @@ class _Segment:
 
     def write(self, lines: Iterable[bytes]) -> None:
         """Append all of them, or nothing."""
-        if not self.path.exists():
-            raise FileNotFoundError(f"{self.path} was taken away")
         done = 0
         try:
             for piece in _pieces(lines):
@@ -194,6 +194,14 @@ class _Segment:
             os.ftruncate(self._file, self._size)
             raise
         self._size += done
+
+    def is_whole(self) -> bool:
+        """Whether its file is where it was made, and as long as what was written."""
+        try:
+            there, here = os.stat(self.path), os.fstat(self._file)
+        except OSError:
+            return False
+        return os.path.samestat(there, here) and here.st_size == self._size
 
     def is_old(self) -> bool:
         """Whether it is time for another."""
