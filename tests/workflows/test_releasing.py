@@ -6,7 +6,7 @@ import json
 import pytest
 
 from loop.base.errors import LoopError
-from loop.github import approvers, opened
+from loop.github import approvers, opener_run
 from loop.github.client import HEADLINE
 from loop.production import branch, rollout_policy, transitions
 from loop.production.state import Refused
@@ -555,7 +555,7 @@ def test_what_a_workflow_of_mains_proposed_needs_no_approval_more(house, by_a_wo
     given, believed = RUNS[run]
     opener = {"path": ".github/workflows/rollback.yml", "event": "workflow_dispatch"}
     key = house.github.judge(**opener | given)
-    name = opened.receipt_of(house.github.pull(by_a_workflow)["head"]["sha"])
+    name = opener_run.receipt_of(house.github.pull(by_a_workflow)["head"]["sha"])
     house.github.artifacts[key] = [(name, b"")]
     house.merge(by_a_workflow)
     if believed:

@@ -15,7 +15,7 @@ from pathlib import Path
 from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.base.warning import warn
-from loop.github import opened
+from loop.github import opener_run
 from loop.github.client import GitHub
 from loop.github.cml import cml
 from loop.repo import default_branch, remote
@@ -77,7 +77,7 @@ def open(github: GitHub, place: Path, change: Change) -> str:  # noqa: A001 - as
     Raises LoopError when GitHub refuses it; then the branch may be there without one.
     """
     url = _opened(github, place, change)
-    opened.leave(git("rev-parse", "HEAD", cwd=place), url)
+    opener_run.leave(git("rev-parse", "HEAD", cwd=place), url)
     return url
 
 

@@ -7,7 +7,7 @@ behind a change. Two people have to approve it where one has to approve a person
 from pathlib import Path
 from typing import Any
 
-from loop.github import approvers, opened
+from loop.github import approvers, opener_run
 from loop.github.client import BOT, GitHub
 from loop.production import results_commit
 from loop.repo.commit import Commit
@@ -37,7 +37,7 @@ def _nobodys(github: GitHub, pull: dict[str, Any]) -> str:
             continue
         if len(results_commit.heads(github.get(f"commits/{sha}"))) > 1:
             continue
-        if opened.by_main(github, sha):
+        if opener_run.by_main(github, sha):
             known |= _below(sha, commits)
         else:
             left.append(sha)
