@@ -343,6 +343,19 @@ def test_who_made_a_commit_of_somebody_elses_pull_request_does_not_approve_it(ho
     refused(house, "only by who made it")
 
 
+def test_a_co_author_whom_a_message_names_may_approve(house):
+    """Anybody can write a name there, and GitHub writes that of a reviewer whose suggestion was taken."""
+    number = house.propose(model("1"))
+    house.work.git("commit", "--quiet", "--amend", "-m", "A change\n\nCo-authored-by: bob <bob@example.org>")
+    branch_of_it = house.github.pull(number)["head"]["ref"]
+    house.work.git("push", "--quiet", "--force", "origin", f"HEAD:refs/heads/{branch_of_it}")
+    house.github.sync()
+    house.judged(number)
+    house.github.review(number, "bob")
+    house.merge(number)
+    assert house.plan()["go"] == "true"
+
+
 def approved_by(house, login: str, *, pushed: str | None, author: str = "ann") -> None:
     """A pull request with a commit by the name `t`, merged with that approval."""
     number = house.propose(model("1"), author=author)
