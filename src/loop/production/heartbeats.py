@@ -51,11 +51,12 @@ class Schedule:
     ahead: pd.Timestamp | None = None  # the time of a run that is still to come: it counts for nothing
 
     def state(self, now: pd.Timestamp) -> str:
-        """`on time`, `late`, or `unknown` where no run was ever good."""
-        if self.last_good is None:
+        """`unknown` where nobody heard of a run, `late`, `failed` where its last run did, or `on time`."""
+        if self.last is None:
             return "unknown"
-        late = now - self.last_good.at > pd.Timedelta(days=self.days_max)
-        return "late" if late else "on time"
+        if self.last_good and now - self.last_good.at > pd.Timedelta(days=self.days_max):
+            return "late"
+        return "on time" if self.last.good else "failed"
 
     def standing(self, now: pd.Timestamp) -> str:
         """The same in words: never fine where nobody knows."""
