@@ -16,8 +16,9 @@ import pytest
 from conftest import BIN, Repo, copy, copy_sources
 
 # In parts: this file lies in the history of the repository that is searched.
-NAME, OTHER, OTHERS = (
-    " ".join(parts) for parts in (("Zebedee", "Quixwood"), ("Ottoline", "Marchbanks"), ("Some", "Body"))
+NAME, OTHER, OTHERS, NOBODY = (
+    " ".join(parts)
+    for parts in (("Zebedee", "Quixwood"), ("Ottoline", "Marchbanks"), ("Some", "Body"), ("Nobody", "Such"))
 )
 MINE, GOLDEN = [5, 301, 395], [26]  # rows of the file: two trained, one judged; one is a golden request
 KEY = "5f" * 32
@@ -166,10 +167,10 @@ def test_a_dry_run_and_a_person_who_is_not_there_change_nothing(repo):
     done = forget(repo, f"patient_name={NAME}", "--dry-run")
     assert done.returncode == 0
     assert "data/source/visits.csv" in done.stdout
-    done = forget(repo, "patient_name=Nobody Such")
+    done = forget(repo, f"patient_name={NOBODY}")
     assert done.returncode == 4
     assert "nothing is found of them" in done.stdout
-    assert "Nobody" not in done.stdout
+    assert NOBODY not in done.stdout
     assert state(repo) == before
     assert repo.git("status", "--porcelain") == ""
 

@@ -38,7 +38,7 @@ CODES = exit_codes.FORGET
 def main(pairs: Sequence[str], folders: Sequence[Path], now: pd.Timestamp, *, dry_run: bool) -> int:
     """Erase, or say what would go; the exit code."""
     place = serve_settings.place()
-    columns = {str(path): holding.header(path) for path in places.tracked()}
+    columns = {str(path): holding.header(path) for path in places.of_source()}
     who, hider = persons.read(pairs, persons.known_columns(columns), place.personal_key)
     if any(one.row in source.KEY for one in persons.files_of_source() if one.row):
         raise LoopError(
@@ -53,7 +53,7 @@ def main(pairs: Sequence[str], folders: Sequence[Path], now: pd.Timestamp, *, dr
     objects = places.Objects(who)
     found = list(_everywhere(who, objects, folders, place.features))
     if not found and not before:
-        return _nobody(who)
+        return _nobody(who, places.in_git(who))
     models = sorted({*before.get("models", []), *_trained(objects)})
     rows = Counter(before.get("rows", {}))
     if not before:
@@ -82,7 +82,7 @@ def main(pairs: Sequence[str], folders: Sequence[Path], now: pd.Timestamp, *, dr
 def _keys(who: Person) -> list[str]:
     """Keys of their requests, as tables of the source and raw tables tell them."""
     raw = [path for path in sorted(Path("data").rglob("*.parquet")) if path.is_file()]
-    return [key for path in dict.fromkeys([*places.tracked(), *raw]) for key in holding.keys(path, who)]
+    return [key for path in dict.fromkeys([*places.of_source(), *raw]) for key in holding.keys(path, who)]
 
 
 def _golden(who: Person) -> list[str]:
@@ -102,9 +102,9 @@ def _everywhere(who: Person, objects: places.Objects, folders: Sequence[Path], s
     yield from places.segments(who, folders)
     yield from places.stored(who, store)
     yield from places.runs(who)
-    yield from places.others(
-        who, [*places.tracked(), *folders, Path(store), Path("mlflow.db"), erasure_record.Begun(who.id).path]
-    )
+    told = [*places.of_source(), *places.of_log(folders), *places.of_store(store)]
+    told += [Path("mlflow.db"), erasure_record.Begun(who.id).path]
+    yield from places.others(who, [*folders, *([] if "://" in store else [Path(store)])], told)
     yield from objects.places()
     yield from places.tables(who)
 
@@ -144,7 +144,11 @@ def _trained(objects: places.Objects) -> list[str]:
     return [f"{sha256[:12]}{number}" for sha256, number in found.items()]
 
 
-def _nobody(who: Person) -> int:
+def _nobody(who: Person, in_git: Sequence[str]) -> int:
+    if in_git:
+        print("nothing of them can be erased: only git has them; nothing is changed")
+        _say_left([f"git: {name}" for name in in_git])
+        return CODES["something is left"]
     if done := erasure_record.known(who.id):
         print(f"they were forgotten on {done['day']}, and nothing is found now ({FORGOTTEN})")
         return CODES["forgotten"]
@@ -186,6 +190,10 @@ def _say_next(left: Sequence[str], golden: Sequence[str]) -> None:
     print("  dvc push, where there is a remote; then open the pull request and release it")
     if tracking.server():
         print("  `mlflow gc` where the server runs: until then it keeps runs that were deleted")
+    _say_left(left)
+
+
+def _say_left(left: Sequence[str]) -> None:
     for one in left:
         print(f"left: {one}")
     if any(one.startswith("git") for one in left):
