@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import unicodedata
 import zipfile
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -232,6 +233,20 @@ def test_a_database_keeps_no_page_of_them(tmp_path):
     cells.clean(path, person())
     assert holding.rows(path, person()) == 0
     assert NAME.encode() not in path.read_bytes()
+
+
+def test_what_sqlite_keeps_beside_a_database_is_emptied_and_never_deleted(tree):
+    path = Path("runs.db")
+    with closing(sqlite3.connect(path)) as open_elsewhere:
+        open_elsewhere.execute("PRAGMA journal_mode=WAL")
+        open_elsewhere.execute("CREATE TABLE tags (key TEXT, value TEXT)")
+        open_elsewhere.execute("INSERT INTO tags VALUES ('note', ?), ('note', 'kept')", (NAME,))
+        open_elsewhere.commit()
+        assert list(places.others(person(), [], [path.absolute()])) == []
+        assert holding.rows(path, person()) == 1
+        cells.clean(path, person())
+        assert not [one for one in tree.glob("runs.db*") if NAME.encode() in one.read_bytes()]
+        assert open_elsewhere.execute("SELECT value FROM tags").fetchall() == [("(erased)",), ("kept",)]
 
 
 def test_the_record_has_no_hash_that_the_prediction_log_has_and_none_without_the_key():

@@ -39,6 +39,7 @@ def clean(path: Path, who: Person) -> None:
             database.execute(change)
         database.commit()
         database.execute("VACUUM")
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # what a file beside it holds of them goes too
 
 
 def _theirs(column: str) -> str:

@@ -269,6 +269,7 @@ def runs(who: Person) -> Iterator[Place]:
 def _on_server(who: Person) -> Iterator[Place]:
     """Runs whose params, tags or files hold them; such a run is deleted: its parts cannot be edited."""
     client, experiment = tracking.connect()
+    HERE.mkdir(parents=True, exist_ok=True)
     for run in client.search_runs([experiment], max_results=50_000):
         texts = [*run.data.params.values(), *run.data.tags.values()]
         rows = sum(holding.within(str(text).encode(), who) for text in texts)
@@ -289,8 +290,15 @@ def others(who: Person, folders: Sequence[Path], but: Sequence[Path]) -> Iterato
     kept |= {path.absolute() for path in but}
     roots = [Path(), *(folder for folder in folders if not _inside(folder.absolute()))]
     for path in (path for root in roots for path in _walk(root)):
-        if path.absolute() not in kept and path.is_file() and (rows := _rows(path, who)):
+        known = path.absolute() in kept or _of_database(path)
+        if not known and path.is_file() and (rows := _rows(path, who)):
             yield Place(FILES, str(path), rows, partial(path.unlink, missing_ok=True))
+
+
+def _of_database(path: Path) -> bool:
+    """Whether a file is what SQLite keeps beside a database: without it, writes of others would be lost."""
+    name, _, ending = path.name.rpartition("-")
+    return ending in ("wal", "shm", "journal") and path.with_name(name).is_file()
 
 
 def _walk(root: Path) -> Iterator[Path]:

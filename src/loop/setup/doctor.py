@@ -30,7 +30,7 @@ def main(now: pd.Timestamp, *, rename: bool = False) -> int:
 
 
 def scheduled(now: pd.Timestamp) -> int:
-    """Print when each schedule ran last, by the branch `heartbeats` as known here; 1 if one is late or failed."""
+    """Print when each schedule ran last, as `heartbeats` is known here; 1 if one is late or failed."""
     print("on schedule")
     try:
         found = heartbeats.schedules(heartbeats.known(), now)
