@@ -340,9 +340,8 @@ def in_git(who: Person) -> list[str]:
         )
         at = 0
         for one in batch:
-            head, _, _ = done.raw[at:].partition(b"\n")
-            size = int(head.split()[-1])
-            start = at + len(head) + 1
+            start = done.raw.index(b"\n", at) + 1
+            size = int(done.raw[at:start].split()[-1])
             if holding.within(done.raw[start : start + size], who):
                 found.append(names.get(one, one[:12]))
             at = start + size + 1
