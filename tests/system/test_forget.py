@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 import sqlite3
 import subprocess
 import zipfile
@@ -299,6 +300,29 @@ def test_what_git_holds_is_named_as_left(repo):
     assert done.returncode == 3
     assert "left: git: note.md" in done.stdout
     assert everywhere(repo, NAME) == {"note.md", "git"}
+
+
+def test_who_is_in_no_table_here_but_in_the_source_is_not_called_unknown(repo, tmp_path):
+    """The source reads a file elsewhere, which no .dvc file tracks; raw tables were never made."""
+    elsewhere = tmp_path / "visits.csv"
+    (repo.path / "data/source/visits.csv").rename(elsewhere)
+    repo.git("rm", "--quiet", "--cached", "data/source/visits.csv.dvc")
+    (repo.path / "data/source/visits.csv.dvc").unlink()
+    repo.edit("src/problem/source.py", "data/source/visits.csv", str(elsewhere))
+    repo.commit()
+    for name in ("data/raw", "data/valid", "data/examples", ".dvc/cache/files", "remote", "data/predictions"):
+        shutil.rmtree(repo.path / name, ignore_errors=True)
+    for name in (
+        "data/predictions.parquet",
+        "data/online/0123456789ab.sqlite",
+        "mlflow.db",
+        "review/note.json",
+    ):
+        (repo.path / name).unlink()
+    done = forget(repo, f"patient_name={NAME}")
+    assert (done.returncode, "left: source: it still gives them" in done.stdout) == (3, True), done.stdout
+    assert "erase them there first" in done.stdout
+    assert elsewhere.read_text() == visits().to_csv(index=False)
 
 
 @pytest.mark.parametrize("why", ["not here", "never merged"])

@@ -53,7 +53,7 @@ def main(pairs: Sequence[str], folders: Sequence[Path], now: pd.Timestamp, *, dr
     objects = places.Objects(who)
     found = list(_everywhere(who, objects, folders, place.features))
     if not found and not before:
-        return _nobody(who, places.in_git(who))
+        return _nobody(who)
     models = sorted({*before.get("models", []), *_trained(objects)})
     rows = Counter(before.get("rows", {}))
     if not before:
@@ -112,10 +112,13 @@ def _everywhere(who: Person, objects: places.Objects, folders: Sequence[Path], s
 def _left(who: Person, folders: Sequence[Path], store: str) -> list[str]:
     """What is still found after all was erased, in words that name nobody."""
     left = [f"{one.kind}: {one.name}" for one in _everywhere(who, places.Objects(who), folders, store)]
-    left += [f"git: {name}" for name in places.in_git(who)]
-    if _given(who):
-        left.append("source: it still gives them")
-    return left
+    return left + _beyond(who)
+
+
+def _beyond(who: Person) -> list[str]:
+    """Where they are and nothing here can erase them, likewise."""
+    given = ["source: it still gives them"] if _given(who) else []
+    return [*(f"git: {name}" for name in places.in_git(who)), *given]
 
 
 def _given(who: Person) -> bool:
@@ -144,10 +147,10 @@ def _trained(objects: places.Objects) -> list[str]:
     return [f"{sha256[:12]}{number}" for sha256, number in found.items()]
 
 
-def _nobody(who: Person, in_git: Sequence[str]) -> int:
-    if in_git:
-        print("nothing of them can be erased: only git has them; nothing is changed")
-        _say_left([f"git: {name}" for name in in_git])
+def _nobody(who: Person) -> int:
+    if left := _beyond(who):
+        print("nothing of them is here that could be erased; nothing is changed")
+        _say_left(left)
         return CODES["something is left"]
     if done := erasure_record.known(who.id):
         print(f"they were forgotten on {done['day']}, and nothing is found now ({FORGOTTEN})")
