@@ -82,7 +82,10 @@ def _mentioned(column: pa.ChunkedArray, who: Person) -> Array:
     else:
         return np.zeros(len(column), bool)
     places, known = pd.factorize(pd.Series(texts, dtype="object"))
-    mine = [bool(who.mention.count(one if isinstance(one, bytes) else str(one).encode())) for one in known]
+    found = [one if isinstance(one, bytes) else str(one).encode() for one in known]
+    if not who.mention.count(b"\n".join(found)):
+        return np.zeros(len(column), bool)
+    mine = [bool(who.mention.count(one)) for one in found]
     return np.array([*mine, False])[places]  # the last is of what is missing
 
 
@@ -182,7 +185,7 @@ def _records(content: bytes, who: Person) -> list[tuple[bytes, bool]] | None:
         return None
     frame = persons.inside(pd.DataFrame(parsed, columns=names, dtype="str"))
     mine = who.of(frame)
-    if who.mention.count(content):
+    if who.mention.count(b"".join(piece for piece, found in zip(pieces, mine, strict=True) if not found)):
         for name in [name for name in names if name not in _own(who)]:
             mine = mine | _mentioned(pa.chunked_array([pa.array(frame[name], pa.string())]), who)
     return list(zip(pieces, mine.tolist(), strict=True))

@@ -158,14 +158,11 @@ def _by_values(frame: pd.DataFrame, values: Mapping[str, str], hashes: Mapping[s
         return None
     same = np.ones(len(frame), dtype=bool)
     for name, value in values.items():
-        mine = _same(frame[name], value)
-        if name in hashes:
-            mine = mine | _same(frame[name], hashes[name])
-        same = same & mine
+        same = same & _same(frame[name], value, hashes.get(name, value))
     return same
 
 
-def _same(values: pd.Series, wanted: str) -> Array:
+def _same(values: pd.Series, wanted: str, hashed: str) -> Array:
     if pd.api.types.is_bool_dtype(values):
         return values.astype("str").str.lower().eq(wanted.lower()).to_numpy(dtype=bool)
     if pd.api.types.is_numeric_dtype(values):
@@ -175,7 +172,9 @@ def _same(values: pd.Series, wanted: str) -> Array:
         at = pd.to_datetime(pd.Series([wanted] * len(values), index=values.index), utc=True, errors="coerce")
         return pd.to_datetime(values, utc=True).eq(at).to_numpy(dtype=bool)
     texts = values.astype("str").str.strip()
-    same = texts.eq(wanted) | (texts.str.normalize("NFC") == unicodedata.normalize("NFC", wanted))
+    same = texts.isin([wanted, hashed])
+    if not wanted.isascii():
+        same |= texts.str.normalize("NFC").eq(unicodedata.normalize("NFC", wanted))
     if wanted.lstrip("-").isdecimal():  # a column of whole numbers with gaps is written as 12.0
         same |= texts.str.replace(_ZEROS, "", regex=True).eq(wanted)
     return same.to_numpy(dtype=bool, na_value=False)

@@ -71,12 +71,13 @@ def _listed() -> list[str]:
 def of_source() -> list[Path]:
     """Tables that lose rows and stay: what .dvc files track, and what the source reads in this tree."""
     read = [Path(os.path.relpath(name)) for one in persons.files_of_source() for name in glob(one.pattern)]
-    here = sorted(path for path in read if _inside(path.absolute()) and path.is_file())
+    here = sorted(path for path in read if _inside(path) and path.is_file())
     return list(dict.fromkeys([*tracked(), *here]))
 
 
 def _inside(path: Path) -> bool:
-    return path.is_relative_to(Path.cwd())
+    """Whether a path lies in this tree, however it is written."""
+    return Path(os.path.abspath(path)).is_relative_to(Path.cwd())
 
 
 def hold_tables(changed: bool) -> None:
@@ -288,7 +289,7 @@ def others(who: Person, folders: Sequence[Path], but: Sequence[Path]) -> Iterato
     """
     kept = {Path(name).absolute() for name in git("ls-files", "-z").split("\0") if name}
     kept |= {path.absolute() for path in but}
-    roots = [Path(), *(folder for folder in folders if not _inside(folder.absolute()))]
+    roots = [Path(), *(folder for folder in folders if not _inside(folder))]
     for path in (path for root in roots for path in _walk(root)):
         known = path.absolute() in kept or _of_database(path)
         if not known and path.is_file() and (rows := _rows(path, who)):
