@@ -24,6 +24,7 @@ WORDS = {
     "alike": "log loss, trained on other days",
     "normal": "normal, days differ",
     "rare": "1 row in 50 costs 1",
+    "revenue": "1 row in 50 buys, heavy tail",
 }
 
 

@@ -20,7 +20,10 @@ LOSSES, TRAFFIC, SHARES = (0.01, 0.02, 0.05), (900, 10_000, 100_000), (0.05, 0.2
 STAGED = np.repeat([0.05, 0.25], [10, 20])
 CASES: list[tuple[str, int, str]] = [
     (world, traffic, stages)
-    for traffic, some in ((900, ("log loss", "cost", "normal", "rare")), (10_000, ("log loss", "cost")))
+    for traffic, some in (
+        (900, ("log loss", "cost", "normal", "rare", "revenue")),
+        (10_000, ("log loss", "cost", "revenue")),
+    )
     for world in some
     for stages in ("5 %", "25 %")
 ] + [(world, traffic, "5 % then 25 %") for world in ("whole", "alike") for traffic in (900, 10_000)]
@@ -66,7 +69,7 @@ def _rollout(case: tuple[str, int, str], seed: tuple[int, int]) -> dict[str, boo
         one = hourly(np.where(arm == 1, other, ours), arm, share)
         limit = rollout_policy.read().limits.loss_max
         return {"worse": one.worse(ALPHA).any(), "beyond the limit": one.worse(ALPHA, limit).any()}
-    made = {"normal": worlds.normal, "rare": worlds.rare}.get(world)
+    made = {"normal": worlds.normal, "rare": worlds.rare, "revenue": worlds.revenue}.get(world)
     loss = made(rng, DAYS, rows) if made else worlds.drawn(rng, DAYS, rows, world)[0]
     one = hourly(loss, arm, share)
     if seed[1] == 0:

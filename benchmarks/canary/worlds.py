@@ -53,3 +53,9 @@ def normal(rng: np.random.Generator, days: int, rows: int) -> np.ndarray:
 def rare(rng: np.random.Generator, days: int, rows: int) -> np.ndarray:
     """One row in fifty costs 1, the others nothing."""
     return (rng.random((days, HOURS, rows)) < 0.02).astype(np.float64)
+
+
+def revenue(rng: np.random.Generator, days: int, rows: int) -> np.ndarray:
+    """What a request came to: nothing, or for 1 in 50 an amount with a heavy tail (log-normal, sigma 2)."""
+    bought = rng.random((days, HOURS, rows)) < 0.02
+    return np.where(bought, -rng.lognormal(0, 2, bought.shape), 0.0)

@@ -185,6 +185,14 @@ def test_a_schedule_that_nobody_heard_of_is_unknown_and_not_fine(tmp_path):
     assert not promtool(tmp_path, UP, expected)
 
 
+@NEEDED
+def test_a_schedule_that_never_ran_well_is_silent_once_records_are_so_old(tmp_path):
+    never = series("loop_schedule_never_good_since_timestamp_seconds", "0x300", schedule="audit")
+    days = [(8, False), (10, True)]
+    expected = [firing("ScheduleSilent", day * 24 * HOUR, fires=fires) for day, fires in days]
+    assert not promtool(tmp_path, [never], expected, HOUR)
+
+
 FUTURE = "9e9x100"
 AHEAD = {
     "MonitoringSilent": series(HEARD, FUTURE, schedule="monitor"),

@@ -13,6 +13,20 @@ from support.states import at, clone  # noqa: F401 - clone is a fixture
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_a_schedule_whose_last_run_failed_is_not_on_time(clone, capsys, before):  # noqa: F811
+    """Nor is it unknown, where no run was ever good."""
+    (clone / "deploy").mkdir()
+    shutil.copy2(ROOT / "deploy/slo.yaml", clone / "deploy")
+    if before:
+        heartbeats.record(Heartbeat("release", at("2026-01-18"), "success", good=True))
+    heartbeats.record(Heartbeat("release", at("2026-01-19"), "failure", good=False))
+    assert doctor.scheduled(at("2026-01-20")) == 1
+    said = capsys.readouterr().out
+    assert "  failed    release: last run 2026-01-19 00:00Z, failure;" in said
+    assert "gh run list -w release.yml" in said
+
+
 @pytest.mark.parametrize(("day", "state", "code"), [("19", "on time", 0), ("05", "late", 1)])
 def test_each_schedule_says_when_it_ran_last(clone, capsys, day, state, code):  # noqa: F811
     (clone / "deploy").mkdir()

@@ -108,6 +108,16 @@ def test_a_schedule_is_late_by_its_last_good_run_not_by_its_last(home):
     assert 'loop_production_weight_percent{role="champion",version="1"} 100' in text
 
 
+def test_a_schedule_that_never_ran_well_is_told_with_when_records_began(home):
+    beat("2026-01-05")
+    beat("2026-01-10", "release", good=False)
+    text = overview.metrics(overview.view(TODAY))
+    began, name = f"{at('2026-01-05').timestamp():.0f}", "loop_schedule_never_good_since_timestamp_seconds"
+    for schedule in ("audit", "release"):
+        assert f'{name}{{schedule="{schedule}"}} {began}' in text
+    assert f'{name}{{schedule="monitor"}}' not in text
+
+
 def test_a_run_of_the_future_counts_for_nothing_and_is_named(home, to, capsys):
     beat("2026-01-05")
     beat("2027-01-05", Decision="nothing")

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 import sqlite3
 import subprocess
 import zipfile
@@ -16,9 +17,11 @@ import pytest
 from conftest import BIN, Repo, copy, copy_sources
 
 # In parts: this file lies in the history of the repository that is searched.
-NAME, OTHER, OTHERS = (
-    " ".join(parts) for parts in (("Zebedee", "Quixwood"), ("Ottoline", "Marchbanks"), ("Some", "Body"))
+NAME, OTHER, OTHERS, NOBODY = (
+    " ".join(parts)
+    for parts in (("Zebedee", "Quixwood"), ("Ottoline", "Marchbanks"), ("Some", "Body"), ("Nobody", "Such"))
 )
+COPIES = ["data/online/old.sqlite.bak", "monitor/snapshot.parquet.tmp", "calibration/notes.json"]
 MINE, GOLDEN = [5, 301, 395], [26]  # rows of the file: two trained, one judged; one is a golden request
 KEY = "5f" * 32
 LOG = """
@@ -166,10 +169,10 @@ def test_a_dry_run_and_a_person_who_is_not_there_change_nothing(repo):
     done = forget(repo, f"patient_name={NAME}", "--dry-run")
     assert done.returncode == 0
     assert "data/source/visits.csv" in done.stdout
-    done = forget(repo, "patient_name=Nobody Such")
+    done = forget(repo, f"patient_name={NOBODY}")
     assert done.returncode == 4
     assert "nothing is found of them" in done.stdout
-    assert "Nobody" not in done.stdout
+    assert NOBODY not in done.stdout
     assert state(repo) == before
     assert repo.git("status", "--porcelain") == ""
 
@@ -210,6 +213,79 @@ def test_a_person_is_erased_everywhere_also_after_a_kill_and_a_model_without_the
     assert "were forgotten on 2024-09-10" in forget(repo, f"patient_name={NAME}").stdout
 
 
+STOPPED = """
+import os, signal, sys
+from loop import cli
+from loop.forget import erasure_record, forget, holding, person, places
+at, count = sys.argv.pop(1), 0
+def stopped(*arguments, **named):
+    os.kill(os.getpid(), signal.SIGKILL)
+if at == "nothing is erased":
+    places._remove = places._collected = places._write = places._drop = stopped
+elif at == "half is erased":
+    remove = places._remove
+    def places_remove(store, path):
+        global count
+        count += 1
+        remove(store, path) if count < 4 else stopped()
+    places._remove = places_remove
+elif at == "no .dvc file names the tables":
+    places.track_again = stopped
+else:
+    erasure_record.add = stopped
+cli.main()
+"""
+
+
+@pytest.mark.parametrize(
+    "at", ["nothing is erased", "half is erased", "no .dvc file names the tables", "nothing is on record"]
+)
+def test_wherever_it_was_killed_the_next_run_ends_it_and_counts_all(repo, at):
+    planted = [*COPIES, "review/note.json", "data/predictions/days/2024-09-08.parquet.orig"]
+    for name in planted:
+        (repo.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (repo.path / name).write_text(NAME)
+    killed = subprocess.run(
+        [BIN / "python", "-c", STOPPED, at, "forget", f"patient_name={NAME}", "--now", "2024-09-10"],
+        cwd=repo.path,
+        env=repo.environment() | {"LOOP_PERSONAL_KEY": KEY},
+        check=False,
+        capture_output=True,
+    )
+    assert killed.returncode == -9, killed.stderr
+    assert set(COPIES) & everywhere(repo, NAME) or at != "nothing is erased"
+    done = forget(repo, f"patient_name={NAME}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert everywhere(repo, NAME) == set()
+    (entry,) = json.loads(repo.text("data/forgotten.json"))
+    assert entry["left"] == []
+    assert entry["erased"]["tables of the source"] == len(MINE)
+    assert repo.text("data/source/visits.csv") == visits().drop(index=MINE).to_csv(index=False)
+    assert "were forgotten on 2024-09-10" in forget(repo, f"patient_name={NAME}").stdout
+
+
+def test_of_several_columns_rows_that_share_one_stay(repo):
+    """Of all visits of a clinic those of one age: texts and numbers that many others have too."""
+    one = visits().iloc[301]
+    pairs = [f"clinic={one.clinic}", f"age={one.age:.0f}"]
+    theirs = visits()[lambda rows: (rows.clinic == one.clinic) & (rows.age == one.age)]
+    done = forget(repo, *pairs)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert repo.text("data/source/visits.csv") == visits().drop(index=theirs.index).to_csv(index=False)
+    assert (repo.path / "reports/evaluation.html").exists()
+    repo.run("loop", "run", "ingest")
+
+
+def test_a_stash_that_holds_them_is_named(repo):
+    note = repo.path / "README.md"
+    note.write_text(f"{note.read_text()}\n{NAME}\n")
+    done = forget(repo, f"patient_name={NAME}", "--dry-run")
+    assert done.returncode == 0
+    repo.git("stash", "--quiet")
+    done = forget(repo, f"patient_name={NAME}")
+    assert (done.returncode, "left: git: README.md" in done.stdout) == (3, True), done.stdout + done.stderr
+
+
 def test_a_person_in_a_golden_request_is_forgotten_and_it_is_named(repo):
     done = forget(repo, f"patient_name={OTHER}")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -224,6 +300,29 @@ def test_what_git_holds_is_named_as_left(repo):
     assert done.returncode == 3
     assert "left: git: note.md" in done.stdout
     assert everywhere(repo, NAME) == {"note.md", "git"}
+
+
+def test_who_is_in_no_table_here_but_in_the_source_is_not_called_unknown(repo, tmp_path):
+    """The source reads a file elsewhere, which no .dvc file tracks; raw tables were never made."""
+    elsewhere = tmp_path / "visits.csv"
+    (repo.path / "data/source/visits.csv").rename(elsewhere)
+    repo.git("rm", "--quiet", "--cached", "data/source/visits.csv.dvc")
+    (repo.path / "data/source/visits.csv.dvc").unlink()
+    repo.edit("src/problem/source.py", "data/source/visits.csv", str(elsewhere))
+    repo.commit()
+    for name in ("data/raw", "data/valid", "data/examples", ".dvc/cache/files", "remote", "data/predictions"):
+        shutil.rmtree(repo.path / name, ignore_errors=True)
+    for name in (
+        "data/predictions.parquet",
+        "data/online/0123456789ab.sqlite",
+        "mlflow.db",
+        "review/note.json",
+    ):
+        (repo.path / name).unlink()
+    done = forget(repo, f"patient_name={NAME}")
+    assert (done.returncode, "left: source: it still gives them" in done.stdout) == (3, True), done.stdout
+    assert "erase them there first" in done.stdout
+    assert elsewhere.read_text() == visits().to_csv(index=False)
 
 
 @pytest.mark.parametrize("why", ["not here", "never merged"])

@@ -118,7 +118,7 @@ def doctor(
 
     Also when each schedule ran last; one that nobody heard of is unknown.
 
-    Exit codes: 0 nothing that is needed is missing, 1 something is, or a schedule is late.
+    Exit codes: 0 nothing that is needed is missing, 1 something is, or a schedule is late or failed.
 
     Example: loop doctor
     """

@@ -38,7 +38,7 @@ CODES = exit_codes.FORGET
 def main(pairs: Sequence[str], folders: Sequence[Path], now: pd.Timestamp, *, dry_run: bool) -> int:
     """Erase, or say what would go; the exit code."""
     place = serve_settings.place()
-    columns = {str(path): holding.header(path) for path in places.tracked()}
+    columns = {str(path): holding.header(path) for path in places.of_source()}
     who, hider = persons.read(pairs, persons.known_columns(columns), place.personal_key)
     if any(one.row in source.KEY for one in persons.files_of_source() if one.row):
         raise LoopError(
@@ -82,7 +82,7 @@ def main(pairs: Sequence[str], folders: Sequence[Path], now: pd.Timestamp, *, dr
 def _keys(who: Person) -> list[str]:
     """Keys of their requests, as tables of the source and raw tables tell them."""
     raw = [path for path in sorted(Path("data").rglob("*.parquet")) if path.is_file()]
-    return [key for path in dict.fromkeys([*places.tracked(), *raw]) for key in holding.keys(path, who)]
+    return [key for path in dict.fromkeys([*places.of_source(), *raw]) for key in holding.keys(path, who)]
 
 
 def _golden(who: Person) -> list[str]:
@@ -102,9 +102,9 @@ def _everywhere(who: Person, objects: places.Objects, folders: Sequence[Path], s
     yield from places.segments(who, folders)
     yield from places.stored(who, store)
     yield from places.runs(who)
-    yield from places.others(
-        who, [*places.tracked(), *folders, Path(store), Path("mlflow.db"), erasure_record.Begun(who.id).path]
-    )
+    told = [*places.of_source(), *places.of_log(folders), *places.of_store(store)]
+    told += [Path("mlflow.db"), erasure_record.Begun(who.id).path]
+    yield from places.others(who, [*folders, *([] if "://" in store else [Path(store)])], told)
     yield from objects.places()
     yield from places.tables(who)
 
@@ -112,10 +112,13 @@ def _everywhere(who: Person, objects: places.Objects, folders: Sequence[Path], s
 def _left(who: Person, folders: Sequence[Path], store: str) -> list[str]:
     """What is still found after all was erased, in words that name nobody."""
     left = [f"{one.kind}: {one.name}" for one in _everywhere(who, places.Objects(who), folders, store)]
-    left += [f"git: {name}" for name in places.in_git(who)]
-    if _given(who):
-        left.append("source: it still gives them")
-    return left
+    return left + _beyond(who)
+
+
+def _beyond(who: Person) -> list[str]:
+    """Where they are and nothing here can erase them, likewise."""
+    given = ["source: it still gives them"] if _given(who) else []
+    return [*(f"git: {name}" for name in places.in_git(who)), *given]
 
 
 def _given(who: Person) -> bool:
@@ -145,6 +148,10 @@ def _trained(objects: places.Objects) -> list[str]:
 
 
 def _nobody(who: Person) -> int:
+    if left := _beyond(who):
+        print("nothing of them is here that could be erased; nothing is changed")
+        _say_left(left)
+        return CODES["something is left"]
     if done := erasure_record.known(who.id):
         print(f"they were forgotten on {done['day']}, and nothing is found now ({FORGOTTEN})")
         return CODES["forgotten"]
@@ -186,6 +193,10 @@ def _say_next(left: Sequence[str], golden: Sequence[str]) -> None:
     print("  dvc push, where there is a remote; then open the pull request and release it")
     if tracking.server():
         print("  `mlflow gc` where the server runs: until then it keeps runs that were deleted")
+    _say_left(left)
+
+
+def _say_left(left: Sequence[str]) -> None:
     for one in left:
         print(f"left: {one}")
     if any(one.startswith("git") for one in left):

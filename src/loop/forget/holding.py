@@ -1,38 +1,39 @@
 """How much of a person a file holds, and the file without: tables, databases, archives, and plain bytes."""
 
 import csv
-import gzip
 import io
+import json
 import sqlite3
 import zipfile
-import zlib
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from loop.base.files import replacing
 from loop.data.columns import Array
+from loop.forget import cells, packed
 from loop.forget import person as persons
 from loop.forget.person import Person
 from problem import source
 
-PARQUET, SQLITE, ZIP, GZIP = b"PAR1", b"SQLite format 3\x00", b"PK\x03\x04", b"\x1f\x8b"
+PARQUET = b"PAR1"
 DELIMITERS = ",;\t|"
-ERASED = "(erased)"
+TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
 
 
 def rows(path: Path, who: Person) -> int:
     """How many rows, or other places, of a file are theirs."""
     with path.open("rb") as stream:
         start = stream.read(16)
-    if start.startswith(SQLITE):
-        return sum(count for _, _, count in cells(path, who))
+    if start.startswith(cells.SQLITE):
+        with suppress(sqlite3.DatabaseError):  # it is cut short, or none
+            return sum(count for _, _, count in cells.holding(path, who))
     return within(path.read_bytes(), who)
 
 
@@ -41,96 +42,86 @@ def within(content: bytes, who: Person) -> int:
     try:
         if content.startswith(PARQUET):
             return int(theirs(pq.read_table(io.BytesIO(content)), who).sum())
-        if content.startswith(ZIP):
+        if content.startswith(packed.ZIP):
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 return sum(within(archive.read(name), who) for name in archive.namelist())
-        if content.startswith(GZIP):
-            return within(gzip.decompress(content), who)
-    except (pa.ArrowException, zipfile.BadZipFile, OSError, EOFError, zlib.error):
+    except packed.FAULTS:
         pass
-    return max(sum(mine for _, mine in _records(content, who)), plainly(content, who))
+    if (inside := packed.inside(content)) is not None:
+        return within(inside, who)
+    records = _records(content, who)
+    return who.mention.count(content) if records is None else sum(mine for _, mine in records)
 
 
 def theirs(table: pa.Table, who: Person) -> Array:
-    """Which rows of a table are theirs, a text that names them in any other column included."""
+    """Which rows of a table are theirs, one that mentions them in any other column included."""
     wanted = {*who.values, *source.KEY}
     for declared in persons.files_of_source():
         wanted |= {declared.names.get(name, name) for name in wanted}
     names = [name for name in table.column_names if name in wanted]
     found = who.of(persons.inside(table.select(names).to_pandas())) if names else np.zeros(len(table), bool)
-    for column in table.columns:
-        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            for text in _texts(who):
-                found = found | pc.match_substring(column.cast(kind), text).fill_null(False).to_numpy()
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if name not in _own(who):
+            found = found | _mentioned(column, who)
     return found
+
+
+def _own(who: Person) -> set[str]:
+    """Columns that name them, also as files call them: there a whole value tells, and a part does not."""
+    declared = persons.files_of_source()
+    return {*who.values, *(one.names.get(name, name) for one in declared for name in who.values)}
+
+
+def _mentioned(column: pa.ChunkedArray, who: Person) -> Array:
+    """Which values of a column mention them: texts, bytes, and those that hold others, by their JSON."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_nested(kind):
+        texts = [json.dumps(one, ensure_ascii=False, default=str) for one in column.to_pylist()]
+    elif any(test(kind) for test in TEXTS):
+        texts = column.to_pandas()
+    else:
+        return np.zeros(len(column), bool)
+    places, known = pd.factorize(pd.Series(texts, dtype="object"))
+    found = [one if isinstance(one, bytes) else str(one).encode() for one in known]
+    if not who.mention.count(b"\n".join(found)):
+        return np.zeros(len(column), bool)
+    mine = [bool(who.mention.count(one)) for one in found]
+    return np.array([*mine, False])[places]  # the last is of what is missing
 
 
 def keys(path: Path, who: Person) -> list[str]:
     """The keys of requests that a table tells of them; none of what is no table, or has no such columns."""
-    content = path.read_bytes()
-    if content.startswith(PARQUET):
-        frame = persons.inside(pq.read_table(io.BytesIO(content)).to_pandas())
-    elif lines := list(_records(content, who)):
-        frame = persons.inside(_frame(content, [line for line, mine in lines if mine]))
-    else:
-        return []
-    if not {*who.values, *source.KEY} <= set(frame):
+    frame = _rows_of(path.read_bytes(), who)
+    if frame is None or not {*who.values, *source.KEY} <= set(frame):
         return []
     return persons.keys(frame[who.of(frame)])
 
 
+def _rows_of(content: bytes, who: Person) -> pd.DataFrame | None:
+    if (inside := packed.inside(content)) is not None:
+        return _rows_of(inside, who)
+    if content.startswith(PARQUET):
+        return persons.inside(pq.read_table(io.BytesIO(content)).to_pandas())
+    mine = [line for line, theirs in _records(content, who) or [] if theirs]
+    return persons.inside(_frame(content, mine)) if mine else None
+
+
 def erase(path: Path, who: Person) -> None:
     """Write a table of the source anew without their rows; all other bytes of a CSV stay as they are."""
-    content = path.read_bytes()
+    content = packed.edit(path.read_bytes(), partial(_without, who=who))
     with replacing(path) as draft:
-        if content.startswith(PARQUET):
-            table = pq.read_table(io.BytesIO(content))
-            pq.write_table(table.filter(pa.array(~theirs(table, who))), draft, compression="zstd")
-        else:
-            kept = [line for line, mine in _records(content, who) if not mine]
-            head = content[: len(content) - sum(len(line) for line, _ in _records(content, who))]
-            draft.write_bytes(head + b"".join(kept))
+        draft.write_bytes(content)
 
 
-def cells(path: Path, who: Person) -> Iterator[tuple[str, str, int]]:
-    """Table, column and how many cells of a SQLite file hold what names them."""
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        for table in tables:
-            for column in [row[1] for row in database.execute(f'PRAGMA table_info("{table}")')]:
-                asked = f'SELECT count(*) FROM "{table}" WHERE instr("{column}", ?)'  # noqa: S608 - names of its own
-                count = sum(database.execute(asked, (text,)).fetchone()[0] for text in _texts(who))
-                if count:
-                    yield table, column, count
-
-
-def clean(path: Path, who: Person) -> None:
-    """Put another text in place of what names them in a SQLite file, and give back the pages it lay in."""
-    found = list(cells(path, who))
-    with closing(sqlite3.connect(path)) as database:
-        for table, column, _ in found:
-            change = f'UPDATE "{table}" SET "{column}" = replace("{column}", ?, ?) WHERE instr("{column}", ?)'  # noqa: S608
-            for text in _texts(who):
-                database.execute(change, (text, ERASED, text))
-        database.commit()
-        database.execute("VACUUM")
-
-
-def _texts(who: Person) -> list[str]:
-    return [needle.decode() for needle in who.needles() if _is_text(needle)]
-
-
-def _is_text(needle: bytes) -> bool:
-    try:
-        return "\x00" not in needle.decode()
-    except UnicodeDecodeError:
-        return False
-
-
-def plainly(content: bytes, who: Person) -> int:
-    """How often what names them stands in bytes as they are."""
-    return sum(content.count(needle) for needle in who.needles())
+def _without(content: bytes, who: Person) -> bytes:
+    if content.startswith(PARQUET):
+        table, target = pq.read_table(io.BytesIO(content)), io.BytesIO()
+        pq.write_table(table.filter(pa.array(~theirs(table, who))), target, compression="zstd")
+        return target.getvalue()
+    if (records := _records(content, who)) is None:
+        return content
+    head = content[: len(content) - sum(len(line) for line, _ in records)]
+    return head + b"".join(line for line, mine in records if not mine)
 
 
 def _dialect(content: bytes) -> tuple[str, str, list[str]] | None:
@@ -155,6 +146,8 @@ def header(path: Path) -> list[str]:
     """The columns of a table, by its own names and by those of the problem; none of what is no table."""
     with path.open("rb") as stream:
         start = stream.read(65536)
+    if any(start.startswith(magic) for magic in packed.PACKED):
+        start = packed.inside(path.read_bytes()) or b""
     names = pq.read_schema(path).names if start.startswith(PARQUET) else (_dialect(start) or ("", "", []))[2]
     return list(map(str, persons.inside(pd.DataFrame(columns=names))))
 
@@ -165,27 +158,34 @@ def _frame(content: bytes, lines: list[bytes]) -> pd.DataFrame:
     return pd.DataFrame(list(csv.reader(io.StringIO(body, newline=""), delimiter=delimiter)), columns=names)
 
 
-def _records(content: bytes, who: Person) -> Iterator[tuple[bytes, bool]]:
-    """Each record of a CSV as its bytes, and whether it is theirs; nothing where it lacks their columns."""
+def _records(content: bytes, who: Person) -> list[tuple[bytes, bool]] | None:
+    """Each record of a CSV as its bytes, and whether it is theirs; None where it lacks their columns."""
     found = _dialect(content)
     if found is None:
-        return
+        return None
     encoding, delimiter, names = found
     known = set(persons.inside(pd.DataFrame(columns=names)))
     if not set(who.values) <= known and not set(source.KEY) <= known:
-        return
+        return None
     raw = content.splitlines(keepends=True)[1:]
     used: list[bytes] = []
 
     def lines() -> Iterator[str]:
         for line in raw:
             used.append(line)
-            yield line.decode("utf-8" if encoding == "utf-8-sig" else encoding)
+            yield line.decode("utf-8" if encoding == "utf-8-sig" else encoding, "replace")
 
     parsed, pieces = [], []
-    for record in csv.reader(lines(), delimiter=delimiter):
-        pieces.append(b"".join(used))
-        used.clear()
-        parsed.append((record + [""] * len(names))[: len(names)])
+    try:
+        for record in csv.reader(lines(), delimiter=delimiter):
+            pieces.append(b"".join(used))
+            used.clear()
+            parsed.append((record + [""] * len(names))[: len(names)])
+    except csv.Error:  # a field without end
+        return None
     frame = persons.inside(pd.DataFrame(parsed, columns=names, dtype="str"))
-    yield from zip(pieces, who.of(frame).tolist(), strict=True)
+    mine = who.of(frame)
+    if who.mention.count(b"".join(piece for piece, found in zip(pieces, mine, strict=True) if not found)):
+        for name in [name for name in names if name not in _own(who)]:
+            mine = mine | _mentioned(pa.chunked_array([pa.array(frame[name], pa.string())]), who)
+    return list(zip(pieces, mine.tolist(), strict=True))

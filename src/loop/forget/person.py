@@ -3,9 +3,12 @@
 import hashlib
 import hmac
 import json
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,10 +18,12 @@ from loop.base.errors import LoopError, UsageError
 from loop.data import personal
 from loop.data.columns import Array
 from loop.data.personal import Personal
+from loop.forget import mention
+from loop.forget.mention import Mention
 from loop.kit.sources import Files
 from problem import schema, source
 
-TELLING = 4  # characters from which on a text is looked for wherever it stands
+_ZEROS = re.compile(r"\.0+$")
 
 
 @dataclass(frozen=True)
@@ -46,18 +51,18 @@ class Person:
         }
         return replace(self, keys=every, hashed_keys=frozenset(hidden))
 
-    def needles(self) -> list[bytes]:
-        """What is looked for wherever it stands: texts that are long enough to mean them, and hashes."""
-        texts = [text for text in self.values.values() if len(text) >= TELLING and not _number(text)]
-        found: set[bytes] = {one.encode() for one in self.hashes.values()}
-        for text in texts:
-            found |= {text.encode(), json.dumps(text)[1:-1].encode(), text.encode("utf-16-le")}
-            found.add(text.encode("latin-1", "replace") if _latin(text) else text.encode())
-        return sorted(found)
+    @cached_property
+    def mention(self) -> Mention:
+        """What mentions them in bytes that are no table."""
+        names: dict[str, list[str]] = {name: [] for name in self.values}
+        for declared in files_of_source():
+            for name, known in names.items():
+                known.append(declared.names.get(name, name))
+        return mention.of(self.values, self.hashes, names)
 
     def of(self, frame: pd.DataFrame) -> Array:
         """Which rows are theirs: by their own columns, else by the key of a request."""
-        rows = _by_values(frame, self.values)
+        rows = _by_values(frame, self.values, self.hashes)
         if rows is None:
             rows = np.zeros(len(frame), dtype=bool)
             if self.keys and set(source.KEY) <= set(frame):
@@ -65,11 +70,32 @@ class Person:
         return rows
 
     def logged(self, request: Mapping[str, Any], entity: Mapping[str, Any]) -> bool:
-        """Whether a request of the prediction log is theirs: by its columns, else by its key."""
+        """Whether a request of the log is theirs: by its columns, else by its key, or by its texts."""
         own = {**self.values, **self.hashes}
+        others = {
+            name: value for name, value in request.items() if name not in own and isinstance(value, str)
+        }
+        if others and self.mention.count(json.dumps(others, ensure_ascii=False).encode()):
+            return True
         if set(own) <= set(request):
-            return all(_text(request[name]) == value for name, value in own.items())
+            return all(_equal(_text(request[name]), value) for name, value in own.items())
         return json.dumps([_text(entity.get(name)) for name in source.KEY]) in self.hashed_keys
+
+    def stored(self, view: Sequence[str] | None, parts: Sequence[str]) -> bool:
+        """Whether a row of the store is theirs: by the columns of its view's entity, where it is known.
+
+        Of several columns that name them, those marked personal suffice: a clinic alone is of many.
+        """
+        named = dict(zip(view or [], parts, strict=False))
+        shared = {name: value for name, value in named.items() if name in self.values}
+        if shared and (set(shared) == set(self.values) or set(shared) & set(personal.marks())):
+            return all(_equal(value, self.values[name]) for name, value in shared.items())
+        if all(len(one) >= mention.TELLING and not mention.number(one) for one in self.values.values()):
+            return all(
+                any(_equal(part, value) or part == self.hashes.get(name) for part in parts)
+                for name, value in self.values.items()
+            )
+        return False
 
 
 def read(pairs: Sequence[str], columns: Sequence[str], key: bytes | None) -> tuple[Person, Personal]:
@@ -126,17 +152,17 @@ def inside(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _by_values(frame: pd.DataFrame, values: Mapping[str, str]) -> Array | None:
-    """Which rows have all values; None where the frame lacks one of the columns."""
+def _by_values(frame: pd.DataFrame, values: Mapping[str, str], hashes: Mapping[str, str]) -> Array | None:
+    """Which rows have all values, or their hashes; None where the frame lacks one of the columns."""
     if not set(values) <= set(frame):
         return None
     same = np.ones(len(frame), dtype=bool)
     for name, value in values.items():
-        same &= _same(frame[name], value)
+        same = same & _same(frame[name], value, hashes.get(name, value))
     return same
 
 
-def _same(values: pd.Series, wanted: str) -> Array:
+def _same(values: pd.Series, wanted: str, hashed: str) -> Array:
     if pd.api.types.is_bool_dtype(values):
         return values.astype("str").str.lower().eq(wanted.lower()).to_numpy(dtype=bool)
     if pd.api.types.is_numeric_dtype(values):
@@ -145,7 +171,17 @@ def _same(values: pd.Series, wanted: str) -> Array:
     if pd.api.types.is_datetime64_any_dtype(values):
         at = pd.to_datetime(pd.Series([wanted] * len(values), index=values.index), utc=True, errors="coerce")
         return pd.to_datetime(values, utc=True).eq(at).to_numpy(dtype=bool)
-    return values.astype("str").str.strip().eq(wanted).to_numpy(dtype=bool, na_value=False)
+    texts = values.astype("str").str.strip()
+    same = texts.isin([wanted, hashed])
+    if not wanted.isascii():
+        same |= texts.str.normalize("NFC").eq(unicodedata.normalize("NFC", wanted))
+    if wanted.lstrip("-").isdecimal():  # a column of whole numbers with gaps is written as 12.0
+        same |= texts.str.replace(_ZEROS, "", regex=True).eq(wanted)
+    return same.to_numpy(dtype=bool, na_value=False)
+
+
+def _equal(one: str, other: str) -> bool:
+    return one == other or unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
 
 
 def _text(value: Any) -> str:
@@ -155,11 +191,3 @@ def _text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
-
-
-def _number(text: str) -> bool:
-    return bool(pd.notna(pd.to_numeric(text, errors="coerce")))
-
-
-def _latin(text: str) -> bool:
-    return all(ord(sign) < 256 for sign in text)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ import pyarrow.parquet as pq
 from loop.base import program
 from loop.base.errors import LoopError
 from loop.base.files import replacing
-from loop.forget import holding
+from loop.forget import cells, holding
+from loop.forget import person as persons
 from loop.forget.person import Person
 from loop.model import tracking
 from loop.repo import dvc_lock
@@ -37,6 +39,7 @@ TABLES, CACHE, REMOTE = "tables of the source", "DVC's cache", "DVC's remote"
 LOG, STORE, RUNS, FILES = "prediction log", "feature store", "MLflow", "other files"
 LEFT_ALONE = {".git", ".venv", ".tools", "__pycache__"}  # of the tree: code, and what git is asked for
 APART = {Path(".dvc/cache"), Path(".deploy/environments")}  # searched by hash; packages of a host's servers
+HERE = Path(".dvc/tmp")
 PART = "\x1f"  # between view and entity in a key of the store
 
 
@@ -53,11 +56,28 @@ class Place:
 def tracked() -> list[Path]:
     """Tables that .dvc files track: files, and those in folders. What is not here is left out."""
     found: list[Path] = []
-    for listed in git("ls-files", "--", "*.dvc").splitlines():
+    for listed in _listed():
         for out in load(Path(listed)).get("outs", []):
             path = Path(listed).parent / out["path"]
             found += sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
     return [path for path in found if path.is_file()]
+
+
+def _listed() -> list[str]:
+    """Every .dvc file here, committed or not."""
+    return git("ls-files", "--cached", "--others", "--exclude-standard", "--", "*.dvc").splitlines()
+
+
+def of_source() -> list[Path]:
+    """Tables that lose rows and stay: what .dvc files track, and what the source reads in this tree."""
+    read = [Path(os.path.relpath(name)) for one in persons.files_of_source() for name in glob(one.pattern)]
+    here = sorted(path for path in read if _inside(path) and path.is_file())
+    return list(dict.fromkeys([*tracked(), *here]))
+
+
+def _inside(path: Path) -> bool:
+    """Whether a path lies in this tree, however it is written."""
+    return Path(os.path.abspath(path)).is_relative_to(Path.cwd())
 
 
 def hold_tables(changed: bool) -> None:
@@ -66,7 +86,7 @@ def hold_tables(changed: bool) -> None:
     A table must be here as its .dvc file names it, unless this erasure has `changed` it. No branch may name a
     version that was never merged: it would be deleted whole, and only what is here is written anew.
     """
-    for listed in git("ls-files", "--", "*.dvc").splitlines():
+    for listed in _listed():
         path = listed.removesuffix(".dvc")
         if not Path(path).exists():
             raise LoopError(
@@ -95,7 +115,7 @@ def _named(commit: str, listed: str) -> str:
 
 def tables(who: Person) -> Iterator[Place]:
     """Rows in tables of the source; a new version of the table is tracked in place of the old."""
-    for path in tracked():
+    for path in of_source():
         if rows := holding.rows(path, who):
             yield Place(TABLES, str(path), rows, partial(_without, path, who))
 
@@ -113,9 +133,8 @@ def track_again() -> None:
     from dvc.repo import Repo
 
     logging.getLogger("dvc").setLevel(logging.ERROR)
-    listed = git("ls-files", "--", "*.dvc").splitlines()
     with Repo() as repo:
-        for path in listed:
+        for path in _listed():
             repo.commit(target=path, force=True, allow_missing=True)
 
 
@@ -138,8 +157,6 @@ class Objects:
 
     def _of(self, store: Any, kind: str, name: str) -> Iterator[Place]:
         for oid in sorted(store.all()):
-            if oid.endswith(".dir"):
-                continue
             path = store.oid_to_path(oid)
             if oid not in self.held:
                 with store.fs.open(path, "rb") as stream:
@@ -202,11 +219,16 @@ def stored(who: Person, where: str) -> Iterator[Place]:
     if "://" in where:
         yield from _in_redis(who, where)
         return
-    for path in sorted(Path(where).glob("*.sqlite")):
+    for path in of_store(where):
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
             mine = [key for (key,) in database.execute("SELECT key FROM online") if _entity(key, who)]
         if mine:
             yield Place(STORE, str(path), len(mine), partial(_drop, path, mine))
+
+
+def of_store(where: str) -> list[Path]:
+    """Files of the feature store itself; none of a server."""
+    return [] if "://" in where else sorted(Path(where).glob("*.sqlite"))
 
 
 def _drop(path: Path, keys: Sequence[str]) -> None:
@@ -231,11 +253,7 @@ def _in_redis(who: Person, where: str) -> Iterator[Place]:
 
 def _entity(key: str, who: Person) -> bool:
     view, *parts = key.split(PART)
-    named = next((dict(zip(one.entity, parts, strict=False)) for one in VIEWS if one.name == view), {})
-    own = {name: value for name, value in named.items() if name in who.values}
-    if own and all(str(who.values[name]) == value for name, value in own.items()):
-        return True
-    return any(needle.decode(errors="replace") in parts for needle in who.needles())
+    return who.stored(next((one.entity for one in VIEWS if one.name == view), None), parts)
 
 
 def runs(who: Person) -> Iterator[Place]:
@@ -244,7 +262,7 @@ def runs(who: Person) -> Iterator[Place]:
     if uri.startswith("sqlite:///"):
         path = Path(uri.removeprefix("sqlite:///").partition("?")[0])
         if path.is_file() and (rows := holding.rows(path, who)):
-            yield Place(RUNS, str(path), rows, partial(holding.clean, path, who))
+            yield Place(RUNS, str(path), rows, partial(cells.clean, path, who))
         return
     yield from _on_server(who)
 
@@ -252,10 +270,11 @@ def runs(who: Person) -> Iterator[Place]:
 def _on_server(who: Person) -> Iterator[Place]:
     """Runs whose params, tags or files hold them; such a run is deleted: its parts cannot be edited."""
     client, experiment = tracking.connect()
+    HERE.mkdir(parents=True, exist_ok=True)
     for run in client.search_runs([experiment], max_results=50_000):
         texts = [*run.data.params.values(), *run.data.tags.values()]
         rows = sum(holding.within(str(text).encode(), who) for text in texts)
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=HERE) as folder:  # a run that is killed is found there
             client.download_artifacts(run.info.run_id, "", folder)
             rows += sum(holding.rows(path, who) for path in Path(folder).rglob("*") if path.is_file())
         if rows:
@@ -263,24 +282,51 @@ def _on_server(who: Person) -> Iterator[Place]:
             yield Place(RUNS, f"run {one}", rows, partial(client.delete_run, one))
 
 
-def others(who: Person, but: Sequence[Path]) -> Iterator[Place]:
-    """Files of the tree that git does not keep: outputs of stages, reports, journals, figures, runs."""
-    kept = {Path(name) for name in git("ls-files", "-z").split("\0") if name}
-    kept |= {
-        path.resolve().relative_to(Path.cwd()) for path in but if path.resolve().is_relative_to(Path.cwd())
-    }
-    for folder, folders, names in os.walk("."):
+def others(who: Person, folders: Sequence[Path], but: Sequence[Path]) -> Iterator[Place]:
+    """Files of the tree, and of other folders, that git does not keep: outputs, reports, journals, copies.
+
+    `but` are files of which another place tells.
+    """
+    kept = {Path(name).absolute() for name in git("ls-files", "-z").split("\0") if name}
+    kept |= {path.absolute() for path in but}
+    roots = [Path(), *(folder for folder in folders if not _inside(folder))]
+    for path in (path for root in roots for path in _walk(root)):
+        known = path.absolute() in kept or _of_database(path)
+        if not known and path.is_file() and (rows := _rows(path, who)):
+            yield Place(FILES, str(path), rows, partial(path.unlink, missing_ok=True))
+
+
+def _of_database(path: Path) -> bool:
+    """Whether a file is what SQLite keeps beside a database: without it, writes of others would be lost."""
+    name, _, ending = path.name.rpartition("-")
+    return ending in ("wal", "shm", "journal") and path.with_name(name).is_file()
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root):
         here = Path(folder)
-        inside = [name for name in folders if name not in LEFT_ALONE and here / name not in kept]
-        folders[:] = sorted(name for name in inside if here / name not in APART)
-        for name in sorted(names):
-            path = here / name
-            if path not in kept and path.is_file() and (rows := holding.rows(path, who)):
-                yield Place(FILES, str(path), rows, path.unlink)
+        inside = [name for name in folders if name not in LEFT_ALONE and here / name not in APART]
+        folders[:] = sorted(inside)
+        yield from (here / name for name in sorted(names))
+
+
+def _rows(path: Path, who: Person) -> int:
+    """What a file holds of them, its name included."""
+    return holding.rows(path, who) or who.mention.count(path.name.encode(errors="replace"))
+
+
+def of_log(folders: Sequence[Path]) -> Iterator[Path]:
+    """Files of the prediction log itself."""
+    for folder in folders:
+        for names in ("days/*.parquet", f"{collect.REJECTED}/*.txt", f"{SEGMENTS}/*"):
+            yield from sorted(folder.glob(names))
 
 
 def in_git(who: Person) -> list[str]:
-    """What git holds in clear, by path or object: nobody can take it out of other clones."""
+    """What git holds in clear, by path or object: nobody can take it out of other clones.
+
+    Files that differ from what git keeps, and git's own notes, are searched as they are.
+    """
     found: list[str] = []
     names = dict(
         line.partition(" ")[::2]
@@ -293,17 +339,18 @@ def in_git(who: Person) -> list[str]:
         done = program.ask(
             ["git", "cat-file", "--batch"], seconds=600, text="".join(f"{one}\n" for one in batch)
         )
-        if not holding.plainly(done.raw, who):
-            continue
         at = 0
         for one in batch:
-            head, _, _ = done.raw[at:].partition(b"\n")
-            size = int(head.split()[-1])
-            start = at + len(head) + 1
+            start = done.raw.index(b"\n", at) + 1
+            size = int(done.raw[at:start].split()[-1])
             if holding.within(done.raw[start : start + size], who):
                 found.append(names.get(one, one[:12]))
             at = start + size + 1
-    return sorted(set(found))
+    changed = {Path(name) for name in git("ls-files", "--modified", "-z").split("\0") if name}
+    home = Path(git("rev-parse", "--git-common-dir"))
+    notes = {path for path in [*home.glob("*"), *home.glob("logs/**/*")] if path.name != "index"}
+    search = sorted(path for path in {*changed, *notes} - set(of_source()) if path.is_file())
+    return sorted({*found, *(str(path) for path in search if _rows(path, who))})
 
 
 def _batches(objects: Sequence[Sequence[str]], most: int = 64 * 2**20) -> Iterator[list[str]]:

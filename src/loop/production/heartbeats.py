@@ -49,13 +49,15 @@ class Schedule:
     last_good: Heartbeat | None
     days_max: float
     ahead: pd.Timestamp | None = None  # the time of a run that is still to come: it counts for nothing
+    began: pd.Timestamp | None = None  # the first run of any schedule on record
 
     def state(self, now: pd.Timestamp) -> str:
-        """`on time`, `late`, or `unknown` where no run was ever good."""
-        if self.last_good is None:
+        """`unknown` where nobody heard of a run, `late`, `failed` where its last run did, or `on time`."""
+        if self.last is None:
             return "unknown"
-        late = now - self.last_good.at > pd.Timedelta(days=self.days_max)
-        return "late" if late else "on time"
+        if self.last_good and now - self.last_good.at > pd.Timedelta(days=self.days_max):
+            return "late"
+        return "on time" if self.last.good else "failed"
 
     def standing(self, now: pd.Timestamp) -> str:
         """The same in words: never fine where nobody knows."""
@@ -119,6 +121,7 @@ def schedules(beats: Iterable[Heartbeat], now: pd.Timestamp) -> list[Schedule]:
     """How each schedule stands at `now` (UTC), by the days that deploy/slo.yaml lets it be silent."""
     limits = slo.read().limits
     days_max = dict.fromkeys(SCHEDULES, limits.schedule_days.max) | {"monitor": limits.monitoring_days.max}
+    began: pd.Timestamp | None = None
     last: dict[str, Heartbeat] = {}
     good: dict[str, Heartbeat] = {}
     ahead: dict[str, pd.Timestamp] = {}
@@ -126,11 +129,12 @@ def schedules(beats: Iterable[Heartbeat], now: pd.Timestamp) -> list[Schedule]:
         if one.to_come(now):
             ahead[one.schedule] = one.at
             continue
+        began = began or one.at
         last[one.schedule] = one
         if one.good:
             good[one.schedule] = one
     return [
-        Schedule(name, last.get(name), good.get(name), days, ahead.get(name))
+        Schedule(name, last.get(name), good.get(name), days, ahead.get(name), began)
         for name, days in days_max.items()
     ]
 

@@ -30,7 +30,7 @@ def main(now: pd.Timestamp, *, rename: bool = False) -> int:
 
 
 def scheduled(now: pd.Timestamp) -> int:
-    """Print when each schedule ran last, by the branch `heartbeats` as it is known here; 1 if one is late."""
+    """Print when each schedule ran last, as `heartbeats` is known here; 1 if one is late or failed."""
     print("on schedule")
     try:
         found = heartbeats.schedules(heartbeats.known(), now)
@@ -41,10 +41,9 @@ def scheduled(now: pd.Timestamp) -> int:
         state = one.state(now)
         print(f"  {state:<9} {one.name}: {one.standing(now).partition(': ')[2]}")
         if state != "on time":
-            print(
-                f"            to do:   docs/runbook/schedule-silent.md; `gh workflow enable {one.name}.yml`"
-            )
-    return int(any(one.state(now) == "late" for one in found))
+            then = f"gh {'run list -w' if state == 'failed' else 'workflow enable'} {one.name}.yml"
+            print(f"            to do:   docs/runbook/schedule-silent.md; `{then}`")
+    return int(any(one.state(now) in ("late", "failed") for one in found))
 
 
 def _report(need: Need, fix: str) -> Found:

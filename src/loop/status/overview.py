@@ -170,6 +170,11 @@ def metrics(found: Overview) -> str:
             beat = getattr(one, kind)
             if beat is not None:
                 lines.append(f'{name}{{schedule="{one.name}"}} {beat.at.timestamp():.0f}')
+    name = "loop_schedule_never_good_since_timestamp_seconds"
+    lines.append(f"# TYPE {name} gauge")
+    for one in found.schedules:
+        if one.last_good is None and one.began is not None:
+            lines.append(f'{name}{{schedule="{one.name}"}} {one.began.timestamp():.0f}')
     lines.append("# TYPE loop_production_weight_percent gauge")
     for model in found.state.models:
         about = f'role="{model.role}",version="{model.version}"'
