@@ -21,7 +21,8 @@ from loop.base.plotting import BLUE, GREY, ORANGE, canvas, picture
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).parent.parent.parent
 RESULTS, PAGE, FIGURE = HERE.with_suffix(".json"), ROOT / "docs/review.md", ROOT / "docs/figures/looks.svg"
-MODELS = {"the second problem": 402, "wage.csv": 202, "the example": 60}
+MODELS = {"the second problem": 402, "wage.csv": 202, "the example": 60, "wine.parquet": 202}
+DRAWN = {"the second problem": "-", "wage.csv": "--", "the example": ":"}  # by line
 TOLD = (1, 5, 20, 50)
 COLUMNS = (
     *("problem", "looks", "any better, none is: uncounted", "counted", "counted, by who climbs (50 looks)"),
@@ -65,7 +66,8 @@ def _drawn(found: dict[str, Any]) -> str:
     svg = io.StringIO()
     with canvas(10.6, 3.6, svg) as (_, axes):
         axes.axhline(0.05, color=GREY, linewidth=1)
-        for (name, one), line in zip(found.items(), ("-", "--", ":"), strict=True):
+        for name, line in DRAWN.items():
+            one = found[name]
             looks = [at for at in AT if at <= one["looks"]]
             climbing = [at for at in looks if at <= 50]
             for shares, to, colour, word in (

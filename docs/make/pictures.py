@@ -121,7 +121,7 @@ def _do(where: Path, *command: str) -> None:
     tools = Path(sys.executable).parent
     who = {f"GIT_{role}_{key}": "docs" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
     paths = {"PYTHONPATH": str(where / "src"), "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
-    subprocess.run(command, cwd=where, env=os.environ | who | paths, check=True, timeout=600)
+    subprocess.run(command, cwd=where, env=os.environ | who | paths, check=True, timeout=3600)
 
 
 @contextmanager

@@ -89,6 +89,26 @@ def test_mlflow_gives_the_problem_s_own_scores_to_the_bit_and_serves_them(tmp_pa
     assert asked.json()["predictions"] == found[: mlflow_model.ROWS].tolist()
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_mlflow_evaluates_a_model_of_each_task_as_the_docs_say(tmp_path, own_code, monkeypatch, task):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    made, _, frame, found = folder(tmp_path, task)
+    labels = np.arange(len(frame)) % TASKS[task][2]
+    champion = mlflow.pyfunc.load_model(str(made))
+    several = task == "multiclass"
+    judged = mlflow.models.evaluate(
+        (lambda rows: champion.predict(rows).argmax(axis=1)) if several else str(made),
+        frame.assign(label=labels),
+        targets="label",
+        model_type="classifier" if several else "regressor",
+        evaluator_config={"log_explainer": False, "log_model_explainability": False},
+    )
+    if several:
+        assert judged.metrics["accuracy_score"] == np.mean(found.argmax(axis=1) == labels)
+    else:
+        assert judged.metrics["mean_squared_error"] == pytest.approx(np.mean((found - labels) ** 2))
+
+
 def test_the_folder_holds_the_file_to_the_byte_the_code_it_needs_and_no_pickle(tmp_path):
     made, *_ = folder(tmp_path, "binary")
     names = {path.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file()}

@@ -4,7 +4,9 @@ import json
 import os
 import sqlite3
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from google.protobuf.json_format import ParseError
@@ -233,6 +235,35 @@ def test_a_server_that_wants_a_login_says_which_variables_name_it(monkeypatch):
     with pytest.raises(LoopError) as caught:
         tracking.connect()
     assert caught.value.todo.startswith("set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD")
+
+
+@pytest.mark.parametrize(
+    ("login", "sent"),
+    [(("", "", "t0ken"), "Bearer t0ken"), (("ann", "s3cret", ""), "Basic YW5uOnMzY3JldA==")],
+)
+def test_a_login_by_name_or_by_token_is_sent_beside_secrets_that_nobody_set(monkeypatch, login, sent):
+    """A workflow gives a secret that is not there as an empty variable."""
+    heard = []
+
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append(self.headers["Authorization"])
+            self.send_error(401)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    for name, value in zip(("USERNAME", "PASSWORD", "TOKEN"), login, strict=True):
+        monkeypatch.setenv(f"MLFLOW_TRACKING_{name}", value)
+    server = HTTPServer(("127.0.0.1", 0), Server)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        with pytest.raises(LoopError, match="does not answer"):
+            tracking.connect(f"http://127.0.0.1:{server.server_port}")
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert set(heard) == {sent}
 
 
 CUT = "API request to http://h/a failed with exception HTTPConnectionPool(host='h', port=80): Max retries "

@@ -70,6 +70,18 @@ def values(found, *, but=("name", "description")):
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
+def test_a_step_that_names_the_mlflow_server_brings_each_login_that_it_may_want(file):
+    login = {
+        name: f"${{{{ secrets.{name} }}}}"
+        for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+    }
+    steps = [node["env"] for node in nodes(yaml.safe_load(file.read_text())) if "env" in node]
+    asking = [env for env in steps if "MLFLOW_TRACKING_URI" in env]
+    assert [login | env for env in asking] == asking
+    assert bool(asking) == (file.stem in ("monitor", "promotion", "publish", "release", "rollback"))
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
 def test_no_workflow_knows_the_name_of_the_default_branch(file):
     assert not [
         text for text in values(yaml.safe_load(file.read_text())) if re.search(r"\bmain\b|\bmaster\b", text)
