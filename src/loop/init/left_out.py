@@ -21,6 +21,7 @@ NUMBERS_MAX = 60  # of which pairs are summed, to see whether two of them are th
 SAMPLE = 20_000
 TREND = 0.8  # rank correlation of label and time from which on rows to come are unlike those that train
 MOSTLY = 0.75  # days of two clocks that are hours apart are the same that often
+MIDDLE = 0.8  # of what guessing the mean loses, that guessing the median loses where a tail is long
 MARKS = 10  # values of a column that may each be of one stretch of time
 ORDERED, ENOUGH = 0.9999, 100  # of pairs of rows, from which on they are all in order; rows that show it
 SURE, MUCH = 0.999, 0.97  # of what a column tells alone: it is the label; it may be
@@ -31,6 +32,7 @@ def unusable(
     found: dict[str, Column],
     label: Column,
     time: Column | None,
+    task: Task,
     fixed: Collection[str],
     options: Options,
 ) -> tuple[dict[str, str], list[str]]:
@@ -62,6 +64,8 @@ def unusable(
             way = "rises" if goes > 0 else "falls"
             far = "a model knows no value beyond those that trained: predict the change since the one before"
             suspected.append(f"{label.name}: it {way} as time goes on (rank correlation {goes:+.2f}); {far}")
+    if task == "regression" and (tail := _long_tail(label.values.dropna().to_numpy(np.float64))):
+        suspected.append(f"{label.name}: {tail}")
     if twice := int(pd.DataFrame({one.name: one.values for one in found.values()}).duplicated().sum()):
         rows = "1 row is" if twice == 1 else f"{twice:,} rows are"
         judged = "" if time else "; where one trains and one judges, a model looks better than it is"
@@ -70,6 +74,19 @@ def unusable(
         none = f"{label.name}: {missing:,} rows have no label (nothing, or such as NA and None)"
         suspected.append(f"{none}; they are scored, and train nothing")
     return left, suspected
+
+
+def _long_tail(label: np.ndarray) -> str:
+    """What few large values do to a number, where its mean says little of any row; else nothing."""
+    off_mean, off_middle = (np.abs(label - guess).mean() for guess in (label.mean(), np.median(label)))
+    if off_middle > MIDDLE * off_mean:
+        return ""
+    size = np.sort(np.abs(label))[::-1]
+    share = size[: max(1, len(size) // 100)].sum() / size.sum()
+    return (
+        f"1 % of rows hold {share:.0%} of it: a model of its mean may be worse than guessing the middle; "
+        "predict its logarithm, or leave out what is no usual row"
+    )
 
 
 def _mark(one: Column, time: Column) -> bool:
@@ -113,7 +130,9 @@ def _told_by_name(
 
 def _odd(one: Column, data: DataFile, time: Column | None) -> list[str]:
     """How a column is read, where it might be read otherwise."""
-    odd = [f"nearly all are numbers, but not {', '.join(map(repr, one.odd))}"] if one.odd else []
+    odd = [f"most are numbers, but not {', '.join(map(repr, one.odd))}: taken for texts"] if one.odd else []
+    if one.kind == "text" and (alike := one.alike):
+        odd.append(f"{' and '.join(map(repr, alike))} differ in case or blanks alone, and are taken for two")
     if one.other_dates:
         at = int(one.values.argmax())
         read = f"{data.frame[one.name].iloc[at]!r} is {one.values.iloc[at]:%Y-%m-%d}"
@@ -164,7 +183,7 @@ def _names_rows(one: Column) -> str:
         return "free text"
     each = one.distinct == len(one.values) > FEW_ROWS
     counted = one.kind == "whole" and (column_kinds.named_id(one) or column_kinds.counts(one))
-    if each and (one.kind == "text" or counted):
+    if each and (one.kind == "text" or counted or column_kinds.ROW_NAMES.fullmatch(one.name)):
         return "another value in each row: it names the row"
     if one.kind == "whole" and column_kinds.named_of_many(one) and one.distinct > column_kinds.FEW:
         return "an id: a number that is only a name"
