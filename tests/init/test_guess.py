@@ -441,6 +441,25 @@ def test_what_hardly_comes_twice_and_numbers_that_only_name_are_left_out():
     }
 
 
+def test_a_sum_of_several_columns_gives_the_label_away_and_another_line_is_said():
+    parts = {name: RNG.uniform(0, 9, 400).round(2) for name in ("rent", "heat", "light", "back")}
+    total = parts["rent"] + parts["heat"] + parts["light"] - parts["back"]
+    found = guess(data(target=total.round(2), **parts), Options())
+    assert found.left_out["heat"] == "it gives target away: target = rent + heat + light - back"
+    assert found.inputs == ("x",), "what has no part in it stays"
+    weighted = guess(data(target=total + parts["rent"], **parts), Options())
+    assert any("rent, heat, light, back: a line through them is target" in one for one in weighted.suspected)
+    noisy = guess(data(target=total + NOISE / 50, **parts), Options())
+    assert set(parts) <= set(noisy.inputs)
+
+
+def test_a_label_that_is_none_of_the_other_kinds_is_given_away_by_them():
+    kind = RNG.integers(0, 4, 400)
+    others = {f"kind_{at}": (kind == at).astype(int) for at in range(3)}
+    found = guess(data(churned=np.where(kind == 3, "yes", "no"), **others), Options())
+    assert "churned = 1 - kind_0 - kind_1 - kind_2" in found.left_out["kind_1"]
+
+
 def test_the_mean_of_two_columns_gives_the_label_away():
     other = RNG.normal(size=400).round(3)
     found = guess(data(score_=((NOISE + other) / 2), read=NOISE, maths=other), Options(label="score_"))

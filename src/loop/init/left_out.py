@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from loop.init import column_kinds, which_time, which_weight
+from loop.init import column_kinds, label_line, which_time, which_weight
 from loop.init.column_kinds import Column
 from loop.init.data_file import ROW, DataFile
 from loop.init.guessed import Options, column
@@ -227,6 +227,16 @@ def give_away(
         given |= _two_that_make(label, truth.to_numpy(), list(numbers.items())[:NUMBERS_MAX])
         rest = {name: found[name].values[rows].head(SAMPLE) for name in inputs if name not in given}
         given |= _in_order(label, truth, rest)
+    if task != "multiclass":
+        rest = {name: values for name, values in list(numbers.items())[:NUMBERS_MAX] if name not in given}
+        while line := label_line.find(truth.to_numpy(), rest):
+            if line.plain:
+                reason = f"it gives {label.name} away: {label.name} = {line}"
+                given |= dict.fromkeys(line.parts, reason)
+            else:
+                words = f"a line through them is {label.name} to the last digit: are they known before it?"
+                suspected.append(f"{', '.join(line.parts)}: {words}")
+            rest = {name: values for name, values in rest.items() if name not in line.parts}
     near = [name for name, share in told.items() if MUCH < share <= sure and name not in given]
     each = [
         name
@@ -236,7 +246,11 @@ def give_away(
         and found[name].distinct == len(found[name].values) > FEW_ROWS
     ]
     for names, words in (
-        (near, f"alone it tells {label.name} in most rows: is it known before the label?"),
+        (
+            near,
+            f"{'alone it' if len(near) == 1 else 'each alone'} tells {label.name} in most rows: "
+            "is it known before the label?",
+        ),
         (each, "another value in each row: leave it out if it only names the row"),
     ):
         if names:
