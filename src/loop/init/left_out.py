@@ -228,15 +228,15 @@ def give_away(
         rest = {name: found[name].values[rows].head(SAMPLE) for name in inputs if name not in given}
         given |= _in_order(label, truth, rest)
     if task != "multiclass":
-        rest = {name: values for name, values in list(numbers.items())[:NUMBERS_MAX] if name not in given}
-        while line := label_line.find(truth.to_numpy(), rest):
+        left = {name: values for name, values in list(numbers.items())[:NUMBERS_MAX] if name not in given}
+        while line := label_line.find(truth.to_numpy(), left):
             if line.plain:
                 reason = f"it gives {label.name} away: {label.name} = {line}"
                 given |= dict.fromkeys(line.parts, reason)
             else:
                 words = f"a line through them is {label.name} to the last digit: are they known before it?"
                 suspected.append(f"{', '.join(line.parts)}: {words}")
-            rest = {name: values for name, values in rest.items() if name not in line.parts}
+            left = {name: values for name, values in left.items() if name not in line.parts}
     near = [name for name, share in told.items() if MUCH < share <= sure and name not in given]
     each = [
         name
