@@ -460,6 +460,17 @@ def test_a_label_that_is_none_of_the_other_kinds_is_given_away_by_them():
     assert "churned = 1 - kind_0 - kind_1 - kind_2" in found.left_out["kind_1"]
 
 
+def test_a_number_of_which_each_value_has_one_label_gives_it_away_in_whatever_order():
+    ward = RNG.integers(1, 6, 400)
+    churned = np.where(np.isin(ward, (2, 4)), "yes", "no")
+    assert (
+        "each of its values has one label"
+        in guess(data(churned=churned, site=ward), Options()).left_out["site"]
+    )
+    free = guess(data(churned=YES, site=np.arange(400) // 8), Options())
+    assert "site" in free.inputs, "of few rows each"
+
+
 def test_the_mean_of_two_columns_gives_the_label_away():
     other = RNG.normal(size=400).round(3)
     found = guess(data(score_=((NOISE + other) / 2), read=NOISE, maths=other), Options(label="score_"))

@@ -19,6 +19,7 @@ LASTS = re.compile(r"(^|_)(time|days|duration|survival|futime|tenure)$|(surv|rec
 OF_CLOCK = ("year", "quarter", "month", "week", "day", "weekday", "hour", "minute")
 NUMBERS_MAX = 60  # of which pairs are summed, to see whether two of them are the label
 SAMPLE = 20_000
+EACH = 5  # rows of one number, from which on it says something that each has one label
 TREND = 0.8  # rank correlation of label and time from which on rows to come are unlike those that train
 MOSTLY = 0.75  # days of two clocks that are hours apart are the same that often
 MIDDLE = 0.8  # of what guessing the mean loses, that guessing the median loses where a tail is long
@@ -217,7 +218,8 @@ def give_away(
         one, values = found[name], found[name].values[rows].head(SAMPLE)
         if one.kind in ("number", "whole", "flag"):
             numbers[name] = values.to_numpy(np.float64, na_value=np.nan)
-        elif one.distinct <= column_kinds.FEW and _one_label_each(values, truth):
+        few = one.distinct <= min(column_kinds.FEW, len(values) / EACH if name in numbers else np.inf)
+        if few and _one_label_each(values, truth):
             given[name] = f"it gives {label.name} away: each of its values has one label"
     told = {name: _told(values, truth.to_numpy(), task) for name, values in numbers.items()}
     alone = f"it gives {label.name} away: alone it tells nearly every row"
@@ -276,7 +278,7 @@ def _in_order(label: Column, truth: pd.Series, values: Mapping[str, pd.Series]) 
 
 def _one_label_each(values: pd.Series, truth: pd.Series) -> bool:
     """Whether nearly all rows of one value have one label, and that says more than the usual label does."""
-    usual = truth.groupby(values.fillna("").to_numpy()).transform(lambda one: one.mode().iloc[0])
+    usual = truth.groupby(values.astype("str").to_numpy()).transform(lambda one: one.mode().iloc[0])
     wrong, without = (int(np.not_equal(truth, guessed).sum()) for guessed in (usual, truth.mode().iloc[0]))
     return wrong <= min(0.001 * len(truth), 0.01 * without)
 
