@@ -23,6 +23,7 @@ EACH = 5  # rows of one number, from which on it says something that each has on
 TREND = 0.8  # rank correlation of label and time from which on rows to come are unlike those that train
 MOSTLY = 0.75  # days of two clocks that are hours apart are the same that often
 MIDDLE = 0.8  # of what guessing the mean loses, that guessing the median loses where a tail is long
+TAIL = 0.1  # of all there is, that 1 % of rows hold where a tail is long
 MARKS = 10  # values of a column that may each be of one stretch of time
 ORDERED, ENOUGH = 0.9999, 100  # of pairs of rows, from which on they are all in order; rows that show it
 SURE, MUCH = 0.999, 0.97  # of what a column tells alone: it is the label; it may be
@@ -80,10 +81,10 @@ def unusable(
 def _long_tail(label: np.ndarray) -> str:
     """What few large values do to a number, where its mean says little of any row; else nothing."""
     off_mean, off_middle = (np.abs(label - guess).mean() for guess in (label.mean(), np.median(label)))
-    if off_middle > MIDDLE * off_mean:
-        return ""
     size = np.sort(np.abs(label))[::-1]
     share = size[: max(1, len(size) // 100)].sum() / size.sum()
+    if off_middle > MIDDLE * off_mean or share < TAIL:
+        return ""
     return (
         f"1 % of rows hold {share:.0%} of it: a model of its mean may be worse than guessing the middle; "
         "predict its logarithm, or leave out what is no usual row"
