@@ -75,7 +75,7 @@ def enter(*arguments: str) -> None:
         if not (problem := home / "src" / "problem" / "__init__.py").is_file():
             raise SystemExit(
                 f"error: {problem} is missing\n  expected: the problem as the package `problem`\n"
-                "  to do:    `git log --stat -- src/problem` says what became of it; bring it back by that name"
+                "  to do:    `git log --stat -- src/problem` says where it went; bring it back by that name"
             )
         raise SystemExit(
             f"error: {python} does not import the code of {home}\n  expected: `loop` from {home / 'src'}\n"
