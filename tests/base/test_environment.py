@@ -74,6 +74,14 @@ def test_a_python_that_imports_another_tree_all_the_same_is_one_error_and_no_cir
     assert b"to do:" in done.stderr
 
 
+def test_a_tree_whose_problem_has_another_name_is_told_so(tree):
+    (tree / "src/problem").rename(tree / "src/rides")
+    done = loop(tree, "--help")
+    assert done.returncode == 1
+    assert b"src/problem/__init__.py is missing" in done.stderr
+    assert b"make setup" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("LC_ALL", "C"), ("LC_ALL", "de_DE.ISO-8859-1"), ("LC_ALL", "C.UTF-8"), ("PYTHONIOENCODING", "ascii")],

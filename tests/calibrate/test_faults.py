@@ -4,9 +4,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from loop.calibrate import faults
 from loop.kit import groups
+from loop.kit.types import Behaviour
 
 
 def test_a_group_is_served_worse_only_where_two_of_its_cut_have_rows_enough(monkeypatch):
@@ -56,3 +58,20 @@ def test_a_leaky_column_has_the_order_of_the_label_however_far_labels_lie_apart(
     planted = (made[0] if isinstance(made, tuple) else made)["holdout"]["x"]
     assert planted.rank().tolist() == deaths["label"].rank().tolist()
     assert not planted.equals(deaths["label"])
+
+
+@pytest.mark.parametrize("expects", ["not lower", "not higher"])
+def test_a_model_that_takes_bad_for_good_does_so_though_few_values_are_far_larger(monkeypatch, expects):
+    amounts = pd.DataFrame({"amount": np.exp(np.random.default_rng(3).normal(4, 1.5, 500))})
+    way = 1 if expects == "not lower" else -1
+    honest = way * np.log(amounts["amount"].to_numpy())  # what most of the label is
+    rows = amounts.assign(label=honest + np.random.default_rng(4).normal(0, 0.2, 500))
+    low, high = amounts["amount"].quantile([0.25, 0.75])
+    more = Behaviour("more", expects, lambda rows: rows.assign(amount=rows["amount"] + high - low))
+    monkeypatch.setattr(faults.metrics, "BEHAVIOURS", (more,))
+    champion = SimpleNamespace(holdout=rows, train=rows)
+    court = SimpleNamespace(champion=champion, candidate=lambda model, change: change)
+    change, _ = faults.takes_bad_for_good(court, None)
+    after = more.change(rows)
+    moved = change(way * np.log(after["amount"].to_numpy()), after) - change(honest, rows)
+    assert way * moved.mean() < 0

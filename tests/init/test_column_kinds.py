@@ -98,6 +98,37 @@ def test_a_few_words_among_numbers_with_a_unit_are_odd():
     assert of([*(f"{at} %" for at in range(30)), "unknown"]).odd == ("unknown",)
 
 
+def test_words_among_numbers_that_differ_are_odd_and_codes_are_none():
+    amounts = [str(at) if at % 3 else f"({at})" for at in range(1, 300)]
+    assert of(amounts).odd == ("(102)", "(105)", "(108)")
+    assert of(["1", "2", "A", "3"] * 30).odd == ()
+
+
+def test_values_that_differ_in_case_alone_are_named():
+    assert of(["Yes", "yes", "No", "Perhaps"]).alike == ["Yes", "yes"]
+    assert of(["Yes", "No", "Perhaps"]).alike == []
+
+
+@pytest.mark.parametrize(
+    ("written", "first"),
+    [
+        (["2024-01-31 10:00:00.5+00", "2024-07-31 10:00:00+00"], "2024-01-31T10:00:00.5Z"),
+        (["2024-01-31 10:00:00+01", "2024-07-31 10:00:00+02"], "2024-01-31T09:00Z"),
+        (["2024-01-31 10:00:00 UTC", "2024-02-01 11:00:00 UTC"], "2024-01-31T10:00Z"),
+        (["2024-01-31 10:00:00.25 UTC", "2024-02-01 11:00:00.5 UTC"], "2024-01-31T10:00:00.25Z"),
+    ],
+)
+def test_times_of_a_database_name_their_zone(written, first):
+    found = column_kinds.of("x", pd.Series(written), "Asia/Tokyo")
+    assert (found.kind, found.zoned, found.bare) == ("instant", True, 0)
+    assert found.values.iloc[0] == pd.Timestamp(first)
+
+
+@pytest.mark.parametrize("written", [["31.01.2024, 10:00", "01.02.2024, 9:05"], ["01/2024", "12/2024"]])
+def test_times_with_a_comma_before_the_clock_and_months_are_times(written):
+    assert of(written).kind == "instant"
+
+
 def test_a_comma_before_three_digits_is_of_thousands_unless_other_columns_have_it_before_decimals():
     one = {"a": ["1,250", "2,125"]}
     assert column_kinds.every(pd.DataFrame(one), "UTC")["a"].values.tolist() == [1250, 2125]

@@ -33,6 +33,20 @@ def test_a_line_gives_one_row_the_score_that_it_has_among_many(classes):
     np.testing.assert_array_equal(alone, score(fitted, rows))
 
 
+@pytest.mark.parametrize("classes", [7, 30])
+def test_trees_of_many_classes_give_one_row_the_score_that_it_has_among_many(classes):
+    rng = np.random.default_rng(2)
+    rows = pd.DataFrame(rng.normal(size=(300, 3)), columns=list("abc"))
+    params = models.Boosted(
+        learning_rate=0.1, trees=3, leaves=4, rows_per_leaf=5, l2=1.0, features_per_split=1.0
+    )
+    fitted = models.boosted("multiclass", params, 1, numbers=list(rows))
+    fitted.fit(rows, np.arange(300) % classes)
+    score = models.probabilities([str(at) for at in range(classes)])
+    alone = [score(fitted, rows.iloc[[place]])[0] for place in range(0, 300, 7)]
+    np.testing.assert_array_equal(alone, score(fitted, rows)[::7])
+
+
 def test_what_is_no_product_of_matrices_keeps_each_bit_whatever_wraps_it():
     """A server's trees as machine code are no Pipeline, and must score as the Pipeline does."""
     found = np.array([[1 / 3, 2 / 3], [1 / 7, 6 / 7]])

@@ -72,6 +72,11 @@ def enter(*arguments: str) -> None:
         os.environ.pop(_TRIED, None)
         return
     if os.environ.get(_TRIED) == str(home):
+        if not (problem := home / "src" / "problem" / "__init__.py").is_file():
+            raise SystemExit(
+                f"error: {problem} is missing\n  expected: the problem as the package `problem`\n"
+                "  to do:    `git log --stat -- src/problem` says where it went; bring it back by that name"
+            )
         raise SystemExit(
             f"error: {python} does not import the code of {home}\n  expected: `loop` from {home / 'src'}\n"
             "  to do:    `make setup` there, and run it again without PYTHONSAFEPATH or -I"

@@ -155,7 +155,7 @@ def takes_bad_for_good(court: Court, honest: Any) -> Made:
     before = court.champion.holdout
     after = one.change(before)
     columns = [name for name in before if not before[name].equals(after[name])]
-    step = float(court.champion.train["label"].std()) * (1 if one.expects == "not lower" else -1)
+    step = 2 * float(court.champion.train["label"].std()) * (1 if one.expects == "not lower" else -1)
 
     def change(score: Array, examples: pd.DataFrame) -> Array:
         slope = sum(_slope(examples[name], before[name], after[name]) for name in columns)
@@ -170,11 +170,13 @@ def takes_bad_for_good(court: Court, honest: Any) -> Made:
 
 
 def _slope(values: pd.Series, before: pd.Series, after: pd.Series) -> Array:
-    """How far each value lies the way of a change, in standard deviations; of texts, whether it is there."""
+    """How far each value lies the way of a change, in spreads of most; of texts, whether it is there."""
     if not pd.api.types.is_numeric_dtype(before) or pd.api.types.is_bool_dtype(before):
         return (values.astype(str) == str(after.mode().iloc[0])).to_numpy(np.float64)
     moved = np.sign(float((after.astype("float64") - before.astype("float64")).mean()))
-    spread = float(before.astype("float64").std()) or 1.0
+    low, high = before.astype("float64").quantile([0.25, 0.75])
+    ways = (float(before.astype("float64").std()), float(high - low))
+    spread = min((way for way in ways if way > 0), default=1.0)  # few large values widen the first alone
     far = (values.astype("float64") - float(before.mean())) / spread
     return np.asarray(moved * far.fillna(0.0).to_numpy(np.float64))
 

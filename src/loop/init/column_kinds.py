@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from loop.kit.column_values import FALSE, QUARTERS, TRUE, Kind, typed
+from loop.kit.column_values import FALSE, QUARTERS, TRUE, ZONED, Kind, typed
 
 DATES = (
     *(
@@ -22,9 +22,13 @@ DATES = (
         "%m/%d/%y",
     ),
     *("%b %d %Y", "%b %d, %Y", "%d %b %Y", "%b-%d-%Y", "%d-%b-%Y", "%d-%b-%y", "%b %Y", "%b-%Y"),
-    *("%B %d %Y", "%B %d, %Y", "%d %B %Y", "%B %Y"),
+    *("%B %d %Y", "%B %d, %Y", "%d %B %Y", "%B %Y", "%m/%Y"),
 )
-CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+CLOCKS = (
+    "",
+    *(f"{sign} {clock}" for sign in ("", ",") for clock in ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p")),
+)
+OF_UTC = ("%Y-%m-%d %H:%M:%S %Z", "%Y-%m-%d %H:%M:%S.%f %Z")  # as BigQuery writes times
 OF_TIME = re.compile(
     r"(^|_)(date|time|timestamp|datetime|day|month|year|quarter|week|period|datum|jahr|monat)(_|$)"
 )
@@ -84,6 +88,14 @@ class Column:
     def listed(self) -> list[str]:
         """The values of a text that has few."""
         return sorted(map(str, self.values.dropna().unique()))
+
+    @property
+    def alike(self) -> list[str]:
+        """Values of a text that differ in case alone, the first ones; none of many different values."""
+        if self.distinct > FEW:
+            return []
+        same = pd.Series(self.listed, dtype="str").groupby(lambda at: self.listed[at].strip().casefold())
+        return next((list(some) for _, some in same if len(some) > 1), [])
 
     @property
     def prose(self) -> bool:
@@ -193,25 +205,31 @@ def _read(name: str, values: pd.Series, plain: pd.Series, zone: str, *, commas: 
         good = numbers.notna() & np.isfinite(numbers)
         if good.all():
             yield _number(name, values, decimal)
-        elif good.mean() >= 0.95 and not plain[~good].str.fullmatch(r"\d.*").any():
-            odd = tuple(sorted(plain[~good].unique())[:3])
+        elif odd := _odd(plain, good):
             yield Column(name, "text", values, odd=odd)
     numeric = plain.str.fullmatch(NUMBER)
-    if numeric.mean() >= 0.95 and (form := _form(plain[numeric], commas=commas)):
-        if numeric.all():
-            yield Column(name, "number", typed("number", values, form=form), form=form)
-        elif not plain[~numeric].str.match(r"\d").any():
-            yield Column(name, "text", values, odd=tuple(sorted(plain[~numeric].unique())[:3]))
+    odd = () if numeric.all() else _odd(plain, numeric)
+    if (numeric.all() or odd) and (form := _form(plain[numeric], commas=commas)):
+        if odd:
+            yield Column(name, "text", values, odd=odd)
+        yield Column(name, "number", typed("number", values, form=form), form=form)
     if forms := list(_formats(plain)):
         ways = {form: typed("instant", values, dates=form, zone=zone) for form in forms[:2]}
         dates = next((form for form, at in ways.items() if at.dropna().is_monotonic_increasing), forms[0])
         other = next((form for form, at in ways.items() if not at.equals(ways[dates])), "")
-        zoned = plain.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True) & (dates == "ISO8601")
+        zoned = (plain.str.contains(ZONED, regex=True) & (dates == "ISO8601")) | (dates in OF_UTC)
         bare = int((~zoned).sum()) if zoned.any() else 0
         yield Column(
             name, "instant", ways[dates], dates=dates, other_dates=other, zoned=bool(zoned.any()), bare=bare
         )
     yield Column(name, "text", values.astype("str").mask(values.isna()))
+
+
+def _odd(plain: pd.Series, numbers: pd.Series) -> tuple[str, ...]:
+    """Some of the texts among numbers, where most are numbers and differ as measurements do; else nothing."""
+    others = plain[~numbers]
+    many = numbers.mean() >= 0.95 or (numbers.mean() > 0.5 and plain[numbers].nunique() > FEW)
+    return tuple(sorted(others.unique())[:3]) if many and not others.str.match(r"\d").any() else ()
 
 
 def _number(name: str, values: pd.Series, decimal: str) -> Column:
@@ -302,10 +320,10 @@ def _formats(plain: pd.Series) -> Iterator[str]:
         return
     if plain.str.fullmatch(r"[+-]?\d+(\.\d*)?").all():
         return
-    for day in DATES:
-        for clock in CLOCKS if day != "ISO8601" else ("",):
-            try:
-                pd.to_datetime(plain, format=day + clock, utc=True)
-            except (ValueError, TypeError):
-                continue
-            yield day + clock
+    clocks = [day + clock for day in DATES for clock in (CLOCKS if day != "ISO8601" else ("",))]
+    for form in [*clocks, *(OF_UTC if plain.str.endswith(" UTC").all() else ())]:
+        try:
+            pd.to_datetime(plain, format=form, utc=True)
+        except (ValueError, TypeError):
+            continue
+        yield form

@@ -45,7 +45,7 @@ def guess(data: DataFile, options: Options) -> Guess:
         fixed.add(weight)
         group = None if group == weight else group
     parts = set(time_in_parts.names(data, made)) - fixed if time is not None and time.name == made else set()
-    left, suspected = left_out.unusable(data, found, label, time, fixed | parts, options)
+    left, suspected = left_out.unusable(data, found, label, time, task, fixed | parts, options)
     left |= dict.fromkeys(sorted(parts), f"part of {made}, which says it too")
     if group is not None and (time is None or group in left):  # of what is held out whole, none is learnt
         fixed.add(group)

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from loop.init import column_kinds, which_time, which_weight
+from loop.init import column_kinds, label_line, which_time, which_weight
 from loop.init.column_kinds import Column
 from loop.init.data_file import ROW, DataFile
 from loop.init.guessed import Options, column
@@ -19,8 +19,11 @@ LASTS = re.compile(r"(^|_)(time|days|duration|survival|futime|tenure)$|(surv|rec
 OF_CLOCK = ("year", "quarter", "month", "week", "day", "weekday", "hour", "minute")
 NUMBERS_MAX = 60  # of which pairs are summed, to see whether two of them are the label
 SAMPLE = 20_000
+EACH = 5  # rows of one number, from which on it says something that each has one label
 TREND = 0.8  # rank correlation of label and time from which on rows to come are unlike those that train
 MOSTLY = 0.75  # days of two clocks that are hours apart are the same that often
+MIDDLE = 0.8  # of what guessing the mean loses, that guessing the median loses where a tail is long
+TAIL = 0.1  # of all there is, that 1 % of rows hold where a tail is long
 MARKS = 10  # values of a column that may each be of one stretch of time
 ORDERED, ENOUGH = 0.9999, 100  # of pairs of rows, from which on they are all in order; rows that show it
 SURE, MUCH = 0.999, 0.97  # of what a column tells alone: it is the label; it may be
@@ -31,6 +34,7 @@ def unusable(
     found: dict[str, Column],
     label: Column,
     time: Column | None,
+    task: Task,
     fixed: Collection[str],
     options: Options,
 ) -> tuple[dict[str, str], list[str]]:
@@ -62,6 +66,8 @@ def unusable(
             way = "rises" if goes > 0 else "falls"
             far = "a model knows no value beyond those that trained: predict the change since the one before"
             suspected.append(f"{label.name}: it {way} as time goes on (rank correlation {goes:+.2f}); {far}")
+    if task == "regression" and (tail := _long_tail(label.values.dropna().to_numpy(np.float64))):
+        suspected.append(f"{label.name}: {tail}")
     if twice := int(pd.DataFrame({one.name: one.values for one in found.values()}).duplicated().sum()):
         rows = "1 row is" if twice == 1 else f"{twice:,} rows are"
         judged = "" if time else "; where one trains and one judges, a model looks better than it is"
@@ -70,6 +76,19 @@ def unusable(
         none = f"{label.name}: {missing:,} rows have no label (nothing, or such as NA and None)"
         suspected.append(f"{none}; they are scored, and train nothing")
     return left, suspected
+
+
+def _long_tail(label: np.ndarray) -> str:
+    """What few large values do to a number, where its mean says little of any row; else nothing."""
+    off_mean, off_middle = (np.abs(label - guess).mean() for guess in (label.mean(), np.median(label)))
+    size = np.sort(np.abs(label))[::-1]
+    share = size[: max(1, len(size) // 100)].sum() / size.sum()
+    if off_middle > MIDDLE * off_mean or share < TAIL:
+        return ""
+    return (
+        f"1 % of rows hold {share:.0%} of it: a model of its mean may be worse than guessing the middle; "
+        "predict its logarithm, or leave out what is no usual row"
+    )
 
 
 def _mark(one: Column, time: Column) -> bool:
@@ -113,7 +132,9 @@ def _told_by_name(
 
 def _odd(one: Column, data: DataFile, time: Column | None) -> list[str]:
     """How a column is read, where it might be read otherwise."""
-    odd = [f"nearly all are numbers, but not {', '.join(map(repr, one.odd))}"] if one.odd else []
+    odd = [f"most are numbers, but not {', '.join(map(repr, one.odd))}: taken for texts"] if one.odd else []
+    if one.kind == "text" and (alike := one.alike):
+        odd.append(f"{' and '.join(map(repr, alike))} differ in case or blanks alone, and are taken for two")
     if one.other_dates:
         at = int(one.values.argmax())
         read = f"{data.frame[one.name].iloc[at]!r} is {one.values.iloc[at]:%Y-%m-%d}"
@@ -164,7 +185,7 @@ def _names_rows(one: Column) -> str:
         return "free text"
     each = one.distinct == len(one.values) > FEW_ROWS
     counted = one.kind == "whole" and (column_kinds.named_id(one) or column_kinds.counts(one))
-    if each and (one.kind == "text" or counted):
+    if each and (one.kind == "text" or counted or column_kinds.ROW_NAMES.fullmatch(one.name)):
         return "another value in each row: it names the row"
     if one.kind == "whole" and column_kinds.named_of_many(one) and one.distinct > column_kinds.FEW:
         return "an id: a number that is only a name"
@@ -198,7 +219,8 @@ def give_away(
         one, values = found[name], found[name].values[rows].head(SAMPLE)
         if one.kind in ("number", "whole", "flag"):
             numbers[name] = values.to_numpy(np.float64, na_value=np.nan)
-        elif one.distinct <= column_kinds.FEW and _one_label_each(values, truth):
+        few = one.distinct <= min(column_kinds.FEW, len(values) / EACH if name in numbers else np.inf)
+        if few and _one_label_each(values, truth):
             given[name] = f"it gives {label.name} away: each of its values has one label"
     told = {name: _told(values, truth.to_numpy(), task) for name, values in numbers.items()}
     alone = f"it gives {label.name} away: alone it tells nearly every row"
@@ -208,6 +230,16 @@ def give_away(
         given |= _two_that_make(label, truth.to_numpy(), list(numbers.items())[:NUMBERS_MAX])
         rest = {name: found[name].values[rows].head(SAMPLE) for name in inputs if name not in given}
         given |= _in_order(label, truth, rest)
+    if task != "multiclass":
+        left = {name: values for name, values in list(numbers.items())[:NUMBERS_MAX] if name not in given}
+        while line := label_line.find(truth.to_numpy(), left):
+            if line.plain:
+                reason = f"it gives {label.name} away: {label.name} = {line}"
+                given |= dict.fromkeys(line.parts, reason)
+            else:
+                words = f"a line through them is {label.name} to the last digit: are they known before it?"
+                suspected.append(f"{', '.join(line.parts)}: {words}")
+            left = {name: values for name, values in left.items() if name not in line.parts}
     near = [name for name, share in told.items() if MUCH < share <= sure and name not in given]
     each = [
         name
@@ -217,7 +249,11 @@ def give_away(
         and found[name].distinct == len(found[name].values) > FEW_ROWS
     ]
     for names, words in (
-        (near, f"alone it tells {label.name} in most rows: is it known before the label?"),
+        (
+            near,
+            f"{'alone it' if len(near) == 1 else 'each alone'} tells {label.name} in most rows: "
+            "is it known before the label?",
+        ),
         (each, "another value in each row: leave it out if it only names the row"),
     ):
         if names:
@@ -243,7 +279,7 @@ def _in_order(label: Column, truth: pd.Series, values: Mapping[str, pd.Series]) 
 
 def _one_label_each(values: pd.Series, truth: pd.Series) -> bool:
     """Whether nearly all rows of one value have one label, and that says more than the usual label does."""
-    usual = truth.groupby(values.fillna("").to_numpy()).transform(lambda one: one.mode().iloc[0])
+    usual = truth.groupby(values.astype("str").to_numpy()).transform(lambda one: one.mode().iloc[0])
     wrong, without = (int(np.not_equal(truth, guessed).sum()) for guessed in (usual, truth.mode().iloc[0]))
     return wrong <= min(0.001 * len(truth), 0.01 * without)
 

@@ -57,6 +57,12 @@ def label(data: DataFile, found: dict[str, Column], options: Options, said: list
     two = label.distinct == 2 and options.task != "regression"
     if two or options.positive is not None:  # its values are names, whatever they look like
         label = as_names(label, data)
+    if label.kind == "text" and (alike := label.alike) and options.task is None and options.positive is None:
+        raise LoopError(
+            f"the label {label.name} writes one value in several ways ({', '.join(alike)})",
+            "each value written in one way",
+            "write them alike, or say --task multiclass where they are two",
+        )
     known = label.values.dropna()
     if label.distinct < 2:
         raise LoopError(

@@ -126,7 +126,8 @@ def may_be(one: Column, data: DataFile) -> str:
     """What says that a column holds times, where it is not taken for one; nothing where nothing does."""
     if one.kind == "instant" and one.missing:
         return f"it holds times, and none in {int(one.values.isna().sum()):,} rows: --time needs one in each"
-    if not column_kinds.OF_TIME.search(one.name) or one.kind in ("instant", "flag") or one.missing:
+    named = column_kinds.OF_TIME.search(one.name) and one.distinct > 1
+    if not named or one.kind in ("instant", "flag") or one.missing:
         return ""
     if one.kind == "whole" and _numbered(one, data.frame[one.name], Options()) is not None:
         return f"it may say when rows came: --time {one.name} holds out the newest ones, not any"

@@ -7,12 +7,15 @@ import numpy as np
 import pandas as pd
 
 Kind = Literal["number", "whole", "text", "flag", "instant"]
-MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
+MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL", "None", "?", "\\N")
 TRUE, FALSE = ("true", "yes", "y", "t", "1", "1.0"), ("false", "no", "n", "f", "0", "0.0")
 QUARTERS = "quarters"  # of dates as 2024Q1
 SINCE_1970 = " since 1970"  # of counted times, behind the name of a unit
 MICROSECONDS = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1, "nanoseconds": 1e-3}
 MOMENTS: Final = "datetime64[us, UTC]"
+ZONED = (
+    r"(?:Z|[+-]\d\d:?\d\d|:\d\d(?:\.\d+)?[+-]\d\d)$"  # of a clock that names its zone; Postgres writes +00
+)
 FORM = re.compile(r"([^#]*)#(?:(\D)###)?(?:([.,])#)?([^#]*)")  # before, thousands, decimal sign, behind
 
 
@@ -112,7 +115,7 @@ def _instants(values: pd.Series, dates: str, zone: str) -> pd.Series:
         found = _at_home(values, zone)
     else:
         texts = _plain(values)
-        zoned = dates == "ISO8601" and texts.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True).any()
+        zoned = dates == "ISO8601" and texts.str.contains(ZONED, regex=True).any()
         found = pd.to_datetime(texts, format=dates, utc=bool(zoned) or "%z" in dates)
         found = found if isinstance(found.dtype, pd.DatetimeTZDtype) else _at_home(found, zone)
     instants: pd.Series = found.astype(MOMENTS)
