@@ -93,6 +93,13 @@ def test_a_folder_that_fails_half_way_leaves_the_old_one(tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a"]
 
 
+def test_a_table_whose_texts_are_of_another_encoding_is_named(tmp_path):
+    latin1 = pa.array(["Köln".encode("latin-1")]).cast(pa.string(), safe=False)
+    pq.write_table(pa.table({"town": latin1}), tmp_path / "t.parquet")
+    with pytest.raises(LoopError, match=r"t\.parquet cannot be read"):
+        files.read_table(tmp_path / "t.parquet")
+
+
 def test_a_truncated_table_is_named_with_what_to_do(tmp_path):
     path = tmp_path / "t.parquet"
     files.write_table(path, FRAME)

@@ -142,7 +142,7 @@ def _whole(file: Path, path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise LoopError(f"{file} is missing", "the output of an earlier stage", "run `dvc repro`") from None
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise LoopError(
             f"{file} cannot be read: {first_line(error)}",
             "a whole Parquet file",
