@@ -93,13 +93,6 @@ def test_a_folder_that_fails_half_way_leaves_the_old_one(tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a"]
 
 
-def test_a_table_whose_texts_are_of_another_encoding_is_named(tmp_path):
-    latin1 = pa.array(["Köln".encode("latin-1")]).cast(pa.string(), safe=False)
-    pq.write_table(pa.table({"town": latin1}), tmp_path / "t.parquet")
-    with pytest.raises(LoopError, match=r"t\.parquet cannot be read"):
-        files.read_table(tmp_path / "t.parquet")
-
-
 def test_a_truncated_table_is_named_with_what_to_do(tmp_path):
     path = tmp_path / "t.parquet"
     files.write_table(path, FRAME)
@@ -135,3 +128,10 @@ def test_json_holds_an_instant_as_its_text_and_a_number_of_numpy_as_one(tmp_path
 def test_what_json_cannot_hold_is_refused(tmp_path, value):
     with pytest.raises((TypeError, ValueError)):
         files.write_json(tmp_path / "x.json", value)
+
+
+@pytest.mark.parametrize("data", [b"", b'{"a": ', b'{"a": "\xe4"}', b"[" * 100_000], ids=ascii)
+def test_a_file_that_is_no_json_is_named_with_what_to_do(tmp_path, data):
+    (tmp_path / "x.json").write_bytes(data)
+    with pytest.raises(LoopError, match=r"x\.json cannot be used: .*\n.*a record\n.*make it again"):
+        files.read_json(tmp_path / "x.json", "a record", "make it again")

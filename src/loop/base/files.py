@@ -173,6 +173,14 @@ def md5(path: Path) -> str:
     return hashlib.md5(listing.encode(), usedforsecurity=False).hexdigest() + ".dir"
 
 
+def read_json(path: Path, expected: str, todo: str) -> Any:
+    """The values of a JSON file. Raises LoopError, with what to do, where it is none or cannot be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise LoopError(f"{path} cannot be used: {first_line(error, 100)}", expected, todo) from None
+
+
 def rounded(value: float) -> float | None:
     """Six decimals, the same on every processor; None for NaN, which JSON does not have."""
     return None if math.isnan(value) else round(float(value), 6)
