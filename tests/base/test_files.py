@@ -128,3 +128,10 @@ def test_json_holds_an_instant_as_its_text_and_a_number_of_numpy_as_one(tmp_path
 def test_what_json_cannot_hold_is_refused(tmp_path, value):
     with pytest.raises((TypeError, ValueError)):
         files.write_json(tmp_path / "x.json", value)
+
+
+@pytest.mark.parametrize("data", [b"", b'{"a": ', b'{"a": "\xe4"}', b"[" * 100_000], ids=ascii)
+def test_a_file_that_is_no_json_is_named_with_what_to_do(tmp_path, data):
+    (tmp_path / "x.json").write_bytes(data)
+    with pytest.raises(LoopError, match=r"x\.json cannot be used: .*\n.*a record\n.*make it again"):
+        files.read_json(tmp_path / "x.json", "a record", "make it again")

@@ -229,3 +229,14 @@ def test_an_environment_that_was_made_before_this_was_written_down_is_kept(store
     (made[0] / "bin/python").write_text("other")
     version_home.bring(stored, tmp_path / "host")
     assert len(made) == 2
+
+
+@pytest.mark.parametrize("data", [b'{"files": [', b"[]", b"\xff", b"1"], ids=ascii)
+def test_an_environment_whose_record_is_damaged_is_made_anew(tmp_path, data):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python").touch()
+    mark = tmp_path / "made.json"
+    mark.write_bytes(data)
+    assert not version_home._as_installed(tmp_path, mark)
+    version_home._remove_strays(tmp_path, mark)
+    assert (tmp_path / "bin/python").exists()

@@ -5,8 +5,10 @@ import subprocess
 from hashlib import sha256
 from pathlib import Path
 
+import pytest
 import yaml
 
+from loop.base.errors import LoopError
 from loop.history import model_origin
 from loop.repo import git
 
@@ -35,3 +37,13 @@ def test_a_model_whose_files_moved_since_leads_to_the_first_commit_and_counts_th
     assert f"the files below; so do 2 later, the last {last[:12]}\n" in output
     assert "old.py" in output
     assert "new" not in output.partition("code ")[2]
+
+
+@pytest.mark.parametrize("damage", [lambda text: text[:-20], lambda text: text + b"\xff", lambda _: b"[]"])
+def test_a_lineage_that_is_damaged_is_one_message(clone, damage):
+    Path("models").mkdir()
+    MODEL.write_bytes(b"model")
+    text = json.dumps({"model": {"sha256": sha256(b"model").hexdigest()}, "data": {}}).encode()
+    LINEAGE.write_bytes(damage(text))
+    with pytest.raises(LoopError, match=r"lineage\.json"):
+        model_origin.screen(MODEL)

@@ -324,3 +324,11 @@ def test_versions_that_learned_from_one_who_was_forgotten_are_tagged_and_stay_so
     FORGOTTEN.unlink()
     registry.sync(branch.fetch())
     assert "learned_from_forgotten" not in picture(mlflow)["tags"][2]
+
+
+@pytest.mark.parametrize("text", ["[{", "{}", "1", '[{"day": "2026-02-01"}]', "[1]"])
+def test_a_record_of_erasures_that_is_none_is_one_message(clone, text):
+    FORGOTTEN.parent.mkdir()
+    FORGOTTEN.write_text(text)
+    with pytest.raises(LoopError, match=r"forgotten\.json"):
+        registry.forgotten()

@@ -381,3 +381,54 @@ def test_rows_of_one_group_lie_in_one_window(tmp_path, monkeypatch):
         table = Requests("visits", files, ["visit"], "ill", group=group)
         found = table.tables(pd.Timestamp(0, tz="UTC"), far, far)["visits"]
         assert found["decided_at"].nunique() == times
+
+
+FAR = 2**53 + 1  # which no float is
+
+
+@pytest.mark.parametrize(
+    "values",
+    [pd.Series([FAR, -FAR]), pd.Series([FAR, -FAR], dtype="Int64"), pd.Series([f"{FAR}", f"-{FAR}"])],
+    ids=["int64", "Int64", "texts"],
+)
+def test_a_whole_number_is_the_one_that_is_stored_however_large(values):
+    assert typed("whole", values).tolist() == [FAR, -FAR]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "said"),
+    [
+        ("whole", pd.Series([2**64 - 1], dtype="uint64"), "64 bits"),
+        ("whole", pd.Series([float(FAR)]), "kept as a float"),
+        ("whole", pd.Series([f"{FAR}", "5.0"]), "kept as a float"),
+        ("text", pd.Series([float(FAR), None]), "kept as a float"),  # of whole numbers with one missing
+        ("number", pd.Series([1.0, float("inf")]), "infinite"),
+        ("whole", pd.Series([1.0, float("-inf")]), "infinite"),
+    ],
+)
+def test_a_number_that_would_become_another_one_is_refused(kind, values, said):
+    with pytest.raises(ValueError, match=said):
+        typed(kind, values)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("id,amount,id\na,1,b\n", "more than one column id"),
+        ("id, amount,amount \na,1,2\n", "more than one column amount"),
+        ("id,amount\na,1,2\nb,3,4\n", "more values than the header"),
+    ],
+)
+def test_a_value_without_one_name_is_refused_and_not_taken_for_another_columns(
+    tmp_path, monkeypatch, text, said
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.csv").write_text(text)
+    with pytest.raises(SourceError, match=f"rows.csv.*{said}"):
+        Files("rows.csv", {"id": "text", "amount": "number"}).read()
+
+
+def test_a_column_that_nobody_asks_for_may_be_there_twice(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.csv").write_text("\nid,,,more,more\na,1,2,3,4\n")
+    assert Files("rows.csv", {"id": "text"}).read()["id"].tolist() == ["a"]

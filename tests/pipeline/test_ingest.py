@@ -1,6 +1,7 @@
 """ingest cuts tables by month, so that a new month leaves the files of the others as they were."""
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from loop.base.errors import LoopError
@@ -28,6 +29,7 @@ def test_times_without_a_zone_are_kept_whole_for_the_contract_to_refuse():
     assert list(by_month(FRAME.assign(at=AT.tz_localize(None)), "at")) == ["all"]
 
 
+LATIN1 = pa.array([b"K\xf6ln", b"a", b"b"]).cast(pa.string(), safe=False).to_pandas()
 MISTAKES = {
     "a table without a name in TIME": ({"visits": FRAME, "more": FRAME}, r"visits, more"),
     "a table less": ({}, r"tables of TIME: visits"),
@@ -36,6 +38,7 @@ MISTAKES = {
     "a column twice": ({"visits": pd.concat([FRAME, FRAME[["x"]]], axis=1)}, r"has the column x twice"),
     "no time": ({"visits": FRAME[["x"]]}, r"has no column `at`"),
     "mixed types": ({"visits": FRAME.assign(x=["a", 1, 2])}, r"`visits`, column `x` cannot be stored"),
+    "another encoding": ({"visits": FRAME.assign(x=LATIN1)}, r"`visits`, column `x` cannot be stored"),
     "half a character": (
         {"visits": FRAME.assign(x=pd.Series(["\ud800", "a", "b"], dtype="object"))},
         r"`visits`, column `x` cannot be stored",

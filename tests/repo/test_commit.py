@@ -1,10 +1,12 @@
 """A commit's files are read from git's objects, whatever lies in the working tree."""
 
+from pathlib import Path
+
 import pytest
 
 from loop.base.errors import LoopError
 from loop.repo import git
-from loop.repo.commit import Commit, checked_out
+from loop.repo.commit import Commit, checked_out, contents
 
 FILES = {
     "a.yaml": b"k: [1, 2]\n",
@@ -76,3 +78,24 @@ def test_a_checkout_with_changed_files_is_marked(commit, tmp_path):
     assert checked_out() == f"{head}-changed"
     (tmp_path / "a.yaml").write_bytes(FILES["a.yaml"])
     assert checked_out() == head
+
+
+def broken(path: Path, how: str) -> None:
+    whole = path.read_bytes()
+    path.unlink()
+    if how != "gone":
+        path.write_bytes({"empty": b"", "cut": whole[:-6], "another": b"garbage"}[how])
+
+
+@pytest.mark.parametrize("how", ["empty", "cut", "another", "gone"])
+def test_a_file_whose_object_is_broken_is_none_that_is_empty_or_missing(commit, how):
+    blob = commit.blobs()["d/deep.json"]
+    broken(Path(".git/objects", blob[:2], blob[2:]), how)
+    for asked in (commit.texts, lambda: commit.words("d/deep.json"), lambda: contents([blob, blob])):
+        if how == "gone" and asked is not commit.texts:
+            continue  # by its hash alone nobody knows that there should be one
+        with pytest.raises(LoopError, match="git cannot read") as refused:
+            asked()
+        assert "git fsck" in refused.value.todo
+    assert commit.words("gone") is None
+    assert Commit("f" * 40).words("a.yaml") is None

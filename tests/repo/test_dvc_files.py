@@ -1,5 +1,7 @@
 """Files of DVC's that it could not read are said before it runs, in one message."""
 
+from pathlib import Path
+
 import pytest
 
 from loop.base.errors import LoopError
@@ -35,4 +37,17 @@ def test_what_dvc_writes_is_taken(tmp_path):
     (tmp_path / ".dvc/config").write_bytes(GOOD)
     for text in (b"", b'{"data/raw": {"write": {"pid": 1, "cmd": "dvc repro"}}}'):
         dvc_files.LOCK.write_bytes(text)
+        dvc_files.check()
+
+
+LINK, FOLDER = (lambda path: path.symlink_to("nowhere")), Path.mkdir
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [("config", FOLDER), ("config", LINK), ("config.local", LINK), ("tmp/rwlock", FOLDER)],
+)
+def test_what_lies_in_the_place_of_a_file_is_named_before_dvc_stumbles_on_it(tmp_path, name, instead):
+    instead(tmp_path / ".dvc" / name)
+    with pytest.raises(OSError, match=name):
         dvc_files.check()

@@ -92,3 +92,13 @@ def test_without_a_lock_nothing_is_named_and_ours_is_read(tmp_path, monkeypatch)
     assert dvc_lock.of_tree()["stages"]["train"]
     monkeypatch.chdir(tmp_path)
     assert dvc_lock.of_tree() == {}
+
+
+@pytest.mark.parametrize(
+    "instead", [lambda path: path.symlink_to("nowhere"), Path.mkdir], ids=["link", "folder"]
+)
+@pytest.mark.parametrize("name", ["dvc.lock", "dvc.yaml"])
+def test_what_lies_in_the_place_of_dvcs_files_is_named_before_dvc_stumbles_on_it(raw, name, instead):
+    instead(raw / name)
+    with pytest.raises((LoopError, IsADirectoryError), match=name):
+        run.run([])

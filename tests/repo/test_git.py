@@ -71,6 +71,24 @@ def test_what_git_refuses_is_said_by_its_first_line(place):
         git.git("log", "none", cwd=place)
 
 
+@pytest.mark.parametrize(
+    ("damage", "todo"),
+    [
+        (lambda place: shutil.rmtree(place / ".git/refs/heads"), "git commit -m"),
+        (lambda place: (place / ".git/config").write_text("[core\n"), "fix that line"),
+        (lambda place: shutil.rmtree(place / ".git"), "run from a clone's root"),
+        (lambda place: [path.unlink() for path in (place / ".git/objects").glob("??/*")], "git fsck"),
+    ],
+    ids=["no commit", "settings", "no repository", "objects"],
+)
+@pytest.mark.parametrize("call", [("log", "-1", "HEAD"), ("rev-list", "HEAD"), ("show", "HEAD:x")])
+def test_what_is_wrong_with_a_repository_is_told_with_what_to_do(place, damage, todo, call):
+    damage(place)
+    with pytest.raises(LoopError) as refused:
+        git.git(*call, cwd=place)
+    assert todo in refused.value.todo
+
+
 def test_whom_git_does_not_know_is_told_how_to_say_it(place):
     git.git("config", "user.name", "", cwd=place)  # which git refuses
     for call in (("commit", "--allow-empty", "-m", "two"), ("var", "GIT_AUTHOR_IDENT")):

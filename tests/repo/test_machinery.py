@@ -77,3 +77,19 @@ def test_a_record_that_is_none_is_one_message_and_hides_no_other_need(copy, text
     assert (found.state, found.todo.split(" --")[0]) == (State.UNKNOWN, "`git log")
     with pytest.raises(LoopError, match="is not what `loop init` wrote"):
         machinery.recorded(copy)
+
+
+@pytest.mark.parametrize("data", [b"[tool", b'[project]\nname = "\xe4"\n'])
+def test_a_project_file_that_cannot_be_read_is_one_message(copy, data):
+    (copy / "pyproject.toml").write_bytes(data)
+    for asked in (machinery.version, machinery.address):
+        with pytest.raises(LoopError, match=r"pyproject\.toml cannot be read"):
+            asked(copy)
+
+
+@pytest.mark.parametrize(
+    "text", ["", 'tool = 1\nproject = "x"\n', "[tool]\nloop = []\n[project]\nurls = 1\n"]
+)
+def test_a_project_file_that_says_nothing_of_the_template_names_no_version(copy, text):
+    (copy / "pyproject.toml").write_text(text)
+    assert (machinery.version(copy), machinery.address(copy)) == ("", None)

@@ -249,6 +249,8 @@ def test_a_huge_body_is_refused(client, chunk, times):
         ({"X_Request_Id": "a b"}, "X-Request-Id"),
         ({"X_Request_Id": "a" * 129}, "X-Request-Id"),
         ({"X_Request_Id": "é"}, "X-Request-Id"),
+        ({"X_Request_Id": "a", "x_request_id": "b"}, "X-Request-Id"),  # a proxy may go by the other
+        ({"content_type": "text/plain"}, "Content-Type"),  # beside the right one
     ],
     ids=str,
 )
@@ -256,6 +258,11 @@ def test_a_wrong_header_is_refused(client, headers, field):
     answer = client.predict(EXAMPLE, **headers)
     assert answer.status == 400
     assert answer.json["problems"][0]["field"] == field
+
+
+def test_a_header_that_says_the_same_twice_is_taken(client):
+    answer = client.predict(EXAMPLE, X_Request_Id="same", x_request_id="same", accept="a/b", Accept="c/d")
+    assert (answer.status, answer.json["request_id"]) == (200, "same")
 
 
 def test_a_wrong_question_is_refused(client):

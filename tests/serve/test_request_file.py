@@ -176,6 +176,21 @@ def test_a_type_that_says_something_else_is_refused_with_what_was_found(folder, 
     assert breach.examples[0] == f"found {found}"
 
 
+def test_a_view_of_a_text_that_is_no_number_is_named(folder):
+    pq.write_table(pa.table({"x": pa.array(["5", "five"], pa.string_view())}), folder / "x.parquet")
+    with pytest.raises(ContractError, match="five"):
+        list(request_file.read(folder / "x.parquet").batches({"x": pandera.Column("int64", name="x")}))
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()], ids=str)
+def test_texts_of_another_encoding_in_a_parquet_are_refused_with_their_file(folder, kind):
+    latin1 = pa.array(["Köln".encode("latin-1")]).cast(kind, safe=False)
+    pq.write_table(pa.table({"x": latin1}), folder / "x.parquet")
+    with pytest.raises(LoopError, match=r"x\.parquet cannot be read: .*UTF8") as refused:
+        list(request_file.read(folder / "x.parquet").batches({"x": pandera.Column("str", name="x")}))
+    assert "CSV" not in str(refused.value)
+
+
 LOCAL = pa.array([datetime(2013, 6, 3, 12)], pa.timestamp("ns"))
 
 
@@ -410,6 +425,8 @@ def test_parts_that_differ_and_folders_of_nothing_are_refused(tmp_path):
         ({"zone": "Europe/Lndon"}, "Europe/London"),
         ({"zone": "/etc/passwd"}, "no time zone"),
         ({"zone": ".."}, "no time zone"),
+        ({"zone": "localtime"}, "no time zone"),  # of the machine
+        ({"zone": "right/UTC"}, "did you mean `"),  # leap seconds would be lost in silence
         ({"delimiter": ";;"}, "one sign"),
         ({"delimiter": '"'}, "one sign"),
     ],

@@ -13,7 +13,9 @@ def met(tmp_path, monkeypatch):
     folder = tmp_path / ".github/workflows"
     folder.mkdir(parents=True)
     (folder / "a.yml").write_text(f"- uses: {CHECKOUT} # v7\n- uses: ./.github/actions/setup\n")
-    (folder / "b.yaml").write_text(f"  uses: '{GO}'\n")
+    (folder / "b.yaml").write_bytes(
+        f"  uses: '{GO}'  # \xfcber\n".encode("latin-1")
+    )  # as some editor saved it
     monkeypatch.chdir(tmp_path)
 
     def of(patterns: list[str], owned: bool = False) -> bool:

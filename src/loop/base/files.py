@@ -142,7 +142,7 @@ def _whole(file: Path, path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise LoopError(f"{file} is missing", "the output of an earlier stage", "run `dvc repro`") from None
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise LoopError(
             f"{file} cannot be read: {first_line(error)}",
             "a whole Parquet file",
@@ -171,6 +171,14 @@ def md5(path: Path) -> str:
     ]
     listing = json.dumps(sorted(entries, key=lambda entry: entry["relpath"]), sort_keys=True)
     return hashlib.md5(listing.encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
+def read_json(path: Path, expected: str, todo: str) -> Any:
+    """The values of a JSON file. Raises LoopError, with what to do, where it is none or cannot be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise LoopError(f"{path} cannot be used: {first_line(error, 100)}", expected, todo) from None
 
 
 def rounded(value: float) -> float | None:

@@ -4,7 +4,6 @@ What is measured is kept in calibration/, so that a run that was stopped goes on
 written before all is known. A number that a person set stays.
 """
 
-import json
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -141,7 +140,8 @@ def _monitor(
 def court() -> Court:
     """The working tree's champion, by the policy of its params.yaml."""
     champion = candidates.take()
-    golden = json.loads(GOLDEN.read_text(encoding="utf-8")) if GOLDEN.is_file() else []
+    whose = "the golden requests that `evaluate` writes"
+    golden = files.read_json(GOLDEN, whose, f"`git checkout {GOLDEN}`") if GOLDEN.is_file() else []
     return Court(
         champion=champion,
         golden=golden,

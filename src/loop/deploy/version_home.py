@@ -192,6 +192,8 @@ def _as_installed(environment: Path, mark: Path) -> bool:
     if not (mark.is_file() and (environment / "bin/python").exists()):
         return False
     made, now = _made(mark), _seen(environment)
+    if made is None:
+        return False
     if "bytes" not in made:  # before December 2026 less was written down
         write_json(mark, made := _state(environment))
     if made["seen"] != now and made["bytes"] == _bytes(environment):
@@ -201,7 +203,7 @@ def _as_installed(environment: Path, mark: Path) -> bool:
 
 def _remove_strays(environment: Path, mark: Path) -> None:
     """Remove what was put beside what was installed, with folders that hold nothing else."""
-    known = set(_made(mark).get("files", ()) if mark.is_file() else ())
+    known = set((_made(mark) or {}).get("files", ()) if mark.is_file() else ())
     for path, _ in list(_files(environment)) if known else ():
         if os.path.relpath(path, environment) not in known:
             os.unlink(path)
@@ -209,9 +211,13 @@ def _remove_strays(environment: Path, mark: Path) -> None:
                 os.removedirs(os.path.dirname(path))
 
 
-def _made(mark: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(mark.read_text() or "{}")
-    return found
+def _made(mark: Path) -> dict[str, Any] | None:
+    """What was written down of an environment; None where that is damaged, as by a power cut."""
+    try:
+        found = json.loads(mark.read_text(encoding="utf-8") or "{}")
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _state(environment: Path) -> dict[str, Any]:

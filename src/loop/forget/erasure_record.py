@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from loop.base import files
-from loop.history.registry import FORGOTTEN
+from loop.history.registry import FORGOTTEN, erasures
 from loop.settings.yaml_file import load
 
 
 def known(person: str) -> dict[str, Any] | None:
     """What the record says of a person, by their keyed hash."""
-    return next((one for one in _all() if one["person"] == person), None)
+    return next((one for one in erasures() if one["person"] == person), None)
 
 
 def add(
@@ -36,7 +36,7 @@ def add(
         "trained models": list(models),
         "left": list(left),
     }
-    others = [one for one in _all() if one["person"] != person]
+    others = [one for one in erasures() if one["person"] != person]
     files.write_json(FORGOTTEN, [*others, entry])
 
 
@@ -57,7 +57,3 @@ class Begun:
     def end(self) -> None:
         """The erasure is done: nothing of it is kept."""
         self.path.unlink(missing_ok=True)
-
-
-def _all() -> list[dict[str, Any]]:
-    return json.loads(FORGOTTEN.read_text(encoding="utf-8")) if FORGOTTEN.is_file() else []

@@ -1,6 +1,5 @@
 """From a model file alone to the commit that holds it, and to what made it: `loop lineage MODEL`."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,10 +8,11 @@ import yaml
 from loop.base.errors import LoopError
 from loop.base.files import digest
 from loop.base.template import fill
+from loop.model import lineage
 from loop.production.state import Version
+from loop.repo import dvc_lock
 from loop.repo.commit import Commit, of_model
 from loop.repo.git import git
-from loop.settings import yaml_file
 from loop.settings.paths import LINEAGE, PIPELINE_LOCK
 
 
@@ -25,7 +25,7 @@ def screen(model: Path, versions: Iterable[Version] = ()) -> str:
         raise LoopError(f"{model} is missing", "a model file", "`dvc checkout` or `loop run` brings it")
     sha256 = digest(model, "sha256")
     found = of_model(sha256)
-    here = LINEAGE.is_file() and sha256 in LINEAGE.read_text(encoding="utf-8")
+    here = LINEAGE.is_file() and sha256.encode() in LINEAGE.read_bytes()
     if not found and not here:
         raise LoopError(
             f"{model} has sha256 {sha256}, which no {LINEAGE} here names",
@@ -33,10 +33,11 @@ def screen(model: Path, versions: Iterable[Version] = ()) -> str:
             "`git fetch --all`, or `git fetch --unshallow` in a shallow clone, then ask again",
         )
     commit = found[0] if found else None
-    made = json.loads(_file(LINEAGE, commit))
-    stages = yaml_file.parse(_file(PIPELINE_LOCK, commit))["stages"]
-    data = {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
-    links = {name: value for name, value in data.items() if name.startswith("data/")} | made["data"]
+    made = Commit(commit).json(LINEAGE) if commit else lineage.load()
+    lock = Commit(commit).yaml(PIPELINE_LOCK) if commit else dvc_lock.read()
+    links = {name: md5 for name, md5 in dvc_lock.outs(lock).items() if name.startswith("data/")} | made[
+        "data"
+    ]
     return fill(
         "loop.history",
         "model.txt.j2",
@@ -57,7 +58,3 @@ def _about(found: list[str]) -> str:
     about = git("log", "-1", "--format=%H%n        %ad, %an: %s", "--date=iso", found[0])
     later = f"; so do {len(found) - 1} later, the last {found[-1][:12]}" if found[1:] else ""
     return f"{about}\n        the first to record this model, with the files below{later}"
-
-
-def _file(path: Path, commit: str | None) -> str:
-    return Commit(commit).text(path) if commit else path.read_text(encoding="utf-8")

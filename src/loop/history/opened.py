@@ -3,7 +3,6 @@
 Nothing is trained and nothing in the working tree changes; each part is brought when it is asked for.
 """
 
-import json
 import tempfile
 import warnings
 from functools import cached_property
@@ -102,7 +101,7 @@ class Opened:
         """A result that git keeps, as plain values."""
         if self.commit:
             return dict(Commit(self.commit, self.root).json(path))
-        return dict(json.loads(self._file(path).read_text(encoding="utf-8")))
+        return dict(files.read_json(self._file(path), "what a stage wrote", "`loop run --force`"))
 
     def _other_code(self) -> list[str]:
         """Which of the code that makes a model of its file differs in the working tree."""

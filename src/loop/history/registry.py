@@ -5,13 +5,13 @@ another made in the registry is never touched; where it stands in the way, every
 up to date and then the error says what to do.
 """
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from loop.base import files
 from loop.base.counted import counted
 from loop.base.errors import LoopError
 from loop.base.markup import plain
@@ -150,9 +150,20 @@ def wanted(production: Production, version: Version) -> dict[str, str]:
 
 def forgotten() -> dict[str, str]:
     """The last day on which one was forgotten from whom a model had learned, by 12 signs of its hash."""
-    entries = json.loads(FORGOTTEN.read_text(encoding="utf-8")) if FORGOTTEN.is_file() else []
-    days = sorted((one["day"], named) for one in entries for named in one["trained models"])
+    days = sorted((one["day"], named) for one in erasures() for named in one["trained models"])
     return {named.partition(" ")[0]: day for day, named in days}
+
+
+def erasures() -> list[dict[str, Any]]:
+    """The record of erasures, an entry for each person. Raises LoopError for what is no record."""
+    if not os.path.lexists(FORGOTTEN):
+        return []
+    whose, todo = "the record that `loop forget` writes", f"`git checkout HEAD -- {FORGOTTEN}`"
+    found = files.read_json(FORGOTTEN, whose, todo)
+    keys = {"person", "day", "trained models"}
+    if not isinstance(found, list) or not all(isinstance(one, dict) and keys <= one.keys() for one in found):
+        raise LoopError(f"{FORGOTTEN} is no list of erasures", whose, todo)
+    return found
 
 
 def tag_forgotten() -> list[int]:

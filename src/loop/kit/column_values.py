@@ -12,6 +12,8 @@ TRUE, FALSE = ("true", "yes", "y", "t", "1", "1.0"), ("false", "no", "n", "f", "
 QUARTERS = "quarters"  # of dates as 2024Q1
 SINCE_1970 = " since 1970"  # of counted times, behind the name of a unit
 MICROSECONDS = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1, "nanoseconds": 1e-3}
+EXACT = 2**53  # below which a float holds every whole number
+ROUNDED = "it holds a number of 2**53 or more that is kept as a float, and so may have been another"
 MOMENTS: Final = "datetime64[us, UTC]"
 ZONED = (
     r"(?:Z|[+-]\d\d:?\d\d|:\d\d(?:\.\d+)?[+-]\d\d)$"  # of a clock that names its zone; Postgres writes +00
@@ -37,12 +39,8 @@ def typed(
         return texts(values)
     if kind == "flag":
         return _flags(values)
-    numbers = _numbers(_digits(values, form) if form else values, decimal)
-    if kind == "number":
-        return numbers
-    if numbers.isna().any() or (numbers % 1 != 0).any():
-        raise ValueError("it holds a number that is missing or not whole")
-    return numbers.astype("int64")
+    found = _parsed(_digits(values, form) if form else values, decimal)
+    return _floats(found) if kind == "number" else _whole(found)
 
 
 def _plain(values: pd.Series) -> pd.Series:
@@ -71,23 +69,43 @@ def _digits(values: pd.Series, form: str) -> pd.Series:
     return found[0].fillna("") + found[1].fillna("") + digits
 
 
-def _numbers(values: pd.Series, decimal: str) -> pd.Series:
+def _parsed(values: pd.Series, decimal: str) -> pd.Series:
+    """Numbers as a file has them, or as its texts say; whole ones are no floats, which might round them."""
     if not _is_text(values):
-        return values.astype("float64")
+        return values
     texts = _plain(values)
     if decimal != ".":
         texts = texts.str.replace(decimal, ".", regex=False)
-    found = pd.to_numeric(texts, errors="raise").astype("float64")
+    return pd.to_numeric(texts, errors="raise")
+
+
+def _floats(values: pd.Series) -> pd.Series:
+    found = values.astype("float64")
     if np.isinf(found).any():
         raise ValueError("it holds an infinite number")
     return found
 
 
+def _whole(values: pd.Series) -> pd.Series:
+    found = values if pd.api.types.is_integer_dtype(values.dtype) else _floats(values)
+    if found.isna().any() or (found % 1 != 0).any():
+        raise ValueError("it holds a number that is missing or not whole")
+    if found is not values and (found.abs() >= EXACT).any():
+        raise ValueError(ROUNDED)
+    if (found > np.iinfo("int64").max).any():
+        raise ValueError("it holds a number that 64 bits do not hold")
+    return found.astype("int64")
+
+
 def texts(values: pd.Series) -> pd.Series:
-    """Values as texts without blanks around them; whole numbers as such, though a writer kept them as 7.0."""
+    """Values as texts without blanks around them; whole numbers as such, though a writer kept them as 7.0.
+
+    Raises ValueError for one that a float may have rounded.
+    """
     if pd.api.types.is_float_dtype(values.dtype):  # codes that a writer kept as 7.0
-        whole = values.dropna()
-        if (whole % 1 == 0).all():
+        if (values.abs() >= EXACT).any():
+            raise ValueError(ROUNDED)
+        if (values.dropna() % 1 == 0).all():
             values = values.astype("Int64")
     return _plain(values).astype("str")
 
@@ -103,7 +121,7 @@ def _flags(values: pd.Series) -> pd.Series:
 
 def _instants(values: pd.Series, dates: str, zone: str) -> pd.Series:
     if dates.endswith(SINCE_1970):
-        counts = _numbers(values, ".") * MICROSECONDS[dates.removesuffix(SINCE_1970)]
+        counts = _floats(_parsed(values, ".")) * MICROSECONDS[dates.removesuffix(SINCE_1970)]
         found = pd.to_datetime(counts.round().astype("Int64"), unit="us", utc=True)
     elif dates == QUARTERS:
         starts = _plain(values).str.replace(r"^(\d{4})\W?Q([1-4])$", r"\1-\2", regex=True)

@@ -80,7 +80,7 @@ class Files:
     def _one(self, path: Path) -> pd.DataFrame:
         inside = self.inside
         try:
-            frame = self._stored(path).rename(columns=lambda name: str(name).strip())
+            frame = self._stored(path)
         except pd.errors.EmptyDataError:
             raise UnreadableError(f"{path} is empty") from None
         except (ValueError, LookupError, OSError, csv.Error) as error:
@@ -93,13 +93,25 @@ class Files:
         return frame[list(inside)].rename(columns=inside).assign(**made)
 
     def _stored(self, path: Path) -> pd.DataFrame:
-        """All columns of a file, as it has them."""
+        """All columns of a file, as it has them. Raises ValueError where a name or a value has two places."""
         if path.suffix.lower() in PARQUET:
             frame = pd.read_parquet(path)
-            return frame.reset_index() if frame.index.name else frame
-        return pd.read_csv(
-            path, sep=self.delimiter, encoding=self.encoding, dtype="str", keep_default_na=False
-        )
+            frame = frame.reset_index() if frame.index.name else frame
+            names = [str(name).strip() for name in frame.columns]
+        else:
+            frame = pd.read_csv(
+                path, sep=self.delimiter, encoding=self.encoding, dtype="str", keep_default_na=False
+            )
+            if not isinstance(frame.index, pd.RangeIndex):
+                raise ValueError("its rows have more values than the header has names")
+            with path.open(
+                encoding=self.encoding, newline=""
+            ) as stream:  # pandas renames what is there twice
+                header = next(filter(None, csv.reader(stream, delimiter=self.delimiter)))
+            names = [name.strip() for name in header]
+        if twice := [name for name in self.needed if names.count(name) > 1]:
+            raise ValueError(f"it has more than one column {', '.join(twice)}")
+        return frame.set_axis(names, axis="columns")
 
     @property
     def inside(self) -> dict[str, str]:
@@ -236,6 +248,6 @@ def _declared(of: "Files | Query", frame: pd.DataFrame, where: str) -> pd.DataFr
         try:
             dates, form = of.dates.get(name, "ISO8601"), of.forms.get(name, "")
             made[name] = typed(kind, frame[name], decimal=of.decimal, dates=dates, zone=of.zone, form=form)
-        except (ValueError, TypeError, OverflowError, LookupError) as error:
+        except (ValueError, TypeError, OverflowError, LookupError, NotImplementedError) as error:
             raise SourceError(f"column {name} of {where} is not all {kind}: {error}") from None
     return pd.DataFrame(made)

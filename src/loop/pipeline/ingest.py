@@ -35,7 +35,7 @@ def _checked(tables: Any) -> dict[str, pd.DataFrame]:
             raise _refused(f"table `{name}` has the column {', '.join(twice)} twice", "each column once")
         if (time := source.TIME[name]) is not None and time not in frame:
             raise _refused(f"table `{name}` has no column `{time}`", "the column that TIME names")
-        for column in frame.select_dtypes("object"):
+        for column in frame.select_dtypes(["object", "str"]):
             _storable(name, str(column), frame[column])
     return tables
 
@@ -43,7 +43,7 @@ def _checked(tables: Any) -> dict[str, pd.DataFrame]:
 def _storable(name: str, column: str, values: pd.Series) -> None:
     """Raise LoopError for objects of several types, which would make a file of each month another type."""
     try:
-        pa.array(values, from_pandas=True)
+        pa.array(values, from_pandas=True).validate(full=True)
     except (pa.ArrowException, UnicodeError) as error:
         raise _refused(
             f"table `{name}`, column `{column}` cannot be stored: {first_line(error, 200)}",

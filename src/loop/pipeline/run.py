@@ -189,7 +189,7 @@ def run(arguments: list[str]) -> int:
     dvc_files.check()
     check_arguments(arguments)
     dvc_lock.of_tree()
-    if PIPELINE.is_file():
+    if os.path.lexists(PIPELINE):
         dvc_yaml.of()  # what DVC says of a slip has no to-do
     check_params()
     _in_git()

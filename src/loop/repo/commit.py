@@ -93,15 +93,19 @@ class Commit:
         return {path: meta.split()[2] for meta, path in parts}
 
     def texts(self, *under: str) -> dict[str, str]:
-        """Path -> text of its files, read by one call of git."""
+        """Path -> text of its files, by one call of git. Raises LoopError for one that cannot be read."""
         blobs = self.blobs(*under)
         found = contents(list(blobs.values()), self.cwd)
+        if None in found:
+            raise _broken(f"{[*blobs][found.index(None)]} of commit {self.name[:12]}", "it is not there")
         return {path: (raw or b"").decode(errors="replace") for path, raw in zip(blobs, found, strict=True)}
 
 
 def _read(name: str, cwd: Path | None) -> bytes:
-    """A blob as COMMIT:PATH. Raises KeyError where there is none."""
+    """A blob as COMMIT:PATH. Raises KeyError where there is none, LoopError where it cannot be read."""
     done = git.ask("cat-file", "blob", name, cwd=cwd)
+    if done.code and _BROKEN.search(done.errors):
+        raise _broken(name, done.gist(200))
     if done.code:
         raise KeyError(name)
     return done.raw
@@ -117,9 +121,22 @@ _held = functools.lru_cache(maxsize=64)(_read)
 _held_tree = functools.lru_cache(maxsize=64)(_tree)
 
 
+_BROKEN = re.compile("bad file|corrupt|is empty|unable to|inflate")
+
+
+def _broken(what: str, why: str) -> LoopError:
+    todo = "`git fsck` says what is broken; `git fetch`, or another clone, has it"
+    return LoopError(f"git cannot read {what}: {why}", "a whole repository", todo)
+
+
 def contents(names: Sequence[str], cwd: Path | None = None) -> list[bytes | None]:
-    """The bytes of blobs, each by hash or as COMMIT:PATH, by one call of git; None where there is none."""
+    """The bytes of blobs, each by hash or as COMMIT:PATH, by one call of git; None where there is none.
+
+    Raises LoopError for one that cannot be read: git calls it missing too, or ends in the middle of it.
+    """
     done = git.ask("cat-file", "--batch", cwd=cwd, text="".join(f"{one}\n" for one in names))
+    if done.code or _BROKEN.search(done.errors):
+        raise _broken("what it keeps", done.gist(200))
     found: list[bytes | None] = []
     at = 0
     for _ in names:

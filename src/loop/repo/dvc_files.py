@@ -1,6 +1,7 @@
 """What DVC keeps beside the pipeline, read before DVC runs: of a slip it shows a traceback, or no to-do."""
 
 import json
+import os
 from pathlib import Path
 
 from loop.base.errors import LoopError, first_line
@@ -14,7 +15,7 @@ def check() -> None:
     """Raise LoopError for settings that DVC cannot read, and for a list of its locks that was cut off."""
     from configobj import ConfigObj, ConfigObjError
 
-    for path in filter(Path.is_file, SETTINGS):
+    for path in filter(os.path.lexists, SETTINGS):
         text = path.read_bytes()
         try:
             ConfigObj(text.decode().splitlines(), list_values=False)

@@ -4,6 +4,7 @@ DVC believes a cache by its names, a run cache by its keys, and looks away where
 What is read is therefore listed and hashed here.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ class Difference(NamedTuple):
 
 def of_tree() -> dict[str, Any]:
     """The lock of this tree, nothing where there is none. Raises LoopError for one that DVC did not write."""
-    return read() if PIPELINE_LOCK.is_file() else {}
+    return read() if os.path.lexists(PIPELINE_LOCK) else {}
 
 
 def read() -> dict[str, Any]:

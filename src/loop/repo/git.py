@@ -47,6 +47,31 @@ _OBJECTS = {  # refs/replace and .git/info/grafts give a commit other contents a
     "GIT_GRAFT_FILE": "/dev/null",
 }
 _NOBODY = re.compile("identity unknown|empty ident name|unable to auto-detect email address")
+_ANSWERS = (  # to what git says: what was expected, and what to do
+    ("not a git repository", "a git repository", "run from a clone's root"),
+    (
+        "(name|argument|revision) '?HEAD|not have any commits",
+        "a commit, beside which results are recorded",
+        "`git add --all` and `git commit -m first`, then run it again",
+    ),
+    (
+        "bad config|bad numeric config|bad boolean config",
+        "settings that git can read",
+        "fix that line of them",
+    ),
+    (
+        "dubious ownership",
+        "a clone of one's own",
+        "`sudo chown -R $(id -u) .`, or what git says: `git config --global --add safe.directory ...`",
+    ),
+    (
+        r"object file|corrupt|unable to read|bad object|missing (blob|tree)|loose object",
+        "a whole repository",
+        "`git fsck` says what is broken; `git fetch`, or another clone, has it",
+    ),
+    ("Permission denied|Read-only file system", "a clone that may be written", "fix its permissions"),
+    ("", "that git can do it", "look at `git status`; `git fsck` says whether the repository is whole"),
+)
 SETTINGS = tuple(part for name, value in _NEUTRAL.items() for part in ("-c", f"{name}={value}"))
 
 
@@ -120,5 +145,6 @@ def _good(done: Done) -> Done:
             )
         said = [line for line in done.errors.splitlines() if line.strip()]
         lines = [line for line in said if not line.startswith("hint: ")] or said or ["it said nothing"]
-        raise LoopError(f"git failed: {lines[0].strip()}", "a git repository", "run from a clone's root")
+        expected, todo = next(answer for pattern, *answer in _ANSWERS if re.search(pattern, done.errors))
+        raise LoopError(f"git failed: {lines[0].strip()}", expected, todo)
     return done

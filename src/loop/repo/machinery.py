@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from loop.base import files
-from loop.base.errors import LoopError
+from loop.base.errors import LoopError, first_line
 from loop.repo.git import git
 from loop.settings.paths import BEGUN
 
@@ -68,12 +68,12 @@ def edited(root: Path) -> list[str]:
 
 def version(root: Path) -> str:
     """The template's version: not the package's, which uv.lock holds, on which every stage depends."""
-    return str(_project(root)["tool"]["loop"]["version"])
+    return str(_section(_section(_project(root), "tool"), "loop").get("version", ""))
 
 
 def address(root: Path) -> str | None:
     """Where the template says that it lives."""
-    found = _project(root)["project"].get("urls", {}).get("Template")
+    found = _section(_section(_project(root), "project"), "urls").get("Template")
     return str(found) if found else None
 
 
@@ -85,7 +85,18 @@ def hashes(root: Path) -> dict[str, str]:
 
 
 def _project(root: Path) -> dict[str, Any]:
-    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    """pyproject.toml. Raises LoopError for one that cannot be read."""
+    path = root / "pyproject.toml"
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        todo = f"look at `git diff -- {path.name}`; `git checkout {path.name}` brings back the committed one"
+        raise LoopError(f"{path} cannot be read: {first_line(error)}", "TOML in UTF-8", todo) from None
+
+
+def _section(values: dict[str, Any], name: str) -> dict[str, Any]:
+    found = values.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _well_formed(found: Record) -> bool:

@@ -12,7 +12,7 @@ import re
 import time
 import traceback
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -118,6 +118,8 @@ class Front:
         started: float,
     ) -> bytes:
         _only(scope, "POST")
+        if len(headers) < len(scope["headers"]):
+            _say_one_thing(scope["headers"])
         given = headers.get(b"x-request-id")
         if given is not None and given.decode("latin-1") != request_id:
             expected = "1 to 128 of letters, digits, and . _ : -"
@@ -172,6 +174,14 @@ class Front:
                     self._owed = 1 + int((time.perf_counter() - began) / SHARE)
         finally:
             self._long -= 1
+
+
+def _say_one_thing(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Refuse a header that decides something and says two: a proxy may go by the other."""
+    for name in (b"x-request-id", b"content-type"):
+        if len(said := {value for one, value in headers if one == name}) > 1:
+            found = f"{len(said)} headers that differ"
+            raise _StopError(400, "bad request", Problem(name.decode().title(), found, "one"))
 
 
 def _authorize(token: bytes | None, headers: dict[bytes, bytes]) -> None:

@@ -67,7 +67,7 @@ def _plain(found: pa.ChunkedArray) -> pa.Array:
     whole = whole.dictionary_decode() if pa.types.is_dictionary(whole.type) else whole
     if pa.types.is_decimal32(whole.type) or pa.types.is_decimal64(whole.type):  # which no kernel counts
         return whole.cast(pa.decimal128(38, whole.type.scale))
-    return whole
+    return whole.cast(pa.large_string()) if whole.type == pa.string_view() else whole  # nor filters
 
 
 def _taken(
@@ -94,7 +94,7 @@ def _taken(
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return kind in (pa.string(), pa.large_string(), pa.string_view())
+    return kind in (pa.string(), pa.large_string())
 
 
 def _missing(found: pa.Array) -> Array:

@@ -66,7 +66,7 @@ def _collected(folder: Path, request_id: str) -> list[Record]:
     of_list = pa.compute.match_substring_regex(ds.field("id"), rf"^{re.escape(request_id)}{OF_LIST}$")
     try:
         found = ds.dataset(files, schema=collect.RECORD).to_table(filter=exactly | of_list)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise LoopError(
             f"{folder / collect.DAYS} cannot be read: {first_line(error)}",
             "whole Parquet files",

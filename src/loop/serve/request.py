@@ -209,7 +209,7 @@ class Contract:
         field = ".".join(f"[{part}]" if isinstance(part, int) else str(part) for part in place)[:FOUND_MAX]
         if kind == "json_invalid":
             return Problem(
-                "", f"not JSON: {item['ctx']['error']}", "a request, or a list of requests, as JSON"
+                "", f"not JSON: {item['ctx']['error']}", "a request, or a list of requests, as JSON in UTF-8"
             )
         if kind in ("too_short", "too_long"):
             return Problem("", f"{item['ctx']['actual_length']} requests", f"1 to {self.rows_max} at a time")

@@ -184,6 +184,7 @@ def _parquet(path: Path) -> Part:
     def batches(names: list[str], only: list[int] | None) -> Iterator[pa.Table]:
         try:
             for batch in file.iter_batches(ROWS, only, columns=names):
+                batch.validate(full=True)  # texts of another encoding, for one
                 yield pa.Table.from_batches([batch]).select(names)
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(path, error) from None
@@ -264,6 +265,8 @@ def _not_utf8(found: str, path: Path, wide: str = "") -> LoopError:
 
 def _unreadable(path: Path, error: Exception) -> LoopError:
     found = f"{path} cannot be read: {first_line(error)}"
+    if "UTF8" in found and path.suffix.lower() == ".parquet":
+        return LoopError(found, "texts in UTF-8", "let what writes the file say which encoding they have")
     if "UTF8" in found:
         return _not_utf8(found, path)
     return LoopError(found, "a whole file; of a CSV a header, and rows of as many columns", "make it again")

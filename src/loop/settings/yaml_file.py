@@ -35,7 +35,9 @@ def load(path: Path) -> dict[str, Any]:
     try:
         return mapping(path.read_bytes(), path)
     except FileNotFoundError:
-        raise LoopError(f"{path} is missing", "a file of params", "run from the repository's root") from None
+        how = "is a link that leads nowhere" if path.is_symlink() else "is missing"
+        todo = f"run from the repository's root, or `git checkout {path}`"
+        raise LoopError(f"{path} {how}", "a file in YAML", todo) from None
 
 
 def mapping(text: bytes, path: Path) -> dict[str, Any]:

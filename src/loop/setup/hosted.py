@@ -45,7 +45,7 @@ def _may_run() -> bool:
 def _used() -> set[str]:
     """The actions that our workflows use, each with its ref; those of this repository need no leave."""
     files = [path for end in ("yml", "yaml") for path in Path(".github").rglob(f"*.{end}")]
-    found = {name for path in files for name in _USES.findall(path.read_text(encoding="utf-8"))}
+    found = {name for path in files for name in _USES.findall(path.read_text("utf-8", "replace"))}
     return {name for name in found if not name.startswith("./")}
 
 
@@ -58,7 +58,7 @@ def _matches(action: str, patterns: list[str]) -> bool:
 def _scheduled() -> list[str]:
     """The workflows of this checkout that start by a clock, by the names of their files."""
     files = sorted(Path(".github/workflows").glob("*.y*ml"))
-    return [path.name for path in files if _SCHEDULE.search(path.read_text(encoding="utf-8"))]
+    return [path.name for path in files if _SCHEDULE.search(path.read_text("utf-8", "replace"))]
 
 
 def _active(name: str) -> bool:

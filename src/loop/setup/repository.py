@@ -91,7 +91,7 @@ def apart(here: dict[str, Any]) -> None:
 
 def _named() -> bool:
     """Whether the owners are somebody, and alerts lead to this repository's runbook."""
-    text = "".join(path.read_text(encoding="utf-8") for path in (OWNERS, *ADDRESSES) if path.is_file())
+    text = "".join(path.read_text("utf-8", "replace") for path in (OWNERS, *ADDRESSES) if path.is_file())
     return OWNERS.is_file() and PLACEHOLDER not in text and REPOSITORY not in text
 
 

@@ -1,6 +1,5 @@
 """The champion: which commit's model serves, and that model at hand in a worktree of its own."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from loop.base import files
 from loop.base.errors import LoopError
 from loop.data import score_columns
 from loop.kit.types import Array
-from loop.model import artifacts
+from loop.model import artifacts, lineage
 from loop.model.artifacts import Stored
 from loop.production import state
 from loop.repo import remote
@@ -106,6 +105,6 @@ def of(name: str, commit: str, here: Path) -> Iterator[Champion]:
         if not there.bring(MODEL):
             artifacts.rebuild(home, there, md5, name)
         windows = params.of_commit("windows", load(home.path / PARAMS), params.Windows, home.path / PARAMS)
-        made = json.loads((home.path / LINEAGE).read_text(encoding="utf-8"))
+        made = lineage.load(home.path / LINEAGE)
         with home.scorer() as scorer:
             yield Champion(name, commit, made["model"]["sha256"], windows, home, scorer)
