@@ -34,11 +34,11 @@ def test_the_slice_that_is_spoilt_is_the_largest_that_is_no_half(monkeypatch):
     assert faults.slice_rows(SimpleNamespace(champion=SimpleNamespace(holdout=rows))) == 34
 
 
-def test_a_model_that_says_too_little_is_made_to_say_less(monkeypatch):
+def test_a_model_that_says_too_little_is_made_to_say_less_where_labels_leave_room(monkeypatch):
     monkeypatch.setattr(faults.score_columns, "CLASSES", [])
-    rows = pd.DataFrame({"label": [10.0, 20.0, 30.0]})
 
-    def moved(said: list[float]) -> float:
+    def moved(said: list[float], labels: tuple[float, ...] = (10.0, 20.0, 30.0)) -> float:
+        rows = pd.DataFrame({"label": labels})
         champion = SimpleNamespace(holdout=rows, train=rows, predictions=pd.DataFrame({"score": said}))
         court = SimpleNamespace(champion=champion, candidate=lambda model, change: change)
         change, _ = faults.off(court, None)
@@ -46,6 +46,7 @@ def test_a_model_that_says_too_little_is_made_to_say_less(monkeypatch):
         return float(change(score, rows)[0] - score[0])
 
     assert moved([15.0, 25.0, 35.0]) > 0 > moved([5.0, 15.0, 25.0])
+    assert moved([1.0] * 10, (0.0, *[1.0] * 8, 100.0)) > 0  # the middle of like rows, near the least
 
 
 def test_a_leaky_column_has_the_order_of_the_label_however_far_labels_lie_apart(monkeypatch):

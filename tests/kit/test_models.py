@@ -33,6 +33,20 @@ def test_a_line_gives_one_row_the_score_that_it_has_among_many(classes):
     np.testing.assert_array_equal(alone, score(fitted, rows))
 
 
+def test_the_middle_of_like_rows_is_not_moved_by_a_few_that_are_very_large():
+    params = models.Boosted(
+        learning_rate=0.3, trees=30, leaves=4, rows_per_leaf=20, l2=0.0, features_per_split=1.0
+    )
+    rows = pd.DataFrame({"x": np.repeat([0.0, 1.0], 500)})
+    label = np.tile(np.where(np.arange(100) < 5, 10_000.0, np.arange(100.0)), 10) + 200 * rows["x"].to_numpy()
+    of_mean, of_middle = (
+        models.boosted("regression", params, 1, numbers=["x"], middle=middle).fit(rows, label).predict(rows)
+        for middle in (False, True)
+    )
+    assert of_middle[[0, -1]] == pytest.approx([52, 252], abs=5)
+    assert of_mean.min() > 400
+
+
 @pytest.mark.parametrize("classes", [7, 30])
 def test_trees_of_many_classes_give_one_row_the_score_that_it_has_among_many(classes):
     rng = np.random.default_rng(2)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from loop.calibrate import court as courts
 from loop.calibrate.court import Court
-from loop.calibrate.score_changes import contrary, uncalibrated, within
+from loop.calibrate.score_changes import Change, contrary, uncalibrated, within
 from loop.data import score_columns
 from loop.kit import groups
 from loop.kit.types import Array
@@ -143,10 +143,16 @@ def turned(court: Court, honest: Any) -> Made:
 
 
 def off(court: Court, honest: Any) -> Made:
-    """One whose scores are too high, or too low where the champion's are, in an order that is right."""
-    found = court.champion.predictions
-    low = not score_columns.CLASSES and found["score"].mean() < court.champion.holdout["label"].mean()
-    return court.candidate(honest, uncalibrated(_label(court.champion.train), low=bool(low))), None
+    """One whose scores are too high, or too low where that errs more, in an order that is right."""
+    label, found, rows = _label(court.champion.train), court.champion.predictions, court.champion.holdout
+    ways = [uncalibrated(label), uncalibrated(label, low=True)]
+    if score_columns.CLASSES:
+        return court.candidate(honest, ways[0]), None
+
+    def error(change: Change) -> float:
+        return abs(float((change(found["score"].to_numpy(), rows) - rows["label"]).mean()))
+
+    return court.candidate(honest, max(ways, key=error)), None
 
 
 def takes_bad_for_good(court: Court, honest: Any) -> Made:

@@ -28,8 +28,8 @@ def contrary(label: Array, golden: float) -> Change:
 def uncalibrated(label: Array, *, low: bool = False) -> Change:
     """Scores that are too high: probabilities half way to one, numbers by a standard deviation.
 
-    Numbers too `low`, for a model that says too little already: more would do it good. With classes too
-    unsure, or too sure where they are unsure already. `label` are those that trained.
+    Or numbers too `low`: more would do a model good that says too little already. With classes too unsure, or
+    too sure where they are unsure already. `label` are those that trained.
     """
 
     def change(score: Array, _: pd.DataFrame) -> Array:

@@ -13,12 +13,12 @@ from threadpoolctl import threadpool_limits
 
 from loop.base.errors import LoopError
 from loop.data import row_weights
-from loop.init import column_kinds
+from loop.init import column_kinds, label_tail
 from loop.init.column_kinds import Column
 from loop.init.guessed import Guess
 from loop.init.which_label import shown
 from loop.init.which_time import gap, unit
-from loop.kit import rules
+from loop.kit import models, rules
 from loop.kit.sources import spread
 from loop.stats import label_order
 
@@ -53,6 +53,7 @@ class Numbers:
     clusters_min: int
     model: dict[str, float]
     linear: bool
+    middle: bool  # the model says the middle of like rows, which few large ones do not move
     guess_loss: float
     naive_loss: float
     margin: float
@@ -122,6 +123,7 @@ def numbers(found: Guess) -> Numbers:
         clusters_min=max(2, min(20, clusters // 2)),
         model=_model(found, train),
         linear=len(train) < SMALL,
+        middle=_middle(found),
         guess_loss=loss,
         naive_loss=naive,
         margin=rounded(0.02 * loss),
@@ -274,6 +276,11 @@ def _naive(found: Guess, train: pd.Series, holdout: pd.Series, decided: pd.Serie
     return min(row_weights.mean(loss, of[-1]) for loss in losses)
 
 
+def _middle(found: Guess) -> bool:
+    """Whether few rows hold so much of a number that its mean says little of any."""
+    return found.task == "regression" and label_tail.share(truth(found).dropna().to_numpy()) > 0
+
+
 def _model(found: Guess, train: pd.Series) -> dict[str, float]:
     if len(train) < SMALL:
         return {"alpha": 1.0}
@@ -311,6 +318,7 @@ def _trees(found: Guess, train: pd.Series, made: dict[str, float]) -> int:
         validation_fraction=0.2,
         n_iter_no_change=20,
         random_state=1,
+        **({"loss": models.MIDDLE} if _middle(found) else {}),
     )
     with threadpool_limits(1):  # the same number of trees on any number of cores
         inputs = pd.DataFrame(columns).to_numpy(np.float64, na_value=np.nan)

@@ -22,6 +22,7 @@ def values(found: Guess, n: Numbers) -> dict[str, Any]:
         "numbers": [one.name for one in inputs if one.kind in ("number", "whole")],
         "trusted": "LINEAR_TRUSTED" if n.linear else "BOOSTED_TRUSTED",
         "parts": _parts(found, n),
+        "middle": n.middle and not n.linear,
         "many": not n.linear and any(one.distinct > 250 for one in texts),
         "kind": found.task,
         "zone": found.zone,

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from loop.init import column_kinds, label_line, which_time, which_weight
+from loop.init import column_kinds, label_line, label_tail, which_time, which_weight
 from loop.init.column_kinds import Column
 from loop.init.data_file import ROW, DataFile
 from loop.init.guessed import Options, column
@@ -22,8 +22,6 @@ SAMPLE = 20_000
 EACH = 5  # rows of one number, from which on it says something that each has one label
 TREND = 0.8  # rank correlation of label and time from which on rows to come are unlike those that train
 MOSTLY = 0.75  # days of two clocks that are hours apart are the same that often
-MIDDLE = 0.8  # of what guessing the mean loses, that guessing the median loses where a tail is long
-TAIL = 0.1  # of all there is, that 1 % of rows hold where a tail is long
 MARKS = 10  # values of a column that may each be of one stretch of time
 ORDERED, ENOUGH = 0.9999, 100  # of pairs of rows, from which on they are all in order; rows that show it
 SURE, MUCH = 0.999, 0.97  # of what a column tells alone: it is the label; it may be
@@ -66,7 +64,7 @@ def unusable(
             way = "rises" if goes > 0 else "falls"
             far = "a model knows no value beyond those that trained: predict the change since the one before"
             suspected.append(f"{label.name}: it {way} as time goes on (rank correlation {goes:+.2f}); {far}")
-    if task == "regression" and (tail := _long_tail(label.values.dropna().to_numpy(np.float64))):
+    if task == "regression" and (tail := _long_tail(label.values.dropna())):
         suspected.append(f"{label.name}: {tail}")
     if twice := int(pd.DataFrame({one.name: one.values for one in found.values()}).duplicated().sum()):
         rows = "1 row is" if twice == 1 else f"{twice:,} rows are"
@@ -78,16 +76,13 @@ def unusable(
     return left, suspected
 
 
-def _long_tail(label: np.ndarray) -> str:
+def _long_tail(label: pd.Series) -> str:
     """What few large values do to a number, where its mean says little of any row; else nothing."""
-    off_mean, off_middle = (np.abs(label - guess).mean() for guess in (label.mean(), np.median(label)))
-    size = np.sort(np.abs(label))[::-1]
-    share = size[: max(1, len(size) // 100)].sum() / size.sum()
-    if off_middle > MIDDLE * off_mean or share < TAIL:
+    if not (held := label_tail.share(label.to_numpy(np.float64))):
         return ""
     return (
-        f"1 % of rows hold {share:.0%} of it: a model of its mean may be worse than guessing the middle; "
-        "predict its logarithm, or leave out what is no usual row"
+        f"1 % of rows hold {held:.0%} of it: trees say the middle of like rows, not their mean, so sums "
+        "of it come out low; to predict its logarithm, or to leave out what is no usual row, may serve better"
     )
 
 
