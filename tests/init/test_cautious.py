@@ -281,3 +281,25 @@ def test_trees_say_the_middle_of_like_rows_where_few_rows_hold_much(
     found = guess(data_file.read(Path("shops.csv")), Options(label="revenue", time="none"))
     texts = problem_files.write(found, problem_files.names(found, None), Path("data/source/shops.csv"))
     assert ("middle=True" in texts["src/problem/model.py"]) is middle
+
+
+def test_where_most_rows_have_one_number_squared_errors_decide(tmp_path, monkeypatch):
+    """Its absolute error is least for that number, whatever is asked: a model would say it of all."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(1)
+    claims = pd.DataFrame({"age": rng.integers(18, 80, 1500)})
+    claims["paid"] = np.where(rng.random(1500) < 0.1, np.exp(rng.normal(6, 1, 1500)), 0.0).round(2)
+    claims.to_csv("claims.csv", index=False)
+    found = guess(data_file.read(Path("claims.csv")), Options(label="paid", time="none"))
+    texts = problem_files.write(found, problem_files.names(found, None), Path("data/source/claims.csv"))
+    assert "middle" not in texts["src/problem/model.py"]
+    assert 'PRIMARY = "rmse"' in texts["src/problem/metrics.py"]
+    assert "metric: rmse" in texts["params.yaml"]
+    assert any("of rows have 0" in one for one in found.suspected)
+
+
+@pytest.mark.parametrize(
+    ("loss", "limit"), [(228.918, 229.0), (0.43215, 0.4322), (1234567.0, 1235000.0), (3.0, 3.0)]
+)
+def test_the_limit_of_a_naive_guess_lets_that_guess_through(loss, limit):
+    assert cautious.above(loss) == limit

@@ -53,10 +53,12 @@ class Numbers:
     clusters_min: int
     model: dict[str, float]
     linear: bool
+    squared: bool  # the root of squared errors decides, and no absolute ones
     middle: bool  # the model says the middle of like rows, which few large ones do not move
     guess_loss: float
     naive_loss: float
     margin: float
+    row_margin: float  # the same of the loss that each row has
     spread: float
     mean: float
     final_after_days: float
@@ -123,10 +125,12 @@ def numbers(found: Guess) -> Numbers:
         clusters_min=max(2, min(20, clusters // 2)),
         model=_model(found, train),
         linear=len(train) < SMALL,
+        squared=_squared(found),
         middle=_middle(found),
         guess_loss=loss,
         naive_loss=naive,
         margin=rounded(0.02 * loss),
+        row_margin=rounded(0.02 * (_off(found, train) if _squared(found) else loss)),
         spread=spread,
         mean=row_weights.mean(train.to_numpy(), weights(found, train.index)),
         final_after_days=round(_days(known - decided, label) + 1, 2),
@@ -253,8 +257,14 @@ def _guessing(found: Guess, train: pd.Series) -> tuple[float, float]:
         share = min(max(row_weights.mean(train.to_numpy(), weight), 1e-3), 1 - 1e-3)
         loss = -(share * np.log(share) + (1 - share) * np.log(1 - share))
         return float(loss), float(np.sqrt(share * (1 - share)))
+    return float(train.std()) if _squared(found) else _off(found, train), float(train.std())
+
+
+def _off(found: Guess, train: pd.Series) -> float:
+    """How far a guess of the mean is off, on average."""
+    weight = weights(found, train.index)
     off = (train - row_weights.mean(train.to_numpy(), weight)).abs()
-    return row_weights.mean(off.to_numpy(), weight), float(train.std())
+    return row_weights.mean(off.to_numpy(), weight)
 
 
 def _naive(found: Guess, train: pd.Series, holdout: pd.Series, decided: pd.Series) -> float:
@@ -266,6 +276,8 @@ def _naive(found: Guess, train: pd.Series, holdout: pd.Series, decided: pd.Serie
     if found.task == "regression":
         means = [row_weights.mean(labels.to_numpy(), one) for labels, one in zip(known, of[:-1], strict=True)]
         guesses = [*means, *(float(labels.median()) for labels in known)]
+        if _squared(found):
+            return float(np.sqrt(min(row_weights.mean((judged - one) ** 2, of[-1]) for one in guesses)))
         return min(row_weights.mean(np.abs(judged - one), of[-1]) for one in guesses)
     kinds = max(2, len(found.classes))
     shares = [  # none is never
@@ -278,7 +290,16 @@ def _naive(found: Guess, train: pd.Series, holdout: pd.Series, decided: pd.Serie
 
 def _middle(found: Guess) -> bool:
     """Whether few rows hold so much of a number that its mean says little of any."""
-    return found.task == "regression" and label_tail.share(truth(found).dropna().to_numpy()) > 0
+    return (
+        found.task == "regression"
+        and not _squared(found)
+        and label_tail.share(truth(found).dropna().to_numpy()) > 0
+    )
+
+
+def _squared(found: Guess) -> bool:
+    """Whether most rows have one number, for which alone the absolute error is least."""
+    return found.task == "regression" and label_tail.usual(truth(found).dropna().to_numpy())[1] > 0
 
 
 def _model(found: Guess, train: pd.Series) -> dict[str, float]:
@@ -334,6 +355,12 @@ def _days(wait: pd.Series, label: pd.Series) -> float:
 def rounded(value: float) -> float:
     """To two digits that count."""
     return float(f"{value:.2g}")
+
+
+def above(value: float) -> float:
+    """The next number of four digits that is no smaller."""
+    digit = 10.0 ** (np.floor(np.log10(value)) - 3) if value > 0 else 1.0
+    return float(f"{np.ceil(value / digit) * digit:.6g}")
 
 
 def bounds(one: Column) -> tuple[float, float]:

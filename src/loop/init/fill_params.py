@@ -39,7 +39,7 @@ def values(found: Guess, n: Numbers, title: str) -> dict[str, Any]:
         "slice_rows_min": max(5, min(20, n.holdout_rows // 5), min(100, n.holdout_rows // 20)),
         "holdout_rows_min": max(cautious.HOLDOUT_MIN, n.holdout_rows // 2),
         "slice_margin": two(5 * n.margin),
-        "minimum": float(f"{n.naive_loss:.4g}"),
+        "minimum": cautious.above(n.naive_loss),
         "golden_min": 3,
         **_leak(n),
         "invariance": any('"the same"' in one for one in fill_metrics.behaviours(found)),

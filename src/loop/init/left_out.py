@@ -64,8 +64,8 @@ def unusable(
             way = "rises" if goes > 0 else "falls"
             far = "a model knows no value beyond those that trained: predict the change since the one before"
             suspected.append(f"{label.name}: it {way} as time goes on (rank correlation {goes:+.2f}); {far}")
-    if task == "regression" and (tail := _long_tail(label.values.dropna())):
-        suspected.append(f"{label.name}: {tail}")
+    if task == "regression" and (hard := _hard_to_predict(label.values.dropna().to_numpy(np.float64))):
+        suspected.append(f"{label.name}: {hard}")
     if twice := int(pd.DataFrame({one.name: one.values for one in found.values()}).duplicated().sum()):
         rows = "1 row is" if twice == 1 else f"{twice:,} rows are"
         judged = "" if time else "; where one trains and one judges, a model looks better than it is"
@@ -76,14 +76,21 @@ def unusable(
     return left, suspected
 
 
-def _long_tail(label: pd.Series) -> str:
-    """What few large values do to a number, where its mean says little of any row; else nothing."""
-    if not (held := label_tail.share(label.to_numpy(np.float64))):
-        return ""
-    return (
-        f"1 % of rows hold {held:.0%} of it: trees say the middle of like rows, not their mean, so sums "
-        "of it come out low; to predict its logarithm, or to leave out what is no usual row, may serve better"
-    )
+def _hard_to_predict(label: np.ndarray) -> str:
+    """What one value that most rows have, or few very large ones, do to a number; else nothing."""
+    value, usual = label_tail.usual(label)
+    held = label_tail.share(label)
+    if usual:
+        return (
+            f"{usual:.0%} of rows have {value:g}, for which the absolute error is least whatever is asked: "
+            "squared errors decide; whether a row has it, and how much the others have, may be two models"
+        )
+    if held:
+        return (
+            f"1 % of rows hold {held:.0%} of it: trees say the middle of like rows, not their mean, so sums "
+            "come out low; to predict its logarithm, or to leave out what is no usual row, may serve better"
+        )
+    return ""
 
 
 def _mark(one: Column, time: Column) -> bool:

@@ -101,13 +101,13 @@ def _multiclass(found: Guess, n: Numbers) -> OfTask:
 
 def _regression(found: Guess, n: Numbers) -> OfTask:
     low, high = bounds(found.label)
-    span = high - low
+    span, primary = high - low, "rmse" if n.squared else "mae"
     return OfTask(
         what=f"what {found.label.name} is to be expected",
         use=f"Say what {found.label.name} is to be expected.",
         metrics="REGRESSION",
-        primary="mae",
-        slice_metrics=("mae", "bias"),
+        primary=primary,
+        slice_metrics=(primary, "bias"),
         score_words=f"expected {found.label.name}",
         label_words=f"mean {found.label.name}",
         decision="a number is no decision",
@@ -117,5 +117,5 @@ def _regression(found: Guess, n: Numbers) -> OfTask:
         guards=(("bias", two(0.05 * n.spread), "no drift to one side; not calibrated"),),
         bias="bias",
         golden_limit=two(n.spread),
-        jump=("mae", two(0.4 * n.guess_loss)),
+        jump=(primary, two(0.4 * n.guess_loss)),
     )

@@ -21,7 +21,7 @@ def policy(text: str, task: Task, n: Numbers) -> str:
     None is larger than the template's where it counts rows: these are enough, and fewer come to a problem of
     few requests. Raises LoopError for a file without those keys.
     """
-    values: dict[Keys, Value] = {("limits", "loss_max"): rounded(LOSS * n.margin)}
+    values: dict[Keys, Value] = {("limits", "loss_max"): rounded(LOSS * n.row_margin)}
     if task == "regression":  # scores of the others are shares
         values[("limits", "score_shift_max")] = rounded(SHIFT * n.spread)
     for place, (days, share) in enumerate(STAGES):
