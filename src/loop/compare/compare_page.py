@@ -42,6 +42,11 @@ def html(found: "Compared") -> str:
 
 def sentence(found: "Compared") -> str:
     """Which side does better in the primary metric, if that is certain."""
+    said = _said(found)
+    return said[0].upper() + said[1:]
+
+
+def _said(found: "Compared") -> str:
     first, second = found.sides.first, found.sides.second
     names = first.side.title, second.side.title
     if first.md5 == second.md5:

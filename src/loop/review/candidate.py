@@ -83,7 +83,7 @@ def _agree(candidate: Candidate) -> None:
         raise LoopError(
             f"{PREDICTIONS} are not what {MODEL} predicts for {HOLDOUT}",
             "predictions of this model, row by row",
-            "`loop run --force evaluate`, then review again",
+            "`loop run --force evaluate`, then run this again",
         )
 
 
@@ -105,7 +105,7 @@ def _up_to_date() -> None:
         raise LoopError(
             f"the pipeline's results are {found}",
             "results of the code, data and params as they are",
-            "`loop run`, then review again",
+            "`loop run`, then run this again",
         )
 
 

@@ -69,7 +69,7 @@ def scored(examples: pd.DataFrame, predictions: pd.DataFrame, whose: str) -> pd.
             f"the {whose}'s predictions are of other rows than asked: {len(predictions):,} predictions, "
             f"{int(rows['score'].notna().sum()):,} of them for the {len(examples):,} rows of the holdout",
             "one prediction for each row of the holdout",
-            "`loop run --force evaluate`, then review again",
+            "`loop run --force evaluate`, then run this again",
         )
     return rows
 

@@ -20,7 +20,7 @@ def main(against: str, error: Exception) -> int:
         base = resolve(against)
     except LoopError as other:
         what += f"; and {other.found}"
-    todo = "fix the code until `loop run` loads it, then review again"
+    todo = "fix the code until `loop run` loads it, then run this again"
     found = conclude(base, NO_CHANGES, "inconclusive", what, todo=todo)
     files.write_text(REVIEW / "verdict.json", found.model_dump_json(indent=2) + "\n")
     files.write_text(REVIEW / "report.md", review_report.markdown(found))
