@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from loop.base.markup import figure, plain, render
 from loop.base.template import fill
+from loop.compare.sides import TREE
 from loop.data import without_time
 from loop.review import comment_figures, review_figures, review_report
 from loop.review.verdict import Change
@@ -43,7 +44,8 @@ def html(found: "Compared") -> str:
 def sentence(found: "Compared") -> str:
     """Which side does better in the primary metric, if that is certain."""
     said = _said(found)
-    return said[0].upper() + said[1:]
+    own = said.removeprefix(TREE.name)
+    return said if own == said else TREE.name.capitalize() + own
 
 
 def _said(found: "Compared") -> str:
