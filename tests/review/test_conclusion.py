@@ -62,3 +62,10 @@ def test_days_that_are_drawn_for_rows_without_a_time_are_not_said_to_be_judged_o
     found.examples["decided_at"] = pd.Timestamp("2024-05-01", tz="UTC")
     judged = conclusion.holdout(found, "2024-06-01", SETTINGS)
     assert (judged.since, judged.until) == days
+
+
+@pytest.mark.parametrize(("held", "said"), [(43, True), (50, False)])
+def test_a_review_on_a_few_rows_says_that_single_ones_decide(held, said):
+    notes = conclusion.few(rows(np.ones(held), np.ones(held), np.ones(held)))
+    assert bool(notes) is said
+    assert all(f"only {held} rows judge" in one for one in notes)

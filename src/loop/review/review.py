@@ -147,6 +147,7 @@ def _judge(base: Base, found: Changes, first: list[Check]) -> Review:
         champion = champions.bring(rival, home, candidate.windows)
         theirs = compare.scored(champion.examples, champion.predictions, "champion")
         rows = compare.align(mine, theirs, settings)
+        case.notes.extend(conclusion.few(rows))
         comparison = _comparison(case, champion, rows, home)
     look = _look(case, champion, rows, comparison)
     case.notes.extend(conclusion.older(champion.windows, candidate.windows))
