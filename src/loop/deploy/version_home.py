@@ -287,7 +287,13 @@ def _digest(path: Path) -> str | None:
 
 
 def _remove(path: Path) -> None:
-    """Remove what is there: a file, a link, or a folder whatever rights its parts have."""
+    """Remove what is there: a file, a link, or a folder, whatever rights its parts or its own folder have."""
+    if (
+        path.parent.is_dir()
+        and not path.parent.is_symlink()
+        and not os.access(path.parent, os.R_OK | os.W_OK | os.X_OK)
+    ):
+        os.chmod(path.parent, 0o700)
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
         return
