@@ -313,7 +313,8 @@ def test_versions_that_learned_from_one_who_was_forgotten_are_tagged_and_stay_so
     assert registry.tag_forgotten() == []
     model = branch.fetch().version(2).model
     entries = [
-        {"day": day, "trained models": [f"{model[:12]} (version 2)"]} for day in ("2026-02-01", "2026-01-09")
+        {"person": day, "day": day, "trained models": [f"{model[:12]} (version 2)"]}
+        for day in ("2026-02-01", "2026-01-09")
     ]
     FORGOTTEN.parent.mkdir(exist_ok=True)
     FORGOTTEN.write_text(json.dumps(entries))
