@@ -290,10 +290,14 @@ def test_a_run_that_was_only_taken_in_is_no_version_s_run(three, mlflow):
     assert run.data.tags["made_from"] == "git"
 
 
-def test_what_this_checkout_measured_of_a_training_goes_with_it_to_the_server(three, mlflow, empty_runs):
+def test_what_this_checkout_measured_of_a_training_goes_with_it_to_the_server(
+    three, mlflow, empty_runs, monkeypatch
+):
     """As in a release: the job trains with its own file of runs, then tells the server."""
-    shutil.copy(empty_runs, "mlflow.db")
-    client = MlflowClient("sqlite:///mlflow.db")
+    own = Path(shutil.copy(empty_runs, "mlflow.db")).absolute()
+    # In one process MLflow keeps the file that it opened by a relative name, in whatever folder that was.
+    monkeypatch.setattr(tracking, "LOCAL", f"sqlite:///{own}")
+    client = MlflowClient(tracking.LOCAL)
     found = Entries(
         metrics={"train_seconds": 7.0}, series={"process_cpu_percent": [(0.5, 90.0), (1.5, 99.0)]}
     )
