@@ -234,14 +234,7 @@ def give_away(
         given |= _in_order(label, truth, rest)
     if task != "multiclass":
         left = {name: values for name, values in list(numbers.items())[:NUMBERS_MAX] if name not in given}
-        while line := label_line.find(truth.to_numpy(), left):
-            if line.plain:
-                reason = f"it gives {label.name} away: {label.name} = {line}"
-                given |= dict.fromkeys(line.parts, reason)
-            else:
-                words = f"a line through them is {label.name} to the last digit: are they known before it?"
-                suspected.append(f"{', '.join(line.parts)}: {words}")
-            left = {name: values for name, values in left.items() if name not in line.parts}
+        given |= _lines(label, truth.to_numpy(), left, suspected)
     near = [name for name, share in told.items() if MUCH < share <= sure and name not in given]
     each = [
         name
@@ -250,17 +243,30 @@ def give_away(
         and found[name].kind == "whole"
         and found[name].distinct == len(found[name].values) > FEW_ROWS
     ]
-    for names, words in (
-        (
-            near,
-            f"{'alone it' if len(near) == 1 else 'each alone'} tells {label.name} in most rows: "
-            "is it known before the label?",
-        ),
-        (each, "another value in each row: leave it out if it only names the row"),
-    ):
-        if names:
-            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            suspected.append(f"{', '.join(names[:3])}{more}: {words}")
+    which = "alone it" if len(near) == 1 else "each alone"
+    suspected += _of_some(near, f"{which} tells {label.name} in most rows: is it known before the label?")
+    suspected += _of_some(each, "another value in each row: leave it out if it only names the row")
+    return given
+
+
+def _of_some(names: Sequence[str], words: str) -> list[str]:
+    """One line of the first three names and how many more there are; none where there are no names."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return [f"{', '.join(names[:3])}{more}: {words}"] if names else []
+
+
+def _lines(
+    label: Column, truth: np.ndarray, left: dict[str, np.ndarray], suspected: list[str]
+) -> dict[str, str]:
+    """Sums of columns that are the label; a line of other counts is only suspected."""
+    given: dict[str, str] = {}
+    while line := label_line.find(truth, left):
+        if line.plain:
+            given |= dict.fromkeys(line.parts, f"it gives {label.name} away: {label.name} = {line}")
+        else:
+            words = f"a line through them is {label.name} to the last digit: are they known before it?"
+            suspected.append(f"{', '.join(line.parts)}: {words}")
+        left = {name: values for name, values in left.items() if name not in line.parts}
     return given
 
 
