@@ -137,7 +137,8 @@ def rules(
         "add it to UNLISTED_AIRPORTS in src/problem/source.py, with its time zone",
         flights.loc[~flights["dest"].isin(airports.loc[airports["zone"].notna(), "airport"]), "dest"],
     )
-    due = flights[flights["scheduled_arrival"] < as_of - pd.Timedelta(days=2)]
+    ended = flights["scheduled_arrival"] < as_of - pd.Timedelta(days=2)
+    due = flights.loc[ended, ["flight_date", "arrived_at"]]
     yield rules_of.outcomes(
         f"at most {limits.no_outcome_share_max:.0%} of flights without an outcome (cancelled, diverted)",
         "flights",

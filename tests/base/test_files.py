@@ -135,3 +135,14 @@ def test_a_file_that_is_no_json_is_named_with_what_to_do(tmp_path, data):
     (tmp_path / "x.json").write_bytes(data)
     with pytest.raises(LoopError, match=r"x\.json cannot be used: .*\n.*a record\n.*make it again"):
         files.read_json(tmp_path / "x.json", "a record", "make it again")
+
+
+def test_tables_of_a_folder_are_read_when_they_are_asked_for(tmp_path):
+    tables = files.Tables(tmp_path, ["a", "b"])
+    assert (len(tables), tables.get("a")) == (0, None)
+    for name in ("1", "2"):
+        (tmp_path / "a").mkdir(exist_ok=True)
+        files.write_table(tmp_path / "a" / f"{name}.parquet", FRAME)
+    tables = files.Tables(tmp_path, ["a", "b"])
+    assert list(tables) == ["a"]
+    assert tables["a"]["id"].tolist() == [1, 2, 1, 2]

@@ -5,6 +5,7 @@ import pytest
 
 from loop.data import day_hashes
 from loop.data.day_hashes import ROWS, Rewritten
+from loop.stats import day_rows
 
 DAYS = 5
 
@@ -25,6 +26,13 @@ def readings() -> pd.DataFrame:
 def told(now: pd.DataFrame) -> list[Rewritten]:
     before = day_hashes.of({"readings": readings(), "places": pd.DataFrame()})
     return sorted(day_hashes.differ(before, day_hashes.of({"readings": now})), key=lambda one: one.column)
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 2 * DAYS])
+def test_rows_have_the_same_hashes_however_many_are_taken_at_once(monkeypatch, at_once):
+    whole = day_hashes.of({"readings": readings()})
+    monkeypatch.setattr(day_rows, "AT_ONCE", at_once)
+    assert day_hashes.of({"readings": readings()}) == whole
 
 
 def test_the_same_rows_in_another_order_are_the_same_days():

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -122,6 +122,25 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
             frames.append(pq.ParquetFile(file).read(columns=columns).to_pandas())
     whole: pd.DataFrame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
     return whole
+
+
+class Tables(Mapping[str, pd.DataFrame]):
+    """The tables of a folder (a file or a folder each), by these names, as far as they are there.
+
+    Each is read whenever it is asked for. Raises what `read_table` raises.
+    """
+
+    def __init__(self, folder: Path, names: Iterable[str]) -> None:
+        self._paths = {name: folder / name for name in names if (folder / name).exists()}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        return read_table(self._paths[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
 
 
 def batches(path: Path, rows: int) -> Iterator[pd.DataFrame]:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from loop.data import personal
+from loop.stats.day_rows import hashes
 from problem import source
 
 LONG = 6  # signs of a hash: of 16 million days one is missed
@@ -63,21 +64,20 @@ def _of(frame: pd.DataFrame, time: str) -> dict[str, Any]:
     day = frame[time].dt.tz_convert(None).to_numpy().astype("datetime64[D]")
     place = (day - day.min()).astype(int)
     key = [name for name in frame if name in (*source.KEY, time)]
-    rows = _hashes(frame, key)
-    columns = {ROWS: rows, **{str(name): rows ^ _hashes(frame, [name]) for name in frame if name not in key}}
+    rows = hashes(frame[key])
+    others = [name for name in frame if name not in key]
     return {
         "first": str(day.min()),
-        "columns": {name: _by_day(place, hashes) for name, hashes in columns.items()},
+        "columns": {
+            ROWS: _by_day(place, rows),
+            **{str(name): _by_day(place, rows ^ hashes(frame[[name]])) for name in others},
+        },
     }
 
 
-def _hashes(frame: pd.DataFrame, names: list[Any]) -> Any:
-    return pd.util.hash_pandas_object(frame[names].astype("str"), index=False).to_numpy()
-
-
-def _by_day(place: Any, hashes: Any) -> str:
+def _by_day(place: Any, of_rows: Any) -> str:
     total = np.zeros(int(place.max()) + 1, np.uint64)
-    mixed = hashes * np.uint64(0x9E3779B97F4A7C15)  # so that two values that swap rows do not cancel out
+    mixed = of_rows * np.uint64(0x9E3779B97F4A7C15)  # so that two values that swap rows do not cancel out
     np.add.at(total, place, mixed ^ (mixed >> np.uint64(29)))
     return " ".join(f"{value:016x}"[:LONG] for value in total.tolist())
 

@@ -52,10 +52,13 @@ def tables(
         return []
     requests = source.requests(dict(valid))
     labels = source.labels(dict(valid), as_of)
-    rows = requests.merge(labels, on=source.KEY, how="inner")
     texts = [name for name in requests if not pd.api.types.is_numeric_dtype(requests[name])]
-    kept = rows[[*dict.fromkeys([*texts, DECIDED_AT]), "label", "label_known_at"]]
-    of_labels = ("label", "label_known_at")
+    of_requests, of_labels = [*dict.fromkeys([*texts, DECIDED_AT])], ("label", "label_known_at")
+    rows = requests[[*dict.fromkeys([*source.KEY, *of_requests])]].merge(
+        labels[[*source.KEY, *of_labels]], on=source.KEY, how="inner"
+    )
+    del requests, labels
+    kept = rows[[*of_requests, *of_labels]]
     if score_columns.CLASSES:  # shares of classes: their places have no mean
         kept = kept.assign(label=kept["label"].map(dict(enumerate(score_columns.CLASSES))))
     return [*found, Table("labels", kept, DECIDED_AT, source.KEY, of_labels, ("",), of_labels)]

@@ -139,7 +139,8 @@ def with_its_day(point: ChangePoint, table: Table) -> ChangePoint | None:
     if not own.name.startswith(CLASS):
         return point
     until = pd.Timestamp(point.day, tz="UTC") + point.width * DAY
-    rows = table.rows[table.rows[table.time] < until]
+    named = [*dict.fromkeys([table.time, own.column, *own.group[:1]])]
+    rows = table.rows.loc[table.rows[table.time] < until, named]
     its = rows[own.column].astype("str") == own.name.removeprefix(f"{CLASS} ")
     if own.group:
         its &= rows[own.group[0]].astype("str") == own.group[1]

@@ -1,5 +1,6 @@
 """Raw tables, repaired by named rules and held against their contract: all at once, nothing written."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -31,14 +32,14 @@ def repair(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[dict[str
 
 
 def validate(
-    tables: dict[str, pd.DataFrame],
+    tables: Mapping[str, pd.DataFrame],
     limits: schema.Limits,
     *,
     since: pd.Timestamp,
     until: pd.Timestamp,
     as_of: pd.Timestamp,
 ) -> tuple[dict[str, pd.DataFrame], dict[str, Any], list[Breach]]:
-    """Repaired tables, a report, and every breach of the contract; tables come in as ingested.
+    """Repaired tables, a report, and every breach of the contract; tables come in as ingested, one by one.
 
     Rows are those decided in [since, until) as known at `as_of`, all in UTC.
 
@@ -46,21 +47,25 @@ def validate(
     across tables is asked either.
     """
     contracts = schema.raw(as_of, limits)
-    breaches = [
-        breach
-        for name, expected in contracts.items()
-        for breach in _structure(tables.get(name), expected, name)
-    ]
-    broken = {breach.table for breach in breaches}
-    valid, repairs = {}, []
-    for name in contracts:
-        if name not in broken:
-            valid[name], log = repair(name, tables[name])
-            repairs += log
-            time = day_hashes.dated(name, valid[name])
-            find = partial(breach_place.placed, time=time) if time else None
-            breaches += contract.check(valid[name], contracts[name], name, find)
-    if not broken:
+    of_structure: list[Breach] = []
+    breaches: list[Breach] = []
+    valid, rows, repairs = {}, dict.fromkeys(tables, 0), []
+    for name, expected in contracts.items():
+        frame = tables.get(name)
+        broken = _structure(frame, expected, name)
+        if frame is not None:
+            rows[name] = len(frame)
+        if frame is None or broken:
+            of_structure += broken
+            continue
+        valid[name], log = repair(name, frame)
+        del frame
+        repairs += log
+        time = day_hashes.dated(name, valid[name])
+        find = partial(breach_place.placed, time=time) if time else None
+        breaches += contract.check(valid[name], expected, name, find)
+    breaches = [*of_structure, *breaches]
+    if not of_structure:
         breaches += [
             _breach(rule, since, until)
             for rule in schema.rules(valid, limits, since=since, until=until, as_of=as_of)
@@ -69,7 +74,7 @@ def validate(
     report = {
         "passed": not breaches,
         "as_of": as_of.isoformat(),
-        "rows": {name: len(frame) for name, frame in tables.items()},
+        "rows": rows,
         "repairs": repairs,
         "breaches": [breach.as_json() for breach in breaches],
     }

@@ -39,7 +39,7 @@ def of_requests(
     rows, span = tables[table], (since, until)
     yield quiet_days(table, time, rows[time], span, limits.rows_per_day_min, limits.short_days_max)
     name = f"at most {limits.unlabelled_share_max:.0%} of rows without a label"
-    due = rows[rows[time] < as_of - final_after].set_index(time)[known].isna()
+    due = rows.loc[rows[time] < as_of - final_after, [time, known]].set_index(time)[known].isna()
     yield outcomes(name, table, label, due, limits.unlabelled_share_max)
 
 

@@ -138,8 +138,10 @@ class Requests:
 
     def labels(self, tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp) -> pd.DataFrame:
         """A row per request whose label was known at `as_of`: key, label, label_known_at (UTC), weight."""
-        rows = tables[self.table]
-        rows = rows[rows[self.known] <= as_of]
+        rows, weight = tables[self.table], [self.weight] if self.weight else []
+        rows = rows.loc[
+            rows[self.known] <= as_of, [*dict.fromkeys([*self.key, self.label, self.known, *weight])]
+        ]
         label: Any = rows[self.label]
         if callable(self.positive):
             label = self.positive(label).astype("int64")

@@ -24,9 +24,8 @@ def main() -> None:
     limits = params.section("validate", Params).limits
     if not RAW.is_dir():
         raise LoopError(f"{RAW} is missing", "the output of `ingest`", "run `loop ingest`, or `loop run`")
-    tables = {name: files.read_table(RAW / name) for name in source.TIME if (RAW / name).is_dir()}
     span = {"since": windows.since, "until": windows.holdout.until, "as_of": windows.as_of}
-    valid, report, breaches = validate(tables, limits, **span)
+    valid, report, breaches = validate(files.Tables(RAW, source.TIME), limits, **span)
     found = [] if breaches else feed_tables.tables(valid, windows.as_of)
     own = [one for one in monitor_settings.read().accepted if _within(one.since, windows)]
     strange = [one for one in own if found and not feed_changes.named(one, found)]

@@ -65,7 +65,7 @@ def split(of: DayRows) -> tuple[dict[str, Floats], dict[str, pd.Series]]:
             elif name not in (*of.key, of.time):
                 numbers[name] = values
             continue
-        words = column.astype("str").where(column.notna())
+        words = column if column.dtype == "str" else column.astype("str").where(column.notna())
         if len(words[: of.known].unique()) <= MANY * of.known:
             texts[name] = words
         elif name not in of.key:  # free text, lists: how long they are

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from loop.stats import day_clock
 from loop.stats.arrays import Floats
 
+AT_ONCE = 2**17  # rows that are hashed at once
 SOME = 3  # rows of a day below which it has no level, where a day has more
 
 
@@ -66,9 +67,16 @@ def in_order(
     day = place[order]
     count = np.bincount(day, minlength=len(days)).astype(np.float64)
     ends = np.concatenate([[0], np.cumsum(count).astype(int)])
-    rows = rows.iloc[order].reset_index(drop=True)
+    rows = _taken(rows, order).reset_index(drop=True)
     hours = day_clock.hours(_of_the_day(rows[time]), day, days)
     return DayRows(name, rows, time, key, apart, days, day, count, ends, past, hours)
+
+
+def _taken(rows: pd.DataFrame, order: NDArray[np.int64]) -> pd.DataFrame:
+    """The rows at these places; rows that lie together in this order already are no copy."""
+    if len(order) and (np.diff(order) == 1).all():
+        return rows.iloc[order[0] : order[-1] + 1]
+    return rows.iloc[order]
 
 
 def number(rows: pd.DataFrame, name: str, time: str) -> Floats | None:
@@ -79,6 +87,8 @@ def number(rows: pd.DataFrame, name: str, time: str) -> Floats | None:
     if pd.api.types.is_datetime64_any_dtype(column):
         column = column if column.dt.tz is not None else column.dt.tz_localize("UTC")
         return np.asarray((column - at).dt.total_seconds() / 3600, np.float64)
+    if column.dtype == np.float64:
+        return np.asarray(column)  # no copy
     if pd.api.types.is_numeric_dtype(column):
         return np.asarray(column.to_numpy(np.float64, na_value=np.nan))
     return None
@@ -95,4 +105,13 @@ def content(rows: pd.DataFrame, key: Sequence[str], time: str) -> NDArray[np.uin
         for name in rows
         if name not in (*key, time) and not pd.api.types.is_datetime64_any_dtype(rows[name])
     ]
-    return np.asarray(pd.util.hash_pandas_object(rows[names].astype("str"), index=False))
+    return hashes(rows[names])
+
+
+def hashes(rows: pd.DataFrame) -> NDArray[np.uint64]:
+    """A hash of each row by the texts of its values; so many rows at once are made texts."""
+    found = np.empty(len(rows), np.uint64)
+    for start in range(0, len(rows), AT_ONCE):
+        part = rows.iloc[start : start + AT_ONCE].astype("str")
+        found[start : start + AT_ONCE] = pd.util.hash_pandas_object(part, index=False)
+    return found
