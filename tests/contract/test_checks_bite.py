@@ -20,7 +20,6 @@ from loop.review.candidate import Candidate
 from loop.scorer import score
 from loop.settings import params
 from loop.settings.review_policy import Policy
-from problem import source
 
 pytestmark = pytest.mark.slow  # a dozen fits
 
@@ -28,7 +27,7 @@ pytestmark = pytest.mark.slow  # a dozen fits
 @pytest.fixture(scope="module")
 def tables():
     windows = params.section("windows", params.Windows)
-    return source.tables(windows.since, windows.holdout.until, windows.as_of)
+    return raw.tables(windows.since, windows.holdout.until, windows.as_of)
 
 
 @pytest.fixture(scope="module")

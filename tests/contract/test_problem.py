@@ -65,7 +65,7 @@ def windows() -> params.Windows:
 @pytest.fixture(scope="module")
 def known_at(windows) -> Callable[[pd.Timestamp], Tables]:
     """The raw tables as known at an instant, of all rows that the windows span."""
-    return lambda as_of: source.tables(windows.since, windows.holdout.until, as_of)
+    return lambda as_of: facts.tables(windows.since, windows.holdout.until, as_of)
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ def test_the_same_question_has_the_same_answer(raw, known_at, windows):
 
 
 def test_requests_are_those_decided_in_the_window_asked_for(windows, middle):
-    tables = source.tables(middle, windows.train.until, windows.as_of)
+    tables = facts.tables(middle, windows.train.until, windows.as_of)
     decided = source.requests(repaired(tables))[DECIDED_AT]
     assert len(decided)
     assert decided.min() >= middle

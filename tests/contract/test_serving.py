@@ -28,7 +28,7 @@ from loop.serve.request import Contract, RefusedError
 from loop.serve.store import SqliteStore
 from loop.settings import params
 from problem import model as problem_model
-from problem import schema, source
+from problem import schema
 from problem.features import VIEWS
 
 pytestmark = pytest.mark.slow  # a store, and every row of it asked for
@@ -45,7 +45,7 @@ def windows() -> params.Windows:
 
 @pytest.fixture(scope="module")
 def tables(windows) -> dict[str, pd.DataFrame]:
-    found = source.tables(windows.since, windows.train.until, windows.train.until)
+    found = raw.tables(windows.since, windows.train.until, windows.train.until)
     return {name: raw.repair(name, frame)[0] for name, frame in found.items()}
 
 

@@ -56,6 +56,56 @@ def test_a_label_is_there_from_the_instant_on_at_which_it_was_known(shop):
     assert source.labels(later, first)["label"].tolist() == [1]
 
 
+def whole(table) -> pd.DataFrame:
+    """A table that comes in parts as one, in the order of one that does not."""
+    assert not isinstance(table, pd.DataFrame)
+    return pd.concat(table).sort_values(["decided_at", "id"], ignore_index=True)
+
+
+@pytest.fixture
+def in_files(shop, tmp_path):
+    """The shop's rows in two files, the later ones first, with the number of each row."""
+    head, *rows = CSV.splitlines()
+    for name, row in zip("ba", rows, strict=True):
+        (tmp_path / f"shop {name}.csv").write_text(f"{head}\n{row}\n", encoding="cp1252")
+    kinds = {**shop.columns, "row": "whole"}
+    return replace(shop, pattern="shop *.csv", columns=kinds, row="row")
+
+
+def test_files_that_are_read_in_parts_hold_the_rows_of_all_of_them(in_files):
+    parts = list(replace(in_files, in_parts=True).parts())
+    assert [len(part) for part in parts] == [1, 1]
+    pd.testing.assert_frame_equal(pd.concat(parts), in_files.read())
+
+
+def test_a_source_in_parts_knows_what_the_whole_one_knows(in_files):
+    for as_of in (AT[0], AT[4]):
+        one, other = (
+            Requests("shop", rows, ["id"], "paid", after=pd.Timedelta(days=1), positive="ja")
+            for rows in (in_files, replace(in_files, in_parts=True))
+        )
+        span = pd.Timestamp("2023-12-01", tz="UTC"), pd.Timestamp("2024-02-01", tz="UTC"), as_of
+        pd.testing.assert_frame_equal(whole(other.tables(*span)["shop"]), one.tables(*span)["shop"])
+
+
+def test_a_table_beside_may_come_in_parts_and_so_may_what_a_function_gives():
+    rain = pd.DataFrame({"place": ["a", "b"], "id": ["x", "y"], "decided_at": AT[:2]})
+    beside = [Beside("rain", lambda: (rain, rain[:0]), ["place"], "decided_at")]
+    requests = pd.DataFrame({"id": ["a"], "paid": [1.0], "decided_at": AT[:1]})
+    source = Requests("shop", lambda: iter([requests]), ["id"], "paid", beside=beside)
+    tables = source.tables(AT[0], AT[2], AT[2])
+    assert whole(tables["rain"])["place"].tolist() == ["a", "b"]
+    assert whole(tables["shop"])["id"].tolist() == ["a"]
+
+
+def test_a_row_without_its_time_is_named_by_its_place_in_all_files(in_files, tmp_path):
+    with (tmp_path / "shop b.csv").open("a") as file:
+        file.write(";c;1;no;ja\n")
+    source = Requests("shop", replace(in_files, in_parts=True), ["id"], "paid")
+    with pytest.raises(SourceError, match="the first is row 3"):
+        list(source.tables(AT[0], AT[2], AT[2])["shop"])
+
+
 def test_a_row_without_its_time_is_said_and_not_gone_in_silence():
     rows = pd.DataFrame({"id": ["a", "b", "c"], "paid": 1.0, "decided_at": [AT[0], AT[1], pd.NaT]})
     source = Requests("shop", lambda: rows, ["id"], "paid", after=pd.Timedelta(days=1))

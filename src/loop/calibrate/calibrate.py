@@ -30,7 +30,7 @@ from loop.calibrate.measurements import Measurements
 from loop.calibrate.power import Power
 from loop.calibrate.proposal import Number
 from loop.calibrate.workshop import Workshop, workshop
-from loop.data import without_time
+from loop.data import raw, without_time
 from loop.model import estimator_inputs
 from loop.monitor.inputs import answers
 from loop.monitor.inputs.rows import model_columns
@@ -39,7 +39,6 @@ from loop.review import candidate as candidates
 from loop.settings import monitor_settings, params, params_text, serve_settings, yaml_file
 from loop.settings.paths import GOLDEN, PARAMS
 from loop.settings.review_policy import Policy
-from problem import source
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def calibrate(text: str, models: int, shop: Workshop) -> Calibration:
     tried = power.measure(measured.shop)
     rates = margins.rates(measured.checked, after.policy, allowed)
     windows = here.champion.windows
-    tables = source.tables(windows.since, windows.holdout.until, windows.as_of)
+    tables = raw.tables(windows.since, windows.holdout.until, windows.as_of)
     data = Data.of(here.champion)
     return Calibration(
         data=data,

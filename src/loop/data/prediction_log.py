@@ -71,7 +71,7 @@ def known_labels(log: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
     decided = log.loc[log[DECIDED_AT] <= now, DECIDED_AT]
     if decided.empty:
         return pd.DataFrame(columns=[*source.KEY, "label", "label_known_at"])
-    tables = source.tables(*span(decided), now)
+    tables = raw.tables(*span(decided), now)
     valid = {name: raw.repair(name, frame)[0] for name, frame in tables.items()}
     found: pd.DataFrame = source.labels(valid, now)
     return found

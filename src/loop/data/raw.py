@@ -9,15 +9,24 @@ import pandas as pd
 
 from loop.data import breach_place, contract, day_hashes, personal
 from loop.data.contract import Breach
-from loop.kit.types import Rule
+from loop.kit.types import RawTable, Rule
 from loop.settings import params
-from problem import schema
+from problem import schema, source
 
 
 class Params(params.Section):
     """`validate` of params.yaml."""
 
     limits: schema.Limits
+
+
+def tables(since: pd.Timestamp, until: pd.Timestamp, as_of: pd.Timestamp) -> dict[str, pd.DataFrame]:
+    """The source's tables, whole, also those that it gives in parts."""
+    found: Mapping[str, RawTable] = source.tables(since, until, as_of)
+    return {
+        name: one if isinstance(one, pd.DataFrame) else pd.concat(one, ignore_index=True)
+        for name, one in found.items()
+    }
 
 
 def repair(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[dict[str, Any]]]:

@@ -14,7 +14,7 @@ from loop.base import exit_codes, files
 from loop.base.counted import counted
 from loop.base.errors import LoopError, first_line
 from loop.base.warning import warn
-from loop.data import golden_rows
+from loop.data import golden_rows, raw
 from loop.forget import erasure_record, holding, places
 from loop.forget import person as persons
 from loop.forget.person import Person
@@ -124,7 +124,7 @@ def _beyond(who: Person) -> list[str]:
 def _given(who: Person) -> bool:
     """Whether the source itself, such as a database, gives rows of theirs."""
     windows = params.section("windows", params.Windows)
-    tables = source.tables(windows.since, windows.as_of, windows.as_of)
+    tables = raw.tables(windows.since, windows.as_of, windows.as_of)
     return any(who.of(frame).any() for frame in tables.values())
 
 

@@ -15,14 +15,14 @@ import pandas as pd
 
 from loop.kit.column_values import MOMENTS, Kind, next_clock
 from loop.kit.stored_rows import Files, Query, SourceError
-from loop.kit.types import DECIDED_AT, KNOWN_AT, ROW_WEIGHT
+from loop.kit.types import DECIDED_AT, KNOWN_AT, ROW_WEIGHT, RawTable
 
 __all__ = ["Beside", "Files", "Kind", "Query", "Requests", "SourceError", "next_clock"]
 NOTHING = pd.Timedelta(0)
 AT_ONCE = pd.Timedelta(seconds=1)  # after which a label is known that is known at once
 EPOCH = pd.Timestamp("2000-01-01", tz="UTC")  # of rows that have no time
 PARTS = 100  # days over which they are spread by the hash of their key
-Rows = Files | Query | Callable[[], pd.DataFrame]
+Rows = Files | Query | Callable[[], RawTable]
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,16 @@ class Beside:
     after: pd.Timedelta = NOTHING
     before: pd.Timedelta = NOTHING
 
-    def read(self, since: pd.Timestamp, until: pd.Timestamp, as_of: pd.Timestamp) -> pd.DataFrame:
+    def read(self, since: pd.Timestamp, until: pd.Timestamp, as_of: pd.Timestamp) -> RawTable:
         """The rows of [since, until) UTC that were known at `as_of`."""
-        rows = _read(self.files, since - self.before, until)
-        if self.time:
-            at = rows[self.time]
-            rows = rows[(at >= since - self.before) & (at < until) & (at + self.after <= as_of)]
-        return rows.sort_values([*self.key], ignore_index=True)
+
+        def known(rows: pd.DataFrame) -> pd.DataFrame:
+            if self.time:
+                at = rows[self.time]
+                rows = rows[(at >= since - self.before) & (at < until) & (at + self.after <= as_of)]
+            return rows.sort_values([*self.key], ignore_index=True)
+
+        return _read(self.files, since - self.before, until, known)
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Requests:
     without it that is so long `after` the decision. `positive` is the text of a label that is 1, or a
     function that tells which labels are; of several `classes`, a label is the place of its text. `outcome`
     names what comes with the label, and `weight` a column that says how much a row counts: no request holds
-    them. `beside` are tables beside it.
+    them. `beside` are tables beside it. Where `files` come in parts, the tables do, each part in its order.
     """
 
     table: str
@@ -79,29 +82,32 @@ class Requests:
     outcome: Sequence[str] = ()
     beside: Sequence[Beside] = ()
 
-    def tables(
-        self, since: pd.Timestamp, until: pd.Timestamp, as_of: pd.Timestamp
-    ) -> dict[str, pd.DataFrame]:
+    def tables(self, since: pd.Timestamp, until: pd.Timestamp, as_of: pd.Timestamp) -> dict[str, RawTable]:
         """The rows decided in [since, until) UTC, with what was known of their labels at `as_of`.
 
         Raises SourceError for rows without their time.
         """
-        rows = _read(self.files, since, until)
+        own = _read(self.files, since, until, lambda rows: self._known_of(rows, since, until, as_of))
+        return {self.table: own, **{one.table: one.read(since, until, as_of) for one in self.beside}}
+
+    def _known_of(
+        self, rows: pd.DataFrame, since: pd.Timestamp, until: pd.Timestamp, as_of: pd.Timestamp
+    ) -> pd.DataFrame:
+        """Of some rows what `tables` gives of all."""
         if self.time not in rows:
             rows[self.time] = spread(rows[list(self.group or self.key)])
         decided = self._decided(rows)
         if lost := int(decided.isna().sum()):  # of no window: they would be gone in silence
             raise SourceError(
                 f"{lost:,} of {len(rows):,} rows of {self.table} have no {self.time}; "
-                f"the first is row {int(decided.isna().to_numpy().argmax()) + 1:,}"
+                f"the first is row {int(rows.index[decided.isna()][0]) + 1:,}"
             )
         if self.known not in rows:
             rows[self.known] = (decided + self.after).astype(MOMENTS)
         rows = rows[(decided >= since) & (decided < until) & (decided <= as_of)]
         unknown = rows[self.label].isna() | ~(rows[self.known] <= as_of)
         rows = rows.assign(**{name: rows[name].mask(unknown) for name in self._later})
-        rows = rows.sort_values([self.time, *self.key], ignore_index=True)
-        return {self.table: rows, **{one.table: one.read(since, until, as_of) for one in self.beside}}
+        return rows.sort_values([self.time, *self.key], ignore_index=True)
 
     def requests(self, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         """One row per request: what a caller knows, and when the decision is due (UTC)."""
@@ -162,11 +168,20 @@ class Requests:
         return [*self._later, *([self.weight] if self.weight else [])]
 
 
-def _read(rows: Rows, since: pd.Timestamp, until: pd.Timestamp) -> pd.DataFrame:
-    """All rows there are; of a database, those of about [since, until)."""
+def _read(
+    rows: Rows,
+    since: pd.Timestamp,
+    until: pd.Timestamp,
+    known: Callable[[pd.DataFrame], pd.DataFrame],
+) -> RawTable:
+    """What is `known` of all rows, or of each part; of a database, of those of about [since, until)."""
     if isinstance(rows, Query):
-        return rows.read(since, until)
-    return rows.read() if isinstance(rows, Files) else rows()
+        return known(rows.read(since, until))
+    if isinstance(rows, Files):
+        found: RawTable = rows.parts() if rows.in_parts else rows.read()
+    else:
+        found = rows()
+    return known(found) if isinstance(found, pd.DataFrame) else map(known, found)
 
 
 def spread(keys: pd.DataFrame) -> pd.Series:

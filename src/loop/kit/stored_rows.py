@@ -3,7 +3,7 @@
 import csv
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from glob import glob
 from pathlib import Path
@@ -45,7 +45,8 @@ class Files:
     format of each column that is not ISO 8601 (of strptime, "quarters" as 2024Q1, or "seconds since 1970"),
     `zone` where times without one are at home, `forms` how numbers of a column are written that are more
     than digits, such as "$#,###.#" or "# %". `joined` names columns of the files whose texts, with blanks
-    between, are one here, as year, month and day.
+    between, are one here, as year, month and day. `in_parts` reads one file after the other, each by itself:
+    rows that take more memory than there is, of which it then holds one file at a time.
     """
 
     pattern: str
@@ -59,9 +60,29 @@ class Files:
     row: str | None = None
     forms: Mapping[str, str] = field(default_factory=dict)
     joined: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    in_parts: bool = False
 
     def read(self) -> pd.DataFrame:
         """All rows: float64, int64, str, bool and datetime64[us, UTC]. Raises SourceError."""
+        whole = pd.concat([self._one(path) for path in self._paths()], ignore_index=True)
+        return self._numbered(whole, 0, self.pattern)
+
+    def parts(self) -> Iterator[pd.DataFrame]:
+        """The rows of each file, as `read` gives those of all. Raises SourceError."""
+        rows = 0
+        for path in self._paths():
+            part = self._numbered(self._one(path), rows, str(path))
+            part.index += rows
+            rows += len(part)
+            yield part
+
+    def _numbered(self, rows: pd.DataFrame, before: int, where: str) -> pd.DataFrame:
+        """The columns as they are declared; `before` are the rows of earlier files."""
+        if self.row:
+            rows[self.row] = np.arange(before, before + len(rows))
+        return _declared(self, rows, where)
+
+    def _paths(self) -> list[Path]:
         paths = sorted(path for path in map(Path, glob(self.pattern)) if path.name[0] not in "._")
         if not paths:
             raise SourceError(f"there is no file at {self.pattern}")
@@ -72,10 +93,7 @@ class Files:
                     f"{folder} is a table of {whose}: rows that were replaced lie there too; "
                     "read it by a Query, or have it written into files"
                 )
-        whole = pd.concat([self._one(path) for path in paths], ignore_index=True)
-        if self.row:
-            whole[self.row] = np.arange(len(whole))
-        return _declared(self, whole, self.pattern)
+        return paths
 
     def _one(self, path: Path) -> pd.DataFrame:
         inside = self.inside

@@ -1,6 +1,6 @@
 """The types of a problem: what its five files give to the machinery."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # a server without views, and what reads a verdict, need no i
 
 Array = np.ndarray
 Tables = Mapping[str, "ir.Table"]
+RawTable = pd.DataFrame | Iterable[pd.DataFrame]  # whole, or its parts one below the other, read one by one
 DECIDED_AT, KNOWN_AT = "decided_at", "label_known_at"  # when a request is decided, and its label is known
 ROW_WEIGHT = "row_weight"  # beside a label: how much its row counts
 

@@ -16,7 +16,6 @@ from loop.serve import online
 from loop.serve.definition import definition
 from loop.serve.store import LONGEST, Store, open_store
 from loop.settings import params, serve_settings
-from problem import source
 from problem.features import VIEWS
 
 
@@ -91,7 +90,7 @@ def main(as_of: str | None) -> None:
             "ask later",
         )
     store = open_store(serve_settings.place().features)
-    tables = source.tables(windows.since, at, at)
+    tables = raw.tables(windows.since, at, at)
     valid, _, breaches = raw.validate(tables, limits, since=windows.since, until=at.floor("D"), as_of=at)
     if breaches:  # what the store has stays, and grows stale in the open
         raise ContractError(breaches, f"the source as of {at:%Y-%m-%d %H:%MZ}")

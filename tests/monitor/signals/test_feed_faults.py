@@ -54,10 +54,10 @@ class Feed:
 def feed(monkeypatch) -> Feed:
     made = Feed()
     for name in ("tables", "requests", "labels"):
-        for module in (feed_faults, feed_faults.feed_tables, day_hashes):
+        for module in (feed_faults.raw, feed_faults.feed_tables, day_hashes):
             monkeypatch.setattr(module.source, name, getattr(made, name))
-    monkeypatch.setattr(feed_faults.source, "TIME", {"readings": "at"})
-    monkeypatch.setattr(feed_faults.source, "KEY", ["station", "at"])
+    monkeypatch.setattr(feed_faults.raw.source, "TIME", {"readings": "at"})
+    monkeypatch.setattr(feed_faults.raw.source, "KEY", ["station", "at"])
     names, nobody = ("at", "station", "temperature", "humidity", "sky"), SimpleNamespace(metadata=None)
     asked = SimpleNamespace(columns=dict.fromkeys(names, nobody))
     monkeypatch.setattr(feed_faults.feed_tables.schema, "REQUEST", asked)

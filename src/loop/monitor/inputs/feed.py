@@ -85,7 +85,7 @@ def made(
 
     Raises LoopError where a request comes twice.
     """
-    tables = source.tables(since, until, now)
+    tables = raw.tables(since, until, now)
     valid = {name: raw.repair(name, frame)[0] for name, frame in tables.items()}
     requests = source.requests(valid).sort_values([features.DECIDED_AT, *source.KEY], ignore_index=True)
     if (again := requests.duplicated(source.KEY)).any():
@@ -104,7 +104,7 @@ def broken(since: pd.Timestamp, until: pd.Timestamp, now: pd.Timestamp) -> list[
     A window without any row is no broken feed: nothing came.
     """
     limits = params.section("validate", Params).limits
-    tables = source.tables(since, until, now)
+    tables = raw.tables(since, until, now)
     if not len(source.requests(tables)):
         return []
     return raw.validate(tables, limits, since=since, until=until, as_of=now)[2]

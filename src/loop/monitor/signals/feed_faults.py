@@ -18,7 +18,6 @@ from loop.repo.commit import Commit
 from loop.repo.git import git
 from loop.settings.monitor_settings import Accepted, Settings
 from loop.settings.paths import VALIDATION
-from problem import source
 
 DAY = pd.Timedelta(days=1)
 MOST = 1000.0  # limits
@@ -85,7 +84,7 @@ def _change(found: list[day_hashes.Rewritten]) -> Change:
 
 
 def _valid(since: pd.Timestamp, until: pd.Timestamp, as_of: pd.Timestamp) -> Mapping[str, pd.DataFrame]:
-    tables = source.tables(since, until, as_of)
+    tables = raw.tables(since, until, as_of)
     return {name: raw.repair(name, frame)[0] for name, frame in tables.items()}
 
 
