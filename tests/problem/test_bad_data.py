@@ -41,7 +41,7 @@ def ingested(raw, tmp_path, monkeypatch):
     write_params()
 
     def write(table: str, frame: pd.DataFrame) -> None:
-        for month, part in ingest.by_month(frame, source.TIME[table]).items():
+        for month, part in ingest.by_month(frame, source.TIME[table]):
             files.write_table(Path(f"data/raw/{table}/{month}.parquet"), part)
 
     for name, frame in raw.items():
