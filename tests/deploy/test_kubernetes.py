@@ -5,6 +5,7 @@ field that a schema does not know is refused.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from conftest import ROOT
 from loop.base import exit_codes
 from loop.base.errors import LoopError
 from loop.deploy import cluster_settings, kubernetes, overlay
+from loop.deploy.fallback import Limits
 from loop.production import transitions
 from loop.production.state import EMPTY, State
 from support.states import NOW, STAGED, policy, serving, version
@@ -33,6 +35,8 @@ SECURED = SET.model_copy(
     update={"token": True, "personal_key": True, "hostnames": ["model.example.com"], "jobs": JOBS}
 )
 STICKY = SET.model_copy(update={"entity_header": "X-Entity"})
+NGINX, LIMITS = f"registry.example.com/nginx@sha256:{'7' * 64}", Limits(timeout_ms=700, body_kb=64)
+PROXIED = STICKY.model_copy(update={"fallback": NGINX})
 OVERLAY = {"kustomization.yaml": yaml.dump(overlay.KIND | {"namespace": "models-staging"})}
 BOTH = policy(("off", 0, False), ("shadow", 0, True), ("both", 10, True), ("half", 50, False))
 
@@ -94,7 +98,11 @@ def test_every_backend_runs_weights_are_those_of_the_state_and_a_mirror_is_there
     weights = {one["name"]: one["weight"] for one in predict["backendRefs"]}
     assert weights == {f"model-v{one.version}": one.weight for one in state.models if one.weight}
     assert sum(weights.values()) == 100
-    mirrors = [one["requestMirror"]["backendRef"]["name"] for one in predict.get("filters", [])]
+    mirrors = [
+        one["requestMirror"]["backendRef"]["name"]
+        for one in predict["filters"]
+        if one["type"] == "RequestMirror"
+    ]
     assert bool(mirrors) == bool(state.challenger and state.challenger.stage.mirror)
     for route in found["HTTPRoute", "model"]["spec"]["rules"]:
         for name in [one["name"] for one in route["backendRefs"]] + mirrors:
@@ -105,7 +113,7 @@ def test_every_backend_runs_weights_are_those_of_the_state_and_a_mirror_is_there
 @FEW
 @given(STATES)
 def test_selectors_match_the_pods_of_their_own_deployment_alone(state):
-    found = objects(kubernetes.files(state, SET, version(99)))
+    found = objects(kubernetes.files(state, PROXIED, version(99), limits=LIMITS))
     pods = {
         name: one["spec"]["template"]["metadata"]["labels"]
         for (kind, name), one in found.items()
@@ -200,6 +208,64 @@ def test_with_envoy_gateway_the_route_keeps_an_entity_with_one_model_by_its_head
     (target,) = found["targetRefs"]
     assert (target["kind"], target["name"]) == ("HTTPRoute", "model")
     assert found["loadBalancer"]["consistentHash"] == {"type": "Headers", "headers": [{"name": "X-Entity"}]}
+
+
+@FEW
+@given(STATES)
+def test_a_challenger_s_share_goes_by_a_proxy_that_asks_the_champion_in_its_place(state):
+    files = kubernetes.files(state, PROXIED, limits=LIMITS)
+    found, challenger = objects(files), state.challenger
+    weights = {one["name"]: one["weight"] for one in rule(found)["backendRefs"]}
+    if challenger is None or not challenger.weight:
+        assert not [name for _, name in found if "fallback" in name]
+        return
+    name, champion = f"model-v{challenger.version}-fallback", f"model-v{state.champion.version}"
+    assert weights == {champion: 100 - challenger.weight, name: challenger.weight}
+    assert f"kubernetes/models/{name}.yaml" in files  # a Deployment of the file's name: it is waited for
+    pod = found["Deployment", name]["spec"]["template"]
+    config = pod["metadata"]["annotations"]["loop/nginx.conf"]
+    asked = dict(re.findall(r"upstream (\w+) {\s+server (\S+) max_fails=0;", config))
+    assert asked == {"champion": f"{champion}:3000", "challenger": f"model-v{challenger.version}:3000"}
+    assert "proxy_read_timeout 700ms;" in config
+    assert ("Service", name) in found
+
+
+def test_the_proxy_runs_the_image_of_the_settings_may_do_nothing_else_and_is_let_in_by_models():
+    state = transitions.enter(serving(1), version(2), policy(("half", 50, False)), NOW)
+    found = objects(kubernetes.files(state, PROXIED, limits=LIMITS))
+    pod = found["Deployment", "model-v2-fallback"]["spec"]["template"]
+    (container,) = pod["spec"]["containers"]
+    assert container["image"] == NGINX
+    assert pod["spec"]["securityContext"]["runAsNonRoot"] is True
+    assert pod["spec"]["automountServiceAccountToken"] is False
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    (let_in,) = found["NetworkPolicy", "model"]["spec"]["ingress"]
+    (selector,) = [one["podSelector"]["matchLabels"] for one in let_in["from"] if "podSelector" in one]
+    assert selector.items() <= pod["metadata"]["labels"].items()
+    model = found["Deployment", "model-v2"]["spec"]["template"]["metadata"]["labels"]
+    assert not selector.items() <= model.items()
+
+
+def test_no_caller_says_that_the_champion_answers_for_a_challenger():
+    for some in (SET, PROXIED):
+        filters = rule(objects(kubernetes.files(serving(1), some, limits=LIMITS)))["filters"]
+        assert filters[0]["requestHeaderModifier"] == {"remove": ["X-Loop-Fallback"]}
+
+
+@pytest.mark.parametrize(
+    ("missing", "told"),
+    [
+        ([], None),
+        (["entity_header"], "in a cluster, each request is drawn anew, since entity_header is not set"),
+        (
+            ["fallback"],
+            "in a cluster, a challenger's error or silence reaches the caller, since fallback is not set",
+        ),
+    ],
+)
+def test_what_a_cluster_does_otherwise_with_a_canary_is_what_its_settings_leave_out(missing, told):
+    assert kubernetes.of_canaries(PROXIED.model_copy(update=dict.fromkeys(missing))) == told
 
 
 def test_secrets_are_named_and_mounted_only_if_they_are_used():
@@ -319,6 +385,7 @@ def test_a_hash_that_looks_like_a_number_is_quoted(commit):
         (("37 * * * *", "hourly"), "jobs.collect"),
         (("37 * * * *", "37 * * *"), "jobs.collect"),
         (("image: null", "image: registry.example.com/jobs:1"), "jobs.image.*by its digest"),
+        (("fallback: null", "fallback: nginx:1.28"), "fallback.*by its digest"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_with_their_key(tmp_path, change, found):
@@ -387,12 +454,12 @@ def listed(files: dict[str, str]) -> Iterator[str]:
 @FEW
 @given(
     state=STATES,
-    some=st.sampled_from([SET, SECURED]),
+    some=st.sampled_from([SET, SECURED, SET.model_copy(update={"fallback": NGINX})]),
     spare=st.sampled_from([None, version(99)]),
     over=st.sampled_from([{}, OVERLAY]),
 )
 def test_kubernetes_takes_the_manifests_of_any_state(route, state, some, spare, over):
-    assert refused(kubernetes.files(state, some, spare, over), route) == ""
+    assert refused(kubernetes.files(state, some, spare, over, limits=LIMITS), route) == ""
 
 
 def breaks() -> Iterator[tuple[str, str, str]]:

@@ -1,6 +1,7 @@
 """`loop rollout` in a real clone: evidence decides, and each transition is one commit that carries it."""
 
 import json
+import shutil
 import subprocess
 
 import pandas as pd
@@ -152,6 +153,22 @@ def test_before_a_canary_it_is_said_what_a_cluster_does_otherwise_and_who_approv
     printed("advance", *NOW_OPTION)
     assert error in newest()
     assert "in a cluster" not in printed("status", *NOW_OPTION)  # it has begun
+
+
+def test_with_a_proxy_that_falls_back_nothing_is_to_be_said_and_it_has_the_time_of_main_s_policy(rollout):
+    asked = yaml.safe_load((rollout / POLICY).read_text()) | {"timeout_ms": 1234}
+    on_main(rollout, asked)
+    shadow(rollout)
+    there = (ROOT / SETTINGS).read_text().replace("entity_header: null", "entity_header: X-Entity")
+    image = f"nginx@sha256:{'7' * 64}"
+    (rollout / SETTINGS).write_text(there.replace("fallback: null", f"fallback: {image}"))
+    shutil.copy(ROOT / "params.yaml", rollout)
+    assert "in a cluster" not in printed("status", *NOW_OPTION)
+    printed("advance", *NOW_OPTION)
+    path = "kubernetes/models/model-v2-fallback.yaml"
+    made = git("show", f"origin/production:{path}")
+    assert image in made
+    assert "proxy_read_timeout 1234ms;" in made
 
 
 def test_settings_of_a_cluster_that_are_broken_are_said_before_a_canary_and_status_goes_on(rollout):

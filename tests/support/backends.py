@@ -114,6 +114,7 @@ class Backends:
         """As if nobody had asked them yet."""
         for backend in self._made.values():
             backend.asked.clear()
+            backend.instead_of.clear()
 
 
 class Client:

@@ -93,6 +93,11 @@ class Cluster:
         events = self.kubectl("get", "events", "--sort-by=.lastTimestamp", check=False)
         pytest.fail(f"not in {seconds:.0f} seconds: {what}\n{self.pods()}\n{events[-3000:]}")
 
+    @property
+    def fallback(self) -> str:
+        """An image of nginx on the node, by its digest."""
+        return (self.folder / "fallback").read_text().strip()
+
     def gateway(self) -> str:
         """The address of Envoy."""
         (service,) = self.get("services", "--all-namespaces", "--selector", GATEWAY)["items"]

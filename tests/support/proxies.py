@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from conftest import ROOT
-from loop.deploy import cluster_settings, instances, kubernetes
+from loop.deploy import cluster_settings, fallback, instances, kubernetes
 from loop.deploy.nginx import Proxy, Site, render
 from loop.production import transitions
 from loop.production.rollout_policy import Policy
@@ -26,8 +26,6 @@ def state_of(stage: Stage | None, timeout_ms: int, number: int) -> tuple[State, 
 
 class Nginx:
     """That of one host."""
-
-    instead = True  # the champion answers for a challenger that does not
 
     def __init__(self, folder: Path) -> None:
         self.proxy = Proxy(folder)
@@ -60,15 +58,17 @@ class Nginx:
 class Envoy:
     """That of the node, by Envoy Gateway and the route that a branch holds."""
 
-    instead = False
     _states = 0  # brought about so far, by any
 
-    def __init__(self, cluster: Cluster, namespace: str) -> None:
+    def __init__(self, cluster: Cluster, namespace: str, *, falls_back: bool = True) -> None:
         self._cluster, self._namespace = cluster, namespace
         self.backends = Backends(GATE)
         self._address = cluster.gateway()
         settings = cluster_settings.read(ROOT / cluster_settings.SETTINGS)
-        self._settings = settings.model_copy(update={"entity_header": "X-Entity"})
+        few = settings.replicas.model_copy(update={"min": 1})
+        proxy = cluster.fallback if falls_back else None
+        changed = {"entity_header": "X-Entity", "fallback": proxy, "replicas": few}
+        self._settings = settings.model_copy(update=changed)
 
     def serve(self, stage: Stage | None = None, timeout_ms: int = 20_000, number: int = 2) -> Client:
         """Bring a state about, by servers named by role; a client of it.
@@ -78,22 +78,33 @@ class Envoy:
         Envoy._states += 1
         settings = self._settings.model_copy(update={"hostnames": [self._host]})
         state, _ = state_of(stage, timeout_ms, number)
-        route = kubernetes.files(state, settings)["kubernetes/route/model.yaml"]
+        files = kubernetes.files(state, settings, limits=fallback.Limits(timeout_ms, 64))
         places = [json.dumps(part) for one in instances.of(state) for part in self._place(one)]
-        apply, objects = ("apply", "-n", self._namespace, "-f", "-"), "\n---\n".join([*places, route])
-        self._cluster.until(
-            "the route is taken",
-            lambda: (
-                "httproute.gateway.networking.k8s.io/model"
-                in self._cluster.kubectl(*apply, given=objects, check=False)
-            ),
-        )
+        self._apply("serviceaccount/model", *places, files["kubernetes/models/shared.yaml"])
+        self._proxy = fallback.name(state) if settings.fallback else None
+        if self._proxy:
+            self._apply("deployment.apps/", files[f"kubernetes/models/{self._proxy}.yaml"])
+            self._cluster.kubectl("rollout", "status", f"deployment/{self._proxy}", "-n", self._namespace)
+        self._apply("httproute.gateway.networking.k8s.io/model", files["kubernetes/route/model.yaml"])
         client = self.another()
         assert eventually(lambda: self._answers(client)), self._cluster.kubectl(
             "get", "httproute/model", "-n", self._namespace, "--output=yaml"
         )
         self.backends.forget()
         return client
+
+    def _apply(self, taken: str, *objects: str) -> None:
+        """Apply objects, until the API server says that it took one."""
+        apply, given = ("apply", "-n", self._namespace, "-f", "-"), "\n---\n".join(objects)
+        self._cluster.until(
+            f"{taken} is taken", lambda: taken in self._cluster.kubectl(*apply, given=given, check=False)
+        )
+
+    def logged(self) -> list[dict[str, Any]]:
+        """What the proxy that falls back has written of answers by the champion for a challenger."""
+        logs = ("logs", "-n", self._namespace, "--tail=-1")
+        text = self._cluster.kubectl(*logs, f"--selector=app.kubernetes.io/instance={self._proxy}")
+        return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
     def another(self) -> Client:
         """One more client."""

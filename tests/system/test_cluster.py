@@ -30,6 +30,7 @@ from conftest import ROOT, Repo, copy
 from loop.base.files import write_text
 from loop.deploy import cluster_settings, kubernetes, overlay
 from loop.deploy.cluster_settings import SETTINGS, Settings
+from loop.deploy.fallback import Limits
 from loop.production import branch, transitions
 from loop.production.state import EMPTY, State, Version
 from support import bare_api, disturber, git_server, gitops_agent
@@ -84,7 +85,8 @@ class World:
         """A state on `production`, as a transition commits it; the commit's hash."""
         origin = Repo(self.folder / "origin")
         shutil.rmtree(origin.path / kubernetes.FOLDER, ignore_errors=True)
-        for path, text in kubernetes.files(state, self.settings.model_copy(update=changed), spare).items():
+        settings, limits = self.settings.model_copy(update=changed), Limits(STAGES.timeout_ms, body_kb=1024)
+        for path, text in kubernetes.files(state, settings, spare, limits=limits).items():
             write_text(origin.path / path, text)
         return origin.commit()
 
@@ -179,8 +181,8 @@ def registry(engine) -> Iterator[Registry]:
 def images(engine, repos, registry) -> list[Version]:
     """Two versions, whose images are in the registry."""
     make_bases(engine)
-    with ThreadPoolExecutor(2) as pool:  # they share what takes long: the environment
-        return list(pool.map(lambda one: released(engine, repos[one], one + 1, registry), range(2)))
+    # One after the other: two builds that share a step may wait for each other for ever in BuildKit.
+    return [released(engine, repo, number, registry) for number, repo in enumerate(repos, 1)]
 
 
 def released(engine: Engine, repo: Repo, number: int, registry: Registry) -> Version:
@@ -233,7 +235,13 @@ def world(cluster, images, store, small_home, tmp_path_factory) -> Iterator[Worl
     settings = cluster_settings.read(small_home.path / SETTINGS)
     port = int(store.rpartition(":")[2].partition("/")[0])
     small = {"cpu": "50m", "memory": "256Mi"}  # this machine is the tests' too
-    changed = {"requests": small, "redis_port": port, "entity_header": "X-Entity", "personal_key": True}
+    changed = {
+        "requests": small,
+        "redis_port": port,
+        "entity_header": "X-Entity",
+        "fallback": cluster.fallback,
+        "personal_key": True,
+    }
     code = "import json; from problem import schema; print(json.dumps(schema.REQUEST_EXAMPLES[0]))"
     body = small_home.run("python", "-c", code).stdout.strip()
     world = World(cluster, folder, settings.model_copy(update=changed), first, second, body)
@@ -322,6 +330,14 @@ def test_a_rollout_goes_through_its_stages_and_back_and_loses_no_request_to_a_po
         assert asked[0] == asked[1] == asked[2]
         assert set(asked[0]) == {one, two}
 
+        world.cluster.kubectl("scale", "deployment/model-v2", "--replicas=0")
+        world.cluster.until("the challenger's pods are gone", lambda: not of_any(world, "model-v2"))
+        since, before = time.monotonic(), fallbacks(world)
+        client.more(200)
+        assert set(client.models(since)) == {one}
+        assert fallbacks(world) > before
+        world.cluster.kubectl("scale", "deployment/model-v2", "--replicas=2")
+
         champion = transitions.advance(canary, STAGES, NOW)
         world.bring(champion, world.first)
         client.more(20)
@@ -344,6 +360,22 @@ def test_a_rollout_goes_through_its_stages_and_back_and_loses_no_request_to_a_po
         "sum(len(line.get('scores', [])) for one in lines if one[0]['role'] != 'shadow' for line in one)"
     )
     assert int(told) >= len(client.answers)
+
+
+def of_any(world: World, name: str) -> str:
+    """The pods of an instance, those that are going too."""
+    return world.cluster.kubectl(
+        "get", "pods", f"--selector=app.kubernetes.io/instance={name}", "--output=name"
+    )
+
+
+def fallbacks(world: World) -> float:
+    """How many requests the champion's pods say that they answered for a challenger."""
+    place = "/api/v1/namespaces/models/pods/{}:3000/proxy/metrics"
+    texts = [world.cluster.kubectl("get", "--raw", place.format(pod)) for pod in ready(world, "model-v1")]
+    return sum(
+        float(one) for text in texts for one in re.findall(r"^loop_fallbacks_total\S* (\S+)$", text, re.M)
+    )
 
 
 def in_shadow(world: World, origin: Path, clone: Path) -> Repo:
@@ -667,8 +699,10 @@ def test_a_log_that_cannot_be_written_is_reported_and_answers_go_on(world):
 def test_the_overlay_of_staging_makes_a_place_of_its_own_in_the_same_cluster(cluster, tmp_path):
     space, settings = "models-staging", cluster_settings.read(ROOT / SETTINGS)
     over = {path.name: path.read_text() for path in (ROOT / overlay.OVERLAYS / "staging").iterdir()}
-    sticky = settings.model_copy(update={"entity_header": "X-Entity"})
-    for path, text in kubernetes.files(serving(1, 2), sticky, overlay=over).items():
+    changed = {"entity_header": "X-Entity", "fallback": cluster.fallback}
+    state = transitions.advance(serving(1, 2), STAGES, NOW)
+    given = {"overlay": over, "limits": Limits(1000, body_kb=1024)}
+    for path, text in kubernetes.files(state, settings.model_copy(update=changed), **given).items():
         write_text(tmp_path / path, text)
     cluster.kubectl("create", "namespace", space)
     try:

@@ -56,6 +56,7 @@ class Settings(Section):
     gateway: Gateway
     proxies: Name
     entity_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,256}$")] | None = None
+    fallback: Image | None = None  # of nginx, by digest; None: a challenger's errors reach its callers
     hostnames: list[str]
     redis_port: int = Field(ge=1, le=65535)
     predictions: Name

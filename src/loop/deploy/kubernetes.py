@@ -8,8 +8,9 @@ those of Kubernetes 1.30 and of the Gateway API 1.0, standard channel.
 from collections.abc import Mapping
 
 from loop.base import exit_codes
-from loop.deploy import instances, manifest
+from loop.deploy import fallback, instances, manifest
 from loop.deploy.cluster_settings import Jobs, Settings
+from loop.deploy.fallback import Limits
 from loop.deploy.instances import PORT, Instance
 from loop.deploy.manifest import Manifest
 from loop.production.state import BRANCH, Champion, State, Version
@@ -24,12 +25,14 @@ def files(
     spare: Version | None = None,
     overlay: Mapping[str, str] | None = None,
     environment: str = BRANCH,
+    limits: Limits | None = None,
 ) -> dict[str, str]:
     """What the branch holds for a cluster, by path; nothing where no model of the state has an image.
 
     `spare` is a version that runs and gets no requests: that of the last champion, to go back to at once.
     `overlay` are the files of a component, by path in its folder. An environment before production has no
-    traffic: of the jobs it needs the one that fills its feature store.
+    traffic: of the jobs it needs the one that fills its feature store. With `limits` a challenger's share
+    goes by a proxy that falls back to the champion, where the settings name its image.
     Raises LoopError where one model of the state has an image and the other has none.
     """
     if all(model.image is None for model in state.models):
@@ -44,8 +47,11 @@ def files(
     if commands := _commands(settings.jobs, environment):
         given |= {"jobs": settings.jobs, "decisions": sorted({*exit_codes.MONITOR.values()} - {0})}
         texts["models/jobs"] = manifest.of("jobs.yaml.j2", commands=commands, **given)
+    proxy = fallback.name(state) if limits and settings.fallback else None
+    if proxy and limits:
+        texts[f"models/{proxy}"] = fallback.manifests(state, settings, limits)
     roles = {one.role: one for one in instances.of(state)}
-    texts["route/model"] = manifest.of("route.yaml.j2", running=roles, **given)
+    texts["route/model"] = manifest.of("route.yaml.j2", running=roles, fallback=proxy, **given)
     listed = sorted(texts)
     for folder, place in {"": OVERLAY, "models/": f"../{OVERLAY}", "route/": f"../{OVERLAY}"}.items():
         held = [f"{path.removeprefix(folder)}.yaml" for path in listed if path.startswith(folder)]
@@ -55,11 +61,12 @@ def files(
     return {f"{FOLDER}/{path}": text for path, text in made.items()}
 
 
-def of_canaries(settings: Settings) -> str:
-    """What a gateway does otherwise than nginx with a canary, to be known before one begins."""
-    fails = "a challenger's error or silence reaches the caller: the champion does not answer for it"
-    drawn = "" if settings.entity_header else "; each request is drawn anew, since entity_header is not set"
-    return f"in a cluster, {fails}{drawn}"
+def of_canaries(settings: Settings) -> str | None:
+    """What a cluster does otherwise than one host, to be known before a canary begins; None: nothing."""
+    fails = "a challenger's error or silence reaches the caller, since fallback is not set"
+    drawn = "each request is drawn anew, since entity_header is not set"
+    told = [fails] * (not settings.fallback) + [drawn] * (not settings.entity_header)
+    return f"in a cluster, {'; '.join(told)}" if told else None
 
 
 def _spare(one: Version) -> Instance:

@@ -75,6 +75,9 @@ def render(state: State, policy: Policy, ports: Ports, site: Site) -> str:
             for role, where in upstreams.items()
         ],
         site=site,
+        body_kb=site.body_kb,
+        temporary="temporary",
+        fallbacks="fallbacks.jsonl",
     )
 
 

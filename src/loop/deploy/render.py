@@ -9,8 +9,9 @@ from pathlib import Path
 from loop.base.errors import LoopError
 from loop.base.files import write_text
 from loop.base.warning import warn
-from loop.deploy import alerting, cluster_settings, compose, kubernetes, nginx, overlay, permitted
+from loop.deploy import alerting, cluster_settings, compose, fallback, kubernetes, nginx, overlay, permitted
 from loop.deploy.cluster_settings import Settings
+from loop.deploy.fallback import Limits
 from loop.production import branch, environments, log, rollout_policy, transitions
 from loop.production import state as production
 from loop.production.rollout_policy import Policy
@@ -58,7 +59,15 @@ def before_canary(state: State, policy: Policy) -> str | None:
 
 def _of(state: State, environment: str, settings: Settings, commit: str | None = None) -> dict[str, str]:
     spare = _spare(state) if environment == production.BRANCH else None
-    return kubernetes.files(state, settings, spare, overlay.read(environment, commit), environment)
+    given = (overlay.read(environment, commit), environment, _limits(state, settings))
+    return kubernetes.files(state, settings, spare, *given)
+
+
+def _limits(state: State, cluster: Settings) -> Limits | None:
+    """What a proxy that falls back to the champion goes by, where one is needed. Raises LoopError."""
+    if cluster.fallback is None or fallback.name(state) is None:
+        return None
+    return Limits(rollout_policy.in_force().timeout_ms, settings.params().body_kb_max)
 
 
 def rescued(state: State, environment: str = production.BRANCH) -> dict[str, str]:
@@ -106,9 +115,9 @@ def main(what: str, to: Path, environment: str = production.BRANCH) -> int:
 
 def of_kubernetes(state: State, environment: str) -> dict[str, str]:
     """A kustomize base with the environment's overlay, by path in it."""
-    found = kubernetes.files(
-        state, cluster_settings.read(), overlay=overlay.read(environment), environment=environment
-    )
+    there = cluster_settings.read()
+    given = (overlay.read(environment), environment, _limits(state, there))
+    found = kubernetes.files(state, there, None, *given)
     if not found:
         raise LoopError(
             "no model that serves has an image",
