@@ -58,7 +58,7 @@ def _said(found: "Compared") -> str:
     if gain is None or low is None or high is None:
         return f"{title} does not tell {names[1]} from {names[0]}: the rows do not define it."
     if low <= 0 <= high:
-        told = f"it gains {figure(gain)} ({figure(low)} to {figure(high)})"
+        told = f"its gain is {figure(gain, '+.4f')} ({figure(low, '+.4f')} to {figure(high, '+.4f')})"
         return f"{names[1]} is not told from {names[0]} in {title}: {told}."
     if gain < 0:
         names, gain, low, high = names[::-1], -gain, -high, -low
