@@ -1,6 +1,7 @@
 """What a name of a side means: git's names first, then versions of production and runs of MLflow."""
 
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
@@ -67,6 +68,15 @@ def test_a_name_that_is_none_says_which_there_are(clone):
         sides.named("mian")
     with pytest.raises(UsageError, match="production has no version 3"):
         sides.named("version 3")
+
+
+def test_a_version_is_named_in_full_or_by_its_number_where_git_knows_no_such_name(clone, monkeypatch):
+    monkeypatch.setattr(sides.log, "versions", lambda ref: {3: SimpleNamespace(commit=clone[1])})
+    assert {sides.named(name).commit for name in ("version 3", "Version  3", "3")} == {clone[1]}
+    with pytest.raises(UsageError, match="git knows no such name"):
+        sides.named("4")
+    git("tag", "3", clone[2])
+    assert sides.named("3").commit == clone[2]
 
 
 def test_a_commit_without_a_lock_is_refused(clone):

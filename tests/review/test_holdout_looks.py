@@ -35,6 +35,13 @@ def test_each_other_model_is_another_look_and_the_same_one_again_is_none(clone):
     assert len(git("log", "--format=%s", OWN).splitlines()) == 2
 
 
+def test_the_same_model_with_other_scores_is_another_look(clone):
+    """Code that turns what a model says into scores can be tried as often as params."""
+    tried = [replace(look("a"), scores=scores * 32) for scores in "1213"]
+    assert [holdout_looks.publish(one) for one in tried] == [1, 2, 1, 3]
+    assert holdout_looks.number(replace(look("a"), scores="4" * 32)) == 4
+
+
 @pytest.mark.parametrize(
     ("other", "number"),
     [

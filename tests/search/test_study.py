@@ -57,6 +57,36 @@ def test_a_kill_at_any_byte_of_the_journal_loses_its_last_trial_at_most_and_twic
         assert known()[-1] == (3, "complete")
 
 
+def test_the_params_as_they_are_are_tried_until_they_are_judged():
+    """A kill, a hang or a fault in the very first trial is no reason to lose all others."""
+    with study.opened(SETTINGS) as at_work:
+        at_work.take_up()
+        first, second = at_work.ask(), at_work.ask()
+        at_work.tell(second[0], 0.4)  # and a kill meets the first
+    for ends in (None, 0.5):
+        with study.opened(SETTINGS) as at_work:
+            at_work.take_up()
+            assert at_work.waiting() == 1
+            number, values = at_work.ask()
+            assert values == first[1] == {"alpha": 10.0}
+            at_work.tell(number, ends, why="" if ends else "it hangs")
+    with study.opened(SETTINGS) as at_work:
+        assert at_work.waiting() == 0
+        assert [(one.state, one.usual) for one in at_work.trials()] == [
+            ("failed", True),
+            ("complete", False),
+            ("failed", True),
+            ("complete", True),
+        ]
+
+
+def test_the_params_as_they_are_keep_all_their_digits(monkeypatch):
+    monkeypatch.setattr(space, "usual", lambda *_: {"alpha": 10.123456})
+    with study.opened(SETTINGS) as at_work:
+        assert at_work.ask()[1] == {"alpha": 10.123456}
+        assert at_work.ask()[1]["alpha"] in {round(one / 100, 2) for one in range(100, 2001)}
+
+
 def test_a_line_that_is_none_of_a_journal_is_named_with_the_way_on(tmp_path):
     tried([0.5])
     journal = tmp_path / "search/abc/journal.log"

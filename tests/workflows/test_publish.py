@@ -855,3 +855,38 @@ def test_a_look_that_the_artifact_leaves_out_is_counted_and_passes_nothing(at_ma
         ("success", False) if "see" in which else ("error", True)
     )
     assert bool(git(at_main, "for-each-ref", "refs/remotes/origin/looks")) is ("see" not in which)
+
+
+@pytest.mark.parametrize("how", ["closed", "moved on", "cancelled"])
+def test_a_report_that_was_seen_is_a_look_though_nothing_is_published(at_main, reviewed, how):
+    """The run's page shows it before publish runs: whoever pushes or closes by then has looked as well."""
+    reviewed.bring(**looked(reviewed))
+    if how == "closed":
+        next(p for p in reviewed.github.pulls if p["number"] == reviewed.number)["state"] = "closed"
+    elif how == "cancelled":
+        reviewed.github.runs[reviewed.run]["conclusion"] = "cancelled"
+    else:
+        git(reviewed.change.repo.path, "commit", "--amend", "--quiet", "--allow-empty", "-m", "Another")
+        git(
+            reviewed.change.repo.path,
+            "push",
+            "--force",
+            "--quiet",
+            "origin",
+            f"HEAD:{reviewed.change.branch}",
+        )
+        reviewed.github.sync()
+    for _ in range(2):
+        assert publish.main(reviewed.run) == 0
+    assert not any(state == "success" for state, _ in reviewed.gates)
+    assert git(at_main, "log", "--format=%B", "refs/remotes/origin/looks").count("Model: ") == 1
+
+
+def test_scores_that_moved_around_the_same_model_are_another_look(at_main, reviewed):
+    lock = yaml.safe_load(reviewed.change.repo.text("dvc.lock"))
+    (scores,) = (out["md5"] for out in lock["stages"]["evaluate"]["outs"] if out["path"].endswith(".parquet"))
+    for other in (scores, "f" * 32):
+        lock = reviewed.change.repo.text("dvc.lock").replace(scores, other)
+        reviewed.bring({"dvc.lock": lock}, **looked(reviewed))
+        publish.main(reviewed.run)
+    assert git(at_main, "rev-list", "--count", "refs/remotes/origin/looks") == "2"

@@ -51,14 +51,14 @@ def sentence(found: "Compared") -> str:
 def _said(found: "Compared") -> str:
     first, second = found.sides.first, found.sides.second
     names = first.side.title, second.side.title
-    if first.md5 == second.md5:
+    if first.md5 == second.md5 and not any(one.gain for one in found.metrics):  # code moves scores as well
         return f"{names[0]} and {names[1]} hold the same model."
     primary = next(one for one in found.metrics if one.role == "primary")
     title, gain, low, high = primary.title, primary.gain, primary.low, primary.high
     if gain is None or low is None or high is None:
         return f"{title} does not tell {names[1]} from {names[0]}: the rows do not define it."
     if low <= 0 <= high:
-        told = f"it gains {figure(gain)} ({figure(low)} to {figure(high)})"
+        told = f"its gain is {figure(gain, '+.4f')} ({figure(low, '+.4f')} to {figure(high, '+.4f')})"
         return f"{names[1]} is not told from {names[0]} in {title}: {told}."
     if gain < 0:
         names, gain, low, high = names[::-1], -gain, -high, -low
@@ -94,8 +94,10 @@ def _values(found: "Compared") -> dict[str, Any]:
 
 
 def _differs(found: "Compared") -> dict[str, list[str]]:
-    """What differs, of each kind, as texts."""
+    """What differs, of each kind, as texts; no training time that is the same."""
     changes = found.sides.changes
+    if changes.training and changes.training.old == changes.training.new:
+        changes = changes.model_copy(update={"training": None})
     kinds = {
         **review_report.glance(changes),
         "packages from another place": changes.sources,

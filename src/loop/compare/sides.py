@@ -31,7 +31,7 @@ TREE = Side("this tree", None)
 
 def named(name: str) -> Side:
     """The side of that name. Raises LoopError for a commit without a dvc.lock, UsageError for no name."""
-    commit = _version(name) or base.commit_named(name) or _run(name)
+    commit = _version(name) or base.commit_named(name) or _run(name) or _version(name, bare=True)
     if commit is None:
         raise UsageError(
             f"{name}: git knows no such name{base.near(name)}, and MLflow no such run",
@@ -47,12 +47,14 @@ def named(name: str) -> Side:
     return Side(name, commit)
 
 
-def _version(name: str) -> str | None:
-    """The commit of a version of production; None for a name of another kind."""
-    found = re.fullmatch(r"version (\d+)", " ".join(name.split()), re.IGNORECASE)
+def _version(name: str, bare: bool = False) -> str | None:
+    """The commit of a version of production, named in full or by its bare number; None for another name."""
+    found = re.fullmatch(rf"{'' if bare else 'version '}(\d{{1,9}})", " ".join(name.split()), re.IGNORECASE)
     if found is None:
         return None
     known = log.versions(state.ref())
+    if bare and int(found[1]) not in known:
+        return None
     if int(found[1]) not in known:
         there = ", ".join(map(str, known)) or "none"
         raise UsageError(

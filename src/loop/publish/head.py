@@ -54,6 +54,12 @@ def fetch(github: GitHub, pull: Pull) -> Head:
     return _fetch(github, pull, f"refs/pull/{pull.number}/head")
 
 
+def past(github: GitHub, sha: str) -> Head:
+    """A commit that was a head, on a branch or not. Raises LoopError where GitHub has it no more."""
+    _git("fetch", "--quiet", "--no-tags", _url(github), sha, token=github.token)
+    return Head(sha)
+
+
 def queued(github: GitHub, pull: Pull) -> Head:
     """The commit of an entry of a merge queue. Raises NothingToDo when it has left the queue."""
     ref = f"refs/heads/{pull.branch}"

@@ -19,7 +19,7 @@ from loop.review.holdout_looks import Look
 from loop.review.verdict import Metric, Verdict
 from loop.settings import params, yaml_file
 from loop.settings.params import Windows
-from loop.settings.paths import MODEL, PARAMS
+from loop.settings.paths import MODEL, PARAMS, PREDICTIONS
 from loop.stats import paired, spending
 from loop.stats.paired import Gain
 
@@ -35,8 +35,7 @@ def at(case: Case, found: Artifact) -> Look | None:
     """
     try:
         with within(SECONDS, _wrong("reading them takes too long")):
-            model = _of_artifact(found)
-            model = _model(case.head.read(LOCK)) if model is None else model
+            model, scores = _of_artifact(found) or _made(case.head.read(LOCK))
             if found.verdict.look is None:
                 champions = _champions(case, found)
                 if None in champions or not _compares(found.verdict):
@@ -54,7 +53,8 @@ def at(case: Case, found: Artifact) -> Look | None:
     said = found.verdict.look
     if said and said.model != model:
         raise _wrong("the verdict is of another model")
-    look = Look(model, windows.holdout, case.pull.number, fork=not case.pull.own)
+    number, fork = case.pull.number or None, not case.pull.own
+    look = Look(model, windows.holdout, number, fork=fork, scores=scores)
     return replace(look, champion=said.champion, shift=tuple(said.shift)) if said else look
 
 
@@ -68,23 +68,26 @@ def _champions(case: Case, found: Artifact) -> set[str | None]:
     """The models that are none of the change's: of main where it left it and as judged, and what serves."""
     serving = state.read(state.ref()).state.champion
     commits = {head.merge_base(case.run.sha), found.verdict.base.commit, serving and serving.commit}
-    return {_model(Head(one).read(LOCK)) or None for one in commits if one and has(one)}
+    return {_made(Head(one).read(LOCK))[0] or None for one in commits if one and has(one)}
 
 
-def _of_artifact(found: Artifact) -> str | None:
-    """What the artifact's lock names as model; None for a lock that names none: nobody commits it."""
+def _of_artifact(found: Artifact) -> tuple[str, str] | None:
+    """What the artifact's lock names as made; None for a lock that names no model: nobody commits it."""
     try:
-        return _model(found.files[LOCK]) or None
+        made = _made(found.files[LOCK])
     except LoopError:  # the time is over
         raise
     except Exception:  # none, or foreign text of whatever shape
         return None
+    return made if made[0] else None
 
 
-def _model(lock: bytes | None) -> str:
-    """The hash of the model; nothing for another text, that would end the entry of its own look."""
-    found = str(dvc_lock.outs(_yaml(lock)).get(str(MODEL), ""))
-    return found if re.fullmatch("[0-9a-f]{32}", found) else ""
+def _made(lock: bytes | None) -> tuple[str, str]:
+    """Hashes of the model and its scores; nothing for another text, that would end the entry of its look."""
+    outs = dvc_lock.outs(_yaml(lock))
+    named = (str(outs.get(str(path), "")) for path in (MODEL, PREDICTIONS))
+    model, scores = (one if re.fullmatch("[0-9a-f]{32}", one) else "" for one in named)
+    return model, scores
 
 
 def outcome(verdict: Verdict, number: int) -> str:

@@ -20,7 +20,7 @@ from loop.publish import artifact, bring_back, head, looked, pull, results
 from loop.publish.artifact import Artifact
 from loop.publish.case import Case
 from loop.publish.head import Head
-from loop.publish.pull import NothingToDo, Run
+from loop.publish.pull import NothingToDo, Pull, Run
 from loop.repo import default_branch
 from loop.repo.inert import inert, shown, steers
 from loop.review import holdout_looks, review_report
@@ -41,13 +41,13 @@ _WAITS = ("action_required", "skipped", "neutral")
 
 def main(number: int) -> int:
     """Publish the review of a run; 0 when all was done or nothing is to be, 1 when something failed."""
-    github = GitHub.of_this_run()
+    github, run = GitHub.of_this_run(), None
     try:
         run = pull.run(github, number)
         errors = _guarded(github, run)
     except NothingToDo as reason:
         print(f"nothing to publish: {plain(reason)}")
-        return 0
+        errors = _still_a_look(github, run) if run else []
     for error in errors:
         print(f"failed: {plain(error.found)}\n  to do: {plain(error.todo)}")
     return 1 if errors else 0
@@ -70,6 +70,32 @@ def _guarded(github: GitHub, run: Run) -> list[LoopError]:
         if case:
             _say(case, mistake)
         raise LoopError(plain(mistake.found), plain(mistake.expected), plain(mistake.todo)) from None
+    return case.errors
+
+
+def _still_a_look(github: GitHub, run: Run) -> list[LoopError]:
+    """Count what a run judged of which nothing is published: its page showed the report all the same.
+
+    So no later push, closed pull request or cancelled run makes a look that costs nothing. Returns what
+    failed; a run without results that can be read showed none.
+    """
+    if run.conclusion in _WAITS or run.queued:
+        return []
+    judged, none = Head(run.sha), Pull(0, run.sha, run.branch, run.repository == github.repository)
+    case = Case(github, run, none, judged, judged)
+    if case.attempt(head.past, github, run.sha) is None:
+        return case.errors
+    try:
+        with within(SECONDS, LoopError(*_SLOW)):
+            found = _artifact(case)
+        look = looked.at(case, found)
+    except LoopError as error:
+        print(f"no look at the holdout is counted: {plain(error.found)}")
+        return []
+    if look:
+        number = case.attempt(holdout_looks.publish, look)
+        if number:
+            print(f"its look at the holdout is on record all the same: number {number} at these rows")
     return case.errors
 
 
@@ -113,6 +139,7 @@ def _publish(case: Case) -> None:
             raise moved
         cancelled = Gate("error", "the review was cancelled: run it again")
         case.attempt(commit_status.put, case.github, case.run.sha, cancelled, case.run.url)
+        case.errors.extend(_still_a_look(case.github, case.run))
         return
     try:
         with within(SECONDS, LoopError(*_SLOW)):

@@ -31,7 +31,7 @@ from loop.retrain.challenger import Challenger
 from loop.review import holdout_looks
 from loop.review.holdout_looks import Look
 from loop.settings.params import Windows, parse
-from loop.settings.paths import MODEL, PARAMS, PIPELINE_LOCK
+from loop.settings.paths import MODEL, PARAMS, PIPELINE_LOCK, PREDICTIONS
 
 LONGEST = 60_000  # bytes; GitHub refuses a body of more than 65,536 signs, and CML gets it as one argument
 MAY_NOT = "A retrain is ready, and Actions may not open its pull request"
@@ -150,9 +150,8 @@ def _supersede(github: GitHub, older: dict[str, Any], url: str) -> None:
 
 def _judge(github: GitHub, number: int, made: Challenger) -> None:
     """The look is counted, then the review's comment, then `gate`: no success without its evidence."""
-    lock = Commit(made.commit).yaml(PIPELINE_LOCK)
-    model, said = dvc_lock.outs(lock)[str(MODEL)], made.verdict.look
-    look = Look(model, made.windows.holdout, number)
+    outs, said = dvc_lock.outs(Commit(made.commit).yaml(PIPELINE_LOCK)), made.verdict.look
+    look = Look(outs[str(MODEL)], made.windows.holdout, number, scores=outs.get(str(PREDICTIONS), ""))
     holdout_looks.publish(replace(look, champion=said.champion, shift=said.shift) if said else look)
     run = workflow_output.run_url() or ""
     text = f"`{commit_status.NAME}` is **success** for {made.commit[:12]} · [the run]({run})"

@@ -27,6 +27,8 @@ SAME = 0.5  # share of the shorter holdout's time that both cover: then they are
 class Look:
     """A model (md5) judged on the rows that were decided in a window; the pull request, where it had one.
 
+    scores: what it predicted for them (md5 of the file), since the code around a model moves its scores too.
+
     shift: by how much its mean score, with classes each, is above that of the model it was compared with,
     `champion` (md5), on these rows; nothing of a look of before this was kept.
     fork: the pull request is of one.
@@ -38,6 +40,12 @@ class Look:
     champion: str = ""
     shift: tuple[float, ...] = ()
     fork: bool = False
+    scores: str = ""
+
+    @property
+    def judged(self) -> tuple[str, str]:
+        """What was looked at: the same again is no new look."""
+        return self.model, self.scores
 
 
 def number(look: Look) -> int:
@@ -72,24 +80,24 @@ def announced() -> list[Look]:
 
 
 def _place(known: list[Look], look: Look) -> int:
-    """Its place among the models that were judged on these rows: the first time of each counts.
+    """Its place among what was judged on these rows: the first time of each model and its scores counts.
 
     Forks have a second row of places. A model that came from one first keeps its place there: whoever chose
     it among those of forks has looked at them.
     """
     same = [one for one in known if _same_rows(one.window, look.window)]
-    own, forks = (list(dict.fromkeys(one.model for one in same if one.fork is of)) for of in (False, True))
-    counts_there = look.model in forks or (look.fork and look.model not in own)
-    return max(_in(own, look.model), 1 + _in(forks, look.model) if counts_there else 0)
+    own, forks = (list(dict.fromkeys(one.judged for one in same if one.fork is of)) for of in (False, True))
+    counts_there = look.judged in forks or (look.fork and look.judged not in own)
+    return max(_in(own, look), 1 + _in(forks, look) if counts_there else 0)
 
 
-def _in(models: list[str], model: str) -> int:
-    return 1 + (models.index(model) if model in models else len(models))
+def _in(places: list[tuple[str, str]], look: Look) -> int:
+    return 1 + (places.index(look.judged) if look.judged in places else len(places))
 
 
 def _holds(known: list[Look], look: Look) -> bool:
     """Whether a look is counted; a fork's model of the repository's own is, and not the other way round."""
-    found = [one for one in known if one.model == look.model and _same_rows(one.window, look.window)]
+    found = [one for one in known if one.judged == look.judged and _same_rows(one.window, look.window)]
     return any(look.fork or not one.fork for one in found)
 
 
@@ -117,7 +125,8 @@ def _known(entries: Iterable[dict[str, str]]) -> list[Look]:
             shift = shift if all(map(math.isfinite, shift)) else ()  # by hand: beyond NaN lies nothing
             champion = entry.get("Champion", "")
             fork = entry.get("Fork") == "yes"
-            found.append(Look(entry["Model"], Window.model_validate(span), None, champion, shift, fork))
+            model, scores = entry["Model"], entry.get("Scores", "")
+            found.append(Look(model, Window.model_validate(span), None, champion, shift, fork, scores))
     return found
 
 
@@ -125,6 +134,7 @@ def _message(look: Look) -> str:
     span: dict[str, Any] = {"Since": f"{look.window.since:{ISO}}", "Until": f"{look.window.until:{ISO}}"}
     days = " until ".join(f"{at:%Y-%m-%d}" for at in (look.window.since, look.window.until))
     more: dict[str, Any] = {
+        "Scores": look.scores or None,
         "Fork": "yes" if look.fork else None,
         "Champion": look.champion or None,
         "Shift": " ".join(f"{one:+.6f}" for one in look.shift) or None,

@@ -37,7 +37,7 @@ from loop.review.champion_comparison import Comparison
 from loop.review.compare import Rows
 from loop.review.verdict import NO_CHANGES, Changes, Check, Look, Verdict, conclude, decide
 from loop.settings import params, renamed
-from loop.settings.paths import GOLDEN, HOLDOUT, PARAMS, PIPELINE_LOCK, REVIEW
+from loop.settings.paths import GOLDEN, HOLDOUT, PARAMS, PIPELINE_LOCK, PREDICTIONS, REVIEW
 from loop.settings.review_policy import Policy
 from loop.stats import spending
 
@@ -166,7 +166,14 @@ def _look(case: _Case, champion: Champion, rows: Rows, comparison: Comparison) -
     shift = (rows.scores[1] - rows.scores[0]).mean(axis=0).reshape(-1).round(6).tolist()
     window = candidate.windows.holdout
     fork = workflow_event.of_fork()
-    this = holdout_looks.Look(candidate.md5, window, champion=champion.md5, shift=tuple(shift), fork=fork)
+    this = holdout_looks.Look(
+        model=candidate.md5,
+        window=window,
+        champion=champion.md5,
+        shift=tuple(shift),
+        fork=fork,
+        scores=files.md5(PREDICTIONS),
+    )
     number = holdout_looks.number(this)
     holdout_looks.keep(this)
     times = spending.times(number, rows.weight.shape[1], case.settings.confidence)

@@ -57,7 +57,7 @@ def of(
 ) -> Ranking | None:
     """All complete trials compared; None before the params as they are were tried."""
     complete = [one for one in trials if one.state == "complete"]
-    usual = next((one for one in complete if one.number == 0), None)
+    usual = next((one for one in complete if one.usual), None)
     if usual is None:
         return None
     examples, folds = rows

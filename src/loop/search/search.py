@@ -76,9 +76,9 @@ def _searched(
     stopped = _run(at_work, settings, processes, runs, report)
     ranked = ranking.of(at_work.trials(), at_work.folder, rows, resampling)
     if ranked is None:
-        first = next((one.why for one in at_work.trials() if one.number == 0), "")
+        last = next((one.why for one in reversed(at_work.trials()) if one.usual), "")
         raise LoopError(
-            f"the params as they are could not be judged: {first or 'their trial did not end'}",
+            f"the params as they are could not be judged: {last or 'their trial did not end'}",
             "a model of params.yaml that trains on a part of its window",
             "mend what it says; `loop search` then tries them again",
         )
@@ -104,7 +104,7 @@ def _run(at_work: Study, settings: Settings, processes: int, runs: Runs, report:
     """Try until the budget is spent; what ended it, empty if it was the number of trials."""
     started = monotonic()
     known = at_work.trials()
-    left = settings.trials - len(known)
+    left = max(settings.trials - len(known), at_work.waiting())
     if left <= 0:
         return ""
     late = False

@@ -29,7 +29,7 @@ STARTUP = 10  # trials drawn at random before the sampler learns from them
 
 @dataclass(frozen=True)
 class Trial:
-    """One try: its values by key of `train.model`, and how it ended.
+    """One try: its values by key of `train.model`, and how it ended; `usual`: they are those of params.yaml.
 
     `loss` is the primary metric over all folds, turned so that less is better; NaN unless it is "complete".
     """
@@ -40,6 +40,7 @@ class Trial:
     loss: float
     seconds: float
     why: str
+    usual: bool = False
 
 
 class Study:
@@ -47,20 +48,24 @@ class Study:
 
     def __init__(self, name: str, folder: Path, study: "optuna.Study", settings: Settings) -> None:
         self.name, self.folder, self._study, self._settings = name, folder, study, settings
+        self._usual = _usual(settings)
         self._open: dict[int, optuna.Trial] = {}
 
     def ask(self) -> tuple[int, Values]:
         """The next trial: the values of params.yaml first, then what the sampler draws."""
         trial = self._study.ask(space.distributions(self._settings.space))
-        values = space.as_written(trial.params, self._settings.space)
+        drawn = trial.params != self._usual
+        values = space.as_written(trial.params, self._settings.space) if drawn else self._usual
         trial.set_user_attr(VALUES, values)
         self._open[trial.number] = trial
         return trial.number, values
 
     def hopeless(self, number: int, fold: int, loss: float) -> bool:
         """Whether most trials did better after as many folds."""
-        self._open[number].report(loss, fold)
-        return bool(self._settings.prune and number and self._open[number].should_prune())
+        trial = self._open[number]
+        trial.report(loss, fold)
+        prune = self._settings.prune and trial.user_attrs[VALUES] != self._usual
+        return bool(prune and trial.should_prune())
 
     def tell(self, number: int, loss: float | None, *, seconds: float = 0.0, why: str = "") -> None:
         """How a trial ended: with its loss, or without one, pruned or failed (`why`)."""
@@ -76,7 +81,8 @@ class Study:
 
     def trials(self) -> list[Trial]:
         """All that ended, in their order."""
-        return [_trial(one) for one in self._study.get_trials(deepcopy=False) if one.state.is_finished()]
+        found = self._study.get_trials(deepcopy=False)
+        return [_trial(one, self._usual) for one in found if one.state.is_finished()]
 
     def importance(self) -> dict[str, float]:
         """How much of what moved the loss each key of the space explains, the most first; nothing of too few.
@@ -90,6 +96,12 @@ class Study:
             return dict(optuna.importance.get_param_importances(self._study, evaluator=evaluator))
         except (ValueError, RuntimeError, ZeroDivisionError):  # fewer than two, or all alike
             return {}
+
+    def waiting(self) -> int:
+        """How many trials are due, whatever the budget: the params as they are, until they are judged."""
+        from optuna.trial import TrialState
+
+        return len(self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
 
     def take_up(self) -> int:
         """Close what an earlier process left open; how many trials it had ended."""
@@ -138,13 +150,15 @@ def _study(settings: Settings) -> Study:
     _whole(Path(journal))
     storage = JournalStorage(JournalFileBackend(journal, lock_obj=JournalFileOpenLock(journal)))
     study = optuna.create_study(study_name=name, storage=storage, direction="minimize", load_if_exists=True)
-    begun = len(study.get_trials(deepcopy=False))
+    before = study.get_trials(deepcopy=False)
     study.sampler = optuna.samplers.TPESampler(
-        seed=settings.seed + begun, multivariate=True, constant_liar=True, n_startup_trials=STARTUP
+        seed=settings.seed + len(before), multivariate=True, constant_liar=True, n_startup_trials=STARTUP
     )
     study.pruner = optuna.pruners.MedianPruner(n_startup_trials=5)
-    if not begun:
-        study.enqueue_trial(space.usual(space.with_values({}), settings.space))
+    usual = _usual(settings)
+    judged = (one.user_attrs.get(VALUES) == usual for one in before if one.state.name == "COMPLETE")
+    if not any(judged) and not any(one.state.name == "WAITING" for one in before):
+        study.enqueue_trial(usual)  # again, where a kill or a fault met it: all others are compared with it
     return Study(name, folder, study, settings)
 
 
@@ -175,7 +189,11 @@ def _name(settings: Settings) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
-def _trial(one: "optuna.trial.FrozenTrial") -> Trial:
+def _usual(settings: Settings) -> dict[str, Any]:
+    return dict(space.usual(space.with_values({}), settings.space))
+
+
+def _trial(one: "optuna.trial.FrozenTrial", usual: dict[str, Any]) -> Trial:
     state = {"COMPLETE": "complete", "PRUNED": "pruned"}.get(one.state.name, "failed")
     told = one.user_attrs
     return Trial(
@@ -185,4 +203,5 @@ def _trial(one: "optuna.trial.FrozenTrial") -> Trial:
         loss=float(one.value) if state == "complete" and one.value is not None else float("nan"),
         seconds=float(told.get(SECONDS, 0.0)),
         why=str(told.get(WHY, "it was interrupted" if state == "failed" else "")),
+        usual=told.get(VALUES) == usual,
     )
