@@ -458,3 +458,19 @@ def test_a_row_larger_than_a_batch_may_be_is_refused(tmp_path, monkeypatch):
     pq.write_table(pa.table({"x": ["x" * 500, "x" * 1001]}), path)
     with pytest.raises(LoopError, match="holds a row of 1,001 bytes"):
         list(request_file.read(path).batches({"x": pandera.Column("str", name="x")}))
+
+
+def test_a_parquet_file_whose_counts_contradict_each_other_loses_no_row_in_silence(tmp_path):
+    """One byte, of the footer or of a page, says 104 where there are 1,000."""
+    path, column = tmp_path / "in.parquet", {"x": pandera.Column("int64", name="x")}
+    pq.write_table(pa.table({"x": range(1000)}), path)
+    whole, count = path.read_bytes(), b"\xd0\x0f"  # 1,000, as Parquet writes it
+    places = [at for at in range(len(whole)) if whole.startswith(count, at)]
+    refused = 0
+    for at in places:
+        path.write_bytes(whole[: at + 1] + b"\x01" + whole[at + 2 :])
+        try:
+            assert sum(len(batch["x"]) for batch in request_file.read(path).batches(column)) == 1000
+        except LoopError:
+            refused += 1
+    assert refused

@@ -184,6 +184,7 @@ def _parquet(path: Path) -> Part:
     file = pq.ParquetFile(path, pre_buffer=False, coerce_int96_timestamp_unit="us")
 
     def batches(names: list[str], only: list[int] | None) -> Iterator[pa.Table]:
+        left = sum(groups if only is None else [groups[at] for at in only])
         texts = [one.name for one in file.schema_arrow if one.name in names and _of_any_length(one.type)]
         coded = pq.ParquetFile(
             path, pre_buffer=False, coerce_int96_timestamp_unit="us", read_dictionary=texts
@@ -191,18 +192,40 @@ def _parquet(path: Path) -> Part:
         try:
             for batch in coded.iter_batches(_rows(file.metadata), only, columns=names):
                 batch.validate(full=True)  # texts of another encoding, for one
+                left -= batch.num_rows
                 for part in _bounded(batch, path):
                     yield pa.Table.from_batches([part]).select(names)
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(path, error) from None
+        if left:
+            raise _contradiction(path, f"{left:,} of the rows that it says it has are not there")
 
     about = file.metadata
     groups = [about.row_group(at).num_rows for at in range(about.num_row_groups)]
+    _of_one_length(about, path)
     return Part(path, file.schema_arrow.names, groups, False, batches)
 
 
+def _of_one_length(about: pq.FileMetaData, path: Path) -> None:
+    """Raise LoopError where a column has another number of values than its group has rows."""
+    flat = [at for at in range(about.num_columns) if about.schema.column(at).max_repetition_level == 0]
+    for number in range(about.num_row_groups):
+        group = about.row_group(number)
+        for at in flat:
+            if (found := group.column(at).num_values) != group.num_rows:
+                name = about.schema.column(at).path
+                rows = (
+                    f"row group {number} has {group.num_rows:,} rows, and {found:,} values of {quoted(name)}"
+                )
+                raise _contradiction(path, rows)
+
+
+def _contradiction(path: Path, what: str) -> LoopError:
+    return LoopError(f"{path} contradicts itself: {what}", "a value of each column a row", "make it again")
+
+
 def _of_any_length(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)  # a view names each text once already
+    return kind in (pa.string(), pa.large_string())  # a view names each text once already
 
 
 def _rows(about: pq.FileMetaData) -> int:
