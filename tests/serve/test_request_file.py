@@ -182,7 +182,7 @@ def test_a_view_of_a_text_that_is_no_number_is_named(folder):
         list(request_file.read(folder / "x.parquet").batches({"x": pandera.Column("int64", name="x")}))
 
 
-@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()], ids=str)
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()], ids=str)
 def test_texts_of_another_encoding_in_a_parquet_are_refused_with_their_file(folder, kind):
     latin1 = pa.array(["Köln".encode("latin-1")]).cast(kind, safe=False)
     pq.write_table(pa.table({"x": latin1}), folder / "x.parquet")
@@ -436,3 +436,41 @@ def test_an_option_that_says_nothing_is_refused(tmp_path, options, message):
     FRAME.to_csv(tmp_path / "x.csv")
     with pytest.raises(UsageError, match=message):
         read(tmp_path / "x.csv", **options)
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_a_text_that_a_parquet_file_holds_once_for_each_row_is_read_in_parts(tmp_path, kind):
+    """A file of few kilobytes that stands for 600 MB: no batch holds more than is allowed."""
+    text, rows = "x" * 30_000, 20_000
+    coded = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([text], kind))
+    path = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"x": coded}), path, compression="zstd")
+    assert path.stat().st_size < 5000
+    read = request_file.read(path).batches({"x": pandera.Column("str", name="x")})
+    sizes = [len(batch["x"]) for batch in read]
+    assert sum(sizes) == rows
+    assert max(sizes) * len(text) <= request_file.LARGEST
+
+
+def test_a_row_larger_than_a_batch_may_be_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(request_file, "LARGEST", 1000)
+    path = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"x": ["x" * 500, "x" * 1001]}), path)
+    with pytest.raises(LoopError, match="holds a row of 1,001 bytes"):
+        list(request_file.read(path).batches({"x": pandera.Column("str", name="x")}))
+
+
+def test_a_parquet_file_whose_counts_contradict_each_other_loses_no_row_in_silence(tmp_path):
+    """One byte, of the footer or of a page, says 104 where there are 1,000."""
+    path, column = tmp_path / "in.parquet", {"x": pandera.Column("int64", name="x")}
+    pq.write_table(pa.table({"x": range(1000)}), path)
+    whole, count = path.read_bytes(), b"\xd0\x0f"  # 1,000, as Parquet writes it
+    places = [at for at in range(len(whole)) if whole.startswith(count, at)]
+    refused = 0
+    for at in places:
+        path.write_bytes(whole[: at + 1] + b"\x01" + whole[at + 2 :])
+        try:
+            assert sum(len(batch["x"]) for batch in request_file.read(path).batches(column)) == 1000
+        except LoopError:
+            refused += 1
+    assert refused

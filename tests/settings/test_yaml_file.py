@@ -84,6 +84,45 @@ def test_a_value_is_what_dvc_reads(text):
     assert yaml_file.parse(f"a: {text}") == YAML(typ="safe").load(f"a: {text}")
 
 
+SIGNS = st.text("+-._ 01789aefoxbTZtn:=<~", min_size=1, max_size=12)
+DIFFER = [
+    ".05_",
+    "0o1_7",
+    "0b1",
+    "+0x1F",
+    "0x_1",
+    "1e20131",
+    "._1",
+    "+_9",
+    "2013-01-01",
+    "=",
+    "<<",
+]
+
+
+@given(SIGNS | st.from_regex(r"[-+]?(0[box])?[0-9_]{1,4}\.?_?(e[-+]?[0-9]{1,6})?", fullmatch=True))
+@example("2013-1-1 1:30:00")
+@example("-0o_")
+def test_a_value_is_what_dvc_reads_or_is_refused(text):
+    try:
+        found = yaml_file.parse(f"a: {text}")
+    except yaml.YAMLError:
+        return
+    assert str(found) == str(YAML(typ="safe").load(f"a: {text}"))  # so that a NaN is one
+
+
+@pytest.mark.parametrize("text", DIFFER)
+def test_what_dvc_reads_otherwise_is_refused_with_its_key_and_is_a_text_in_quotes(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    with pytest.raises(LoopError, match=r"line 3: rate: `.*` is a .* for DVC and a text here: quote it"):
+        yaml_file.mapping(f"train:\n  model:\n    rate: {text}\n".encode(), path)
+    with pytest.raises(LoopError, match="for DVC"):
+        yaml_file.mapping(f"rates: [{text}]\n".encode(), path)
+    assert yaml_file.parse(f"a: '{text}'") == {"a": text}
+    written = yaml_file.dump({"a": text})
+    assert yaml_file.parse(written) == YAML(typ="safe").load(written) == {"a": text}
+
+
 def test_a_small_number_as_dvc_exp_writes_it_is_a_number():
     assert math.isclose(yaml_file.parse("a: 1e-05")["a"], 0.00001)
 

@@ -82,6 +82,8 @@ def test_what_waits_before_production_is_on_the_screen_and_on_the_page(home, to)
     git("commit", "--quiet", "-m", "chain")
     git("push", "--quiet", "origin", "HEAD:main")
     git("push", "--quiet", "origin", "origin/production:refs/heads/staging")
+    entered = git("log", "--format=%H", "--diff-filter=A", "origin/production", "--", "versions/2.yaml")
+    git("push", "--quiet", "--force", "origin", f"{entered}^:refs/heads/production")
     branch.change(lambda now: (transitions.hold(now.state, HOSTILE), "Hold", None), lambda _: {}, "staging")
     line = next(one for one in overview.terminal(overview.view(TODAY)) if one.startswith("staging"))
     assert "version 2 waits since 2026-01-0" in line
@@ -91,6 +93,19 @@ def test_what_waits_before_production_is_on_the_screen_and_on_the_page(home, to)
     Links((to / "index.html").read_text())  # a reason is only words
     branch.change(lambda now: (now.state, "x", None), lambda _: {"rehearsals/2.yaml": "not: one"}, "staging")
     assert "does not count" in overview.view(TODAY).before[0].text()
+
+
+def test_a_version_that_went_on_to_the_next_environment_waits_in_none_before(home, to):
+    """Production's challenger, version 2, came through both; version 1, the champion, is that of each."""
+    (home / "deploy/environments.yaml").write_text("chain: [staging, preview, production]\n")
+    git("add", "deploy")
+    git("commit", "--quiet", "-m", "chain")
+    refs = [f"origin/production:refs/heads/{name}" for name in ("staging", "preview")]
+    git("push", "--quiet", "origin", "HEAD:main", *refs)
+    on = [one.text() for one in overview.view(TODAY).before]
+    assert on == [f"no version waits; version 2 went on to {name}" for name in ("preview", "production")]
+    written(to)
+    assert "waits since" not in (to / "index.html").read_text()
 
 
 def test_a_schedule_is_late_by_its_last_good_run_not_by_its_last(home):

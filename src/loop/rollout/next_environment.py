@@ -23,8 +23,9 @@ def status(name: str, at: View, *, as_json: bool = False) -> None:
     waiting = there.state.challenger
     shown = rehearsal.find(there, waiting.version) if waiting else None
     following = f"{REHEARSE.format(name)}, in a checkout that serves {name}"
-    if waiting is None or waiting.version in branch.fetch().versions:
-        following = f"the next release enters {chain.first}"
+    if waiting is None or waiting.version in branch.fetch(chain.after(name)).versions:
+        earlier = chain.chain[: chain.chain.index(name)]
+        following = f"the next {f'version of {earlier[-1]}' if earlier else 'release'} enters {name}"
     elif waiting.held is not None:
         following = (
             f"it is held: {waiting.held}; `loop rollout hold --release --environment {name}` lets it go on"

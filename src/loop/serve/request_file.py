@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 import pandera.pandas as pandera
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
@@ -32,6 +33,7 @@ from loop.serve import file_values
 from loop.settings import time_zone
 
 ROWS, BLOCK = 2**16, 2**23  # of one batch: rows of Parquet, bytes of a CSV
+LARGEST = 2**27  # bytes of a batch's values: a text that a Parquet file holds once may be that of each row
 KINDS = (".parquet", ".csv")
 TAB = "\t"
 SEPARATORS = (",", ";", TAB, "|")
@@ -182,16 +184,71 @@ def _parquet(path: Path) -> Part:
     file = pq.ParquetFile(path, pre_buffer=False, coerce_int96_timestamp_unit="us")
 
     def batches(names: list[str], only: list[int] | None) -> Iterator[pa.Table]:
+        left = sum(groups if only is None else [groups[at] for at in only])
+        texts = [one.name for one in file.schema_arrow if one.name in names and _of_any_length(one.type)]
+        coded = pq.ParquetFile(
+            path, pre_buffer=False, coerce_int96_timestamp_unit="us", read_dictionary=texts
+        )
         try:
-            for batch in file.iter_batches(ROWS, only, columns=names):
+            for batch in coded.iter_batches(_rows(file.metadata), only, columns=names):
                 batch.validate(full=True)  # texts of another encoding, for one
-                yield pa.Table.from_batches([batch]).select(names)
+                left -= batch.num_rows
+                for part in _bounded(batch, path):
+                    yield pa.Table.from_batches([part]).select(names)
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(path, error) from None
+        if left:
+            raise _contradiction(path, f"{left:,} of the rows that it says it has are not there")
 
     about = file.metadata
     groups = [about.row_group(at).num_rows for at in range(about.num_row_groups)]
+    _of_one_length(about, path)
     return Part(path, file.schema_arrow.names, groups, False, batches)
+
+
+def _of_one_length(about: pq.FileMetaData, path: Path) -> None:
+    """Raise LoopError where a column has another number of values than its group has rows."""
+    flat = [at for at in range(about.num_columns) if about.schema.column(at).max_repetition_level == 0]
+    for number in range(about.num_row_groups):
+        group = about.row_group(number)
+        for at in flat:
+            if (found := group.column(at).num_values) != group.num_rows:
+                name = about.schema.column(at).path
+                rows = (
+                    f"row group {number} has {group.num_rows:,} rows, and {found:,} values of {quoted(name)}"
+                )
+                raise _contradiction(path, rows)
+
+
+def _contradiction(path: Path, what: str) -> LoopError:
+    return LoopError(f"{path} contradicts itself: {what}", "a value of each column a row", "make it again")
+
+
+def _of_any_length(kind: pa.DataType) -> bool:
+    return kind in (pa.string(), pa.large_string())  # a view names each text once already
+
+
+def _rows(about: pq.FileMetaData) -> int:
+    """How many rows a batch may have, by the bytes that their groups say they take once unpacked."""
+    groups = [about.row_group(at) for at in range(about.num_row_groups)]
+    widest = max((one.total_byte_size / one.num_rows for one in groups if one.num_rows), default=0)
+    return max(1, min(ROWS, int(LARGEST / max(widest, 1))))
+
+
+def _bounded(batch: pa.RecordBatch, path: Path) -> Iterator[pa.RecordBatch]:
+    """A batch in parts, none of which takes more than LARGEST once each row has its own texts."""
+    coded = [one for one in batch.columns if pa.types.is_dictionary(one.type)]
+    lengths = (pc.take(pc.binary_length(one.dictionary), one.indices) for one in coded)
+    size = sum(pc.sum(one.cast(pa.int64())).as_py() or 0 for one in lengths)
+    if size <= LARGEST:
+        yield batch
+    elif batch.num_rows == 1:
+        found = f"{path} holds a row of {size:,} bytes"
+        raise LoopError(found, f"at most {LARGEST:,}", "look at what writes the file")
+    else:
+        half = batch.num_rows // 2
+        yield from _bounded(batch.slice(0, half), path)
+        yield from _bounded(batch.slice(half), path)
 
 
 def _csv(path: Path, delimiter: str | None) -> Part:

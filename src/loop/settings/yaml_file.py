@@ -2,7 +2,8 @@
 
 A tag, a key twice, and what is large, nests without end or stands for far more by aliases are refused: a
 stranger may have written it, so the time to read it grows as its size does. In YAML 1.1, which PyYAML reads,
-`1e-05` is a text, `on` is true, and `1:30` is ninety.
+`1e-05` is a text, `on` is true, `1:30` is ninety. A text for the core types that is a number or a time for
+DVC, such as `.05_` or a day, is refused without quotes: it would train as one and be on record as the other.
 """
 
 import math
@@ -18,6 +19,7 @@ from yaml.resolver import Resolver
 
 from loop.base.errors import LoopError
 
+_TEXT = "tag:yaml.org,2002:str"
 DEEPEST = 50  # levels
 LARGEST = 500_000  # bytes: reading takes seconds already
 ALIASED = 10_000  # values that aliases stand for, all together
@@ -28,6 +30,16 @@ _CORE = {  # https://yaml.org/spec/1.2.2/#103-core-schema
     "float": r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9]*)?)([eE][-+]?[0-9]{1,4})?"
     r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
 }
+# The resolver of ruamel.yaml, which DVC reads by: https://sourceforge.net/p/ruamel-yaml/code/ci/default/tree/resolver.py
+_OF_DVC = {
+    "a number": r"[-+]?(0b[01_]+|0o?[0-7_]+|[0-9_]+|0x[0-9a-fA-F_]+)"
+    r"|[-+]?([0-9][0-9_]*(\.[0-9_]*([eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)|\.[0-9_]+([eE][-+][0-9]+)?)",
+    "a time": r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(\.[0-9]*)?"
+    r"([ \t]*(Z|[-+][0-9]{1,2}(:[0-9]{2})?))?",
+    "a sign of YAML": r"=|<<",
+}
+_FIRST = "+-.0123456789=<"  # a text that begins otherwise is one for both
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -150,10 +162,25 @@ class Loader(_Core):
         self._lowest = self._depth
         self._not_too_deep(event.start_mark)
         found = super().compose_node(parent, index)
+        if isinstance(found, yaml.ScalarNode) and event.implicit[0]:
+            self._as_dvc(found, parent, index)
         if event.anchor is not None:
             self._anchored[id(found)] = self._values - before, self._lowest - self._depth
         self._depth, self._lowest = self._depth - 1, max(lowest, self._lowest)
         return found
+
+    def _as_dvc(self, found: yaml.ScalarNode, parent: Any, index: Any) -> None:
+        """Refuse a text without quotes that is none for DVC; `<<` before a colon merges."""
+        merges = isinstance(parent, yaml.MappingNode) and index is None and found.value == "<<"
+        if found.tag != _TEXT or not found.value.startswith(tuple(_FIRST)) or merges:
+            return
+        for kind, pattern in _OF_DVC.items():
+            if re.fullmatch(pattern, found.value):
+                of = f"{index.value[:40]}: " if isinstance(index, yaml.ScalarNode) else ""
+                differs = (
+                    f"`{found.value[:40]}` is {kind} for DVC and a text here: quote it, or write it plainly"
+                )
+                raise _refused(of + differs, found.start_mark)
 
     def _alias(self, found: Any, mark: Any) -> Any:
         """A node again, counted as if it were written out."""
@@ -190,7 +217,7 @@ class Loader(_Core):
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     """Double quotes escape what is not seen; PyYAML's other styles lose some of it."""
     style = None if all(sign.isprintable() or sign == "\n" for sign in text) else '"'
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+    return dumper.represent_scalar(_TEXT, text, style)
 
 
 def _int(_: Loader, node: yaml.ScalarNode) -> int:
@@ -216,6 +243,8 @@ def _refused(problem: str, mark: Any) -> yaml.MarkedYAMLError:
 for _kind, _pattern in _CORE.items():
     for _reader in (Loader, _Dumper):
         _reader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(f"^(?:{_pattern})$"), None)
+for _kind, _pattern in _OF_DVC.items():
+    _Dumper.add_implicit_resolver(f"tag:dvc.org,{_kind}", re.compile(f"^(?:{_pattern})$"), list(_FIRST))
 _Dumper.add_representer(str, _text)
 Loader.add_constructor("tag:yaml.org,2002:int", _int)
 Loader.add_constructor("tag:yaml.org,2002:float", _float)

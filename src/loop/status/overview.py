@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pandas as pd
 
@@ -16,6 +17,7 @@ from loop.production.heartbeats import Earned, Heartbeat, Schedule
 from loop.production.log import Transition
 from loop.production.state import EMPTY, Challenger, State, Version
 from loop.repo import remote
+from loop.repo.commit import Commit
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,15 @@ class Before:
     name: str
     waiting: Challenger | None
     shown: str  # in words
+    went_on: str = ""  # the environment that the version has entered since
 
     def text(self) -> str:
         """In one line."""
         one = self.waiting
         if one is None:
             return self.shown or "no version waits"
+        if self.went_on:
+            return f"no version waits; version {one.version} went on to {self.went_on}"
         held = f", held: {plain(one.held, 200)}" if one.held else ""
         return f"version {one.version} waits since {one.stage.since:%Y-%m-%d %H:%M}Z{held}; {self.shown}"
 
@@ -94,7 +99,7 @@ def view(now: pd.Timestamp) -> Overview:
     return Overview(
         now,
         states[-1] if states else EMPTY,
-        [_before(name) for name in earlier],
+        [_before(name, after) for name, after in pairwise([*earlier, production.BRANCH])],
         moves,
         log.versions(ref),
         heartbeats.schedules(beats, now),
@@ -111,7 +116,7 @@ def _earlier() -> list[str]:
         return []
 
 
-def _before(name: str) -> Before:
+def _before(name: str, after: str) -> Before:
     """What an environment's branch says, as this clone knows it; what cannot be read is said."""
     try:
         there = production.read(production.ref(name), name)
@@ -120,7 +125,13 @@ def _before(name: str) -> Before:
     except LoopError as error:
         return Before(name, None, error.found)
     shown = f"rehearsed on {found.at:%Y-%m-%d}" if found else "not rehearsed yet"
-    return Before(name, one, shown if one else "")
+    return Before(name, one, shown if one else "", after if one and _has(after, one.version) else "")
+
+
+def _has(name: str, number: int) -> bool:
+    """Whether a version has entered an environment."""
+    ref = production.ref(name)
+    return ref is not None and Commit(ref).file(production.VERSIONS / f"{number}.yaml") is not None
 
 
 def _bring(name: str) -> None:
