@@ -38,7 +38,9 @@ from support.cluster import GATE, Client, Cluster, ask
 from support.containers import Engine, Registry, make_bases, push
 from support.states import NOW, policy, serving, version
 
-STAGES = policy(("shadow", 0, True), ("canary-20", 20, False))
+STAGES = policy(("shadow", 0, True), ("canary-20", 20, False)).model_copy(
+    update={"timeout_ms": 2000}  # a pod that is gone answers nothing: less than a client waits
+)
 USER = 1034  # of the image
 PAGE = (ROOT / "docs/kubernetes.md").read_text()
 DISK = """
