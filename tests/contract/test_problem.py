@@ -104,7 +104,8 @@ def sample(windows, middle, now) -> pd.DataFrame:
     """Examples decided from the middle of the training window on."""
     decided = source.requests(now)[DECIDED_AT].sort_values()
     some = decided[decided >= middle].head(ROWS)
-    window = params.Window(**{"from": some.iloc[0].isoformat(), "until": some.iloc[-1].isoformat()})
+    until = max(some.iloc[-1], some.iloc[0] + pd.Timedelta(days=1))  # all rows of a year may have one time
+    window = params.Window(**{"from": some.iloc[0].isoformat(), "until": until.isoformat()})
     return whole(now, window, windows.as_of)
 
 

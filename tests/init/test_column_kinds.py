@@ -162,6 +162,73 @@ def test_quarters_are_times():
     ]
 
 
+@pytest.mark.parametrize(
+    ("written", "days"),
+    [
+        (["Jan-24", "Feb-24"], ["2024-01-01", "2024-02-01"]),
+        (["1939 Jan", "1939 Feb"], ["1939-01-01", "1939-02-01"]),
+        (["2024M01", "2024M12"], ["2024-01-01", "2024-12-01"]),
+        (["2024-W05", "2025-W01"], ["2024-01-29", "2024-12-30"]),
+        (["2024W05", "2024W06"], ["2024-01-29", "2024-02-05"]),
+        (["2024-W05-3", "2024-W06-1"], ["2024-01-31", "2024-02-05"]),
+        (["Q1 2024", "Q4 2024"], ["2024-01-01", "2024-10-01"]),
+        (["Q1-99", "Q4-24"], ["1999-01-01", "2024-10-01"]),
+        (["1Q24", "4Q24"], ["2024-01-01", "2024-10-01"]),
+        (["Wed, 31 Jan 2024", "Thu, 01 Feb 2024"], ["2024-01-31", "2024-02-01"]),
+    ],
+)
+def test_months_quarters_and_weeks_are_times_however_they_are_written(written, days):
+    found = of([*written, None])
+    assert found.kind == "instant"
+    assert found.values.dropna().dt.strftime("%Y-%m-%d").tolist() == days
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        [20240131170500, 20240201170500],
+        ["202401311705", "202402011705"],
+        ["2024-01-31 05:05 PM", "2024-02-01 05:05 PM"],
+        ["1/31/2024 5:05pm", "2/1/2024 5:05pm"],
+        ["31.01.2024 17:05:00.000", "01.02.2024 17:05:00.000"],
+        ["Wed Jan 31 17:05:00 2024", "Thu Feb 01 17:05:00 2024"],
+    ],
+)
+def test_times_of_other_programs_are_times(written):
+    found = of(written)
+    assert found.values.iloc[0] == pd.Timestamp("2024-01-31 17:05", tz="UTC")
+
+
+@pytest.mark.parametrize(
+    ("written", "values"),
+    [
+        (["(1,234)", "5,678"], [-1234, 5678]),
+        (["(12)", "34"], [-12, 34]),
+        (["($1,234.50)", "$2,000.00"], [-1234.5, 2000]),
+        (["$(1,234.50)", "$2,000.00"], [-1234.5, 2000]),
+        (["(12.5%)", "3.0%"], [-12.5, 3]),
+        (["12.50-", "3.00"], [-12.5, 3]),
+        (["\N{MINUS SIGN}12.5", "3.0"], [-12.5, 3]),
+        (["R$ 1,000.00", "R$ 2.50"], [1000, 2.5]),
+    ],
+)
+def test_amounts_below_zero_are_numbers_however_their_sign_is_written(written, values):
+    found = of(written)
+    assert (found.kind, found.values.tolist()) == ("number", values)
+
+
+@pytest.mark.parametrize("written", [["(1)", "(2)"], ["(030) 12345", "(040) 54321"], ["a-1", "b-2"]])
+def test_brackets_and_hyphens_of_names_are_no_sign(written):
+    assert of(written).kind == "text"
+
+
+def test_a_text_that_looks_like_a_time_or_an_amount_is_named_and_an_id_is_not():
+    assert column_kinds.unread(of([f"01/Jan/2022:03:05:{at:02d}" for at in range(60)]))
+    assert column_kinds.unread(of([f"{'$' if at % 2 else '€'}1,{at:03d}.50" for at in range(60)]))
+    for name in ("2015-0000{}", "A{}", "#{}x", "10 {} Main Street"):
+        assert not column_kinds.unread(of([name.format(at) for at in range(10, 60)])), name
+
+
 def test_of_two_ways_to_read_dates_the_one_in_which_rows_go_on_is_taken_and_the_other_is_named():
     months = [f"{month}/1/2020" for month in range(1, 13)]
     found = of([*months, "1/1/2021"])

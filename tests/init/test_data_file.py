@@ -138,3 +138,28 @@ def test_blanks_between_columns_are_said(tmp_path):
     (tmp_path / "some.txt").write_text("'OBS' 'GPA' 'GRADE'\n1 2.66 0\n2 2.89 1\n")
     with pytest.raises(LoopError, match=r"one column alone: 'OBS' 'GPA' 'GRADE'"):
         data_file.read(tmp_path / "some.txt")
+
+
+MONTH = "day,x,shop,y\n" + "".join(f"2024-01-{at:02d},{at},a,{at * 2}\n" for at in range(1, 29))
+
+
+@pytest.mark.parametrize(
+    "above", ["Sales of January 2024\n", "Sales of January 2024,,,\n,,,\n", "# exported\n", "sep=,\n"]
+)
+def test_lines_above_the_names_are_said(tmp_path, above):
+    (tmp_path / "a.csv").write_text(above + MONTH)
+    with pytest.raises(LoopError, match="has lines above the names of its columns"):
+        data_file.read(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("below", ["Total,406,,812\n", ",406,,812\n", "Source: our own tills\n"])
+def test_a_last_line_that_is_a_sum_or_a_remark_is_said(tmp_path, below):
+    (tmp_path / "a.csv").write_text(MONTH + below)
+    with pytest.raises(LoopError, match="is no row: "):
+        data_file.read(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("last", ["2024-01-29,406,a,812\n", "2024-01-29,,,\n", "2024-01-29,29,b,58\n"])
+def test_a_last_row_like_others_is_a_row(tmp_path, last):
+    (tmp_path / "a.csv").write_text(MONTH + last)
+    assert len(data_file.read(tmp_path / "a.csv").frame) == 29

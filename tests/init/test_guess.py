@@ -218,6 +218,25 @@ def test_the_key_is_a_column_that_names_each_row_else_the_number_of_the_row():
         guess(data(churned=YES, shop=["a"] * 200 + ["b"] * 200), Options(key=("shop",)))
 
 
+def test_a_label_that_looks_like_amounts_but_is_not_read_is_no_class():
+    mixed = [f"{'$' if at % 2 else '€'}1,{at:03d}.50" for at in range(400)]
+    with pytest.raises(LoopError, match="is no number as it is written"):
+        guess(data(price=mixed), Options(label="price"))
+    units = [*["EUR"], *map(str, NOISE[1:])]
+    with pytest.raises(LoopError, match="most of the label price are numbers, but not 'EUR'"):
+        guess(data(price=units), Options(label="price"))
+
+
+def test_rows_out_of_the_order_of_time_are_said_where_their_number_is_the_key():
+    days = pd.Series(pd.date_range("2023-01-01", periods=400).astype("str"))
+    words = "their number is the key: a file with new rows between these numbers them anew"
+    newest_first = guess(data(churned=YES, day=days[::-1].tolist()), Options())
+    assert any(words in one for one in newest_first.suspected)
+    assert not any(words in one for one in guess(data(churned=YES, day=days), Options()).suspected)
+    keyed = data(churned=YES, day=days[::-1].tolist(), order_id=np.arange(400))
+    assert not any(words in one for one in guess(keyed, Options()).suspected)
+
+
 def test_numbers_with_a_few_words_among_them_are_said():
     odd = pd.Series(NOISE.astype("str")).mask(np.arange(400) < 3, "n. a.")
     found = guess(data(churned=YES, price=odd), Options())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from loop.kit.column_values import FALSE, QUARTERS, TRUE, ZONED, Kind, typed
+from loop.kit.column_values import FALSE, QUARTER, QUARTERS, TRUE, WEEK, WEEKS, ZONED, Kind, signed, typed
 
 DATES = (
     *(
@@ -22,13 +22,16 @@ DATES = (
         "%m/%d/%y",
     ),
     *("%b %d %Y", "%b %d, %Y", "%d %b %Y", "%b-%d-%Y", "%d-%b-%Y", "%d-%b-%y", "%b %Y", "%b-%Y"),
-    *("%B %d %Y", "%B %d, %Y", "%d %B %Y", "%B %Y", "%m/%Y"),
+    *("%B %d %Y", "%B %d, %Y", "%d %B %Y", "%B %Y", "%m/%Y", "%m.%Y", "%b-%y", "%Y %b", "%Y-%b", "%Y %B"),
+    *("%YM%m", "%a, %d %b %Y", "%a %d %b %Y", "%A, %B %d, %Y", "%A, %d %B %Y"),
 )
+OF_CLOCK = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%I:%M:%S%p")
 CLOCKS = (
     "",
-    *(f"{sign} {clock}" for sign in ("", ",") for clock in ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p")),
+    *(f"{sign} {clock}" for sign in ("", ",") for clock in OF_CLOCK),
 )
 OF_UTC = ("%Y-%m-%d %H:%M:%S %Z", "%Y-%m-%d %H:%M:%S.%f %Z")  # as BigQuery writes times
+HALVES = ("%Y-%m-%d %I:%M %p", "%Y-%m-%d %I:%M:%S %p", "%a %b %d %H:%M:%S %Y")  # no ISO 8601
 OF_TIME = re.compile(
     r"(^|_)(date|time|timestamp|datetime|day|month|year|quarter|week|period|datum|jahr|monat)(_|$)"
 )
@@ -45,14 +48,19 @@ OF_A_PERSON = re.compile(
     r"[^@\s]+@[^@\s]+\.[^@\s]+|[A-Z]{2}\d{2} ?([A-Z0-9]{4} ?){2,7}[A-Z0-9]{1,4}"
 )  # a mail, an IBAN
 CODE = re.compile(r"(^|_)(id|code|zip|postcode|plz|type|class|category|group|no|nr)(_|$)")
-CURRENCY = "[$€£¥]|USD|EUR|GBP|CHF|JPY"
+CURRENCY = "R[$]|[$€£¥₹₩₽₺]|USD|EUR|GBP|CHF|JPY|INR|CAD|AUD|SEK|NOK|DKK|PLN|BRL"
 NUMBER = re.compile(
     rf"[+-]?((?:(?:{CURRENCY})\s?)?)[+-]?(\d[\d.,' ]*?)(\s?[^\d\s.,][^\d.,]{{0,11}})?"
 )  # with its unit
 ID = re.compile(r"id(_|$)|(^|_)(no|nr|num|number|code|key|index|row|row_?names?)(_|$)")
 ROW_NAMES = re.compile("row(_?names?)?")
 OF_MANY = re.compile(r"(^|_)(id|uid|nr|individual|subject|patient|customer|household)(_(no|nr|number))?$")
-COMPACT = r"(19|20)\d{6}"  # a day as 20240131
+COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # times without a sign, by their digits
+MONTHS = "jan|feb|mar|apr|may|mai|jun|jul|aug|sept?|o[ck]t|nov|de[cz]"
+MEASURED = re.compile(  # a clock, a date, an amount, a month or a year: what a text may mean
+    rf".*(\d:\d\d|\d/\d|\d[.,]\d|[$€£¥]).*|\D{{0,9}}(19|20)\d\d\W?\w{{0,3}}|(.*\W|\d*)({MONTHS})([\W\d].*|$)",
+    re.IGNORECASE,
+)
 NESTED = {"ndarray": "lists", "list": "lists", "tuple": "lists", "dict": "records", "bytes": "bytes"}
 EXACT = 2**53  # from which on a number loses digits
 FEW, LONG = 60, 40  # values that are listed one by one; characters from which on a text is prose
@@ -144,8 +152,9 @@ def of(name: str, values: pd.Series, zone: str, *, commas: bool = False) -> Colu
 
 def _stored(name: str, values: pd.Series, zone: str) -> Column:
     """A column that the file stores as numbers, truths or instants."""
-    if _days(values.dropna().astype("str")) and pd.api.types.is_integer_dtype(values.dtype):
-        return Column(name, "instant", typed("instant", values, dates="%Y%m%d", zone=zone), dates="%Y%m%d")
+    compact = _compact(values.dropna().astype("str")) if pd.api.types.is_integer_dtype(values.dtype) else ""
+    if compact:
+        return Column(name, "instant", typed("instant", values, dates=compact, zone=zone), dates=compact)
     if pd.api.types.is_bool_dtype(values.dtype):
         kind: Kind = "text" if values.isna().any() else "flag"
     elif pd.api.types.is_datetime64_any_dtype(values.dtype):
@@ -167,11 +176,13 @@ def _unusable(name: str, values: pd.Series, reason: str) -> Column:
     return Column(name, "text", values.astype("str").mask(values.isna()), unusable=reason)
 
 
-def _days(plain: pd.Series) -> bool:
-    """Whether texts are days, each written as 20240131."""
-    if not len(plain) or not plain.str.fullmatch(COMPACT).all():
-        return False
-    return bool(pd.to_datetime(plain, format="%Y%m%d", errors="coerce").notna().all())
+def _compact(plain: pd.Series) -> str:
+    """How texts are times without a sign between their parts, such as 20240131; empty where they are not."""
+    digits = int(plain.str.len().iloc[0]) if len(plain) else 0
+    dates = COMPACT.get(digits, "")
+    if not dates or not plain.str.fullmatch(rf"(19|20)\d{{{digits - 2}}}").all():
+        return ""
+    return dates if pd.to_datetime(plain, format=dates, errors="coerce").notna().all() else ""
 
 
 def _objects(name: str, values: pd.Series, zone: str) -> Column:
@@ -194,10 +205,11 @@ def _read(name: str, values: pd.Series, plain: pd.Series, zone: str, *, commas: 
     truths = lower.isin([*TRUE, *FALSE]).all() and not lower.isin(("0", "1")).all()
     if truths and not values.isna().any() and lower.nunique() == 2:
         yield Column(name, "flag", typed("flag", values))
-    if _days(plain):
-        yield Column(name, "instant", typed("instant", values, dates="%Y%m%d", zone=zone), dates="%Y%m%d")
-    if plain.str.fullmatch(r"\d{4}\W?Q[1-4]").all():
-        yield Column(name, "instant", typed("instant", values, dates=QUARTERS, zone=zone), dates=QUARTERS)
+    if compact := _compact(plain):
+        yield Column(name, "instant", typed("instant", values, dates=compact, zone=zone), dates=compact)
+    for dates, written in ((QUARTERS, QUARTER), (WEEKS, WEEK)):
+        if plain.str.fullmatch(written).all():
+            yield Column(name, "instant", typed("instant", values, dates=dates, zone=zone), dates=dates)
     for decimal in (".", ","):
         numbers = pd.to_numeric(plain.str.replace(decimal, "."), errors="coerce")
         if decimal == "," and (plain.str.contains(r"\.").any() or (_grouped(plain, ",") and not commas)):
@@ -207,9 +219,10 @@ def _read(name: str, values: pd.Series, plain: pd.Series, zone: str, *, commas: 
             yield _number(name, values, decimal)
         elif odd := _odd(plain, good):
             yield Column(name, "text", values, odd=odd)
-    numeric = plain.str.fullmatch(NUMBER)
+    digits = signed(plain)
+    numeric = digits.str.fullmatch(NUMBER)
     odd = () if numeric.all() else _odd(plain, numeric)
-    if (numeric.all() or odd) and (form := _form(plain[numeric], commas=commas)):
+    if (numeric.all() or odd) and (form := _form(digits[numeric], plain[numeric], commas=commas)):
         if odd:
             yield Column(name, "text", values, odd=odd)
         yield Column(name, "number", typed("number", values, form=form), form=form)
@@ -245,9 +258,12 @@ def _number(name: str, values: pd.Series, decimal: str) -> Column:
     return Column(name, "number", numbers, decimal)
 
 
-def _form(plain: pd.Series, *, commas: bool) -> str:
-    """How numbers are written that are more than digits, as "$#,###.#" or "# %"; else nothing."""
-    parts = plain.str.extract(rf"^{NUMBER.pattern}$").fillna("")
+def _form(digits: pd.Series, plain: pd.Series, *, commas: bool) -> str:
+    """How numbers are written that are more than digits, as "$#,###.#" or "# %"; else nothing.
+
+    `digits` has their signs in front; "#" says that some stood elsewhere, as the brackets of (12).
+    """
+    parts = digits.str.extract(rf"^{NUMBER.pattern}$").fillna("")
     if any(parts[at].nunique() > 1 for at in (0, 2)):
         return ""
     before, behind = parts[0].iloc[0], parts[2].iloc[0]
@@ -257,7 +273,7 @@ def _form(plain: pd.Series, *, commas: bool) -> str:
         typed("number", plain, form=form)
     except ValueError:
         return ""
-    return "" if form == "#" else form
+    return "" if (form == "#" and digits.equals(plain)) or (digits != plain).all() else form
 
 
 def _separated(digits: pd.Series, *, commas: bool) -> str | None:
@@ -287,6 +303,15 @@ def _grouped(digits: pd.Series, sign: str) -> bool:
     return len(cut) > 0 and bool(
         cut.str.fullmatch(rf"[+-]?[1-9]\d{{0,2}}(?:{re.escape(sign)}\d{{3}})+").all()
     )
+
+
+def unread(one: Column) -> str:
+    """A value of a text that looks like a time or an amount in each row; nothing where they do not."""
+    known = one.values.dropna()
+    if one.kind != "text" or one.prose or one.odd or one.distinct <= 10:
+        return ""
+    looks = known.str.fullmatch(MEASURED) & known.str.contains(r"\d")
+    return str(known[looks].iloc[0]) if looks.mean() > 0.95 else ""
 
 
 def counts(one: Column) -> bool:
@@ -321,7 +346,7 @@ def _formats(plain: pd.Series) -> Iterator[str]:
     if plain.str.fullmatch(r"[+-]?\d+(\.\d*)?").all():
         return
     clocks = [day + clock for day in DATES for clock in (CLOCKS if day != "ISO8601" else ("",))]
-    for form in [*clocks, *(OF_UTC if plain.str.endswith(" UTC").all() else ())]:
+    for form in [*clocks, *HALVES, *(OF_UTC if plain.str.endswith(" UTC").all() else ())]:
         try:
             pd.to_datetime(plain, format=form, utc=True)
         except (ValueError, TypeError):

@@ -25,6 +25,7 @@ SIGNS = (",", ";", "\t", "|")
 COLUMNS_MAX = 500
 HEAD = 2**16  # characters in which the sign between columns shows
 ROW, UNNAMED = "row", "Unnamed: 0"  # the index that pandas and R write first, and what pandas calls it
+TOTAL = re.compile(r"(grand )?total|(gesamt)?summe|gesamt|insgesamt|totale|suma|sum", re.IGNORECASE)
 TAKEN = {  # names of columns that the machinery puts beside a problem's, and of a method's first argument
     ROW, "decided_at", "label", "label_known_at", "score", "scores", "decision", "model_version",
     "request_id", "cluster", "code", "part", "why", "of", "self",
@@ -115,6 +116,12 @@ def _csv(path: Path, parts: list[Path]) -> DataFile:
         raise LoopError(f"{parts[0]} holds no row", "rows, one per request", "look at the file")
     if other := other_text(sign.join(first)):
         raise LoopError(f"{parts[0]} is {other}", "a CSV", "save it as CSV, or fetch it again")
+    if above := _above(parts[0], encoding, first):
+        raise LoopError(
+            f"{parts[0]} has lines above the names of its columns: {above}",
+            "the names of the columns in its first line",
+            "delete the lines above them",
+        )
     if len(first) == 1 and len(first[0].split()) > 1:
         raise LoopError(
             f"{parts[0]} has one column alone: {first[0]}",
@@ -139,7 +146,46 @@ def _csv(path: Path, parts: list[Path]) -> DataFile:
     whole = pd.concat(frames, ignore_index=True)
     whole.columns = pd.Index(list(names))
     whole = whole.apply(lambda values: values.str.strip())
+    if below := _below(whole):
+        raise LoopError(
+            f"the last line of {parts[-1]} is no row: {below}", "rows alone, one per request", "delete it"
+        )
     return DataFile(path, whole.mask(whole.isin(MISSING)), _renamed(names), sign, encoding)
+
+
+def _above(path: Path, encoding: str, first: Sequence[str]) -> str:
+    """The first line, where it is a title or tells a program how to read what follows; else nothing."""
+    with path.open(encoding=encoding, newline="") as stream:
+        lines = [line.strip() for _, line in zip(range(10), stream, strict=False)]
+    alone = [name for name in first if name]
+    told = lines[0].lower().startswith("sep=") or (lines[0].startswith("#") and len(alone) == 1)
+    if len(alone) > 1 and not told:
+        return ""
+    signs = max(lines[-1].count(sign) for sign in SIGNS)
+    return alone[0] if told or (signs and (len(first) > 2 or len(alone[0].split()) > 1)) else ""
+
+
+def _below(frame: pd.DataFrame) -> str:
+    """What the last line says, where it is a sum or a remark; nothing where it is a row like others."""
+    if len(frame) < 3 or len(frame.columns) < 3:
+        return ""
+    last = frame.iloc[-1].fillna("")
+    said = [str(value) for value in last if value]
+    word: str = next((value for value in said if TOTAL.fullmatch(value.rstrip(":"))), "")
+    if word and not frame.iloc[:-1].isin([word]).any(axis=None):
+        return word
+    if len(said) == 1 and re.search(r"[^\W\d_]{3}.*\s", said[0]) and said[0] == last.iloc[0]:
+        return said[0]
+    numbers = frame.apply(pd.to_numeric, errors="coerce")
+    sums = numbers.iloc[:-1].sum()
+    whole = frame.columns[(frame.iloc[:-1].fillna("") != "").all()]
+    found = [
+        str(name)
+        for name in frame.columns
+        if numbers[name].notna().sum() > 2
+        and abs(numbers[name].iloc[-1] - sums[name]) <= 1e-4 * abs(sums[name]) != 0
+    ]
+    return f"{found[0]} is the sum of all others" if found and (last[whole] == "").any() else ""
 
 
 def _encoding(path: Path) -> str:
@@ -178,7 +224,11 @@ def _header(path: Path, encoding: str, sign: str) -> list[str]:
 def _alike(part: Path, names: list[str], wanted: list[str]) -> None:
     if names != wanted:
         odd = ", ".join(sorted(set(names) ^ set(wanted))[:5]) or "the same names in another order"
-        raise LoopError(f"{part} has other columns than the first part: {odd}", "the same columns", "fix it")
+        raise LoopError(
+            f"{part} has other columns than the first part: {odd}",
+            "the same columns in the same order",
+            "write a column that came later into each part, empty where it was not there, or drop it",
+        )
 
 
 def named(path: Path, header: Sequence[str]) -> dict[str, str]:

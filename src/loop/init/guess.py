@@ -46,6 +46,11 @@ def guess(data: DataFile, options: Options) -> Guess:
         group = None if group == weight else group
     parts = set(time_in_parts.names(data, made)) - fixed if time is not None and time.name == made else set()
     left, suspected = left_out.unusable(data, found, label, time, task, fixed | parts, options)
+    if not key and time is not None and not data.query and not time.values.is_monotonic_increasing:
+        suspected.append(
+            f"rows are not in the order of {time.name}, and their number is the key: a file with new rows "
+            "between these numbers them anew; write new ones at the end, or name the columns of a --key"
+        )
     left |= dict.fromkeys(sorted(parts), f"part of {made}, which says it too")
     if group is not None and (time is None or group in left):  # of what is held out whole, none is learnt
         fixed.add(group)
@@ -99,7 +104,7 @@ def _key(
         and not (one.personal or one.prose or one.unusable)
     ]
     alone = [one for one in usable if one.distinct == len(one.values)]
-    if named := [one for one in alone if one.kind == "text" or column_kinds.named_row(one)]:
+    if named := [one for one in alone if _is_name(one)]:
         said.append(Said(f"key: {named[0].name}", "it has a different value in each row", "sure", "--key"))
         return (named[0].name,)
     if counted := [one for one in alone if one.kind == "whole" and column_kinds.counts(one)]:
@@ -109,6 +114,11 @@ def _key(
     reason = "no column that could be a key has another value in each row"
     said.append(Said("key: the number of the row", reason, "likely", "--key"))
     return ()
+
+
+def _is_name(one: Column) -> bool:
+    """Whether what differs in each row names it, rather than being a time or an amount that was not read."""
+    return column_kinds.named_row(one) or (one.kind == "text" and not column_kinds.unread(one))
 
 
 def _group(

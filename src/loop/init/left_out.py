@@ -137,6 +137,8 @@ def _odd(one: Column, data: DataFile, time: Column | None) -> list[str]:
     odd = [f"most are numbers, but not {', '.join(map(repr, one.odd))}: taken for texts"] if one.odd else []
     if one.kind == "text" and (alike := one.alike):
         odd.append(f"{' and '.join(map(repr, alike))} differ in case or blanks alone, and are taken for two")
+    if some := column_kinds.unread(one):
+        odd.append(f"{some!r} is taken for a text; a time is read as 2024-05-31T12:00, a number as 1234.5")
     if one.other_dates:
         at = int(one.values.argmax())
         read = f"{data.frame[one.name].iloc[at]!r} is {one.values.iloc[at]:%Y-%m-%d}"

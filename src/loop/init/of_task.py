@@ -40,6 +40,13 @@ def of(found: Guess, n: Numbers) -> OfTask:
     return {"binary": _binary, "multiclass": _multiclass, "regression": _regression}[found.task](found, n)
 
 
+def _recall(found: Guess, n: Numbers) -> float:
+    """How much the mean recall may lose: more than two rows of the rarest class make it lose by luck."""
+    shares = found.label.values.value_counts(normalize=True)
+    rarest = max(1.0, float(shares.min()) * n.holdout_rows)
+    return two(min(0.25, max(0.03, 2 / (len(shares) * rarest))))
+
+
 def two(value: float) -> float:
     """To two digits that count."""
     return float(f"{value:.2g}")
@@ -90,7 +97,7 @@ def _multiclass(found: Guess, n: Numbers) -> OfTask:
         label="contracts.class_of(CLASSES)",
         raw_label="contracts.category(CLASSES, nullable=True)",
         guards=(
-            ("mean_recall", 0.03, "a class that is found less is lost; not calibrated"),
+            ("mean_recall", _recall(found, n), "a class that is found less is lost; not calibrated"),
             *OF_PROBABILITIES,
         ),
         bias="calibration_bias",

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from loop.base.errors import LoopError, UsageError
+from loop.init import column_kinds
 from loop.init.column_kinds import Column
 from loop.init.data_file import DataFile
 from loop.init.guessed import Options, Said, column
@@ -118,6 +119,15 @@ def task(label: Column, options: Options, said: list[Said]) -> tuple[Task, str |
             "say with --positive VALUE which one is to be told from all others, or --task multiclass",
         )
     if classes and options.task != "regression":
+        if label.odd or column_kinds.unread(label):
+            others = ", ".join(map(repr, label.odd))
+            raise LoopError(
+                f"most of the label {label.name} are numbers, but not {others}"
+                if others
+                else f"the label {label.name} is no number as it is written: {column_kinds.unread(label)!r}",
+                "plain numbers, such as 1234.5, or one of some values",
+                "write them as numbers, and leave empty what is none (a line of units under the names, say)",
+            )
         if label.distinct > CLASSES_MAX:
             raise LoopError(
                 f"the label {label.name} has {label.distinct:,} different values",

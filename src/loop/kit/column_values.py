@@ -9,7 +9,10 @@ import pandas as pd
 Kind = Literal["number", "whole", "text", "flag", "instant"]
 MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL", "None", "?", "\\N")
 TRUE, FALSE = ("true", "yes", "y", "t", "1", "1.0"), ("false", "no", "n", "f", "0", "0.0")
-QUARTERS = "quarters"  # of dates as 2024Q1
+QUARTERS = "quarters"  # of dates as 2024Q1, Q1 2024 or Q1-24
+QUARTER = r"(?:\d{4}\W?Q[1-4]|(?:Q[1-4]\W?|[1-4]Q\W?)(?:\d{4}|\d\d))"
+WEEKS = "weeks"  # of dates as 2024-W05, by ISO 8601: from Monday
+WEEK = r"\d{4}\W?W\d\d(?:-?[1-7])?"
 SINCE_1970 = " since 1970"  # of counted times, behind the name of a unit
 MICROSECONDS = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1, "nanoseconds": 1e-3}
 EXACT = 2**53  # below which a float holds every whole number
@@ -62,11 +65,18 @@ def _digits(values: pd.Series, form: str) -> pd.Series:
     whole = rf"\d{{1,3}}(?:{thousands}\d{{3}})*" if thousands else r"\d+"
     broken = rf"(?:{sign}(\d+))?" if sign else "()"
     texts = _plain(values)
-    found = texts.str.extract(rf"^([+-]?){before}([+-]?)({whole}){broken}{behind}$")
+    found = signed(texts).str.extract(rf"^([+-]?){before}([+-]?)({whole}){broken}{behind}$")
     if (odd := texts[found[2].isna() & texts.notna()]).size:
         raise ValueError(f"{odd.iloc[0]!r} is not written as {form!r}")
     digits = found[2].str.replace(r"\D", "", regex=True) + "." + found[3].fillna("")
     return found[0].fillna("") + found[1].fillna("") + digits
+
+
+def signed(texts: pd.Series) -> pd.Series:
+    """Numbers as texts, those below zero with a - in front: also (12), $(12), 12- and one of typography."""
+    plain = texts.str.replace("\N{MINUS SIGN}", "-", regex=False)
+    plain = plain.str.replace(r"^([^\d(]*)\(([^()+-]*\d[^()]*)\)(\D*)$", r"-\1\2\3", regex=True)
+    return plain.str.replace(r"^([^\d+-]*\d[\d.,' ]*)-$", r"-\1", regex=True)
 
 
 def _parsed(values: pd.Series, decimal: str) -> pd.Series:
@@ -124,9 +134,21 @@ def _instants(values: pd.Series, dates: str, zone: str) -> pd.Series:
         counts = _floats(_parsed(values, ".")) * MICROSECONDS[dates.removesuffix(SINCE_1970)]
         found = pd.to_datetime(counts.round().astype("Int64"), unit="us", utc=True)
     elif dates == QUARTERS:
-        starts = _plain(values).str.replace(r"^(\d{4})\W?Q([1-4])$", r"\1-\2", regex=True)
+        starts = _plain(values).str.replace(
+            r"^(?:Q([1-4])\W?|([1-4])Q\W?)(\d\d|\d{4})$", r"\3Q\1\2", regex=True
+        )
+        short = starts.str.fullmatch(r"\d\dQ[1-4]").fillna(False).astype("bool")
+        century = starts.str[:2].lt("69").map({True: "20", False: "19"})  # as strptime's %y
+        starts = starts.where(~short, century + starts)
+        starts = starts.str.replace(r"^(\d{4})\W?Q([1-4])$", r"\1-\2", regex=True)
         months = starts.map(lambda at: f"{at[:5]}{3 * int(at[5:]) - 2}", na_action="ignore")
         found = _at_home(pd.to_datetime(months, format="%Y-%m"), zone)
+    elif dates == WEEKS:
+        parts = _plain(values).str.extract(r"^(\d{4})\W?W(\d\d)-?([1-7])?$")
+        days = parts[0] + "-" + parts[1] + "-" + parts[2].fillna("1")
+        if (odd := _plain(values)[days.isna()].dropna()).size:
+            raise ValueError(f"{odd.iloc[0]!r} is no week such as 2024-W05")
+        found = _at_home(pd.to_datetime(days, format="%G-%V-%u"), zone)
     elif isinstance(values.dtype, pd.DatetimeTZDtype):
         found = values.dt.tz_convert("UTC")
     elif pd.api.types.is_datetime64_dtype(values.dtype):

@@ -42,7 +42,8 @@ class Files:
 
     `columns` gives the kind of each column by its name here, `names` its name in the files where it differs.
     `row` names a column that is the number of the row. The rest says how texts are read: `dates` gives the
-    format of each column that is not ISO 8601 (of strptime, "quarters" as 2024Q1, or "seconds since 1970"),
+    format of each column that is not ISO 8601 (of strptime, "quarters" as 2024Q1, "weeks" as 2024-W05, or
+    "seconds since 1970"),
     `zone` where times without one are at home, `forms` how numbers of a column are written that are more
     than digits, such as "$#,###.#" or "# %". `joined` names columns of the files whose texts, with blanks
     between, are one here, as year, month and day. `in_parts` reads one file after the other, each by itself:
