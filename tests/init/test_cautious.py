@@ -265,7 +265,7 @@ def test_a_list_of_categories_lets_three_rows_of_a_monitoring_run_in_that_are_no
 
 
 @pytest.mark.parametrize(
-    ("sigma", "rows", "middle"), [(2.0, 1500, True), (0.3, 1500, False), (2.0, 300, False)]
+    ("sigma", "rows", "middle"), [(2.0, 1500, True), (1.2, 1500, True), (0.3, 1500, False), (2.0, 300, False)]
 )
 def test_trees_say_the_middle_of_like_rows_where_few_rows_hold_much(
     tmp_path, monkeypatch, sigma, rows, middle

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-MIDDLE = 0.8  # of what guessing the mean loses, that guessing the median loses where a tail is long
+MIDDLE = 0.9  # of what guessing the mean loses, that guessing the median loses where a tail is long
 TAIL = 0.1  # of all there is, that 1 % of rows hold where a tail is long
 USUAL = 0.5  # of rows that have one value, from which on it is the median, and the median of most rows alike
 
