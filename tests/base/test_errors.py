@@ -2,9 +2,13 @@
 
 import errno
 import importlib
+import os
 import runpy
+import signal
 import sys
+import threading
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -32,6 +36,20 @@ def test_an_interrupt_exits_with_130_and_says_that_the_next_run_goes_on(capsys):
         guard(raising(KeyboardInterrupt()))
     assert stop.value.code == 130
     assert "run the same command again" in capsys.readouterr().err
+
+
+def test_a_query_that_is_interrupted_is_an_interrupt(capsys):
+    """DuckDB says so in an error of its own, which names no signal."""
+    query = "SELECT count(*) FROM range(30000000) a, range(30) b WHERE hash(a.range * b.range) % 7 = 0"
+
+    def ask():
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+        duckdb.sql(query).fetchall()
+
+    with pytest.raises(SystemExit) as ended:
+        guard(ask)
+    assert ended.value.code == 130
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_an_interrupt_that_a_library_answers_with_an_error_of_its_own_is_an_interrupt(capsys):

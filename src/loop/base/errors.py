@@ -65,9 +65,9 @@ def debugging() -> bool:
 
 
 def _was_interrupted(error: BaseException | None) -> bool:
-    """Whether a library, cleaning up after Ctrl-C, met an error of its own."""
+    """Whether a library, cleaning up after Ctrl-C, met an error of its own; of DuckDB there is no other."""
     while error is not None:
-        if isinstance(error, KeyboardInterrupt):
+        if isinstance(error, KeyboardInterrupt) or str(error) == "Query interrupted":
             return True
         error = error.__context__
     return False

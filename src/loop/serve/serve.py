@@ -33,10 +33,16 @@ def main(host: str, port: int) -> int:
     path = os.pathsep.join(filter(None, [str(Path("src").resolve()), os.environ.get("PYTHONPATH")]))
     defaults = {"OMP_NUM_THREADS": "1", "BENTOML_DO_NOT_TRACK": "True"}
     command = [sys.executable, *protocol.own().entries["serve"]]
+    ended: list[int] = []
+
+    def end_with(code: int) -> None:
+        ended.append(code)
+        sys.exit(code)
+
     for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if end != signal.SIGHUP or signal.getsignal(end) is not signal.SIG_IGN:  # as nohup wants it
-            signal.signal(end, lambda *_: sys.exit(0))
-    signal.signal(signal.SIGUSR1, lambda *_: sys.exit(1))  # a worker that cannot start has said why
+            signal.signal(end, lambda *_: end_with(0))
+    signal.signal(signal.SIGUSR1, lambda *_: end_with(1))  # a worker that cannot start has said why
     with TemporaryDirectory(
         prefix="loop-serve-"
     ) as own:  # BentoML empties its folder of counters at each start
@@ -51,6 +57,10 @@ def main(host: str, port: int) -> int:
             greeting = (server, host, port, _authorization(place.token is not None))
             threading.Thread(target=_greet, args=greeting, daemon=True).start()
             return min(server.wait(), 1)
+        except Exception:
+            if not ended:
+                raise
+            return ended[0]  # a query says of a signal only that it was interrupted
         finally:
             server.terminate()
             server.wait()  # it flushes its log first
