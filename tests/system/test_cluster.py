@@ -601,7 +601,7 @@ def test_without_the_gateway_s_definitions_or_with_older_ones_nothing_is_begun(c
         empty.kubectl("wait", "--for=condition=established", "--timeout=60s", "crd", "--all")
         last = "".join(FIRST.splitlines(keepends=True)[3:])
         said = empty.shell(last, tmp_path / "clone", check=False)
-        assert 'unknown field "spec.rules[0].filters[0].requestMirror"' in said
+        assert 'unknown field "spec.rules[0].filters[1].requestMirror"' in said
         assert empty.kubectl(*models) == ""
 
 

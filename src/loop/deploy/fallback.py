@@ -25,13 +25,18 @@ class Limits:
 
 
 def name(state: State) -> str | None:
-    """What the proxy of a state is called; None where no challenger answers."""
-    challenger = state.challenger
-    return f"model-v{challenger.version}-fallback" if challenger and challenger.weight else None
+    """What the proxy of a state is called; None where no challenger runs.
+
+    A shadow has it too, so that it runs before requests come: an agent may know no order within one commit.
+    """
+    challenger, running = state.challenger, _names(state)
+    return f"model-v{challenger.version}-fallback" if challenger and challenger.version in running else None
 
 
 def config(state: State, limits: Limits) -> str:
-    """The whole nginx.conf, of a state whose challenger answers."""
+    """The whole nginx.conf, of a state with a challenger."""
+    names = _names(state)
+    models = {"champion": state.champion, "challenger": state.challenger}
     return fill(
         "loop.deploy",
         "fallback.conf.j2",
@@ -39,12 +44,17 @@ def config(state: State, limits: Limits) -> str:
         challenger=state.challenger,
         timeout_ms=limits.timeout_ms,
         body_kb=limits.body_kb,
-        upstreams=[(one.role, f"{one.name}:{PORT}") for one in instances.of(state) if one.role != "shadow"],
+        upstreams=[(role, f"{names[one.version]}:{PORT}") for role, one in models.items() if one],
         port=PORT,
         grace=nginx.GRACE,
         temporary=TEMPORARY,
         fallbacks="/dev/stdout",
     )
+
+
+def _names(state: State) -> dict[int, str]:
+    """What the models that run are called, by their version."""
+    return {one.model.version: one.name for one in instances.of(state)}
 
 
 def manifests(state: State, settings: Settings, limits: Limits) -> list[Manifest]:
