@@ -90,6 +90,11 @@ class Envoy:
         assert eventually(lambda: self._answers(client)), self._cluster.kubectl(
             "get", "httproute/model", "-n", self._namespace, "--output=yaml"
         )
+        # The proxy asks by Services, of whose new addresses it hears by another way.
+        if self._proxy and stage and stage[1]:
+            self.backends("challenger", "500")
+            assert eventually(lambda: self._answers(client)), "the champion is not asked in its place"
+            self.backends("challenger")
         self.backends.forget()
         return client
 
