@@ -90,7 +90,7 @@ class Envoy:
         assert eventually(lambda: self._answers(client)), self._cluster.kubectl(
             "get", "httproute/model", "-n", self._namespace, "--output=yaml"
         )
-        # The proxy asks by Services, of whose new addresses it hears by another way. (Copies would come later.)
+        # The proxy hears of the new addresses by another way. Of a mirror, copies would come late.
         if self._proxy and stage and stage[1] and not stage[2]:
             self.backends("challenger", "500")
             assert eventually(lambda: self._answers(client)), "the champion is not asked in its place"
