@@ -53,8 +53,9 @@ def config(state: State, limits: Limits) -> str:
 
 
 def _names(state: State) -> dict[int, str]:
-    """What the models that run are called, by their version."""
-    return {one.model.version: one.name for one in instances.of(state)}
+    """What the models that run are called, by their version; of one that answers and is a shadow, who answers."""
+    shadows_first = sorted(instances.of(state), key=lambda one: one.role != "shadow")
+    return {one.model.version: one.name for one in shadows_first}
 
 
 def manifests(state: State, settings: Settings, limits: Limits) -> list[Manifest]:
