@@ -53,7 +53,7 @@ def config(state: State, limits: Limits) -> str:
 
 
 def _names(state: State) -> dict[int, str]:
-    """What the models that run are called, by their version; of one that answers and is a shadow, who answers."""
+    """What models that run are called, by version; of one that is a shadow too, who answers."""
     shadows_first = sorted(instances.of(state), key=lambda one: one.role != "shadow")
     return {one.model.version: one.name for one in shadows_first}
 
