@@ -51,6 +51,7 @@ def test_the_first_version_has_an_owner_and_no_way_back(notes):
     assert "**Owner**: the owners" in text
     assert "- a limit of the owners" in text
     assert "there is no earlier version" in text
+    assert "the challenger" not in text
     assert "https://github.com/o/r/pull/7" in text
 
 
