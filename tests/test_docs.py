@@ -9,6 +9,8 @@ from docs.make import architecture, commands, pictures, readme
 from typer.main import get_command
 
 from loop.commands.command_line import app
+from loop.init import template_parts
+from loop.pipeline import problem_parts
 from loop.production import transitions
 from support.tools import tool
 
@@ -148,11 +150,29 @@ def test_the_transitions_that_a_page_shows_have_the_subjects_that_are_written():
 
 
 def test_the_problem_is_described_by_its_own_files():
-    for page in (ROOT / "README.md", ROOT / "docs/adopt.md"):
+    for page in (ROOT / "README.md", ROOT / "docs/adopt.md", ROOT / "docs/problem.md"):
         text = page.read_text()
         files = {path.name for path in (ROOT / "src/problem").glob("*.py")} - {"__init__.py"}
         assert len(files) == 5
         assert not [name for name in files if f"{name}` |" not in text]
+
+
+def test_every_part_of_a_problem_is_explained():
+    page = (ROOT / "docs/problem.md").read_text()
+    parts = {name for file in problem_parts.PARTS.values() for name in file}
+    assert not [name for name in sorted(parts) if not re.search(rf"`{name}[`(]", page)]
+
+
+def test_no_message_sends_a_copy_to_a_page_that_it_does_not_have():
+    named = {
+        (page, path.name)
+        for path in (ROOT / "src/loop").rglob("*")
+        if path.suffix in {".py", ".j2"} and path.name != "template_parts.py"
+        for page in re.findall(r"docs/[\w./-]+\.md", path.read_text())
+    }
+    assert named
+    assert not [one for one in sorted(named) if not (ROOT / one[0]).is_file()]
+    assert not [one for one in sorted(named) if one[0] in template_parts.OWN]
 
 
 def test_a_comment_is_rendered_as_github_does():

@@ -45,7 +45,7 @@ Read in this order to see a model made: `pipeline/ingest.py`, `pipeline/validate
 | beside `src/loop` | |
 |---|---|
 | `params.yaml` | every number that you tune |
-| `src/problem/` | yours: [your own problem](adopt.md) |
+| `src/problem/` | yours: [the five files](problem.md) |
 | `dvc.yaml`, `dvc.lock` | the stages: the one place that names files; what they made, by hash |
 | `data/`, `models/` | in DVC's cache; card and lineage in git |
 | `reports/` | metrics, plots, the report |

@@ -85,7 +85,7 @@ def check() -> None:
         raise LoopError(
             "; ".join(f"src/problem/{file}.py {found}" for file, (found, _) in wrong),
             "; ".join(expected for _, (_, expected) in wrong),
-            "add or fix it; docs/adopt.md says what each file holds",
+            "add or fix it; docs/problem.md says what each file holds",
         )
 
 
