@@ -86,7 +86,7 @@ def following(state: State, shown: Evidence | None, policy: Policy) -> str:
     if shown.unjoinable:
         return "it cannot go on, since labels cannot be joined"
     if shown.missing:
-        return "wait for what is missing"
+        return "wait for what is missing, and `loop collect` what was answered"
     opens = "opens the pull request that" if promotion.asked() else ""
     return " ".join(filter(None, [GO_ON, opens, f"makes it {_goal(state, policy)}"]))
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pandas as pd
 
-from loop.base.counted import in_digits
+from loop.base.counted import counted, in_digits
 from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.monitor.inputs import past_retrains
@@ -81,10 +81,9 @@ class Overview:
             steps = {}
         if (needs := steps.get(one.stage.name)) is None:
             return "the policy has no such stage any more"
-        return (
-            f"{needs.days_min} days, {needs.rows_min:,} rows and {needs.labels_min:,} labels are needed "
-            "before it goes on"
-        )
+        asked = {"day": needs.days_min, "row": needs.rows_min, "label": needs.labels_min}
+        told = ", ".join(counted(number, what) for what, number in asked.items() if number)
+        return f"before it goes on it needs {told}" if told else "it needs no evidence to go on"
 
 
 def view(now: pd.Timestamp) -> Overview:

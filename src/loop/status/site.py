@@ -51,14 +51,14 @@ class Page:
 def write(found: Overview, to: Path) -> tuple[int, int]:
     """Bring the pages in a folder up to date: how many were made, of how many."""
     seen = _remembered(to)
-    program = _program()
+    program, name = _program(), _name(found)
     pages = list(_pages(found))
-    hashes = {page.path: _hash([program, page.path, page.inputs]) for page in pages}
+    hashes = {page.path: _hash([program, name, page.path, page.inputs]) for page in pages}
     due = [
         page for page in pages if seen.get(page.path) != hashes[page.path] or not (to / page.path).is_file()
     ]
     for page in due:
-        values = {"root": "../" * page.path.count("/"), "found": found, "address": found.address}
+        values = {"root": "../" * page.path.count("/"), "name": name, "found": found, "address": found.address}
         text = render("loop.status", page.template, {**values, **page.values()}, **_filters())
         write_text(to / page.path, text)
     write_text(to / "metrics.txt", overview.metrics(found))
@@ -66,6 +66,12 @@ def write(found: Overview, to: Path) -> tuple[int, int]:
         (to / path).unlink(missing_ok=True)
     write_text(to / MADE, json.dumps(hashes, indent=0) + "\n")
     return len(due), len(pages)
+
+
+def _name(found: Overview) -> str:
+    """What the champion's card calls the model; nothing where there is none."""
+    champion = found.state.champion
+    return str(_Cards([champion.commit]).of(champion.commit).get("name", "")) if champion else ""
 
 
 def _remembered(to: Path) -> dict[str, str]:
