@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from loop.base.errors import LoopError, UsageError
+from loop.base.exit_codes import MONITOR
 from loop.commands.command_line import app
 from loop.deploy import dashboard
 from loop.monitor import heard
@@ -239,6 +240,24 @@ def test_what_the_monitor_found_is_recorded_and_a_red_run_that_decided_is_good(h
         heard.record("monitor", "failure", None, path, TODAY)
     with pytest.raises(UsageError, match="is no schedule"):
         heard.record("tea", "success", None, None, TODAY)
+
+
+@pytest.mark.parametrize("result", ["1", "2", "0", "130"])
+def test_a_run_that_failed_is_not_good_by_what_the_run_before_it_found(home, tmp_path, result):
+    """`loop monitor; loop heartbeat monitor --result $?`: the file of last week still lies there."""
+    path = tmp_path / "finding.json"
+    path.write_text(alert().model_dump_json())
+    assert "of an earlier run" in heard.record("monitor", result, None, path, TODAY)
+    (found,) = heartbeats.known()
+    assert "Decision" not in found.more
+    assert found.good == (result == "0")
+    heard.record("monitor", str(MONITOR[alert().decision]), None, path, TODAY)
+    assert [one.good for one in heartbeats.known()][-1], "the same minute, and another end"
+
+
+def test_the_exit_code_0_of_a_schedule_on_a_machine_of_ones_own_is_good(home):
+    heard.record("audit", "0", None, None, TODAY)
+    assert heartbeats.known()[0].good
 
 
 def test_what_requests_came_to_is_a_gauge_and_a_line_by_the_last_run_that_decided(home, to, tmp_path):

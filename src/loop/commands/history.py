@@ -78,7 +78,7 @@ def status(
 @commands.command()
 def heartbeat(
     schedule: Annotated[str, typer.Argument(help="monitor, audit, release, reproduce or update.")],
-    result: Annotated[str, typer.Option(help="How the run ended, such as success.")],
+    result: Annotated[str, typer.Option(help="How the run ended: success, or its exit code.")],
     run: Annotated[str | None, typer.Option(help="The address of the run.")] = None,
     finding: Annotated[
         Path | None, typer.Option(help="What the monitor found; one that is not there is no error.")
@@ -91,7 +91,7 @@ def heartbeat(
 ) -> None:
     """Record on the branch `heartbeats` that a schedule ran: what nobody recorded counts as unknown.
 
-    A run is good where its result is success; one of the monitor, where it came to a decision.
+    A run is good where its result is success, or 0; one of the monitor, where it came to a decision.
     Exit codes: 0 recorded, or there already; 1 it could not be pushed.
 
     Example: loop heartbeat monitor --result success --finding monitor/finding.json

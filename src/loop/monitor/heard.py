@@ -8,12 +8,14 @@ import pandas as pd
 from pydantic import ValidationError
 
 from loop.base.errors import LoopError, UsageError
+from loop.base.exit_codes import MONITOR
 from loop.github import workflow_run
 from loop.github.client import GitHub
 from loop.monitor.schema import FINDING, FOLDER, Finding
 from loop.production import heartbeats
 from loop.production.heartbeats import SCHEDULES, Earned, Heartbeat
 
+WELL = {"success", "0"}  # how GitHub says it, and an exit code
 LARGEST = 20_000_000  # bytes, of the archive and of the finding in it
 
 
@@ -28,7 +30,8 @@ def record(
 ) -> str:
     """Record a run that ended at `now` (UTC), and say so; `of_run`: its number, where GitHub knows it.
 
-    One that ran other code than main's is not recorded. Raises LoopError.
+    One that ran other code than main's is not recorded. A result that is an exit code says whether the
+    finding is this run's: one that failed leaves that of the run before it. Raises LoopError.
     """
     if schedule not in SCHEDULES:
         raise UsageError(f"{schedule!r} is no schedule", f"one of {', '.join(SCHEDULES)}", "name one of them")
@@ -42,10 +45,13 @@ def record(
         if text is None and schedule == FOLDER.name:
             text = _left_by(github, of_run)
     decided = {} if text is None else _decided(text)
-    good = result == "success" or bool(decided)
+    earlier = result.isdigit() and bool(decided) and int(result) != MONITOR[decided["Decision"]]
+    decided = {} if earlier else decided
+    good = result in WELL or bool(decided)
     beat = Heartbeat(schedule, now.floor("min"), result, good, run, decided)
     new = heartbeats.record(beat)
-    return f"the run of {schedule} is {'recorded' if new else 'on record already'}: {result}"
+    told = f"; {finding} is of an earlier run" if earlier else ""
+    return f"the run of {schedule} is {'recorded' if new else 'on record already'}: {result}{told}"
 
 
 def _left_by(github: GitHub, run: int) -> bytes | None:

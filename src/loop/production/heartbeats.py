@@ -143,7 +143,7 @@ def record(beat: Heartbeat) -> bool:
     """Add a run to the branch, unless it is there; whether it was added. Raises LoopError."""
 
     def there() -> bool:
-        return any((one.schedule, one.run, one.at) == (beat.schedule, beat.run, beat.at) for one in known())
+        return any(_which(one) == _which(beat) for one in known())
 
     if remote.remote():
         return LOG.append(_message(beat), there, "the run could not be recorded")
@@ -151,6 +151,11 @@ def record(beat: Heartbeat) -> bool:
         return False
     LOG.keep(LOG.local, _message(beat))
     return True
+
+
+def _which(beat: Heartbeat) -> tuple[object, ...]:
+    """What tells a run from others; without an address two that ended in one minute, each in its way."""
+    return beat.schedule, beat.run, beat.at, beat.result
 
 
 def _ref() -> str:

@@ -152,7 +152,7 @@ def terminal(found: Overview) -> Iterator[str]:
     for one in found.schedules:
         yield f"{one.name:<10} {one.standing(found.now)}"
     last = found.monitored[-1] if found.monitored else None
-    yield f"decision   {plain(last.more.get('Decision', last.result), 60) if last else 'unknown'}"
+    yield f"decision   {plain(last.more.get('Decision', 'none came'), 60) if last else 'unknown'}"
     if found.earned is not None:
         yield f"kpi        {in_words(found.earned)}"
     for attempt in found.retrains:

@@ -58,7 +58,12 @@ def write(found: Overview, to: Path) -> tuple[int, int]:
         page for page in pages if seen.get(page.path) != hashes[page.path] or not (to / page.path).is_file()
     ]
     for page in due:
-        values = {"root": "../" * page.path.count("/"), "name": name, "found": found, "address": found.address}
+        values = {
+            "root": "../" * page.path.count("/"),
+            "name": name,
+            "found": found,
+            "address": found.address,
+        }
         text = render("loop.status", page.template, {**values, **page.values()}, **_filters())
         write_text(to / page.path, text)
     write_text(to / "metrics.txt", overview.metrics(found))
