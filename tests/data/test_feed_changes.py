@@ -1,5 +1,6 @@
 """A fault of a feed begins between two days: it is named by its place and its day; a season is none."""
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -420,6 +421,16 @@ def test_a_default_in_a_few_rows_is_told_by_its_value():
     assert (told.place, told.since) == ("weather.temperature", "2024-05-03")
     assert "-99 in 0%" in told.before
     assert "-99 in 5.1%" in told.after
+
+
+def test_a_level_that_moved_is_not_told_by_one_of_its_many_values():
+    rows = readings()
+    moved = rows.assign(
+        temperature=(rows["temperature"].round() * 24).where(rows["at"] >= FAULT, rows["temperature"])
+    )
+    told = max(found(moved), key=lambda one: one.size)
+    assert (told.place, told.since) == ("weather.temperature", "2024-05-03")
+    assert re.fullmatch(r"a \w+ of -?[\d.]+", told.after)
 
 
 @pytest.mark.parametrize("group", ["east", "north", "west"])

@@ -17,6 +17,7 @@ from loop.stats.day_rows import content, number
 FEW = 10  # different numbers, of which the mean says more than the median
 NEW = 0.01  # of the rows, from which on a value that came is named
 SELDOM = 0.1  # of that share: how often it came before at most
+ALONE = 2.0  # times as much as any other value must its share rise
 WORDS = {  # the start of a measure's name: what changed
     "rows": "the number of rows",
     "same number of rows": "how often a day has as many rows as the day before",
@@ -73,7 +74,8 @@ def with_new_value(before: str, after: str, was: pd.Series, comes: pd.Series) ->
     if more.empty or more.iloc[-1] < NEW or (share := old.get(more.index[-1], 0.0)) > SELDOM * more.iloc[-1]:
         return before, after
     value = f"{float(more.index[-1]):.4g}"
-    if f"{value} in" in after:
+    among = len(more) > 1 and more.iloc[-2] > more.iloc[-1] / ALONE  # of many: the level moved, no value came
+    if among or f"{value} in" in after:
         return before, after
     return f"{before}, {value} in {_share(share)}", f"{after}, {value} in {_share(new[more.index[-1]])}"
 

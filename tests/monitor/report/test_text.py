@@ -365,9 +365,21 @@ def test_how_late_labels_come_is_said_in_a_unit_that_fits(median, most, said):
     assert said in phrases.labels(findings.outcomes().model_copy(update=late))
 
 
-def test_an_alarm_that_has_no_limit_says_so():
+@pytest.mark.parametrize(("p", "told"), [(None, ", no limit"), (0.0123, ", p 0.0123 against past windows")])
+def test_an_alarm_that_has_no_limit_says_so_or_how_rare_it_was(p, told):
     finding = findings.ALL["retrain"]()
-    signals = [one.model_copy(update={"limit": None, "alarm": True}) for one in finding.signals]
+    update = {"limit": None, "p": p, "alarm": True}
+    signals = [one.model_copy(update=update) for one in finding.signals]
     said = report.terminal(finding.model_copy(update={"signals": signals}))
-    assert ", no limit" in said
+    assert told in said
+
+
+@pytest.mark.parametrize("first", [[], ["a short one"]])
+def test_a_note_is_shown_whole_or_not_at_all(first):
+    finding = findings.ALL["no data"]()
+    for many in range(9):
+        long = [f"{place} {'word ' * 25}end" for place in range(many)]
+        said = report.terminal(finding.model_copy(update={"notes": [*first, *long]}))
+        assert said.count("word") == 25 * said.count(" end\n")
+        assert len(said.splitlines()) <= report.HIGH
     assert "limit -" not in said

@@ -24,7 +24,7 @@ from loop.monitor.report.phrases import (
     subgroup_gap,
     value,
 )
-from loop.monitor.schema import FOLDER, Finding, Window
+from loop.monitor.schema import FOLDER, Finding, Signal, Window
 
 HTML_REPORT = FOLDER / "report.html"
 LONGEST = 8_000  # bytes of markdown
@@ -54,9 +54,11 @@ def terminal(finding: Finding) -> str:
         *_wrapped("report", f"{HTML_REPORT}, runbook {finding.runbook}", 1),
     ]
     alarming = _alarms(finding, HIGH - len(head) - len(body) - len(tail))
-    notes = [line for note in finding.notes for line in _wrapped("note", note, 2)]
-    room = HIGH - len(head) - len(body) - len(alarming) - len(tail)
-    return "\n".join([*head, *body, *alarming, *notes[:room], *tail])
+    notes: list[str] = []
+    for note in (_wrapped("note", one, 2) for one in finding.notes):
+        fits = len(head) + len(body) + len(alarming) + len(notes) + len(note) + len(tail) <= HIGH
+        notes += note if fits else []
+    return "\n".join([*head, *body, *alarming, *notes, *tail])
 
 
 def markdown(finding: Finding, files: str = "") -> str:
@@ -88,6 +90,12 @@ def _wrapped(name: str, text: str, most: int | None = None) -> list[str]:
     return [f"  {name if place == 0 else '':<8} {line}" for place, line in enumerate(lines)]
 
 
+def _against(one: Signal) -> str:
+    if one.limit is not None:
+        return f"limit {figure(one.limit)}"
+    return "no limit" if one.p is None else f"p {figure(one.p)} against past windows"
+
+
 def _alarms(finding: Finding, room: int) -> list[str]:
     """Broken rules and alarms, each in the lines that it needs, as many as have room."""
     rows = [
@@ -100,7 +108,7 @@ def _alarms(finding: Finding, room: int) -> list[str]:
         ", ".join(
             [
                 f"{one.kind}: {plain(one.title, 90)} {value(one)}",
-                "no limit" if one.limit is None else f"limit {figure(one.limit)}",
+                _against(one),
                 *([f"since {plain(one.since, 10)}"] if one.since else []),
                 *([] if one.confirmed else [state(one)]),
             ]
