@@ -1,5 +1,6 @@
 """The model card: complete, for people and for programs, and no data can act as markup in it."""
 
+import datetime
 import json
 from collections import defaultdict
 
@@ -134,15 +135,31 @@ def test_a_team_s_own_keys_are_shown_under_their_own_title(card):
 
 
 @pytest.mark.parametrize(
+    ("own", "lines"),
+    [
+        (3, ["3"]),
+        ({"by": "ann", "on_site": True}, ["by: ann", "on site: yes"]),
+        ({"high": ["a", "b"], "low": None, "deep": {"er": 1}}, ["high: a", "high: b", "deep: er: 1"]),
+        ([{"who": "ann", "kWh": 0.5}, "all"], ["who: ann", "kWh: 0.5", "all"]),
+        (datetime.date(2026, 1, 2), ["2026-01-02"]),
+    ],
+)
+def test_what_lies_below_a_team_s_own_key_is_a_line_with_the_keys_before_it(card, own, lines):
+    card["more"] = parse("card", ABOUT | {"audit": own}, model_card.Params).more()
+    text = model_card.markdown(card)
+    assert "## Audit\n\n" + "".join(f"- {line}\n" for line in lines) in text
+
+
+@pytest.mark.parametrize(
     ("own", "found"),
     [
         ({"contacts": "x"}, "has the key `contacts`; did you mean `contact`?"),
         ({"ethical_consideration": ["x"]}, "did you mean `ethical_considerations`?"),
-        ({"note": 3}, "card.note"),
-        ({"note": {"a": "b"}}, "card.note"),
+        ({"note": None}, "`card` has nothing below `note`"),
+        ({"note": {"a": [""]}}, "`card` has nothing below `note`"),
     ],
 )
-def test_a_typo_and_what_is_no_text_are_refused_by_key(own, found):
+def test_a_typo_and_what_says_nothing_are_refused_by_key(own, found):
     with pytest.raises(LoopError) as refused:
         parse("card", ABOUT | own, model_card.Params)
     assert found in refused.value.found

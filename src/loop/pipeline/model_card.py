@@ -1,6 +1,7 @@
 """The model card, from the run: what it is for, what it saw, how good it is, where it ends."""
 
 import json
+from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
@@ -17,10 +18,9 @@ from problem import metrics
 
 
 class Params(params.Section):
-    """`card` of params.yaml: what no run can know. A team's own keys are texts or lists of texts."""
+    """`card` of params.yaml: what no run can know. A team's own keys hold texts, lists, keys."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, str | list[str]]
 
     name: str
     owner: str
@@ -31,18 +31,35 @@ class Params(params.Section):
     ethical_considerations: list[str] = Field(default_factory=list)
 
     @model_validator(mode="after")
-    def _no_typo(self) -> "Params":
-        for name in self.__pydantic_extra__:
+    def _own_keys(self) -> "Params":
+        for name, words in self._own().items():
+            if not list(_lines(words)):
+                raise ValueError(f"has nothing below `{name}`", "a text, a list, or keys with texts")
             if near := get_close_matches(name, type(self).model_fields, n=1, cutoff=0.8):
                 raise ValueError(f"has the key `{name}`; did you mean `{near[0]}`?", "a name of its own")
         return self
 
     def more(self) -> dict[str, list[str]]:
         """A team's own keys, as titles, and the lines below each."""
-        return {
-            name.replace("_", " ").capitalize(): [words] if isinstance(words, str) else words
-            for name, words in self.__pydantic_extra__.items()
-        }
+        named = {name.replace("_", " "): words for name, words in self._own().items()}
+        return {name[:1].upper() + name[1:]: list(_lines(words)) for name, words in named.items()}
+
+    def _own(self) -> dict[str, Any]:
+        return self.__pydantic_extra__ or {}
+
+
+def _lines(words: Any, below: str = "") -> Iterator[str]:
+    """A line for each text, number or date, with the keys that it lies below; none for what is empty."""
+    if isinstance(words, dict):
+        for name, more in words.items():
+            yield from _lines(more, f"{below}{name}: ".replace("_", " "))
+    elif isinstance(words, list):
+        for more in words:
+            yield from _lines(more, below)
+    elif isinstance(words, bool):
+        yield f"{below}{'yes' if words else 'no'}"
+    elif words is not None and str(words).strip():
+        yield f"{below}{words}"
 
 
 def _feed() -> dict[str, Any]:
