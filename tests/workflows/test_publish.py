@@ -442,17 +442,13 @@ def test_a_head_without_a_common_history_closes_the_gate(at_main, reviewed):
 def test_a_closed_pull_request_and_a_foreign_run_are_nothing_to_publish(at_main, reviewed, capsys):
     reviewed.bring()
     run = reviewed.github.runs[reviewed.run]
-    for key, value in {
-        "path": ".github/workflows/mine.yml",
-        "event": "push",
-        "head_repository": None,
-    }.items():
+    for key, value in {"path": ".github/workflows/mine.yml", "event": "push"}.items():
         kept, run[key] = run[key], value
         assert publish.main(reviewed.run) == 0
         run[key] = kept
     next(p for p in reviewed.github.pulls if p["number"] == reviewed.number)["state"] = "closed"
     assert publish.main(reviewed.run) == 0
-    assert capsys.readouterr().out.count("nothing to publish: ") == 4
+    assert capsys.readouterr().out.count("nothing to publish: ") == 3
     assert reviewed.quiet()
 
 
@@ -794,6 +790,21 @@ def test_each_model_that_the_holdout_judged_is_counted_once(at_main, reviewed, g
     assert f"Pull: #{reviewed.number}" in messages
 
 
+@pytest.mark.parametrize(
+    ("rows", "kept"), [("2013-05-02T00:00Z", True), ("2013-05-42T00:00Z", False), ("NaT", False), ("", False)]
+)
+def test_a_look_says_when_its_rows_were_decided_and_times_that_there_are_not_pass_nothing(
+    at_main, reviewed, rows, kept
+):
+    reviewed.bring(**looked(reviewed, rows=[rows]))
+    publish.main(reviewed.run)
+    assert [state for state, _ in reviewed.gates] == ["success" if kept else "error"]
+    ref = git(at_main, "for-each-ref", "refs/remotes/origin/looks")
+    assert (
+        f"Rows: {rows}" in (git(at_main, "log", "--format=%B", "refs/remotes/origin/looks") if ref else "")
+    ) is kept
+
+
 def test_a_gain_that_many_looks_explain_passes_no_more(at_main, reviewed):
     reviewed.bring(**looked(reviewed))
     window = params.parse("windows", params.whole()["windows"], params.Windows).holdout
@@ -857,7 +868,7 @@ def test_a_look_that_the_artifact_leaves_out_is_counted_and_passes_nothing(at_ma
     assert bool(git(at_main, "for-each-ref", "refs/remotes/origin/looks")) is ("see" not in which)
 
 
-@pytest.mark.parametrize("how", ["closed", "moved on", "cancelled"])
+@pytest.mark.parametrize("how", ["closed", "moved on", "cancelled", "its repository is gone"])
 def test_a_report_that_was_seen_is_a_look_though_nothing_is_published(at_main, reviewed, how):
     """The run's page shows it before publish runs: whoever pushes or closes by then has looked as well."""
     reviewed.bring(**looked(reviewed))
@@ -865,6 +876,8 @@ def test_a_report_that_was_seen_is_a_look_though_nothing_is_published(at_main, r
         next(p for p in reviewed.github.pulls if p["number"] == reviewed.number)["state"] = "closed"
     elif how == "cancelled":
         reviewed.github.runs[reviewed.run]["conclusion"] = "cancelled"
+    elif how == "its repository is gone":
+        reviewed.github.runs[reviewed.run]["head_repository"] = None
     else:
         git(reviewed.change.repo.path, "commit", "--amend", "--quiet", "--allow-empty", "-m", "Another")
         git(

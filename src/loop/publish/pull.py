@@ -18,7 +18,7 @@ class NothingToDo(Exception):  # noqa: N818 - it is no error
 
 @dataclass(frozen=True)
 class Run:
-    """A run of review.yml that has ended."""
+    """A run of review.yml that has ended; `repository` is empty where it is gone since."""
 
     id: int
     url: str
@@ -45,8 +45,6 @@ def run(github: GitHub, number: int) -> Run:
     path, event, home = found["path"].split("@")[0], found["event"], found.get("head_repository")
     if path != WORKFLOW or event not in ("pull_request", QUEUE):
         raise NothingToDo(f"run {number} is {plain(path)} by {event}, not {WORKFLOW} by pull_request")
-    if home is None:
-        raise NothingToDo(f"the repository that run {number} came from is gone")
     if found["status"] != "completed":
         raise NothingToDo(f"run {number} is running again: its end will be published")
     return Run(
@@ -54,7 +52,7 @@ def run(github: GitHub, number: int) -> Run:
         url=found["html_url"],
         conclusion=found["conclusion"] or "",
         sha=found["head_sha"],
-        repository=home["full_name"],
+        repository=(home or {}).get("full_name", ""),
         branch=found["head_branch"],
         queued=event == QUEUE,
     )
@@ -65,6 +63,8 @@ def find(github: GitHub, run: Run) -> Pull:
 
     Raises NothingToDo unless there is exactly one, and LoopError when GitHub refuses.
     """
+    if not run.repository:
+        raise NothingToDo(f"the repository that run {run.id} came from is gone")
     if run.queued:
         return _queued(github, run)
     owner = run.repository.split("/")[0]
