@@ -59,6 +59,42 @@ def test_rows_that_are_mostly_fresh_begin_anew(clone, other, number):
     assert holdout_looks.number(look("b", other)) == number
 
 
+def on_days(model: str, on: Window, since: str, days: int) -> Look:
+    """A look at hourly rows of these days, in a window that may begin or end elsewhere."""
+    times = pd.Series(pd.date_range(since, periods=24 * days, freq="h", tz="UTC"))
+    return replace(look(model, on), rows=holdout_looks.decided(times))
+
+
+def test_a_window_that_reaches_into_time_without_rows_begins_nothing_anew(clone):
+    """Its rows are those that were looked at, however little of its time was."""
+    assert holdout_looks.publish(on_days("a", MAY, "2013-05-01", 31)) == 1
+    for number, first in enumerate(("2013-05-17", "2013-05-20", "2013-05-28"), start=2):
+        days = (pd.Timestamp("2013-06-01") - pd.Timestamp(first)).days
+        later = on_days(f"{number}", window(first, 3650), first, days)
+        assert holdout_looks.number(later) == holdout_looks.publish(later) == number
+
+
+def test_rows_that_came_since_are_new_though_an_earlier_window_reached_as_far(clone):
+    holdout_looks.publish(on_days("a", window("2013-05-01", 3650), "2013-05-01", 31))
+    assert holdout_looks.number(on_days("b", window("2013-08-01", 31), "2013-08-01", 31)) == 1
+
+
+def test_a_row_far_from_the_others_makes_no_rows_new(clone):
+    """One of a year later: between them lies time that nobody looked at, and that has no rows."""
+    holdout_looks.publish(on_days("a", MAY, "2013-05-01", 31))
+    few = on_days("b", window("2013-05-20", 400), "2013-05-20", 12)
+    apart = replace(few, rows=(*few.rows[:-1], pd.Timestamp("2014-06-01", tz="UTC")))
+    assert holdout_looks.number(apart) == 2
+
+
+def test_rows_that_several_looks_saw_in_parts_are_not_new(clone):
+    """Each saw less than half of them, all together most."""
+    for model, since in (("a", "2013-04-14"), ("b", "2013-05-18")):
+        holdout_looks.publish(on_days(model, window(since, 31), since, 31))
+    assert holdout_looks.number(on_days("c", MAY, "2013-05-01", 31)) == 3
+    assert holdout_looks.number(on_days("c", window("2013-06-10", 31), "2013-06-10", 31)) == 1
+
+
 def test_the_branch_at_origin_counts_for_all_and_is_written_once_for_each(clone):
     assert [holdout_looks.publish(look(model)) for model in "aba"] == [1, 2, 1]
     assert git("rev-list", "--count", LOG.remote) == "2"

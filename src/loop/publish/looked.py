@@ -1,7 +1,6 @@
 """The look at the holdout that a review took, by what the branch itself says of its model and windows."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 from loop.base import exit_codes
@@ -33,10 +32,11 @@ def at(case: Case, found: Artifact) -> Look | None:
     compared is another model than the champion's, else this very commit. None where nothing new was seen.
     Raises LoopError where the verdict speaks of another model, and for files that cannot be read.
     """
+    said = found.verdict.look
     try:
         with within(SECONDS, _wrong("reading them takes too long")):
             model, scores = _of_artifact(found) or _made(case.head.read(LOCK))
-            if found.verdict.look is None:
+            if said is None:
                 champions = _champions(case, found)
                 if None in champions or not _compares(found.verdict):
                     return None
@@ -46,16 +46,15 @@ def at(case: Case, found: Artifact) -> Look | None:
                     model = case.run.sha
             values = _yaml(case.head.read(str(PARAMS)))
             windows = params.of_commit("windows", values, Windows, Path(f"{PARAMS} of the pull request"))
+            if said and said.model != model:
+                raise _wrong("the verdict is of another model")
+            number, fork = case.pull.number or None, not case.pull.own
+            look = Look(model, windows.holdout, number, fork=fork, scores=scores)
+            return look.told(said.champion, said.shift, said.rows) if said else look
     except LoopError:
         raise
     except Exception as error:  # foreign text of whatever shape: it is only refused
         raise _wrong(f"they cannot be read: {type(error).__name__}") from None
-    said = found.verdict.look
-    if said and said.model != model:
-        raise _wrong("the verdict is of another model")
-    number, fork = case.pull.number or None, not case.pull.own
-    look = Look(model, windows.holdout, number, fork=fork, scores=scores)
-    return replace(look, champion=said.champion, shift=tuple(said.shift)) if said else look
 
 
 def _compares(verdict: Verdict) -> bool:

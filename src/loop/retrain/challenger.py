@@ -31,10 +31,11 @@ PASSING = ("better", "equivalent")
 
 
 class Said(BaseModel):
-    """What of a look at the holdout is kept: by how much the mean score is above that of `champion` (md5)."""
+    """What of a look at the holdout is kept, as `loop.review.verdict.Look` says it."""
 
     champion: str = ""
     shift: tuple[float, ...] = ()
+    rows: tuple[str, ...] = ()
 
 
 class Verdict(BaseModel):

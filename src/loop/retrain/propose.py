@@ -7,7 +7,7 @@ for nothing, and gives way to the next one.
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -152,7 +152,7 @@ def _judge(github: GitHub, number: int, made: Challenger) -> None:
     """The look is counted, then the review's comment, then `gate`: no success without its evidence."""
     outs, said = dvc_lock.outs(Commit(made.commit).yaml(PIPELINE_LOCK)), made.verdict.look
     look = Look(outs[str(MODEL)], made.windows.holdout, number, scores=outs.get(str(PREDICTIONS), ""))
-    holdout_looks.publish(replace(look, champion=said.champion, shift=said.shift) if said else look)
+    holdout_looks.publish(look.told(said.champion, said.shift, said.rows) if said else look)
     run = workflow_output.run_url() or ""
     text = f"`{commit_status.NAME}` is **success** for {made.commit[:12]} · [the run]({run})"
     comment.put(github, number, made.commit, f"{made.report.rstrip()}\n\n{text}\n")

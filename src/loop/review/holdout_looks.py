@@ -11,8 +11,11 @@ looks after the first take half of what the first takes, once for each of the tw
 import math
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from loop.repo import remote
 from loop.repo.commit_log import CommitLog
@@ -20,7 +23,9 @@ from loop.settings.params import ISO, Window, instant
 
 LOG = CommitLog("looks")
 OWN = f"refs/loop/{LOG.branch}"  # of this clone
-SAME = 0.5  # share of the shorter holdout's time that both cover: then they are one
+SAME = 0.5  # share of the shorter holdout's time that both cover, or of the rows that others saw
+PARTS = 20  # a look remembers when its rows were decided, in so many parts of as many rows
+MINUTE = pd.Timedelta(minutes=1)  # as finely as times are kept
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Look:
 
     shift: by how much its mean score, with classes each, is above that of the model it was compared with,
     `champion` (md5), on these rows; nothing of a look of before this was kept.
-    fork: the pull request is of one.
+    fork: the pull request is of one. rows: when they were decided, by `decided`; nothing of an older look.
     """
 
     model: str
@@ -41,11 +46,30 @@ class Look:
     shift: tuple[float, ...] = ()
     fork: bool = False
     scores: str = ""
+    rows: tuple[pd.Timestamp, ...] = ()
+
+    @property
+    def span(self) -> tuple[pd.Timestamp, pd.Timestamp]:
+        """From when until when its window holds rows; all of the window where nothing says so."""
+        since, until = self.window.since, self.window.until
+        inside = [at for at in self.rows if since <= at < until]
+        return (min(inside), max(inside) + MINUTE) if inside else (since, until)
+
+    def told(self, champion: str, shift: Iterable[float], rows: Iterable[str]) -> "Look":
+        """The look with what its verdict alone can say. Raises ValueError for times that there are not."""
+        return replace(self, champion=champion, shift=tuple(shift), rows=tuple(map(instant, rows)))
 
     @property
     def judged(self) -> tuple[str, str]:
         """What was looked at: the same again is no new look."""
         return self.model, self.scores
+
+
+def decided(times: pd.Series) -> tuple[pd.Timestamp, ...]:
+    """When rows were decided: the first, each twentieth of them, the last, to the minute."""
+    found = times.dt.floor("min").sort_values()
+    places = np.linspace(0, len(found) - 1, PARTS + 1).astype(int)
+    return tuple(found.iloc[places])
 
 
 def number(look: Look) -> int:
@@ -85,7 +109,7 @@ def _place(known: list[Look], look: Look) -> int:
     Forks have a second row of places. A model that came from one first keeps its place there: whoever chose
     it among those of forks has looked at them.
     """
-    same = [one for one in known if _same_rows(one.window, look.window)]
+    same = _of_same_rows(known, look)
     own, forks = (list(dict.fromkeys(one.judged for one in same if one.fork is of)) for of in (False, True))
     counts_there = look.judged in forks or (look.fork and look.judged not in own)
     return max(_in(own, look), 1 + _in(forks, look) if counts_there else 0)
@@ -97,17 +121,27 @@ def _in(places: list[tuple[str, str]], look: Look) -> int:
 
 def _holds(known: list[Look], look: Look) -> bool:
     """Whether a look is counted; a fork's model of the repository's own is, and not the other way round."""
-    found = [one for one in known if one.judged == look.judged and _same_rows(one.window, look.window)]
+    found = [one for one in _of_same_rows(known, look) if one.judged == look.judged]
     return any(look.fork or not one.fork for one in found)
 
 
-def _same_rows(other: Window, own: Window) -> bool:
-    """Whether two windows share half of the shorter one's time or more.
+def _of_same_rows(known: list[Look], look: Look) -> list[Look]:
+    """The looks that share half of the shorter one's time with a look, or any row where half of its are old.
 
-    Not of its own: whoever ends a window in time that has no rows would begin anew each time.
+    Time counts from the first row to the last: whoever begins or ends a window in time that has no rows
+    looks at the same ones.
     """
-    covered = min(other.until, own.until) - max(other.since, own.since)
-    return bool(covered >= min(one.until - one.since for one in (own, other)) * SAME)
+    seen = [{at for at in look.rows if one.span[0] <= at < one.span[1]} for one in known]
+    old = set().union(*seen)
+    if look.rows and sum(at in old for at in look.rows) >= len(look.rows) * SAME:
+        return [one for one, rows in zip(known, seen, strict=True) if rows or _share_time(one, look)]
+    return [one for one in known if _share_time(one, look)]
+
+
+def _share_time(other: Look, own: Look) -> bool:
+    (since, until), (own_since, own_until) = other.span, own.span
+    covered = min(until, own_until) - max(since, own_since)
+    return bool(covered >= min(until - since, own_until - own_since) * SAME)
 
 
 def _origin() -> list[Look]:
@@ -125,8 +159,10 @@ def _known(entries: Iterable[dict[str, str]]) -> list[Look]:
             shift = shift if all(map(math.isfinite, shift)) else ()  # by hand: beyond NaN lies nothing
             champion = entry.get("Champion", "")
             fork = entry.get("Fork") == "yes"
+            rows = tuple(instant(at) for at in entry.get("Rows", "").split())
             model, scores = entry["Model"], entry.get("Scores", "")
-            found.append(Look(model, Window.model_validate(span), None, champion, shift, fork, scores))
+            window = Window.model_validate(span)
+            found.append(Look(model, window, None, champion, shift, fork, scores, rows))
     return found
 
 
@@ -138,6 +174,7 @@ def _message(look: Look) -> str:
         "Fork": "yes" if look.fork else None,
         "Champion": look.champion or None,
         "Shift": " ".join(f"{one:+.6f}" for one in look.shift) or None,
+        "Rows": " ".join(f"{at:{ISO}}" for at in look.rows) or None,
     }
     return remote.message(
         f"Look at {days}", Model=look.model, **span, Pull=look.pull and f"#{look.pull}", **more

@@ -173,11 +173,15 @@ def _look(case: _Case, champion: Champion, rows: Rows, comparison: Comparison) -
         shift=tuple(shift),
         fork=fork,
         scores=files.md5(PREDICTIONS),
+        rows=holdout_looks.decided(rows.examples["decided_at"]),
     )
     number = holdout_looks.number(this)
     holdout_looks.keep(this)
     times = spending.times(number, rows.weight.shape[1], case.settings.confidence)
-    return Look(number=number, model=candidate.md5, times=times, champion=champion.md5, shift=shift)
+    when = [f"{at:{params.ISO}}" for at in this.rows]
+    return Look(
+        number=number, model=candidate.md5, times=times, champion=champion.md5, shift=shift, rows=when
+    )
 
 
 def _comparison(case: _Case, champion: Champion, rows: Rows, home: Checkout) -> Comparison:

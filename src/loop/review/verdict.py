@@ -5,7 +5,7 @@ was judged. Its texts come from data, params and branch names: hostile until esc
 """
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -168,6 +168,7 @@ class Look(Part):
 
     times: how many times as wide as at the first look the interval of the deciding metric is. shift: the mean
     score less that of `champion` (md5), with classes of each, which is what a rehearsal must show again.
+    rows: when those of the holdout were decided, in UTC: the first, each twentieth of them, the last.
     """
 
     number: int = Field(ge=1)
@@ -175,6 +176,7 @@ class Look(Part):
     times: float = Field(ge=1)
     champion: str = Field(default="", pattern=r"^([0-9a-f]{32})?$")
     shift: list[float] = Field(default=[], max_length=1000)
+    rows: list[Annotated[str, Field(max_length=17)]] = Field(default=[], max_length=100)
 
 
 class Change(Part):
