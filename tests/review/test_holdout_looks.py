@@ -87,6 +87,18 @@ def test_a_row_far_from_the_others_makes_no_rows_new(clone):
     assert holdout_looks.number(apart) == 2
 
 
+def test_a_holdout_cut_into_parts_gives_no_more_looks(clone):
+    """A week each of a month: the weeks share no row, and luck has a try at each."""
+    numbers = []
+    for model, day in zip("abcd", (1, 8, 15, 22), strict=True):
+        since = f"2013-05-{day:02}"
+        week = replace(on_days(model, window(since, 7), since, 7), usual=MAY)
+        numbers.append(holdout_looks.publish(week))
+    assert numbers == [1, 2, 3, 3], "three weeks on, less than half of a month before is shared"
+    june = replace(on_days("e", window("2013-06-01", 30), "2013-06-01", 30), usual=MAY)
+    assert holdout_looks.number(june) == 1, "newer rows than any week's"
+
+
 def test_rows_that_several_looks_saw_in_parts_are_not_new(clone):
     """Each saw less than half of them, all together most."""
     for model, since in (("a", "2013-04-14"), ("b", "2013-05-18")):

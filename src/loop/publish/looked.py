@@ -49,7 +49,8 @@ def at(case: Case, found: Artifact) -> Look | None:
             if said and said.model != model:
                 raise _wrong("the verdict is of another model")
             number, fork = case.pull.number or None, not case.pull.own
-            look = Look(model, windows.holdout, number, fork=fork, scores=scores)
+            usual = params.section("windows", Windows).holdout  # of main, where this runs
+            look = Look(model, windows.holdout, number, fork=fork, scores=scores, usual=usual)
             return look.told(said.champion, said.shift, said.rows) if said else look
     except LoopError:
         raise

@@ -36,6 +36,7 @@ class Look:
 
     shift: by how much its mean score, with classes each, is above that of the model it was compared with,
     `champion` (md5), on these rows; nothing of a look of before this was kept.
+    usual: the champion's own holdout; whoever cuts it into parts has no more looks for that.
     fork: the pull request is of one. rows: when they were decided, by `decided`; nothing of an older look.
     """
 
@@ -47,6 +48,7 @@ class Look:
     fork: bool = False
     scores: str = ""
     rows: tuple[pd.Timestamp, ...] = ()
+    usual: Window | None = None
 
     @property
     def span(self) -> tuple[pd.Timestamp, pd.Timestamp]:
@@ -139,9 +141,16 @@ def _of_same_rows(known: list[Look], look: Look) -> list[Look]:
 
 
 def _share_time(other: Look, own: Look) -> bool:
-    (since, until), (own_since, own_until) = other.span, own.span
-    covered = min(until, own_until) - max(since, own_since)
-    return bool(covered >= min(until - since, own_until - own_since) * SAME)
+    """Whether half of the shorter one's time is shared, as it is or with what lies before, if it is short."""
+
+    def share(least: pd.Timedelta) -> bool:
+        ends = [one.span[1] for one in (other, own)]
+        starts = [min(one.span[0], one.span[1] - least) for one in (other, own)]
+        shorter = min(end - start for start, end in zip(starts, ends, strict=True))
+        return bool(min(ends) - max(starts) >= shorter * SAME)
+
+    least = own.usual.until - own.usual.since if own.usual else pd.Timedelta(0)
+    return share(pd.Timedelta(0)) or share(least)
 
 
 def _origin() -> list[Look]:

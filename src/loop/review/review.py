@@ -174,6 +174,7 @@ def _look(case: _Case, champion: Champion, rows: Rows, comparison: Comparison) -
         fork=fork,
         scores=files.md5(PREDICTIONS),
         rows=holdout_looks.decided(rows.examples["decided_at"]),
+        usual=champion.windows.holdout,
     )
     number = holdout_looks.number(this)
     holdout_looks.keep(this)
