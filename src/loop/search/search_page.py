@@ -34,7 +34,7 @@ def sentence(found: "Outcome") -> str:
     tried = counted(len(found.ranking.ranked) - 1, "other trial")
     if best is None:
         return f"None of {tried} does better in {title} than the params as they are, within training."
-    gained = f"gains {best.gain.gain:.4f} of {title} ({best.gain.low:+.4f} to {best.gain.high:+.4f} alone)"
+    gained = f"gains {best.gain.gain:.4f} of {title} ({best.gain.low:+z.4f} to {best.gain.high:+z.4f} alone)"
     luck = f"luck makes the best of {tried} look so good in {found.ranking.p:.1%} of cases"
     judged = f"it is {'told' if found.told else 'not told'} from the params as they are"
     return f"The best, trial {best.trial.number}, {gained} within training; {luck}: {judged}."
