@@ -30,6 +30,15 @@ def test_a_base_may_be_any_commit(repo, name):
     assert resolve(name).commit == repo.git("rev-parse", "refs/heads/main")
 
 
+@pytest.mark.parametrize("name", ["HEAD", "HEAD~1", "HEAD^"])
+def test_head_is_what_is_checked_out_and_not_origins(repo, name):
+    """A clone has `origin/HEAD` too, and what it points to may be older."""
+    repo.git("update-ref", "refs/remotes/origin/main", "main")
+    repo.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
+    repo.commit()
+    assert resolve(name).commit == repo.git("rev-parse", name)
+
+
 @pytest.mark.parametrize("name", ["nothing", "", "-x", "a..b", "x\ny"])
 def test_what_is_no_commit_is_reported(repo, name):
     with pytest.raises(UsageError, match="git knows no such name") as error:

@@ -1,5 +1,6 @@
 """The base branch: its commit, its files, and what the working tree changed since their merge base."""
 
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -82,8 +83,12 @@ def _dirty() -> bool:
 
 
 def commit_named(name: str) -> str | None:
-    """The commit of a branch here or on `origin`, or of another name; a branch before a tag of its name."""
-    tried = (f"refs/heads/{name}", f"refs/remotes/origin/{name}", name)
+    """The commit of a branch here or on `origin`, or of another name; a branch before a tag of its name.
+
+    HEAD is what is checked out here: each clone has one of origin's too.
+    """
+    there = () if re.match(r"HEAD($|[~^@])", name) else (f"refs/remotes/origin/{name}",)
+    tried = (f"refs/heads/{name}", *there, name)
     return next(filter(None, map(commit_of, tried)), None)
 
 
