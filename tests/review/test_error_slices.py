@@ -69,6 +69,16 @@ def test_it_finds_the_part_that_the_worst_rows_crowd_in(where, part):
     assert errors.looked_at == declared_once + (first.name == "missing")
 
 
+def test_nearly_all_rows_are_no_crowd_however_certain(monkeypatch):
+    """All of the worst rows are of the nineteen in twenty: 1.05 times their share."""
+    frame, rng = examples(), np.random.default_rng(2)
+    frame["drug"] = np.where(rng.random(len(frame)) < 0.95, "usual", "rare")
+    score = rng.normal(size=len(frame)) * np.where(frame["drug"] == "usual", 3, 0.01)
+    assert found(frame, score).slices == []
+    monkeypatch.setattr(error_slices, "CROWDED", 1)
+    assert [(one.cut, one.name) for one in found(frame, score).slices] == [("drug", "usual")]
+
+
 def test_what_only_a_personal_column_tells_is_neither_found_nor_shown():
     frame, rng = examples(), np.random.default_rng(2)
     errors = found(frame, rng.normal(size=len(frame)) * np.where(frame["ethnicity"] == "x", 3, 1))

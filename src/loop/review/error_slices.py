@@ -24,6 +24,7 @@ from problem import metrics, source
 
 WORST = 0.05  # of the rows
 EXPECTED = 5  # worst rows that a part must be large enough to have by its size alone
+CROWDED = 1.2  # times its share: a part of nearly all rows is certain to hold a little more, and tells nobody
 SHOWN = 10  # rows and parts
 FIFTHS = (0.2, 0.4, 0.6, 0.8)
 Cut = tuple[str, Codes, list[str]]  # name, each row's part (below zero: none), the parts' names
@@ -63,7 +64,7 @@ def find(rows: Rows, holdout: pd.DataFrame, settings: params.Resampling) -> Erro
                 p=round(p, 6),
             )
             for (cut, name, one), p in zip(found, adjusted, strict=True)
-            if p < 1 - settings.confidence
+            if p < 1 - settings.confidence and one.times >= CROWDED
         ),
         key=lambda part: -part.low,
     )
