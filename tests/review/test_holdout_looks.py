@@ -35,6 +35,15 @@ def test_each_other_model_is_another_look_and_the_same_one_again_is_none(clone):
     assert len(git("log", "--format=%s", OWN).splitlines()) == 2
 
 
+def test_a_look_that_says_more_is_kept_too_and_counts_once(clone):
+    holdout_looks.keep(look("a"))
+    holdout_looks.keep(replace(look("a"), champion="c" * 32, shift=(0.5,)))
+    holdout_looks.keep(look("a"))
+    assert [one.shift for one in holdout_looks.announced()] == [(0.5,)]
+    assert len(git("log", "--format=%s", OWN).splitlines()) == 2
+    assert holdout_looks.number(look("b")) == 2
+
+
 def test_the_same_model_with_other_scores_is_another_look(clone):
     """Code that turns what a model says into scores can be tried as often as params."""
     tried = [replace(look("a"), scores=scores * 32) for scores in "1213"]

@@ -1,5 +1,6 @@
 """`loop compare` on the small problem, a regression whose key is personal: both sides, said in three ways."""
 
+import json
 import re
 
 import pytest
@@ -27,6 +28,20 @@ def test_it_says_what_differs_and_what_it_does_to_the_scores(compared):
         assert "Why" in text
         assert not re.search(r"\bp\d{3}\b", text), "a key that is personal"
     assert repo.text("compare/report.html").count("<svg") == 5
+
+
+def test_a_change_compared_with_main_is_a_look_and_its_review_no_further_one(compared):
+    """Whoever compares fifty changes has looked fifty times."""
+    repo, _ = compared
+
+    def looks() -> set[str]:
+        kept = repo.git("log", "--format=%B", "refs/loop/looks").splitlines()
+        return {line for line in kept if line.startswith("Scores: ")}
+
+    assert len(looks()) == 1
+    repo.run("loop", "review", "--against", "main", check=False)
+    assert len(looks()) == 1
+    assert json.loads(repo.text("review/verdict.json"))["look"]["number"] == 1
 
 
 def test_contributions_add_up_to_what_each_score_is(compared):

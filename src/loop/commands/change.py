@@ -64,7 +64,7 @@ def compare(
 
     Params, data and code that differ, metrics with paired intervals, slices that moved, the rows that
     changed most with the reasons of both scores, calibration. Writes compare/report.md and
-    compare/report.html. No verdict: it exits with 0, and counts as no look.
+    compare/report.html. No verdict: it exits with 0. A change compared with main is a look at the holdout.
 
     Example: loop compare main
     """

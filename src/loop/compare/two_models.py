@@ -1,10 +1,10 @@
-"""Why one model does better than another: `loop compare`. It gives no verdict, and counts as no look."""
+"""Why one model does better than another: `loop compare`. It gives no verdict."""
 
 from dataclasses import dataclass
 
 from loop.base import files
 from loop.base.errors import LoopError
-from loop.compare import changed_rows, compare_page, sides
+from loop.compare import changed_rows, compare_page, counted_looks, sides
 from loop.compare.changed_rows import ChangedRow
 from loop.compare.same_rows import Both, both
 from loop.compare.sides import Side
@@ -44,6 +44,7 @@ def compared(first: Side, second: Side) -> Compared:
     """Both sides by the metrics, margins and slices of this tree. Raises LoopError as `both` does."""
     policy, settings = params.section("review", Policy), params.section("evaluate", params.Resampling)
     with both(first, second, settings) as found:
+        counted_looks.keep(found)
         slices = compare.slices(found.rows, policy, settings)
         return Compared(
             sides=found,

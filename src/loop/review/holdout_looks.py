@@ -80,8 +80,9 @@ def number(look: Look) -> int:
 
 
 def keep(look: Look) -> None:
-    """Remember a look in this clone, unless it is known."""
-    if not _holds([*_origin(), *_known(LOG.entries(OWN))], look):
+    """Remember a look in this clone, unless as much is known of it."""
+    known = [*_origin(), *_known(LOG.entries(OWN))]
+    if not _holds([one for one in known if one.shift or not look.shift], look):
         LOG.keep(OWN, _message(look))
 
 
