@@ -39,9 +39,9 @@ def commit(root, files) -> str:
     return git("rev-parse", "HEAD")
 
 
-def run_of(sha256: str) -> str:
+def run_of(sha256: str, tag: str = "model_sha256") -> str:
     client, experiment = tracking.connect()
-    return client.create_run(experiment, tags={"model_sha256": sha256, **tracking.git_state()}).info.run_id
+    return client.create_run(experiment, tags={tag: sha256, **tracking.git_state()}).info.run_id
 
 
 def test_branches_tags_and_commits_are_names(clone):
@@ -82,6 +82,10 @@ def test_a_version_is_named_in_full_or_by_its_number_where_git_knows_no_such_nam
 def test_a_commit_without_a_lock_is_refused(clone):
     with pytest.raises(LoopError, match=r"which has no dvc\.lock"):
         sides.named(clone[0])
+
+
+def test_a_run_that_was_taken_in_is_the_commit_that_holds_the_model_it_claims(clone):
+    assert sides.named(run_of("1" * 64, "claimed_model_sha256")).commit == clone[1]
 
 
 def test_what_several_runs_are_called_is_refused(clone):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from loop.base.errors import LoopError, UsageError
 from loop.base.markup import plain
 from loop.compare import recorded_run
+from loop.model.run_file import CLAIM
 from loop.production import log, state
 from loop.repo.commit import Commit, of_model, require
 from loop.review import base
@@ -72,7 +73,10 @@ def _run(name: str) -> str | None:
     run = recorded_run.named(name)
     if run is None:
         return None
-    sha256, started = (str(run.data.tags.get(tag, "")) for tag in ("model_sha256", "git_commit"))
+    tags = (
+        run.data.tags
+    )  # of a run that was taken in, its model is a claim: the commit itself says whether it holds
+    sha256, started = str(tags.get("model_sha256", tags.get(CLAIM, ""))), str(tags.get("git_commit", ""))
     if sha256 and base.commit_named(started) and Commit(started).model() == sha256:
         return started
     if sha256 and (found := of_model(sha256)):
