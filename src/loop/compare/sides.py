@@ -73,9 +73,7 @@ def _run(name: str) -> str | None:
     run = recorded_run.named(name)
     if run is None:
         return None
-    tags = (
-        run.data.tags
-    )  # of a run that was taken in, its model is a claim: the commit itself says whether it holds
+    tags = run.data.tags  # those of a run that was taken in claim its model: its commit says whether it holds
     sha256, started = str(tags.get("model_sha256", tags.get(CLAIM, ""))), str(tags.get("git_commit", ""))
     if sha256 and base.commit_named(started) and Commit(started).model() == sha256:
         return started
