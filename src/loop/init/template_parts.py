@@ -7,6 +7,7 @@ of it: `loop update` compares versions so. It needs no package but those that ev
 import re
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from loop.base import files
@@ -26,7 +27,10 @@ OWN = (
 KEPT_TESTS = {"contract", "problem", "conftest.py", "support"}  # of any problem
 KEPT_SUPPORT = {"closure.py", "runs.py", "states.py", "warm"}
 STEPS = "src/problem/steps.py"
-LINK = re.compile(r"!?\[([^\]]*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
+LINK = re.compile(r"!?\[(?P<words>[^\]]*)\]\((?P<target>[^)#\s]+)(#[^)\s]*)?\)")
+ENTRY = re.compile(rf"\s*- {LINK.pattern}")  # of a list, about that page
+SENTENCE = re.compile(rf"[^.!\[]*{LINK.pattern}\.?\s*$")  # that is there for the link alone
+BRACKETS = re.compile(rf"\s?\({LINK.pattern}\)")
 
 
 def adopt(root: Path, source: Path | None, *, steps: bool) -> None:
@@ -64,24 +68,43 @@ def _gone(path: Path) -> None:
 
 
 def _unlinked(docs: Path) -> None:
-    """Pages without links to what is gone, and no picture that no page shows."""
+    """Pages that do not speak of pages that are gone, and no picture that no page shows."""
     shown: set[Path] = set()
     for page in sorted(docs.rglob("*.md")):
 
-        def kept(found: re.Match[str], page: Path = page) -> str:
-            words, target = found[1], found[2]
-            if "://" in target:
-                return found[0]
-            place = (page.parent / target).resolve()
-            if place.exists():
-                shown.add(place)
-                return found[0]
-            return "" if found[0].startswith("!") else words
+        def there(target: str, page: Path = page) -> bool:
+            if "://" in target or target.startswith("#"):
+                return True
+            shown.add((page.parent / target).resolve())
+            return (page.parent / target).exists()
 
-        files.write_text(page, LINK.sub(kept, page.read_text(encoding="utf-8")))
+        files.write_text(page, without_dead_links(page.read_text(encoding="utf-8"), there))
     for picture in sorted((docs / "figures").glob("*")):
         if picture.resolve() not in shown:
             picture.unlink()
+
+
+def without_dead_links(text: str, there: Callable[[str], bool]) -> str:
+    """A page without links to what is not `there`.
+
+    An entry of a list, a sentence of one line and brackets go with the link that they are there for; else
+    its words stay.
+    """
+
+    def dead(link: re.Match[str]) -> bool:
+        return not there(link["target"])
+
+    def words(link: re.Match[str]) -> str:
+        return link[0] if not dead(link) else "" if link[0].startswith("!") else link["words"]
+
+    text = BRACKETS.sub(lambda found: "" if dead(found) else found[0], text)
+    kept: list[str] = []
+    for line in text.splitlines(keepends=True):
+        begins = not kept or kept[-1].rstrip()[-1:] in {"", "."}  # a sentence begins with this line
+        alone = ENTRY.match(line) or (SENTENCE.match(line) if begins else None)
+        if not (alone and dead(alone)):
+            kept.append(LINK.sub(words, line))
+    return "".join(kept)
 
 
 def one_part(root: Path) -> None:
