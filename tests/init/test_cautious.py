@@ -203,6 +203,35 @@ def test_a_last_day_that_is_not_whole_is_no_day_without_rows(tmp_path):
     assert f"{numbers.until:%m-%d %H:%M}" == "06-21 10:00"
 
 
+@pytest.mark.parametrize(
+    ("first", "apart", "until"),
+    [
+        ("2024-03-01 00:05:00", "8min", "2024-03-06 00:00:00"),  # the day is as good as over: it ends with it
+        ("2024-03-01 10:00:00", "8min", "2024-03-06 09:53:00"),
+        ("2024-03-01 10:00:12", "8min 1s", "2024-03-06 10:07:12"),
+        ("2024-03-01 00:00:00", "3h", "2024-06-21 10:00:00"),
+    ],
+)
+def test_a_window_ends_where_the_file_does_so_that_a_longer_file_has_the_same_rows_within_it(
+    tmp_path, first, apart, until
+):
+    at = pd.Series(pd.date_range(first, periods=900, freq=apart))
+    x = np.random.default_rng(1).normal(size=900).round(3)
+    numbers = numbers_of(tmp_path, at=at.dt.strftime("%Y-%m-%d %H:%M:%S"), x=x, y=x + np.arange(900) % 5)
+    assert at.max() < numbers.until.tz_localize(None) <= at.max() + pd.Timedelta(apart)
+    assert f"{numbers.until:%Y-%m-%d %H:%M:%S}" == until
+
+
+def test_labels_count_that_the_file_knows_and_none_that_a_longer_file_has_within_the_hour(tmp_path):
+    at = pd.date_range("2024-03-01 00:10", periods=600, freq="3h10min")
+    known = at + pd.Timedelta(minutes=95)
+    x = np.random.default_rng(1).normal(size=len(at)).round(3)
+    frame = pd.DataFrame({"at": at, "known": known, "x": x, "y": x + np.arange(len(at)) % 5})
+    frame.to_csv(tmp_path / "some.csv", index=False)
+    found = guess(data_file.read(tmp_path / "some.csv"), Options(label="y", time="at", known="known"))
+    assert cautious.numbers(found).as_of == known.max().tz_localize("UTC")
+
+
 def test_days_until_the_last_label_came_are_allowed_to_be_without_rows(tmp_path):
     days = pd.date_range("2023-01-01", "2023-12-31").repeat(4)
     x = np.random.default_rng(1).normal(size=len(days)).round(3)

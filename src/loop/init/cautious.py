@@ -80,7 +80,8 @@ def numbers(found: Guess) -> Numbers:
     if found.time and unit(found.time) > 7 * DAY:  # as a person would: where a month or a year begins
         split = decided[decided >= split].min().floor("D")
     known = found.columns[found.known].values if found.known else decided + found.after
-    as_of = max(until, known[label.notna()].max().ceil("D" if until == until.floor("D") else "h"))
+    fine = _fineness(known) if found.known or until != until.floor("D") else "D"
+    as_of = max(until, known[label.notna()].max().ceil(fine))
     holdout, train = label[decided >= split].dropna(), label[known <= split].dropna()
     if train.nunique() < 2 or len(train) < TRAIN_MIN or len(holdout) < HOLDOUT_MIN:
         known_by = f" whose label was known by {split:%Y-%m-%d}" if found.time else ""
@@ -160,13 +161,22 @@ def _nulls(found: Guess, decided: pd.Series, since: pd.Timestamp, window: int) -
 
 
 def _end(found: Guess, last: pd.Timestamp) -> pd.Timestamp:
-    """Where rows until `last` end: with a day, or within one of which the rest is not there."""
+    """Where rows until `last` end: with a day, or at once where the rest of the day is not there yet.
+
+    A longer file has the rest, and a window that claimed it would read differently then.
+    """
     last = last + pd.Timedelta(microseconds=1)
     day = last.ceil("D")
     if not found.time or day - last <= 2 * gap(found.time):
         return day
     at_home = found.time.values.dt.tz_convert(found.zone)
-    return day if (at_home == at_home.dt.normalize()).all() else last.ceil("h")
+    return day if (at_home == at_home.dt.normalize()).all() else last.ceil(_fineness(found.time.values))
+
+
+def _fineness(times: pd.Series) -> str:
+    """The largest of day, hour, minute and second of which all these instants (UTC) are whole ones."""
+    at = times.dropna()
+    return next((unit for unit in ("D", "h", "min") if (at == at.dt.floor(unit)).all()), "s")
 
 
 def _strongest(found: Guess, label: pd.Series, train: pd.Series, holdout: pd.Series) -> tuple[str, float]:

@@ -12,7 +12,6 @@ from loop.init.of_task import two
 
 LEAK = 0.97  # pairs that one column may put in order, until one does better from the first on
 LUCK = 3  # standard errors that the largest gap of subgroups may have by luck
-ISO = "%Y-%m-%dT%H:%MZ"
 
 
 def values(found: Guess, n: Numbers, title: str) -> dict[str, Any]:
@@ -26,11 +25,11 @@ def values(found: Guess, n: Numbers, title: str) -> dict[str, Any]:
     }
     return {
         "n": n,
-        "since": f"{n.since:{ISO}}",
-        "split": f"{n.split:{ISO}}",
-        "until": f"{n.until:{ISO}}",
-        "as_of": f"{n.as_of:{ISO}}",
-        "decided_from": f"{n.since - pd.Timedelta(days=366):{ISO}}",
+        "since": _instant(n.since),
+        "split": _instant(n.split),
+        "until": _instant(n.until),
+        "as_of": _instant(n.as_of),
+        "decided_from": _instant(n.since - pd.Timedelta(days=366)),
         "rows_min": max(cautious.HOLDOUT_MIN, min(1000, n.holdout_rows // 2)),
         "cluster_reason": reasons.get(
             n.cluster, f"rows of one {n.cluster} resemble each other: it is resampled"
@@ -84,3 +83,7 @@ def _leak(n: Numbers) -> dict[str, Any]:
         return {"leak_limit": LEAK, "leak_reason": reason}
     reason = f"{n.alone} alone puts {n.order:.1%} of pairs in order; half of the rest, if that is no leak"
     return {"leak_limit": 1 - two((1 - n.order) / 2), "leak_reason": reason}
+
+
+def _instant(at: pd.Timestamp) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}" if at.second else f"{at:%Y-%m-%dT%H:%MZ}"
