@@ -371,7 +371,7 @@ def test_a_line_that_is_no_record_of_ours_is_set_aside_and_the_rest_is_kept(tmp_
 def test_a_segment_being_written_is_left_alone_until_its_writer_is_gone(log, tmp_path):
     log.append(record("a"), 1)
     log._flush()
-    assert collect.collect(tmp_path, NOW, 30).rows == 0
+    assert collect.collect(tmp_path, NOW, 30) == collect.Collected(open=1)
     os.close(log._segment._file)  # as the kernel does for a process that was killed
     log._segment = None
     assert collect.collect(tmp_path, NOW, 30).rows == 1

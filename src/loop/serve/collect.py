@@ -59,9 +59,13 @@ RECORD = pa.schema(
 
 @dataclass
 class Collected:
-    """What a run did: rows read from segments, lines that are no records, days written and deleted."""
+    """What a run did: rows read from segments, lines that are no records, days written and deleted.
+
+    And how many segments living servers still write.
+    """
 
     rows: int = 0
+    open: int = 0
     rejected: int = 0
     days: int = 0
     deleted: int = 0
@@ -72,7 +76,7 @@ def collect(folder: Path, now: pd.Timestamp, retention_days: int) -> Collected:
     done, waiting = Collected(), []
     days: set[str] = set()
     bad: dict[str, list[bytes]] = {}
-    with _alone(folder), _segments(folder / SEGMENTS) as segments:
+    with _alone(folder), _segments(folder / SEGMENTS) as (segments, done.open):
         for segment in segments:
             table, rejected = read(segment)
             waiting.append(table)
@@ -179,9 +183,10 @@ def _merge(path: Path, new: pa.Table) -> None:
 
 
 @contextmanager
-def _segments(folder: Path) -> Iterator[list[Path]]:
-    """The segments that nobody writes to any more, held until the work is done."""
+def _segments(folder: Path) -> Iterator[tuple[list[Path], int]]:
+    """Segments that nobody writes to any more, held until the work is done, and how many others there are."""
     held: list[int] = []
+    living = 0
     found: list[Path] = sorted(folder.glob(f"*{DONE}"))
     try:
         for path in sorted(folder.glob(f"*{OPEN}")):
@@ -190,10 +195,11 @@ def _segments(folder: Path) -> Iterator[list[Path]]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                continue  # its writer lives
+                living += 1  # its writer
+                continue
             if path.exists():
                 found.append(path)
-        yield sorted(found)
+        yield sorted(found), living
     finally:
         for file in held:
             os.close(file)
@@ -220,5 +226,9 @@ def main(now: pd.Timestamp) -> None:
         f"collect: {counted(found.rows, 'prediction')} into {counted(found.days, 'day')} of {folder / DAYS},"
         f" {counted(found.deleted, 'day')} deleted"
     )
+    if found.open:
+        print(
+            f"  {counted(found.open, 'segment')} still open: a server closes what it writes within a minute"
+        )
     if found.rejected:
         print(f"  {counted(found.rejected, 'line')} without a record (a killed server): {folder / REJECTED}")
