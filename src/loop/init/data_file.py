@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from loop.base.errors import LoopError, first_line
 from loop.kit.column_values import MISSING
-from loop.kit.stored_rows import PARQUET, Query, other_text, with_bytes
+from loop.kit.stored_rows import PARQUET, Query, csv_rows, other_text, with_bytes
 
 CSV = (".csv", ".tsv", ".txt")
 SIGNS = (",", ";", "\t", "|")
@@ -128,21 +128,13 @@ def _csv(path: Path, parts: list[Path]) -> DataFile:
             "commas, semicolons, tabs or bars between columns",
             "save it so, or rename the column if it is one",
         )
-    names = named(path, first)
-    frames = []
-    for part in parts:
-        _alike(part, _header(part, encoding, sign), first)
-        frames.append(
-            pd.read_csv(
-                part,
-                sep=sign,
-                encoding=encoding,
-                dtype="str",
-                keep_default_na=False,
-            )
-        )
-        if not isinstance(frames[-1].index, pd.RangeIndex):
-            raise csv.Error("its rows have more values than the header has names")
+    try:
+        read = [csv_rows(part, sign, encoding) for part in parts]
+    except ValueError as error:
+        raise csv.Error(first_line(error)) from None
+    for part, (header, _) in zip(parts, read, strict=True):
+        _alike(part, header, read[0][0])
+    names, frames = named(path, read[0][0]), [frame for _, frame in read]
     whole = pd.concat(frames, ignore_index=True)
     whole.columns = pd.Index(list(names))
     whole = whole.apply(lambda values: values.str.strip())

@@ -42,8 +42,8 @@ class Files:
 
     `columns` gives the kind of each column by its name here, `names` its name in the files where it differs.
     `row` names a column that is the number of the row. The rest says how texts are read: `dates` gives the
-    format of each column that is not ISO 8601 (of strptime, "quarters" as 2024Q1, "weeks" as 2024-W05, or
-    "seconds since 1970"),
+    format of each column that is not ISO 8601 (of strptime, "quarters" as 2024Q1, "weeks" as 2024-W05,
+    "seconds since 1970", or "days of a spreadsheet"),
     `zone` where times without one are at home, `forms` how numbers of a column are written that are more
     than digits, such as "$#,###.#" or "# %". `joined` names columns of the files whose texts, with blanks
     between, are one here, as year, month and day. `in_parts` reads one file after the other, each by itself:
@@ -102,7 +102,7 @@ class Files:
             frame = self._stored(path)
         except pd.errors.EmptyDataError:
             raise UnreadableError(f"{path} is empty") from None
-        except (ValueError, LookupError, OSError, csv.Error) as error:
+        except (ValueError, TypeError, LookupError, OSError, csv.Error) as error:
             raise UnreadableError(f"{path} cannot be read: {_gist(error)}") from None
         if lost := [name for name in self.needed if name not in frame]:
             raise LostColumnsError(
@@ -118,16 +118,7 @@ class Files:
             frame = frame.reset_index() if frame.index.name else frame
             names = [str(name).strip() for name in frame.columns]
         else:
-            frame = pd.read_csv(
-                path, sep=self.delimiter, encoding=self.encoding, dtype="str", keep_default_na=False
-            )
-            if not isinstance(frame.index, pd.RangeIndex):
-                raise ValueError("its rows have more values than the header has names")
-            with path.open(
-                encoding=self.encoding, newline=""
-            ) as stream:  # pandas renames what is there twice
-                header = next(filter(None, csv.reader(stream, delimiter=self.delimiter)))
-            names = [name.strip() for name in header]
+            names, frame = csv_rows(path, self.delimiter, self.encoding)
         if twice := [name for name in self.needed if names.count(name) > 1]:
             raise ValueError(f"it has more than one column {', '.join(twice)}")
         return frame.set_axis(names, axis="columns")
@@ -143,6 +134,33 @@ class Files:
         """The names of all columns that a file must have."""
         parts = [part for name, of in self.joined.items() if name in self.columns for part in of]
         return list(dict.fromkeys([*self.inside, *parts]))
+
+
+def csv_rows(path: Path, delimiter: str, encoding: str) -> tuple[list[str], pd.DataFrame]:
+    """The names of a CSV's columns as its first line has them, and its rows as texts.
+
+    A sign behind the last value of each row, as some programs write it, makes no column.
+    Raises ValueError where rows have more values than there are names, EmptyDataError where there is nothing.
+    """
+    with path.open(encoding=encoding, newline="") as stream:
+        lines = filter(None, csv.reader(stream, delimiter=delimiter))
+        names, first = [name.strip() for name in next(lines, [])], next(lines, [])
+    if not names:
+        raise pd.errors.EmptyDataError(f"{path} is empty")
+    more = "its rows have more values than the header has names"
+    if longer := len(first) == len(names) + 1 and bool(names[-1]):
+        names.append("")
+    places = range(len(names))
+    frame = pd.read_csv(
+        path, sep=delimiter, encoding=encoding, header=0, names=places, dtype="str", keep_default_na=False
+    )
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise ValueError(more)
+    if len(names) > 1 and not names[-1]:
+        if (frame.iloc[:, -1].fillna("").str.strip() != "").any():
+            raise ValueError(more if longer else f"column {len(names)} has values and no name")
+        names, frame = names[:-1], frame.iloc[:, :-1]
+    return names, frame
 
 
 def joined(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
