@@ -32,6 +32,9 @@ from loop.settings.paths import BEGUN, PARAMS, PIPELINE, POLICY
 LARGE = 50e6  # bytes from which on a file does not belong in git
 README = "README.md"
 
+DAYS_OF = {"week": 7, "month": 31, "quarter": 92, "year": 366}
+LONG_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(week|month|quarter|year)s?")
+
 
 def main(
     data: str,
@@ -222,13 +225,19 @@ def _said(found: Guess, called: problem_files.Names, suspected: list[str]) -> st
 
 
 def label_after(text: str) -> pd.Timedelta:
-    """How long after the decision a label is known, from "30 days" or "12h". Raises UsageError."""
+    """How long after the decision a label is known, from "30 days", "12h" or "1 year". Raises UsageError.
+
+    A week has 7 days, a month 31, a quarter 92 and a year 366: the longest, so that no label counts too soon.
+    """
+    long = LONG_SPAN.fullmatch(text.strip().lower())
     try:
-        after = pd.Timedelta(text)
-    except ValueError:
+        after = pd.Timedelta(days=float(long[1]) * DAYS_OF[long[2]]) if long else pd.Timedelta(text)
+    except (ValueError, OverflowError):
         after = pd.Timedelta(0)
     if not after > pd.Timedelta(0):  # nor "NaT"
-        raise UsageError(f"--label-after {text}", "a time such as '30 days' or '12h'", "write it so")
+        raise UsageError(
+            f"--label-after {text}", "a time such as '30 days', '12h' or '1 year'", "write it so"
+        )
     return after
 
 
