@@ -55,7 +55,12 @@ NUMBER = re.compile(
 ID = re.compile(r"id(_|$)|(^|_)(no|nr|num|number|code|key|index|row|row_?names?)(_|$)")
 ROW_NAMES = re.compile("row(_?names?)?")
 OF_MANY = re.compile(r"(^|_)(id|uid|nr|individual|subject|patient|customer|household)(_(no|nr|number))?$")
-COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # times without a sign, by their digits
+COMPACT = {
+    8: "%Y%m%d",
+    10: "%Y%m%d%H",
+    12: "%Y%m%d%H%M",
+    14: "%Y%m%d%H%M%S",
+}  # times without a sign, by their digits
 MONTHS = "jan|feb|mar|apr|may|mai|jun|jul|aug|sept?|o[ck]t|nov|de[cz]"
 MEASURED = re.compile(  # a clock, a date, an amount, a month or a year: what a text may mean
     rf".*(\d:\d\d|\d/\d|\d[.,]\d|[$€£¥]).*|\D{{0,9}}(19|20)\d\d\W?\w{{0,3}}|(.*\W|\d*)({MONTHS})([\W\d].*|$)",

@@ -51,7 +51,10 @@ def guess(data: DataFile, options: Options) -> Guess:
             f"rows are not in the order of {time.name}, and their number is the key: a file with new rows "
             "between these numbers them anew; write new ones at the end, or name the columns of a --key"
         )
+    suspected += time_in_parts.unsure(data, found, made)
     left |= dict.fromkeys(sorted(parts), f"part of {made}, which says it too")
+    if group is not None and found[group].kind == "whole":
+        left.setdefault(group, "a number that names whose row it is: more of it means nothing")
     if group is not None and (time is None or group in left):  # of what is held out whole, none is learnt
         fixed.add(group)
         left.pop(group, None)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from loop.init import column_kinds, label_line, label_tail, which_time, which_weight
 from loop.init.column_kinds import Column
-from loop.init.data_file import ROW, DataFile
+from loop.init.data_file import ROW, DataFile, in_code
 from loop.init.guessed import Options, column
 from loop.init.which_label import shown
 from loop.kit.models import Task
@@ -122,7 +122,9 @@ def _told_by_name(
     parts = [one.name for one in found.values() if one.name in OF_CLOCK and one.name not in left]
     parts = [name for name in parts if name != label.name and (time is None or name != time.name)]
     if parts and time is not None:
-        of_years = time.dates in which_time.NUMBERED and any(name != "year" for name in parts)
+        of_years = time.dates in {*which_time.YEARS, *which_time.NUMBERED} and any(
+            name != "year" for name in parts
+        )
         words = (
             f"with {time.name} it may say more finely when rows came: make one column of both"
             if of_years
@@ -137,7 +139,8 @@ def _odd(one: Column, data: DataFile, time: Column | None) -> list[str]:
     odd = [f"most are numbers, but not {', '.join(map(repr, one.odd))}: taken for texts"] if one.odd else []
     if one.kind == "text" and (alike := one.alike):
         odd.append(f"{' and '.join(map(repr, alike))} differ in case or blanks alone, and are taken for two")
-    if some := column_kinds.unread(one):
+    of_a_time = {in_code(part) for parts in data.joined.values() for part in parts}
+    if one.name not in of_a_time and (some := column_kinds.unread(one)):
         odd.append(f"{some!r} is taken for a text; a time is read as 2024-05-31T12:00, a number as 1234.5")
     if one.other_dates:
         at = int(one.values.argmax())
@@ -146,7 +149,7 @@ def _odd(one: Column, data: DataFile, time: Column | None) -> list[str]:
     if one.form:
         at = int(one.values.abs().argmax())
         odd.append(f"a number: {data.frame[one.name].iloc[at]!r} is {one.values.iloc[at]:.15g}")
-    if (form := which_time.since_1970(one)) and not (time is not None and time.name == one.name):
+    if time is not None and time.name != one.name and (form := which_time.since_1970(one)):
         odd.append(f"it looks like {form} since 1970, and is taken for a number")
     return odd
 

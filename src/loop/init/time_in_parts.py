@@ -11,6 +11,7 @@ from loop.base.errors import UsageError
 from loop.init.column_kinds import DATES, Column
 from loop.init.data_file import DataFile, in_code
 from loop.init.guessed import Options, column
+from loop.kit.column_values import texts as as_texts
 from loop.kit.column_values import typed
 from loop.kit.stored_rows import joined
 
@@ -21,9 +22,13 @@ PARTS = {  # names of a column, and how it may be written
     ("hour", "hr", "stunde"): ("%H",),
     ("minute", "min", "mins"): ("%M",),
 }
-CLOCKS = ("%H:%M", "%H:%M:%S", "%I:%M %p", "%H")
-OF_DAY = ("time", "clock", "time_of_day", "hour", "hr")
-DAYS = ("%Y-%m-%d", *(form for form in DATES if form != "ISO8601"))
+CLOCKS = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%H", "%H%M")
+HALF = "%p"
+BY_HALVES = ("%I:%M", "%I:%M:%S", "%I", "%I%M")  # clocks that AM or PM in another column makes whole
+OF_DAY = ("time", "clock", "time_of_day", "hour", "hr", "hhmm")
+OF_ISO = ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d")  # days that are read as ISO 8601
+DAYS = (*OF_ISO, *(form for form in DATES if form != "ISO8601"))
+CLOCK = r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[aApP][mM])?"
 
 
 def find(data: DataFile, found: dict[str, Column], label: Column, options: Options) -> tuple[DataFile, str]:
@@ -33,8 +38,11 @@ def find(data: DataFile, found: dict[str, Column], label: Column, options: Optio
     """
     if options.time and "," in options.time:
         names = [column(found, name.strip(), "--time").name for name in options.time.split(",")]
-        every = (*DAYS, *CLOCKS, *(form for forms in PARTS.values() for form in forms))
-        made = _made(data, names, [_forms(name) or every for name in names])
+        halves = any(_is_half(found[name]) for name in names)
+        clocks = BY_HALVES if halves else CLOCKS
+        every = (*DAYS, *clocks, HALF, *(form for forms in PARTS.values() for form in forms))
+        own = {name: _forms(name, halves=halves) for name in names}
+        made = _made(data, names, [(*own[name], *DAYS) if own[name] else every for name in names])
         if made is None:
             first = ", ".join(map(str, data.frame[names].iloc[0]))
             raise UsageError(
@@ -45,20 +53,72 @@ def find(data: DataFile, found: dict[str, Column], label: Column, options: Optio
         return made
     if options.time or data.query:  # in a database one column is easily made
         return data, ""
-    found = {name: one for name, one in found.items() if name != label.name}
+    for names, forms in _ways({name: one for name, one in found.items() if name != label.name}, data):
+        if made := _made(data, names, forms):
+            return made
+    return data, ""
+
+
+def _ways(found: dict[str, Column], data: DataFile) -> Iterator[tuple[list[str], list[tuple[str, ...]]]]:
+    """Columns that may make a time together, with how each may be written; the likeliest first."""
+    half = [name for name, one in found.items() if _is_half(one)]
     instants = [one for one in found.values() if one.kind == "instant" and not one.missing]
     if not instants:
         chain = list(_named(found))
-        return (len(chain) > 1 and _made(data, chain, [_forms(name) for name in chain])) or (data, "")
-    clock = next((name for name in OF_DAY if name in found and found[name].kind in ("whole", "text")), "")
-    days = [
-        one for one in instants if _whole_days(one) and pd.api.types.is_string_dtype(data.frame[one.name])
-    ]
-    if len(instants) == len(days) == 1 and clock:
-        day = days[0]
-        form = "%Y-%m-%d" if day.dates == "ISO8601" else day.dates
-        return _made(data, [day.name, clock], [(form,), CLOCKS]) or (data, "")
-    return data, ""
+        if len(chain) > 3 and len(half) == 1:
+            yield [*chain, *half], [*(_forms(name, halves=True) for name in chain), (HALF,)]
+        if len(chain) > 1:
+            yield chain, [_forms(name) for name in chain]
+        return
+    days = _days(found, data)
+    if not len(instants) == len(days) == 1:
+        return
+    (day,) = days
+    forms = OF_ISO if day.dates == "ISO8601" else (day.dates,)
+    named = [name for name in OF_DAY if name in found and found[name].kind in ("whole", "text")]
+    told = [name for name, one in found.items() if _is_clock(one)]
+    for clock in [*named, *(told if len(told) == 1 else [])]:
+        if len(half) == 1:
+            yield [day.name, clock, *half], [forms, BY_HALVES, (HALF,)]
+        yield [day.name, clock], [forms, CLOCKS]
+
+
+def unsure(data: DataFile, found: dict[str, Column], made: str) -> list[str]:
+    """What a person should look at: clocks that no time was made of, and one that may lack AM or PM."""
+    parts = set(names(data, made)) if made else set()
+    clocks = [one for one in found.values() if _is_clock(one) and not one.missing]
+    told = []
+    for one in clocks:
+        hours = one.values.str.extract(r"^(\d+)")[0].astype("int64")
+        halved = one.values.str.contains(r"[aApP][mM]$").any() or any(_is_half(found[part]) for part in parts)
+        if one.name not in parts and (days := _days(found, data)):
+            told.append(
+                f"{one.name} says a time of day: --time {days[0].name},{one.name} makes one time of both"
+            )
+        if one.name in parts and not halved and hours.between(1, 12).all() and hours.nunique() > 6:
+            told.append(
+                f"no hour of {one.name} is above 12: if another column says which half of the day it is, "
+                "write AM or PM there"
+            )
+    return told
+
+
+def _days(found: dict[str, Column], data: DataFile) -> list[Column]:
+    """Columns of days, written as texts."""
+    instants = [one for one in found.values() if one.kind == "instant" and not one.missing]
+    texts = (one for one in instants if one.name in data.frame and one.name not in data.joined)
+    return [one for one in texts if _whole_days(one) and pd.api.types.is_string_dtype(data.frame[one.name])]
+
+
+def _is_clock(one: Column) -> bool:
+    """Whether each value says a time of day, and no day."""
+    known = one.values.dropna()
+    return one.kind == "text" and len(known) > 0 and bool(known.str.fullmatch(CLOCK).all())
+
+
+def _is_half(one: Column) -> bool:
+    """Whether each value says AM or PM."""
+    return one.kind == "text" and not one.missing and bool(one.values.str.lower().isin(("am", "pm")).all())
 
 
 def read(data: DataFile, made: str, zone: str) -> Column:
@@ -81,8 +141,9 @@ def _named(found: dict[str, Column]) -> Iterator[str]:
         yield name
 
 
-def _forms(name: str) -> tuple[str, ...]:
-    return next((forms for names, forms in PARTS.items() if name in names), ())
+def _forms(name: str, *, halves: bool = False) -> tuple[str, ...]:
+    forms = next((forms for names, forms in PARTS.items() if name in names), ())
+    return tuple(form.replace("%H", "%I") for form in forms) if halves else forms
 
 
 def _made(
@@ -93,16 +154,26 @@ def _made(
     if texts.isna().any():
         return None
     name = "_".join(names)
-    for one in product(*forms):
+    alone = [
+        [form for form in ways if _reads(data.frame[part], form)]
+        for part, ways in zip(names, forms, strict=True)
+    ]
+    for one in product(*alone):
         dates = " ".join(one)
-        try:
-            typed("instant", texts, dates=dates)
-        except (ValueError, re.error):  # of a form that says a part twice
-            continue
-        parts = tuple(data.names.get(part, part) for part in names)
-        frame = data.frame.assign(**{name: texts})
-        return replace(data, frame=frame, joined={name: parts}, dates=dates), name
+        if _reads(texts, dates):
+            parts = tuple(data.names.get(part, part) for part in names)
+            frame = data.frame.assign(**{name: texts})
+            return replace(data, frame=frame, joined={name: parts}, dates=dates), name
     return None
+
+
+def _reads(values: pd.Series, form: str) -> bool:
+    """Whether each value is written in this form."""
+    try:
+        typed("instant", as_texts(values.drop_duplicates()), dates=form)
+    except (ValueError, re.error):  # of a form that says a part twice
+        return False
+    return True
 
 
 def _whole_days(one: Column) -> bool:

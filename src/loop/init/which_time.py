@@ -1,5 +1,7 @@
 """When rows were decided and their labels known, how far apart they are, and where none came."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -8,7 +10,7 @@ from loop.init import column_kinds
 from loop.init.column_kinds import Column
 from loop.init.data_file import DataFile
 from loop.init.guessed import Options, Said, column
-from loop.kit.column_values import SINCE_1970, typed
+from loop.kit.column_values import SHEET, SINCE_1970, typed
 
 TIMES = (
     "decided_at",
@@ -24,7 +26,13 @@ TIMES = (
     "ts",
     "epoch",
 )
-NUMBERED = ("%Y", "%Y%m", "%Y.0", "%Y%m.0", "%Y%m%d.0")  # times that are written as numbers
+YEARS = ("%Y", "%Y.0")  # times that are written as digits alone
+NUMBERED = {  # and their form
+    **{"%Y%m": r"\d{6}", "%Y%m.0": r"\d{6}\.0", "%Y%m%d.0": r"\d{8}\.0", "%y%m%d": r"\d{6}"},
+    **{"%d%m%Y": r"\d{8}", "%m%d%Y": r"\d{8}", "%d%m%y": r"\d{6}", "%m%d%y": r"\d{6}"},
+}
+MONTHS = 6  # different times, from which on digits that read as times hardly do so by chance
+OF_SHEETS = (29_221, 62_090)  # days of 1980 until 2069, as spreadsheets count them
 IN_2001 = {"seconds": 1e9, "milliseconds": 1e12, "microseconds": 1e15, "nanoseconds": 1e18}  # since 1970
 PERIODS = {"D": "day", "W-SUN": "week", "W-SAT": "week", "M": "month", "Q": "quarter", "Y": "year"}
 LAST = 2099  # the last year that a server takes a decision of
@@ -56,8 +64,9 @@ def time(
     others = [one for one in found.values() if one.name != label.name]
     times = [one for one in others if one.kind == "instant" and not one.missing]
     if not times:
-        named = [one for one in others if _named_time(one) and since_1970(one)]
-        times = [made for one in named if (made := _numbered(one, data.frame[one.name], options))]
+        named = [one for one in others if _named_time(one) and not one.missing]
+        made = (_numbered(one, data.frame[one.name], options, years=()) for one in named)
+        times = [one for one in made if one and (one.dates != SHEET or column_kinds.DATED.search(one.name))]
     if not times:
         reason = "no column holds a time in each row: rows are held out by a hash"
         said.append(Said("time: none", reason, "likely", "--time"))
@@ -69,6 +78,8 @@ def time(
         coarse, best = best, max(finer, key=lambda one: one.distinct)
         word = period_of(coarse, best, options.zone or "UTC")
         reason = f"the earliest of the times; {coarse.name} is its {word}"
+    if best.dates in {*NUMBERED, SHEET} and best.name in data.frame:
+        reason += f"; {data.frame[best.name].iloc[-1]} is {best.values.iloc[-1]:%Y-%m-%d}"
     said.append(Said(f"time of decision: {best.name}", reason, "likely", "--time"))
     return _of_these_days(best)
 
@@ -97,19 +108,34 @@ def _of_these_days(time: Column) -> Column:
     return time
 
 
-def _numbered(given: Column, values: pd.Series, options: Options) -> Column | None:
-    """Years, months, or counts since 1970 that are written as numbers, as instants."""
+def _numbered(
+    given: Column, values: pd.Series, options: Options, years: Sequence[str] = YEARS
+) -> Column | None:
+    """Counts since 1970, days, months or years that are written as numbers, as instants."""
+    zone = options.zone or "UTC"
     if form := since_1970(given):
         dates = f"{form}{SINCE_1970}"
         return Column(given.name, "instant", typed("instant", values, dates=dates), dates=dates, zoned=True)
-    for dates in NUMBERED if given.kind in ("whole", "number") else ():
+    if given.kind not in ("whole", "number", "text"):
+        return None
+    ways: dict[str, pd.Series] = {}
+    texts = values.dropna().astype("str").str.strip()
+    for dates in (*years, *NUMBERED):
+        if not texts.str.fullmatch(NUMBERED.get(dates, r"\d{4}(\.0)?")).all():
+            continue
         try:
-            at = typed("instant", values, dates=dates, zone=options.zone or "UTC")
+            at = typed("instant", values, dates=dates, zone=zone)
         except ValueError:
             continue
         if at.dropna().dt.year.between(1000, LAST + 1).all():
-            return Column(given.name, "instant", at, dates=dates)
-    return None
+            ways[dates] = at
+    if given.kind in ("whole", "number") and given.values.dropna().between(*OF_SHEETS).all():
+        ways.setdefault(SHEET, typed("instant", values, dates=SHEET, zone=zone))
+    if not ways:
+        return None
+    dates = next((form for form, at in ways.items() if at.dropna().is_monotonic_increasing), next(iter(ways)))
+    other = next((form for form, at in ways.items() if form not in {dates, SHEET}), "")
+    return Column(given.name, "instant", ways[dates], dates=dates, other_dates=other)
 
 
 def since_1970(one: Column) -> str:
@@ -126,11 +152,21 @@ def may_be(one: Column, data: DataFile) -> str:
     """What says that a column holds times, where it is not taken for one; nothing where nothing does."""
     if one.kind == "instant" and one.missing:
         return f"it holds times, and none in {int(one.values.isna().sum()):,} rows: --time needs one in each"
-    named = column_kinds.OF_TIME.search(one.name) and one.distinct > 1
-    if not named or one.kind in ("instant", "flag") or one.missing:
+    if one.kind in ("instant", "flag") or one.missing or one.distinct == 1:
         return ""
-    if one.kind == "whole" and _numbered(one, data.frame[one.name], Options()) is not None:
-        return f"it may say when rows came: --time {one.name} holds out the newest ones, not any"
+    named = column_kinds.OF_TIME.search(one.name)
+    made = _numbered(one, data.frame[one.name], Options(), years=YEARS if named else ())
+    sheet = made is not None and made.dates == SHEET and not one.values.is_monotonic_increasing
+    if made is not None and not sheet and (named or one.distinct >= MONTHS):
+        counts = made.dates.endswith(SINCE_1970)
+        way = (
+            f"in {made.dates}"
+            if counts
+            else f"{data.frame[one.name].iloc[-1]} is {made.values.iloc[-1]:%Y-%m-%d}"
+        )
+        return f"it may say when rows came, {way}: --time {one.name} holds out the newest ones, not any"
+    if not named:
+        return ""
     first = data.frame[one.name].iloc[0]
     dated = one.kind == "text" and one.values.str.contains(r"\d").all()
     if dated or (column_kinds.DATED.search(one.name) and one.kind == "whole"):

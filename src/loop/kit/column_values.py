@@ -13,6 +13,7 @@ QUARTERS = "quarters"  # of dates as 2024Q1, Q1 2024 or Q1-24
 QUARTER = r"(?:\d{4}\W?Q[1-4]|(?:Q[1-4]\W?|[1-4]Q\W?)(?:\d{4}|\d\d))"
 WEEKS = "weeks"  # of dates as 2024-W05, by ISO 8601: from Monday
 WEEK = r"\d{4}\W?W\d\d(?:-?[1-7])?"
+SHEET = "days of a spreadsheet"  # since 1899-12-30, as spreadsheets count from 1 March 1900 on
 SINCE_1970 = " since 1970"  # of counted times, behind the name of a unit
 MICROSECONDS = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1, "nanoseconds": 1e-3}
 EXACT = 2**53  # below which a float holds every whole number
@@ -133,6 +134,9 @@ def _instants(values: pd.Series, dates: str, zone: str) -> pd.Series:
     if dates.endswith(SINCE_1970):
         counts = _floats(_parsed(values, ".")) * MICROSECONDS[dates.removesuffix(SINCE_1970)]
         found = pd.to_datetime(counts.round().astype("Int64"), unit="us", utc=True)
+    elif dates == SHEET:
+        seconds = (_floats(_parsed(values, ".")) * 86400).round()  # finer than that, they are rounded
+        found = _at_home(pd.to_datetime(seconds.astype("Int64"), unit="s", origin="1899-12-30"), zone)
     elif dates == QUARTERS:
         starts = _plain(values).str.replace(
             r"^(?:Q([1-4])\W?|([1-4])Q\W?)(\d\d|\d{4})$", r"\3Q\1\2", regex=True
