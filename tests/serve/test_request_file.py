@@ -438,18 +438,41 @@ def test_an_option_that_says_nothing_is_refused(tmp_path, options, message):
         read(tmp_path / "x.csv", **options)
 
 
-@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
-def test_a_text_that_a_parquet_file_holds_once_for_each_row_is_read_in_parts(tmp_path, kind):
-    """A file of few kilobytes that stands for 600 MB: no batch holds more than is allowed."""
-    text, rows = "x" * 30_000, 20_000
-    coded = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([text], kind))
-    path = tmp_path / "in.parquet"
-    pq.write_table(pa.table({"x": coded}), path, compression="zstd")
+def one_text_for_each_row(path: Path, text: pa.Scalar, rows: int, said: pa.DataType) -> None:
+    """A file of few kilobytes that says of its column what another writer would."""
+    coded = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([text.as_py()]))
+    pq.write_table(pa.table({"x": pa.array([], said)}), path)
+    as_said = pq.read_metadata(path).metadata[b"ARROW:schema"].decode()
+    schema = pa.schema({"x": coded.type})
+    with pq.ParquetWriter(path, schema, compression="zstd", store_schema=False) as file:
+        file.write_table(pa.table({"x": coded}))
+        file.add_key_value_metadata({"ARROW:schema": as_said})
+    assert pq.read_schema(path).field("x").type == said
     assert path.stat().st_size < 5000
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()], ids=str)
+def test_a_text_that_a_parquet_file_holds_once_for_each_row_is_read_in_parts(tmp_path, kind):
+    """It stands for 600 MB, and no batch holds more than is allowed."""
+    text, rows = "x" * 30_000, 20_000
+    path = tmp_path / "in.parquet"
+    one_text_for_each_row(path, pa.scalar(text), rows, kind)
     read = request_file.read(path).batches({"x": pandera.Column("str", name="x")})
     sizes = [len(batch["x"]) for batch in read]
     assert sum(sizes) == rows
     assert max(sizes) * len(text) <= request_file.LARGEST
+
+
+def test_bytes_lists_and_records_are_refused_before_they_are_unpacked(tmp_path, monkeypatch):
+    path, column = tmp_path / "in.parquet", {"x": pandera.Column("str", name="x")}
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", lambda *_, **__: pytest.fail("unpacked"))
+    one_text_for_each_row(path, pa.scalar(b"x" * 30_000), 20_000, pa.binary())
+    with pytest.raises(ContractError, match="found binary"):
+        list(request_file.read(path).batches(column))
+    for held in (pa.array([[0] * 10**6]), pa.array([{"y": [0] * 10**6}])):
+        pq.write_table(pa.table({"x": held}), path)
+        with pytest.raises(ContractError, match="found"):
+            list(request_file.read(path).batches(column))
 
 
 def test_a_row_larger_than_a_batch_may_be_is_refused(tmp_path, monkeypatch):

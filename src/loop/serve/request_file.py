@@ -50,6 +50,8 @@ WIDE = {  # by the mark that a file begins with, the longer ones first
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
+TEXTS = (pa.string(), pa.large_string(), pa.string_view())
+BYTES = (pa.binary(), pa.large_binary(), pa.binary_view())
 HEAD = 2**16  # bytes of a CSV in which its encoding shows
 
 
@@ -185,7 +187,9 @@ def _parquet(path: Path) -> Part:
 
     def batches(names: list[str], only: list[int] | None) -> Iterator[pa.Table]:
         left = sum(groups if only is None else [groups[at] for at in only])
-        texts = [one.name for one in file.schema_arrow if one.name in names and _of_any_length(one.type)]
+        columns = [one for one in file.schema_arrow if one.name in names]
+        _of_values(columns, left, path)
+        texts = [one.name for one in columns if one.type in TEXTS]
         coded = pq.ParquetFile(
             path, pre_buffer=False, coerce_int96_timestamp_unit="us", read_dictionary=texts
         )
@@ -224,8 +228,26 @@ def _contradiction(path: Path, what: str) -> LoopError:
     return LoopError(f"{path} contradicts itself: {what}", "a value of each column a row", "make it again")
 
 
-def _of_any_length(kind: pa.DataType) -> bool:
-    return kind in (pa.string(), pa.large_string())  # a view names each text once already
+def _of_values(columns: list[pa.Field], rows: int, path: Path) -> None:
+    """Raise ContractError for columns of lists, records or bytes, which no contract takes.
+
+    They are not read at all: a row of them may unpack to any size.
+    """
+    kinds = [(one.type.value_type if pa.types.is_dictionary(one.type) else one.type) for one in columns]
+    odd = [
+        Breach(
+            str(path),
+            "a value a row",
+            one.name,
+            rows,
+            (f"found {one.type}",),
+            "write numbers, texts or times",
+        )
+        for one, kind in zip(columns, kinds, strict=True)
+        if pa.types.is_nested(kind) or pa.types.is_fixed_size_binary(kind) or kind in BYTES
+    ]
+    if odd:
+        raise ContractError(odd, str(path))
 
 
 def _rows(about: pq.FileMetaData) -> int:
