@@ -7,6 +7,7 @@ functions of columns, followed by trees that Treelite reads.
 
 import math
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -105,13 +106,26 @@ def _trees(
     from treelite import gtil
 
     try:
-        model = treelite.sklearn.import_model(estimator)
+        model = treelite.sklearn.import_model(_readable(estimator))
     except Exception as error:  # Treelite says by many types that it does not know an estimator
         raise CannotCompileError(f"Treelite does not read {type(estimator).__name__}: {error}") from None
     path = native.library(model, sha256, folder)
     if path is None:
         return lambda rows: gtil.predict(model, rows, nthread=threads).reshape(len(rows), -1), None
     return native.scorer(path, threads), path
+
+
+def _readable(estimator: Any) -> Any:
+    """The estimator as Treelite reads it rightly: missing is none of the categories that a booster knows."""
+    inner = getattr(estimator, "_preprocessor", None)
+    if inner is None:
+        return estimator
+    (name, encoder, places), *others = inner.transformers_
+    known, outer, found = copy(encoder), copy(inner), copy(estimator)
+    known.categories_ = [one[~np.isnan(one)] for one in encoder.categories_]
+    outer.transformers_ = [(name, known, places), *others]
+    found._preprocessor = outer
+    return found
 
 
 def _steps(transformer: ColumnTransformer) -> list[Step]:
@@ -131,16 +145,23 @@ def _steps(transformer: ColumnTransformer) -> list[Step]:
     return steps
 
 
-def _tables(encoder: OrdinalEncoder, names: Any) -> list[tuple[str, dict[Any, float], float]]:
-    """Of each column: its name, the code of each known value (None: missing), the code of all others."""
-    if encoder.handle_unknown != "use_encoded_value":
-        raise CannotCompileError("an OrdinalEncoder raises an error for unknown categories")
+def _tables(encoder: OrdinalEncoder, names: Any) -> list[tuple[str, dict[Any, float], float | None]]:
+    """Of each column: its name, the code of each known value (None: missing), the code of all others.
+
+    Where others have none, the encoder raises an error. Rare values, which it takes together, have one code.
+    """
+    rare = getattr(encoder, "infrequent_categories_", [None] * len(encoder.categories_))
+    others = encoder.unknown_value if encoder.handle_unknown == "use_encoded_value" else None
     tables = []
-    for name, known in zip(names, encoder.categories_, strict=True):
-        codes = {_key(value): float(code) for code, value in enumerate(known)}
-        if None in codes:
+    for name, known, few in zip(names, encoder.categories_, rare, strict=True):
+        together = [] if few is None else few.tolist()
+        values = [_key(value) for value in known.tolist()]
+        usual = [value for value in values if value is not None and value not in together]
+        codes: dict[Any, float] = {value: float(code) for code, value in enumerate(usual)}
+        codes |= dict.fromkeys(together, float(len(usual)))
+        if None in values:
             codes[None] = encoder.encoded_missing_value
-        tables.append((str(name), codes, encoder.unknown_value))
+        tables.append((str(name), codes, others))
     return tables
 
 
@@ -148,12 +169,15 @@ def _key(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _encode(at: int, column: str, table: dict[Any, float], unknown: float) -> Step:
+def _encode(at: int, column: str, table: dict[Any, float], unknown: float | None) -> Step:
     def step(columns: Columns, found: Array) -> None:
         values: Any = columns[column].tolist()
         if columns[column].dtype.kind == "f":  # a number that is missing is NaN, which equals nothing
             values = map(_key, values)
-        found[:, at] = [table.get(value, unknown) for value in values]
+        codes = [table.get(value, unknown) for value in values]
+        if None in codes:
+            raise ValueError(f"`{column}` holds a category that the model's encoder refuses")
+        found[:, at] = codes
 
     return step
 
@@ -183,7 +207,7 @@ def _same_categories(transformer: ColumnTransformer, estimator: Any) -> None:
     first = np.flatnonzero(estimator.is_categorical_)
     if not np.array_equal(first, np.arange(len(first))):
         raise CannotCompileError("the booster's categorical features are not its first ones")
-    outer = [len(known) for known in _encoded(transformer)]
+    outer = _codes(transformer)
     inside = [known[~np.isnan(known)] for known in encoder.categories_]
     if [len(known) for known in inside] != outer[: len(inside)] or any(
         not np.array_equal(known, np.arange(len(known))) for known in inside
@@ -191,6 +215,10 @@ def _same_categories(transformer: ColumnTransformer, estimator: Any) -> None:
         raise CannotCompileError("the booster numbers its categories otherwise than the encoder before it")
 
 
-def _encoded(transformer: ColumnTransformer) -> list[Array]:
-    fitted = [step for _, step, _ in transformer.transformers_ if isinstance(step, OrdinalEncoder)]
-    return [known for encoder in fitted for known in encoder.categories_]
+def _codes(transformer: ColumnTransformer) -> list[int]:
+    """How many codes each encoded column has, without that of what is missing."""
+    fitted = [
+        (step, names) for _, step, names in transformer.transformers_ if isinstance(step, OrdinalEncoder)
+    ]
+    tables = (table for step, names in fitted for _, table, _ in _tables(step, names))
+    return [len({code for value, code in table.items() if value is not None}) for table in tables]

@@ -31,6 +31,8 @@ from loop.base.template import fill
 from loop.data.columns import Array
 
 KEPT = 20  # libraries that stay
+FORM = 2  # of what is built here beside what tl2cgen writes; another number builds all anew
+NUMERICAL, CATEGORICAL, AT_MOST = 1, 2, 3  # Treelite's codes of a split, and of an operator
 SHARE = 4096  # rows of a thread, at least
 LOG = logging.getLogger(__name__)
 
@@ -39,7 +41,7 @@ def library(trees: Any, sha256: str, folder: Path | None = None) -> Path | None:
     """The library of these trees (a Treelite model), built if need be; None where it cannot be."""
     suffix = {"darwin": "dylib", "win32": "dll"}.get(sys.platform, "so")
     rows = fill("loop.serve", "rows.c.j2", width=trees.num_feature)
-    made_by = f"{rows} {version('tl2cgen')} {platform.machine()} {sys.platform}"
+    made_by = f"{FORM} {rows} {version('tl2cgen')} {platform.machine()} {sys.platform}"
     name = hashlib.sha256(f"{sha256} {made_by}".encode()).hexdigest()[:32]
     try:
         folder = folder or _folder()
@@ -91,11 +93,30 @@ def _build(trees: Any, rows: str, compiler: str, folder: Path) -> Path:
     import tl2cgen
 
     settings = {"parallel_comp": os.cpu_count() or 1}
+    _split_off_missing(trees)
     with _quiet():
         tl2cgen.generate_c_code(trees, str(folder), settings)
         _add_rows(folder, rows)
         made = tl2cgen.create_shared(compiler, str(folder), options=["-O1"], long_build_time_warning=False)
     return Path(made)
+
+
+def _split_off_missing(trees: Any) -> None:
+    """Let splits that send missing categories alone to the left be numerical: each code is above -1.
+
+    tl2cgen would send nothing to the left.
+    """
+    for at in range(trees.num_tree):
+        tree = trees.get_tree_accessor(at)
+        kind, threshold, operator = (
+            tree.get_field(name).copy() for name in ("node_type", "threshold", "cmp")
+        )
+        alone = kind == CATEGORICAL
+        alone &= tree.get_field("category_list_begin") == tree.get_field("category_list_end")
+        if alone.any():
+            kind[alone], threshold[alone], operator[alone] = NUMERICAL, -1.0, AT_MOST
+            for name, values in (("node_type", kind), ("threshold", threshold), ("cmp", operator)):
+                tree.set_field(name, values)
 
 
 def _add_rows(folder: Path, rows: str) -> None:
