@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from loop.base import files
 from loop.base.errors import LoopError
@@ -248,6 +250,15 @@ MIXED = {
 NEVER_SEEN = [{"kind": "z"}, {"kind": None}, {"many": "z"}, {"many": None}, {"size": np.nan}]
 
 
+def odd_rows():
+    """Rows of training, the first with values that it never saw."""
+    asked = {name: values[:100].copy() for name, values in MIXED.items()}
+    for row, odd in enumerate(NEVER_SEEN):
+        for name, value in odd.items():
+            asked[name][row] = value
+    return asked
+
+
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 @pytest.mark.parametrize("many", [True, False])
 def test_trees_of_the_kit_are_compiled_exactly_whatever_columns_they_read(task, many, tmp_path):
@@ -265,10 +276,7 @@ def test_trees_of_the_kit_are_compiled_exactly_whatever_columns_they_read(task, 
     label = Y + (MIXED["paid"] if task == "multiclass" else 0) + (MIXED["kind"] == "a")
     pipeline.fit(columns.to_frame(MIXED), label if task != "binary" else label > 0)
     made = compiled.build(pipeline, "d" * 64, folder=tmp_path)
-    asked = {name: values[: len(NEVER_SEEN) * 20].copy() for name, values in MIXED.items()}
-    for row, odd in enumerate(NEVER_SEEN):
-        for name, value in odd.items():
-            asked[name][row] = value
+    asked = odd_rows()
     how = "predict" if task == "regression" else "predict_proba"
     expected = getattr(pipeline, how)(columns.to_frame(asked))
     assert np.abs(getattr(made, how)(asked) - expected).max() <= 1e-12
@@ -283,27 +291,89 @@ def test_what_the_encoder_refuses_is_refused(tmp_path):
             model.predict_proba(rows)
 
 
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_lines_of_the_kit_need_no_frame_and_score_as_the_pipeline_does(task, tmp_path):
+    pipeline = models.linear(
+        task,
+        models.Linear(alpha=1.0),
+        seed=1,
+        categories=["kind", "many"],
+        flags=["paid"],
+        numbers=["size"],
+        steps=[("clock", clock.transformer("Europe/Berlin", ["hour", "weekday"]), ["at"])],
+    )
+    label = Y + (MIXED["paid"] if task == "multiclass" else 0) + (MIXED["kind"] == "a")
+    pipeline.fit(columns.to_frame(MIXED), label if task != "binary" else label > 0)
+    made = compiled.build(pipeline, "f" * 64, folder=tmp_path)
+    assert made.engine == "scikit-learn on arrays"
+    score = models.expected if task == "regression" else models.probability
+    expected = score(pipeline, columns.to_frame(odd_rows()))
+    assert np.array_equal(score(made, odd_rows()), expected)  # lines are rounded in either way
+
+
+@pytest.mark.parametrize("unknown", ["ignore", "infrequent_if_exist"])
+@pytest.mark.parametrize("rare", [None, 150])
+def test_what_works_on_numbers_alone_needs_no_frame(unknown, rare, tmp_path):
+    encoder = OneHotEncoder(handle_unknown=unknown, min_frequency=rare, sparse_output=False)
+    first = ColumnTransformer([("kind", encoder, ["kind"]), ("size", "passthrough", ["size"])])
+    pipeline = make_pipeline(first, SimpleImputer(add_indicator=True), MLPClassifier([4], max_iter=20))
+    pipeline.fit(columns.to_frame(MIXED), Y)
+    made = compiled.build(pipeline, "f" * 64, folder=tmp_path)
+    rows = {name: odd_rows()[name] for name in ("kind", "size")}
+    expected = pipeline.predict_proba(columns.to_frame(rows))
+    assert np.abs(made.predict_proba(rows) - expected).max() <= 1e-12
+
+
+def test_a_value_that_a_one_hot_encoder_refuses_is_refused(tmp_path):
+    encoder = OneHotEncoder(sparse_output=False)
+    first = ColumnTransformer([("kind", encoder, ["kind"]), ("size", "passthrough", ["size"])])
+    pipeline = make_pipeline(first, SimpleImputer(), LogisticRegression()).fit(columns.to_frame(X), Y)
+    made = compiled.build(pipeline, "e" * 64, folder=tmp_path)
+    for model, rows in ((pipeline, columns.to_frame(ASKED)), (made, ASKED)):
+        with pytest.raises(ValueError, match=r"unknown categories|encoder refuses"):
+            model.predict_proba(rows)
+
+
+def test_trees_that_treelite_would_read_otherwise_are_those_of_scikit_learn(tmp_path, caplog):
+    mixed = ColumnTransformer([("size", "passthrough", ["size"]), *table().transformers[:1]])
+    booster = HistGradientBoostingClassifier(categorical_features=[1], max_iter=9)
+    pipeline = make_pipeline(mixed, booster).fit(columns.to_frame(X), Y)
+    made = compiled.build(pipeline, "a" * 64, folder=tmp_path)
+    assert made.engine == "scikit-learn on arrays"
+    assert "are not its first ones" in caplog.text
+    assert np.array_equal(made.predict_proba(ASKED), pipeline.predict_proba(columns.to_frame(ASKED)))
+
+
 @pytest.mark.parametrize(
     ("pipeline", "why"),
     [
-        (make_pipeline(table(), StandardScaler(), BOOSTER), "two steps"),
         (make_pipeline(StandardScaler(), BOOSTER), "no ColumnTransformer"),
+        (BOOSTER, "not a Pipeline of two steps"),
         (
-            make_pipeline(
-                ColumnTransformer([("size", StandardScaler(), ["size"])]), HistGradientBoostingClassifier()
-            ),
+            make_pipeline(ColumnTransformer([("size", StandardScaler(), ["size"])]), BOOSTER),
             "StandardScaler",
         ),
         (
-            make_pipeline(ColumnTransformer([("size", "passthrough", ["size"])]), LogisticRegression()),
-            "LogisticRegression",
+            make_pipeline(
+                ColumnTransformer([("kind", OneHotEncoder(), ["kind"])], sparse_threshold=1.0),
+                LogisticRegression(),
+            ),
+            "a sparse matrix",
         ),
+        (
+            make_pipeline(
+                ColumnTransformer([("kind", OneHotEncoder(drop="first", sparse_output=False), ["kind"])]),
+                LogisticRegression(),
+            ),
+            "drops values",
+        ),
+        (make_pipeline(table().set_output(transform="pandas"), BOOSTER), "or a frame"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_cannot_be_compiled_is_reported(pipeline, why, tmp_path):
     rows = columns.to_frame(X).assign(size=np.nan_to_num(X["size"]))
-    rows = rows if "no Column" not in why else rows[["size"]]
+    rows = rows[["size"]] if "no Column" in why or pipeline is BOOSTER else rows
     with pytest.raises(compiled.CannotCompileError, match=why):
         compiled.build(pipeline.fit(rows, Y), "b" * 64, folder=tmp_path)
 

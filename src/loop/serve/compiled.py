@@ -1,10 +1,11 @@
-"""The fitted Pipeline without frame and without interpreter: columns prepared once, trees compiled.
+"""The fitted Pipeline without a frame: columns prepared once, trees compiled.
 
 Exact, or not at all: what cannot be shown to be the same is refused here, and then the Pipeline is
-served as it is. Understood are a ColumnTransformer of columns passed through, ordinal encoders and
-functions of columns, followed by trees that Treelite reads.
+served as it is. Understood are a ColumnTransformer of columns passed through, encoders of categories and
+functions of columns, followed by trees that Treelite reads, or by whatever works on numbers alone.
 """
 
+import logging
 import math
 from collections.abc import Callable
 from copy import copy
@@ -14,13 +15,15 @@ from typing import Any
 import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder
 
 from loop.data import columns as arrays
 from loop.data.columns import Array, Columns
 from loop.serve import native
 
+LOG = logging.getLogger(__name__)
 Step = Callable[[Columns, Array], None]  # fills its columns of the matrix
+REFUSED = "`{}` holds a category that the model's encoder refuses"
 
 
 class CannotCompileError(Exception):
@@ -30,37 +33,38 @@ class CannotCompileError(Exception):
 class Compiled:
     """Like the Pipeline, for columns in place of a frame: the same `predict` and `predict_proba`.
 
-    `library` is the machine code of its trees, None where Treelite interprets them.
+    `after` is its last step, on a ready matrix; `library` the machine code of its trees, where there is one.
     """
 
-    def __init__(self, pipeline: Pipeline, trees: Callable[[Array], Array], library: Path | None) -> None:
+    def __init__(self, pipeline: Pipeline, after: Any, engine: str, library: Path | None = None) -> None:
         transformer: ColumnTransformer = pipeline[0]
         self._steps = _steps(transformer)
         self._width = max((place.stop for place in transformer.output_indices_.values()), default=0)
-        self._trees = trees
-        self.library = library
-        self.engine = "machine code" if library else "treelite"
-        self.after = _After(trees, pipeline[-1])
-        self.classes_ = self.after.classes_
+        self._between = pipeline[1:-1] if len(pipeline) > 2 else None
+        self.library, self.engine, self.after = library, engine, after
+        self.classes_ = getattr(after, "classes_", None)
+        for name in ("coef_", "coefs_"):  # by which a score knows that it comes from a product of matrices
+            if hasattr(after, name):
+                setattr(self, name, getattr(after, name))
 
     def matrix(self, columns: Columns) -> Array:
-        """What the trees see: shape (rows, features)."""
+        """What the last step sees: shape (rows, features)."""
         found = np.empty((arrays.length(columns), self._width))
         for step in self._steps:
             step(columns, found)
-        return found
+        return found if self._between is None else np.asarray(self._between.transform(found))
 
     def predict_proba(self, columns: Columns) -> Array:
         """The probability of each class: shape (rows, classes)."""
-        return self.after.predict_proba(self.matrix(columns))
+        return np.asarray(self.after.predict_proba(self.matrix(columns)))
 
     def predict(self, columns: Columns) -> Array:
         """What a regression expects: shape (rows,)."""
-        return self.after.predict(self.matrix(columns))
+        return np.asarray(self.after.predict(self.matrix(columns)))
 
 
-class _After:
-    """The Pipeline's last step, on a ready matrix."""
+class _Trees:
+    """Compiled trees as the Pipeline's last step."""
 
     def __init__(self, trees: Callable[[Array], Array], estimator: Any) -> None:
         self._trees = trees
@@ -78,12 +82,27 @@ class _After:
 
 def build(pipeline: Any, sha256: str, *, threads: int = 1, folder: Path | None = None) -> Compiled:
     """The compiled Pipeline whose file has this hash. Raises CannotCompileError."""
-    if not (isinstance(pipeline, Pipeline) and len(pipeline) == 2):
-        raise CannotCompileError("it is not a Pipeline of two steps")
-    if not isinstance(pipeline[0], ColumnTransformer):
-        raise CannotCompileError(f"its first step is a {type(pipeline[0]).__name__}, no ColumnTransformer")
-    _same_categories(pipeline[0], pipeline[1])
-    return Compiled(pipeline, *_trees(pipeline[1], sha256, threads, folder))
+    if not (isinstance(pipeline, Pipeline) and len(pipeline) > 1):
+        raise CannotCompileError("it is not a Pipeline of two steps or more")
+    first, last = pipeline[0], pipeline[-1]
+    if not isinstance(first, ColumnTransformer):
+        raise CannotCompileError(f"its first step is a {type(first).__name__}, no ColumnTransformer")
+    if first.sparse_output_ or hasattr(pipeline[1], "feature_names_in_"):
+        raise CannotCompileError("its first step makes a sparse matrix, or a frame")
+    if len(pipeline) == 2 and _of_trees(last):
+        try:
+            _same_categories(first, last)
+            trees, path = _trees(last, sha256, threads, folder)
+        except CannotCompileError as error:
+            LOG.warning("its trees are interpreted, which takes several times as long: %s", error)
+        else:
+            return Compiled(pipeline, _Trees(trees, last), "machine code" if path else "treelite", path)
+    return Compiled(pipeline, last, "scikit-learn on arrays")
+
+
+def _of_trees(estimator: Any) -> bool:
+    """Whether Treelite may read it: what a forest or a booster has."""
+    return hasattr(estimator, "_predictors") or hasattr(estimator, "estimators_")
 
 
 def categories(pipeline: Any) -> dict[str, frozenset[Any]]:
@@ -136,6 +155,8 @@ def _steps(transformer: ColumnTransformer) -> list[Step]:
             continue
         if isinstance(fitted, OrdinalEncoder):
             steps += [_encode(place.start + i, *pair) for i, pair in enumerate(_tables(fitted, names))]
+        elif isinstance(fitted, OneHotEncoder):
+            steps += _one_hot(place, fitted, names)
         elif isinstance(fitted, FunctionTransformer) and fitted.func is not None:
             steps.append(_apply(place, fitted, list(names)))
         elif isinstance(fitted, FunctionTransformer) or fitted == "passthrough":
@@ -154,7 +175,7 @@ def _tables(encoder: OrdinalEncoder, names: Any) -> list[tuple[str, dict[Any, fl
     others = encoder.unknown_value if encoder.handle_unknown == "use_encoded_value" else None
     tables = []
     for name, known, few in zip(names, encoder.categories_, rare, strict=True):
-        together = [] if few is None else few.tolist()
+        together = [] if few is None else [_key(value) for value in few.tolist()]
         values = [_key(value) for value in known.tolist()]
         usual = [value for value in values if value is not None and value not in together]
         codes: dict[Any, float] = {value: float(code) for code, value in enumerate(usual)}
@@ -163,6 +184,35 @@ def _tables(encoder: OrdinalEncoder, names: Any) -> list[tuple[str, dict[Any, fl
             codes[None] = encoder.encoded_missing_value
         tables.append((str(name), codes, others))
     return tables
+
+
+def _one_hot(place: slice, encoder: OneHotEncoder, names: Any) -> list[Step]:
+    """A step for each column: a one where its value is, in as many columns as it has values or groups."""
+    if encoder.drop_idx_ is not None:
+        raise CannotCompileError("a OneHotEncoder drops values")
+    rare, at, steps = getattr(encoder, "infrequent_categories_", None), place.start, []
+    for name, known, few in zip(names, encoder.categories_, rare or [None] * len(names), strict=True):
+        together = [] if few is None else [_key(value) for value in few.tolist()]
+        usual = [value for value in map(_key, known.tolist()) if value not in together]
+        codes = {value: code for code, value in enumerate(usual)} | dict.fromkeys(together, len(usual))
+        width = len(usual) + bool(together)
+        grouped = together and encoder.handle_unknown in {"infrequent_if_exist", "warn"}
+        unknown = width - 1 if grouped else -1
+        steps.append(
+            _mark(slice(at, at + width), str(name), codes, unknown, encoder.handle_unknown == "error")
+        )
+        at += width
+    return steps
+
+
+def _mark(place: slice, column: str, codes: dict[Any, int], unknown: int, refuses: bool) -> Step:
+    def step(columns: Columns, found: Array) -> None:
+        at = np.array([codes.get(_key(value), unknown) for value in columns[column].tolist()], np.int64)
+        if refuses and (at < 0).any():
+            raise ValueError(REFUSED.format(column))
+        found[:, place] = at[:, None] == np.arange(place.stop - place.start)
+
+    return step
 
 
 def _key(value: Any) -> Any:
@@ -176,7 +226,7 @@ def _encode(at: int, column: str, table: dict[Any, float], unknown: float | None
             values = map(_key, values)
         codes = [table.get(value, unknown) for value in values]
         if None in codes:
-            raise ValueError(f"`{column}` holds a category that the model's encoder refuses")
+            raise ValueError(REFUSED.format(column))
         found[:, at] = codes
 
     return step
