@@ -16,7 +16,7 @@ from typing import Any
 
 from loop.serve import online
 from loop.serve.answer import Answers
-from loop.serve.compiled import Compiled, _After
+from loop.serve.compiled import Compiled, Trees
 from loop.serve.loaded_model import Model
 from loop.serve.request import Contract
 from loop.serve.server import Server
@@ -28,7 +28,7 @@ PARTS: dict[str, list[tuple[type, str]]] = {
     "columns and checks of whole rows": [(Contract, "columns")],
     "features from the store": [(online.Features, "of")],
     "matrix": [(Compiled, "matrix")],
-    "trees": [(_After, "predict_proba")],
+    "trees": [(Trees, "predict_proba")],
     "the model's rest": [(Model, "scores")],
     "answer": [(Answers, "write")],
     "record": [(Server, "_record")],

@@ -11,6 +11,7 @@ from loop.base import environment, exit_codes
 from loop.base.errors import UsageError
 from loop.commands import change, history, monitoring, pipeline, releasing, serving, setup, wrong_usage
 from loop.repo.git import whole_index
+from loop.settings import regular_files
 
 app = typer.Typer(
     name="loop",
@@ -43,6 +44,7 @@ def run() -> None:
         found = f"this is {here.relative_to(root)}/ of a repository"
         raise UsageError(found, f"its root, {root}", f"`cd {root}`, then run it again")
     if root:
+        regular_files.check()
         whole_index()
     with wrong_usage.told():
         code = app(standalone_mode=False) or 0

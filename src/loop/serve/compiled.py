@@ -63,7 +63,7 @@ class Compiled:
         return np.asarray(self.after.predict(self.matrix(columns)))
 
 
-class _Trees:
+class Trees:
     """Compiled trees as the Pipeline's last step."""
 
     def __init__(self, trees: Callable[[Array], Array], estimator: Any) -> None:
@@ -96,7 +96,7 @@ def build(pipeline: Any, sha256: str, *, threads: int = 1, folder: Path | None =
         except CannotCompileError as error:
             LOG.warning("its trees are interpreted, which takes several times as long: %s", error)
         else:
-            return Compiled(pipeline, _Trees(trees, last), "machine code" if path else "treelite", path)
+            return Compiled(pipeline, Trees(trees, last), "machine code" if path else "treelite", path)
     return Compiled(pipeline, last, "scikit-learn on arrays")
 
 
