@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from loop.base.errors import LoopError
 from loop.init import data_file
+from loop.kit.sources import Files
 
 ROWS = "when,amount\n2024-01-01,1.5\n2024-01-02,2.5\n"
 
@@ -163,3 +164,43 @@ def test_a_last_line_that_is_a_sum_or_a_remark_is_said(tmp_path, below):
 def test_a_last_row_like_others_is_a_row(tmp_path, last):
     (tmp_path / "a.csv").write_text(MONTH + last)
     assert len(data_file.read(tmp_path / "a.csv").frame) == 29
+
+
+@pytest.mark.parametrize(
+    ("head", "row"),
+    [
+        ("a,b,late,", "1,2,3,"),
+        ("a,b,late", "1,2,3,"),
+        ("a;b;late;", "1;2;3;"),
+        ("a;b;late;;", "1;2;3;;"),
+    ],
+)
+def test_signs_behind_the_last_value_of_each_row_make_no_column(tmp_path, head, row):
+    """And rows of signs alone, as a spreadsheet leaves below the others, are none."""
+    silent = "".join(sign for sign in row if sign in ",;")
+    path = written(tmp_path, "\n".join([head, *[row] * 9, silent, silent]) + "\n")
+    assert data_file.read(path).frame.to_dict("list") == {"a": ["1"] * 9, "b": ["2"] * 9, "late": ["3"] * 9}
+    read = Files(str(path), {"a": "whole", "late": "whole"}, delimiter=row[1]).read()
+    assert read.to_dict("list") == {"a": [1] * 9, "late": [3] * 9}
+
+
+@pytest.mark.parametrize(
+    ("head", "row"), [("a,b,late,", "1,2,3,4"), ("a,b,late", "1,2,3,4"), ("a,,late", "1,2,3")]
+)
+def test_values_without_a_name_are_refused(tmp_path, head, row):
+    path = written(tmp_path, "\n".join([head, *[row] * 9]) + "\n")
+    with pytest.raises(LoopError, match=r"no name|more values than the header has names"):
+        data_file.read(path)
+
+
+@pytest.mark.parametrize("first", ["20,F,1.12,1", "5.1,3.5,1.4,0.2,setosa", "1,1,0"])
+def test_a_file_without_names_is_said(tmp_path, first):
+    path = written(tmp_path, "\n".join([first] * 9))
+    with pytest.raises(LoopError, match=r"the first line of .* holds values"):
+        data_file.read(path)
+
+
+@pytest.mark.parametrize("first", ["0,1,2,3", "country,2001,2002,2003", "v1,2,x"])
+def test_columns_may_be_called_by_numbers_in_a_row(tmp_path, first):
+    path = written(tmp_path, "\n".join([first, *[",".join("5" * len(first.split(",")))] * 3]))
+    assert len(data_file.read(path).frame) == 3

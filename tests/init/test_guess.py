@@ -604,3 +604,27 @@ def test_what_cannot_weigh_rows_is_refused_as_a_weight(name):
     columns = data(churned=YES, some=some, below=-WEIGHTS, text=YES[::-1])
     with pytest.raises(UsageError, match=f"{name}"):
         guess(columns, Options(label="churned", weight=name))
+
+
+@pytest.mark.parametrize("name", ["customerid", "invoiceno", "patient_id", "order_nr"])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_a_number_that_is_called_an_id_is_no_amount_also_with_gaps(name, gaps):
+    ids = pd.Series(RNG.integers(10_000, 10_100, 400)).astype("Int64")
+    found = guess(
+        data(target=YES, at=HOURS, **{name: ids.mask(ids.index % 9 == 0) if gaps else ids}), Options()
+    )
+    assert found.left_out[name] == "an id: a number that is only a name"
+
+
+@pytest.mark.parametrize("mark", [-999, -200, 99999])
+def test_a_number_far_from_all_others_that_comes_often_may_stand_for_what_is_not_known(mark):
+    marked = np.where(RNG.random(400) < 0.05, mark, (20 + X * 5).round(1))
+    (told,) = (
+        one for one in guess(data(target=YES, temp=marked), Options()).suspected if "stands for" in one
+    )
+    assert told.startswith(f"temp: {mark} comes ")
+
+
+@pytest.mark.parametrize("values", [np.exp(X * 3).round(1), np.clip(X, -1, 1), RNG.integers(0, 3, 400), X])
+def test_a_long_tail_a_cap_and_few_values_are_no_marks(values):
+    assert not any("stands for" in one for one in guess(data(target=YES, temp=values), Options()).suspected)

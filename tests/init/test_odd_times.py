@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop.base.errors import LoopError, UsageError
-from loop.init import begin, data_file
+from loop.base.errors import UsageError
+from loop.init import begin
 from loop.init.data_file import DataFile
 from loop.init.guess import guess
 from loop.init.guessed import Options
@@ -39,6 +39,9 @@ def instants(found) -> list[pd.Timestamp]:
         {"uhrzeit": "%H:%M"},
         {"c2": "%H:%M"},
         {"c2": "%I:%M %p"},
+        {"zeit": "%H:%M Uhr"},
+        {"heure": "%Hh%M"},
+        {"c2": "%H.%M.%S"},
         {"hhmm": "%H%M"},
         {"clock": "%I:%M", "half": "%p"},
         {"c2": "%I:%M", "c3": "%p"},
@@ -147,24 +150,3 @@ def test_how_long_a_label_takes_may_be_said_in_weeks_months_quarters_and_years(t
 def test_a_span_that_is_none_is_refused(text):
     with pytest.raises(UsageError, match="--label-after"):
         begin.label_after(text)
-
-
-@pytest.mark.parametrize(
-    ("head", "row"), [("a,b,late,", "1,2,3,"), ("a,b,late", "1,2,3,"), ("a;b;late;", "1;2;3;")]
-)
-def test_a_sign_behind_the_last_value_of_each_row_makes_no_column(tmp_path, head, row):
-    path = tmp_path / "some.csv"
-    path.write_text("\n".join([head, *[row] * 9]) + "\n")
-    assert list(data_file.read(path).frame) == ["a", "b", "late"]
-    read = Files(str(path), {"a": "whole", "late": "whole"}, delimiter=row[1]).read()
-    assert read.iloc[-1].tolist() == [1, 3]
-
-
-@pytest.mark.parametrize(
-    ("head", "row"), [("a,b,late,", "1,2,3,4"), ("a,b,late", "1,2,3,4"), ("a,,late", "1,2,3")]
-)
-def test_values_without_a_name_are_refused(tmp_path, head, row):
-    path = tmp_path / "some.csv"
-    path.write_text("\n".join([head, *[row] * 9]) + "\n")
-    with pytest.raises(LoopError, match=r"no name|more values than the header has names"):
-        data_file.read(path)

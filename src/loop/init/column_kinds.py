@@ -54,7 +54,11 @@ NUMBER = re.compile(
 )  # with its unit
 ID = re.compile(r"id(_|$)|(^|_)(no|nr|num|number|code|key|index|row|row_?names?)(_|$)")
 ROW_NAMES = re.compile("row(_?names?)?")
-OF_MANY = re.compile(r"(^|_)(id|uid|nr|individual|subject|patient|customer|household)(_(no|nr|number))?$")
+OF_MANY = re.compile(
+    r"(^|_)(id|uid|nr|individual|subject|patient|customer|household)(_(no|nr|number))?$"
+    r"|(account|client|customer|device|driver|invoice|item|machine|member|order|patient|person|product|sensor"
+    r"|shop|station|store|user)_?(id|no|nr|number)$"
+)
 COMPACT = {
     8: "%Y%m%d",
     10: "%Y%m%d%H",
@@ -336,7 +340,8 @@ def named_row(one: Column) -> bool:
 
 def named_of_many(one: Column) -> bool:
     """Whether a column is called as what names a thing or a person, and its values come again."""
-    return one.kind in ("text", "whole") and bool(OF_MANY.search(one.name)) and one.distinct < len(one.values)
+    whole = one.kind in ("text", "whole") or bool((one.values.dropna() % 1 == 0).all())  # with gaps a number
+    return whole and bool(OF_MANY.search(one.name)) and one.distinct < len(one.values)
 
 
 def _is_code(name: str, values: pd.Series) -> bool:

@@ -25,6 +25,7 @@ SIGNS = (",", ";", "\t", "|")
 COLUMNS_MAX = 500
 HEAD = 2**16  # characters in which the sign between columns shows
 ROW, UNNAMED = "row", "Unnamed: 0"  # the index that pandas and R write first, and what pandas calls it
+VALUE = re.compile(r"[+-]?\d+(?:[.,]\d+)?")  # a number, where the name of a column should be
 TOTAL = re.compile(r"(grand )?total|(gesamt)?summe|gesamt|insgesamt|totale|suma|sum", re.IGNORECASE)
 TAKEN = {  # names of columns that the machinery puts beside a problem's, and of a method's first argument
     ROW, "decided_at", "label", "label_known_at", "score", "scores", "decision", "model_version",
@@ -122,6 +123,13 @@ def _csv(path: Path, parts: list[Path]) -> DataFile:
             "the names of the columns in its first line",
             "delete the lines above them",
         )
+    values = [name for name in first if VALUE.fullmatch(name)]
+    if 2 * len(values) >= len(first) and values and _of_rows(values):
+        raise LoopError(
+            f"the first line of {parts[0]} holds values ({', '.join(first[:5])})",
+            "the names of the columns in it",
+            "write a line of names above",
+        )
     if len(first) == 1 and len(first[0].split()) > 1:
         raise LoopError(
             f"{parts[0]} has one column alone: {first[0]}",
@@ -143,6 +151,14 @@ def _csv(path: Path, parts: list[Path]) -> DataFile:
             f"the last line of {parts[-1]} is no row: {below}", "rows alone, one per request", "delete it"
         )
     return DataFile(path, whole.mask(whole.isin(MISSING)), _renamed(names), sign, encoding)
+
+
+def _of_rows(numbers: Sequence[str]) -> bool:
+    """Whether these are values, and not the numbers or years that columns may be called by."""
+    if not all(number.isdecimal() for number in numbers):
+        return True
+    first = int(numbers[0])
+    return list(map(int, numbers)) != list(range(first, first + len(numbers)))
 
 
 def _above(path: Path, encoding: str, first: Sequence[str]) -> str:

@@ -54,7 +54,7 @@ def guess(data: DataFile, options: Options) -> Guess:
     suspected += time_in_parts.unsure(data, found, made)
     left |= dict.fromkeys(sorted(parts), f"part of {made}, which says it too")
     if group is not None and found[group].kind == "whole":
-        left.setdefault(group, "a number that names whose row it is: more of it means nothing")
+        left.setdefault(group, "an id: a number that is only a name")
     if group is not None and (time is None or group in left):  # of what is held out whole, none is learnt
         fixed.add(group)
         left.pop(group, None)

@@ -151,7 +151,23 @@ def _odd(one: Column, data: DataFile, time: Column | None) -> list[str]:
         odd.append(f"a number: {data.frame[one.name].iloc[at]!r} is {one.values.iloc[at]:.15g}")
     if time is not None and time.name != one.name and (form := which_time.since_1970(one)):
         odd.append(f"it looks like {form} since 1970, and is taken for a number")
+    if one.kind in ("whole", "number") and (mark := _stands_for_nothing(one.values.dropna())):
+        odd.append(mark)
     return odd
+
+
+def _stands_for_nothing(values: pd.Series) -> str:
+    """What says that the least or the most number is a mark, as -999: often there, and far from others."""
+    for mark in (values.min(), values.max()):
+        others = values[values != mark]
+        times = len(values) - len(others)
+        if others.nunique() < column_kinds.FEW or times < max(OFTEN, RARELY * len(values)):
+            continue
+        low, high = others.min(), others.max()
+        if max(low - mark, mark - high) > high - low > 0:
+            much = f"{mark:g} comes {times:,} times, and all other values are {low:g} to {high:g}"
+            return f"{much}: if it stands for what is not known, leave it empty"
+    return ""
 
 
 def _useless(one: Column, time: Column | None, options: Options) -> str:
@@ -194,12 +210,14 @@ def _names_rows(one: Column) -> str:
     counted = one.kind == "whole" and (column_kinds.named_id(one) or column_kinds.counts(one))
     if each and (one.kind == "text" or counted or column_kinds.ROW_NAMES.fullmatch(one.name)):
         return "another value in each row: it names the row"
-    if one.kind == "whole" and column_kinds.named_of_many(one) and one.distinct > column_kinds.FEW:
+    number = one.kind in ("whole", "number")
+    if number and column_kinds.named_of_many(one) and one.distinct > column_kinds.FEW:
         return "an id: a number that is only a name"
     seldom = one.kind == "text" and one.distinct > max(FEW_ROWS, SELDOM * one.values.notna().sum())
     return "hardly a value comes twice" if seldom else ""
 
 
+OFTEN, RARELY = 5, 0.001  # rows, and their share, from which on an odd number is no slip of a pen
 SELDOM = 0.5  # different values of a text, as a share of its rows, from which on it names rows
 FEW_ROWS = 50  # up to which a number may differ in each row by itself
 

@@ -22,13 +22,16 @@ PARTS = {  # names of a column, and how it may be written
     ("hour", "hr", "stunde"): ("%H",),
     ("minute", "min", "mins"): ("%M",),
 }
-CLOCKS = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%H", "%H%M")
+CLOCKS = (
+    *("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%H", "%H%M"),
+    *("%H.%M.%S", "%H:%M Uhr", "%Hh%M"),
+)
 HALF = "%p"
 BY_HALVES = ("%I:%M", "%I:%M:%S", "%I", "%I%M")  # clocks that AM or PM in another column makes whole
 OF_DAY = ("time", "clock", "time_of_day", "hour", "hr", "hhmm")
 OF_ISO = ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d")  # days that are read as ISO 8601
 DAYS = (*OF_ISO, *(form for form in DATES if form != "ISO8601"))
-CLOCK = r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[aApP][mM])?"
+CLOCK = r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[aApP][mM]| Uhr)?|\d{1,2}h\d\d|\d{1,2}\.\d\d\.\d\d"
 
 
 def find(data: DataFile, found: dict[str, Column], label: Column, options: Options) -> tuple[DataFile, str]:

@@ -139,7 +139,8 @@ class Files:
 def csv_rows(path: Path, delimiter: str, encoding: str) -> tuple[list[str], pd.DataFrame]:
     """The names of a CSV's columns as its first line has them, and its rows as texts.
 
-    A sign behind the last value of each row, as some programs write it, makes no column.
+    Signs behind the last value of each row, as some programs write them, make no column, and rows without any
+    value are none.
     Raises ValueError where rows have more values than there are names, EmptyDataError where there is nothing.
     """
     with path.open(encoding=encoding, newline="") as stream:
@@ -156,10 +157,14 @@ def csv_rows(path: Path, delimiter: str, encoding: str) -> tuple[list[str], pd.D
     )
     if not isinstance(frame.index, pd.RangeIndex):
         raise ValueError(more)
-    if len(names) > 1 and not names[-1]:
+    while len(names) > 1 and not names[-1]:
         if (frame.iloc[:, -1].fillna("").str.strip() != "").any():
             raise ValueError(more if longer else f"column {len(names)} has values and no name")
         names, frame = names[:-1], frame.iloc[:, :-1]
+    silent = frame.iloc[:, 0].fillna("") == ""
+    if silent.any():
+        silent[silent] = (frame[silent].fillna("") == "").all(axis=1)
+        frame = frame[~silent].reset_index(drop=True)
     return names, frame
 
 
