@@ -193,6 +193,15 @@ def test_a_folder_that_was_downloaded_and_not_cloned_is_refused_before_anything_
     assert "git init" in refused.value.todo
 
 
+def test_a_clone_without_its_pipeline_is_one_message(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "check_params", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".git").mkdir()
+    with pytest.raises(LoopError, match=r"dvc\.yaml is missing") as refused:
+        run.run([])
+    assert "git checkout dvc.yaml" in refused.value.todo
+
+
 @pytest.mark.parametrize("name", [".dvc/tmp", "dvc.lock", "data/raw", "models"])
 def test_a_clone_that_another_user_holds_is_one_message_before_anything_runs(tmp_path, monkeypatch, name):
     """As where root ran once, or on a checkout that can be read only: DVC says `unexpected error`."""

@@ -120,7 +120,7 @@ def _all_there(values: dict[str, Any]) -> None:
 
 def _of_stages() -> list[str]:
     """Keys within sections that stages name."""
-    stages = dvc_yaml.of() if PIPELINE.is_file() else []
+    stages = dvc_yaml.of()
     return [key for stage in stages for key in stage.params if isinstance(key, str) and "." in key]
 
 
@@ -171,7 +171,7 @@ def _in_git() -> None:
 
 def _may_write() -> None:
     """Raise LoopError where DVC can keep no lock, cache or output, as in a clone where root ran once."""
-    stages = dvc_yaml.of() if PIPELINE.is_file() else []
+    stages = dvc_yaml.of()
     outs = [Path(out) for stage in stages for out in (*stage.outs, *stage.in_git)]
     folders = {out if out.is_dir() else out.parent for out in outs}
     places = (Path(".dvc/tmp"), Path(".dvc/cache"), Path(".dvc"), Path(), PIPELINE_LOCK, *sorted(folders))
