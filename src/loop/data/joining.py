@@ -50,7 +50,9 @@ def joining(
     asked = list(dict.fromkeys([DECIDED_AT, *(name for view in views for name in view.entity)]))
     names = [view.name for view in views]
     with engines.opened(tables, spark) as engine:
-        said = [_expression(view, engine.tables) for view in views]
+        said = [
+            _expression(view, engine.tables).order_by("known_at") for view in views
+        ]  # so that _seen reads few
         logs = engine.keep(dict(zip(names, said, strict=True)))
 
         def slices(requests: pd.DataFrame, rows: int) -> Iterator[pd.DataFrame]:
