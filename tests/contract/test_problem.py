@@ -228,7 +228,7 @@ def test_predictions_and_outcomes_keep_their_contracts(fitted, sample):
 def test_examples_made_in_slices_are_those_made_at_once(now, sample):
     rows = sample[[*schema.REQUEST.columns, *LABEL]]
     with joining(now, VIEWS) as join:
-        found = pd.concat(examples(join, rows, "all", len(rows) // 3))
+        found = pd.concat(examples(join, [rows], "all", len(rows) // 3))
     same(found, sample)
 
 

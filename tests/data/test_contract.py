@@ -1,5 +1,6 @@
 """A breach says rule, column, how many rows, three examples and what to do."""
 
+from contextlib import nullcontext
 from functools import partial
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandera.pandas as pa
 import pytest
 
 from loop.data import breach_place, contract
+from loop.kit import contracts
 
 SCHEMA = pa.DataFrameSchema(
     {
@@ -107,6 +109,19 @@ def test_slices_break_the_same_rules_as_the_whole(cut):
         expected = contract.check(whole, SCHEMA, "t")
         assert sorted(found.value.breaches, key=str) == sorted(expected, key=str)
     contract.Slices(SCHEMA, "t").require()
+
+
+def test_what_a_check_says_of_a_whole_column_is_broken_where_no_slice_keeps_it():
+    weighed = pa.DataFrameSchema({"weight": contracts.weight()})
+    rows = pd.DataFrame({"weight": [0.0, 0.0, 1.0, 0.0]})
+    for kept, broken in ((rows, False), (rows * 0, True)):
+        checked = contract.Slices(weighed, "t")
+        for start in range(4):
+            checked.add(kept[start : start + 1])
+        with (
+            pytest.raises(contract.ContractError, match="not all weights are 0") if broken else nullcontext()
+        ):
+            checked.require()
 
 
 @pytest.mark.parametrize(

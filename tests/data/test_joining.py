@@ -63,6 +63,18 @@ def test_age_is_in_hours_and_missing_with_the_fact():
     assert np.isnan(found["price_age"].tolist()[1])
 
 
+@pytest.mark.parametrize("days", [10**5, 3 * 10**5, 8 * 10**5, 10**8])
+@pytest.mark.parametrize("unit", ["us", "ns"])
+def test_what_lives_longer_than_time_is_counted_never_ends(days, unit):
+    asked = requests(9).astype({"decided_at": f"datetime64[{unit}, UTC]"})
+    assert prices(asked, ttl=pd.Timedelta(days * 86_400, "s")) == [40]
+
+
+def test_a_decision_is_an_instant_by_whatever_clock():
+    asked = requests(1, 3)
+    assert prices(asked.assign(decided_at=asked["decided_at"].dt.tz_convert("Asia/Tokyo"))) == [10, 10]
+
+
 def test_rows_keep_their_order_index_and_columns():
     asked = requests(5, 1, 3).set_index(pd.Index([30, 10, 20])).assign(note=["x", "y", "z"])
     found = join(asked, {"prices": PRICES}, [view()])
@@ -110,9 +122,8 @@ def test_a_table_that_was_cut_short_is_named(tmp_path):
 
 def test_a_full_disk_is_one_message_and_leaves_nothing_there(tmp_path, monkeypatch):
     connect = ibis.duckdb.connect
-    monkeypatch.setattr(
-        ibis.duckdb, "connect", lambda **options: connect(**options, max_temp_directory_size="1MB")
-    )
+    nowhere = {"temp_directory": "/dev/null/full"}  # DuckDB sorts beyond max_temp_directory_size
+    monkeypatch.setattr(ibis.duckdb, "connect", lambda **options: connect(**{**options, **nowhere}))
     monkeypatch.setattr(duckdb_engine, "MEMORY", "30MB")
     monkeypatch.setattr(spill, "SPILL", tmp_path)
     many = pd.concat([PRICES] * 300_000, ignore_index=True)

@@ -159,9 +159,12 @@ def requests(rows: int = 1500) -> pd.DataFrame:
 
 
 def joined(folder: Path, of, spark: str | None = None) -> pd.DataFrame:
+    """Requests at once, and on Spark in two parts, as they are read of a large table."""
     files.write_table(folder / "sales.parquet", sales())
+    asked = requests().sort_values("decided_at", ignore_index=True)
+    parts = [asked] if spark is None else [asked[:700], asked[700:]]
     with joining.joining({"sales": folder / "sales.parquet"}, of, spark) as slices:
-        return pd.concat(slices(requests(), 400))
+        return pd.concat([joined for part in parts for joined in slices(part, 400)])
 
 
 def test_each_operation_that_is_let_through_is_the_same_to_the_bit(at_home, tmp_path):

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,44 @@ def batches(path: Path, rows: int) -> Iterator[pd.DataFrame]:
     with _whole(path, path):
         for batch in pq.ParquetFile(path).iter_batches(rows):
             yield batch.to_pandas()
+
+
+def ordered_groups(path: Path, column: str) -> list[tuple[pd.Timestamp, pd.Timestamp]] | None:
+    """The first and the last instant of a column (UTC) in each row group of a Parquet file in its order.
+
+    None where groups overlap, the file does not say, or types would be others in a group than in all of them:
+    whole numbers and truths have no place for what is missing. Raises what `read_table` raises.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with _whole(path, path):
+        file = pq.ParquetFile(path)
+    kinds = {one.name: one.type for one in file.schema_arrow}
+    places = {file.schema.column(place).path: place for place in range(len(file.schema))}
+    if not pa.types.is_timestamp(kinds.get(column)):
+        return None
+
+    def said(name: str) -> list[Any]:
+        groups = range(file.num_row_groups)
+        return [file.metadata.row_group(group).column(places[name]).statistics for group in groups]
+
+    full = [name for name, kind in kinds.items() if pa.types.is_integer(kind) or pa.types.is_boolean(kind)]
+    if not all(one is not None and one.null_count == 0 for name in full for one in said(name)):
+        return None
+    if not all(one is not None and one.has_min_max for one in said(column)):
+        return None
+    found = [(pd.Timestamp(one.min), pd.Timestamp(one.max)) for one in said(column)]
+    return found if all(one[1] <= after[0] for one, after in pairwise(found)) else None
+
+
+def read_group(path: Path, number: int) -> pd.DataFrame:
+    """A row group of a Parquet file. Raises what `read_table` raises."""
+    import pyarrow.parquet as pq
+
+    with _whole(path, path):
+        found: pd.DataFrame = pq.ParquetFile(path).read_row_group(number).to_pandas()
+    return found
 
 
 @contextmanager

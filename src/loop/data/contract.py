@@ -113,25 +113,31 @@ def require(frame: pd.DataFrame, schema: pa.DataFrameSchema, table: str) -> pd.D
 class Slices:
     """A table held to its contract slice by slice, whose checks are of rows: breaches of all, at the end.
 
-    That no key comes twice is told of each slice alone.
+    That no key comes twice is told of each slice alone; what a check says of a whole column, where no slice
+    keeps it.
     """
 
     def __init__(self, schema: pa.DataFrameSchema, table: str) -> None:
-        self.schema, self.table = schema, table
-        self.found: dict[tuple[str, str], Breach] = {}
+        self.schema, self.table, self.slices = schema, table, 0
+        self.found: dict[tuple[str, str], list[Breach]] = {}
 
     def add(self, part: pd.DataFrame) -> None:
         """Check one slice."""
+        self.slices += 1
         for one in check(part, self.schema, self.table):
-            before = self.found.get((one.rule, one.column), replace(one, rows=0, examples=()))
-            examples = tuple(dict.fromkeys([*before.examples, *one.examples]))[:EXAMPLES]
-            rows = before.rows + one.rows
-            self.found[one.rule, one.column] = replace(one, rows=rows, examples=examples)
+            self.found.setdefault((one.rule, one.column), []).append(one)
 
     def require(self) -> None:
         """Raise ContractError if a slice broke a rule."""
-        if self.found:
-            raise ContractError(list(self.found.values()), f"table `{self.table}`")
+        broken = [_together(of) for of in self.found.values() if of[0].examples or len(of) == self.slices]
+        if broken:
+            raise ContractError(broken, f"table `{self.table}`")
+
+
+def _together(breaches: list[Breach]) -> Breach:
+    """Breaches of one rule as one."""
+    examples = dict.fromkeys(text for one in breaches for text in one.examples)
+    return replace(breaches[0], rows=sum(one.rows for one in breaches), examples=tuple(examples)[:EXAMPLES])
 
 
 def check(

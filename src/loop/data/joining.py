@@ -6,7 +6,7 @@ time to live.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import ibis
@@ -50,14 +50,18 @@ def joining(
     asked = list(dict.fromkeys([DECIDED_AT, *(name for view in views for name in view.entity)]))
     names = [view.name for view in views]
     with engines.opened(tables, spark) as engine:
-        said = [_expression(view, engine.tables) for view in views]
+        said = [
+            _expression(view, engine.tables).order_by("known_at") for view in views
+        ]  # so that _seen reads few
         logs = engine.keep(dict(zip(names, said, strict=True)))
 
         def slices(requests: pd.DataFrame, rows: int) -> Iterator[pd.DataFrame]:
             numbered = requests[asked].reset_index(drop=True).rename_axis("row_number").reset_index()
+            ends = pd.to_datetime(numbered[DECIDED_AT], utc=True).agg(["min", "max"])
             with engine.given(numbered) as loaded:
                 del numbered  # the engine has a copy
-                joined = [_as_of(loaded, log, view) for log, view in zip(logs, views, strict=True)]
+                seen = [_seen(*both, *ends) for both in zip(logs, views, strict=True)]
+                joined = [_as_of(loaded, log, view) for log, view in zip(seen, views, strict=True)]
                 found = engine.keep(dict(zip(names, joined, strict=True)), rows)
             for start in range(0, max(len(requests), 1), rows):
                 part = requests.iloc[start : start + rows]
@@ -94,6 +98,20 @@ def change_log(view: View, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """A view as it is: entity, `known_at` (UTC, without a zone) and features, one row per change."""
     with duckdb_engine.opened(tables) as engine:
         return engine.frame(view.expression(engine.tables))
+
+
+def _seen(log: ir.Table, view: View, first: pd.Timestamp, last: pd.Timestamp) -> ir.Table:
+    """The rows of a view that requests decided from `first` to `last` (UTC) may see, and few others.
+
+    To the second: a literal is no finer than a microsecond, and an instant may be.
+    """
+    if pd.isna(first):
+        return log
+    seen = log.filter(log["known_at"] <= ibis.literal(last.tz_localize(None).ceil("s")))
+    with suppress(ValueError, OverflowError):  # no such instant: what lives that long does not end
+        since = (first.tz_localize(None) - view.ttl).floor("s")
+        seen = seen.filter(seen["known_at"] >= ibis.literal(since))
+    return seen
 
 
 def _as_of(rows: ir.Table, log: ir.Table, view: View) -> ir.Table:

@@ -68,7 +68,7 @@ class DuckDB:
                 rows.mutate(**{column: rows[column].cast("timestamp") for column in zoned}) if zoned else rows
             )
         instants = table.select_dtypes("datetimetz").columns
-        naive = table.assign(**{column: table[column].dt.tz_localize(None) for column in instants})
+        naive = table.assign(**{column: table[column].dt.tz_convert(None) for column in instants})
         self._connection.con.register(name, pa.Table.from_pandas(naive, preserve_index=False))
         loaded: ir.Table = self._connection.table(name)
         return loaded

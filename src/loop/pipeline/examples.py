@@ -1,13 +1,14 @@
 """examples: each request with what was known at its decision, and its label, per window."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 import pandas as pd
 from pydantic import Field
 
 from loop.base import files
 from loop.base.errors import LoopError
-from loop.data import contract, features, joining
+from loop.data import contract, features, joining, request_parts
 from loop.settings import engine_settings, params
 from loop.settings.paths import EXAMPLES, VALID
 from problem import schema, source
@@ -23,7 +24,7 @@ class Params(params.Section):
 
 
 def labelled(
-    tables: dict[str, pd.DataFrame], window: params.Window, known_by: pd.Timestamp
+    tables: Mapping[str, pd.DataFrame], window: params.Window, known_by: pd.Timestamp
 ) -> tuple[pd.DataFrame, int]:
     """Requests decided in the window with labels known by `known_by` (UTC), and how many had none.
 
@@ -37,35 +38,52 @@ def labelled(
     labels = source.labels(tables, known_by)
     for what, frame in {"requests": requests, "labels": labels}.items():
         if again := int(frame.duplicated(source.KEY).sum()):
-            raise LoopError(
-                f"{what} of src/problem/source.py has keys that came before, in rows: {again:,}",
-                f"each {', '.join(source.KEY)} once",
-                "keep one of them there, or name in KEY what tells them apart",
-            )
+            raise request_parts.came_before(what, again)
     rows = requests.merge(labels, on=source.KEY, how="inner")
     return rows, len(requests) - len(rows)
 
 
-def examples(
-    join: joining.Slices, rows: pd.DataFrame, name: str, at_once: int = ROWS
-) -> Iterator[pd.DataFrame]:
-    """`labelled` rows with features as of each one's own decision, so many at once, in their order.
+class Labelled:
+    """The labelled requests of a window, part by part, counted as they come."""
 
-    Raises ContractError after the last, for all of them.
+    def __init__(self, stored: Mapping[str, Path], window: params.Window, known_by: pd.Timestamp) -> None:
+        self._window, self._known_by = window, known_by
+        self._parts = request_parts.parts(stored, window, known_by)
+        self.rows = self.unlabelled = 0
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        """What `labelled` gives of each part: one that has rows, or one without."""
+        for tables in self._parts:
+            rows, unlabelled = labelled(tables, self._window, self._known_by)
+            del tables  # while the rows are joined
+            self.rows, self.unlabelled = self.rows + len(rows), self.unlabelled + unlabelled
+            if len(rows):
+                yield rows
+        if not self.rows:
+            yield rows
+
+
+def examples(
+    join: joining.Slices, parts: Iterable[pd.DataFrame], name: str, at_once: int = ROWS
+) -> Iterator[pd.DataFrame]:
+    """`labelled` rows, or parts of them, with features as of each one's own decision, in their order.
+
+    Raises ContractError after the last, for all of them; `at_once` rows are joined at once.
     """
-    outcome = [name for name in rows if name not in schema.REQUEST.columns]
     checked = contract.Slices(schema.EXAMPLE, f"examples/{name}")
-    for joined in join(rows, at_once):
-        part = joined[[*(one for one in joined if one not in outcome), *outcome]]
-        checked.add(part)
-        yield part
+    for rows in parts:
+        outcome = [name for name in rows if name not in schema.REQUEST.columns]
+        for joined in join(rows, at_once):
+            part = joined[[*(one for one in joined if one not in outcome), *outcome]]
+            checked.add(part)
+            yield part
     checked.require()
 
 
 def whole(tables: dict[str, pd.DataFrame], window: params.Window, known_by: pd.Timestamp) -> pd.DataFrame:
     """All examples of a window in one frame, as a problem's tests and benchmarks look at them."""
     with joining.joining(tables, VIEWS) as join:
-        return pd.concat(examples(join, labelled(tables, window, known_by)[0], "all"))
+        return pd.concat(examples(join, [labelled(tables, window, known_by)[0]], "all"))
 
 
 def main() -> None:
@@ -74,23 +92,19 @@ def main() -> None:
     rows_min = params.section("examples", Params).rows_min
     spark = engine_settings.spark()
     stored = {path.stem: path for path in sorted(VALID.glob("*.parquet"))}
-    tables = {name: files.read_table(path) for name, path in stored.items()}
     wanted = {
-        "train": (windows.train, windows.train.until),
-        "holdout": (windows.holdout, windows.as_of),
+        "train": Labelled(stored, windows.train, windows.train.until),
+        "holdout": Labelled(stored, windows.holdout, windows.as_of),
     }
-    made = {name: labelled(tables, window, known_by) for name, (window, known_by) in wanted.items()}
-    del tables
-    for name, (rows, unlabelled) in made.items():
-        if len(rows) < rows_min:
-            raise LoopError(
-                f"params.yaml: windows.{name} holds {len(rows):,} labelled rows ({unlabelled:,} without)",
-                f"at least {rows_min:,} (examples.rows_min)",
-                f"widen windows.{name}, or move windows.as_of so that labels have come",
-            )
-    counts = [f"{len(rows):,} to {name} ({n:,} without a label)" for name, (rows, n) in made.items()]
     with files.replacing(EXAMPLES) as draft, joining.joining(stored, VIEWS, spark) as join:
-        for name in wanted:
-            rows, _ = made.pop(name)
-            files.write_slices(draft / f"{name}.parquet", examples(join, rows, name))
+        for name, made in wanted.items():
+            files.write_slices(draft / f"{name}.parquet", examples(join, made, name))
+            if made.rows < rows_min:
+                raise LoopError(
+                    f"params.yaml: windows.{name} holds {made.rows:,} labelled rows "
+                    f"({made.unlabelled:,} without)",
+                    f"at least {rows_min:,} (examples.rows_min)",
+                    f"widen windows.{name}, or move windows.as_of so that labels have come",
+                )
+    counts = [f"{one.rows:,} to {name} ({one.unlabelled:,} without a label)" for name, one in wanted.items()]
     print(f"examples: {', '.join(counts)}")
