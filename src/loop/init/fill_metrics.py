@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loop.init.cautious import Numbers, bounds, decided_at, truth
+from loop.init.cautious import Numbers, bounds
 from loop.init.column_kinds import Column
 from loop.init.fill_values import is_personal, plain
 from loop.init.guessed import Guess
+from loop.init.row_values import decided_at, truth
 from loop.init.which_time import unit
 from loop.kit import groups
 

@@ -5,10 +5,11 @@ from typing import Any
 import pandas as pd
 
 from loop.init import cautious, fill_metrics
-from loop.init.cautious import Numbers, decided_at, truth
+from loop.init.cautious import Numbers
 from loop.init.column_kinds import Column
 from loop.init.guessed import Guess
 from loop.init.of_task import two
+from loop.init.row_values import decided_at, truth
 
 LEAK = 0.97  # pairs that one column may put in order, until one does better from the first on
 LUCK = 3  # standard errors that the largest gap of subgroups may have by luck

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from loop.init.cautious import Numbers, bounds, decided_at, listed
+from loop.init.cautious import Numbers, bounds, listed
 from loop.init.column_kinds import Column
 from loop.init.fill_values import is_personal, plain
 from loop.init.guessed import Guess
+from loop.init.row_values import decided_at
 
 SOMEBODY = "somebody"  # in place of a person: the file is in git, and shown by every server
 

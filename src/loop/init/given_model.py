@@ -26,10 +26,10 @@ from threadpoolctl import threadpool_limits
 from loop.base.errors import LoopError, UsageError, first_line
 from loop.data import row_weights
 from loop.init import estimator_code, own_steps
-from loop.init.cautious import decided_at, truth, weights
 from loop.init.column_kinds import Column
 from loop.init.estimator_code import Code
 from loop.init.guessed import Guess, Said
+from loop.init.row_values import decided_at, truth, weights
 from loop.kit.column_values import typed
 
 STEPS = "problem.steps"
