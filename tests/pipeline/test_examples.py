@@ -91,3 +91,10 @@ def test_examples_made_in_parts_are_those_made_at_once(shop, monkeypatch, hours,
             found, pd.concat(examples.examples(join, [rows], "all")), check_exact=True
         )
     assert (made.rows, made.unlabelled) == (len(rows), unlabelled)
+
+
+def test_a_table_that_validate_did_not_write_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(examples, "VALID", tmp_path)
+    with pytest.raises(LoopError, match=r"\.parquet is missing") as refused:
+        examples.main()
+    assert "dvc repro" in refused.value.todo

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from loop.base import json_text
 from loop.base.errors import LoopError, first_line
 
 ROW_GROUP = 2**20  # rows, as pyarrow has it
@@ -234,8 +235,8 @@ def md5(path: Path) -> str:
 def read_json(path: Path, expected: str, todo: str) -> Any:
     """The values of a JSON file. Raises LoopError, with what to do, where it is none or cannot be read."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        return json_text.parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise LoopError(f"{path} cannot be used: {first_line(error, 100)}", expected, todo) from None
 
 

@@ -3,7 +3,6 @@
 The log is what `loop collect` makes: Parquet by day. The server knows its columns; a test holds them equal.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from loop.base import json_text
 from loop.base.counted import counted
 from loop.base.errors import LoopError, first_line
 from loop.data import personal, raw, score_columns
@@ -176,7 +176,7 @@ def _keys(entities: pd.Series, labels: pd.DataFrame) -> dict[str, str]:
     """Each entity of the log as the text that its labels have."""
     texts = entities.tolist()
     try:
-        values = json.loads(f"[{','.join(texts)}]")  # at once: there may be millions
+        values = json_text.parse(f"[{','.join(texts)}]")  # at once: there may be millions
         parsed = pd.DataFrame({name: [value.get(name) for value in values] for name in source.KEY})
         for name in source.KEY:
             if pd.api.types.is_datetime64_any_dtype(labels[name]):

@@ -5,7 +5,6 @@ A champion that does not start changes nothing; a challenger that does not is le
 """
 
 import fcntl
-import json
 import shutil
 import sys
 import time
@@ -15,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from loop.base import json_text
 from loop.base.errors import LoopError
 from loop.base.files import write_json
 from loop.deploy import instances, nginx, permitted, version_home
@@ -48,7 +48,7 @@ class Options:
         path = FOLDER / "options.json"
         if path.is_file():
             try:
-                last |= json.loads(path.read_text())
+                last |= json_text.parse(path.read_text())
             except ValueError:
                 raise LoopError(
                     f"{path} is damaged",

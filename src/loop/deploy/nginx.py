@@ -4,7 +4,6 @@ The configuration is text from a pure function; `Proxy` runs it from a folder of
 rights that others lack. What does not parse never replaces what runs.
 """
 
-import json
 import os
 import pwd
 import re
@@ -15,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from loop.base import program
+from loop.base import json_text, program
 from loop.base.errors import LoopError
 from loop.base.files import write_json, write_text
 from loop.base.program import Done
@@ -99,7 +98,7 @@ class Proxy:
 
     def _recorded(self) -> Process | None:
         try:
-            return Process(**json.loads((self.folder / "process.json").read_text()))
+            return Process(**json_text.parse((self.folder / "process.json").read_text()))
         except (OSError, ValueError, TypeError):
             return None
 

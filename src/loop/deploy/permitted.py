@@ -6,10 +6,10 @@ images a release made.
 What was approved once is kept beside the servers, so that a host goes on when GitHub does not answer.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
+from loop.base import json_text
 from loop.base.errors import LoopError
 from loop.base.files import write_json
 from loop.production import image_origin, log, promotion, rehearsal
@@ -83,6 +83,6 @@ def _images(kept: Path) -> set[str]:
 
 def _read(path: Path) -> Any:
     try:
-        return json.loads(path.read_text())
+        return json_text.parse(path.read_text())
     except (FileNotFoundError, ValueError):  # a power cut may leave half of it
         return None

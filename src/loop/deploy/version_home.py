@@ -4,7 +4,6 @@ Kept for the versions used last, so that going back to one needs neither a netwo
 """
 
 import hashlib
-import json
 import os
 import shutil
 import stat
@@ -15,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from loop.base import json_text
 from loop.base.errors import LoopError
 from loop.base.files import digest, write_json
 from loop.model.artifacts import Stored, named
@@ -214,7 +214,7 @@ def _remove_strays(environment: Path, mark: Path) -> None:
 def _made(mark: Path) -> dict[str, Any] | None:
     """What was written down of an environment; None where that is damaged, as by a power cut."""
     try:
-        found = json.loads(mark.read_text(encoding="utf-8") or "{}")
+        found = json_text.parse(mark.read_text(encoding="utf-8") or "{}")
     except ValueError:
         return None
     return found if isinstance(found, dict) else None

@@ -3,7 +3,6 @@
 All of a place can be asked and erased again: what was done is simply no longer found.
 """
 
-import json
 import logging
 import os
 import shutil
@@ -21,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from loop.base import program
+from loop.base import json_text, program
 from loop.base.errors import LoopError
 from loop.base.files import replacing
 from loop.forget import cells, holding
@@ -176,7 +175,9 @@ def logged(who: Person, folders: Sequence[Path]) -> Iterator[Place]:
         for path in sorted((folder / "days").glob("*.parquet")):
             table = pq.read_table(path)
             pairs = zip(table["request"].to_pylist(), table["entity"].to_pylist(), strict=True)
-            mine = [who.logged(json.loads(request), json.loads(entity)) for request, entity in pairs]
+            mine = [
+                who.logged(json_text.parse(request), json_text.parse(entity)) for request, entity in pairs
+            ]
             if any(mine):
                 kept = table.filter(pa.array([not one for one in mine]))
                 yield Place(LOG, str(path), sum(mine), partial(_write, path, kept))
@@ -203,7 +204,7 @@ def _in_segment(path: Path, who: Person) -> int:
     found = 0
     for line in path.read_bytes().splitlines()[1:]:
         try:
-            found += sum(who.logged(request, request) for request in json.loads(line)["requests"])
+            found += sum(who.logged(request, request) for request in json_text.parse(line)["requests"])
         except (ValueError, KeyError, TypeError):
             continue  # a line that a server is about to end
     return found

@@ -92,6 +92,8 @@ def main() -> None:
     rows_min = params.section("examples", Params).rows_min
     spark = engine_settings.spark()
     stored = {path.stem: path for path in sorted(VALID.glob("*.parquet"))}
+    if lost := sorted(set(source.TIME) - set(stored)):
+        raise LoopError(f"{VALID / lost[0]}.parquet is missing", "what `validate` writes", "run `dvc repro`")
     wanted = {
         "train": Labelled(stored, windows.train, windows.train.until),
         "holdout": Labelled(stored, windows.holdout, windows.as_of),

@@ -1,13 +1,12 @@
 """The model card, from the run: what it is for, what it saw, how good it is, where it ends."""
 
-import json
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ConfigDict, Field, model_validator
 
-from loop.base import files
+from loop.base import files, json_text
 from loop.base.errors import LoopError
 from loop.base.markup import render
 from loop.data import without_time
@@ -65,7 +64,7 @@ def _lines(words: Any, below: str = "") -> Iterator[str]:
 def _feed() -> dict[str, Any]:
     """What `validate` wrote. Raises LoopError where that is something else."""
     try:
-        found: dict[str, Any] = json.loads(VALIDATION.read_text(encoding="utf-8"))
+        found: dict[str, Any] = json_text.parse(VALIDATION.read_text(encoding="utf-8"))
         found["changes"], found["accepted"]
     except (OSError, ValueError, KeyError, TypeError):
         raise LoopError(

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 import logging
 import os
 import sys
@@ -13,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from loop.base import environment, program
+from loop.base import environment, json_text, program
 from loop.base.errors import LoopError, UsageError
 from loop.repo import dvc_files, dvc_lock, dvc_yaml
 from loop.settings.minimum import reaches
@@ -219,7 +218,7 @@ def _written(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, Any] = json_text.parse(path.read_text(encoding="utf-8"))
         found["model"]["sha256"]
     except (ValueError, KeyError, TypeError):
         raise LoopError(

@@ -1,9 +1,9 @@
 """What DVC keeps beside the pipeline, read before DVC runs: of a slip it shows a traceback, or no to-do."""
 
-import json
 import os
 from pathlib import Path
 
+from loop.base import json_text
 from loop.base.errors import LoopError, first_line
 from loop.settings.yaml_file import both_sides
 
@@ -26,7 +26,7 @@ def check() -> None:
                 f"fix it, or `git checkout {path}`" if path is SETTINGS[0] else f"fix it, or remove {path}",
             ) from None
     try:
-        json.loads(LOCK.read_bytes() or b"{}")
+        json_text.parse(LOCK.read_bytes() or b"{}")
     except FileNotFoundError:
         pass
     except ValueError:

@@ -1,12 +1,11 @@
 """The machinery of a copy, which nobody there edits: its origin, its version, the hashes of its files."""
 
-import json
 import tomllib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from loop.base import files
+from loop.base import files, json_text
 from loop.base.errors import LoopError, first_line
 from loop.repo.git import git
 from loop.settings.paths import BEGUN
@@ -46,7 +45,7 @@ def write(root: Path, found: Record) -> None:
 def recorded(root: Path) -> Record:
     """What was written. Raises LoopError for a file that is not of that form."""
     try:
-        values = json.loads((root / BEGUN).read_text(encoding="utf-8"))
+        values = json_text.parse((root / BEGUN).read_text(encoding="utf-8"))
         found = Record(**{name: values[name] for name in Record.__annotations__ if name in values})
     except (ValueError, TypeError):
         found = None

@@ -14,10 +14,10 @@ loop    the command line: `run`, `review`, `materialize`
 serve   the model server, which takes --host and --port
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from loop.base import json_text
 from loop.base.errors import LoopError
 
 FILE = Path("src/loop/repo/protocol.json")
@@ -54,7 +54,9 @@ def of(root: Path) -> Protocol:
 def lasting(root: Path, name: str) -> list[str] | None:
     """The command of `adopt` or `migrate`, whose form no version changes; None for a checkout without it."""
     try:
-        return [str(part) for part in json.loads((root / FILE).read_text(encoding="utf-8"))["entries"][name]]
+        return [
+            str(part) for part in json_text.parse((root / FILE).read_text(encoding="utf-8"))["entries"][name]
+        ]
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -66,7 +68,7 @@ def own() -> Protocol:
 
 def _read(path: Path) -> Protocol:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json_text.parse(path.read_text(encoding="utf-8"))
         spoken = Protocol(int(found["version"]), {**found["entries"]})
     except (ValueError, KeyError, TypeError):
         raise LoopError(f"{path} is no protocol", "the file as its commit has it", "put it back") from None

@@ -4,7 +4,6 @@
 """
 
 import argparse
-import json
 import re
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from loop.base import program
+from loop.base import json_text, program
 from loop.base.counted import counted
 from loop.base.errors import LoopError, guard
 from loop.base.warning import warn
@@ -73,7 +72,7 @@ def ask(packages: list[Package], sleep: Callable[[float], None] = time.sleep) ->
             sleep(wait)
             try:
                 done = program.ask([*_PROGRAM, folder], seconds=_LONGEST)
-                found: Found = json.loads(done.out)["dependencies"]
+                found: Found = json_text.parse(done.out)["dependencies"]
             except LoopError as late:
                 why = late.found
             except ValueError:

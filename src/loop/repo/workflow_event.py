@@ -1,9 +1,10 @@
 """What started this run of a workflow, by the file that GitHub leaves of it."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any
+
+from loop.base import json_text
 
 
 def read() -> dict[str, Any]:
@@ -11,7 +12,7 @@ def read() -> dict[str, Any]:
     if not os.environ.get("GITHUB_ACTIONS"):
         return {}
     try:
-        event = json.loads(Path(os.environ.get("GITHUB_EVENT_PATH", "")).read_text(encoding="utf-8"))
+        event = json_text.parse(Path(os.environ.get("GITHUB_EVENT_PATH", "")).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return event if isinstance(event, dict) else {}

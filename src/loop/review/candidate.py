@@ -1,6 +1,5 @@
 """The candidate: what the working tree's pipeline has made, checked to be of one piece."""
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loop.base import files, program
+from loop.base import files, json_text, program
 from loop.base.errors import LoopError
 from loop.data import features, score_columns
 from loop.model import lineage, model_file
@@ -44,7 +43,7 @@ def breaches() -> list[dict[str, Any]]:
     if not VALIDATION.is_file():
         return []
     try:
-        found: list[dict[str, Any]] = json.loads(VALIDATION.read_text(encoding="utf-8"))["breaches"]
+        found: list[dict[str, Any]] = json_text.parse(VALIDATION.read_text(encoding="utf-8"))["breaches"]
     except (ValueError, KeyError, TypeError):
         raise LoopError(
             f"{VALIDATION} is not what `validate` writes", "its report", "`dvc repro --force validate`"
@@ -91,7 +90,7 @@ def _up_to_date() -> None:
     command = [str(Path(sys.executable).parent / "dvc"), "status", "--json"]
     done = program.ask(command, seconds=3600)
     try:
-        stages = json.loads(done.out)
+        stages = json_text.parse(done.out)
     except ValueError:
         raise LoopError(
             f"`dvc status` failed: {done.gist()}", "a pipeline that DVC can read", "fix it"

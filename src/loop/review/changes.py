@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype
 
+from loop.base import json_text
 from loop.model import tracking
 from loop.repo import closure, dvc_lock, dvc_yaml, uv_lock
 from loop.repo.closure import reached
@@ -270,7 +271,7 @@ def _training(base: Base | None) -> Change | None:
     """Seconds that training took, where the tracker knows them."""
     text = base.text(LINEAGE) if base else None
     try:
-        hashes = [json.loads(t)["model"]["sha256"] if t else None for t in (text, _text(LINEAGE))]
+        hashes = [json_text.parse(t)["model"]["sha256"] if t else None for t in (text, _text(LINEAGE))]
     except (ValueError, KeyError, TypeError):
         return None
     seconds = [tracking.training_seconds(sha256) if sha256 else None for sha256 in hashes]

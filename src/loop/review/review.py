@@ -4,12 +4,11 @@ The policy and the settings of the statistics are the base's. Whatever keeps the
 being made ends in "inconclusive" with the reason, never in a silent pass.
 """
 
-import json
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from loop.base import exit_codes, files
+from loop.base import exit_codes, files, json_text
 from loop.base.errors import LoopError, UsageError, debugging, first_line, mistake
 from loop.base.warning import warn
 from loop.data import score_columns, without_time
@@ -187,7 +186,7 @@ def _look(case: _Case, champion: Champion, rows: Rows, comparison: Comparison) -
 
 def _comparison(case: _Case, champion: Champion, rows: Rows, home: Checkout) -> Comparison:
     try:
-        golden = json.loads(case.rival.text(GOLDEN) or "[]")
+        golden = json_text.parse(case.rival.text(GOLDEN) or "[]")
     except ValueError:
         golden = []  # none can be compared: the check says so
     return Comparison(

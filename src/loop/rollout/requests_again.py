@@ -4,7 +4,6 @@ One connection to each server, one request at a time: what is compared is the mo
 """
 
 import http.client
-import json
 import math
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from loop.base import json_text
 from loop.base.errors import LoopError
 from loop.base.markup import plain
 from loop.data import score_columns
@@ -70,7 +70,7 @@ class Asked:
         status, text = self._send("POST", "/predict", body, headers)
         ms = (self._clock() - began) * 1000
         try:
-            found = json.loads(text)
+            found = json_text.parse(text)
         except ValueError:
             return Answer(status if status != 200 else 0, ms=ms)
         return Answer(status, _scores(found), ms, _fault(found)) if isinstance(found, dict) else Answer(0)
@@ -79,7 +79,7 @@ class Asked:
         """Raise LoopError unless it serves the model of a version, by the code of its commit."""
         status, text = self._send("GET", "/model", b"", {})
         try:
-            found = json.loads(text) if status == 200 else {}
+            found = json_text.parse(text) if status == 200 else {}
             served = (str(found["sha256"]), str(found["commit"]))
         except (ValueError, KeyError, TypeError):
             raise LoopError(

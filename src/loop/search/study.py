@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loop.base import files
+from loop.base import files, json_text
 from loop.base.errors import LoopError
 from loop.model import lineage
 from loop.search import space
@@ -169,7 +169,7 @@ def _whole(journal: Path) -> None:
         os.truncate(journal, len(text) - cut)
     for number, line in enumerate(text[: len(text) - cut].splitlines(), 1):
         try:
-            json.loads(line)
+            json_text.parse(line)
         except ValueError:
             raise LoopError(
                 f"{journal}, line {number}, is no entry of a search",

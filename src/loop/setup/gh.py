@@ -1,10 +1,9 @@
 """GitHub asked by `gh`, with the rights of whoever is logged in; it finds the repository by git's remote."""
 
-import json
 import shutil
 from typing import Any
 
-from loop.base import program
+from loop.base import json_text, program
 from loop.base.errors import LoopError
 from loop.base.program import Done
 
@@ -22,7 +21,7 @@ def ask(path: str) -> Any:
     """What GitHub answers, None for 404. Raises LoopError when it refuses or cannot be asked."""
     done = _run(["gh", "api", path])
     if done.code == 0:
-        return json.loads(done.out)
+        return json_text.parse(done.out)
     if "HTTP 404" in done.errors:
         return None
     raise _refused(done, "an answer of GitHub", LOGIN)
@@ -72,7 +71,7 @@ def _why(done: Done) -> str:
     lines = [line.removeprefix("gh: ") for line in done.errors.splitlines() if line.strip()]
     reason = " ".join(lines[:1]) or "gh failed without a word"
     try:
-        details = json.loads(done.out).get("errors") or []
+        details = json_text.parse(done.out).get("errors") or []
     except (ValueError, AttributeError):
         details = []
     more = [one if isinstance(one, str) else one.get("message", "") for one in details]

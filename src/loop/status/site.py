@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from loop.base import json_text
 from loop.base.files import write_text
 from loop.base.markup import plain, render
 from loop.deploy import alerting
@@ -82,7 +83,7 @@ def _name(found: Overview) -> str:
 def _remembered(to: Path) -> dict[str, str]:
     """What the pages of a folder were made from; nothing where that was never written, or is damaged."""
     try:
-        return dict(json.loads((to / MADE).read_text(encoding="utf-8")))
+        return dict(json_text.parse((to / MADE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return {}
 
@@ -205,8 +206,8 @@ class _Cards:
 
 def _card(raw: bytes | None) -> dict[str, Any]:
     try:
-        found = json.loads(raw or b"{}")
-    except (ValueError, RecursionError):
+        found = json_text.parse(raw or b"{}")
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -1,13 +1,12 @@
 """The template's versions: the tags `vN.N.N` of an address, and the files of one as a copy holds them."""
 
-import json
 import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loop.base import program
+from loop.base import json_text, program
 from loop.base.errors import LoopError, UsageError
 from loop.repo import machinery, protocol, remote
 from loop.repo.machinery import Record
@@ -87,7 +86,7 @@ class Template:
         name = f"v{shown(version)}"
         answer = self._entry(self.scratch.place.parent / name, "migrate", root)
         try:
-            said: dict[str, Any] = json.loads(answer)
+            said: dict[str, Any] = json_text.parse(answer)
             return {key: [str(one) for one in said.get(key, [])] for key in ("done", "todo")}
         except (ValueError, AttributeError, TypeError):
             raise LoopError(f"the migrations of {name} answered {answer[:80]!r}", "JSON", REPORT) from None

@@ -1,6 +1,5 @@
 """What the champion answered since its training: from the prediction log, or scored in batch without one."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from loop.base import json_text
 from loop.base.errors import LoopError
 from loop.data import columns, kpi, personal, prediction_log, score_columns
 from loop.data.features import DECIDED_AT
@@ -94,7 +94,7 @@ def _requests(log: pd.DataFrame) -> pd.DataFrame:
         if name not in hidden or name in source.KEY
     }
     try:
-        asked: list[dict[str, Any]] = json.loads(f"[{','.join(log['request'])}]")
+        asked: list[dict[str, Any]] = json_text.parse(f"[{','.join(log['request'])}]")
         kept = {name: kind for name, kind in kinds.items() if any(name in one for one in asked)}
         if lost := [name for name in source.KEY if name not in kept]:
             raise ValueError(f"it has no {', '.join(lost)}")
