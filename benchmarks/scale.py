@@ -24,7 +24,13 @@ TIMES = {1: STAGES, 10: STAGES, 100: ("ingest", "examples")}
 ONCE = 336_746  # requests
 RESULTS = Path(__file__).with_suffix(".json")
 FIGURE = Path(__file__).parent.parent / "docs/figures/scale.svg"
-COLOURS, LINES = (GREY, INK, BLUE, ORANGE, GREY), ("--", ":", "-", "-", "-.")  # of the stages
+LOOKS = (
+    (GREY, "--", "o"),
+    (INK, ":", "s"),
+    (BLUE, "-", "o"),
+    (ORANGE, "-", "^"),
+    (GREY, "-.", "D"),
+)  # of STAGES
 WHAT = {1: "memory at the peak, GiB", 2: "seconds of the processor"}  # by its place in `Found`
 Found = dict[str, dict[str, tuple[float, float, float]]]  # stage -> times -> seconds, GiB, of the processor
 MEMORY = 4  # GiB, at every size but in the fit
@@ -81,9 +87,9 @@ def draw() -> None:
         whole.remove()
         for place, what in WHAT.items():
             axes = figure.add_subplot(1, 2, place)
-            for (name, sizes), colour, line in zip(found.items(), COLOURS, LINES, strict=True):
+            for (name, sizes), (colour, line, mark) in zip(found.items(), LOOKS, strict=True):
                 at, values = [ONCE * int(times) for times in sizes], [one[place] for one in sizes.values()]
-                axes.plot(at, values, line, color=colour, marker="o", label=name)
+                axes.plot(at, values, line, color=colour, marker=mark, label=name)
             axes.set(xscale="log", xlabel="million requests", title=what, ylim=(0, None))
             axes.set_xticks(
                 [ONCE * times for times in TIMES], [f"{ONCE * times / 1e6:.2g}" for times in TIMES]
