@@ -132,10 +132,18 @@ def test_counts_since_1970_under_a_plain_name_are_said_with_the_words_to_type():
     )
 
 
-def test_a_number_that_names_whose_row_it_is_is_no_amount():
-    years = np.repeat(np.arange(2010, 2020), 40)
-    found = guessed("year", firm=np.tile(np.arange(40), 10), year=years)
-    assert (found.group, found.inputs) == ("firm", ("x",))
+@pytest.mark.parametrize("firm", [np.arange(40), [f"f{at}" for at in range(40)]], ids=["numbers", "names"])
+def test_years_of_which_each_firm_has_all_are_when_rows_came_and_its_number_is_no_amount(firm):
+    columns = {"firm": np.tile(firm, 10), "year": np.repeat(np.arange(2010, 2020), 40)}
+    found = guessed(**columns)
+    assert (found.time.name, found.group) == ("year", "firm")
+    assert found.inputs == (("x",) if columns["firm"].dtype.kind == "i" else ("x", "firm"))
+
+
+def test_years_that_say_how_old_a_thing_is_are_an_input():
+    found = guessed(year=RNG.integers(1990, 2020, 400), model=np.tile([f"m{at}" for at in range(40)], 10))
+    assert found.time is None
+    assert "year" in found.inputs
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ NUMBERED = {  # and their form
     **{"%Y%m": r"\d{6}", "%Y%m.0": r"\d{6}\.0", "%Y%m%d.0": r"\d{8}\.0", "%y%m%d": r"\d{6}"},
     **{"%d%m%Y": r"\d{8}", "%m%d%Y": r"\d{8}", "%d%m%y": r"\d{6}", "%m%d%y": r"\d{6}"},
 }
+FIRMS_MIN = 10  # of which each has a row in each year, from which on years are when rows came
 MONTHS = 6  # different times, from which on digits that read as times hardly do so by chance
 OF_SHEETS = (29_221, 62_090)  # days of 1980 until 2069, as spreadsheets count them
 IN_2001 = {"seconds": 1e9, "milliseconds": 1e12, "microseconds": 1e15, "nanoseconds": 1e18}  # since 1970
@@ -67,6 +68,12 @@ def time(
         named = [one for one in others if _named_time(one) and not one.missing]
         made = (_numbered(one, data.frame[one.name], options, years=()) for one in named)
         times = [one for one in made if one and (one.dates != SHEET or column_kinds.DATED.search(one.name))]
+    if not times and (panel := _years_of_each(others, data)):
+        year, whose = panel
+        said.append(
+            Said(f"time of decision: {year.name}", f"each {whose} has a row in each", "likely", "--time")
+        )
+        return year
     if not times:
         reason = "no column holds a time in each row: rows are held out by a hash"
         said.append(Said("time: none", reason, "likely", "--time"))
@@ -82,6 +89,20 @@ def time(
         reason += f"; {data.frame[best.name].iloc[-1]} is {best.values.iloc[-1]:%Y-%m-%d}"
     said.append(Said(f"time of decision: {best.name}", reason, "likely", "--time"))
     return _of_these_days(best)
+
+
+def _years_of_each(columns: Sequence[Column], data: DataFile) -> tuple[Column, str] | None:
+    """The column of years of which each firm, shop or country has all, and that of these; else None."""
+    named = [one for one in columns if _named_time(one) and one.kind == "whole" and one.distinct > 1]
+    years = [made for one in named if (made := _numbered(one, data.frame[one.name], Options()))]
+    for year in years:
+        for one in columns:
+            whole = one.distinct >= FIRMS_MIN and one.distinct * year.distinct == len(one.values)
+            if whole and one.kind in ("text", "whole") and one.name != year.name:
+                pairs = pd.DataFrame({"one": one.values, "at": year.values})
+                if not pairs.duplicated().any():
+                    return year, one.name
+    return None
 
 
 def _named_time(one: Column) -> bool:
