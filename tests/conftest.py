@@ -42,7 +42,9 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # so does `nohup`: what t
 
 for _name in [name for name in os.environ if name.startswith(("GITHUB_", "ACTIONS_", "RUNNER_"))]:
     del os.environ[_name]  # tests are in no workflow, or fake one
-hypothesis.settings.register_profile("loop", deadline=None)  # a machine may be busy: no test is timed
+hypothesis.settings.register_profile(  # a machine may be busy: no test is timed, nor what draws its examples
+    "loop", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("loop")
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent

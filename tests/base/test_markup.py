@@ -13,6 +13,7 @@ from conftest import ROOT
 from loop.base.markup import SECTION, code, fenced, figure, fitted, plain, prose, render, spans
 
 RENDERER = MarkdownIt("gfm-like", {"html": True, "linkify": True})
+RENDERER.linkify.set({"fuzzy_link": False})  # GitHub links no bare "0.gl"; "www." is looked for
 ACTING = re.compile(r"<(a|img|script|details|table|h\d|ul|ol|strong|em|s|blockquote|hr|pre|br)\b")
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -46,10 +47,10 @@ text = st.one_of(
 
 
 def mentions(html: str) -> list[str]:
-    """What GitHub would turn into a mention or a reference: in words, not in code."""
+    """What GitHub would turn into a mention, a reference or a link: in words, not in code."""
     words = re.sub(r"<code>.*?</code>", "", html, flags=re.DOTALL)
     words = re.sub(r"<[^>]*>", " ", words)
-    return re.findall(r"(?<![\w`])(@\w+|#\d+|GH-\d+)", words)
+    return re.findall(r"(?<![\w`])(@\w+|#\d+|GH-\d+|www\.\w)", words, re.IGNORECASE)
 
 
 @given(text)

@@ -61,7 +61,11 @@ def parts(tables: dict[str, Path], since: int, until: int) -> list[dict[str, pd.
     return list(request_parts.parts(tables, window(since, until), FOREVER))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    deadline=None,
+    max_examples=50,
+)
 @given(
     hours=st.lists(st.integers(0, 20), min_size=1, max_size=60),
     group=st.integers(1, 20),

@@ -59,7 +59,11 @@ def shop(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    deadline=None,
+    max_examples=30,
+)
 @given(
     hours=st.lists(st.integers(0, 20), min_size=1, max_size=60),
     group=st.integers(1, 20),
